@@ -1,0 +1,50 @@
+# Everything runs in .venv, which is made from requirements.lock when it is missing or older than the lock.
+PYTHON ?= python3
+VENV := .venv
+STAMP := $(VENV)/.installed
+
+.PHONY: help env demo up test lint format lock bench clean
+
+help:  ## what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+env: $(STAMP)  ## the environment, from the lock file
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"polypipe needs Python 3.11 or newer, {sys.executable} is {v[0]}.{v[1]}; name another one: make PYTHON=python3.12")'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "this Python has no venv module; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@echo "making $(VENV) from requirements.lock (one to three minutes the first time)"
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+demo: env  ## the whole pipeline against a simulated Polymarket; Dagster UI at http://127.0.0.1:3000
+	$(VENV)/bin/polypipe demo
+
+up: env  ## the whole pipeline against the real Polymarket; files in data/bot/
+	$(VENV)/bin/polypipe up
+
+test: env  ## every test
+	$(VENV)/bin/python -m pytest
+
+lint: env  ## ruff and mypy
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+format: env  ## reformat the code
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+bench: env  ## the three benchmarks, each beside its baseline
+	$(VENV)/bin/python bench/crawl.py
+	$(VENV)/bin/python bench/publish.py
+	$(VENV)/bin/python bench/warehouse.py
+
+lock: env  ## choose new versions; needs uv (pip install uv)
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--group dev --constraint constraints.txt pyproject.toml -o requirements.lock > /dev/null
+
+clean:  ## remove the environment and what tools left behind
+	rm -rf $(VENV) build *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
