@@ -1,0 +1,232 @@
+"""The two crawls of Gamma's event listing: the whole universe, and what is in play now.
+
+A crawl returns only if the listing was read to its proven end; in every other case it raises. What the caller's
+sink has received until then must be thrown away.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Literal
+
+from polypipe.polymarket.errors import CrawlIncomplete, RequestRefused
+from polypipe.polymarket.http import Params, PolymarketHttp
+from polypipe.polymarket.models import Event, Market, RowProblem
+from polypipe.polymarket.wire import (
+    Page,
+    Row,
+    UnusableTokensError,
+    WireEvent,
+    decode_page,
+    event_of,
+    is_traded,
+    market_of,
+    tag_ids_of,
+    token_ids_of,
+)
+
+LISTING = "/events/keyset"
+UNIVERSE_TAGS = ("1", "864", "100639", "102070")  # Sports, Tennis, Games, Ligue 1
+BASE_FILTER: Params = (
+    ("limit", "100"),
+    ("closed", "false"),
+    ("order", "id"),
+    ("ascending", "true"),
+    ("version", "v1"),
+    ("version", "v2"),
+)
+# One sub-crawl a tag, because it is not known whether the server honours several `tag_id` at once. The broader tags
+# are excluded from the narrower ones only to save reading them twice. The broad ones come last: an event that is
+# given a broader tag while we read is then seen late instead of never.
+SUB_CRAWLS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("102070", ("1", "864", "100639")),
+    ("864", ("1", "100639")),
+    ("100639", ("1",)),
+    ("1", ()),
+)
+WANTED_TAGS = frozenset(UNIVERSE_TAGS)
+MAX_DROPPED_SHARE = 0.01
+PROBLEMS_NAMED = 3
+
+
+CrawlKind = Literal["universe", "live"]
+
+
+@dataclass
+class CrawlReport:
+    """What a crawl read. Counts are of unique rows; times are UTC; `complete` is true only once it has returned."""
+
+    kind: CrawlKind
+    started_at: datetime
+    finished_at: datetime | None = None
+    pages: int = 0
+    requests: int = 0  # with retries
+    events: int = 0
+    markets: int = 0
+    tokens: int = 0
+    duplicates: int = 0  # events seen again on a later page or under another tag
+    left_out: int = 0  # events served although our filter excludes them: closed, other tags, not in play
+    dropped: list[RowProblem] = field(default_factory=list)  # rows that could not be read
+    skipped: list[RowProblem] = field(default_factory=list)  # markets without usable token ids
+    unknown_versions: set[str] = field(default_factory=set)
+    bytes: int = 0
+    wire_bytes: int = 0
+    seconds: float = 0.0
+    complete: bool = False
+    filter_ignored: bool = False  # the server sent events that are not live although asked for live ones only
+
+
+Sink = Callable[[list[Event]], None]
+Progress = Callable[[CrawlReport], None]
+
+
+async def crawl_universe(
+    http: PolymarketHttp, sink: Sink, progress: Progress | None = None, *, deadline: float = 480.0
+) -> CrawlReport:
+    """Read every open event that carries one of `UNIVERSE_TAGS`; `sink` receives them page by page.
+
+    `progress` is called after each page. `deadline`: seconds for the whole crawl. Raises PolymarketError.
+    """
+    crawl = _Crawl(http, "universe", sink, progress)
+    async with http.operation(deadline):
+        for tag, excluded in SUB_CRAWLS:
+            filters = [*BASE_FILTER, ("tag_id", tag)]
+            first_page = crawl.report.pages + 1
+            try:
+                await crawl.read([*filters, *(("exclude_tag_id", other) for other in excluded)])
+            except RequestRefused as error:
+                if not excluded or error.status != 422 or error.page != first_page:
+                    raise
+                await crawl.read(filters)
+    if not crawl.report.events:
+        raise CrawlIncomplete(f"empty universe: {crawl.report.pages} pages held no open event with a wanted tag")
+    return crawl.finish()
+
+
+async def crawl_live(
+    http: PolymarketHttp, sink: Sink, progress: Progress | None = None, *, deadline: float = 240.0
+) -> CrawlReport:
+    """Read every event of the universe that is in play now; `sink` receives them page by page.
+
+    One or two requests if the server honours `live=true`; otherwise the whole listing, with the same result and
+    `filter_ignored` set. No event in play is a valid answer. Raises PolymarketError.
+    """
+    crawl = _Crawl(http, "live", sink, progress)
+    async with http.operation(deadline):
+        await crawl.read([*BASE_FILTER, ("live", "true")])
+    return crawl.finish()
+
+
+class _Crawl:
+    """The state of one crawl: ids seen and counters, never the rows."""
+
+    def __init__(self, http: PolymarketHttp, kind: CrawlKind, sink: Sink, progress: Progress | None) -> None:
+        self.http = http
+        self.sink = sink
+        self.progress = progress
+        self.report = CrawlReport(kind, datetime.now(UTC))
+        self.started = time.monotonic()
+        self.traffic_before = replace(http.traffic)
+        self.seen: set[str] = set()
+        self.dropped_ids: set[tuple[str, str]] = set()
+        self.event_rows = 0
+        self.market_rows = 0
+
+    async def read(self, filters: list[tuple[str, str]]) -> None:
+        """Read one listing to its end, page by page, all filters sent again with each cursor."""
+        cursor: str | None = None
+        cursors: set[str] = set()  # of this listing only: a cursor means nothing under other filters
+        while True:
+            number = self.report.pages + 1
+            params = [*filters, ("after_cursor", cursor)] if cursor else filters
+            page = await self.http.get_json("gamma", LISTING, params, partial(decode_page, number=number), number)
+            if page.next_cursor in cursors:
+                asked = self.http.asked("gamma", LISTING, params, number)
+                raise CrawlIncomplete(f"the answer repeats the cursor {page.next_cursor!r}", asked=asked)
+            self.take(page)
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+            cursors.add(cursor)
+
+    def take(self, page: Page) -> None:
+        """Normalize and count one page and hand its events to the sink."""
+        report = self.report
+        report.pages += 1
+        self.event_rows += len(page.rows) + len(page.unreadable)
+        self.drop(page.unreadable)
+        events = [self.event_of(row) for row in page.rows if self.is_wanted(row.event)]
+        report.events += len(events)
+        report.markets += sum(len(event.markets) for event in events)
+        report.tokens += sum(len(market.token_ids) for event in events for market in event.markets)
+        self.measure()
+        if events:
+            self.sink(events)
+        if self.progress:
+            self.progress(report)
+
+    def is_wanted(self, wire: WireEvent) -> bool:
+        """Whether the event belongs to this crawl and is seen for the first time. No filter is trusted."""
+        report = self.report
+        wanted = wire.closed is not True and not WANTED_TAGS.isdisjoint(tag_ids_of(wire))
+        if report.kind == "live":
+            report.filter_ignored |= wire.live is not True
+            wanted = wanted and wire.live is True and wire.ended is not True
+        if not wanted:
+            report.left_out += 1
+            return False
+        event_id = str(wire.id)
+        if event_id in self.seen:
+            report.duplicates += 1
+            self.event_rows -= 1
+            return False
+        self.seen.add(event_id)
+        return True
+
+    def event_of(self, row: Row) -> Event:
+        """The row with the markets of the universe in it; the others are counted, or named where they are bad."""
+        wires = row.event.markets or []
+        self.market_rows += len(wires) + len(row.unreadable)
+        self.drop(row.unreadable)
+        markets: list[Market] = []
+        for wire in wires:
+            if not is_traded(wire):
+                continue
+            try:
+                markets.append(market_of(wire, token_ids_of(wire)))
+            except UnusableTokensError as error:
+                self.report.skipped.append(RowProblem("market", str(wire.id), str(error)))
+                if error.unknown_version:
+                    self.report.unknown_versions.add(error.unknown_version)
+        return event_of(row.event, tuple(markets))
+
+    def drop(self, problems: list[RowProblem]) -> None:
+        """Name rows that could not be read, each once however often it is served."""
+        for problem in problems:
+            key = (problem.kind, problem.id)
+            if key not in self.dropped_ids:
+                self.dropped_ids.add(key)
+                self.report.dropped.append(problem)
+
+    def measure(self) -> None:
+        """Bring the counters of traffic and time up to now."""
+        traffic = self.http.traffic - self.traffic_before
+        self.report.requests = traffic.requests
+        self.report.bytes = traffic.bytes
+        self.report.wire_bytes = traffic.wire_bytes
+        self.report.seconds = time.monotonic() - self.started
+
+    def finish(self) -> CrawlReport:
+        """The report of a crawl whose listings were all read to their end; raises if too many rows were dropped."""
+        for kind, rows in (("event", self.event_rows), ("market", self.market_rows)):
+            dropped = [problem for problem in self.report.dropped if problem.kind == kind]
+            if len(dropped) > MAX_DROPPED_SHARE * rows:
+                named = ", ".join(f"{problem.id} ({problem.reason})" for problem in dropped[:PROBLEMS_NAMED])
+                more = ", ..." if len(dropped) > PROBLEMS_NAMED else ""
+                raise CrawlIncomplete(f"{len(dropped)} of {rows} {kind} rows could not be read: {named}{more}")
+        self.measure()
+        self.report.finished_at = datetime.now(UTC)
+        self.report.complete = True
+        return self.report

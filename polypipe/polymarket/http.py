@@ -1,0 +1,334 @@
+"""The HTTP client for all Polymarket hosts: deadlines, retries, rate limits, errors with a reason.
+
+What the answers mean is for the callers: they hand in the function that decodes a body.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from importlib.metadata import version
+from typing import Literal, Self, TypeVar
+
+import httpx
+import msgspec
+import tenacity
+from aiolimiter import AsyncLimiter
+
+from polypipe.polymarket.errors import (
+    Asked,
+    DeadlineExceeded,
+    PolymarketError,
+    RequestRefused,
+    ServerUnavailable,
+    UnexpectedBody,
+)
+
+T = TypeVar("T")
+HostName = Literal["gamma", "data", "pnl", "clob"]
+Params = Sequence[tuple[str, str]]
+
+USER_AGENT = f"polypipe/{version('polypipe')} (+copy-trading pipeline)"
+MAX_IN_FLIGHT = 8
+MAX_BODY_BYTES = 64 * 2**20  # the largest real page is under 5 MB; an endless body must not fill the memory
+MAX_WAIT_SECONDS = 30.0
+
+# Published limits: host, path prefixes, requests in ten seconds. A request counts against every row it matches.
+# user-pnl is not in the published list; 200 is what others use without trouble.
+PUBLISHED_LIMITS: tuple[tuple[HostName, tuple[str, ...], int], ...] = (
+    ("gamma", ("/",), 4000),
+    ("gamma", ("/events", "/markets"), 900),
+    ("gamma", ("/events",), 500),
+    ("gamma", ("/markets",), 300),
+    ("gamma", ("/tags",), 200),
+    ("data", ("/",), 1000),
+    ("data", ("/trades",), 200),
+    ("data", ("/positions",), 150),
+    ("data", ("/closed-positions",), 150),
+    ("pnl", ("/",), 200),
+    ("clob", ("/",), 9000),
+    ("clob", ("/prices-history",), 1000),
+)
+LIMIT_WINDOW_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """Base URLs without a trailing slash. The defaults are the public hosts."""
+
+    gamma: str = "https://gamma-api.polymarket.com"
+    data: str = "https://data-api.polymarket.com"
+    pnl: str = "https://user-pnl-api.polymarket.com"
+    clob: str = "https://clob.polymarket.com"
+
+
+@dataclass
+class Traffic:
+    """Counters since the client was opened. `bytes` is decoded, `wire_bytes` as received (compressed)."""
+
+    requests: int = 0
+    retries: int = 0
+    bytes: int = 0
+    wire_bytes: int = 0
+
+    def __sub__(self, before: Self) -> "Traffic":
+        """What was counted since `before`, a copy made earlier with `dataclasses.replace`."""
+        return Traffic(
+            self.requests - before.requests,
+            self.retries - before.retries,
+            self.bytes - before.bytes,
+            self.wire_bytes - before.wire_bytes,
+        )
+
+
+@dataclass
+class _Operation:
+    seconds: float
+    ends_at: float
+    asked: Asked | None = None
+    last_failure: PolymarketError | None = None
+
+
+_operation: ContextVar[_Operation | None] = ContextVar("polymarket_operation", default=None)
+
+
+class PolymarketHttp:
+    """One client for all hosts; an async context manager, to be opened in the event loop that uses it.
+
+    `deadline`: total seconds of a request made outside `operation`, with its retries and waits.
+    `attempts`, `backoff`: tries of one request, and the base wait in seconds, doubled each time, with jitter.
+    `rate_share`: the share of the published rate limits that is used; requests are spaced evenly, without bursts.
+    `transport`, `sleep`: for tests.
+    """
+
+    def __init__(
+        self,
+        hosts: Hosts | None = None,
+        *,
+        deadline: float = 120.0,
+        attempts: int = 5,
+        backoff: float = 0.5,
+        rate_share: float = 1 / 3,
+        transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.hosts = hosts or Hosts()
+        self.traffic = Traffic()
+        self._deadline = deadline
+        self._attempts = attempts
+        self._wait = tenacity.wait_exponential_jitter(initial=backoff, max=MAX_WAIT_SECONDS, jitter=backoff)
+        self._rate_share = rate_share
+        self._transport = transport
+        self._sleep = sleep
+
+    async def __aenter__(self) -> Self:
+        self._client = httpx.AsyncClient(
+            headers={"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "gzip"},
+            timeout=httpx.Timeout(30.0, connect=5.0),
+            follow_redirects=False,
+            limits=httpx.Limits(max_connections=MAX_IN_FLIGHT),
+            transport=self._transport,
+        )
+        self._slots = asyncio.Semaphore(MAX_IN_FLIGHT)
+        self._limiters = [
+            (host, prefixes, AsyncLimiter(1, LIMIT_WINDOW_SECONDS / (limit * self._rate_share)))
+            for host, prefixes, limit in PUBLISHED_LIMITS
+        ]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.aclose()
+
+    @asynccontextmanager
+    async def operation(self, seconds: float) -> AsyncIterator[None]:
+        """Everything awaited inside, retries and waits included, ends within `seconds` or raises DeadlineExceeded.
+
+        Inside another operation the earlier of the two ends counts.
+        """
+        ends_at = asyncio.get_running_loop().time() + seconds
+        outer = _operation.get()
+        if outer is not None and outer.ends_at <= ends_at:
+            yield
+            return
+        operation = _Operation(seconds, ends_at)
+        token = _operation.set(operation)
+        timeout = asyncio.timeout_at(ends_at)
+        try:
+            async with timeout:
+                yield
+        except TimeoutError as error:
+            if not timeout.expired():
+                raise
+            last = operation.last_failure
+            history = f"; last failure: {last.reason}" if last else ""
+            reason = f"no complete answer within {seconds:g} s{history}"
+            raise DeadlineExceeded(reason, asked=operation.asked) from error
+        finally:
+            _operation.reset(token)
+
+    def asked(self, host: HostName, path: str, params: Params, page: int | None = None) -> Asked:
+        """How a request is named in errors: never with the user and password a base URL may hold."""
+        return Asked(str(self._url(host, path, params).copy_with(userinfo=b"")), page)
+
+    def _url(self, host: HostName, path: str, params: Params) -> httpx.URL:
+        return httpx.URL(getattr(self.hosts, host) + path, params=httpx.QueryParams(list(params)))
+
+    async def get_json(
+        self,
+        host: HostName,
+        path: str,
+        params: Params,
+        decode: Callable[[bytes], T],
+        page: int | None = None,
+    ) -> T:
+        """GET `path` of `host` and return `decode(body)`. `page` only names the request in errors.
+
+        `decode` is usually `msgspec.json.Decoder(SomeType).decode`; to get the raw JSON use `msgspec.Raw`. A body
+        that is not JSON is asked for again; JSON of the wrong shape (`msgspec.ValidationError`) is not.
+        Raises RequestRefused, ServerUnavailable, UnexpectedBody or DeadlineExceeded.
+        """
+        operation = _operation.get()
+        if operation is None:
+            async with self.operation(self._deadline):
+                return await self.get_json(host, path, params, decode, page)
+
+        url = self._url(host, path, params)
+        asked = self.asked(host, path, params, page)
+        limiters = [own for name, prefixes, own in self._limiters if name == host and path.startswith(prefixes)]
+        attempts = 0
+
+        async def attempt() -> T:
+            nonlocal attempts
+            attempts += 1
+            self.traffic.retries += attempts > 1
+            operation.asked = asked
+            async with self._slots:
+                for limiter in limiters:
+                    await limiter.acquire()
+                return await self._once(url, asked, decode)
+
+        def wait(state: tenacity.RetryCallState) -> float:
+            failure = operation.last_failure = _failure(state)
+            return max(self._wait(state), failure.retry_after or 0.0)
+
+        def stop(state: tenacity.RetryCallState) -> bool:
+            if attempts >= self._attempts:
+                return True
+            left = operation.ends_at - asyncio.get_running_loop().time()
+            if state.upcoming_sleep < left:
+                return False
+            failure = _failure(state)
+            raise DeadlineExceeded(
+                f"{failure.reason}; the next attempt must wait {state.upcoming_sleep:.1f} s, but only "
+                f"{max(left, 0):.1f} s of the {operation.seconds:g} s are left",
+                asked=asked,
+                status=failure.status,
+                retry_after=failure.retry_after,
+            ) from failure
+
+        retrying = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception(lambda e: isinstance(e, PolymarketError) and e.transient),
+            wait=wait,
+            stop=stop,
+            sleep=self._sleep,
+            reraise=True,
+        )
+        try:
+            answer: T = await retrying(attempt)
+        except PolymarketError as error:
+            error.attempts = attempts
+            raise
+        return answer
+
+    async def _once(self, url: httpx.URL, asked: Asked, decode: Callable[[bytes], T]) -> T:
+        """One request, one answer: its decoded body, or the typed error that says whether to try again."""
+        self.traffic.requests += 1
+        try:
+            async with self._client.stream("GET", url) as response:
+                body = await self._read(response, asked)
+        except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL) as error:
+            raise RequestRefused(f"cannot be sent: {error}", asked=asked) from error
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            detail = f"{type(error).__name__} {error}".strip()
+            raise ServerUnavailable(detail, asked=asked, transient=True) from error
+
+        status = response.status_code
+        if status == 429 or status >= 500:
+            raise ServerUnavailable(
+                f"HTTP {status}",
+                asked=asked,
+                status=status,
+                body=body,
+                retry_after=_retry_after(response.headers.get("retry-after"), body),
+                transient=True,
+            )
+        if status != 200:
+            advice = "this network or region seems to be blocked; try another one" if status == 403 else None
+            raise RequestRefused(f"HTTP {status}", asked=asked, status=status, body=body, advice=advice)
+        try:
+            return decode(body)
+        except msgspec.ValidationError as error:
+            raise UnexpectedBody(f"JSON of the wrong shape: {error}", asked=asked, status=status, body=body) from error
+        except (ValueError, RecursionError) as error:
+            html = body.lstrip()[:1] == b"<"
+            reason = "HTML instead of JSON" if html else f"torn or invalid JSON ({len(body)} bytes): {error}"
+            raise UnexpectedBody(reason, asked=asked, status=status, body=body, transient=True) from error
+
+    async def _read(self, response: httpx.Response, asked: Asked) -> bytes:
+        """The whole decoded body. A body shorter than announced raises httpx.RemoteProtocolError."""
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            async for chunk in response.aiter_bytes():
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > MAX_BODY_BYTES:
+                    reason = f"the body is larger than {MAX_BODY_BYTES} bytes"
+                    raise UnexpectedBody(reason, asked=asked, status=response.status_code, body=chunks[0])
+        finally:
+            self.traffic.bytes += size
+            self.traffic.wire_bytes += response.num_bytes_downloaded
+        return b"".join(chunks)
+
+
+def run(http: PolymarketHttp, work: Callable[[PolymarketHttp], Awaitable[T]]) -> T:
+    """Open `http`, await `work(http)` and close it: the way in from code that is not async."""
+
+    async def opened() -> T:
+        async with http:
+            return await work(http)
+
+    return asyncio.run(opened())
+
+
+def _failure(state: tenacity.RetryCallState) -> PolymarketError:
+    error = state.outcome.exception() if state.outcome else None
+    if not isinstance(error, PolymarketError):
+        raise AssertionError("only typed errors are retried")
+    return error
+
+
+def _retry_after(header: str | None, body: bytes) -> float | None:
+    """Seconds to wait as asked by the server: header in seconds or as an HTTP date, or `retry_after_seconds`."""
+    if header is not None:
+        if re.fullmatch(r"\s*\d+(\.\d+)?\s*", header, re.ASCII):
+            return float(header)
+        try:
+            date = parsedate_to_datetime(header)
+        except ValueError:
+            date = None
+        if date is not None:
+            return max(0.0, (date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+    try:
+        seconds = msgspec.json.decode(body, type=_RetryBody).retry_after_seconds
+    except (ValueError, RecursionError):
+        return None
+    return seconds if seconds is not None and seconds >= 0 else None
+
+
+class _RetryBody(msgspec.Struct):
+    retry_after_seconds: float | None = None
