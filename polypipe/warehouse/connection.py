@@ -1,0 +1,85 @@
+"""How DuckDB is opened: the live file by a writer inside the gate, and in memory by everybody else."""
+
+import os
+import random
+import re
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from polypipe.warehouse.errors import WarehouseBusy
+
+if TYPE_CHECKING:
+    import duckdb
+
+# One thread writes: with two, the buffers of the JSON reader and the Parquet writer double for little speed.
+_Config = dict[str, str | bool | int | float | list[str]]  # as duckdb.connect has it
+_WRITER: _Config = {"threads": 1, "memory_limit": "256MB", "preserve_insertion_order": False}
+_READER: _Config = {"threads": 2, "memory_limit": "512MB"}
+_COMMON: _Config = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+
+
+def open_live(path: Path, deadline: float) -> "duckdb.DuckDBPyConnection":
+    """Open the live database read-write. The caller has the gate.
+
+    Retries until `deadline` (of `time.monotonic`) while another process has the file open, which the gate
+    cannot prevent when a person opens it by hand; then raises `WarehouseBusy` naming that process.
+    """
+    import duckdb
+
+    config: _Config = {**_COMMON, **_WRITER}
+    if int(duckdb.__version__.split(".")[0]) >= 2:
+        config["storage_compatibility_version"] = "v1.5.0"  # so that 1.5 can still open the file
+    started = time.monotonic()
+    while True:
+        try:
+            con = duckdb.connect(str(path), config=config)
+            con.execute("SET TimeZone = 'UTC'")
+            return con
+        except duckdb.ConnectionException as error:  # this process has it open with another configuration
+            if "different configuration" not in str(error):
+                raise
+            holder = f"this process itself (pid {os.getpid()}), opened in another way"
+        except duckdb.IOException as error:
+            if "Could not set lock" not in str(error):
+                raise
+            holder = _holder(str(error))
+        if time.monotonic() >= deadline:
+            raise WarehouseBusy(path.name, holder, time.monotonic() - started)
+        time.sleep(random.uniform(0.01, 0.05))  # noqa: S311 -- jitter, not a secret
+
+
+def open_memory() -> "duckdb.DuckDBPyConnection":
+    """A fresh in-memory database for a reader. Spills, if it must, to a directory of its own."""
+    import duckdb
+
+    spill = Path(tempfile.gettempdir()) / f"polypipe-duckdb-{os.getpid()}-{time.monotonic_ns()}"
+    con = duckdb.connect(":memory:", config={**_COMMON, **_READER, "temp_directory": str(spill)})
+    con.execute("SET TimeZone = 'UTC'")
+    return con
+
+
+def literal(value: object) -> str:
+    """A value as an SQL string literal."""
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def quoted(name: str) -> str:
+    """A name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _holder(message: str) -> str:
+    """Name the process in DuckDB's lock message; the command line as far as the system tells it."""
+    found = re.search(r"PID (\d+)", message)
+    if not found:
+        return "another process"
+    import psutil
+
+    pid = int(found.group(1))
+    try:
+        command = " ".join(psutil.Process(pid).cmdline())[:200]
+    except psutil.Error:
+        command = "command line unknown"
+    return f"pid {pid} ({command})"

@@ -1,0 +1,119 @@
+"""Draining the spool: gate, one transaction for all waiting batches, publication, and only then their deletion."""
+
+import logging
+import time
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from polypipe.warehouse import publish, spool
+from polypipe.warehouse.connection import open_live
+from polypipe.warehouse.errors import BatchRejected
+from polypipe.warehouse.gate import gate
+from polypipe.warehouse.layout import Layout
+from polypipe.warehouse.merge import Poison, merge_batch
+from polypipe.warehouse.migrate import migrate
+
+if TYPE_CHECKING:
+    import duckdb
+
+log = logging.getLogger(__name__)
+
+# Longer than any batch can lie in the spool after its merge: it is deleted by the same drain or by the next.
+_REMEMBER_MERGED = timedelta(days=30)
+
+
+@dataclass
+class DrainResult:
+    """What a drain did. `version` is the published version afterwards, 0 before the first publication.
+
+    `merged` may lack the caller's own batch: another writer may have merged it already. `rejected` maps the id of
+    each batch set aside to the reason. `waited_seconds` is the wait for gate and database, `seconds` everything.
+    """
+
+    merged: list[str] = field(default_factory=list)
+    rejected: dict[str, str] = field(default_factory=dict)
+    version: int = 0
+    tables: list[str] = field(default_factory=list)
+    waited_seconds: float = 0.0
+    seconds: float = 0.0
+
+
+def drain(layout: Layout, wait: float, own: str | None, keep_retired: timedelta) -> DrainResult:
+    """Merge and publish everything that waits in the spool; see `Warehouse.drain`."""
+    started = time.monotonic()
+    result = DrainResult()
+    layout.make()
+    with gate(layout.lock, started + wait):
+        con = open_live(layout.database, started + wait)
+        result.waited_seconds = time.monotonic() - started
+        try:
+            migrate(con)
+            waiting = _merge_and_publish(con, layout, keep_retired, result)
+        finally:
+            con.close()
+        spool.discard(layout, waiting)
+        spool.sweep(layout)
+        current = publish.read_current(layout)
+        result.version = current.version if current is not None else 0
+    result.seconds = time.monotonic() - started
+    if own is not None and (reason := spool.rejection(layout, own)) is not None:
+        raise BatchRejected(own, reason)
+    return result
+
+
+def _merge_and_publish(
+    con: "duckdb.DuckDBPyConnection", layout: Layout, keep_retired: timedelta, result: DrainResult
+) -> list[str]:
+    """Merge and publish in one transaction; the batches that are now safe to delete.
+
+    A batch that cannot be merged spoils the transaction, so it is set aside and the rest is done anew.
+    """
+    while True:
+        waiting = spool.pending(layout)
+        staged = None
+        con.execute("BEGIN")
+        try:
+            touched, result.merged = _merge_all(con, layout, waiting)
+            staged = publish.stage(con, layout, touched, waiting, keep_retired)
+            con.execute("COMMIT")
+        except Poison as poison:
+            con.execute("ROLLBACK")
+            log.error("batch %s set aside in spool/rejected: %s", poison.batch_id, poison.reason)
+            spool.reject(layout, poison.batch_id, poison.reason)
+            result.rejected[poison.batch_id] = poison.reason
+            continue
+        except BaseException:
+            if staged is not None:
+                staged.undo()
+            _rollback(con)
+            raise
+        if staged is not None:
+            publish.swap(layout, staged, keep_retired)
+            result.tables = staged.changed
+        return waiting
+
+
+def _merge_all(
+    con: "duckdb.DuckDBPyConnection", layout: Layout, waiting: list[str]
+) -> tuple[set[publish.Key], list[str]]:
+    """Merge the batches that are not merged yet, in order; the parts touched and the ids merged now."""
+    known = {batch_id for (batch_id,) in con.execute("SELECT batch_id FROM merged_batches").fetchall()}
+    touched: set[publish.Key] = set()
+    fresh = [batch_id for batch_id in waiting if batch_id not in known]
+    for batch_id in fresh:
+        touched |= merge_batch(con, layout, batch_id)
+        con.execute("INSERT INTO merged_batches VALUES (?, now())", [batch_id])
+    if fresh:
+        con.execute("DELETE FROM merged_batches WHERE merged_at < now() - ?", [_REMEMBER_MERGED])
+    return touched, fresh
+
+
+def _rollback(con: "duckdb.DuckDBPyConnection") -> None:
+    """Roll back after any error; a failed COMMIT has done so already."""
+    import duckdb
+
+    try:
+        con.execute("ROLLBACK")
+    except duckdb.Error as error:
+        log.info("nothing to roll back: %s", error)

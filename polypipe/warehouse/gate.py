@@ -1,0 +1,67 @@
+"""The gate: one writer at a time, by `flock` on a file of its own, freed by the kernel when its holder dies."""
+
+import fcntl
+import os
+import random
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from polypipe.warehouse.errors import WarehouseBusy
+
+
+class Holder(msgspec.Struct):
+    """What the holder writes about itself into the lock file."""
+
+    pid: int
+    command: str
+    since: datetime
+
+    def __str__(self) -> str:
+        return f"pid {self.pid} ({self.command}) since {self.since:%Y-%m-%d %H:%M:%S}Z"
+
+
+@contextmanager
+def gate(path: Path, deadline: float) -> Iterator[None]:
+    """Hold the gate for the block. Raises `WarehouseBusy` at `deadline` (of `time.monotonic`).
+
+    The file is never deleted: a new file under the same name would be a second gate.
+    """
+    started = time.monotonic()
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        while not _locked(fd):
+            if time.monotonic() >= deadline:
+                raise WarehouseBusy(path.name, _holder(fd), time.monotonic() - started)
+            time.sleep(random.uniform(0.01, 0.05))  # noqa: S311 -- jitter, not a secret
+        me = Holder(os.getpid(), " ".join(sys.orig_argv)[:200], datetime.now(UTC))
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, msgspec.json.encode(me), 0)
+        try:
+            yield
+        finally:
+            os.ftruncate(fd, 0)
+            # Explicit: closing alone would leave the lock with a child forked in the meantime.
+            fcntl.flock(fd, fcntl.LOCK_UN)
+    finally:
+        os.close(fd)
+
+
+def _locked(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _holder(fd: int) -> str:
+    try:
+        return str(msgspec.json.decode(os.pread(fd, 4096, 0), type=Holder))
+    except msgspec.DecodeError:  # taken or let go this very moment
+        return "another process"

@@ -1,0 +1,75 @@
+"""Numbered schema changes: `migrations/NNNN_name.sql`, applied in order, each database once."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from polypipe.warehouse.errors import NewerSchema
+
+if TYPE_CHECKING:
+    import duckdb
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+_LEDGER = """
+CREATE TABLE schema_migrations (
+    version INTEGER NOT NULL,
+    name VARCHAR NOT NULL,
+    applied_at TIMESTAMPTZ NOT NULL
+);
+COMMENT ON TABLE schema_migrations IS 'Schema changes that this database has had.';
+COMMENT ON COLUMN schema_migrations.version IS 'Number of the migration.';
+COMMENT ON COLUMN schema_migrations.name IS 'File name of the migration without its number.';
+COMMENT ON COLUMN schema_migrations.applied_at IS 'When it was applied.';
+"""
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One SQL file."""
+
+    version: int
+    name: str
+    path: Path
+
+
+def migrations() -> list[Migration]:
+    """All migrations this polypipe knows, in order."""
+    found = []
+    for path in sorted(MIGRATIONS.glob("[0-9]*.sql")):
+        number, _, name = path.stem.partition("_")
+        found.append(Migration(int(number), name, path))
+    return found
+
+
+def latest() -> int:
+    """The schema version of this polypipe."""
+    return migrations()[-1].version
+
+
+def migrate(con: "duckdb.DuckDBPyConnection") -> list[int]:
+    """Bring the connection's database to the latest schema in one transaction; the versions applied.
+
+    Raises `NewerSchema` when the database is ahead of this polypipe.
+    """
+    known = migrations()
+    con.execute("BEGIN")
+    try:
+        present = con.execute(
+            "SELECT count(*) FROM duckdb_tables() "
+            "WHERE schema_name = current_schema() AND table_name = 'schema_migrations'"
+        ).fetchall()[0][0]
+        if not present:
+            con.execute(_LEDGER)
+        at = con.execute("SELECT coalesce(max(version), 0) FROM schema_migrations").fetchall()[0][0]
+        if at > known[-1].version:
+            raise NewerSchema("The database", at, known[-1].version)
+        due = [migration for migration in known if migration.version > at]
+        for migration in due:
+            con.execute(migration.path.read_text("utf-8"))
+            con.execute("INSERT INTO schema_migrations VALUES (?, ?, now())", [migration.version, migration.name])
+        con.execute("COMMIT")
+    except BaseException:
+        con.execute("ROLLBACK")
+        raise
+    return [migration.version for migration in due]

@@ -1,0 +1,137 @@
+"""Reading: an in-memory DuckDB whose views are the published Parquet files, with or without the waiting batches.
+
+The live database file is never opened here.
+"""
+
+# ruff: noqa: S608 -- names come from our own migrations and are quoted
+
+import logging
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from polypipe.warehouse import spool
+from polypipe.warehouse.connection import literal, open_memory, quoted
+from polypipe.warehouse.errors import BadRows, WarehouseError
+from polypipe.warehouse.layout import Layout
+from polypipe.warehouse.merge import Poison, merge_batch
+from polypipe.warehouse.migrate import migrate
+from polypipe.warehouse.publish import Current, PublishedFile, read_current
+from polypipe.warehouse.tables import DAY_COLUMN, columns
+
+if TYPE_CHECKING:
+    import duckdb
+
+log = logging.getLogger(__name__)
+
+_ATTEMPTS = 20
+
+
+class _Vanished(Exception):  # noqa: N818 -- a reason to look again, not a failure
+    """A writer merged or removed something while it was being read."""
+
+
+def open_reader(layout: Layout, pending: bool) -> "duckdb.DuckDBPyConnection":
+    """A connection with one view a table. With `pending`, committed batches still in the spool are in it too."""
+    import duckdb
+
+    for _ in range(_ATTEMPTS):
+        con = open_memory()
+        try:
+            _build(con, layout, pending)
+        except (_Vanished, duckdb.IOException) as error:
+            con.close()
+            last = error
+        except BaseException:
+            con.close()
+            raise
+        else:
+            return con
+    raise WarehouseError(f"the published files keep vanishing while they are opened: {last}")
+
+
+def select(layout: Layout, table: str, files: Iterable[PublishedFile]) -> str:
+    """SQL for the rows of published files, with the columns and types of the current schema.
+
+    The empty table `stored.<table>` must exist; through it a column that older files lack is null.
+    """
+    names = ", ".join(quoted(column.name) for column in columns(table))
+    paths = ", ".join(literal(layout.home / file.path) for file in files)
+    rows = f"SELECT * FROM stored.{quoted(table)}"
+    if paths:
+        rows += f" UNION ALL BY NAME SELECT * FROM read_parquet([{paths}], union_by_name=true)"
+    return f"SELECT {names} FROM ({rows})"
+
+
+def create_stored(con: "duckdb.DuckDBPyConnection") -> None:
+    """Create the empty typed tables in schema `stored`."""
+    con.execute("CREATE SCHEMA stored")
+    con.execute("SET schema = 'stored'")
+    migrate(con)
+    con.execute("SET schema = 'main'")
+
+
+def describe(con: "duckdb.DuckDBPyConnection") -> None:
+    """Give the views the comments of the tables they stand for."""
+    comments = [
+        f"COMMENT ON VIEW {quoted(table)} IS {literal(comment)}"
+        for table, comment in con.execute(
+            "SELECT table_name, comment FROM duckdb_tables() WHERE schema_name = 'stored'"
+        ).fetchall()
+        if table in DAY_COLUMN
+    ]
+    comments += [
+        f"COMMENT ON COLUMN {quoted(table)}.{quoted(column)} IS {literal(comment)}"
+        for table, column, comment in con.execute(
+            "SELECT table_name, column_name, comment FROM duckdb_columns() WHERE schema_name = 'stored'"
+        ).fetchall()
+        if table in DAY_COLUMN
+    ]
+    con.execute(";".join(comments))
+
+
+def _build(con: "duckdb.DuckDBPyConnection", layout: Layout, pending: bool) -> None:
+    # The spool first, the pointer second: a batch merged in between is then in both and skipped below.
+    # The other way round it could be in neither.
+    listed = spool.pending(layout) if pending else []
+    current = read_current(layout)
+    merged = set(current.merged) if current is not None else set()
+    waiting = [batch_id for batch_id in listed if batch_id not in merged]
+    create_stored(con)
+    loaded = _load_waiting(con, layout, current, waiting) if waiting else set()
+    for table in DAY_COLUMN:
+        rows = select(layout, table, [] if table in loaded else _files(current, table))
+        con.execute(f"CREATE VIEW {quoted(table)} AS {rows}")
+    describe(con)
+
+
+def _load_waiting(
+    con: "duckdb.DuckDBPyConnection", layout: Layout, current: Current | None, waiting: list[str]
+) -> set[str]:
+    """Bring the tables that have waiting batches into memory and merge as the writer would; their names."""
+    loaded: set[str] = set()
+    con.execute("SET threads = 1")  # as the writer: merging relies on the order of the lines
+    con.execute("SET schema = 'stored'")
+    for batch_id in waiting:
+        try:
+            needed = {table for table, _, _ in spool.load(layout, batch_id)} - loaded
+            for table in needed:
+                rows = select(layout, table, _files(current, table))
+                con.execute(f"INSERT INTO {quoted(table)} {rows}")
+            loaded |= needed
+            con.execute("BEGIN")
+            merge_batch(con, layout, batch_id)
+            con.execute("COMMIT")
+        except (BadRows, Poison) as error:
+            if isinstance(error, Poison):
+                con.execute("ROLLBACK")
+            if not (layout.spool / batch_id).exists():
+                raise _Vanished(batch_id) from error
+            log.warning("batch %s cannot be merged and is left out: %s", batch_id, error)
+    con.execute("SET schema = 'main'")
+    con.execute("SET threads = 2")
+    return loaded
+
+
+def _files(current: Current | None, table: str) -> list[PublishedFile]:
+    known = current.tables.get(table) if current is not None else None
+    return known.files if known is not None else []

@@ -1,0 +1,232 @@
+"""The spool: batches of rows on disk, durable from `commit` on, until a writer has merged them.
+
+A batch is a directory with one NDJSON file a table and a manifest. It is written under a hidden name and
+renamed when it is whole, so what has a visible name is whole.
+"""
+
+import fcntl
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from polypipe.warehouse.errors import BadRows, NewerSchema
+from polypipe.warehouse.layout import Layout, fsync
+from polypipe.warehouse.migrate import latest
+from polypipe.warehouse.modes import Mode, check_mode
+from polypipe.warehouse.tables import columns, row_decoder
+
+_ROWS_AT_ONCE = 500
+_STAMP = "%Y%m%dT%H%M%S%f"
+_WRITING = ".tmp-"
+_MERGED = ".done-"
+# A directory is locked right after it is made; younger ones are left alone in case its maker is between the two.
+_YOUNG_SECONDS = 60.0
+
+
+class Part(msgspec.Struct):
+    """One table's rows in a batch. `columns` are those the table had when the batch was written."""
+
+    rows: int
+    bytes: int
+    columns: list[str]
+    mode: Mode
+
+
+class Manifest(msgspec.Struct):
+    """`manifest.json` of a batch."""
+
+    schema: int
+    tables: dict[str, Part]
+
+
+class Batch:
+    """Rows on their way into the spool; made by `Warehouse.batch`. Used by one thread."""
+
+    def __init__(self, layout: Layout, name: str) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9_]+", name):
+            raise ValueError(f"a batch name is letters, digits and underscores, not {name!r}")
+        self.id: str | None = None  # known after commit
+        self._layout = layout
+        self._name = name
+        self._files: dict[str, IO[bytes]] = {}
+        self._rows: dict[str, int] = {}
+        self._encoder = msgspec.json.Encoder()
+        self._broken = False
+
+    def __enter__(self) -> "Batch":
+        self._layout.make()
+        self._directory = self._layout.spool / f"{_WRITING}{secrets.token_hex(8)}"
+        self._directory.mkdir()
+        # Held while this process lives: by it the sweep tells a slow writer from a dead one.
+        self._lock = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        for file in self._files.values():
+            file.close()
+        if self.id is None:
+            shutil.rmtree(self._directory, ignore_errors=True)
+        os.close(self._lock)
+
+    def add(self, table: str, rows: Iterable[Any]) -> None:
+        """Append rows (dicts or msgspec Structs) for `table`; memory does not grow with their number.
+
+        Raises `BadRows` naming table, column and value on an unknown key, a wrong type, a missing or null value
+        of a column that must have one. Absent keys become null, and so do NaN and infinite floats. Instants are
+        aware datetimes or RFC 3339 strings.
+        """
+        decoder = row_decoder(table)
+        if table not in self._files:
+            self._files[table] = (self._directory / f"{table}.ndjson").open("wb")
+            self._rows[table] = 0
+        source = iter(rows)
+        while chunk := list(islice(source, _ROWS_AT_ONCE)):
+            try:
+                lines = self._encoder.encode_lines(chunk)
+                decoder.decode_lines(lines)
+            except msgspec.ValidationError as error:
+                self._broken = True
+                raise BadRows(_explain(table, chunk, error)) from None
+            except (TypeError, UnicodeEncodeError) as error:
+                self._broken = True
+                raise BadRows(f"{table}: a row cannot be written as JSON: {error}") from error
+            self._files[table].write(lines)
+            self._rows[table] += len(chunk)
+
+    def commit(self, modes: Mapping[str, Mode]) -> str:
+        """Make the batch durable and return its id. Every table that got rows needs a mode.
+
+        A table with a mode and no rows is meant so: `Replace()` of nothing empties it.
+        """
+        if self._broken or self.id is not None:
+            raise BadRows(f"batch {self._name} was refused a row, or is committed already")
+        if missing := set(self._files) - set(modes):
+            raise BadRows(f"batch {self._name} has rows for {sorted(missing)} but no mode for them")
+        parts = {}
+        for table, mode in modes.items():
+            check_mode(table, mode)
+            self.add(table, ())
+            file = self._files[table]
+            file.flush()
+            os.fsync(file.fileno())
+            names = [column.name for column in columns(table)]
+            parts[table] = Part(self._rows[table], file.tell(), names, mode)
+        manifest = self._directory / "manifest.json"
+        manifest.write_bytes(msgspec.json.encode(Manifest(latest(), parts)))
+        fsync(manifest)
+        fsync(self._directory)
+        batch_id = f"{_stamp(self._layout)}-{secrets.token_hex(4)}-{self._name}"
+        self._directory.rename(self._layout.spool / batch_id)
+        self.id = batch_id
+        fsync(self._layout.spool)
+        return batch_id
+
+
+def pending(layout: Layout) -> list[str]:
+    """Ids of the committed batches, oldest first: the order in which they must be merged."""
+    if not layout.spool.exists():
+        return []
+    return sorted(entry.name for entry in layout.spool.iterdir() if re.match(r"\d{8}T\d{12}-", entry.name))
+
+
+def load(layout: Layout, batch_id: str) -> Iterator[tuple[str, Part, Path]]:
+    """Tables of a batch with their files, checked for being whole.
+
+    Raises `BadRows` when the batch cannot be used, `NewerSchema` when a newer polypipe wrote it.
+    """
+    directory = layout.spool / batch_id
+    try:
+        manifest = msgspec.json.decode((directory / "manifest.json").read_bytes(), type=Manifest)
+    except (msgspec.DecodeError, FileNotFoundError) as error:
+        raise BadRows(f"the manifest cannot be read: {error}") from error
+    if manifest.schema > latest():
+        raise NewerSchema(f"Batch {batch_id}", manifest.schema, latest())
+    for table, part in manifest.tables.items():
+        file = directory / f"{table}.ndjson"
+        size = file.stat().st_size if file.exists() else 0
+        if size != part.bytes:
+            raise BadRows(f"{table}: the file has {size} bytes instead of {part.bytes}")
+        if gone := set(part.columns) - {column.name for column in columns(table)}:
+            raise BadRows(f"{table}: the table no longer has the columns {sorted(gone)}")
+        check_mode(table, part.mode)
+        yield table, part, file
+
+
+def reject(layout: Layout, batch_id: str, reason: str) -> None:
+    """Set a batch aside in `spool/rejected`, with the reason beside its rows."""
+    directory = layout.spool / batch_id
+    (directory / "reason.txt").write_text(reason + "\n", "utf-8")
+    layout.rejected.mkdir(exist_ok=True)
+    directory.rename(layout.rejected / batch_id)
+    fsync(layout.rejected)
+
+
+def rejection(layout: Layout, batch_id: str) -> str | None:
+    """Why a batch was set aside, by whichever process; None when it was not."""
+    try:
+        return (layout.rejected / batch_id / "reason.txt").read_text("utf-8").strip()
+    except FileNotFoundError:
+        return None
+
+
+def discard(layout: Layout, batch_ids: Iterable[str]) -> None:
+    """Delete merged batches. Each disappears at once for readers, by a rename, before it is emptied."""
+    for batch_id in batch_ids:
+        hidden = layout.spool / f"{_MERGED}{batch_id}"
+        (layout.spool / batch_id).rename(hidden)
+        shutil.rmtree(hidden)
+
+
+def sweep(layout: Layout) -> None:
+    """Remove what dead writers left half-written or half-deleted. The caller has the gate."""
+    for entry in layout.spool.iterdir():
+        if entry.name.startswith(_MERGED) or (entry.name.startswith(_WRITING) and _abandoned(entry)):
+            shutil.rmtree(entry, ignore_errors=True)
+
+
+def _abandoned(directory: Path) -> bool:
+    try:
+        if time.time() - directory.stat().st_mtime < _YOUNG_SECONDS:
+            return False
+        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(fd)
+    return True
+
+
+def _stamp(layout: Layout) -> str:
+    """Now, but after every waiting batch: a clock set back must not let older rows win."""
+    now = datetime.now(UTC)
+    if waiting := pending(layout):
+        newest = datetime.strptime(waiting[-1].partition("-")[0], _STAMP).replace(tzinfo=UTC)
+        now = max(now, newest + timedelta(microseconds=1))
+    return now.strftime(_STAMP)
+
+
+def _explain(table: str, chunk: list[Any], error: msgspec.ValidationError) -> str:
+    """Say which value of which column it was; msgspec knows where, the chunk knows what."""
+    what, _, where = str(error).partition(" - at ")
+    place = re.search(r"\$\[(\d+)\](?:\.(\w+))?", where)
+    if place is None:
+        return f"{table}: {error}"
+    row = msgspec.to_builtins(chunk[int(place.group(1))])
+    column = place.group(2) or next(iter(re.findall(r"field `(.*)`", what)), None)
+    if isinstance(row, dict) and column in row:
+        return f"{table}.{column}: {what}: {row[column]!r:.120}"
+    return f"{table}: {what} in {row!r:.200}"

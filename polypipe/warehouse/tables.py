@@ -1,0 +1,77 @@
+"""The published tables: how each is cut into files, and the exact column types that rows are checked against.
+
+A new table is a migration plus one entry in `DAY_COLUMN`. Types are read from the migrations, never repeated here.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache
+from typing import Annotated, Any
+
+import msgspec
+
+from polypipe.warehouse.connection import open_memory
+from polypipe.warehouse.errors import BadRows
+from polypipe.warehouse.migrate import migrate
+
+# Table -> the instant whose UTC day decides the file of a row; None: a state table, one file a version.
+DAY_COLUMN: dict[str, str | None] = {
+    "events": None,
+    "markets": None,
+    "tokens": None,
+    "crawls": "finished_at",
+    "publications": "time",
+}
+
+_PYTHON: dict[str, Any] = {
+    "VARCHAR": str,
+    "BOOLEAN": bool,
+    "INTEGER": Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)],
+    "BIGINT": Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)],
+    "DOUBLE": float,
+    "DATE": date,
+    "TIMESTAMP WITH TIME ZONE": Annotated[datetime, msgspec.Meta(tz=True)],
+    "VARCHAR[]": list[str],
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column as the migrations define it; `type` is DuckDB's name."""
+
+    name: str
+    type: str
+    nullable: bool
+
+
+@cache
+def schema() -> dict[str, tuple[Column, ...]]:
+    """Columns of every published table, in the order of the migrations."""
+    with open_memory() as con:
+        migrate(con)
+        rows = con.execute(
+            "SELECT table_name, column_name, data_type, is_nullable FROM duckdb_columns() "
+            "WHERE NOT internal ORDER BY table_name, column_index"
+        ).fetchall()
+    return {
+        table: tuple(Column(name, kind, nullable) for owner, name, kind, nullable in rows if owner == table)
+        for table in DAY_COLUMN
+    }
+
+
+def columns(table: str) -> tuple[Column, ...]:
+    """Columns of one table. Raises `BadRows` for a table that does not exist."""
+    if table not in DAY_COLUMN:
+        raise BadRows(f"there is no table {table!r}; tables: {', '.join(DAY_COLUMN)}")
+    return schema()[table]
+
+
+@cache
+def row_decoder(table: str) -> "msgspec.json.Decoder[msgspec.Struct]":
+    """A strict decoder of one row: unknown keys and wrong types are errors, absent keys are null."""
+    fields: list[tuple[str, Any] | tuple[str, Any, Any]] = [
+        (column.name, _PYTHON[column.type] | None, None) if column.nullable else (column.name, _PYTHON[column.type])
+        for column in columns(table)
+    ]
+    row = msgspec.defstruct(f"{table}_row", fields, forbid_unknown_fields=True, kw_only=True)
+    return msgspec.json.Decoder(row)

@@ -1,0 +1,58 @@
+"""`Warehouse`: the one object through which everything else writes and reads tables."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from polypipe.warehouse.drain import DrainResult, drain
+from polypipe.warehouse.layout import Layout
+from polypipe.warehouse.publish import Current, read_current
+from polypipe.warehouse.read import open_reader
+from polypipe.warehouse.spool import Batch
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+class Warehouse:
+    """The tables under one home directory. Holds nothing open between calls.
+
+    `keep_retired` is how long a published file stays after it lost its place: at least the longest query.
+    """
+
+    def __init__(self, home: Path, keep_retired: timedelta = timedelta(minutes=10)) -> None:
+        self.layout = Layout(Path(home).absolute())
+        self._keep_retired = keep_retired
+
+    def batch(self, name: str) -> Batch:
+        """Start a batch, to be used as a context manager; it vanishes unless it is committed in the block."""
+        return Batch(self.layout, name)
+
+    def drain(self, wait: float = 20.0, own: str | None = None) -> DrainResult:
+        """Merge all waiting batches in one transaction and publish what changed.
+
+        Waits at most `wait` seconds for the gate and the database, then raises `WarehouseBusy` naming the holder;
+        what was committed stays in the spool and the next writer merges it. A batch that cannot be merged is set
+        aside; if it is `own`, `BatchRejected` is raised after the others are in. Raises `NewerSchema` when the
+        database is ahead of this polypipe.
+        """
+        return drain(self.layout, wait, own, self._keep_retired)
+
+    @contextmanager
+    def read(self, pending: bool = True) -> Iterator["duckdb.DuckDBPyConnection"]:
+        """An in-memory connection with one view a table, as of now, consistent over all tables.
+
+        With `pending` the batches that wait in the spool are in it too; without, only what is published. A view
+        reads its files when it is queried: use the connection for at most `keep_retired`.
+        """
+        con = open_reader(self.layout, pending)
+        try:
+            yield con
+        finally:
+            con.close()
+
+    def current(self) -> Current | None:
+        """What is published now; None before the first publication."""
+        return read_current(self.layout)
