@@ -1,0 +1,12 @@
+"""The simulated exchange: one process that answers as Gamma, Data, user-pnl and CLOB do.
+
+`polypipe demo` and the tests run against it; `python -m polypipe.sim` starts it. Nothing outside this package is
+imported here, and nothing of it is used against the real APIs.
+"""
+
+from polypipe.sim.server import DEFAULT_START, SimServer
+
+WHALE_ADDRESS = "0x57a1e00000000000000000000000000000000a11"
+COPIER_ADDRESS = "0xc0b1e00000000000000000000000000000000b22"
+
+__all__ = ["COPIER_ADDRESS", "DEFAULT_START", "WHALE_ADDRESS", "SimServer"]

@@ -1,0 +1,31 @@
+"""Command line of the simulated exchange."""
+
+from datetime import UTC, datetime
+
+import click
+
+from polypipe.sim.server import SimServer
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8790, show_default=True, help="Port; 0 takes a free one.")
+@click.option(
+    "--events",
+    default=300,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Open events with a sports tag; one in ten more is open without one.",
+)
+@click.option("--latency-ms", default=0.0, show_default=True, help="Wait before every answer.")
+@click.option("--seed", default=7, show_default=True, help="The same seed gives the same world.")
+@click.option("--speed", default=1.0, show_default=True, help="Simulated seconds per real second, from now.")
+def main(host: str, port: int, events: int, latency_ms: float, seed: int, speed: float) -> None:
+    """Simulated Polymarket: Gamma, Data, user-pnl and CLOB on one port."""
+    server = SimServer(events, seed, start=datetime.now(UTC), speed=speed, latency_ms=latency_ms, host=host, port=port)
+    click.echo(f"simulated Polymarket at {server.url} (seed {seed}, {events} events)")
+    server.run()
+
+
+if __name__ == "__main__":
+    main()

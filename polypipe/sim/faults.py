@@ -1,0 +1,155 @@
+"""Misbehaviour on demand: which requests a fault hits, and what it does to them.
+
+A fault is picked by path and optionally by query, by page of a keyset crawl, and by how many matching requests came
+before; `app.py` asks for it before a request is handled.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.datastructures import QueryParams
+
+from polypipe.sim.filters import page_of
+
+# What each kind does:
+#   status       answers with `status`, `headers` and `body` instead
+#   html         answers 200 with an HTML page
+#   hang         never answers
+#   reset        resets the connection (TCP RST) without an answer
+#   truncate     sends the headers of the real answer and half of its bytes, gzip or not, then closes
+#   cut_gzip     sends half of a gzip stream as if it were all: the length is right, the stream is torn
+#   cut_json     sends half of the JSON text as a complete, well-formed HTTP answer
+#   repeat_cursor  the answer's `next_cursor` is the one that asked for it (on page 1 the page's own)
+#   empty_page   no rows, cursor kept
+#   missing_key  the rows' key ("events" or "markets") is left out
+#   wrong_type   the rows are a text instead of an array
+#   ignore_live  the `live` filter is ignored
+#   mutate       the decoded answer goes through `mutate` (in process only)
+KINDS = (
+    "status", "html", "hang", "reset", "truncate", "cut_gzip", "cut_json", "repeat_cursor", "empty_page",
+    "missing_key", "wrong_type", "ignore_live", "mutate",
+)  # fmt: skip
+HTML = b"<!DOCTYPE html><html><head><title>Just a moment...</title></head><body>Checking your browser</body></html>"
+_DEFAULT_BODIES = {
+    429: "error code: 1015",
+    503: '{"type":"service unavailable","error":"keyset pagination is not configured"}',
+}
+_DEFAULT_BODY = '{"type":"internal error","error":"cannot get the information"}'
+
+
+@dataclass(slots=True)
+class Fault:
+    """One fault. `seen` counts the requests that matched its path, query and page, `hits` those it spoiled."""
+
+    kind: str
+    path: str
+    query: Mapping[str, str | None]
+    page: int | None
+    nth: frozenset[int]
+    times: int | None
+    status: int
+    headers: Mapping[str, str]
+    body: str
+    mutate: Callable[[Any], Any] | None
+    seen: int = 0
+    hits: int = 0
+
+    def matches(self, path: str, q: QueryParams) -> bool:
+        """Whether a request is one of those that the fault counts."""
+        if path != self.path and not (self.path.endswith("*") and path.startswith(self.path[:-1])):
+            return False
+        if self.page is not None and page_of(q.get("after_cursor")) != self.page:
+            return False
+        return all(q.get(k) == v for k, v in self.query.items())
+
+    def due(self) -> bool:
+        """Count a matching request and say whether it is spoiled."""
+        self.seen += 1
+        if (self.nth and self.seen not in self.nth) or (self.times is not None and self.hits >= self.times):
+            return False
+        self.hits += 1
+        return True
+
+
+@dataclass(slots=True)
+class Faults:
+    """The faults in force, oldest first; the first one that is due spoils the request."""
+
+    active: list[Fault] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(
+        self,
+        kind: str,
+        path: str,
+        *,
+        query: Mapping[str, str | None] | None = None,
+        page: int | None = None,
+        nth: int | list[int] | None = None,
+        times: int | None = None,
+        status: int = 500,
+        headers: Mapping[str, str] | None = None,
+        body: str | None = None,
+        mutate: Callable[[Any], Any] | None = None,
+    ) -> Fault:
+        """Put a fault in force.
+
+        `path` may end in `*`. `query` values must be equal, None means the parameter must be absent. `page` is the
+        page of a keyset crawl, from 1, whatever retries it needs. `nth` picks among the requests that match, from
+        1; without it every one is hit, at most `times` of them. `headers` and `body` belong to `status`. `mutate`
+        gets the decoded JSON and returns what to send. Raises ValueError on an unknown kind.
+        """
+        if kind not in KINDS:
+            raise ValueError(f"unknown fault {kind!r}: one of {', '.join(KINDS)}")
+        if (mutate is None) == (kind == "mutate"):
+            raise ValueError("`mutate` belongs to the kind 'mutate' and to no other")
+        fault = Fault(
+            kind=kind,
+            path=path,
+            query=dict(query or {}),
+            page=page,
+            nth=frozenset([nth] if isinstance(nth, int) else nth or ()),
+            times=times,
+            status=status,
+            headers=dict(headers or {}),
+            body=_DEFAULT_BODIES.get(status, _DEFAULT_BODY) if body is None else body,
+            mutate=mutate,
+        )
+        with self._lock:
+            self.active.append(fault)
+        return fault
+
+    def clear(self) -> None:
+        """Behave again."""
+        with self._lock:
+            self.active.clear()
+
+    def pick(self, path: str, q: QueryParams) -> Fault | None:
+        """The fault that spoils this request, if any; every matching fault counts it."""
+        with self._lock:
+            due = [f for f in self.active if f.matches(path, q) and f.due()]
+        return due[0] if due else None
+
+
+def spoil(fault: Fault, body: bytes, cursor: str | None) -> bytes:
+    """The JSON body as the fault wants it; `cursor` is the `after_cursor` of the request."""
+    if fault.kind == "cut_json":
+        return body[: len(body) // 2]
+    value = json.loads(body)
+    rows = next((k for k in ("events", "markets") if isinstance(value, dict) and k in value), None)
+    if fault.kind == "mutate" and fault.mutate is not None:
+        value = fault.mutate(value)
+    elif rows is None:  # a bare array
+        value = {"empty_page": [], "wrong_type": "not a list"}.get(fault.kind, value)
+    elif fault.kind == "repeat_cursor":
+        value["next_cursor"] = cursor or value.get("next_cursor", "")
+    elif fault.kind == "empty_page":
+        value[rows] = []
+    elif fault.kind == "missing_key":
+        del value[rows]
+    elif fault.kind == "wrong_type":
+        value[rows] = "not a list"
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,0 +1,380 @@
+"""Events and markets as the JSON objects that Gamma serves.
+
+Key names, types, which keys are absent when, and which numbers are strings follow recorded answers. Numbers that
+nothing else depends on (volumes, liquidity, comment counts) are drawn from the id of the row.
+"""
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from polypipe.sim import catalog as cat
+from polypipe.sim.fixtures import day
+from polypipe.sim.life import State, price, state
+from polypipe.sim.model import Event, Game, Market, digest, rng
+
+Json = dict[str, Any]
+UPLOADS = "https://polymarket-upload.s3.us-east-2.amazonaws.com/"
+
+
+@lru_cache(maxsize=65536)
+def iso(t: int) -> str:
+    """An instant as `2026-11-20T12:00:00Z`."""
+    return datetime.fromtimestamp(t, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def iso_fraction(t: int, n: int) -> str:
+    """The same with microseconds whose trailing zeros are dropped, as many columns are served."""
+    micro = f"{n * 7919 % 1_000_000:06d}".rstrip("0")
+    return f"{iso(t)[:-1]}.{micro}Z" if micro else iso(t)
+
+
+def spaced(t: int) -> str:
+    """An instant as `2026-11-20 12:00:00+00`, the notation of the older columns."""
+    return iso(t)[:-1].replace("T", " ") + "+00"
+
+
+def number(x: float) -> float | int:
+    """A float that is whole is served as an integer."""
+    return int(x) if x == int(x) else x
+
+
+def pair(texts: tuple[str, str]) -> str:
+    """Two texts as the JSON array inside a string that Gamma serves; none of ours needs escaping."""
+    return f'["{texts[0]}", "{texts[1]}"]'
+
+
+def event_volume(event: Event, now: float) -> float:
+    """Traded USDC since listing; grows with time."""
+    base = int(digest(event.seed, "volume", event.id)[:6], 16) / 16
+    return round(base * (1 + max(0.0, now - event.listed_at) // 600 / 500), 6)
+
+
+def tag_row(tag_id: int) -> Json:
+    """A tag as nested in events and as listed by `/tags`."""
+    label, slug = cat.TAGS[tag_id]
+    row: Json = {
+        "id": str(tag_id),
+        "label": label,
+        "slug": slug,
+        "forceShow": False,
+        "createdAt": "2024-04-02T19:11:32.120581Z",
+        "updatedAt": "2026-09-17T20:23:34.251722Z",
+        "requiresTranslation": False,
+    }
+    if tag_id < 1000:
+        row |= {"publishedAt": "2023-10-24 22:37:50.296+00", "updatedBy": 15}
+    if tag_id == cat.SPORTS_TAG:
+        row["forceHide"] = True
+    return row
+
+
+def sport_row(league: cat.League) -> Json:
+    """A league as nested in events and as listed by `/sports`; `tags` and `series` are comma-separated."""
+    return {
+        "id": league.sport_id,
+        "sport": league.series_slug if league is cat.CHALLENGER else league.prefix,
+        "name": league.name,
+        "image": f"{UPLOADS}league-icons/{league.prefix}.png",
+        "resolution": league.resolution,
+        "ordering": "home" if league.play == "soccer" else "away",
+        "tags": ",".join(map(str, sorted(league.tags))),
+        "primaryTagId": league.tags[-1] if league.play == "soccer" else league.tags[0],
+        "series": str(league.series_id),
+        "createdAt": "2025-11-05T19:27:45.399303Z",
+    }
+
+
+@lru_cache(maxsize=64)
+def _series(league: cat.League) -> list[Json]:
+    return [
+        {
+            "id": str(league.series_id),
+            "ticker": league.series_slug,
+            "slug": league.series_slug,
+            "title": league.name,
+            "seriesType": "single",
+            "recurrence": "daily",
+            "image": f"{UPLOADS}league-icons/{league.prefix}.png",
+            "icon": f"{UPLOADS}league-icons/{league.prefix}.png",
+            "layout": "default",
+            "active": True,
+            "closed": False,
+            "archived": False,
+            "featured": False,
+            "restricted": True,
+            "createdAt": "2025-03-26T22:29:38.024221Z",
+            "updatedAt": "2026-10-08T07:45:17.567512Z",
+            "commentsEnabled": False,
+            "competitive": "0",
+            "volume24hr": 4792.188703,
+            "volume": 17469.04384,
+            "liquidity": 1723064.80713,
+            "commentCount": 0,
+            "requiresTranslation": False,
+        }
+    ]
+
+
+def _teams(game: Game) -> list[Json]:
+    rows = []
+    for n, (name, code) in enumerate(zip((game.home, game.away), game.codes, strict=True)):
+        rows.append(
+            {
+                "id": 100_000 + int(digest("team", name)[:5], 16),
+                "name": name,
+                "league": game.league.prefix,
+                "record": f"{game.id % 7}-{game.id % 5}",
+                "logo": f"{UPLOADS}team_logos/{game.league.prefix}/{code}.png",
+                "abbreviation": code,
+                "createdAt": "2025-03-31T18:20:34.051129Z",
+                "updatedAt": "2026-05-21T18:31:44.288138Z",
+                "providerId": game.id % 9000 + n,
+                "color": f"#{digest('color', name)[:6]}",
+                "ordering": None if game.league.play == "tennis" else ("home", "away")[n],
+            }
+        )
+    return rows
+
+
+@lru_cache(maxsize=16384)
+def _rules(subject: str, date: str, source: str) -> str:
+    return cat.RULES.format(subject=subject, date=date, source=source)
+
+
+def _live(row: Json, event: Event, now: float) -> None:
+    s: State = state(event, now)
+    for key in ("live", "ended", "score", "period", "elapsed"):
+        value = getattr(s, key)
+        if value is not None:
+            row[key] = value
+    if s.phase == "ended" and event.game is not None:
+        row["finishedTimestamp"] = iso_fraction(event.game.end_at, event.id)
+
+
+def event_row(event: Event, now: float) -> Json:
+    """One event without its `markets`."""
+    r = rng(event.seed, "event", event.id)
+    game, league = event.game, event.league
+    closed = now >= event.closed_at
+    end = game.start_at + 7 * 86400 if game else event.closed_at
+    if event.kind in ("politics", "weather") and event.id % 14 == 0:
+        end = event.listed_at + 86400  # zombies: open long after their end date
+    image = f"{UPLOADS}league-icons/{event.kind}.png"
+    volume = event_volume(event, now)
+    row: Json = {
+        "id": str(event.id),
+        "ticker": event.slug,
+        "slug": event.slug,
+        "title": event.title,
+        "description": _rules(event.title, day(end), league.resolution if league else "the public record"),
+        "resolutionSource": league.resolution if league else "",
+        "startDate": iso(event.listed_at),
+        "creationDate": iso(event.listed_at),
+        "endDate": iso(end),
+        "image": image,
+        "icon": image,
+        "active": True,
+        "closed": closed,
+        "archived": False,
+        "new": False,
+        "featured": False,
+        "restricted": True,
+        "createdAt": iso_fraction(event.listed_at - 60, event.id),
+        "updatedAt": iso_fraction(int(min(now, event.closed_at)) // 600 * 600, event.id),
+        "enableOrderBook": True,
+        "commentCount": r.randint(0, 40),
+        "tags": [tag_row(t) for t in event.tags],
+        "cyom": False,
+        "showAllOutcomes": True,
+        "showMarketImages": False,
+        "enableNegRisk": bool(event.neg_risk),
+        "automaticallyActive": True,
+        "negRiskAugmented": False,
+        "pendingDeployment": False,
+        "deploying": False,
+        "requiresTranslation": False,
+        "eventMetadata": {
+            "context_description": cat.CONTEXT.format(subject=event.title),
+            "context_requires_regen": False,
+            "context_updated_at": iso_fraction(event.listed_at, event.id + 1),
+        },
+    }
+    if event.neg_risk is not None:
+        row["negRisk"] = event.neg_risk
+        if event.neg_risk:
+            row["negRiskMarketID"] = f"0x{digest(event.seed, 'group', event.id)[:62]}00"
+    if r.random() < 0.95:
+        row |= {"volume": volume, "openInterest": round(volume * 0.3, 6)}
+        if r.random() < 0.92:
+            row |= {"volume24hr": number(volume // 20), "volume1wk": volume, "volume1mo": volume, "volume1yr": volume}
+        if not closed:
+            liquidity = round(volume * 0.11 + 50, 5)
+            row |= {"liquidity": liquidity, "liquidityClob": liquidity, "competitive": round(r.uniform(0.5, 1), 12)}
+    if closed:
+        row["closedTime"] = iso(event.closed_at)
+    if league is not None and game is not None:
+        row |= {
+            "eventDate": day(game.start_at),
+            "startTime": iso(game.start_at),
+            "seriesSlug": league.series_slug,
+            "series": _series(league),
+            "gameId": game.id,
+            "teams": _teams(game),
+            "sport": sport_row(league),
+        }
+        if event.parent_id is not None:
+            row["parentEventId"] = event.parent_id
+        if event.id % 2 == 0:
+            row["eventWeek"] = game.start_at // 604800 % 52 + 1
+    if event.version == "v2" or event.id % 4:
+        row["version"] = event.version
+    _live(row, event, now)
+    return row
+
+
+def market_row(market: Market, now: float) -> Json:
+    """One market as nested in its event."""
+    event = market.event
+    game = event.game
+    r = rng(event.seed, "market", event.id, market.index)
+    closed = now >= market.closes_at
+    first = price(market, now)
+    tick = market.tick
+    end = game.start_at + 7 * 86400 if game else event.closed_at
+    image = f"{UPLOADS}league-icons/{event.kind}.png"
+    volume = round(r.random() ** 3 * 90_000, 6) if r.random() < 0.88 else 0.0
+    liquidity = 0.0 if closed else round(r.random() ** 2 * 20_000, 4)
+    seq = event.id * 7 + market.index
+    row: Json = {
+        "id": market.id,
+        "question": market.question,
+        "conditionId": market.condition_id,
+        "slug": market.slug,
+        "endDate": iso(end),
+        "liquidity": str(number(liquidity)),
+        "image": image,
+        "icon": image,
+        "description": _rules(
+            market.question, day(end), event.league.resolution if event.league else "the public record"
+        ),
+        "outcomes": pair(market.outcomes),
+        "volume": str(number(volume)),
+        "active": market.active,
+        "closed": closed,
+        "marketMakerAddress": "",
+        "createdAt": iso_fraction(market.listed_at - 60, seq),
+        "updatedAt": iso_fraction(int(min(now, event.closed_at)) // 600 * 600, seq),
+        "new": False,
+        "featured": False,
+        "archived": False,
+        "restricted": True,
+        "groupItemTitle": market.group_title,
+        "groupItemThreshold": str(market.index),
+        "enableOrderBook": True,
+        "orderPriceMinTickSize": tick,
+        "orderMinSize": 5,
+        "volumeNum": number(volume),
+        "liquidityNum": number(liquidity),
+        "endDateIso": day(end),
+        "hasReviewedDates": True,
+        "volumeClob": number(volume),
+        "liquidityClob": number(liquidity),
+        "umaBond": "500",
+        "umaReward": "5",
+        "makerBaseFee": 1000,
+        "takerBaseFee": 1000,
+        "customLiveness": 0,
+        "ready": False,
+        "funded": False,
+        "cyom": False,
+        "competitive": round(r.uniform(0.5, 1), 12),
+        "pagerDutyNotificationEnabled": False,
+        "approved": True,
+        "rewardsMinSize": 50 if seq % 3 else 0,
+        "rewardsMaxSpread": 4.5 if seq % 11 else 0,
+        "spread": number(round(tick, 3)) if not closed else 0,
+        "bestAsk": number(round(min(1.0, first + tick / 2), 3)) if not closed else number(first),
+        "clearBookOnStart": True,
+        "manualActivation": False,
+        "negRiskOther": False,
+        "umaResolutionStatuses": '["proposed"]' if closed else "[]",
+        "pendingDeployment": False,
+        "deploying": False,
+        "rfqEnabled": False,
+        "holdingRewardsEnabled": False,
+        "feesEnabled": True,
+        "requiresTranslation": False,
+        "feeType": ("sports_fees_v2" if event.league else "weather_fees") if seq % 25 else None,
+        "feeSchedule": {"exponent": 1, "rate": 0.05, "takerOnly": True, "rebateRate": 0.25},
+    }
+    if market.neg_risk is not None:
+        row["negRisk"] = market.neg_risk
+        if market.neg_risk:
+            group = digest(event.seed, "group", event.id)[:62]
+            row |= {
+                "negRiskMarketID": f"0x{group}00",
+                "negRiskRequestID": f"0x{digest('request', event.id, market.index)}",
+            }
+    if seq % 5:
+        row["resolutionSource"] = event.league.resolution if event.league else ""
+    if market.deployed:
+        _deployed(row, market, first, closed, seq)
+    if volume and not closed:
+        week = round(volume * r.random(), 6)
+        half = number(week // 2)
+        row |= {
+            "volume24hr": half, "volume1wk": week, "volume1mo": number(volume), "volume1yr": number(volume),
+            "volume24hrClob": half, "volume1wkClob": week, "volume1moClob": number(volume),
+            "volume1yrClob": number(volume),
+            "oneDayPriceChange": round(r.uniform(-0.1, 0.1), 4),
+        }  # fmt: skip
+        if r.random() < 0.46:
+            row["oneHourPriceChange"] = round(r.uniform(-0.02, 0.02), 4)
+        if r.random() < 0.24:
+            row["oneWeekPriceChange"] = round(r.uniform(-0.2, 0.2), 4)
+    if closed:
+        row |= {
+            "closedTime": spaced(market.closes_at),
+            "umaEndDate": iso(market.closes_at),
+            "umaResolutionStatus": "resolved",
+            "automaticallyResolved": True,
+        }
+    if game is not None:
+        row |= {
+            "gameStartTime": spaced(game.start_at + game.clock_off),
+            "eventStartTime": iso(game.start_at),
+            "gameId": str(game.id),
+            "secondsDelay": 3,
+        }
+        if market.type is not None:
+            row["sportsMarketType"] = market.type
+        if market.line is not None:
+            row["line"] = number(market.line)
+    if event.version == "v2" or event.id % 2:
+        row["version"] = event.version
+    return row
+
+
+def _deployed(row: Json, market: Market, first: float, closed: bool, seq: int) -> None:
+    """The keys that a market has only once its contract exists."""
+    event = market.event
+    row |= {
+        "outcomePrices": f'["{number(first)}", "{number(round(1 - first, 4))}"]',
+        "startDate": iso_fraction(market.listed_at, seq),
+        "startDateIso": day(market.listed_at),
+        "submitted_by": "0x91430CaD2d3975766499717fA0D66A78D814E5c5",
+        "resolvedBy": "0x2F5e3684cb1F318ec51b00Edba38d79Ac2c0aA9d",
+        "questionID": f"0x{digest(event.seed, 'group', event.id)[:62]}{market.index:02x}",
+        "acceptingOrders": not closed,
+        "acceptingOrdersTimestamp": iso(market.listed_at),
+        "automaticallyActive": True,
+        "deployingTimestamp": iso_fraction(market.listed_at - 30, seq),
+        "lastTradePrice": number(round(first, 3)),
+    }
+    if market.clob_ids is not None:
+        row["clobTokenIds"] = pair(market.clob_ids)
+    if market.position_ids is not None:
+        row["positionIds"] = list(market.position_ids)
+    if seq % 5 < 3 and not closed:
+        row["bestBid"] = number(round(max(0.0, first - market.tick / 2), 3)) if seq % 50 else None

@@ -1,0 +1,129 @@
+"""The deterministic world: which events exist at an instant.
+
+The world is a fixed number of slots. A slot has a kind and a period; in every period it holds one generation, that is
+one game with its events (or one future), which is open from its listing until the next generation replaces it. So
+the number of open events never changes, while matches start, end and give way to new ones for ever, and any
+instant, past or future, can be computed on its own: the same seed, size and instant give the same answers.
+
+`events` is the number of open events that carry a universe tag (sports, tennis, games, Ligue 1). One event in ten
+more is open on top: politics and weather, which carry none.
+"""
+
+from bisect import bisect_right
+from collections import OrderedDict
+from dataclasses import dataclass
+from itertools import cycle
+
+from polypipe.sim.fixtures import KINDS, Kind, make_events
+from polypipe.sim.model import Event, Market, rng
+
+# Minutes are counted from here in event ids, so that ids grow with the listing time.
+ID_EPOCH = 1_735_689_600  # 2025-01-01
+# One round of slots: 50 events in the mix of a real sports book, about eight open markets each.
+MIX = (
+    "atp", "fl1", "wta", "slam", "nba", "epl", "challenger", "lol", "doubles", "atp", "exhibition", "season", "wta",
+    "lal", "nhl", "atp", "cs2", "mlb", "wta", "challenger", "sea", "atp", "nba", "slam", "wta", "doubles", "atp",
+    "season", "lol", "nhl", "challenger", "wta", "atp", "nba",
+)  # fmt: skip
+_GOLDEN = 0.618033988749895
+_KEEP_GENERATIONS = 3  # per slot, in memory
+
+
+@dataclass(slots=True)
+class Slot:
+    """One place in the world. Generation k is open in [phase + k * period, phase + (k + 1) * period)."""
+
+    index: int
+    kind: Kind
+    offset: int  # of its first event among all events: makes ids unique
+    phase: int
+    period: int
+
+    def generation(self, now: float) -> int:
+        """The number of the generation that is open at an instant."""
+        return int((now - self.phase) // self.period)
+
+    def listed_at(self, generation: int) -> int:
+        """When a generation opens, in epoch seconds; it closes when the next one opens."""
+        return self.phase + generation * self.period
+
+
+class World:
+    """All events of the exchange, at any instant. Holds no clock: every question names its instant."""
+
+    def __init__(self, seed: int = 7, events: int = 300) -> None:
+        self.seed = seed
+        self.size = events
+        self.slots: list[Slot] = []
+        taken = self._fill(MIX, events)
+        self.width = taken + self._fill(("politics", "weather"), max(1, round(events / 10)), taken)
+        self._generations: OrderedDict[tuple[int, int], list[Event]] = OrderedDict()
+        self._open: list[Event] = []
+        self._open_ids: list[int] = []
+        self._open_span = (1.0, 0.0)
+
+    def _fill(self, mix: tuple[str, ...], events: int, offset: int = 0) -> int:
+        """Add slots in the order of the mix until they hold exactly `events` events; returns that number."""
+        taken = 0
+        seen: dict[str, int] = {}
+        for name in cycle(mix):
+            if taken == events:
+                return taken
+            kind = KINDS[name]
+            if len(kind.parts) > events - taken:
+                kind = KINDS["atp"]
+            n = seen[kind.name] = seen.get(kind.name, 0) + 1
+            period = kind.hours * 3600
+            # Spread evenly over the period, so that the share of live games hardly moves.
+            spread = (n * _GOLDEN + rng(self.seed, "phase", kind.name).random()) % 1.0
+            phase = int(spread * period) // 600 * 600
+            self.slots.append(Slot(len(self.slots), kind, offset + taken, phase, period))
+            taken += len(kind.parts)
+        raise AssertionError("the mix never ends")
+
+    def generation(self, slot: Slot, number: int) -> list[Event]:
+        """The events of one generation of a slot; made on first use, a few are kept."""
+        key = (slot.index, number)
+        events = self._generations.get(key)
+        if events is None:
+            listed_at = slot.listed_at(number)
+            first_id = (listed_at - ID_EPOCH) // 60 * self.width + slot.offset
+            events = make_events(
+                self.seed, slot.index, slot.kind, number, first_id, listed_at, slot.listed_at(number + 1)
+            )
+            self._generations[key] = events
+            if len(self._generations) > _KEEP_GENERATIONS * len(self.slots):
+                self._generations.popitem(last=False)
+        return events
+
+    def open_events(self, now: float) -> list[Event]:
+        """All open events at an instant, by ascending id."""
+        if not self._open_span[0] <= now < self._open_span[1]:
+            current = [(slot, slot.generation(now)) for slot in self.slots]
+            self._open = sorted(
+                (e for slot, number in current for e in self.generation(slot, number)), key=lambda e: e.id
+            )
+            self._open_ids = [e.id for e in self._open]
+            self._open_span = (
+                max(slot.listed_at(number) for slot, number in current),
+                min(slot.listed_at(number + 1) for slot, number in current),
+            )
+        return self._open
+
+    def closed_events(self, now: float) -> list[Event]:
+        """The previous generation of every slot, by ascending id: all the history that the exchange lists."""
+        return sorted(
+            (e for slot in self.slots for e in self.generation(slot, slot.generation(now) - 1)), key=lambda e: e.id
+        )
+
+    def event(self, event_id: int, now: float) -> Event | None:
+        """One event that is open or closed at an instant, by id."""
+        events = self.open_events(now)
+        at = bisect_right(self._open_ids, event_id) - 1
+        if at >= 0 and events[at].id == event_id:
+            return events[at]
+        return next((e for e in self.closed_events(now) if e.id == event_id), None)
+
+    def markets(self, event: Event, now: float) -> list[Market]:
+        """The markets of an event that are listed at an instant."""
+        return [m for m in event.markets if m.listed_at <= now]
