@@ -1,0 +1,203 @@
+"""The Dagster assets of the market side: `sports_events` and one asset for each file of the registry. Thin: the work is
+in plain modules, here it gets a description, metadata and a failure that reads as one sentence."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+
+from polypipe.caches.publish import Publication, PublicationRefused, publish
+from polypipe.caches.registry import CACHES
+from polypipe.caches.spec import Built, CacheSpec, NoUniverse, Sources
+from polypipe.caches.universe import StoredCrawl, crawl_and_store
+from polypipe.polymarket import PolymarketError, RowProblem
+from polypipe.resources import Polymarket
+from polypipe.settings import Settings
+from polypipe.warehouse import Warehouse
+
+GROUP = "markets"
+OWNERS = ["team:trading-data"]
+WRITER_POOL = "duckdb_write"
+SPORTS_EVENTS = dg.AssetKey("sports_events")
+SHOWN_PROBLEMS = 50
+
+
+class RefreshConfig(dg.Config):
+    """Set `allow_shrink` in the launchpad to publish a file that lost more than half of its entries, once, knowingly."""
+
+    allow_shrink: bool = False
+
+
+@dg.asset(
+    key=SPORTS_EVENTS,
+    group_name=GROUP,
+    kinds={"python", "duckdb"},
+    owners=OWNERS,
+    pool=WRITER_POOL,
+    description=(
+        "The universe: every open sports event of Polymarket with its tradable markets and token ids, crawled to the end "
+        "or not at all, into the tables events, markets and tokens. Read by every cache file of this group; refreshed "
+        "every 10 minutes, and no file should rest on a crawl older than 45 minutes."
+    ),
+    freshness_policy=dg.FreshnessPolicy.time_window(fail_window=CACHES[1].fresh_within),
+    check_specs=[
+        dg.AssetCheckSpec(
+            "stored_in_warehouse",
+            asset=SPORTS_EVENTS,
+            description="The crawl's rows are in DuckDB, not still waiting in the spool because somebody held the file.",
+        )
+    ],
+)
+def sports_events(
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    warehouse: dg.ResourceParam[Warehouse],
+    polymarket: dg.ResourceParam[Polymarket],
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Crawl, prove complete, store in one transaction."""
+    try:
+        stored = crawl_and_store(polymarket, warehouse)
+    except PolymarketError as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from error
+    if stored.waiting:
+        context.log.error(stored.waiting)
+    return dg.MaterializeResult(
+        metadata=_crawl_metadata(stored, warehouse) | _simulated(settings),
+        check_results=[
+            dg.AssetCheckResult(
+                check_name="stored_in_warehouse",
+                passed=stored.waiting is None,
+                description=stored.waiting or "committed",
+            )
+        ],
+    )
+
+
+def cache_asset(spec: CacheSpec) -> dg.AssetsDefinition:
+    """The asset of one file: build, validate, ask the guard, replace the file, tell."""
+
+    @dg.asset(
+        name=spec.asset,
+        deps=[SPORTS_EVENTS],
+        group_name=GROUP,
+        kinds={"python", "json"},
+        owners=OWNERS,
+        pool=WRITER_POOL,
+        description=f"`{spec.file}`: {spec.description}",
+        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=spec.fresh_within),
+        metadata={"dagster/column_schema": _column_schema(spec)},
+    )
+    def cache(
+        context: dg.AssetExecutionContext,
+        config: RefreshConfig,
+        settings: dg.ResourceParam[Settings],
+        warehouse: dg.ResourceParam[Warehouse],
+        polymarket: dg.ResourceParam[Polymarket],
+    ) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        try:
+            built = spec.build(Sources(settings, warehouse, polymarket))
+            publication = publish(
+                settings.bot_dir / spec.file,
+                spec.format,
+                built.content,
+                crawl_id=built.crawl_id,
+                observed_at=built.observed_at,
+                warehouse=warehouse,
+                allow_shrink=config.allow_shrink,
+            )
+        except (PolymarketError, PublicationRefused, NoUniverse) as error:
+            raise dg.Failure(description=str(error), allow_retries=False) from error
+        context.log.info(f"{publication.file}: {publication.entries} entries, {publication.reason or 'replaced'}")
+        return dg.MaterializeResult(metadata=_file_metadata(spec, built, publication, settings) | _simulated(settings))
+
+    return cache
+
+
+def _column_schema(spec: CacheSpec) -> dg.TableSchema:
+    name, column_type = spec.value_column
+    return dg.TableSchema(
+        [
+            dg.TableColumn("token_id", "string", description="Decimal digits, up to 78."),
+            dg.TableColumn(name, column_type),
+        ]
+    )
+
+
+def _crawl_metadata(stored: StoredCrawl, warehouse: Warehouse) -> dict[str, Any]:
+    report = stored.report
+    return {
+        "dagster/row_count": report.tokens,
+        "dagster/table_name": "polypipe.tokens",
+        "dagster/uri": f"file://{warehouse.layout.database}",
+        "events": report.events,
+        "markets": report.markets,
+        "pages": report.pages,
+        "requests": report.requests,
+        "megabytes": round(report.bytes / 1e6, 2),
+        "seconds": round(report.seconds, 2),
+        "duplicate_events": report.duplicates,
+        "markets_skipped": len(report.skipped),
+        "rows_dropped": len(report.dropped),
+        "skipped": dg.MetadataValue.md(_problem_table(report.skipped)),
+        "dropped": dg.MetadataValue.md(_problem_table(report.dropped)),
+        "unknown_tennis_types": dg.MetadataValue.json(dict(stored.unknown_types)),
+        "crawl_id": stored.crawl_id,
+    }
+
+
+def _file_metadata(spec: CacheSpec, built: Built, publication: Publication, settings: Settings) -> dict[str, Any]:
+    path = settings.bot_dir / spec.file
+    notes = dict(built.notes)
+    metadata: dict[str, Any] = {
+        "dagster/row_count": publication.entries,
+        "dagster/uri": f"file://{path}",
+        "path": dg.MetadataValue.path(str(path)),
+        # -1: there was no file to compare with; the UI plots numbers only
+        "added": -1 if publication.added is None else publication.added,
+        "removed": -1 if publication.removed is None else publication.removed,
+        "changed": -1 if publication.changed is None else publication.changed,
+        "rewritten": publication.rewritten,
+        "bytes": publication.bytes,
+        "sha256": publication.sha256,
+        "observed_at": dg.MetadataValue.timestamp(publication.observed_at),
+        "crawl_id": publication.crawl_id,
+    }
+    if newest := notes.pop("newest_live_events", None):
+        metadata["newest_live_events"] = dg.MetadataValue.md(_live_table(newest, settings.simulated))
+    return metadata | {
+        name: dg.MetadataValue.json(value) if isinstance(value, dict) else value for name, value in notes.items()
+    }
+
+
+def _simulated(settings: Settings) -> dict[str, Any]:
+    return {"SIMULATED DATA": "these numbers come from `polypipe demo`, not from Polymarket"} if settings.simulated else {}
+
+
+def _problem_table(problems: Sequence[RowProblem]) -> str:
+    if not problems:
+        return "none"
+    lines = ["| row | id | reason |", "|---|---|---|"]
+    lines += [f"| {p.kind} | {markdown(p.id)} | {markdown(p.reason)} |" for p in problems[:SHOWN_PROBLEMS]]
+    if len(problems) > SHOWN_PROBLEMS:
+        lines.append(f"| … | {len(problems) - SHOWN_PROBLEMS} more | |")
+    return "\n".join(lines)
+
+
+def _live_table(events: Sequence[tuple[Any, str, str]], simulated: bool) -> str:
+    lines = ["**SIMULATED DATA**", ""] if simulated else []
+    lines += ["| started (UTC) | event | slug |", "|---|---|---|"]
+    for start, title, slug in events:
+        started = f"{start:%Y-%m-%d %H:%M}" if start is not None and start.year > 1 else "unknown"
+        lines.append(f"| {started} | {markdown(title)} | {markdown(slug)} |")
+    return "\n".join(lines)
+
+
+def markdown(text: str) -> str:
+    """Hostile text as plain text in a Markdown table cell: no markup, no HTML, one line."""
+    text = " ".join(text.split())[:120]
+    return "".join(
+        f"\\{c}" if c in r"\`*_{}[]()#+-.!|~" else {"<": "&lt;", ">": "&gt;", "&": "&amp;"}.get(c, c) for c in text
+    )
+
+
+cache_assets = [cache_asset(spec) for spec in CACHES]

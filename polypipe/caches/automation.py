@@ -1,0 +1,134 @@
+"""When the market side runs: jobs, schedules on different minutes, and a sensor that catches up after an outage."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from polypipe.caches.assets import SPORTS_EVENTS
+from polypipe.caches.registry import CACHES
+from polypipe.caches.spec import latest_universe
+from polypipe.warehouse import Warehouse
+
+if TYPE_CHECKING:  # dagster does not export the type of what define_asset_job returns
+    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as AssetJob
+
+CRAWL_CRON = "3-59/10 * * * *"  # odd minutes: the live job has the even ones, and each run pays for its imports
+CATCH_UP_AGE = timedelta(minutes=20)
+CATCH_UP_PAUSE = timedelta(minutes=3)
+
+UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+def _job(
+    name: str, assets: list[str], description: str, max_runtime: int, priority: int
+) -> "AssetJob":
+    selection = dg.AssetSelection.assets(*assets)
+    return dg.define_asset_job(
+        name,
+        selection=selection | dg.AssetSelection.checks_for_assets(*assets),
+        description=description,
+        executor_def=dg.in_process_executor,  # 2 CPU seconds a run instead of 4
+        tags={"dagster/max_runtime": str(max_runtime), "dagster/priority": str(priority)},
+    )
+
+
+crawl_job = _job(
+    "crawl",
+    [SPORTS_EVENTS.to_user_string(), *(spec.asset for spec in CACHES if spec.cron is None)],
+    "Crawl the universe, then publish every file that rests on it.",
+    max_runtime=600,
+    priority=5,
+)
+
+# A file with a schedule of its own has a job of its own.
+own_jobs = {
+    spec.asset: _job(f"{spec.asset}_refresh", [spec.asset], f"Publish {spec.file}.", max_runtime=420, priority=10)
+    for spec in CACHES
+    if spec.cron is not None
+}
+
+jobs = [crawl_job, *own_jobs.values()]
+
+
+def is_unfinished(instance: dg.DagsterInstance, job_name: str) -> bool:
+    """True while a run of the job is queued or running."""
+    return instance.get_runs_count(dg.RunsFilter(job_name=job_name, statuses=UNFINISHED)) > 0
+
+
+def _schedule(job: "AssetJob", cron: str, description: str) -> dg.ScheduleDefinition:
+    """On by default; a tick is skipped while the job's last run is unfinished."""
+
+    @dg.schedule(
+        job=job,
+        cron_schedule=cron,
+        name=f"{job.name}_schedule",
+        description=description,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        execution_timezone="UTC",
+    )
+    def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        if is_unfinished(context.instance, job.name):
+            return dg.SkipReason(f"the last run of {job.name} is unfinished")
+        return dg.RunRequest()
+
+    return tick
+
+
+schedules = [
+    _schedule(crawl_job, CRAWL_CRON, "The universe and the files that rest on it, every 10 minutes."),
+    *(
+        _schedule(own_jobs[spec.asset], spec.cron, f"{spec.file} on its own schedule.")
+        for spec in CACHES
+        if spec.cron is not None
+    ),
+]
+
+
+@dg.sensor(
+    name="catch_up",
+    jobs=jobs,
+    minimum_interval_seconds=15,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description=(
+        "Starts a job at once when its files are missing or older than they should ever get: after the first start, a "
+        "night with the machine off, an outage of the API. Between tries of one job there are at least 3 minutes."
+    ),
+)
+def catch_up(
+    context: dg.SensorEvaluationContext, warehouse: dg.ResourceParam[Warehouse]
+) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """Ask for the crawl when the universe is stale; with a fresh universe, for each file that is past its limit."""
+    now = datetime.now(UTC)
+    with warehouse.read() as con:
+        universe = latest_universe(con)
+        rows = con.execute("SELECT file, max(time) FROM publications WHERE accepted GROUP BY file").fetchall()
+    accepted = dict(rows)
+    stale = [
+        spec
+        for spec in CACHES
+        if spec.file not in accepted or now - accepted[spec.file] > min(spec.fresh_within, CATCH_UP_AGE)
+    ]
+    if universe is None or universe.age > CATCH_UP_AGE or any(spec.cron is None for spec in stale):
+        wanted = [crawl_job.name]  # files with jobs of their own follow once there is a universe
+    else:
+        wanted = [own_jobs[spec.asset].name for spec in stale]
+    requests = [name for name in wanted if not _tried_lately(context.instance, name, now)]
+    yield from (dg.RunRequest(job_name=name) for name in requests)
+    if not requests:
+        yield dg.SkipReason(f"waiting for {', '.join(wanted)}" if wanted else "every file is fresh enough")
+
+
+def _tried_lately(instance: dg.DagsterInstance, job_name: str, now: datetime) -> bool:
+    recent = dg.RunsFilter(job_name=job_name, created_after=now - CATCH_UP_PAUSE)
+    return is_unfinished(instance, job_name) or instance.get_runs_count(recent) > 0
+
+
+sensors = [catch_up]

@@ -1,0 +1,211 @@
+"""Publishing: the one way by which a file that the bot reads is replaced.
+
+Build and validate in memory, ask the guard, write a temp file beside the target, fsync, `os.replace`, fsync the directory,
+record a row in table `publications`. Until the replace the old file is untouched; after it the new one is complete.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from polypipe.caches.formats import Format, FormatError
+from polypipe.caches.guard import Attempt, shrink_refusal, shrinks_too_much
+from polypipe.warehouse import Append, Warehouse, WarehouseBusy
+
+RECORD_WAIT_SECONDS = 2.0
+"""How long to wait for the warehouse when recording a publication; the row is safe in the spool either way."""
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What came of one attempt to publish: a row of table `publications`.
+
+    `added`, `removed` and `changed` count token ids against the file that was there, null where there was none to compare
+    with. `observed_at` is when the data was read from Polymarket. `rewritten` is false when the content was the same.
+    """
+
+    publication_id: str
+    file: str
+    time: datetime
+    observed_at: datetime
+    crawl_id: str
+    entries: int
+    bytes: int
+    sha256: str
+    added: int | None
+    removed: int | None
+    changed: int | None
+    accepted: bool
+    rewritten: bool
+    reason: str
+
+
+class PublicationRefused(Exception):
+    """The old file stays. The message is one sentence that names the file and why."""
+
+    def __init__(self, publication: Publication) -> None:
+        super().__init__(f"{publication.file} is not replaced: {publication.reason}")
+        self.publication = publication
+
+
+def publish(
+    path: Path,
+    format: Format,
+    content: Any,
+    *,
+    crawl_id: str,
+    observed_at: datetime,
+    warehouse: Warehouse,
+    allow_shrink: bool = False,
+) -> Publication:
+    """Replace the file at `path` by `content`, or leave it untouched and raise `PublicationRefused`.
+
+    The content must come from a crawl that was proven complete: callers have no other. Every attempt is recorded.
+    """
+    payload = format.encode(content)
+    new = format.flatten(content)
+    with _one_publisher(warehouse, path.name):
+        old_payload, old = _read_old(path, format)
+        difference = _difference(new, old)
+        attempt = Publication(
+            publication_id=uuid4().hex,
+            file=path.name,
+            time=datetime.now(UTC),
+            observed_at=observed_at,
+            crawl_id=crawl_id,
+            entries=len(new),
+            bytes=len(payload),
+            sha256=hashlib.sha256(payload).hexdigest(),
+            **difference,
+            accepted=True,
+            rewritten=False,
+            reason="",
+        )
+        reason = _fault(format, payload) or _shrink(warehouse, attempt, old, allow_shrink)
+        if reason:
+            return _refuse(warehouse, attempt, reason)
+        if old is not None and difference == {"added": 0, "removed": 0, "changed": 0}:
+            # The same entries, whatever else the file says (`updated` of the categorized file): nothing to rewrite.
+            same = {"bytes": len(old_payload), "sha256": hashlib.sha256(old_payload).hexdigest()}
+            return _record(warehouse, attempt, reason="unchanged", **same)
+        try:
+            replace_file(path, payload)
+        except OSError as error:
+            return _refuse(warehouse, attempt, f"it cannot be written to {path.parent}: {error.strerror or error}")
+        return _record(warehouse, attempt, rewritten=True, reason="" if old is not None else "first publication")
+
+
+def replace_file(path: Path, payload: bytes) -> None:
+    """Replace a file in one step: a reader sees the old bytes or the new ones, complete, also across a power cut.
+
+    The directory is created if missing. Raises `OSError` with the old file untouched and no temp file left behind.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in path.parent.glob(f"{path.name}.*.tmp"):
+        leftover.unlink(missing_ok=True)  # of a publisher that was killed: callers hold the lock of this file
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(payload)
+            file.flush()
+            os.fchmod(descriptor, 0o644)  # mkstemp makes 0600, which a bot of another user could not read
+            os.fsync(descriptor)
+        Path(temporary).replace(path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            Path(temporary).unlink()
+        raise
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def count_entries(path: Path, format: Format) -> int:
+    """How many entries the file has. Raises `FormatError` or `OSError` when the bot could not read it."""
+    return len(format.flatten(format.decode(path.read_bytes())))
+
+
+@contextlib.contextmanager
+def _one_publisher(warehouse: Warehouse, file: str) -> Iterator[None]:
+    """Two publishers of one file take turns; the kernel frees the lock of one that died."""
+    locks = warehouse.layout.home / "run"
+    locks.mkdir(parents=True, exist_ok=True)
+    with (locks / f"publish{file}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _read_old(path: Path, format: Format) -> tuple[bytes, dict[str, Any] | None]:
+    """The file's bytes and entries; entries are None when it is missing or the bot could not read it."""
+    try:
+        payload = path.read_bytes()
+        return payload, format.flatten(format.decode(payload))
+    except (OSError, FormatError):
+        return b"", None
+
+
+def _difference(new: Mapping[str, Any], old: Mapping[str, Any] | None) -> dict[str, int | None]:
+    if old is None:
+        return {"added": None, "removed": None, "changed": None}
+    added = changed = 0
+    for token_id, value in new.items():
+        before = old.get(token_id, old)
+        if before is old:
+            added += 1
+        elif before != value:
+            changed += 1
+    return {"added": added, "removed": len(old) - (len(new) - added), "changed": changed}
+
+
+def _fault(format: Format, payload: bytes) -> str | None:
+    """Read the very bytes as the bot would: what is wrong with them, or None."""
+    try:
+        format.decode(payload)
+    except FormatError as error:
+        return f"its content is not what the bot reads: {error}"
+    return None
+
+
+def _shrink(warehouse: Warehouse, attempt: Publication, old: Mapping[str, Any] | None, allow: bool) -> str | None:
+    if allow:
+        return None
+    with warehouse.read() as con:
+        history = con.execute(
+            "SELECT accepted, entries, crawl_id FROM publications WHERE file = ? ORDER BY time, publication_id",
+            [attempt.file],
+        ).fetchall()
+    last_accepted = next((entries for accepted, entries, _ in reversed(history) if accepted), None)
+    if last_accepted is None and old is not None:
+        last_accepted = len(old)  # written by the script that we replace
+    since: list[Attempt] = []
+    for accepted, entries, crawl_id in history:
+        if accepted:
+            since.clear()
+        elif shrinks_too_much(entries, last_accepted):
+            since.append(Attempt(crawl_id, entries))
+    return shrink_refusal(attempt.entries, last_accepted, attempt.crawl_id, since)
+
+
+def _refuse(warehouse: Warehouse, attempt: Publication, reason: str) -> Publication:
+    raise PublicationRefused(_record(warehouse, attempt, accepted=False, reason=reason))
+
+
+def _record(warehouse: Warehouse, attempt: Publication, **outcome: Any) -> Publication:
+    publication = Publication(**asdict(attempt) | outcome)
+    with warehouse.batch("publication") as batch:
+        batch.add("publications", [asdict(publication)])
+        batch.commit({"publications": Append()})
+    # While somebody holds the warehouse the row waits in the spool, where readers of the pipeline see it too.
+    with contextlib.suppress(WarehouseBusy):
+        warehouse.drain(wait=RECORD_WAIT_SECONDS)
+    return publication

@@ -1,0 +1,111 @@
+"""The universe: one complete crawl of Gamma's sports events into the tables `events`, `markets`, `tokens` and `crawls`.
+
+Rows are staged on disk while the crawl runs and become visible only when it has proved to be complete; an attempt that
+failed leaves the stored universe as it was, and a row in `crawls` that says why.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from polypipe.caches.categories import is_unknown_type
+from polypipe.caches.rows import TENNIS_TAG, event_row, market_rows, token_rows
+from polypipe.polymarket import CrawlReport, Event, crawl_universe
+from polypipe.resources import Polymarket
+from polypipe.warehouse import Append, Replace, Warehouse, WarehouseBusy
+
+STORE_WAIT_SECONDS = 20.0
+"""How long a crawl waits for the warehouse. After that its rows stay in the spool, where the files are built from them."""
+
+CRAWL_DEADLINE_SECONDS = 300.0
+"""A whole crawl, retries included; about ten times what it takes on a good day."""
+
+
+@dataclass(frozen=True)
+class StoredCrawl:
+    """A complete crawl: its report, unknown tennis market types with their counts, and `waiting`: why its rows are still
+    in the spool (None when they are in the warehouse)."""
+
+    crawl_id: str
+    report: CrawlReport
+    unknown_types: Counter[str]
+    waiting: str | None
+
+
+def crawl_and_store(polymarket: Polymarket, warehouse: Warehouse) -> StoredCrawl:
+    """Crawl the universe and replace the stored one in one transaction.
+
+    Raises `PolymarketError` when the crawl fails or cannot be proven complete: nothing but the `crawls` row is stored.
+    """
+    crawl_id = uuid4().hex
+    started_at = datetime.now(UTC)
+    unknown_types: Counter[str] = Counter()
+    try:
+        with warehouse.batch("universe") as batch:
+
+            def stage(events: list[Event]) -> None:
+                batch.add("events", (event_row(event, crawl_id) for event in events))
+                batch.add("markets", (row for event in events for row in market_rows(event, crawl_id)))
+                batch.add("tokens", (row for event in events for row in token_rows(event, crawl_id)))
+                tennis = (event for event in events if TENNIS_TAG in event.tag_ids)
+                types = (market.sports_market_type for event in tennis for market in event.markets)
+                unknown_types.update(t for t in types if t and is_unknown_type(t))
+
+            report = polymarket.run(
+                lambda http: crawl_universe(http, stage, polymarket.progress, deadline=CRAWL_DEADLINE_SECONDS)
+            )
+            batch.add("crawls", [crawl_row(crawl_id, report)])
+            batch.commit({"events": Replace(), "markets": Replace(), "tokens": Replace(), "crawls": Append()})
+    except Exception as error:
+        record_failure(warehouse, crawl_id, "universe", started_at, error)
+        raise
+    return StoredCrawl(crawl_id, report, unknown_types, store(warehouse, STORE_WAIT_SECONDS))
+
+
+def store(warehouse: Warehouse, wait: float) -> str | None:
+    """Merge what waits in the spool; the reason in one line when somebody holds the warehouse, else None."""
+    try:
+        warehouse.drain(wait=wait)
+    except WarehouseBusy as busy:
+        return str(busy)
+    return None
+
+
+def crawl_row(crawl_id: str, report: CrawlReport) -> dict[str, Any]:
+    """The row of table `crawls` for a complete crawl. `bytes` are decoded bytes."""
+    return {
+        "crawl_id": crawl_id,
+        "kind": report.kind,
+        "started_at": report.started_at,
+        "finished_at": report.finished_at,
+        "pages": report.pages,
+        "requests": report.requests,
+        "events": report.events,
+        "markets": report.markets,
+        "tokens": report.tokens,
+        "dropped": len(report.dropped),
+        "skipped": len(report.skipped),
+        "bytes": report.bytes,
+        "seconds": report.seconds,
+        "complete": report.complete,
+    }
+
+
+def record_failure(warehouse: Warehouse, crawl_id: str, kind: str, started_at: datetime, error: Exception) -> None:
+    """Leave a row in `crawls` that says why a crawl failed."""
+    finished_at = datetime.now(UTC)
+    with warehouse.batch("failed_crawl") as batch:
+        row = {
+            "crawl_id": crawl_id,
+            "kind": kind,
+            "started_at": started_at,
+            "finished_at": finished_at,
+            "seconds": (finished_at - started_at).total_seconds(),
+            "complete": False,
+            "error": str(error)[:1000],
+        }
+        batch.add("crawls", [row])
+        batch.commit({"crawls": Append()})
+    store(warehouse, wait=2.0)

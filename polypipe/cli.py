@@ -1,0 +1,107 @@
+"""The command `polypipe`. Each command here is thin and imports what it needs when it runs, so that all start fast."""
+
+import sys
+from collections.abc import Mapping
+from typing import NoReturn
+
+import click
+
+from polypipe import settings as settings_module
+from polypipe.settings import SettingError, Settings
+
+SIMULATED = "SIMULATED DATA: everything below comes from polypipe's own stand-in, not from Polymarket"
+
+
+@click.group()
+@click.version_option(package_name="polypipe")
+def main() -> None:
+    """Keep a Polymarket copy-trading bot's files right and fresh."""
+
+
+def load_settings(overrides: Mapping[str, str] | None = None) -> Settings:
+    """The settings; a bad one ends the command with its one line."""
+    try:
+        return settings_module.load(overrides=overrides)
+    except SettingError as error:
+        fail(str(error))
+
+
+def fail(message: str) -> NoReturn:
+    """Say why, in one line on stderr, and exit with 1."""
+    click.echo(f"polypipe: {message}", err=True)
+    sys.exit(1)
+
+
+@main.command()
+@click.argument("assets", nargs=-1, metavar="[ASSET]...")
+@click.option("--allow-shrink", is_flag=True, help="Publish also what lost more than half of its entries.")
+def refresh(assets: tuple[str, ...], allow_shrink: bool) -> None:
+    """Materialize assets now, in this process: the crawl and all six files, or the assets named.
+
+    One line for each file; exit code 0 only if every file named was accepted.
+    """
+    from polypipe.ops.refresh import UnknownAsset
+    from polypipe.ops.refresh import refresh as run_refresh
+
+    settings = load_settings()
+    if settings.simulated:
+        click.echo(SIMULATED)
+    try:
+        sys.exit(0 if run_refresh(settings, assets, allow_shrink, click.echo) else 1)
+    except UnknownAsset as error:
+        fail(str(error))
+
+
+@main.command()
+def up() -> None:
+    """Run code server, daemon and Dagster UI in the foreground until Ctrl-C."""
+    from polypipe.ops.up import CannotStart
+    from polypipe.ops.up import up as run_up
+
+    try:
+        sys.exit(run_up(load_settings(), say=click.echo))
+    except CannotStart as error:
+        fail(str(error))
+
+
+@main.command()
+@click.option("--events", default=300, show_default=True, help="Open events in the simulated exchange.")
+@click.option("--seed", default=7, show_default=True, help="The same seed is the same exchange.")
+def demo(events: int, seed: int) -> None:
+    """The same as `up`, against a simulated Polymarket, with files in data/demo/bot/. Needs no wallet and no network."""
+    from polypipe.ops.demo import demo_programs, demo_settings
+    from polypipe.ops.up import CannotStart
+    from polypipe.ops.up import up as run_up
+
+    settings, port = demo_settings(load_settings())
+    click.echo(SIMULATED)
+    try:
+        sys.exit(run_up(settings, lambda: demo_programs(port, events, seed), say=click.echo))
+    except CannotStart as error:
+        fail(str(error))
+
+
+@main.command()
+@click.argument("query", required=False)
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV instead of a table.")
+def sql(query: str | None, as_csv: bool) -> None:
+    """Query the published tables; without QUERY, a prompt. Never waits for the pipeline, and never makes it wait."""
+    from polypipe.warehouse import Warehouse
+    from polypipe.warehouse.sql import QueryError, run_query, shell
+
+    settings = load_settings()
+    if settings.simulated:
+        click.echo(SIMULATED, err=True)
+    with Warehouse(settings.home).read(pending=False) as con:
+        if query is None:
+            shell(con, sys.stdin, sys.stdout)
+            return
+        try:
+            columns, rows = run_query(con, query)
+        except QueryError as error:
+            fail(str(error))
+        print((columns, rows, as_csv))
+
+
+if __name__ == "__main__":
+    main()

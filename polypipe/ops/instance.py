@@ -1,0 +1,101 @@
+"""Dagster's instance of one home: its configuration, and the runs that a crash left open.
+
+The configuration is ours: it is written at each start, there is nothing to set by hand.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from polypipe.caches.publish import replace_file
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+OWNER_PID_TAG = "polypipe/pid"
+"""Set on runs that live in a process of their own (`polypipe refresh`), so that a start of the servers spares them."""
+
+DAGSTER_YAML = """\
+# Written by polypipe at every start; changes made here do not last.
+telemetry: {enabled: false}
+
+# One SQLite file for all events: 20 kB a run instead of a file of 131 kB each, and space is used again after deletes.
+event_log_storage:
+  module: dagster._core.storage.event_log
+  class: ConsolidatedSqliteEventLogStorage
+  config: {base_dir: {env: DAGSTER_HOME}}
+compute_logs:
+  module: dagster._core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
+
+# Writers of the warehouse take turns, a whole run at a time, so that a waiting run costs no process.
+concurrency:
+  runs: {max_concurrent_runs: 3}
+  pools: {default_limit: 1, granularity: run}
+run_queue: {dequeue_interval_seconds: 1}
+
+# The next tick is the retry.
+run_retries: {enabled: false}
+run_monitoring:
+  enabled: true
+  start_timeout_seconds: 60
+  cancel_timeout_seconds: 60
+  max_runtime_seconds: 3600
+  poll_interval_seconds: 60
+  free_slots_after_run_end_seconds: 60
+
+# After an outage one missed tick is caught up, not five stale ones.
+scheduler:
+  module: dagster.core.scheduler
+  class: DagsterDaemonScheduler
+  config: {max_catchup_runs: 1}
+sensors: {use_threads: true, num_workers: 4}
+schedules: {use_threads: true, num_workers: 2}
+
+retention:
+  schedule: {purge_after_days: 7}
+  sensor: {purge_after_days: {skipped: 2, success: 7, failure: 30, started: 7}}
+"""
+
+
+def dagster_home(home: Path) -> Path:
+    """`$POLYPIPE_HOME/dagster`, with our configuration in it."""
+    directory = home / "dagster"
+    config = directory / "dagster.yaml"
+    if not config.exists() or config.read_text(encoding="utf-8") != DAGSTER_YAML:
+        replace_file(config, DAGSTER_YAML.encode())
+    return directory
+
+
+@contextmanager
+def open_instance(home: Path) -> Iterator["dg.DagsterInstance"]:
+    """Dagster's instance of this home, for work in this process."""
+    import dagster as dg
+
+    directory = dagster_home(home)
+    os.environ["DAGSTER_HOME"] = str(directory)  # the storage's base_dir in dagster.yaml names this variable
+    with dg.DagsterInstance.from_config(str(directory)) as instance:
+        yield instance
+
+
+def close_abandoned_runs(instance: "dg.DagsterInstance") -> list[str]:
+    """Mark runs as failed that no process works on any more, so that their pools are free. Returns their ids.
+
+    To be called before the servers start, when nothing can be running but `polypipe refresh` in a process of its own.
+    """
+    import dagster as dg
+    import psutil
+
+    status = dg.DagsterRunStatus
+    unfinished = dg.RunsFilter(statuses=[status.NOT_STARTED, status.STARTING, status.STARTED, status.CANCELING])
+    closed = []
+    for run in instance.get_runs(unfinished):
+        owner = run.tags.get(OWNER_PID_TAG)
+        if owner and psutil.pid_exists(int(owner)):
+            continue
+        instance.report_run_failed(run, "polypipe was killed or stopped while this run was going on")
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+        closed.append(run.run_id)
+    return closed

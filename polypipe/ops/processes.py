@@ -1,0 +1,126 @@
+"""Which processes `polypipe up` and `polypipe demo` run, and the supervisor's configuration for them."""
+
+import os
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from polypipe.settings import Settings
+
+# What a child may inherit. The environment may hold secrets of the bot (a shared `.env` that the shell has exported):
+# they stop here.
+INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "TZ", "TMPDIR", "LANG", "LANGUAGE", "VIRTUAL_ENV")
+INHERITED_PREFIXES = ("LC_", "SSL_CERT_", "XDG_", "PYTHON")
+INHERITED_ANY_CASE = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+
+STOP_SECONDS = 8
+LOG_BYTES = "10MB"
+LOG_BACKUPS = 3
+
+WORKSPACE_YAML = """\
+# Written by polypipe at every start: where the webserver and the daemon find the code server.
+load_from:
+  - grpc_server: {{host: 127.0.0.1, port: {port}, location_name: polypipe}}
+"""
+
+
+@dataclass(frozen=True)
+class Program:
+    """One supervised process: its name (of the log too), its command, the loopback port it must wait for."""
+
+    name: str
+    command: Sequence[str]
+    wait_port: int | None = None
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def port_is_free(host: str, port: int) -> bool:
+    """Whether a server could listen there now."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+        return True
+
+
+def child_environment(settings: Settings, dagster_home: Path, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of our processes: the system's usual variables, our settings, nothing else."""
+    environ = os.environ if environ is None else environ
+    kept = {
+        name: value
+        for name, value in environ.items()
+        if name in INHERITED or name.startswith(INHERITED_PREFIXES) or name.upper() in INHERITED_ANY_CASE
+    }
+    return kept | settings.to_env() | {"DAGSTER_HOME": str(dagster_home), "DAGSTER_DISABLE_TELEMETRY": "true"}
+
+
+def dagster_programs(settings: Settings, dagster_home: Path) -> list[Program]:
+    """Code server, daemon and webserver. Not `dagster dev`: it needs 170 MB more, and one crash stops all."""
+    bin_dir = Path(sys.executable).parent
+    port = free_port()
+    workspace = dagster_home / "workspace.yaml"
+    workspace.write_text(WORKSPACE_YAML.format(port=port), encoding="utf-8")
+    code_server = ["api", "grpc", "-m", "polypipe.definitions", "--host", "127.0.0.1", "--port", str(port)]
+    webserver = ["-h", "127.0.0.1", "-p", str(settings.webserver_port), "-w", str(workspace)]
+    return [
+        Program("code-server", [str(bin_dir / "dagster"), *code_server, "--location-name", "polypipe"]),
+        Program("daemon", [str(bin_dir / "dagster-daemon"), "run", "-w", str(workspace)], wait_port=port),
+        Program("webserver", [str(bin_dir / "dagster-webserver"), *webserver], wait_port=port),
+    ]
+
+
+def supervisor_config(home: Path, directory: Path, programs: Sequence[Program]) -> str:
+    """The supervisor's configuration: restart whatever dies, stop all at once, rotate the logs.
+
+    All programs are one group, because the supervisor stops group after group, waiting for each. They are started in
+    `directory`, away from any `.env` that Dagster's commands would read.
+    """
+    lines = [
+        "[supervisord]",
+        "nodaemon=true",
+        "silent=true",
+        f"logfile={_quoted(home / 'logs' / 'supervisor.log')}",
+        f"logfile_maxbytes={LOG_BYTES}",
+        f"pidfile={_quoted(home / 'run' / 'supervisor.pid')}",
+        f"childlogdir={_quoted(home / 'logs')}",
+        *(["user=root"] if os.geteuid() == 0 else []),
+    ]
+    for program in programs:
+        wait = ["--wait-port", str(program.wait_port)] if program.wait_port else []
+        command = [sys.executable, "-m", "polypipe.ops.child", *wait, "--", *program.command]
+        lines += [
+            f"[program:{program.name}]",
+            "command=" + " ".join(_argument(argument) for argument in command),
+            f"directory={_quoted(directory)}",
+            "autorestart=true",
+            "startretries=1000000",
+            f"stopwaitsecs={STOP_SECONDS}",
+            "stopasgroup=true",
+            "killasgroup=true",
+            "redirect_stderr=true",
+            f"stdout_logfile={_quoted(home / 'logs' / program.name)}.log",
+            f"stdout_logfile_maxbytes={LOG_BYTES}",
+            f"stdout_logfile_backups={LOG_BACKUPS}",
+        ]
+    names = ",".join(program.name for program in programs)
+    return "\n".join([*lines, "[group:polypipe]", f"programs={names}", ""])
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("%", "%%")
+
+
+def _argument(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return f'"{escaped}"'

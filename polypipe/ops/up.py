@@ -1,0 +1,143 @@
+"""`polypipe up` and `polypipe demo`: run every process in the foreground until Ctrl-C or SIGTERM.
+
+A supervisor keeps the processes running; this process holds the lock of the home, tells what happens and passes signals
+on.
+"""
+
+import contextlib
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+
+import httpx
+
+from polypipe.caches.registry import CACHES
+from polypipe.ops.instance import close_abandoned_runs, dagster_home, open_instance
+from polypipe.ops.processes import (
+    STOP_SECONDS,
+    Program,
+    child_environment,
+    dagster_programs,
+    port_is_free,
+    supervisor_config,
+)
+from polypipe.settings import Settings
+
+POLL_SECONDS = 0.5
+
+
+class CannotStart(Exception):
+    """The servers are not started. The message is one line that says why and what to do."""
+
+
+def up(settings: Settings, extra: Callable[[], list[Program]] = list, say: Callable[[str], None] = print) -> int:
+    """Run the servers (and the `extra` programs) until told to stop. Returns the exit code. Raises `CannotStart`."""
+    for directory in (settings.home, settings.home / "run", settings.home / "logs", settings.bot_dir):
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CannotStart(f"{directory} cannot be made: {error.strerror}") from None
+    with _only_one(settings.home):
+        if not port_is_free("127.0.0.1", settings.webserver_port):
+            raise CannotStart(
+                f"port {settings.webserver_port} is in use by another program: set POLYPIPE_WEBSERVER_PORT to a free one"
+            )
+        with open_instance(settings.home) as instance:
+            closed = close_abandoned_runs(instance)
+        if closed:
+            say(f"closed {len(closed)} run(s) that an earlier stop had left open")
+        directory = dagster_home(settings.home)
+        programs = [*extra(), *dagster_programs(settings, directory)]
+        config = settings.home / "run" / "supervisor.conf"
+        config.write_text(supervisor_config(settings.home, directory, programs), encoding="utf-8")
+        return _supervise(settings, config, directory, say)
+
+
+@contextlib.contextmanager
+def _only_one(home: Path) -> Iterator[None]:
+    """Hold the lock of this home. The kernel frees it when the holder dies, so no lock is ever stale."""
+    with (home / "run" / "up.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise CannotStart(f"polypipe is already up on {home}: pid {lock.read().strip() or 'unknown'}") from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield
+
+
+def _supervise(settings: Settings, config: Path, directory: Path, say: Callable[[str], None]) -> int:
+    stopping = False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal stopping
+        stopping = True
+
+    # Set before the start: a shell that starts us in the background has SIGINT ignored, and children inherit that.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
+    command = [sys.executable, "-m", "polypipe.ops.child", "--"]
+    supervisor = subprocess.Popen(
+        [*command, str(Path(sys.executable).parent / "supervisord"), "-c", str(config)],
+        env=child_environment(settings, directory),
+        cwd=directory,
+        start_new_session=True,  # Ctrl-C reaches us alone; we pass it on
+    )
+    say(f"starting; logs in {settings.home / 'logs'}; Ctrl-C stops")
+    try:
+        for line in _news(settings, time.monotonic()):
+            if line:
+                say(line)
+            if stopping or supervisor.poll() is not None:
+                break
+            time.sleep(POLL_SECONDS)
+    finally:
+        code = _stop(supervisor)
+    if not stopping:
+        say(f"the supervisor ended by itself (exit code {code}); see {settings.home / 'logs' / 'supervisor.log'}")
+        return 1
+    say("stopped")
+    return 0
+
+
+def _stop(supervisor: "subprocess.Popen[bytes]") -> int:
+    if supervisor.poll() is None:
+        supervisor.terminate()
+        try:
+            supervisor.wait(timeout=STOP_SECONDS + 1)
+        except subprocess.TimeoutExpired:
+            supervisor.kill()  # its children die with it
+    return supervisor.wait()
+
+
+def _news(settings: Settings, started: float) -> Iterator[str]:
+    """What there is to tell, a line at a time; an empty line when there is nothing new. Never ends."""
+    url = f"http://127.0.0.1:{settings.webserver_port}"
+    while not _answers(url):
+        yield ""
+    yield f"Dagster UI: {url}  (ready after {time.monotonic() - started:.0f} s)"
+    waiting = {spec.file for spec in CACHES}
+    while waiting:
+        for file in sorted(waiting):
+            if (settings.bot_dir / file).exists():
+                waiting.discard(file)
+                yield f"{settings.bot_dir / file} is there"
+        yield ""
+    yield f"all {len(CACHES)} files are in {settings.bot_dir}"
+    while True:
+        yield ""
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/server_info", timeout=1.0, trust_env=False).status_code == 200
+    except httpx.HTTPError:
+        return False

@@ -1,0 +1,214 @@
+"""Settings: the only reader of the environment and of `.env`.
+
+Everything else receives a frozen `Settings`. The bot's own variable names are accepted, so that one `.env` serves both
+programs; lines of that file whose name is not one of ours are not parsed at all, so its secrets never enter the process.
+"""
+
+import io
+import math
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+
+class SettingError(ValueError):
+    """A setting has a value that is not allowed. The message is one line: the variable, the value, what is allowed."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings, checked. `sources` tells where each came from: `environment`, `.env`, `command line` or `default`."""
+
+    copier_address: str | None
+    whale_address: str | None
+    copier_label: str
+    whale_label: str
+    scaling_ratio: float
+    home: Path
+    bot_dir: Path
+    gamma_url: str
+    data_url: str
+    pnl_url: str
+    clob_url: str
+    dashboard_host: str
+    dashboard_port: int
+    webserver_port: int
+    tennis_scope: str
+    alert_urls: tuple[str, ...] = field(repr=False)
+    simulated: bool
+    sources: Mapping[str, str] = field(repr=False, compare=False)
+
+    def to_env(self) -> dict[str, str]:
+        """The same settings as variables, for child processes; unset ones are left out."""
+        env = {}
+        for variable in VARIABLES:
+            value = getattr(self, variable.field)
+            if value not in (None, "", ()):
+                env[variable.names[0]] = variable.show(value)
+        return env
+
+
+def _address(text: str) -> str:
+    match = re.fullmatch(r"(?:0x)?([0-9a-fA-F]{40})", text)
+    if not match:
+        raise ValueError
+    return "0x" + match[1].lower()
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or "@" in text:
+        raise ValueError
+    _ = parts.port  # raises ValueError when it is not a port number
+    return text.rstrip("/")
+
+
+def _ratio(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value) or value <= 0:
+        raise ValueError
+    return value
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
+        raise ValueError
+    return int(text)
+
+
+def _scope(text: str) -> str:
+    if text not in ("atp", "all"):
+        raise ValueError
+    return text
+
+
+def _flag(text: str) -> bool:
+    return {"0": False, "1": True}[text]
+
+
+def _host(text: str) -> str:
+    if not re.fullmatch(r"[0-9A-Za-z.:-]+", text):
+        raise ValueError
+    return text
+
+
+def _urls(text: str) -> tuple[str, ...]:
+    urls = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not all(re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*://", url) for url in urls):
+        raise ValueError
+    return urls
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One setting: its field, the names it is read from (ours first), its default, its parser and what is allowed."""
+
+    field: str
+    names: tuple[str, ...]
+    default: str | None
+    parse: Callable[[str], Any]
+    allowed: str
+    secret: bool = False
+
+    def show(self, value: Any) -> str:
+        """The value as the text that `parse` reads back."""
+        if isinstance(value, tuple):
+            return ",".join(value)
+        return str(int(value)) if isinstance(value, bool) else str(value)
+
+
+_ADDRESS = "40 hex digits, with or without 0x"
+_URL = "an http or https URL without query and password"
+_PORT = "a port number from 1 to 65535"
+
+VARIABLES = (
+    Variable("copier_address", ("POLYPIPE_COPIER_ADDRESS", "FUNDER_ADDRESS"), None, _address, _ADDRESS),
+    Variable("whale_address", ("POLYPIPE_WHALE_ADDRESS", "TARGET_WHALE_ADDRESS"), None, _address, _ADDRESS),
+    Variable("copier_label", ("POLYPIPE_COPIER_LABEL",), "You", str, "any text"),
+    Variable("whale_label", ("POLYPIPE_WHALE_LABEL",), None, str, "any text"),
+    Variable("scaling_ratio", ("POLYPIPE_SCALING_RATIO",), "0.08", _ratio, "a number above 0"),
+    Variable("home", ("POLYPIPE_HOME",), "data", Path, "a directory"),
+    Variable("bot_dir", ("POLYPIPE_BOT_DIR",), None, Path, "a directory"),
+    Variable("gamma_url", ("POLYPIPE_GAMMA_URL",), "https://gamma-api.polymarket.com", _url, _URL),
+    Variable("data_url", ("POLYPIPE_DATA_URL",), "https://data-api.polymarket.com", _url, _URL),
+    Variable("pnl_url", ("POLYPIPE_PNL_URL",), "https://user-pnl-api.polymarket.com", _url, _URL),
+    Variable("clob_url", ("POLYPIPE_CLOB_URL",), "https://clob.polymarket.com", _url, _URL),
+    Variable("dashboard_host", ("POLYPIPE_DASHBOARD_HOST",), "127.0.0.1", _host, "a host name or IP address"),
+    Variable("dashboard_port", ("POLYPIPE_DASHBOARD_PORT",), "8765", _port, _PORT),
+    Variable("webserver_port", ("POLYPIPE_WEBSERVER_PORT",), "3000", _port, _PORT),
+    Variable("tennis_scope", ("POLYPIPE_TENNIS_SCOPE",), "atp", _scope, "atp or all"),
+    Variable("alert_urls", ("POLYPIPE_ALERT_URLS",), "", _urls, "Apprise URLs separated by commas", secret=True),
+    # Set by `polypipe demo` for its child processes: numbers are then marked as simulated wherever they are shown.
+    Variable("simulated", ("POLYPIPE_SIMULATED",), "0", _flag, "0 or 1"),
+)
+
+
+def load(
+    environ: Mapping[str, str] | None = None,
+    dotenv: Path | None = None,
+    overrides: Mapping[str, str] | None = None,
+) -> Settings:
+    """Read every setting: command line first, then the environment, then `.env`, then the default.
+
+    An empty value counts as unset, but for the command line, which can thereby clear a setting. `environ` defaults to
+    the process environment, `dotenv` to `.env` in the working directory; `overrides` maps our variable names to text.
+    Raises `SettingError` for the first bad value.
+    """
+    layers = [
+        ("command line", dict(overrides or {})),
+        ("environment", os.environ if environ is None else environ),
+        (".env", _read_dotenv(Path(".env") if dotenv is None else dotenv)),
+    ]
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for variable in VARIABLES:
+        text, name, source = _look_up(variable, layers)
+        sources[variable.field] = source
+        try:
+            values[variable.field] = None if text is None else variable.parse(text)
+        except (ValueError, KeyError):
+            hide = variable.secret or "@" in (text or "")  # https://user:password@host
+            shown = "the value given (not shown: it may hold a secret)" if hide else repr(text)
+            raise SettingError(f"{name}: {shown} is not {variable.allowed} (from {source})") from None
+
+    values["home"] = values["home"].expanduser().absolute()
+    values["bot_dir"] = (values["bot_dir"] or values["home"] / "bot").expanduser().absolute()
+    if values["whale_label"] is None:
+        values["whale_label"] = short_address(values["whale_address"]) or "whale"
+    assert set(values) | {"sources"} == {f.name for f in fields(Settings)}
+    return Settings(**values, sources=sources)
+
+
+def short_address(address: str | None) -> str | None:
+    """`0xa1a1…a1a1` for a wallet address, None for None."""
+    return f"{address[:6]}…{address[-4:]}" if address else None
+
+
+def _look_up(variable: Variable, layers: list[tuple[str, Mapping[str, str]]]) -> tuple[str | None, str, str]:
+    """(text, name it was found under, where it was found)."""
+    for source, layer in layers:
+        for name in variable.names:
+            text = layer.get(name, "").strip()
+            if text or (source == "command line" and name in layer):
+                return text, name, source
+    return variable.default, variable.names[0], "default"
+
+
+def _read_dotenv(path: Path) -> dict[str, str]:
+    """Our variables from a `.env`; a missing file is empty. Other lines (the bot's secrets) are dropped unparsed."""
+    names = "|".join(name for variable in VARIABLES for name in variable.names)
+    ours = re.compile(rf"\s*(?:export\s+)?(?:{names})\s*=")
+    try:
+        with path.open(encoding="utf-8", errors="replace") as lines:
+            kept = "".join(line for line in lines if ours.match(line))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise SettingError(f".env: {path} cannot be read: {error.strerror}") from None
+    return {k: v for k, v in dotenv_values(stream=io.StringIO(kept), interpolate=False).items() if v}
