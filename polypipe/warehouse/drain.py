@@ -1,5 +1,7 @@
 """Draining the spool: gate, one transaction for all waiting batches, publication, and only then their deletion."""
 
+# ruff: noqa: S608 -- values are written as literals
+
 import logging
 import time
 from dataclasses import dataclass, field
@@ -7,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from polypipe.warehouse import publish, spool
-from polypipe.warehouse.connection import open_live
+from polypipe.warehouse.connection import literal, open_live
 from polypipe.warehouse.errors import BatchRejected
 from polypipe.warehouse.gate import gate
 from polypipe.warehouse.layout import Layout
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # Longer than any batch can lie in the spool after its merge: it is deleted by the same drain or by the next.
-_REMEMBER_MERGED = timedelta(days=30)
+_REMEMBERED_DAYS = 30
 
 
 @dataclass
@@ -94,18 +96,16 @@ def _merge_and_publish(
         return waiting
 
 
-def _merge_all(
-    con: "duckdb.DuckDBPyConnection", layout: Layout, waiting: list[str]
-) -> tuple[set[publish.Key], list[str]]:
+def _merge_all(con: "duckdb.DuckDBPyConnection", layout: Layout, waiting: list[str]) -> tuple[set[publish.Key], list[str]]:
     """Merge the batches that are not merged yet, in order; the parts touched and the ids merged now."""
     known = {batch_id for (batch_id,) in con.execute("SELECT batch_id FROM merged_batches").fetchall()}
     touched: set[publish.Key] = set()
     fresh = [batch_id for batch_id in waiting if batch_id not in known]
     for batch_id in fresh:
         touched |= merge_batch(con, layout, batch_id)
-        con.execute("INSERT INTO merged_batches VALUES (?, now())", [batch_id])
+        con.execute(f"INSERT INTO merged_batches VALUES ({literal(batch_id)}, now())")
     if fresh:
-        con.execute("DELETE FROM merged_batches WHERE merged_at < now() - ?", [_REMEMBER_MERGED])
+        con.execute(f"DELETE FROM merged_batches WHERE merged_at < now() - INTERVAL {_REMEMBERED_DAYS} DAY")
     return touched, fresh
 
 

@@ -1,7 +1,5 @@
 """What can go wrong in the warehouse, as types. Messages are one line, fit to be shown to a person."""
 
-# ruff: noqa: N818 -- the names say the state of things; "Error" would add nothing
-
 
 class WarehouseError(Exception):
     """Base of every error that the warehouse raises on purpose."""

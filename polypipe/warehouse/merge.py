@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import duckdb
 
 
-class Poison(Exception):  # noqa: N818 -- it is a verdict on the batch, not a failure of ours
+class Poison(Exception):
     """A batch that can never be merged, however often it is tried."""
 
     def __init__(self, batch_id: str, reason: str) -> None:

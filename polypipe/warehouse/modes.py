@@ -1,8 +1,8 @@
 """How the rows of a batch meet the rows of a table, and the one SQL path that does it for drain and readers."""
 
-# ruff: noqa: S608 -- names come from our own migrations and are quoted; values are bound
+# ruff: noqa: S608 -- names come from our own migrations and are quoted, values are written as literals
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,23 +71,23 @@ def merge(con: "duckdb.DuckDBPyConnection", table: str, mode: Mode, file: Path, 
 
     Call it inside a transaction. Errors of DuckDB about the data come through as they are.
     """
+    if rows == 0 and isinstance(mode, Append | Upsert):
+        return set()
     source = _source(table, file)
-    doomed, bound = _doomed(mode, source)
+    doomed = _doomed(mode, source)
     if isinstance(mode, Window):
-        inside = con.execute(f"SELECT count(*) FROM {source} AS t WHERE {doomed}", bound).fetchall()[0][0]
+        inside = con.execute(f"SELECT count(*) FROM {source} AS t WHERE {doomed}").fetchall()[0][0]
         if inside != rows:
             raise BadRows(f"{table}: {rows - inside} of {rows} rows lie outside the batch's window")
     day = day_of(table)
-    if day is None:
-        touched: set[date | None] = {None}
-    else:
-        touched = _days(con, f"SELECT DISTINCT {day} FROM {source} AS t", [])
-        if doomed != "false":
-            touched |= _days(con, f"SELECT DISTINCT {day} FROM {quoted(table)} AS t WHERE {doomed}", bound)
-    if doomed != "false":
-        con.execute(f"DELETE FROM {quoted(table)} AS t WHERE {doomed}", bound)
-    elif rows == 0:
-        return set()
+    touched: set[date | None] = {None}
+    if day is not None:
+        arriving = f"SELECT {day} AS day FROM {source} AS t"
+        leaving = f"SELECT {day} FROM {quoted(table)} AS t WHERE {doomed}"
+        days = con.execute(f"SELECT DISTINCT day FROM ({arriving} UNION ALL {leaving})").fetchall()
+        touched = {value for (value,) in days}
+    if not isinstance(mode, Append):
+        con.execute(f"DELETE FROM {quoted(table)} AS t WHERE {doomed}")
     if isinstance(mode, Upsert):
         keys = ", ".join(quoted(key) for key in mode.keys)
         # DuckDB reads a JSON file in order when it has one thread, as the writer and the loading reader do.
@@ -111,21 +111,17 @@ def _source(table: str, file: Path) -> str:
     return f"read_json({literal(file)}, format='newline_delimited', columns={{{types}}}, maximum_object_size=2097152)"
 
 
-def _doomed(mode: Mode, source: str) -> tuple[str, list[object]]:
-    """Which rows `t` of the table go, as a condition and its values."""
+def _doomed(mode: Mode, source: str) -> str:
+    """Which rows `t` of the table go, as a condition."""
     match mode:
         case Replace():
-            return "true", []
+            return "true"
         case Append():
-            return "false", []
+            return "false"
         case Upsert(keys):
             same = " AND ".join(f"s.{quoted(key)} IS NOT DISTINCT FROM t.{quoted(key)}" for key in keys)
-            return f"EXISTS (SELECT 1 FROM {source} AS s WHERE {same})", []
+            return f"EXISTS (SELECT 1 FROM {source} AS s WHERE {same})"
         case Window(column, start, end, equals):
-            conditions = [f"t.{quoted(column)} >= ?", f"t.{quoted(column)} < ?"]
-            conditions += [f"t.{quoted(name)} = ?" for name in equals]
-            return " AND ".join(conditions), [start.astimezone(UTC), end.astimezone(UTC), *equals.values()]
-
-
-def _days(con: "duckdb.DuckDBPyConnection", query: str, bound: list[object]) -> set[date | None]:
-    return {day for (day,) in con.execute(query, bound).fetchall()}
+            conditions = [f"t.{quoted(column)} >= {literal(start)}", f"t.{quoted(column)} < {literal(end)}"]
+            conditions += [f"t.{quoted(name)} = {literal(value)}" for name, value in equals.items()]
+            return " AND ".join(conditions)

@@ -5,7 +5,7 @@ Table `partitions` says in which version each part last changed. Comparing it wi
 writer's death between the two, or a lost pointer: whatever differs is written again by the next writer.
 """
 
-# ruff: noqa: S608 -- names come from our own migrations and are quoted; values are bound
+# ruff: noqa: S608 -- names come from our own migrations and are quoted, values are written as literals
 
 import logging
 import secrets
@@ -171,11 +171,12 @@ def _write_part(
     table, day = key
     where = "true"
     if day is not None:
-        column, start = quoted(DAY_COLUMN[table] or ""), f"{day} 00:00:00+00"
-        where = f"{column} >= TIMESTAMPTZ '{start}' AND {column} < TIMESTAMPTZ '{start}' + INTERVAL 1 DAY"
+        column, start = quoted(DAY_COLUMN[table] or ""), datetime.combine(day, datetime.min.time(), UTC)
+        where = f"{column} >= {literal(start)} AND {column} < {literal(start + timedelta(days=1))}"
     rows: int = con.execute(f"SELECT count(*) FROM {quoted(table)} WHERE {where}").fetchall()[0][0]
-    con.execute("DELETE FROM partitions WHERE table_name = ? AND day IS NOT DISTINCT FROM ?", [table, day])
-    con.execute("INSERT INTO partitions VALUES (?, ?, ?, ?)", [table, day, version, rows])
+    part = f"table_name = {literal(table)} AND day IS NOT DISTINCT FROM {literal(day)}"
+    con.execute(f"DELETE FROM partitions WHERE {part}")
+    con.execute(f"INSERT INTO partitions VALUES ({literal(table)}, {literal(day)}, {version}, {rows})")
     if rows == 0:
         return None
     # The random part: a version whose transaction failed is given again, and names are never used twice.

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 _ATTEMPTS = 20
 
 
-class _Vanished(Exception):  # noqa: N818 -- a reason to look again, not a failure
+class _Vanished(Exception):
     """A writer merged or removed something while it was being read."""
 
 

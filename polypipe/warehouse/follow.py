@@ -1,0 +1,153 @@
+"""A reader for a long-lived process: the published tables in memory, brought up to date in the background."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from polypipe.warehouse.connection import open_memory, quoted
+from polypipe.warehouse.errors import WarehouseError
+from polypipe.warehouse.publish import Current, PublishedFile
+from polypipe.warehouse.read import create_stored, describe, select
+from polypipe.warehouse.tables import DAY_COLUMN
+from polypipe.warehouse.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    import duckdb
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Following:
+    """What a follower shows. `published_at` is when its version was published, null before the first one.
+
+    `checked_at` is when this was last known to be the current version; it stands still while `error` is not null.
+    """
+
+    version: int
+    published_at: datetime | None
+    checked_at: datetime
+    error: str | None
+
+
+class FollowingReader:
+    """Queries over the published tables without touching a file. `close` it, or use it as a context manager.
+
+    A new version is loaded in one transaction: a query sees all of it or nothing of it. When loading fails, the
+    old version stays and `status` says why and since when. Cost follows what changed: of a time table the newest
+    day is loaded apart from the days before it.
+    """
+
+    def __init__(self, warehouse: Warehouse, poll_seconds: float = 0.1) -> None:
+        self._warehouse = warehouse
+        self._poll_seconds = poll_seconds
+        self._loaded: dict[str, list[str]] = {}  # part -> paths of its files
+        self._seen: tuple[int, ...] | None = None  # the pointer file that was loaded
+        self._status = Following(0, None, datetime.now(UTC), None)
+        self._con = open_memory()
+        create_stored(self._con)
+        for table in DAY_COLUMN:
+            for part in (_closed(table), _newest(table)):
+                self._con.execute(f"CREATE TABLE {part} AS FROM stored.{quoted(table)}")
+            self._con.execute(f"CREATE VIEW {quoted(table)} AS FROM {_closed(table)} UNION ALL FROM {_newest(table)}")
+        describe(self._con)
+        self.refresh()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="warehouse-follower", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> "FollowingReader":
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop following and free the tables."""
+        self._stop.set()
+        self._thread.join()
+        self._con.close()
+
+    @property
+    def status(self) -> Following:
+        """What is shown now and how fresh it is."""
+        return self._status
+
+    @contextmanager
+    def cursor(self) -> Iterator["duckdb.DuckDBPyConnection"]:
+        """A connection to query with, for one thread."""
+        cursor = self._con.cursor()
+        try:
+            yield cursor
+        finally:
+            cursor.close()
+
+    def refresh(self) -> None:
+        """Load what is published now, if it is not what is shown. Never raises for bad or missing files."""
+        import duckdb
+
+        try:
+            seen = self._look()
+            if seen != self._seen:
+                current = self._warehouse.current()
+                if current is not None:
+                    self._load(current)
+                    self._status = replace(self._status, version=current.version, published_at=current.time)
+                self._seen = seen
+            self._status = replace(self._status, checked_at=datetime.now(UTC), error=None)
+        except (WarehouseError, duckdb.Error, OSError) as error:
+            if self._status.error is None:
+                log.warning("version %s stays: %s", self._status.version, error)
+            self._status = replace(self._status, error=" ".join(str(error).split())[:300])
+
+    def _follow(self) -> None:
+        while not self._stop.wait(self._poll_seconds):
+            self.refresh()
+
+    def _look(self) -> tuple[int, ...] | None:
+        """Identity of the pointer file; None when nothing was ever published."""
+        try:
+            stat = self._warehouse.layout.pointer.stat()
+        except FileNotFoundError:
+            if self._seen is None:
+                return None
+            raise
+        return stat.st_ino, stat.st_mtime_ns, stat.st_size
+
+    def _load(self, current: Current) -> None:
+        wanted = _parts(current)
+        changed = {
+            part: paths
+            for part, (_, files) in wanted.items()
+            if (paths := [file.path for file in files]) != self._loaded.get(part, [])
+        }
+        with self.cursor() as con:
+            con.execute("BEGIN")
+            for part in changed:
+                table, files = wanted[part]
+                rows = select(self._warehouse.layout, table, files)
+                con.execute(f"CREATE OR REPLACE TABLE {part} AS {rows}")
+            con.execute("COMMIT")
+        self._loaded |= changed
+
+
+def _parts(current: Current) -> dict[str, tuple[str, list[PublishedFile]]]:
+    parts = {}
+    for table in DAY_COLUMN:
+        known = current.tables.get(table)
+        files = known.files if known is not None else []
+        parts[_closed(table)] = (table, files[:-1])
+        parts[_newest(table)] = (table, files[-1:])
+    return parts
+
+
+def _closed(table: str) -> str:
+    return f"stored.{quoted(table + '_closed')}"
+
+
+def _newest(table: str) -> str:
+    return f"stored.{quoted(table + '_newest')}"

@@ -1,0 +1,49 @@
+"""What `polypipe sql` does: queries over the published tables, one at a time or from a prompt."""
+
+from typing import Any, TextIO
+
+from polypipe.warehouse.warehouse import Warehouse
+
+
+def run(warehouse: Warehouse, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Column names and rows of a query over what is published now. Raises `duckdb.Error` for a bad query.
+
+    Whatever the query changes is gone afterwards: it runs in memory.
+    """
+    with warehouse.read(pending=False) as con:
+        con.execute(query)
+        return [name for name, *_ in con.description or []], con.fetchall()
+
+
+def format_table(columns: list[str], rows: list[tuple[Any, ...]]) -> str:
+    """Aligned plain text, null as an empty cell, with the number of rows below."""
+    cells = [columns, *[["" if value is None else str(value) for value in row] for row in rows]]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join([*lines, f"({len(rows)} row{'' if len(rows) == 1 else 's'})"])
+
+
+def shell(warehouse: Warehouse, stdin: TextIO, stdout: TextIO) -> None:
+    """Read statements ending in `;` and print their rows, until end of input, `exit` or `quit`.
+
+    Each statement sees what is published at that moment.
+    """
+    import duckdb
+
+    statement = ""
+    while True:
+        print("       -> " if statement else "polypipe> ", end="", file=stdout, flush=True)
+        line = stdin.readline()
+        if not line or (not statement and line.strip().rstrip(";") in ("exit", "quit")):
+            print(file=stdout)
+            return
+        statement += line
+        if not statement.strip():
+            statement = ""
+        elif statement.rstrip().endswith(";"):
+            try:
+                print(format_table(*run(warehouse, statement)), file=stdout)
+            except duckdb.Error as error:
+                print(error, file=stdout)
+            statement = ""
