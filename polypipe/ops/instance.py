@@ -4,6 +4,7 @@ The configuration is ours: it is written at each start, there is nothing to set 
 """
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -99,3 +100,9 @@ def close_abandoned_runs(instance: "dg.DagsterInstance") -> list[str]:
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
         closed.append(run.run_id)
     return closed
+
+
+if __name__ == "__main__":  # for `polypipe up`, which would carry Dagster's 70 MB for as long as it runs
+    with open_instance(Path(sys.argv[1])) as this_instance:
+        for run_id in close_abandoned_runs(this_instance):
+            print(run_id)

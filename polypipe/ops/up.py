@@ -18,7 +18,7 @@ from types import FrameType
 import httpx
 
 from polypipe.caches.registry import CACHES
-from polypipe.ops.instance import close_abandoned_runs, dagster_home, open_instance
+from polypipe.ops.instance import dagster_home
 from polypipe.ops.processes import (
     STOP_SECONDS,
     Program,
@@ -48,11 +48,9 @@ def up(settings: Settings, extra: Callable[[], list[Program]] = list, say: Calla
             raise CannotStart(
                 f"port {settings.webserver_port} is in use by another program: set POLYPIPE_WEBSERVER_PORT to a free one"
             )
-        with open_instance(settings.home) as instance:
-            closed = close_abandoned_runs(instance)
-        if closed:
-            say(f"closed {len(closed)} run(s) that an earlier stop had left open")
         directory = dagster_home(settings.home)
+        for run_id in _close_abandoned_runs(settings, directory):
+            say(f"closed run {run_id}: an earlier stop had left it open")
         programs = [*extra(), *dagster_programs(settings, directory)]
         config = settings.home / "run" / "supervisor.conf"
         config.write_text(supervisor_config(settings.home, directory, programs), encoding="utf-8")
@@ -72,6 +70,14 @@ def _only_one(home: Path) -> Iterator[None]:
         lock.write(f"{os.getpid()}\n")
         lock.flush()
         yield
+
+
+def _close_abandoned_runs(settings: Settings, directory: Path) -> list[str]:
+    command = [sys.executable, "-m", "polypipe.ops.instance", str(settings.home)]
+    done = subprocess.run(command, env=child_environment(settings, directory), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise CannotStart(f"Dagster's storage in {directory} cannot be opened: {done.stderr.strip().splitlines()[-1:]}")
+    return done.stdout.split()
 
 
 def _supervise(settings: Settings, config: Path, directory: Path, say: Callable[[str], None]) -> int:
