@@ -5,8 +5,6 @@ imported here, and nothing of it is used against the real APIs.
 """
 
 from polypipe.sim.server import DEFAULT_START, SimServer
-
-WHALE_ADDRESS = "0x57a1e00000000000000000000000000000000a11"
-COPIER_ADDRESS = "0xc0b1e00000000000000000000000000000000b22"
+from polypipe.sim.wallets import COPIER_ADDRESS, WHALE_ADDRESS
 
 __all__ = ["COPIER_ADDRESS", "DEFAULT_START", "WHALE_ADDRESS", "SimServer"]

@@ -17,9 +17,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from polypipe.sim.answers import RefusedError, gzipped, reply
+from polypipe.sim.clob import Clob
 from polypipe.sim.clock import Clock
+from polypipe.sim.data import Data
+from polypipe.sim.data_v2 import DataV2
 from polypipe.sim.faults import HTML, Fault, Faults, spoil
 from polypipe.sim.gamma import Gamma
+from polypipe.sim.ledger import Ledger
 from polypipe.sim.life import state
 from polypipe.sim.world import World
 
@@ -42,10 +46,18 @@ class Seen:
         return QueryParams(parse_qsl(self.query, keep_blank_values=True))
 
 
-def build_app(world: World, clock: Clock, faults: Faults, requests: list[Seen], latency_ms: float = 0) -> ASGIApp:
+def build_app(
+    world: World, ledger: Ledger, clock: Clock, faults: Faults, requests: list[Seen], latency_ms: float = 0
+) -> ASGIApp:
     """The whole exchange as one ASGI app. `requests` grows by one entry a request, `/_sim` paths not counted."""
     api = Starlette(
-        routes=[*Gamma(world, clock).routes(), *_control(world, clock, faults, requests)],
+        routes=[
+            *Gamma(world, clock).routes(),
+            *Data(ledger, clock).routes(),
+            *DataV2(ledger, clock).routes(),
+            *Clob(world, ledger, clock).routes(),
+            *_control(world, clock, faults, requests),
+        ],
         exception_handlers={RefusedError: _refused, HTTPException: _http_error},
     )
     return _Front(api, faults, requests, latency_ms / 1000)
@@ -141,9 +153,7 @@ class _Front:
         seen.fault = fault.kind
         await self._misbehave(fault, seen, scope, receive, counted, send)
 
-    async def _misbehave(
-        self, fault: Fault, seen: Seen, scope: Scope, receive: Receive, counted: Send, send: Send
-    ) -> None:
+    async def _misbehave(self, fault: Fault, seen: Seen, scope: Scope, receive: Receive, counted: Send, send: Send) -> None:
         if fault.kind == "status":
             kind = "text/plain" if not fault.body.startswith(("{", "[")) else "application/json"
             response = Response(fault.body, fault.status, {"content-type": kind, **fault.headers})

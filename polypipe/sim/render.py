@@ -4,44 +4,16 @@ Key names, types, which keys are absent when, and which numbers are strings foll
 nothing else depends on (volumes, liquidity, comment counts) are drawn from the id of the row.
 """
 
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 from polypipe.sim import catalog as cat
-from polypipe.sim.fixtures import day
 from polypipe.sim.life import State, price, state
 from polypipe.sim.model import Event, Game, Market, digest, rng
+from polypipe.sim.notation import day, iso, iso_fraction, number, pair, spaced
 
 Json = dict[str, Any]
 UPLOADS = "https://polymarket-upload.s3.us-east-2.amazonaws.com/"
-
-
-@lru_cache(maxsize=65536)
-def iso(t: int) -> str:
-    """An instant as `2026-11-20T12:00:00Z`."""
-    return datetime.fromtimestamp(t, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def iso_fraction(t: int, n: int) -> str:
-    """The same with microseconds whose trailing zeros are dropped, as many columns are served."""
-    micro = f"{n * 7919 % 1_000_000:06d}".rstrip("0")
-    return f"{iso(t)[:-1]}.{micro}Z" if micro else iso(t)
-
-
-def spaced(t: int) -> str:
-    """An instant as `2026-11-20 12:00:00+00`, the notation of the older columns."""
-    return iso(t)[:-1].replace("T", " ") + "+00"
-
-
-def number(x: float) -> float | int:
-    """A float that is whole is served as an integer."""
-    return int(x) if x == int(x) else x
-
-
-def pair(texts: tuple[str, str]) -> str:
-    """Two texts as the JSON array inside a string that Gamma serves; none of ours needs escaping."""
-    return f'["{texts[0]}", "{texts[1]}"]'
 
 
 def event_volume(event: Event, now: float) -> float:
@@ -255,9 +227,7 @@ def market_row(market: Market, now: float) -> Json:
         "liquidity": str(number(liquidity)),
         "image": image,
         "icon": image,
-        "description": _rules(
-            market.question, day(end), event.league.resolution if event.league else "the public record"
-        ),
+        "description": _rules(market.question, day(end), event.league.resolution if event.league else "the public record"),
         "outcomes": pair(market.outcomes),
         "volume": str(number(volume)),
         "active": market.active,

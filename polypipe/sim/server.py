@@ -11,6 +11,7 @@ import uvicorn
 from polypipe.sim.app import Seen, build_app
 from polypipe.sim.clock import Clock
 from polypipe.sim.faults import Faults
+from polypipe.sim.ledger import Ledger
 from polypipe.sim.world import World
 
 DEFAULT_START = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -47,7 +48,8 @@ class SimServer:
         self.clock = Clock((start or DEFAULT_START).timestamp(), speed)
         self.faults = Faults()
         self.requests: list[Seen] = []
-        app = build_app(self.world, self.clock, self.faults, self.requests, latency_ms)
+        self.ledger = Ledger(self.world)
+        app = build_app(self.world, self.ledger, self.clock, self.faults, self.requests, latency_ms)
         self._socket = listen(host, port)
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://{host}:{self.port}"
@@ -73,9 +75,7 @@ class SimServer:
         self._thread.start()  # the socket listens already: early requests wait in its backlog
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._server.should_exit = True
         if self._thread is not None:
             self._thread.join(timeout=10)

@@ -60,7 +60,9 @@ class World:
         self._generations: OrderedDict[tuple[int, int], list[Event]] = OrderedDict()
         self._open: list[Event] = []
         self._open_ids: list[int] = []
-        self._open_span = (1.0, 0.0)
+        self._open_span: tuple[float, float] = (1.0, 0.0)
+        self._index: dict[str, tuple[Market, int]] = {}
+        self._index_span: tuple[float, float] = (1.0, 0.0)
 
     def _fill(self, mix: tuple[str, ...], events: int, offset: int = 0) -> int:
         """Add slots in the order of the mix until they hold exactly `events` events; returns that number."""
@@ -88,9 +90,7 @@ class World:
         if events is None:
             listed_at = slot.listed_at(number)
             first_id = (listed_at - ID_EPOCH) // 60 * self.width + slot.offset
-            events = make_events(
-                self.seed, slot.index, slot.kind, number, first_id, listed_at, slot.listed_at(number + 1)
-            )
+            events = make_events(self.seed, slot.index, slot.kind, number, first_id, listed_at, slot.listed_at(number + 1))
             self._generations[key] = events
             if len(self._generations) > _KEEP_GENERATIONS * len(self.slots):
                 self._generations.popitem(last=False)
@@ -100,9 +100,7 @@ class World:
         """All open events at an instant, by ascending id."""
         if not self._open_span[0] <= now < self._open_span[1]:
             current = [(slot, slot.generation(now)) for slot in self.slots]
-            self._open = sorted(
-                (e for slot, number in current for e in self.generation(slot, number)), key=lambda e: e.id
-            )
+            self._open = sorted((e for slot, number in current for e in self.generation(slot, number)), key=lambda e: e.id)
             self._open_ids = [e.id for e in self._open]
             self._open_span = (
                 max(slot.listed_at(number) for slot, number in current),
@@ -123,6 +121,20 @@ class World:
         if at >= 0 and events[at].id == event_id:
             return events[at]
         return next((e for e in self.closed_events(now) if e.id == event_id), None)
+
+    def find_token(self, token_id: str, now: float) -> tuple[Market, int] | None:
+        """The market and outcome of a token that is listed at an instant, in open and closed events."""
+        events = self.open_events(now)
+        if self._index_span != self._open_span:
+            self._index = {
+                token: (market, outcome)
+                for event in (*self.closed_events(now), *events)
+                for market in event.markets
+                for outcome, token in enumerate(market.token_ids or ())
+            }
+            self._index_span = self._open_span
+        found = self._index.get(token_id)
+        return found if found is not None and found[0].listed_at <= now else None
 
     def markets(self, event: Event, now: float) -> list[Market]:
         """The markets of an event that are listed at an instant."""

@@ -1,0 +1,142 @@
+"""The CLOB's public reads: book, midpoint, price, spread, price history."""
+
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from polypipe.sim.answers import RefusedError, reply
+from polypipe.sim.clock import Clock
+from polypipe.sim.ledger import Ledger
+from polypipe.sim.life import outcome_price
+from polypipe.sim.model import Market, digest, rng
+from polypipe.sim.world import World
+
+# interval -> (seconds, least fidelity in minutes)
+INTERVALS = {
+    "1h": (3600, 1), "6h": (21_600, 1), "1d": (86_400, 1), "1w": (604_800, 5), "1m": (2_592_000, 10), "max": (None, 2),
+    "all": (None, 2),
+}  # fmt: skip
+_DEFAULT_FIDELITY = 10
+_LEVELS = 8
+
+
+class Clob:
+    """The handlers."""
+
+    def __init__(self, world: World, ledger: Ledger, clock: Clock) -> None:
+        self.world, self.ledger, self.clock = world, ledger, clock
+
+    def routes(self) -> list[Route]:
+        """All CLOB paths that exist here."""
+        return [
+            Route("/book", self.book),
+            Route("/midpoint", self.midpoint),
+            Route("/price", self.price),
+            Route("/spread", self.spread),
+            Route("/prices-history", self.history),
+        ]
+
+    def _find(self, token: str, now: float) -> tuple[Market, int] | None:
+        """A token of an open or just closed event, or one that a wallet traded long ago."""
+        found = self.world.find_token(token, now)
+        if found is None:
+            self.ledger.reach(now)
+            found = self.ledger.markets.get(token)
+        return found
+
+    def _quoted(self, q: QueryParams, now: float) -> tuple[Market, int]:
+        """The token of a request, which must still trade."""
+        token = q.get("token_id", "")
+        if not token:
+            raise RefusedError(400, {"error": "Invalid token id"})
+        found = self._find(token, now)
+        if found is None or now >= found[0].settles_at:
+            raise RefusedError(404, {"error": "No orderbook exists for the requested token id"})
+        return found
+
+    def _best(self, q: QueryParams, now: float) -> tuple[float, float]:
+        """Best bid and ask."""
+        market, outcome = self._quoted(q, now)
+        mid = outcome_price(market, outcome, now)
+        return round(mid - market.tick / 2, 4), round(mid + market.tick / 2, 4)
+
+    async def book(self, request: Request) -> Response:
+        now = self.clock.now()
+        market, outcome = self._quoted(request.query_params, now)
+        bid, ask = self._best(request.query_params, now)
+        token = request.query_params["token_id"]
+        r = rng(market.event.seed, "book", token, int(now // 60))
+        bids = [(bid - n * market.tick, r.uniform(5, 4000)) for n in range(_LEVELS)]
+        asks = [(ask + n * market.tick, r.uniform(5, 4000)) for n in range(_LEVELS)]
+        return reply(
+            request,
+            {
+                "market": market.condition_id,
+                "asset_id": token,
+                "timestamp": str(int(now * 1000)),
+                "hash": digest("book", token, int(now // 60))[:40],
+                # The best price is the last one of each side.
+                "bids": [_level(p, s) for p, s in reversed(bids) if p > 0],
+                "asks": [_level(p, s) for p, s in reversed(asks) if p < 1],
+                "min_order_size": "5",
+                "tick_size": str(market.tick),
+                "neg_risk": bool(market.neg_risk),
+                "last_trade_price": str(outcome_price(market, outcome, now - 60)),
+            },
+        )
+
+    async def midpoint(self, request: Request) -> Response:
+        bid, ask = self._best(request.query_params, self.clock.now())
+        return reply(request, {"mid": str(round((bid + ask) / 2, 4))})
+
+    async def price(self, request: Request) -> Response:
+        side = request.query_params.get("side", "").lower()
+        if side not in ("buy", "sell"):
+            raise RefusedError(400, {"error": "Invalid side"})
+        bid, ask = self._best(request.query_params, self.clock.now())
+        return reply(request, {"price": str(bid if side == "buy" else ask)})
+
+    async def spread(self, request: Request) -> Response:
+        bid, ask = self._best(request.query_params, self.clock.now())
+        return reply(request, {"spread": str(round(ask - bid, 4))})
+
+    async def history(self, request: Request) -> Response:
+        q, now = request.query_params, self.clock.now()
+        token = q.get("market", "")
+        if not token:
+            raise RefusedError(400, {"error": "invalid filters: the 'market' field is mandatory"})
+        start, end, fidelity = self._window(q, now)
+        found = self._find(token, now)
+        if found is None:
+            return reply(request, {"history": []})
+        market, outcome = found
+        step = fidelity * 60
+        first = max(start, market.listed_at) // step * step + step
+        points = range(first, int(min(end, now)) + 1, step)
+        # Steps jitter by a second, as recorded histories do.
+        rows = [{"t": t + t // step % 3 - 1, "p": outcome_price(market, outcome, t)} for t in points]
+        return reply(request, {"history": rows})
+
+    def _window(self, q: QueryParams, now: float) -> tuple[int, int, int]:
+        """Start and end in epoch seconds and the step in minutes."""
+        try:
+            fidelity = int(q["fidelity"]) if "fidelity" in q else None
+            if "startTs" in q:
+                start, end = int(q["startTs"]), int(q.get("endTs", now))
+                return start, end, max(1, fidelity or _DEFAULT_FIDELITY)
+        except ValueError:
+            raise RefusedError(400, {"error": "invalid filters"}) from None
+        interval = q.get("interval", "max")
+        if interval not in INTERVALS:
+            raise RefusedError(400, {"error": "invalid filters: unknown 'interval'"})
+        seconds, least = INTERVALS[interval]
+        if fidelity is not None and fidelity < least:
+            text = f"invalid filters: minimum 'fidelity' for '{interval}' range is {least}"
+            raise RefusedError(400, {"error": text})
+        start = int(now - seconds) if seconds else 0
+        return start, int(now), fidelity or max(least, _DEFAULT_FIDELITY)
+
+
+def _level(price: float, size: float) -> dict[str, str]:
+    return {"price": str(round(price, 4)), "size": f"{size:.2f}"}

@@ -1,0 +1,231 @@
+"""Adding up the wallets: activity, positions, value and cumulative PnL at any instant.
+
+Built on first use and extended by the day as the clock moves. Everything follows from the acts: a position is the sum
+of its fills, PnL is cash that moved by trading plus the value of what is held. Rewards and rebates are not PnL.
+"""
+
+import heapq
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from polypipe.sim.copying import Copier, CopyTruth
+from polypipe.sim.life import outcome_price
+from polypipe.sim.model import Market
+from polypipe.sim.wallets import COPIER_ADDRESS, DAY, FIRST_DAY, WHALE_ADDRESS, Act, whale_day
+from polypipe.sim.world import World
+
+WALLETS = (WHALE_ADDRESS, COPIER_ADDRESS)
+
+
+@dataclass(slots=True)
+class Position:
+    """What a wallet has of one token. Sizes in shares, money in USDC; average cost moves with purchases only."""
+
+    token: str
+    market: Market
+    outcome: int
+    size: float = 0.0
+    cost: float = 0.0  # of the shares still held
+    bought: float = 0.0  # shares ever acquired
+    realized: float = 0.0
+    first_at: int = 0
+    last_at: int = 0
+
+    @property
+    def average(self) -> float:
+        return self.cost / self.size if self.size else 0.0
+
+    def add(self, size: float, usdc: float, at: int) -> None:
+        """Acquire shares."""
+        self.size = round(self.size + size, 6)
+        self.cost += usdc
+        self.bought = round(self.bought + size, 6)
+        self.first_at = self.first_at or at
+        self.last_at = at
+
+    def remove(self, size: float, usdc: float, at: int) -> None:
+        """Give shares away for some USDC, at average cost."""
+        cost = self.average * size
+        self.size = round(self.size - size, 6)
+        self.cost = self.cost - cost if self.size > 0 else 0.0
+        self.realized += usdc - cost
+        self.last_at = at
+
+
+class _Book:
+    """The running sum over one wallet's acts."""
+
+    def __init__(self) -> None:
+        self.cash = 0.0
+        self.positions: dict[str, Position] = {}
+
+    def take(self, act: Act) -> None:
+        """Add one act; acts must come in order of time."""
+        market = act.market
+        if market is None:
+            return  # income is not PnL
+        if act.kind in ("SPLIT", "MERGE"):
+            for outcome in (0, 1):
+                move = self._position(market, outcome)
+                (move.add if act.kind == "SPLIT" else move.remove)(act.size, act.usdc / 2, act.at)
+            self.cash += -act.usdc if act.kind == "SPLIT" else act.usdc
+            return
+        assert act.outcome is not None
+        position = self._position(market, act.outcome)
+        if act.side == "BUY":
+            position.add(act.size, act.usdc, act.at)
+            self.cash -= act.usdc
+        else:
+            position.remove(act.size, act.usdc, act.at)
+            self.cash += act.usdc
+
+    def _position(self, market: Market, outcome: int) -> Position:
+        ids = market.token_ids
+        assert ids is not None
+        return self.positions.setdefault(ids[outcome], Position(ids[outcome], market, outcome))
+
+    def value(self, at: float) -> float:
+        """USDC value of everything held."""
+        return sum(p.size * outcome_price(p.market, p.outcome, at) for p in self.positions.values() if p.size > 0)
+
+    def forget(self, at: float) -> None:
+        """Drop positions that cannot change any sum any more: gone, or settled worthless."""
+        self.positions = {
+            t: p
+            for t, p in self.positions.items()
+            if p.size > 0 and not (at > p.market.settles_at + 5 * DAY and outcome_price(p.market, p.outcome, at) == 0)
+        }
+
+
+class Ledger:
+    """Both wallets' acts and what follows from them."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.acts: dict[str, list[Act]] = {w: [] for w in WALLETS}
+        self.truth: list[CopyTruth] = []
+        self.markets: dict[str, tuple[Market, int]] = {}  # token -> market and outcome, of all that was traded
+        self._copier = Copier(world)
+        self._next_day = FIRST_DAY
+        self._heap: list[tuple[int, int, str, Act]] = []
+        self._count = 0
+        self._pnl: dict[str, list[float]] = {w: [] for w in WALLETS}
+        self._books = {w: _Book() for w in WALLETS}
+        self._taken = dict.fromkeys(WALLETS, 0)
+
+    # Building
+
+    def reach(self, now: float) -> None:
+        """Make sure that every act up to an instant is known."""
+        while self._next_day * DAY <= now:
+            day = self._next_day
+            for act in whale_day(self.world, day):
+                self._push("whale", act)
+            manual = self._copier.manual(day)
+            if manual is not None:
+                self._push("copier", manual)
+            self._next_day += 1
+            while self._heap and self._heap[0][0] < self._next_day * DAY:
+                _, _, who, act = heapq.heappop(self._heap)
+                self._happen(who, act)
+
+    def _push(self, who: str, act: Act) -> None:
+        self._count += 1
+        heapq.heappush(self._heap, (act.at, self._count, who, act))
+
+    def _happen(self, who: str, act: Act) -> None:
+        if who == "settle":  # `act` is the copier's purchase that is due
+            settled = self._copier.settle(act, act.at)
+            if settled is not None:
+                self._record(settled)
+            return
+        if who == "copier":
+            self._copier.apply(act)
+        self._record(act)
+        if who == "whale" and act.kind == "TRADE":
+            truth = self._copier.follow(act)
+            self.truth.append(truth)
+            if truth.copy is not None:
+                self._record(truth.copy)
+
+    def _record(self, act: Act) -> None:
+        acts = self.acts[act.wallet]
+        acts.append(act)
+        # A copy comes seconds after its whale fill, so the list is sorted but for its last few entries.
+        n = len(acts) - 1
+        while n and acts[n - 1].at > act.at:
+            acts[n], acts[n - 1] = acts[n - 1], acts[n]
+            n -= 1
+        if act.market is None:
+            return
+        for outcome, token in enumerate(act.market.token_ids or ()):
+            self.markets.setdefault(token, (act.market, outcome))
+        if act.wallet == COPIER_ADDRESS and act.side == "BUY":
+            due = act.market.settles_at + 900 + act.at % 600
+            self._count += 1
+            heapq.heappush(self._heap, (due, self._count, "settle", _at(act, due)))
+
+    # Reading
+
+    def history(self, wallet: str, now: float) -> list[Act]:
+        """Everything a wallet did up to an instant, oldest first; empty for an unknown wallet."""
+        if wallet not in self.acts:
+            return []
+        self.reach(now)
+        acts = self.acts[wallet]
+        return acts[: bisect_right(acts, now, key=lambda a: a.at)]
+
+    def copy_truth(self, now: float) -> list[CopyTruth]:
+        """What became of every whale fill up to an instant, oldest first."""
+        self.reach(now)
+        return [t for t in self.truth if t.whale.at <= now]
+
+    def positions(self, wallet: str, now: float) -> list[Position]:
+        """All positions with shares left at an instant, settled losers included."""
+        book = _Book()
+        for act in self.history(wallet, now):
+            book.take(act)
+        return [p for p in book.positions.values() if p.size > 0]
+
+    def value(self, wallet: str, now: float) -> float:
+        """USDC value of all positions; cash is not part of it."""
+        return sum(p.size * outcome_price(p.market, p.outcome, now) for p in self.positions(wallet, now))
+
+    def hours(self, wallet: str, now: float) -> Iterator[tuple[int, float]]:
+        """(epoch seconds, cumulative PnL in USDC) at every full hour from the wallet's first day."""
+        if wallet not in self.acts:
+            return
+        self._extend_pnl(wallet, now)
+        for n, p in enumerate(self._pnl[wallet]):
+            at = FIRST_DAY * DAY + n * 3600
+            if at > now:
+                return
+            if at >= self.first_day(wallet) * DAY:
+                yield at, p
+
+    def first_day(self, wallet: str) -> int:
+        """The UTC day of a wallet's first act, in days since the epoch."""
+        acts = self.acts[wallet]
+        return acts[0].at // DAY if acts else self._next_day
+
+    def _extend_pnl(self, wallet: str, now: float) -> None:
+        self.reach(now)
+        series, book = self._pnl[wallet], self._books[wallet]
+        while FIRST_DAY * DAY + len(series) * 3600 <= now:
+            at = FIRST_DAY * DAY + len(series) * 3600
+            acts = self.acts[wallet]
+            while self._taken[wallet] < len(acts) and acts[self._taken[wallet]].at <= at:
+                book.take(acts[self._taken[wallet]])
+                self._taken[wallet] += 1
+            if at % DAY == 0:
+                book.forget(at)
+            series.append(book.cash + book.value(at))
+
+
+def _at(act: Act, at: int) -> Act:
+    """The same act at another time."""
+    return Act(
+        act.wallet, at, act.kind, act.market, act.outcome, act.side, act.size, act.price, act.usdc, act.nonce,
+        act.maker, act.token,
+    )  # fmt: skip

@@ -1,0 +1,44 @@
+"""How dates, numbers, pairs and slugs are written on the wire."""
+
+import unicodedata
+from datetime import UTC, datetime
+from functools import lru_cache
+
+
+def ascii_slug(text: str) -> str:
+    """Lower case ASCII words joined by hyphens."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return "-".join("".join(c if c.isalnum() else " " for c in plain).split())
+
+
+@lru_cache(maxsize=65536)
+def day(t: int) -> str:
+    """The UTC date of an instant as YYYY-MM-DD."""
+    return datetime.fromtimestamp(t, UTC).strftime("%Y-%m-%d")
+
+
+@lru_cache(maxsize=65536)
+def iso(t: int) -> str:
+    """An instant as `2026-11-20T12:00:00Z`."""
+    return datetime.fromtimestamp(t, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def iso_fraction(t: int, n: int) -> str:
+    """The same with microseconds whose trailing zeros are dropped, as many columns are served."""
+    micro = f"{n * 7919 % 1_000_000:06d}".rstrip("0")
+    return f"{iso(t)[:-1]}.{micro}Z" if micro else iso(t)
+
+
+def spaced(t: int) -> str:
+    """An instant as `2026-11-20 12:00:00+00`, the notation of the older columns."""
+    return iso(t)[:-1].replace("T", " ") + "+00"
+
+
+def number(x: float) -> float | int:
+    """A float that is whole is served as an integer."""
+    return int(x) if x == int(x) else x
+
+
+def pair(texts: tuple[str, str]) -> str:
+    """Two texts as the JSON array inside a string that Gamma serves; none of ours needs escaping."""
+    return f'["{texts[0]}", "{texts[1]}"]'

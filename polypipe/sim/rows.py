@@ -1,0 +1,126 @@
+"""Wallet rows as the Data API serves them: camelCase for v1, snake_case for v2."""
+
+import re
+from typing import Any
+
+from polypipe.sim.ledger import Position
+from polypipe.sim.life import outcome_price
+from polypipe.sim.model import Market
+from polypipe.sim.notation import day, number
+from polypipe.sim.wallets import NAMES, Act
+
+Json = dict[str, Any]
+# v2 names that are not the v1 name in snake_case.
+_V2_NAMES = {"asset": "token_id", "oppositeAsset": "opposite_token_id"}
+
+
+def _labels(market: Market | None, outcome: int | None) -> Json:
+    """What names a market in every wallet row; empty texts where there is none."""
+    if market is None:
+        return {"conditionId": "", "title": "", "slug": "", "icon": "", "eventSlug": ""}
+    icon = f"https://polymarket-upload.s3.us-east-2.amazonaws.com/league-icons/{market.event.kind}.png"
+    return {
+        "conditionId": market.condition_id,
+        "title": market.question,
+        "slug": market.slug,
+        "icon": icon,
+        "eventSlug": market.event.slug,
+    }
+
+
+def _profile(wallet: str) -> Json:
+    name = NAMES.get(wallet, "")
+    return {"name": name, "pseudonym": "Quiet-Tide", "bio": "", "profileImage": "", "profileImageOptimized": ""}
+
+
+def activity_row(act: Act) -> Json:
+    """A row of `/activity`. All but trades have no asset and no side, and outcomeIndex 999."""
+    is_trade = act.kind == "TRADE" and act.market is not None and act.outcome is not None
+    return {
+        "proxyWallet": act.wallet,
+        "timestamp": act.at,
+        "type": act.kind,
+        "size": number(act.size),
+        "usdcSize": number(act.usdc),
+        "transactionHash": act.hash,
+        "price": number(act.price),
+        "asset": act.token if is_trade else "",
+        "side": act.side,
+        "outcomeIndex": act.outcome if is_trade else 999,
+        "outcome": act.market.outcomes[act.outcome or 0] if is_trade and act.market else "",
+        **_labels(act.market, act.outcome),
+        **_profile(act.wallet),
+    }
+
+
+def trade_row(act: Act) -> Json:
+    """A row of `/trades`: an activity row without type and amount."""
+    return {k: v for k, v in activity_row(act).items() if k not in ("type", "usdcSize")}
+
+
+def position_row(wallet: str, p: Position, now: float) -> Json:
+    """A row of `/positions`. Percentages are percent; `endDate` has no time of day."""
+    m = p.market
+    price = outcome_price(m, p.outcome, now)
+    initial, current = round(p.cost, 4), round(p.size * price, 4)
+    ids = m.token_ids
+    assert ids is not None
+    end = m.event.game.start_at if m.event.game else m.event.closed_at
+    return {
+        "proxyWallet": wallet,
+        "asset": p.token,
+        "size": number(p.size),
+        "avgPrice": number(round(p.average, 4)),
+        "initialValue": number(initial),
+        "currentValue": number(current),
+        "cashPnl": number(round(current - initial, 4)),
+        "percentPnl": number(round((current - initial) / initial * 100, 4) if initial else 0),
+        "totalBought": number(p.bought),
+        "realizedPnl": number(round(p.realized, 4)),
+        "percentRealizedPnl": number(round(p.realized / initial * 100, 4) if initial else 0),
+        "curPrice": number(price),
+        "redeemable": now >= m.settles_at,
+        "mergeable": False,
+        "eventId": str(m.event.id),
+        "outcome": m.outcomes[p.outcome],
+        "outcomeIndex": p.outcome,
+        "oppositeOutcome": m.outcomes[1 - p.outcome],
+        "oppositeAsset": ids[1 - p.outcome],
+        "endDate": day(end),
+        "negativeRisk": bool(m.neg_risk),
+        **_labels(m, p.outcome),
+    }
+
+
+def v2(row: Json) -> Json:
+    """A v1 row with the names of v2."""
+    return {_V2_NAMES.get(k) or re.sub(r"(?<!^)(?=[A-Z])", "_", k).lower(): v for k, v in row.items()}
+
+
+def position_row_v2(wallet: str, p: Position, now: float) -> Json:
+    """A row of `/v2/positions`: other names for sizes and costs, and a status."""
+    row = position_row(wallet, p, now)
+    same = (
+        "proxyWallet", "asset", "conditionId", "avgPrice", "realizedPnl", "percentPnl", "percentRealizedPnl",
+        "redeemable", "mergeable", "title", "slug", "icon", "eventId", "eventSlug", "outcome", "outcomeIndex",
+        "oppositeOutcome", "oppositeAsset", "endDate",
+    )  # fmt: skip
+    return v2({k: row[k] for k in same}) | {
+        "current_size": p.size,
+        "entry_cost_usdc": row["initialValue"],
+        "entry_fees_usdc": 0.0,
+        "total_cost_usdc": row["initialValue"],
+        "current_price": row["curPrice"],
+        "current_value": row["currentValue"],
+        "total_size": p.bought,
+        "unrealized_pnl": row["cashPnl"],
+        "total_pnl": round(row["cashPnl"] + row["realizedPnl"], 4),
+        "status": "REDEEMABLE" if row["redeemable"] else "OPEN",
+        "negative_risk": row["negativeRisk"],
+        "archived": False,
+        "last_event_at": p.last_at,
+        "first_entry_at": p.first_at,
+        "name": NAMES.get(wallet, ""),
+        "profile_image": "",
+        "verified": False,
+    }
