@@ -1,0 +1,268 @@
+"""Merging: every mode, exactly once, all or nothing, and nobody's bad batch in another's way."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from polypipe.warehouse import Append, BatchRejected, NewerSchema, Replace, Upsert, Warehouse, Window, publish, spool
+from polypipe_tests.warehouse.helpers import (
+    DAY,
+    assert_published_is_live,
+    crawl,
+    crawl_ids,
+    live_rows,
+    published_files,
+    rows,
+    spooled,
+    start,
+    token,
+    write,
+)
+
+
+def test_a_drain_merges_publishes_and_empties_the_spool(wh: Warehouse) -> None:
+    assert wh.current() is None
+    assert wh.drain().version == 0
+    first, second = write(wh, "c1"), write(wh, "c2", tokens=3)
+    result = wh.drain(own=first)
+    assert result.merged == [first, second]
+    assert result.tables == ["crawls", "tokens"]
+    assert result.version == 1
+    assert result.rejected == {}
+    assert spooled(wh) == []
+    assert crawl_ids(wh) == ["c1", "c2"]
+    assert rows(wh, "SELECT count(*), any_value(crawl_id) FROM tokens") == [(3, "c2")]
+    current = wh.current()
+    assert current is not None
+    assert current.merged == [first, second]
+    assert current.tables["tokens"].rows == 3
+    assert current.tables["events"].files == []
+    assert_published_is_live(wh)
+
+    again = wh.drain()
+    assert (again.merged, again.tables, again.version) == ([], [], 1)
+    assert wh.current() == current
+
+
+def test_upsert_replaces_by_key_and_the_later_of_two_wins(wh: Warehouse) -> None:
+    with wh.batch("x") as batch:
+        batch.add("tokens", [token(1), token(2), token(3, tennis_category=None)])
+        batch.commit({"tokens": Replace()})
+    with wh.batch("x") as batch:
+        late = [token(number % 5, "c2", slug=f"round-{number // 5}") for number in range(5000)]
+        batch.add("tokens", late)
+        batch.add("tokens", [token(3, "c3", slug=None, tennis_category=None)])
+        batch.commit({"tokens": Upsert(("token_id", "tennis_category"))})
+    wh.drain()
+    query = "SELECT market_id, tennis_category, slug, crawl_id FROM tokens ORDER BY token_id, 2 NULLS LAST"
+    assert rows(wh, query) == [
+        ("0", "moneyline", "round-999", "c2"),
+        ("0", "moneyline", "round-999", "c2"),
+        ("1", "moneyline", "round-999", "c2"),
+        ("1", "moneyline", "round-999", "c2"),
+        ("1", None, None, "c3"),
+        ("2", "moneyline", "round-999", "c2"),
+    ]
+
+
+def test_a_window_is_half_open_and_takes_only_equal_rows(wh: Warehouse) -> None:
+    with wh.batch("x") as batch:
+        start, end = DAY, DAY + timedelta(days=1)
+        moments = {"before": DAY - timedelta(microseconds=1), "first": start, "last": end - timedelta(microseconds=1)}
+        moments |= {"end": end}
+        batch.add("crawls", [crawl(name, finished_at=moment) for name, moment in moments.items()])
+        batch.add("crawls", [crawl("other", kind="live", finished_at=start)])
+        batch.commit({"crawls": Append()})
+    for _ in range(2):  # running a partition again changes nothing
+        with wh.batch("x") as batch:
+            batch.add("crawls", [crawl("new")])
+            batch.commit({"crawls": Window("finished_at", start, end, {"kind": "universe"})})
+        wh.drain(own=batch.id)
+        assert crawl_ids(wh) == ["before", "end", "new", "other"]
+    with wh.batch("x") as batch:
+        batch.commit({"crawls": Window("finished_at", start, end)})
+    wh.drain(own=batch.id)
+    assert crawl_ids(wh) == ["before", "end"]
+
+    with wh.batch("x") as batch:
+        batch.add("crawls", [crawl("inside"), crawl("outside", day=1)])
+        batch.commit({"crawls": Window("finished_at", start, end)})
+    with pytest.raises(BatchRejected, match="1 of 2 rows lie outside"):
+        wh.drain(own=batch.id)
+    assert crawl_ids(wh) == ["before", "end"]
+
+
+def test_an_empty_replace_empties_the_table(wh: Warehouse) -> None:
+    write(wh, "c1")
+    wh.drain()
+    with wh.batch("x") as batch:
+        batch.commit({"tokens": Replace(), "crawls": Append()})
+    assert wh.drain(own=batch.id).tables == ["tokens"]
+    assert rows(wh, "SELECT count(*) FROM tokens") == [(0,)]
+    assert crawl_ids(wh) == ["c1"]
+
+
+@pytest.mark.parametrize("fault", ["torn", "not json", "wrong type", "no manifest", "manifest torn", "file gone"])
+def test_a_poisoned_batch_is_set_aside_and_the_others_are_merged(wh: Warehouse, fault: str) -> None:
+    before, bad, after = write(wh, "c1"), write(wh, "c2"), write(wh, "c3")
+    directory = wh.layout.spool / bad
+    file, manifest = directory / "tokens.ndjson", directory / "manifest.json"
+    content = file.read_bytes()
+    if fault == "torn":
+        file.write_bytes(content[:-20])
+    elif fault == "not json":
+        file.write_bytes(content.replace(b"{", b"(", 1))
+    elif fault == "wrong type":
+        file.write_bytes(content.replace(b'"live":false', b'"live":"abc"', 1))
+    elif fault == "no manifest":
+        manifest.unlink()
+    elif fault == "manifest torn":
+        manifest.write_bytes(manifest.read_bytes()[:-5])
+    elif fault == "file gone":
+        file.unlink()
+    if fault == "wrong type":  # same size, so that only DuckDB can find it
+        assert file.stat().st_size == len(content)
+
+    assert crawl_ids(wh, pending=True) == ["c1", "c3"]  # a reader passes it by as well
+    with pytest.raises(BatchRejected, match=bad) as caught:
+        wh.drain(own=bad)
+    assert crawl_ids(wh) == ["c1", "c3"]
+    assert rows(wh, "SELECT DISTINCT crawl_id FROM tokens") == [("c3",)]
+    assert spooled(wh) == ["rejected"]
+    reason = (wh.layout.rejected / bad / "reason.txt").read_text().strip()
+    assert reason
+    assert reason == caught.value.reason
+    assert_published_is_live(wh)
+    # Whoever drains later still learns that this batch did not make it, and others are not bothered.
+    with pytest.raises(BatchRejected):
+        wh.drain(own=bad)
+    assert wh.drain(own=before).merged == []
+    assert wh.drain(own=after).rejected == {}
+
+
+def test_a_rejected_batch_of_others_is_reported(wh: Warehouse) -> None:
+    bad, mine = write(wh, "c1"), write(wh, "c2")
+    (wh.layout.spool / bad / "crawls.ndjson").write_bytes(b"")
+    result = wh.drain(own=mine)
+    assert result.merged == [mine]
+    assert result.rejected == {bad: "crawls: the file has 0 bytes instead of 89"}
+
+
+def test_a_batch_of_a_newer_polypipe_is_left_alone(wh: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(spool, "latest", lambda: 99)
+        batch_id = write(wh, "c1")
+    with pytest.raises(NewerSchema, match=r"Batch .* was written by a newer polypipe \(schema 99"):
+        wh.drain()
+    assert spooled(wh) == [batch_id]
+
+
+def test_a_full_disk_changes_nothing_and_the_next_drain_makes_good(
+    wh: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(wh, "c1")
+    wh.drain()
+    pointer, files = wh.layout.pointer.read_bytes(), published_files(wh)
+    batch_id = write(wh, "c2")
+    real = publish.fsync
+    written: list[Path] = []
+
+    def full(path: Path) -> None:
+        written.append(path)
+        if len(written) == 2:
+            raise OSError(28, "No space left on device")
+        real(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(publish, "fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            wh.drain(own=batch_id)
+    assert len(written) == 2
+    assert wh.layout.pointer.read_bytes() == pointer
+    assert published_files(wh) == files
+    assert crawl_ids(wh) == ["c1"]
+    assert live_rows(wh, "SELECT crawl_id FROM crawls") == [("c1",)]
+    assert spooled(wh) == [batch_id]
+    assert wh.drain().merged == [batch_id]
+    assert_published_is_live(wh)
+
+
+def test_a_death_between_commit_and_pointer_is_healed_by_any_next_drain(
+    wh: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(wh, "c1")
+    wh.drain()
+    dead = [write(wh, f"c{number}", day=number) for number in range(2, 130)]  # more than the pointer remembers
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(publish, "replace_file", die)
+        with pytest.raises(KeyboardInterrupt):
+            wh.drain()
+    assert spooled(wh) == dead
+    assert len(crawl_ids(wh)) == 1  # one version behind
+    everything = crawl_ids(wh, pending=True)
+    assert len(everything) == 129
+
+    with monkeypatch.context() as patch:  # now dies one step later: published, but the spool is still full
+        patch.setattr(spool, "discard", die)
+        with pytest.raises(KeyboardInterrupt):
+            wh.drain()
+    assert spooled(wh) == dead
+    assert crawl_ids(wh) == everything
+    assert crawl_ids(wh, pending=True) == everything
+
+    result = wh.drain()
+    assert (result.merged, result.tables) == ([], [])
+    assert spooled(wh) == []
+    assert crawl_ids(wh, pending=True) == everything
+    assert_published_is_live(wh)
+
+
+@pytest.mark.parametrize("loss", ["pointer gone", "pointer torn", "file gone", "database gone"])
+def test_losses_are_mended_by_the_next_drain(wh: Warehouse, loss: str) -> None:
+    for number in range(3):
+        write(wh, f"c{number}", day=number)
+        wh.drain()
+    version = wh.drain().version
+    if loss == "pointer gone":
+        wh.layout.pointer.unlink()
+    elif loss == "pointer torn":
+        wh.layout.pointer.write_bytes(wh.layout.pointer.read_bytes()[:-9])
+    elif loss == "file gone":
+        next(wh.layout.published.glob("crawls.2026-11-21.*")).unlink()
+    elif loss == "database gone":
+        wh.layout.database.unlink()
+        write(wh, "c9")
+    result = wh.drain()
+    assert result.version > version
+    assert crawl_ids(wh) == (["c9"] if loss == "database gone" else ["c0", "c1", "c2"])
+    assert_published_is_live(wh)
+    assert wh.drain().version == result.version
+
+
+def test_merged_ids_are_forgotten_after_a_month(wh: Warehouse) -> None:
+    import duckdb
+
+    first = write(wh, "c1")
+    wh.drain()
+    with duckdb.connect(str(wh.layout.database)) as con:
+        con.execute("UPDATE merged_batches SET merged_at = now() - INTERVAL 31 DAY")
+    second = write(wh, "c2")
+    wh.drain()
+    assert first != second
+    assert live_rows(wh, "SELECT batch_id FROM merged_batches") == [(second,)]
+
+
+def test_neither_numpy_nor_pandas_is_imported_by_a_writer(wh: Warehouse) -> None:
+    code = (
+        "import sys, pathlib\n"
+        "from polypipe_tests.warehouse.helpers import write, crawl_ids, Warehouse\n"
+        "wh = Warehouse(pathlib.Path(sys.argv[1])); write(wh, 'c1'); wh.drain(); crawl_ids(wh, True)\n"
+        "print([name for name in ('numpy', 'pandas', 'dagster') if name in sys.modules])"
+    )
+    output, _ = start(code, wh.layout.home).communicate(timeout=60)
+    assert output == "[]\n"

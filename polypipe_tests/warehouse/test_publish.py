@@ -1,0 +1,96 @@
+"""What is written under `published/`, and for how long it stays."""
+
+import os
+from datetime import UTC, datetime, timedelta
+
+from polypipe.warehouse import Append, Upsert, Warehouse
+from polypipe_tests.warehouse.helpers import assert_published_is_live, crawl, published_files, write
+
+
+def _files(wh: Warehouse, table: str) -> dict[str, str]:
+    current = wh.current()
+    assert current is not None
+    return {str(file.day): file.path for file in current.tables[table].files}
+
+
+def test_only_the_days_touched_are_written_again(wh: Warehouse) -> None:
+    with wh.batch("x") as batch:
+        batch.add("crawls", [crawl(f"c{day}", day) for day in range(5)])
+        batch.add("crawls", [crawl("late", finished_at=datetime(2026, 11, 20, 23, 59, 59, 999999, tzinfo=UTC))])
+        batch.commit({"crawls": Append()})
+    wh.drain()
+    before = _files(wh, "crawls")
+    assert list(before) == [f"2026-11-{day}" for day in range(20, 25)]
+
+    with wh.batch("x") as batch:
+        batch.add("crawls", [crawl("new", 4)])
+        batch.commit({"crawls": Append()})
+    wh.drain()
+    appended = _files(wh, "crawls")
+    assert {day for day in before if before[day] != appended[day]} == {"2026-11-24"}
+
+    with wh.batch("x") as batch:  # moves a row from one day to another: both change
+        batch.add("crawls", [crawl("c1", 3)])
+        batch.commit({"crawls": Upsert(("crawl_id",))})
+    wh.drain()
+    moved = _files(wh, "crawls")
+    assert {day for day in appended if appended[day] != moved.get(day)} == {"2026-11-21", "2026-11-23"}
+    assert "2026-11-21" not in moved  # nothing is left of that day
+    assert_published_is_live(wh)
+
+
+def test_a_table_keeps_the_time_of_its_last_change(wh: Warehouse) -> None:
+    write(wh, "c1")
+    wh.drain()
+    first = wh.current()
+    with wh.batch("x") as batch:
+        batch.add("crawls", [crawl("c2")])
+        batch.commit({"crawls": Append()})
+    wh.drain()
+    second = wh.current()
+    assert first is not None
+    assert second is not None
+    assert second.time > first.time
+    assert second.tables["tokens"] == first.tables["tokens"]
+    assert second.tables["crawls"].time == second.time
+
+
+def test_replaced_files_stay_for_their_time_and_then_go(wh: Warehouse) -> None:
+    write(wh, "c1")
+    wh.drain()
+    first = published_files(wh)
+    write(wh, "c2")
+    wh.drain()
+    assert first < published_files(wh)
+    current = wh.current()
+    assert current is not None
+    assert {gone.path.removeprefix("published/") for gone in current.retired} == first
+
+    impatient = Warehouse(wh.layout.home, keep_retired=timedelta(0))
+    write(wh, "c3")
+    impatient.drain()
+    assert not first & published_files(wh)
+    assert_published_is_live(wh)
+
+
+def test_orphans_of_killed_writers_go_when_they_are_old(wh: Warehouse) -> None:
+    wh.layout.make()
+    old, young = wh.layout.published / "tokens.v7-dead.parquet", wh.layout.published / "tokens.v8-dead.parquet"
+    old.write_bytes(b"torn")
+    young.write_bytes(b"torn")
+    os.utime(old, (0, 0))
+    write(wh, "c1")
+    wh.drain()
+    assert not old.exists()
+    assert young.exists()
+
+
+def test_files_that_count_are_never_removed_however_old(wh: Warehouse) -> None:
+    write(wh, "c1", day=0)
+    wh.drain()
+    for name in published_files(wh):
+        os.utime(wh.layout.published / name, (0, 0))
+    write(wh, "c2", day=1)
+    wh.drain()
+    assert_published_is_live(wh)
+    assert wh.layout.pointer.stat().st_mode & 0o777 == 0o644

@@ -1,0 +1,150 @@
+"""Batches before they are merged: checked row by row, durable when committed, gone when not."""
+
+import os
+import shutil
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from polypipe.warehouse import Append, BadRows, Replace, Upsert, Warehouse, Window
+from polypipe.warehouse import spool as spool_module
+from polypipe_tests.warehouse.helpers import crawl, rows, spooled, start, token, write
+
+
+def test_a_batch_that_is_not_committed_leaves_nothing(wh: Warehouse) -> None:
+    with wh.batch("sports_events") as batch:
+        batch.add("tokens", [token(1)])
+    assert spooled(wh) == []
+
+    with pytest.raises(RuntimeError), wh.batch("sports_events") as batch:
+        batch.add("tokens", [token(1)])
+        raise RuntimeError("page 7 failed")
+    assert spooled(wh) == []
+
+
+def test_a_committed_batch_survives_an_error_after_it(wh: Warehouse) -> None:
+    with pytest.raises(RuntimeError), wh.batch("sports_events") as batch:
+        batch.add("tokens", [token(1)])
+        batch.commit({"tokens": Replace()})
+        raise RuntimeError("later")
+    assert spooled(wh) == [batch.id]
+    assert rows(wh, "SELECT count(*) FROM tokens", pending=True) == [(1,)]
+
+
+def test_rows_come_as_dicts_or_structs_in_many_calls(wh: Warehouse) -> None:
+    class Event(msgspec.Struct):
+        event_id: str
+        tag_ids: list[str]
+        start_time: datetime
+        title: str = 'A "quoted" <b>title</b> 🎾'
+
+    two_hours_east = datetime.fromisoformat("2026-11-23T14:00:00+02:00")
+    with wh.batch("sports_events") as batch:
+        batch.add("events", [Event("1", ["1", "864"], two_hours_east)])
+        batch.add("events", iter([{"event_id": "2", "start_time": "2026-11-23T12:00:00.25Z"}]))
+        batch.add("events", [])
+        batch.commit({"events": Replace()})
+    wh.drain()
+    assert rows(wh, "SELECT event_id, tag_ids, start_time, title, live FROM events ORDER BY 1") == [
+        ("1", ["1", "864"], datetime(2026, 11, 23, 12, tzinfo=UTC), 'A "quoted" <b>title</b> 🎾', None),
+        ("2", None, datetime(2026, 11, 23, 12, 0, 0, 250000, tzinfo=UTC), None, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"colour": "red"}, r"tokens\.colour: .*unknown field `colour`: 'red'"),
+        ({"live": "yes"}, r"tokens\.live: Expected `bool`, got `str`: 'yes'"),
+        ({"token_id": 10**76}, r"tokens\.token_id: .*: 1000"),
+        ({"token_id": 12}, r"tokens\.token_id: Expected `str`, got `int`: 12"),
+        ({"neg_risk": None}, r"tokens\.neg_risk: Expected `bool`, got `null`: None"),
+        ({"outcome_index": 2**31}, r"tokens\.outcome_index: .*: 2147483648"),
+        ({"outcome_index": 0.5}, r"tokens\.outcome_index: .*: 0\.5"),
+        ({"slug": "\ud800"}, r"tokens: a row cannot be written as JSON"),
+        ({"slug": object()}, r"tokens: a row cannot be written as JSON"),
+    ],
+)
+def test_a_bad_row_names_table_column_and_value(wh: Warehouse, change: dict[str, object], message: str) -> None:
+    good = [token(number) for number in range(600)]  # the bad one is not in the first chunk
+    with pytest.raises(BadRows, match=message), wh.batch("sports_events") as batch:
+        batch.add("tokens", [*good, token(601) | change])
+    assert spooled(wh) == []
+
+
+def test_a_missing_required_value_and_a_naive_time_are_refused(wh: Warehouse) -> None:
+    with wh.batch("sports_events") as batch:
+        row = token(1)
+        del row["token_id"]
+        with pytest.raises(BadRows, match="missing required field `token_id`"):
+            batch.add("tokens", [row])
+        with pytest.raises(BadRows, match=r"crawls\.finished_at: .*timezone"):
+            batch.add("crawls", [crawl("c1", finished_at=datetime(2026, 11, 23))])  # noqa: DTZ001 -- the point
+        with pytest.raises(BadRows, match="there is no table 'token'"):
+            batch.add("token", [row])
+        # Some rows of the refused calls may be in the files already.
+        with pytest.raises(BadRows, match="was refused a row"):
+            batch.commit({"tokens": Replace(), "crawls": Append()})
+
+
+def test_modes_must_fit_the_tables(wh: Warehouse) -> None:
+    with wh.batch("sports_events") as batch:
+        batch.add("tokens", [token(1)])
+        with pytest.raises(BadRows, match=r"rows for \['tokens'\] but no mode"):
+            batch.commit({"crawls": Append()})
+        with pytest.raises(BadRows, match=r"tokens: Upsert names unknown columns \['tokn_id'\]"):
+            batch.commit({"tokens": Upsert(("tokn_id",))})
+        with pytest.raises(BadRows, match="at least one key"):
+            batch.commit({"tokens": Upsert(())})
+    now = datetime.now(UTC)
+    with pytest.raises(ValueError, match="start < end"):
+        Window("finished_at", now, now)
+    with pytest.raises(ValueError, match="time zone"):
+        Window("finished_at", datetime(2026, 1, 1), now)  # noqa: DTZ001 -- the point
+    with pytest.raises(ValueError, match="batch name"):
+        wh.batch("../escape")
+
+
+def test_batches_are_ordered_by_commit_even_when_the_clock_is_set_back(
+    wh: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = write(wh, "c1")
+
+    class Yesterday(datetime):
+        @classmethod
+        def now(cls, tz: object = None) -> datetime:
+            return datetime.now(UTC) - timedelta(days=1)
+
+    monkeypatch.setattr(spool_module, "datetime", Yesterday)
+    with wh.batch("slow") as slow:
+        second = write(wh, "c2")
+        slow.add("tokens", [token(1, "c3")])
+        third = slow.commit({"tokens": Replace()})
+    assert first < second < third
+    wh.drain()
+    assert rows(wh, "SELECT DISTINCT crawl_id FROM tokens") == [("c3",)]
+
+
+def test_only_leftovers_of_dead_writers_are_swept(wh: Warehouse) -> None:
+    code = (
+        "import sys, pathlib; from polypipe.warehouse import Warehouse\n"
+        "batch = Warehouse(pathlib.Path(sys.argv[1])).batch('dead').__enter__()\n"
+        "print(batch._directory.name, flush=True); sys.stdin.read()"
+    )
+    process = start(code, wh.layout.home)
+    assert process.stdout
+    left = process.stdout.readline().strip()
+    process.kill()
+    process.wait()
+    with wh.batch("living") as living:
+        living.add("crawls", [crawl("c1")])
+        for name in spooled(wh):  # both look old
+            os.utime(wh.layout.spool / name, (0, 0))
+        wh.drain()
+        assert left not in spooled(wh)
+        living.commit({"crawls": Append()})
+    half_deleted = wh.layout.spool / ".done-x"
+    shutil.copytree(wh.layout.spool / str(living.id), half_deleted)
+    assert wh.drain().merged == [living.id]
+    assert spooled(wh) == []
