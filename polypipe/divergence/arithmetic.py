@@ -1,0 +1,178 @@
+"""The arithmetic of divergence: what a snapshot says, from the PnL series of both wallets. Pure functions, no I/O.
+
+Every result is a `Fact`: a value, or None with the reason. Zero is a value and never stands for "unknown".
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Generic, Self, TypeVar
+
+T = TypeVar("T")
+
+Series = Mapping[datetime, float]
+"""Cumulative PnL in USD by instant (aware). Polymarket's hourly grid: a point at each full hour."""
+
+WINDOW = timedelta(hours=24)
+MIN_COVERED = 0.9
+MAX_AGE = timedelta(hours=2)
+GUARD_USD = 5.0
+GUARD_SHARE_OF_CAPITAL = 0.001
+
+
+@dataclass(frozen=True)
+class Fact(Generic[T]):
+    """A value, or None and why it is unknown. Exactly one of the two is None."""
+
+    value: T | None
+    reason: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.value is None) == (self.reason is None):
+            raise ValueError(f"a fact has either a value or a reason: {self.value!r}, {self.reason!r}")
+
+    @classmethod
+    def unknown(cls, reason: str) -> Self:
+        """No value, because of `reason`: one line, to be shown to people."""
+        return cls(None, reason)
+
+
+@dataclass(frozen=True)
+class Window:
+    """The span over which a PnL is taken: first and last instant that every series has, at most `WINDOW` apart.
+
+    `start` and `end` are None without a common point. `reason` says why no PnL can be taken over it; None when one can.
+    """
+
+    start: datetime | None
+    end: datetime | None
+    points: int
+    reason: str | None
+
+    @property
+    def hours(self) -> float:
+        """Hours from start to end; 0 without two points."""
+        return (self.end - self.start) / timedelta(hours=1) if self.start and self.end else 0.0
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How the copier does against `ratio` times the whale. Money in USD, shares of expected PnL in percent.
+
+    `gap` is copier minus expected, `gap_percent` the same in percent of |expected|. `efficiency` exists only where the
+    expected PnL is a gain above the guard, `loss_share` only where it is a loss beyond it (100: the copier lost exactly
+    its share; below is good; negative: it gained while the whale lost).
+    """
+
+    window: Window
+    copier_pnl: Fact[float]
+    whale_pnl: Fact[float]
+    expected: Fact[float]
+    gap: Fact[float]
+    gap_percent: Fact[float]
+    efficiency: Fact[float]
+    loss_share: Fact[float]
+
+
+def window_of(now: datetime, *series: Series) -> Window:
+    """The last 24 h on the intersection of the grids of all `series`.
+
+    Not usable, with the reason, when it has fewer than two points, spans less than 90 % of 24 h, or ends more than 2 h
+    before `now`.
+    """
+    common = set(series[0]).intersection(*series[1:]) if series else set()
+    end = max(common, default=None)
+    inside = sorted(t for t in common if end is not None and t >= end - WINDOW)
+    start = inside[0] if inside else None
+    shared = "common hourly" if len(series) > 1 else "hourly"
+    window = Window(start, end, len(inside), None)
+    reason = None
+    if start is None or end is None or len(inside) < 2:
+        reason = f"{len(inside)} {shared} point{'s' * (len(inside) != 1)}, two are needed"
+    elif end - start < MIN_COVERED * WINDOW:
+        reason = f"{shared} points cover {window.hours:g} of 24 h, {MIN_COVERED:.0%} are needed"
+    elif now - end > MAX_AGE:
+        reason = f"the newest {shared} point is {_age(now - end)} old, the limit is {_age(MAX_AGE)}"
+    return Window(start, end, len(inside), reason)
+
+
+def pnl_over(series: Series, window: Window) -> Fact[float]:
+    """P(end) - P(start) in USD."""
+    if window.reason is not None or window.start is None or window.end is None:
+        return Fact.unknown(window.reason or "no window")
+    return Fact(series[window.end] - series[window.start])
+
+
+def guard(copier_value: Fact[float]) -> float:
+    """USD that an expected PnL must exceed before a share of it means anything: $5, or 0.1 % of the copier's capital.
+
+    Capital is the value of the positions, which is what can be seen; while that is unknown only the $5 count.
+    """
+    return max(GUARD_USD, GUARD_SHARE_OF_CAPITAL * (copier_value.value or 0.0))
+
+
+def compare(
+    copier: Fact[Series], whale: Fact[Series], copier_value: Fact[float], ratio: float, now: datetime
+) -> Comparison:
+    """Compare both wallets over the same window.
+
+    When the series of one wallet is unknown, the other's PnL is taken over its own grid and what needs both is unknown.
+    """
+    window = window_of(now, *(series.value for series in (copier, whale) if series.value is not None))
+    copier_pnl = _pnl("copier", copier, window)
+    whale_pnl = _pnl("whale", whale, window)
+    return judge(window, copier_pnl, whale_pnl, expected_pnl(ratio, whale_pnl), guard(copier_value))
+
+
+def expected_pnl(ratio: float, whale_pnl: Fact[float]) -> Fact[float]:
+    """Ratio times the whale's PnL, in USD."""
+    return Fact.unknown(_because(whale_pnl)) if whale_pnl.value is None else Fact(ratio * whale_pnl.value)
+
+
+def judge(
+    window: Window, copier_pnl: Fact[float], whale_pnl: Fact[float], expected: Fact[float], guard_usd: float
+) -> Comparison:
+    """Everything that follows from the copier's PnL and the expected one."""
+    gap: Fact[float]
+    percent: Fact[float]
+    efficiency: Fact[float]
+    loss_share: Fact[float]
+    if copier_pnl.value is None or expected.value is None:
+        gap = percent = efficiency = loss_share = Fact.unknown(
+            _because(copier_pnl if copier_pnl.value is None else expected)
+        )
+    else:
+        actual, hoped = copier_pnl.value, expected.value
+        gap = Fact(actual - hoped)
+        share = 100 * actual / hoped if abs(hoped) > guard_usd else None
+        if share is None:
+            small = f"the expected PnL is {money(hoped)}; within {money(guard_usd)} of zero a share of it says nothing"
+            percent = efficiency = loss_share = Fact.unknown(small)
+        else:
+            percent = Fact(100 * (actual - hoped) / abs(hoped))
+            if hoped > 0:
+                efficiency, loss_share = Fact(share), Fact.unknown("the whale gained: see efficiency")
+            else:
+                efficiency, loss_share = Fact.unknown("the whale lost: see loss share"), Fact(share)
+    return Comparison(window, copier_pnl, whale_pnl, expected, gap, percent, efficiency, loss_share)
+
+
+def money(usd: float) -> str:
+    """`$1,234.50`, `-$0.40`."""
+    text = f"${abs(usd):,.2f}"
+    return f"-{text}" if usd < 0 and text != "$0.00" else text
+
+
+def _pnl(who: str, series: Fact[Series], window: Window) -> Fact[float]:
+    if series.value is None:
+        return Fact.unknown(f"{who}'s PnL series: {series.reason}")
+    return pnl_over(series.value, window)
+
+
+def _because(fact: Fact[float]) -> str:
+    return fact.reason or "unknown"
+
+
+def _age(age: timedelta) -> str:
+    minutes = round(age.total_seconds() / 60)
+    return f"{minutes // 60} h {minutes % 60:02} min" if minutes % 60 else f"{minutes // 60} h"
