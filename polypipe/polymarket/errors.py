@@ -94,22 +94,22 @@ class RequestRefused(PolymarketError):
 class ServerUnavailable(PolymarketError):
     """Timeouts, transport errors, 429 or 5xx until the attempts were used up."""
 
-    advice = "nothing was changed; the next scheduled run tries again"
+    advice = "try again later, as the schedules do"
 
 
 class DeadlineExceeded(PolymarketError):
     """The operation's total time ended, or would end before the server lets us ask again."""
 
-    advice = "nothing was changed; the next scheduled run tries again; if it persists, the API is too slow"
+    advice = "try again later, as the schedules do; if it persists, the API is too slow for us"
 
 
 class UnexpectedBody(PolymarketError):
     """A successful status with a body that cannot be used: HTML, torn JSON, a missing key, a wrong type."""
 
-    advice = "nothing was changed; if it persists, the API has changed and polypipe must be updated"
+    advice = "try again later; if it persists, the API has changed and polypipe must follow"
 
 
 class CrawlIncomplete(PolymarketError):
     """Pages were read but do not prove the whole listing: a repeated cursor, an empty universe, too many bad rows."""
 
-    advice = "nothing was changed; the next scheduled run tries again; if it persists, report the reason"
+    advice = "try again later, as the schedules do; if it persists, report the reason"

@@ -155,8 +155,7 @@ class _Crawl:
         """Normalize and count one page and hand its events to the sink."""
         report = self.report
         report.pages += 1
-        self.event_rows += len(page.rows) + len(page.unreadable)
-        self.drop(page.unreadable)
+        self.event_rows += len(page.rows) + self.drop(page.unreadable)
         events = [self.event_of(row) for row in page.rows if self.is_wanted(row.event)]
         report.events += len(events)
         report.markets += sum(len(event.markets) for event in events)
@@ -188,8 +187,7 @@ class _Crawl:
     def event_of(self, row: Row) -> Event:
         """The row with the markets of the universe in it; the others are counted, or named where they are bad."""
         wires = row.event.markets or []
-        self.market_rows += len(wires) + len(row.unreadable)
-        self.drop(row.unreadable)
+        self.market_rows += len(wires) + self.drop(row.unreadable)
         markets: list[Market] = []
         for wire in wires:
             if not is_traded(wire):
@@ -202,13 +200,12 @@ class _Crawl:
                     self.report.unknown_versions.add(error.unknown_version)
         return event_of(row.event, tuple(markets))
 
-    def drop(self, problems: list[RowProblem]) -> None:
-        """Name rows that could not be read, each once however often it is served."""
-        for problem in problems:
-            key = (problem.kind, problem.id)
-            if key not in self.dropped_ids:
-                self.dropped_ids.add(key)
-                self.report.dropped.append(problem)
+    def drop(self, problems: list[RowProblem]) -> int:
+        """Name rows that could not be read, each once however often it is served; return how many are new."""
+        new = [problem for problem in problems if (problem.kind, problem.id) not in self.dropped_ids]
+        self.dropped_ids.update((problem.kind, problem.id) for problem in new)
+        self.report.dropped.extend(new)
+        return len(new)
 
     def measure(self) -> None:
         """Bring the counters of traffic and time up to now."""

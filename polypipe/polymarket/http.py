@@ -120,7 +120,8 @@ class PolymarketHttp:
         self.traffic = Traffic()
         self._deadline = deadline
         self._attempts = attempts
-        self._wait = tenacity.wait_exponential_jitter(initial=backoff, max=MAX_WAIT_SECONDS, jitter=backoff)
+        exponential = tenacity.wait_exponential(multiplier=backoff, max=MAX_WAIT_SECONDS)
+        self._wait = exponential + tenacity.wait_random(0, backoff)
         self._rate_share = rate_share
         self._transport = transport
         self._sleep = sleep
@@ -132,6 +133,8 @@ class PolymarketHttp:
             follow_redirects=False,
             limits=httpx.Limits(max_connections=MAX_IN_FLIGHT),
             transport=self._transport,
+            # A proxy named in the environment cannot reach the simulated exchange on this machine's loopback.
+            mounts={"all://127.0.0.1": None, "all://localhost": None},
         )
         self._slots = asyncio.Semaphore(MAX_IN_FLIGHT)
         self._limiters = [
@@ -250,7 +253,7 @@ class PolymarketHttp:
         try:
             async with self._client.stream("GET", url) as response:
                 body = await self._read(response, asked)
-        except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL) as error:
+        except (httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
             raise RequestRefused(f"cannot be sent: {error}", asked=asked) from error
         except (httpx.TransportError, httpx.DecodingError) as error:
             detail = f"{type(error).__name__} {error}".strip()

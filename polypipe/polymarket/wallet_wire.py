@@ -1,0 +1,292 @@
+"""The Data API's and user-pnl's JSON: the fields we need of a row, and the one place where they are normalized.
+
+Answers are bare arrays. A row is read alone, so that a bad one can be named; what it costs is for the caller to say.
+"""
+
+import math
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import msgspec
+
+from polypipe.polymarket.errors import RequestRefused, one_line
+from polypipe.polymarket.wallet_models import Activity, PnlPoint, Position, Side, Standing
+from polypipe.polymarket.wire import TOKEN_ID
+
+T = TypeVar("T")
+Number = float | str | None  # JSON numbers are int or float as they come; some are sent as text
+
+NO_OUTCOME = 999  # `outcomeIndex` of activities that have none
+MAX_REASON = 160  # characters
+
+
+class _Value(msgspec.Struct):
+    user: str | None = None
+    value: Number = None
+
+
+class _Standing(msgspec.Struct, rename="camel"):
+    proxy_wallet: str | None = None
+    rank: Number = None
+    vol: Number = None
+    pnl: Number = None
+    user_name: str | None = None
+
+
+class _Position(msgspec.Struct, rename="camel"):
+    asset: str
+    proxy_wallet: str | None = None
+    condition_id: str | None = None
+    size: Number = None
+    avg_price: Number = None
+    initial_value: Number = None
+    current_value: Number = None
+    cash_pnl: Number = None
+    realized_pnl: Number = None
+    cur_price: Number = None
+    redeemable: bool | None = None
+    mergeable: bool | None = None
+    title: str | None = None
+    slug: str | None = None
+    event_slug: str | None = None
+    outcome: str | None = None
+    outcome_index: Number = None
+    opposite_asset: str | None = None
+    end_date: str | None = None
+    negative_risk: bool | None = None
+
+
+class _OnlyTime(msgspec.Struct):
+    timestamp: Number = None
+
+
+class _Activity(_OnlyTime, rename="camel"):
+    type: str | None = None
+    proxy_wallet: str | None = None
+    condition_id: str | None = None
+    asset: str | None = None
+    side: str | None = None
+    size: Number = None
+    usdc_size: Number = None
+    price: Number = None
+    outcome_index: Number = None
+    transaction_hash: str | None = None
+    title: str | None = None
+    slug: str | None = None
+    event_slug: str | None = None
+    outcome: str | None = None
+
+
+class _Point(msgspec.Struct):
+    t: Number = None
+    p: Number = None
+
+
+_parts = msgspec.json.Decoder(list[msgspec.Raw])
+_value = msgspec.json.Decoder(_Value)
+_standing = msgspec.json.Decoder(_Standing)
+_position = msgspec.json.Decoder(_Position)
+_activity = msgspec.json.Decoder(_Activity)
+_only_time = msgspec.json.Decoder(_OnlyTime)
+_point = msgspec.json.Decoder(_Point)
+
+
+def wallet_address(text: str) -> str:
+    """A wallet address as the APIs want it: 0x and 40 hex digits in lower case. Raises RequestRefused."""
+    match = re.fullmatch(r"(?:0x)?([0-9a-f]{40})", text.strip().lower())
+    if not match:
+        raise RequestRefused(f"{text!r} is not a wallet address", advice="give 40 hex digits, with or without 0x")
+    return "0x" + match[1]
+
+
+class Unread(msgspec.Struct, frozen=True):
+    """A row that could not be read: its place and why, and its time where at least that could be read."""
+
+    reason: str
+    timestamp: int | None = None
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+def read_rows(body: bytes, read: Callable[[msgspec.Raw], T]) -> tuple[list[T], list[Unread]]:
+    """The rows of a bare array, and those that `read` could not read (it raises ValueError).
+
+    Raises msgspec.DecodeError if the body is not JSON, msgspec.ValidationError if it is not an array.
+    """
+    rows: list[T] = []
+    unread: list[Unread] = []
+    for position, raw in enumerate(_parts.decode(body), start=1):
+        try:
+            rows.append(read(raw))
+        except (ValueError, RecursionError) as error:
+            unread.append(Unread(one_line(f"row {position}: {error}")[:MAX_REASON], _time_or_none(raw)))
+    return rows, unread
+
+
+def all_rows(body: bytes, read: Callable[[msgspec.Raw], T]) -> list[T]:
+    """The rows of a bare array; one that cannot be read makes the answer unusable (msgspec.ValidationError)."""
+    rows, unread = read_rows(body, read)
+    if unread:
+        raise msgspec.ValidationError("; ".join(map(str, unread[:3])))
+    return rows
+
+
+def read_value(raw: msgspec.Raw, wallet: str) -> float | None:
+    """The value in a row of `/value`."""
+    wire = _value.decode(raw)
+    _expect(wire.user, wallet)
+    return _number("value", wire.value)
+
+
+def read_standing(raw: msgspec.Raw, wallet: str) -> Standing:
+    """A row of `/v1/leaderboard`; rank 0 means unranked."""
+    wire = _standing.decode(raw)
+    _expect(wire.proxy_wallet, wallet)
+    return Standing(
+        rank=_whole("rank", wire.rank) or None,
+        volume=_number("vol", wire.vol),
+        pnl=_number("pnl", wire.pnl),
+        user_name=wire.user_name or None,
+    )
+
+
+def read_position(raw: msgspec.Raw, wallet: str) -> Position:
+    """A row of `/positions`."""
+    wire = _position.decode(raw)
+    _expect(wire.proxy_wallet, wallet)
+    size = _number("size", wire.size)
+    if size is None or size < 0:
+        raise ValueError(f"size: {wire.size!r} is not a number of shares")
+    asset = _token("asset", wire.asset)
+    if asset is None:
+        raise ValueError("no asset")
+    return Position(
+        asset=asset,
+        condition_id=wire.condition_id or None,
+        size=size,
+        avg_price=_number("avgPrice", wire.avg_price),
+        initial_value=_number("initialValue", wire.initial_value),
+        current_value=_number("currentValue", wire.current_value),
+        cash_pnl=_number("cashPnl", wire.cash_pnl),
+        realized_pnl=_number("realizedPnl", wire.realized_pnl),
+        cur_price=_number("curPrice", wire.cur_price),
+        redeemable=wire.redeemable is True,
+        mergeable=wire.mergeable is True,
+        title=wire.title or "",
+        slug=wire.slug or "",
+        event_slug=wire.event_slug or "",
+        outcome=wire.outcome or "",
+        outcome_index=_outcome_index(wire.outcome_index),
+        opposite_asset=_token("oppositeAsset", wire.opposite_asset),
+        end_date=_date(wire.end_date),
+        negative_risk=wire.negative_risk,
+    )
+
+
+def read_activity(raw: msgspec.Raw, wallet: str) -> Activity:
+    """A row of `/activity`."""
+    wire = _activity.decode(raw)
+    _expect(wire.proxy_wallet, wallet)
+    if not wire.type:
+        raise ValueError("no type")
+    return Activity(
+        wallet=wallet,
+        timestamp=_time("timestamp", wire.timestamp),
+        type=wire.type,
+        condition_id=wire.condition_id or None,
+        asset=_token("asset", wire.asset),
+        side=_side(wire.side),
+        size=_number("size", wire.size),
+        usdc_size=_number("usdcSize", wire.usdc_size),
+        price=_number("price", wire.price),
+        outcome_index=_outcome_index(wire.outcome_index),
+        transaction_hash=wire.transaction_hash or "",
+        title=wire.title or "",
+        slug=wire.slug or "",
+        event_slug=wire.event_slug or "",
+        outcome=wire.outcome or "",
+    )
+
+
+def read_point(raw: msgspec.Raw) -> PnlPoint | None:
+    """A point of `/user-pnl`; None where its value is null: that moment is unknown."""
+    wire = _point.decode(raw)
+    time = _time("t", wire.t)
+    value = _number("p", wire.p)
+    return None if value is None else PnlPoint(time, value)
+
+
+def _expect(sent: str | None, wallet: str) -> None:
+    """No filter is trusted: an answer about somebody else must never be taken for this wallet's."""
+    if sent is not None and sent.lower() != wallet:
+        raise ValueError(f"of wallet {sent!r}, which was not asked for")
+
+
+def _number(field: str, value: Number) -> float | None:
+    if value is None or value == "":
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"{field}: {value!r} is not a number")
+    return number
+
+
+def _whole(field: str, value: Number) -> int | None:
+    number = _number(field, value)
+    if number is None:
+        return None
+    if number < 0 or number != int(number):
+        raise ValueError(f"{field}: {value!r} is not a whole number")
+    return int(number)
+
+
+def _outcome_index(value: Number) -> int | None:
+    index = _whole("outcomeIndex", value)
+    return None if index == NO_OUTCOME else index
+
+
+def _time(field: str, value: Number) -> datetime:
+    seconds = _whole(field, value)
+    if seconds is None:
+        raise ValueError(f"no {field}")
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        raise ValueError(f"{field}: {value!r} is not a time in seconds") from None
+
+
+def _time_or_none(raw: msgspec.Raw) -> int | None:
+    try:
+        return int(_time("timestamp", _only_time.decode(raw).timestamp).timestamp())
+    except (ValueError, RecursionError):
+        return None
+
+
+def _token(field: str, value: str | None) -> str | None:
+    if not value:
+        return None
+    if not TOKEN_ID.fullmatch(value):
+        raise ValueError(f"{field}: {value[:80]!r} is not 1 to 78 decimal digits")
+    return value
+
+
+def _side(value: str | None) -> Side | None:
+    if not value:
+        return None
+    if value == "BUY" or value == "SELL":
+        return value
+    raise ValueError(f"side: {value!r} is neither BUY nor SELL")
+
+
+def _date(value: str | None) -> str:
+    if not value:
+        return ""
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", value, re.ASCII):
+        raise ValueError(f"endDate: {value!r} is not a date")
+    return value

@@ -1,0 +1,154 @@
+"""Helpers of the client's tests: a listing server in one function, and an independent reading of raw events."""
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+from polypipe.polymarket import CrawlReport, Event, Hosts, PolymarketHttp, crawl_live, crawl_universe, run
+
+WANTED = {"1", "864", "100639", "102070"}
+DIGITS = set("0123456789")
+
+
+async def no_sleep(_seconds: float) -> None:
+    """Waits between retries are decided in the client and checked by their length, not by spending the time."""
+
+
+def client(transport: httpx.AsyncBaseTransport | None = None, hosts: Hosts | None = None, **options: Any):
+    """A client without waits: fast retries, practically no rate limit."""
+    settings: dict[str, Any] = {"sleep": no_sleep, "rate_share": 1000.0, **options}
+    return PolymarketHttp(hosts, transport=transport, **settings)
+
+
+class FakeGamma:
+    """`/events/keyset` over a list of raw events; counts and keeps the requests.
+
+    `instead` replaces the answer to the n-th request (from 1) by what the function makes of the right one.
+    """
+
+    def __init__(
+        self,
+        events: list[Any],
+        *,
+        page_size: int = 10,
+        honours: tuple[str, ...] = ("closed", "tag_id", "exclude_tag_id", "live"),
+        refuses_exclude: bool = False,
+        instead: dict[int, Callable[[dict[str, Any]], httpx.Response]] | None = None,
+    ) -> None:
+        self.events = events
+        self.page_size = page_size
+        self.honours = honours
+        self.refuses_exclude = refuses_exclude
+        self.instead = instead or {}
+        self.requests: list[httpx.Request] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        query = request.url.params
+        if self.refuses_exclude and "exclude_tag_id" in query:
+            error = {"type": "validation error", "error": "tag_id overlaps exclude_tag_id"}
+            return httpx.Response(422, json=error)
+        rows = [event for event in self.events if self.matches(event, query)]
+        start = int(base64.b64decode(query["after_cursor"])) if "after_cursor" in query else 0
+        page = rows[start : start + self.page_size]
+        body: dict[str, Any] = {"events": page}
+        if len(page) == self.page_size:
+            body["next_cursor"] = base64.b64encode(str(start + len(page)).encode()).decode()
+        replace = self.instead.get(len(self.requests))
+        return replace(body) if replace else httpx.Response(200, json=body)
+
+    def matches(self, event: Any, query: httpx.QueryParams) -> bool:
+        if not isinstance(event, dict):
+            return True
+        tags = event.get("tags")
+        ids = {str(tag.get("id")) for tag in tags if isinstance(tag, dict)} if isinstance(tags, list) else set()
+        refused = (
+            ("closed" in self.honours and event.get("closed") is True)
+            or ("live" in self.honours and query.get("live") == "true" and event.get("live") is not True)
+            or ("tag_id" in self.honours and "tag_id" in query and query["tag_id"] not in ids)
+            or ("exclude_tag_id" in self.honours and ids & set(query.get_list("exclude_tag_id")))
+        )
+        return not refused
+
+    @property
+    def transport(self) -> httpx.MockTransport:
+        return httpx.MockTransport(self)
+
+
+def universe(gamma: FakeGamma, **options: Any) -> tuple[list[Event], CrawlReport]:
+    """All events of a universe crawl and its report."""
+    events: list[Event] = []
+    report = run(client(gamma.transport, **options), lambda http: crawl_universe(http, events.extend))
+    return events, report
+
+
+def live(gamma: FakeGamma, **options: Any) -> tuple[list[Event], CrawlReport]:
+    """All events of a live crawl and its report."""
+    events: list[Event] = []
+    report = run(client(gamma.transport, **options), lambda http: crawl_live(http, events.extend))
+    return events, report
+
+
+def raw_market(number: int, **changes: Any) -> dict[str, Any]:
+    """A good market with two tokens; `changes` replace fields, a value of `...` removes one."""
+    market = {
+        "id": str(number),
+        "conditionId": f"0x{number:064x}",
+        "question": f"Will {number} win?",
+        "slug": f"will-{number}-win",
+        "active": True,
+        "closed": False,
+        "negRisk": False,
+        "clobTokenIds": json.dumps([str(10**76 + 2 * number), str(10**76 + 2 * number + 1)]),
+        **changes,
+    }
+    return {key: value for key, value in market.items() if value is not ...}
+
+
+def raw_event(number: int, **changes: Any) -> dict[str, Any]:
+    """A good Sports event with one market, likewise."""
+    event = {
+        "id": str(number),
+        "slug": f"event-{number}",
+        "title": f"Event {number}",
+        "closed": False,
+        "active": True,
+        "tags": [{"id": "1", "label": "Sports", "slug": "sports"}],
+        "markets": [raw_market(number * 100)],
+        **changes,
+    }
+    return {key: value for key, value in event.items() if value is not ...}
+
+
+def expected_tokens(events: list[Any]) -> dict[str, dict[str, list[str]]]:
+    """event id -> market id -> token ids, read from raw events with plain dictionaries, by DESIGN's rules."""
+    result: dict[str, dict[str, list[str]]] = {}
+    for event in events:
+        tags = {str(tag.get("id")) for tag in event.get("tags") or []}
+        if event.get("closed") is True or not tags & WANTED or str(event["id"]) in result:
+            continue
+        markets: dict[str, list[str]] = {}
+        for market in event.get("markets") or []:
+            if market.get("active") is not True or market.get("closed") is True:
+                continue
+            if market.get("version") in (None, "v1"):
+                try:
+                    ids = json.loads(market["clobTokenIds"])
+                except (KeyError, TypeError, ValueError):
+                    continue
+            else:
+                ids = market.get("positionIds") if market["version"] == "v2" else None
+            if not isinstance(ids, list) or not ids or not all(isinstance(i, str) for i in ids):
+                continue
+            if all(0 < len(i) < 79 and set(i) <= DIGITS for i in ids) and len(ids) == len(set(ids)):
+                markets[str(market["id"])] = ids
+        result[str(event["id"])] = markets
+    return result
+
+
+def read_tokens(events: list[Event]) -> dict[str, dict[str, list[str]]]:
+    """The same of decoded events."""
+    return {event.id: {market.id: list(market.token_ids) for market in event.markets} for event in events}

@@ -1,0 +1,40 @@
+"""Errors are one line that says what was asked, what came back and what to do."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from polypipe.polymarket import (
+    Asked,
+    CrawlIncomplete,
+    DeadlineExceeded,
+    PolymarketError,
+    RequestRefused,
+    ServerUnavailable,
+    UnexpectedBody,
+)
+
+
+@given(reason=st.text(), body=st.binary())
+def test_any_error_is_one_printable_line(reason: str, body: bytes) -> None:
+    error = UnexpectedBody(reason, asked=Asked("http://x/y?z=1", 7), status=200, body=body)
+    assert str(error).isprintable()
+    assert len(error.body) <= 200 * len("\\U0001f600")
+
+
+def test_an_error_names_request_page_status_body_and_advice() -> None:
+    error = ServerUnavailable("HTTP 503", asked=Asked("http://x/y", 7), status=503, body=b"<html>\r\n" + b"a" * 500)
+    error.attempts = 5
+    assert str(error).startswith("GET http://x/y (page 7): HTTP 503; after 5 attempts; answer begins: <html>\\r\\naaa")
+    assert "what to do: try again later" in str(error)
+    assert (error.page, error.url, error.status) == (7, "http://x/y", 503)
+    assert error.body.count("a") == 200 - len("<html>\r\n")
+
+
+@pytest.mark.parametrize("kind", [CrawlIncomplete, DeadlineExceeded, RequestRefused, ServerUnavailable, UnexpectedBody])
+def test_every_kind_is_caught_by_the_base_and_has_its_own_advice(kind: type[PolymarketError]) -> None:
+    error = kind("because")
+    assert isinstance(error, PolymarketError)
+    assert error.advice != PolymarketError.advice
+    assert error.page is None
+    assert error.url is None
