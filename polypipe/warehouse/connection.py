@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from polypipe.warehouse.errors import WarehouseBusy
+from polypipe.warehouse.errors import WarehouseBusy, one_line
 
 if TYPE_CHECKING:
     import duckdb
@@ -98,7 +98,7 @@ def _holder(message: str) -> str:
 
     pid = int(found.group(1))
     try:
-        command = " ".join(psutil.Process(pid).cmdline())[:200]
+        command = one_line(psutil.Process(pid).cmdline())
     except psutil.Error:
         command = "command line unknown"
     return f"pid {pid} ({command})"

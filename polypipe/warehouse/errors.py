@@ -1,5 +1,7 @@
 """What can go wrong in the warehouse, as types. Messages are one line, fit to be shown to a person."""
 
+from collections.abc import Iterable
+
 
 class WarehouseError(Exception):
     """Base of every error that the warehouse raises on purpose."""
@@ -40,3 +42,8 @@ class NewerSchema(WarehouseError):
         super().__init__(
             f"{what} was written by a newer polypipe (schema {found}, this one knows {known}): upgrade polypipe."
         )
+
+
+def one_line(words: Iterable[object]) -> str:
+    """Command lines and DuckDB's messages, fit for a sentence: no line breaks, at most 300 characters."""
+    return " ".join(" ".join(map(str, words)).split())[:300]

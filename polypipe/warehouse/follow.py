@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from polypipe.warehouse.connection import open_memory, quoted
-from polypipe.warehouse.errors import WarehouseError
+from polypipe.warehouse.errors import WarehouseError, one_line
 from polypipe.warehouse.publish import Current, PublishedFile
 from polypipe.warehouse.read import create_stored, describe, select
 from polypipe.warehouse.tables import DAY_COLUMN
@@ -102,7 +102,7 @@ class FollowingReader:
         except (WarehouseError, duckdb.Error, OSError) as error:
             if self._status.error is None:
                 log.warning("version %s stays: %s", self._status.version, error)
-            self._status = replace(self._status, error=" ".join(str(error).split())[:300])
+            self._status = replace(self._status, error=one_line([error]))
 
     def _follow(self) -> None:
         while not self._stop.wait(self._poll_seconds):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from polypipe.warehouse.errors import WarehouseBusy
+from polypipe.warehouse.errors import WarehouseBusy, one_line
 
 
 class Holder(msgspec.Struct):
@@ -39,7 +39,7 @@ def gate(path: Path, deadline: float) -> Iterator[None]:
             if time.monotonic() >= deadline:
                 raise WarehouseBusy(path.name, _holder(fd), time.monotonic() - started)
             time.sleep(random.uniform(0.01, 0.05))  # noqa: S311 -- jitter, not a secret
-        me = Holder(os.getpid(), " ".join(sys.orig_argv)[:200], datetime.now(UTC))
+        me = Holder(os.getpid(), one_line(sys.orig_argv), datetime.now(UTC))
         os.ftruncate(fd, 0)
         os.pwrite(fd, msgspec.json.encode(me), 0)
         try:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from polypipe.warehouse import spool
-from polypipe.warehouse.errors import BadRows
+from polypipe.warehouse.errors import BadRows, one_line
 from polypipe.warehouse.layout import Layout
 from polypipe.warehouse.modes import merge
 from polypipe.warehouse.publish import Key
@@ -40,5 +40,5 @@ def merge_batch(con: "duckdb.DuckDBPyConnection", layout: Layout, batch_id: str)
         duckdb.ProgrammingError,
         duckdb.NotSupportedError,
     ) as error:
-        raise Poison(batch_id, " ".join(str(error).split())[:500]) from error
+        raise Poison(batch_id, one_line([error])) from error
     return touched

@@ -158,9 +158,7 @@ def test_a_batch_of_a_newer_polypipe_is_left_alone(wh: Warehouse, monkeypatch: p
     assert spooled(wh) == [batch_id]
 
 
-def test_a_full_disk_changes_nothing_and_the_next_drain_makes_good(
-    wh: Warehouse, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_changes_nothing_and_the_next_drain_makes_good(wh: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     write(wh, "c1")
     wh.drain()
     pointer, files = wh.layout.pointer.read_bytes(), published_files(wh)

@@ -1,0 +1,100 @@
+"""The follower of a long-lived process: new versions come by themselves, bad ones do not replace good ones."""
+
+import threading
+
+from polypipe.warehouse import Append, Replace, Warehouse
+from polypipe.warehouse.follow import FollowingReader
+from polypipe_tests.warehouse.helpers import crawl, token, wait_for, write
+
+
+def _ids(reader: FollowingReader) -> list[str]:
+    with reader.cursor() as con:
+        return [crawl_id for (crawl_id,) in con.execute("SELECT crawl_id FROM crawls ORDER BY 1").fetchall()]
+
+
+def test_it_starts_empty_and_follows(wh: Warehouse) -> None:
+    with FollowingReader(wh, poll_seconds=0.01) as reader:
+        assert reader.status.version == 0
+        assert reader.status.error is None
+        assert _ids(reader) == []
+        for number in range(3):
+            write(wh, f"c{number}", day=number)
+            version = wh.drain().version
+            wait_for(lambda wanted=version: reader.status.version == wanted)
+            assert _ids(reader) == [f"c{done}" for done in range(number + 1)]
+        current = wh.current()
+        assert current is not None
+        assert reader.status.published_at == current.time
+        assert reader.status.error is None
+
+
+def test_only_what_changed_is_loaded(wh: Warehouse) -> None:
+    for day in range(3):
+        write(wh, f"c{day}", day=day)
+        wh.drain()
+    with FollowingReader(wh, poll_seconds=60) as reader:
+        first = dict(reader._loaded)
+        with wh.batch("x") as batch:
+            batch.add("crawls", [crawl("today", 2)])
+            batch.commit({"crawls": Append()})
+        wh.drain()
+        reader.refresh()
+        assert {part for part, files in reader._loaded.items() if first.get(part) != files} == {'stored."crawls_newest"'}
+        assert _ids(reader) == ["c0", "c1", "c2", "today"]
+
+
+def test_the_old_version_stays_and_says_so_while_the_new_one_is_bad(wh: Warehouse) -> None:
+    write(wh, "c1")
+    wh.drain()
+    with FollowingReader(wh, poll_seconds=60) as reader:
+        good = reader.status
+        pointer = wh.layout.pointer.read_bytes()
+        write(wh, "c2")
+        wh.drain()
+        next(wh.layout.published.glob("tokens.v2*")).rename(wh.layout.home / "hidden")
+        for break_it in (lambda: None, lambda: wh.layout.pointer.write_text("{"), wh.layout.pointer.unlink):
+            break_it()
+            reader.refresh()
+            assert reader.status.error
+            assert "\n" not in reader.status.error
+            assert (reader.status.version, reader.status.checked_at) == (1, good.checked_at)
+            assert _ids(reader) == ["c1"]
+        wh.layout.pointer.write_bytes(pointer)
+        reader.refresh()
+        assert reader.status.error is None
+        assert reader.status.checked_at > good.checked_at
+        wh.drain()  # mends the missing file
+        reader.refresh()
+        assert reader.status.error is None
+        assert _ids(reader) == ["c1", "c2"]
+
+
+def test_queries_never_see_two_versions_at_once(wh: Warehouse) -> None:
+    done = threading.Event()
+    mixed: list[object] = []
+    looked = 0
+
+    def look(reader: FollowingReader) -> None:
+        nonlocal looked
+        with reader.cursor() as con:
+            while not done.is_set():
+                query = "SELECT (SELECT max(crawl_id) FROM crawls), (SELECT list(DISTINCT crawl_id) FROM tokens)"
+                newest, states = con.execute(query).fetchall()[0]
+                if states != ([newest] if newest else None):
+                    mixed.append((newest, states))
+                looked += 1
+
+    with FollowingReader(wh, poll_seconds=0.005) as reader:
+        thread = threading.Thread(target=look, args=(reader,))
+        thread.start()
+        for number in range(20):
+            with wh.batch("x") as batch:
+                batch.add("tokens", [token(place, f"c{number:02}") for place in range(30)])
+                batch.add("crawls", [crawl(f"c{number:02}", number % 3)])
+                batch.commit({"tokens": Replace(), "crawls": Append()})
+            version = wh.drain().version
+            wait_for(lambda wanted=version: reader.status.version == wanted)
+        done.set()
+        thread.join()
+    assert looked > 0
+    assert mixed == []

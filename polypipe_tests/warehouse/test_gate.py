@@ -1,0 +1,142 @@
+"""One writer at a time, and whoever must wait learns for whom."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from polypipe.warehouse import Warehouse, WarehouseBusy
+from polypipe.warehouse.gate import gate
+from polypipe_tests.warehouse.helpers import crawl_ids, spooled, start, write
+
+# Adds one to a number in a file, with a read and a write that any overlap would lose.
+_COUNT = """
+import pathlib, sys, time
+from polypipe.warehouse.gate import gate
+lock, number = map(pathlib.Path, sys.argv[1:])
+for _ in range(40):
+    with gate(lock, time.monotonic() + 60):
+        value = int(number.read_text())
+        time.sleep(0.0005)
+        number.write_text(str(value + 1))
+"""
+
+_HOLD_GATE = """
+import pathlib, sys, time
+from polypipe.warehouse.gate import gate
+with gate(pathlib.Path(sys.argv[1]), time.monotonic() + 60):
+    print('held', flush=True)
+    sys.stdin.readline()
+"""
+
+_HOLD_DATABASE = """
+import duckdb, sys
+con = duckdb.connect(sys.argv[1])
+print('held', flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_no_two_processes_are_inside_at_once(tmp_path: Path) -> None:
+    number = tmp_path / "number"
+    number.write_text("0")
+    processes = [start(_COUNT, tmp_path / "lock", number) for _ in range(4)]
+    assert [process.wait(60) for process in processes] == [0] * 4
+    assert number.read_text() == "160"
+
+
+def test_the_holder_of_the_gate_is_named_and_the_rows_wait(wh: Warehouse) -> None:
+    wh.drain()
+    holder = start(_HOLD_GATE, wh.layout.lock)
+    assert holder.stdout
+    assert holder.stdout.readline() == "held\n"
+    batch_id = write(wh, "c1")
+    with pytest.raises(WarehouseBusy) as caught:
+        wh.drain(wait=0.1, own=batch_id)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert f"polypipe.lock is held by pid {holder.pid} (" in message
+    assert "import gate" in message  # its command line
+    assert "stay in the spool" in message
+    assert caught.value.waited >= 0.1
+    assert spooled(wh) == [batch_id]
+    assert crawl_ids(wh, pending=True) == ["c1"]
+
+    holder.kill()  # the kernel lets go of what a killed process held
+    holder.wait()
+    assert wh.drain(own=batch_id).merged == [batch_id]
+    assert crawl_ids(wh) == ["c1"]
+
+
+def test_a_waiting_writer_gets_in_when_the_holder_leaves(wh: Warehouse) -> None:
+    wh.layout.make()
+    holder = start(_HOLD_GATE, wh.layout.lock)
+    assert holder.stdin
+    assert holder.stdout
+    assert holder.stdout.readline() == "held\n"
+    code = (
+        "import pathlib, sys\nfrom polypipe_tests.warehouse.helpers import write, Warehouse\n"
+        "wh = Warehouse(pathlib.Path(sys.argv[1])); write(wh, 'c1'); print('waiting', flush=True); wh.drain(60)"
+    )
+    writer = start(code, wh.layout.home)
+    assert writer.stdout
+    assert writer.stdout.readline() == "waiting\n"
+    holder.stdin.close()
+    assert holder.wait(60) == 0
+    assert writer.wait(60) == 0
+    assert crawl_ids(wh) == ["c1"]
+
+
+def test_the_process_that_has_the_database_open_is_named(wh: Warehouse) -> None:
+    wh.drain()
+    holder = start(_HOLD_DATABASE, wh.layout.database)
+    assert holder.stdin
+    assert holder.stdout
+    assert holder.stdout.readline() == "held\n"
+    batch_id = write(wh, "c1")
+    with pytest.raises(WarehouseBusy, match=rf"polypipe\.duckdb is held by pid {holder.pid} \(.*import duckdb"):
+        wh.drain(wait=0.1)
+    # Readers never open the live file, so whoever holds it does not hold them.
+    assert crawl_ids(wh, pending=True) == ["c1"]
+    assert crawl_ids(wh) == []
+    holder.stdin.close()
+    holder.wait(60)
+    assert wh.drain().merged == [batch_id]
+
+
+def test_this_process_itself_may_be_the_one(wh: Warehouse) -> None:
+    wh.drain()
+    batch_id = write(wh, "c1")
+    with (
+        duckdb.connect(str(wh.layout.database), read_only=True),
+        pytest.raises(WarehouseBusy, match=f"this process itself \\(pid {os.getpid()}\\)"),
+    ):
+        wh.drain(wait=0.1)
+    assert wh.drain().merged == [batch_id]
+
+
+def test_other_troubles_with_the_database_are_not_waited_for(wh: Warehouse) -> None:
+    wh.layout.make()
+    wh.layout.database.write_bytes(b"not a database" * 1000)
+    batch_id = write(wh, "c1")
+    with pytest.raises(duckdb.IOException, match="not a valid DuckDB"):
+        wh.drain(wait=60)
+    assert spooled(wh) == [batch_id]
+
+
+def test_the_lock_file_says_who_holds_it_and_since_when(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    with gate(lock, time.monotonic()):
+        held = json.loads(lock.read_text())
+        assert held["pid"] == os.getpid()
+        assert held["since"].endswith("Z")
+        with pytest.raises(WarehouseBusy, match=rf"pid {os.getpid()} \("), gate(lock, time.monotonic()):
+            pass
+    assert lock.read_text() == ""
+    with pytest.raises(RuntimeError), gate(lock, time.monotonic()):
+        raise RuntimeError
+    with gate(lock, time.monotonic()):  # an error inside let go of it
+        pass

@@ -1,0 +1,102 @@
+"""Schema changes: from nothing, from an older version, and never from a newer one."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from polypipe.warehouse import Append, BatchRejected, NewerSchema, Warehouse, migrate, tables
+from polypipe_tests.warehouse.helpers import assert_published_is_live, crawl, live_rows, rows, write
+
+
+@pytest.fixture
+def newer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A directory of migrations that the warehouse uses from now on: ours and what the test adds."""
+    directory = tmp_path / "migrations"
+    shutil.copytree(migrate.MIGRATIONS, directory)
+    with monkeypatch.context() as patch:
+        patch.setattr(migrate, "MIGRATIONS", directory)
+        _forget()
+        yield directory
+    _forget()
+
+
+def _forget() -> None:
+    tables.schema.cache_clear()
+    tables.row_decoder.cache_clear()
+
+
+def _add(directory: Path, sql: str) -> None:
+    number = len(list(directory.iterdir())) + 1
+    (directory / f"{number:04}_change.sql").write_text(sql)
+    _forget()
+
+
+def test_numbers_are_without_gaps_and_recorded(wh: Warehouse) -> None:
+    numbers = [migration.version for migration in migrate.migrations()]
+    assert numbers == list(range(1, len(numbers) + 1))
+    wh.drain()
+    wh.drain()
+    recorded = live_rows(wh, "SELECT version, name, applied_at IS NOT NULL FROM schema_migrations ORDER BY 1")
+    assert recorded == [(migration.version, migration.name, True) for migration in migrate.migrations()]
+
+
+def test_every_published_table_comes_from_the_migrations(wh: Warehouse) -> None:
+    wh.drain()
+    found = {name for (name,) in live_rows(wh, "SELECT table_name FROM duckdb_tables()")}
+    assert found == set(tables.DAY_COLUMN) | {"schema_migrations", "merged_batches", "partitions"}
+    uncommented = "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal AND comment IS NULL"
+    assert live_rows(wh, uncommented) == []
+    assert live_rows(wh, "SELECT index_name FROM duckdb_indexes()") == []
+
+
+def test_a_new_column_reaches_old_rows_old_files_and_waiting_batches(wh: Warehouse, newer: Path) -> None:
+    write(wh, "c1", day=0)
+    write(wh, "c2", day=1)
+    wh.drain()
+    waiting = write(wh, "c3", day=1)
+    _add(newer, "ALTER TABLE crawls ADD COLUMN note VARCHAR; COMMENT ON COLUMN crawls.note IS 'A note.'")
+
+    query = "SELECT crawl_id, note FROM crawls ORDER BY 1"
+    assert rows(wh, query) == [("c1", None), ("c2", None)]  # no file has the column yet
+    with wh.batch("x") as batch:
+        batch.add("crawls", [crawl("c4", 1, note="hello")])
+        batch.commit({"crawls": Append()})
+    assert wh.drain().merged == [waiting, batch.id]
+    assert rows(wh, query) == [("c1", None), ("c2", None), ("c3", None), ("c4", "hello")]
+    assert rows(wh, "SELECT * FROM crawls WHERE crawl_id = 'c4'")[0][-1] == "hello"  # last, as in the schema
+    assert_published_is_live(wh)
+
+
+def test_a_batch_with_a_column_that_is_gone_is_set_aside(wh: Warehouse, newer: Path) -> None:
+    write(wh, "c1")
+    wh.drain()
+    waiting = write(wh, "c2")
+    _add(newer, "ALTER TABLE crawls DROP COLUMN error")
+    with pytest.raises(BatchRejected, match=r"no longer has the columns \['error'\]"):
+        wh.drain(own=waiting)
+    assert rows(wh, "SELECT crawl_id FROM crawls") == [("c1",)]
+
+
+def test_a_failing_migration_leaves_the_database_as_it_was(wh: Warehouse, newer: Path) -> None:
+    write(wh, "c1")
+    wh.drain()
+    _add(newer, "ALTER TABLE crawls ADD COLUMN note VARCHAR")
+    _add(newer, "ALTER TABLE crawls ADD COLUMN note VARCHAR")
+    with duckdb.connect(str(wh.layout.database)) as con, pytest.raises(duckdb.CatalogException, match="note"):
+        migrate.migrate(con)
+    assert live_rows(wh, "SELECT max(version) FROM schema_migrations") == [(1,)]
+    assert live_rows(wh, "SELECT count(*) FROM duckdb_columns() WHERE column_name = 'note'") == [(0,)]
+
+
+def test_a_newer_database_is_refused(wh: Warehouse) -> None:
+    wh.drain()
+    with duckdb.connect(str(wh.layout.database)) as con:
+        con.execute("INSERT INTO schema_migrations VALUES (99, 'future', now())")
+    write(wh, "c1")
+    known = migrate.latest()
+    with pytest.raises(NewerSchema, match=rf"newer polypipe \(schema 99, this one knows {known}\): upgrade"):
+        wh.drain()
+    assert rows(wh, "SELECT crawl_id FROM crawls", pending=True) == [("c1",)]
