@@ -148,7 +148,7 @@ TOURNAMENTS = (
 SLAMS = (
     "the 2027 Men's US Open?", "the 2027 Australian Open?", "the 2027 Men’s French Open?",
     "the 2027 Turin Masters Men’s Singles Tournament", "the 2027 men's singles tournament at the Miami Open?",
-    "the 2027 Women's US Open?", "the 2027 Monte Carlo Masters?",
+    "the 2027 Women's US Open?", "the 2027 Monte Carlo Masters?", "the 2027 Women’s Wimbledon Singles Tournament?",
 )  # fmt: skip
 CLUBS: dict[str, tuple[str, ...]] = {
     "fl1": (

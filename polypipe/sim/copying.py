@@ -98,7 +98,7 @@ class Copier:
         """Take a fill or redeem of the copier into its holdings."""
         sign = 1 if act.side == "BUY" else -1
         self.held[act.token] = round(self.held.get(act.token, 0.0) + sign * act.size, 6)
-        self._last_at[act.token] = act.at
+        self._last_at[act.token] = max(act.at, self._last_at.get(act.token, 0))
 
     def manual(self, day: int) -> Act | None:
         """The copier's own purchase of a day, which nobody copied: about one day in six."""

@@ -113,7 +113,8 @@ class Data:
         if offset > MAX_POSITIONS_OFFSET:
             raise bad(f"max offset of {MAX_POSITIONS_OFFSET} exceeded")
         threshold = amount(q, "sizeThreshold", 1)
-        found = [rows.position_row(wallet, p, now) for p in self.ledger.positions(wallet, now) if p.size >= threshold]
+        found = rows.position_rows(wallet, self.ledger.positions(wallet, now), now)
+        found = [r for r in found if r["size"] >= threshold]
         for name, key in (("market", "conditionId"), ("eventId", "eventId")):
             wanted = set(words(q, name))
             found = [r for r in found if not wanted or r[key] in wanted]

@@ -107,13 +107,17 @@ class DataV2:
         if status not in ("OPEN", "REDEEMABLE", "REDEEMABLE_LOST", "MERGEABLE", "CLOSED"):
             raise bad("unknown status", "status")
         least = amount(q, "filter_amount", 0.1)
-        found = [rows.position_row_v2(wallet, p, now) for p in self.ledger.positions(wallet, now) if p.size >= least]
-        # OPEN is everything still held; the sim has no mergeable pairs and keeps no closed positions.
+        held = self.ledger.positions(wallet, now)
+        pairs = zip(rows.position_rows(wallet, held, now), held, strict=True)
+        found = [rows.position_row_v2(row, p) for row, p in pairs if p.size >= least]
+        # OPEN is everything still held; closed positions are not kept here.
         if status == "REDEEMABLE":
             found = [r for r in found if r["redeemable"]]
         elif status == "REDEEMABLE_LOST":
             found = [r for r in found if r["redeemable"] and not r["current_price"]]
-        elif status in ("MERGEABLE", "CLOSED"):
+        elif status == "MERGEABLE":
+            found = [r for r in found if r["mergeable"]]
+        elif status == "CLOSED":
             found = []
         found.sort(key=lambda r: (-r["current_value"], r["token_id"]))
         return page(request, found, lambda row: row)

@@ -112,7 +112,7 @@ def make_events(
 ) -> list[Event]:
     """The sibling events of one generation of a slot; the first is the main one."""
     r = rng(seed, "slot", slot, generation)
-    game = make_game(kind, r, 10_000_000 + first_id % 90_000_000, listed_at, closed_at)
+    game = make_game(kind, r, 10_000_000 + first_id, listed_at, closed_at)
     title, slug = _title(kind, game, r, closed_at, first_id)
     if slot % 23 == 4:
         title = HOSTILE[(slot // 23) % len(HOSTILE)] + title
@@ -135,7 +135,7 @@ def make_events(
                 title=f"{title} - {part.replace('-', ' ').title()}" if part else title,
                 kind=kind.name,
                 part=part,
-                tags=_tags(kind, slot),
+                tags=_tags(kind, slot, title),
                 listed_at=listed_at,
                 closed_at=closed_at,
                 version=version,
@@ -150,11 +150,13 @@ def make_events(
     return events
 
 
-def _tags(kind: Kind, slot: int) -> tuple[int, ...]:
+def _tags(kind: Kind, slot: int, title: str) -> tuple[int, ...]:
     if kind.league is not None:
         return kind.league.tags
-    if kind.name == "slam":  # futures: no games tag; half of the men's carry the ATP tag
-        return (cat.TENNIS_TAG, cat.SPORTS_TAG, cat.ATP_TAG if slot % 2 else cat.WTA_TAG)
+    if kind.name == "slam":  # futures: no games tag; two in three of the men's carry the ATP tag
+        if "Women" in title:
+            return (cat.TENNIS_TAG, cat.SPORTS_TAG, cat.WTA_TAG)
+        return (cat.TENNIS_TAG, cat.SPORTS_TAG, cat.ATP_TAG) if slot % 3 else (cat.TENNIS_TAG, cat.SPORTS_TAG)
     if kind.name == "season":
         return (cat.SPORTS_TAG, cat.SOCCER_TAG) if slot % 2 else (cat.SPORTS_TAG, 745)
     return (2, 100265) if kind.name == "politics" else (84, 103040, 74)

@@ -5,6 +5,7 @@ of its fills, PnL is cash that moved by trading plus the value of what is held. 
 """
 
 import heapq
+import threading
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -103,6 +104,7 @@ class Ledger:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self._lock = threading.RLock()  # tests read the ledger of a running server
         self.acts: dict[str, list[Act]] = {w: [] for w in WALLETS}
         self.truth: list[CopyTruth] = []
         self.markets: dict[str, tuple[Market, int]] = {}  # token -> market and outcome, of all that was traded
@@ -118,17 +120,18 @@ class Ledger:
 
     def reach(self, now: float) -> None:
         """Make sure that every act up to an instant is known."""
-        while self._next_day * DAY <= now:
-            day = self._next_day
-            for act in whale_day(self.world, day):
-                self._push("whale", act)
-            manual = self._copier.manual(day)
-            if manual is not None:
-                self._push("copier", manual)
-            self._next_day += 1
-            while self._heap and self._heap[0][0] < self._next_day * DAY:
-                _, _, who, act = heapq.heappop(self._heap)
-                self._happen(who, act)
+        with self._lock:
+            while self._next_day * DAY <= now:
+                day = self._next_day
+                for act in whale_day(self.world, day):
+                    self._push("whale", act)
+                manual = self._copier.manual(day)
+                if manual is not None:
+                    self._push("copier", manual)
+                self._next_day += 1
+                while self._heap and self._heap[0][0] < self._next_day * DAY:
+                    _, _, who, act = heapq.heappop(self._heap)
+                    self._happen(who, act)
 
     def _push(self, who: str, act: Act) -> None:
         self._count += 1
@@ -210,6 +213,10 @@ class Ledger:
         return acts[0].at // DAY if acts else self._next_day
 
     def _extend_pnl(self, wallet: str, now: float) -> None:
+        with self._lock:
+            self._add_hours(wallet, now)
+
+    def _add_hours(self, wallet: str, now: float) -> None:
         self.reach(now)
         series, book = self._pnl[wallet], self._books[wallet]
         while FIRST_DAY * DAY + len(series) * 3600 <= now:

@@ -58,8 +58,17 @@ def trade_row(act: Act) -> Json:
     return {k: v for k, v in activity_row(act).items() if k not in ("type", "usdcSize")}
 
 
-def position_row(wallet: str, p: Position, now: float) -> Json:
-    """A row of `/positions`. Percentages are percent; `endDate` has no time of day."""
+def position_rows(wallet: str, positions: list[Position], now: float) -> list[Json]:
+    """Rows of `/positions`; `mergeable` is true where both outcomes of an unsettled market are held."""
+    held = {p.token for p in positions}
+    found = [_position_row(wallet, p, now) for p in positions]
+    for row in found:
+        row["mergeable"] = row["oppositeAsset"] in held and not row["redeemable"]
+    return found
+
+
+def _position_row(wallet: str, p: Position, now: float) -> Json:
+    """One row. Percentages are percent; `endDate` has no time of day."""
     m = p.market
     price = outcome_price(m, p.outcome, now)
     initial, current = round(p.cost, 4), round(p.size * price, 4)
@@ -97,9 +106,8 @@ def v2(row: Json) -> Json:
     return {_V2_NAMES.get(k) or re.sub(r"(?<!^)(?=[A-Z])", "_", k).lower(): v for k, v in row.items()}
 
 
-def position_row_v2(wallet: str, p: Position, now: float) -> Json:
-    """A row of `/v2/positions`: other names for sizes and costs, and a status."""
-    row = position_row(wallet, p, now)
+def position_row_v2(row: Json, p: Position) -> Json:
+    """A row of `/v2/positions` from its v1 row: other names for sizes and costs, and a status."""
     same = (
         "proxyWallet", "asset", "conditionId", "avgPrice", "realizedPnl", "percentPnl", "percentRealizedPnl",
         "redeemable", "mergeable", "title", "slug", "icon", "eventId", "eventSlug", "outcome", "outcomeIndex",
@@ -120,7 +128,7 @@ def position_row_v2(wallet: str, p: Position, now: float) -> Json:
         "archived": False,
         "last_event_at": p.last_at,
         "first_entry_at": p.first_at,
-        "name": NAMES.get(wallet, ""),
+        "name": NAMES.get(row["proxyWallet"], ""),
         "profile_image": "",
         "verified": False,
     }

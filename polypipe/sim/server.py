@@ -10,6 +10,7 @@ import uvicorn
 
 from polypipe.sim.app import Seen, build_app
 from polypipe.sim.clock import Clock
+from polypipe.sim.copying import CopyTruth
 from polypipe.sim.faults import Faults
 from polypipe.sim.ledger import Ledger
 from polypipe.sim.world import World
@@ -65,6 +66,10 @@ class SimServer:
         )
         self._server = uvicorn.Server(config)
         self._thread: threading.Thread | None = None
+
+    def copy_truth(self) -> list[CopyTruth]:
+        """What became of every whale fill so far: copied or not, why not, how much, at what slippage and latency."""
+        return self.ledger.copy_truth(self.clock.now())
 
     def run(self) -> None:
         """Serve in the calling thread until a signal."""

@@ -139,7 +139,7 @@ def _position(world: World, market: Market, at: int, nonce: str) -> list[Act]:
 
 def _split(market: Market, at: int, size: float, nonce: str) -> list[Act]:
     """Buy a full set, merge most of it back half an hour later, redeem the rest after settlement."""
-    back = size * 0.6
+    back = round(size * 0.6, 6)
     rest = round(size - back, 6)
     return [
         Act(WHALE_ADDRESS, at, "SPLIT", market, None, "", size, 0, size, nonce),

@@ -9,7 +9,7 @@ instant, past or future, can be computed on its own: the same seed, size and ins
 more is open on top: politics and weather, which carry none.
 """
 
-from bisect import bisect_right
+import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from itertools import cycle
@@ -58,8 +58,8 @@ class World:
         taken = self._fill(MIX, events)
         self.width = taken + self._fill(("politics", "weather"), max(1, round(events / 10)), taken)
         self._generations: OrderedDict[tuple[int, int], list[Event]] = OrderedDict()
+        self._lock = threading.RLock()  # tests look into the world of a running server
         self._open: list[Event] = []
-        self._open_ids: list[int] = []
         self._open_span: tuple[float, float] = (1.0, 0.0)
         self._index: dict[str, tuple[Market, int]] = {}
         self._index_span: tuple[float, float] = (1.0, 0.0)
@@ -86,27 +86,32 @@ class World:
     def generation(self, slot: Slot, number: int) -> list[Event]:
         """The events of one generation of a slot; made on first use, a few are kept."""
         key = (slot.index, number)
-        events = self._generations.get(key)
-        if events is None:
+        with self._lock:
+            events = self._generations.get(key)
+            if events is not None:
+                self._generations.move_to_end(key)
+                return events
             listed_at = slot.listed_at(number)
             first_id = (listed_at - ID_EPOCH) // 60 * self.width + slot.offset
             events = make_events(self.seed, slot.index, slot.kind, number, first_id, listed_at, slot.listed_at(number + 1))
             self._generations[key] = events
             if len(self._generations) > _KEEP_GENERATIONS * len(self.slots):
                 self._generations.popitem(last=False)
-        return events
+            return events
 
     def open_events(self, now: float) -> list[Event]:
         """All open events at an instant, by ascending id."""
-        if not self._open_span[0] <= now < self._open_span[1]:
-            current = [(slot, slot.generation(now)) for slot in self.slots]
-            self._open = sorted((e for slot, number in current for e in self.generation(slot, number)), key=lambda e: e.id)
-            self._open_ids = [e.id for e in self._open]
-            self._open_span = (
-                max(slot.listed_at(number) for slot, number in current),
-                min(slot.listed_at(number + 1) for slot, number in current),
-            )
-        return self._open
+        with self._lock:
+            if not self._open_span[0] <= now < self._open_span[1]:
+                current = [(slot, slot.generation(now)) for slot in self.slots]
+                self._open = sorted(
+                    (e for slot, number in current for e in self.generation(slot, number)), key=lambda e: e.id
+                )
+                self._open_span = (
+                    max(slot.listed_at(number) for slot, number in current),
+                    min(slot.listed_at(number + 1) for slot, number in current),
+                )
+            return self._open
 
     def closed_events(self, now: float) -> list[Event]:
         """The previous generation of every slot, by ascending id: all the history that the exchange lists."""
@@ -116,23 +121,21 @@ class World:
 
     def event(self, event_id: int, now: float) -> Event | None:
         """One event that is open or closed at an instant, by id."""
-        events = self.open_events(now)
-        at = bisect_right(self._open_ids, event_id) - 1
-        if at >= 0 and events[at].id == event_id:
-            return events[at]
-        return next((e for e in self.closed_events(now) if e.id == event_id), None)
+        events = (*self.open_events(now), *self.closed_events(now))
+        return next((e for e in events if e.id == event_id), None)
 
     def find_token(self, token_id: str, now: float) -> tuple[Market, int] | None:
         """The market and outcome of a token that is listed at an instant, in open and closed events."""
-        events = self.open_events(now)
-        if self._index_span != self._open_span:
-            self._index = {
-                token: (market, outcome)
-                for event in (*self.closed_events(now), *events)
-                for market in event.markets
-                for outcome, token in enumerate(market.token_ids or ())
-            }
-            self._index_span = self._open_span
+        with self._lock:
+            events = self.open_events(now)
+            if self._index_span != self._open_span:
+                self._index = {
+                    token: (market, outcome)
+                    for event in (*self.closed_events(now), *events)
+                    for market in event.markets
+                    for outcome, token in enumerate(market.token_ids or ())
+                }
+                self._index_span = self._open_span
         found = self._index.get(token_id)
         return found if found is not None and found[0].listed_at <= now else None
 
