@@ -1,5 +1,7 @@
 """The client of Polymarket's public APIs: HTTP, typed rows, complete crawls. It knows neither Dagster nor DuckDB."""
 
+from polypipe.polymarket.activity import walk_activity
+from polypipe.polymarket.data_api import fetch_positions, fetch_standing, fetch_value
 from polypipe.polymarket.errors import (
     Asked,
     CrawlIncomplete,
@@ -12,23 +14,49 @@ from polypipe.polymarket.errors import (
 from polypipe.polymarket.gamma import UNIVERSE_TAGS, CrawlReport, crawl_live, crawl_universe
 from polypipe.polymarket.http import Hosts, PolymarketHttp, run
 from polypipe.polymarket.models import Event, Market, RowProblem
+from polypipe.polymarket.user_pnl import fetch_pnl, fetch_pnl_history, interval_covering
+from polypipe.polymarket.wallet_models import (
+    Activity,
+    ActivityReport,
+    HistoryPoint,
+    PnlHistory,
+    PnlPoint,
+    Position,
+    Standing,
+)
+from polypipe.polymarket.wallet_wire import wallet_address
 
 __all__ = [
     "UNIVERSE_TAGS",
+    "Activity",
+    "ActivityReport",
     "Asked",
     "CrawlIncomplete",
     "CrawlReport",
     "DeadlineExceeded",
     "Event",
+    "HistoryPoint",
     "Hosts",
     "Market",
+    "PnlHistory",
+    "PnlPoint",
     "PolymarketError",
     "PolymarketHttp",
+    "Position",
     "RequestRefused",
     "RowProblem",
     "ServerUnavailable",
+    "Standing",
     "UnexpectedBody",
     "crawl_live",
     "crawl_universe",
+    "fetch_pnl",
+    "fetch_pnl_history",
+    "fetch_positions",
+    "fetch_standing",
+    "fetch_value",
+    "interval_covering",
     "run",
+    "walk_activity",
+    "wallet_address",
 ]

@@ -5,7 +5,7 @@ Answers are bare arrays. A row is read alone, so that a bad one can be named; wh
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -19,7 +19,9 @@ T = TypeVar("T")
 Number = float | str | None  # JSON numbers are int or float as they come; some are sent as text
 
 NO_OUTCOME = 999  # `outcomeIndex` of activities that have none
+_SIDES: dict[str, Side | None] = {"": None, "BUY": "BUY", "SELL": "SELL"}
 MAX_REASON = 160  # characters
+PROBLEMS_NAMED = 3
 
 
 class _Value(msgspec.Struct):
@@ -102,36 +104,40 @@ def wallet_address(text: str) -> str:
 
 
 class Unread(msgspec.Struct, frozen=True):
-    """A row that could not be read: its place and why, and its time where at least that could be read."""
+    """A row that could not be read: its place and why, and its time (epoch seconds) where at least that is readable."""
 
     reason: str
     timestamp: int | None = None
 
-    def __str__(self) -> str:
-        return self.reason
 
-
-def read_rows(body: bytes, read: Callable[[msgspec.Raw], T]) -> tuple[list[T], list[Unread]]:
-    """The rows of a bare array, and those that `read` could not read (it raises ValueError).
+def read_rows(body: bytes, read: Callable[[msgspec.Raw], T]) -> list[T | Unread]:
+    """Every row of a bare array, in order; an `Unread` in place of one that `read` cannot read (ValueError).
 
     Raises msgspec.DecodeError if the body is not JSON, msgspec.ValidationError if it is not an array.
     """
-    rows: list[T] = []
-    unread: list[Unread] = []
+    rows: list[T | Unread] = []
     for position, raw in enumerate(_parts.decode(body), start=1):
         try:
             rows.append(read(raw))
         except (ValueError, RecursionError) as error:
-            unread.append(Unread(one_line(f"row {position}: {error}")[:MAX_REASON], _time_or_none(raw)))
-    return rows, unread
+            rows.append(Unread(one_line(f"row {position}: {error}")[:MAX_REASON], _time_or_none(raw)))
+    return rows
 
 
 def all_rows(body: bytes, read: Callable[[msgspec.Raw], T]) -> list[T]:
-    """The rows of a bare array; one that cannot be read makes the answer unusable (msgspec.ValidationError)."""
-    rows, unread = read_rows(body, read)
+    """Every row of a bare array; one that cannot be read makes the whole answer unusable (msgspec.ValidationError)."""
+    rows = read_rows(body, read)
+    unread = [row for row in rows if isinstance(row, Unread)]
     if unread:
-        raise msgspec.ValidationError("; ".join(map(str, unread[:3])))
-    return rows
+        raise msgspec.ValidationError(named(unread, len(rows)))
+    return [row for row in rows if not isinstance(row, Unread)]
+
+
+def named(unread: Sequence[Unread], rows: int) -> str:
+    """How many of the rows could not be read, the first of them by place and reason."""
+    more = ", ..." if len(unread) > PROBLEMS_NAMED else ""
+    reasons = ", ".join(row.reason for row in unread[:PROBLEMS_NAMED])
+    return f"{len(unread)} of {rows} rows could not be read: {reasons}{more}"
 
 
 def read_value(raw: msgspec.Raw, wallet: str) -> float | None:
@@ -277,16 +283,12 @@ def _token(field: str, value: str | None) -> str | None:
 
 
 def _side(value: str | None) -> Side | None:
-    if not value:
-        return None
-    if value == "BUY" or value == "SELL":
-        return value
-    raise ValueError(f"side: {value!r} is neither BUY nor SELL")
+    if (value or "") not in _SIDES:
+        raise ValueError(f"side: {value!r} is neither BUY nor SELL")
+    return _SIDES[value or ""]
 
 
 def _date(value: str | None) -> str:
-    if not value:
-        return ""
-    if not re.fullmatch(r"\d{4}-\d\d-\d\d", value, re.ASCII):
-        raise ValueError(f"endDate: {value!r} is not a date")
-    return value
+    """The date a text begins with, else "": nothing is decided by it, so that it makes no row unreadable."""
+    match = re.match(r"\d{4}-\d\d-\d\d", value or "", re.ASCII)
+    return match[0] if match else ""
