@@ -14,11 +14,12 @@ T = TypeVar("T")
 class Polymarket:
     """The way from code that is not async to the client: one client a piece of work, closed after it.
 
-    `progress` is told of each page of a crawl.
+    `progress` is told of each page of a crawl; `client` makes the client (tests hand in one that retries at once).
     """
 
     hosts: Hosts
     progress: Callable[[CrawlReport], None] | None = None
+    client: Callable[[Hosts], PolymarketHttp] = PolymarketHttp
 
     @classmethod
     def of(cls, settings: Settings, progress: Callable[[CrawlReport], None] | None = None) -> "Polymarket":
@@ -28,4 +29,4 @@ class Polymarket:
 
     def run(self, work: Callable[[PolymarketHttp], Awaitable[T]]) -> T:
         """Open a client, await `work(client)`, close it. Raises what the work raises."""
-        return run(PolymarketHttp(self.hosts), work)
+        return run(self.client(self.hosts), work)

@@ -1,0 +1,516 @@
+"""The market side as Dagster runs it, against the simulated exchange, judged by an oracle that shares no code with it."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import httpx
+import pytest
+
+from polypipe.caches import publish, universe
+from polypipe.caches.assets import RefreshConfig, cache_assets, sports_events
+from polypipe.caches.categories import category_from_wording
+from polypipe.caches.checks import evaluate
+from polypipe.caches.formats import CATEGORIZED
+from polypipe.caches.registry import CACHES
+from polypipe_tests.conftest import settings_for
+from polypipe_tests.oracle import open_events, read_like_serde, six_files, token_ids
+
+ALL = [sports_events, *cache_assets]
+LIVE_SPEC = next(spec for spec in CACHES if spec.asset == "live_cache")
+
+
+@pytest.fixture
+def run(settings, warehouse, polymarket):
+    """Materialize assets (all by default) and return Dagster's result."""
+
+    def materialize(*names, settings=settings, warehouse=warehouse, polymarket=polymarket, allow_shrink=False):
+        chosen = [asset for asset in ALL if not names or asset.key.to_user_string() in names]
+        config = RefreshConfig(allow_shrink=allow_shrink)
+        return dg.materialize(
+            chosen,
+            resources={"settings": settings, "warehouse": warehouse, "polymarket": polymarket},
+            run_config=dg.RunConfig(
+                {a.key.to_user_string(): config for a in chosen if a is not sports_events},
+                loggers={"console": {"config": {"log_level": "CRITICAL"}}},
+            ),
+            raise_on_error=False,
+        )
+
+    return materialize
+
+
+def metadata(result, asset):
+    (event,) = result.asset_materializations_for_node(asset)
+    return {name: value.value for name, value in event.metadata.items()}
+
+
+def failure(result, asset):
+    (event,) = [e for e in result.all_events if e.is_step_failure and e.step_key == asset]
+    return event.step_failure_data.user_failure_data.description
+
+
+def published(settings):
+    return {spec.file: (settings.bot_dir / spec.file).read_bytes() for spec in CACHES}
+
+
+def assert_right(settings, url):
+    """All six files hold what the oracle says, to the last token."""
+    truth = six_files(open_events(url), settings.tennis_scope, category_from_wording)
+    for file, expected in truth.items():
+        assert read_like_serde(settings.bot_dir / file) == expected, file
+    categorized = read_like_serde(settings.bot_dir / ".atp_categorized.json")
+    by_category = {t: name for name, ids in categorized["categories"].items() for t in ids}
+    assert by_category == truth[".atp_token_categories.json"]
+
+
+def test_all_six_files_are_right_to_the_last_token(run, sim, settings, warehouse):
+    result = run()
+    assert result.success
+    assert_right(settings, sim.url)
+    live = read_like_serde(settings.bot_dir / ".live_cache.json")
+    assert any(live.values())
+    assert not all(live.values())
+    with warehouse.read(pending=False) as con:
+        rows = con.execute("SELECT file, entries, accepted FROM publications ORDER BY file").fetchall()
+        crawls = con.execute("SELECT kind, complete, pages > 0, bytes > 0 FROM crawls ORDER BY started_at").fetchall()
+    assert [file for file, _, _ in rows] == sorted(spec.file for spec in CACHES)
+    assert all(accepted and entries == len(flat(settings, file)) for file, entries, accepted in rows)
+    assert crawls == [("universe", True, True, True), ("live", True, True, True)]
+
+
+def flat(settings, file):
+    spec = next(spec for spec in CACHES if spec.file == file)
+    return spec.format.flatten(spec.format.decode((settings.bot_dir / file).read_bytes()))
+
+
+def test_a_second_run_on_the_same_data_rewrites_nothing(run, settings):
+    run()
+    before = {spec.file: (settings.bot_dir / spec.file).stat().st_mtime_ns for spec in CACHES}
+    assert run().success
+    assert {spec.file: (settings.bot_dir / spec.file).stat().st_mtime_ns for spec in CACHES} == before
+
+
+def test_two_homes_get_byte_identical_files(run, sim, settings, tmp_path):
+    run()
+    other = settings_for(sim.url, POLYPIPE_HOME=str(tmp_path / "other"))
+    assert run(settings=other, warehouse=universe.Warehouse(other.home)).success
+    mine, theirs = published(settings), published(other)
+    for content in (mine, theirs):
+        categorized = CATEGORIZED.decode(content[".atp_categorized.json"])
+        categorized.updated = ""  # the time of the crawl
+        content[".atp_categorized.json"] = CATEGORIZED.encode(categorized)
+    assert mine == theirs
+
+
+def test_scope_all_takes_in_every_tennis_event(run, sim, tmp_path):
+    wide = settings_for(sim.url, POLYPIPE_TENNIS_SCOPE="all", POLYPIPE_HOME=str(tmp_path / "wide"))
+    assert run(settings=wide, warehouse=universe.Warehouse(wide.home)).success
+    assert_right(wide, sim.url)
+    narrow = six_files(open_events(sim.url), "atp", category_from_wording)[".atp_token_categories.json"]
+    assert len(read_like_serde(wide.bot_dir / ".atp_token_categories.json")) > len(narrow) > 0
+
+
+def test_metadata_that_the_ui_shows(run, settings):
+    result = run()
+    for spec in CACHES:
+        told = metadata(result, spec.asset)
+        assert told["dagster/row_count"] == len(flat(settings, spec.file))
+        assert told["dagster/uri"] == f"file://{settings.bot_dir / spec.file}"
+        assert {"added", "removed", "changed"} <= told.keys()
+    assert metadata(result, "live_cache")["newest_live_events"].count("\n") >= 2
+    crawl = metadata(result, "sports_events")
+    assert crawl["markets_skipped"] > 0
+    assert "clobTokenIds" in crawl["skipped"]
+
+
+def test_simulated_data_says_so(run, sim, tmp_path):
+    marked = settings_for(sim.url, POLYPIPE_SIMULATED="1", POLYPIPE_HOME=str(tmp_path / "marked"))
+    result = run(settings=marked, warehouse=universe.Warehouse(marked.home))
+    assert all("SIMULATED DATA" in metadata(result, asset.key.to_user_string()) for asset in ALL)
+    assert "SIMULATED DATA" in metadata(result, "live_cache")["newest_live_events"]
+
+
+# ------------------------------------------------------------------------- bad input: the answers of the server
+
+LISTING = "/events/keyset"
+WANTED = {"1", "864", "100639", "102070"}
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ({"kind": "status", "status": 500}, "HTTP 500"),
+        ({"kind": "status", "status": 404}, "HTTP 404"),
+        ({"kind": "status", "status": 429}, "HTTP 429"),
+        ({"kind": "html"}, "HTML"),
+        ({"kind": "cut_json"}, "torn"),
+        ({"kind": "cut_gzip"}, ""),
+        ({"kind": "truncate"}, ""),
+        ({"kind": "reset"}, ""),
+        ({"kind": "repeat_cursor"}, "repeats the cursor"),
+        ({"kind": "missing_key"}, "events"),
+        ({"kind": "wrong_type"}, "events"),
+    ],
+    ids=lambda value: value.get("kind", "") + str(value.get("status", "")) if isinstance(value, dict) else "",
+)
+def test_a_page_that_fails_for_good_changes_no_file(run, sim, settings, warehouse, fault, reason):
+    assert run().success
+    before = published(settings)
+    sim.clock.advance(3 * 3600)  # so that a crawl would change the files
+    fault = dict(fault)
+    sim.faults.add(fault.pop("kind"), LISTING, query={"tag_id": "1"}, page=2, **fault)
+    result = run()
+    assert not result.success
+    line = failure(result, "sports_events")
+    assert "\n" not in line
+    assert "page " in line
+    assert LISTING in line
+    assert reason in line
+    assert published(settings) == before
+    with warehouse.read() as con:
+        assert con.execute("SELECT count(DISTINCT crawl_id), count(*) > 0 FROM tokens").fetchone() == (1, True)
+        last = con.execute("SELECT complete, error FROM crawls ORDER BY started_at DESC LIMIT 1").fetchone()
+    assert last[0] is False
+    assert line.startswith(last[1][:40])
+
+
+def test_a_page_that_hangs_fails_at_the_deadline(run, sim, settings, monkeypatch):
+    assert run().success
+    before = published(settings)
+    monkeypatch.setattr(universe, "CRAWL_DEADLINE_SECONDS", 1.0)
+    sim.faults.add("hang", LISTING, query={"tag_id": "1"}, page=2)
+    line = failure(run(), "sports_events")
+    assert "within 1 s" in line
+    assert "page " in line
+    assert published(settings) == before
+
+
+def test_an_empty_universe_is_refused(run, sim, settings):
+    assert run().success
+    before = published(settings)
+    sim.faults.add("mutate", LISTING, mutate=lambda page: {"events": []})
+    assert "empty universe" in failure(run(), "sports_events")
+    assert published(settings) == before
+
+
+def test_a_fault_that_passes_is_retried(run, sim, settings):
+    sim.faults.add("status", LISTING, status=503, times=1)
+    assert run().success
+    assert_right(settings, sim.url)
+
+
+def test_a_live_filter_that_the_server_ignores_gives_the_same_file(run, sim, settings):
+    sim.faults.add("ignore_live", LISTING)
+    result = run()
+    assert result.success
+    assert metadata(result, "live_cache")["filter_ignored_by_server"] is True
+    assert_right(settings, sim.url)
+
+
+# ------------------------------------------------------------------------------ bad input: rows
+
+
+def edit_events(sim, change):
+    """Let `change(event)` edit every event of every page that the server sends from now on."""
+
+    def mutate(page):
+        for event in page["events"]:
+            change(event)
+        return page
+
+    sim.faults.add("mutate", LISTING, mutate=mutate)
+
+
+def usable_markets(event):
+    return [m for m in event["markets"] if m.get("active") and not m.get("closed") and token_ids(m)]
+
+
+def first_market(event):
+    return usable_markets(event)[0]
+
+
+def test_hostile_and_incomplete_rows_give_right_files_and_are_named(run, sim, settings):
+    victims = [e for e in open_events(sim.url) if {t["id"] for t in e["tags"]} & WANTED and len(usable_markets(e)) > 2][:12]
+    ids = [event["id"] for event in victims]
+
+    def change(event):
+        if event["id"] not in ids:
+            return
+        number = ids.index(event["id"])
+        market = first_market(event)
+        market["version"] = "v1"
+        if number == 0:
+            market.pop("clobTokenIds", None)
+        elif number == 1:
+            market["clobTokenIds"] = None
+        elif number == 2:
+            market["clobTokenIds"] = '["12", "3'
+        elif number == 3:
+            event["live"] = None
+        elif number == 4:
+            market.pop("negRisk", None)
+            event["negRisk"] = True
+        elif number == 5:
+            market.pop("negRisk", None)
+            event.pop("negRisk", None)
+        elif number == 6:
+            market["closed"] = True
+        elif number == 7:
+            market["active"] = False
+        elif number == 8:
+            market |= {"version": "v2", "positionIds": ["9" * 78, "8" * 77], "clobTokenIds": '["1", "2"]'}
+        elif number == 9:
+            event["title"] = "<img src=x onerror=alert(1)> \"quoted\" | 🎾 ’"
+            event["live"] = True
+            event.pop("ended", None)
+            event["startTime"] = "2026-11-21T00:00:00Z"
+        elif number == 10:
+            market["version"] = "v9"
+        elif number == 11:
+            market["negRisk"] = not event.get("negRisk", False)
+
+    edit_events(sim, change)
+    result = run()
+    assert result.success, [failure(result, e.step_key) for e in result.all_events if e.is_step_failure]
+    assert_right(settings, sim.url)
+    slugs = read_like_serde(settings.bot_dir / ".clob_slug_cache.json")
+    assert {"9" * 78, "8" * 77} <= slugs.keys()
+    assert not {"1", "2", "12"} & slugs.keys()
+    skipped = metadata(result, "sports_events")["skipped"]
+    for number in (0, 1, 2, 10):
+        market = first_market(victims[number])
+        assert f"| {market['id']} |" in skipped, number
+    preview = metadata(result, "live_cache")["newest_live_events"]
+    assert "<img" not in preview
+    assert "&lt;img" in preview
+
+
+def test_duplicate_events_over_pages_count_once(run, sim, settings):
+    first_pages = {}
+
+    def mutate(page):
+        if page["events"]:
+            first_pages.setdefault("event", page["events"][0])
+            page["events"] = [first_pages["event"], *page["events"], page["events"][-1]]
+        return page
+
+    sim.faults.add("mutate", LISTING, mutate=mutate)
+    result = run("sports_events")
+    assert result.success
+    told = metadata(result, "sports_events")
+    assert told["duplicate_events"] > 0
+    sim.faults.clear()
+    assert told["events"] == len({e["id"] for e in open_events(sim.url) if {t["id"] for t in e["tags"]} & WANTED})
+
+
+def test_rows_that_cannot_be_read_are_dropped_and_named(run, sim):
+    (victim,) = [e["id"] for e in open_events(sim.url) if {t["id"] for t in e["tags"]} & WANTED][5:6]
+    edit_events(sim, lambda event: event["id"] == victim and event.update(live="yes"))
+    result = run("sports_events")
+    assert result.success, failure(result, "sports_events")
+    assert metadata(result, "sports_events")["rows_dropped"] == 1
+    assert victim in metadata(result, "sports_events")["dropped"]
+
+
+def test_too_many_unreadable_rows_fail_the_crawl(run, sim, settings):
+    assert run().success
+    before = published(settings)
+    edit_events(sim, lambda event: event.update(live="yes"))
+    assert "could not be read" in failure(run(), "sports_events")
+    assert published(settings) == before
+
+
+# ------------------------------------------------------------------------------ live
+
+
+def test_new_tokens_on_live_events_are_added_at_once(run, sim, settings):
+    assert run().success
+    stored = read_like_serde(settings.bot_dir / ".clob_slug_cache.json")
+    live_now = [e for e in open_events(sim.url) if e.get("live") is True and e.get("ended") is not True]
+    chosen = next(e["id"] for e in live_now if {t["id"] for t in e["tags"]} & WANTED and e["markets"])
+
+    def change(event):
+        if event["id"] == chosen:
+            market = json.loads(json.dumps(first_market(event)))
+            market |= {"id": "999999", "version": "v1", "clobTokenIds": '["77", "78"]'}
+            event["markets"].append(market)
+
+    edit_events(sim, change)
+    result = run("live_cache")
+    assert result.success
+    live = read_like_serde(settings.bot_dir / ".live_cache.json")
+    assert live["77"] is live["78"] is True
+    assert live.keys() == stored.keys() | {"77", "78"}
+    assert metadata(result, "live_cache")["tokens_not_in_universe_yet"] == 2
+
+
+def test_live_takes_at_most_three_requests(run, sim):
+    assert run().success
+    sim.requests.clear()
+    assert run("live_cache").success
+    assert 1 <= len(sim.requests) <= 3
+    assert {seen.path for seen in sim.requests} == {LISTING}
+
+
+def test_matches_that_start_and_end_are_followed(run, sim, settings):
+    assert run().success
+    changes = 0
+    for _ in range(4):
+        sim.clock.advance(1800)
+        result = run("live_cache")
+        assert result.success
+        changes += metadata(result, "live_cache")["changed"]
+        live = read_like_serde(settings.bot_dir / ".live_cache.json")
+        truth = six_files(open_events(sim.url), wording=category_from_wording)[".live_cache.json"]
+        assert {t for t, on in live.items() if on} == {t for t, on in truth.items() if on}
+    assert changes > 0
+
+
+def test_an_old_universe_is_crawled_again(run, sim, settings, warehouse, monkeypatch):
+    assert run().success
+    monkeypatch.setattr("polypipe.caches.live_cache.MAX_UNIVERSE_AGE", timedelta(0))
+    sim.clock.advance(86400)
+    result = run("live_cache")
+    assert result.success
+    assert metadata(result, "live_cache")["full_crawl"] is True
+    assert read_like_serde(settings.bot_dir / ".live_cache.json") == (
+        six_files(open_events(sim.url), wording=category_from_wording)[".live_cache.json"]
+    )
+    with warehouse.read(pending=False) as con:
+        assert con.execute("SELECT count(*) FROM crawls WHERE kind = 'universe'").fetchone() == (2,)
+
+
+def test_live_without_any_universe_crawls_one(run, sim, settings):
+    assert run("live_cache").success
+    assert read_like_serde(settings.bot_dir / ".live_cache.json")
+
+
+def test_a_live_list_that_fails_changes_nothing(run, sim, settings):
+    assert run().success
+    before = published(settings)
+    sim.faults.add("status", LISTING, query={"live": "true"}, status=502)
+    assert "HTTP 502" in failure(run("live_cache"), "live_cache")
+    assert published(settings) == before
+
+
+# ------------------------------------------------------------------------------ guard, warehouse, checks
+
+
+def test_a_file_before_any_crawl_says_what_to_do(run):
+    assert "polypipe refresh" in failure(run("market_cache"), "market_cache")
+
+
+def test_a_shrunken_universe_is_believed_after_three_crawls_or_when_allowed(run, sim, settings):
+    assert run().success
+    before = published(settings)
+    kept = {e["id"] for e in open_events(sim.url)[::4]}
+    sim.faults.add(
+        "mutate", LISTING, mutate=lambda page: page | {"events": [e for e in page["events"] if e["id"] in kept]}
+    )
+    for number in (1, 2):
+        result = run()
+        assert not result.success
+        assert f"number {number}" in failure(result, "market_cache")
+        assert published(settings)[".clob_market_cache.json"] == before[".clob_market_cache.json"]
+    assert run().success
+    assert_right(settings, sim.url)
+
+
+def test_allow_shrink_in_the_launchpad(run, sim, settings):
+    assert run().success
+    kept = {e["id"] for e in open_events(sim.url)[::4]}
+    sim.faults.add(
+        "mutate", LISTING, mutate=lambda page: page | {"events": [e for e in page["events"] if e["id"] in kept]}
+    )
+    assert run(allow_shrink=True).success
+    assert_right(settings, sim.url)
+
+
+@pytest.mark.parametrize("held", ["polypipe.duckdb", "polypipe.lock"])
+def test_files_are_published_from_the_crawl_in_hand_while_the_warehouse_is_held(
+    run, sim, settings, warehouse, monkeypatch, held
+):
+    assert run().success
+    sim.clock.advance(6 * 3600)
+    monkeypatch.setattr(universe, "STORE_WAIT_SECONDS", 0.3)
+    monkeypatch.setattr(publish, "RECORD_WAIT_SECONDS", 0.1)
+    how = "duckdb.connect(path)" if held.endswith("duckdb") else "open(path, 'a'); fcntl.flock(held, fcntl.LOCK_EX)"
+    code = f"import duckdb, fcntl, sys; path = sys.argv[1]; held = {how}; print(1, flush=True); sys.stdin.read()"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code, str(settings.home / held)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        assert holder.stdout.readline() == b"1\n"
+        result = run()
+        assert result.success
+        (check,) = [c for c in result.get_asset_check_evaluations() if c.check_name == "stored_in_warehouse"]
+        assert not check.passed
+        assert "spool" in check.description
+        if held.endswith("duckdb"):
+            assert f"{holder.pid}" in check.description
+        assert_right(settings, sim.url)
+    finally:
+        holder.communicate()
+    warehouse.drain()
+    with warehouse.read(pending=False) as con:
+        assert con.execute("SELECT count(*) FROM crawls WHERE kind = 'universe'").fetchone() == (2,)
+        assert con.execute("SELECT count(*) FROM publications").fetchone() == (12,)
+        tokens = {t for (t,) in con.execute("SELECT token_id FROM tokens").fetchall()}
+    assert tokens == read_like_serde(settings.bot_dir / ".clob_market_cache.json").keys()
+
+
+def checks(settings, warehouse, spec=LIVE_SPEC):
+    return {result.check_name: result for result in evaluate(spec, settings, warehouse)}
+
+
+def test_checks_pass_after_a_refresh(run, settings, warehouse):
+    run()
+    for spec in CACHES:
+        results = checks(settings, warehouse, spec)
+        assert all(result.passed for result in results.values()), results
+        assert ("live_count" in results) == (spec.asset == "live_cache")
+
+
+def test_checks_report_before_anything_was_published(settings, warehouse):
+    results = checks(settings, warehouse)
+    assert not any(result.passed for result in results.values())
+    assert "does not exist" in results["entries"].description
+
+
+def test_checks_see_a_file_that_somebody_broke(run, settings, warehouse):
+    run()
+    path = settings.bot_dir / LIVE_SPEC.file
+    path.write_text('{"1":null}')
+    results = checks(settings, warehouse)
+    assert "the bot would ignore" in results["entries"].description
+    assert not results["coverage"].passed
+    path.write_text("{}")
+    assert "wipes the bot's map" in checks(settings, warehouse)["entries"].description
+
+
+def test_the_age_check_sees_an_old_file(run, settings, warehouse, monkeypatch):
+    run()
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(UTC) + timedelta(minutes=6)
+
+    monkeypatch.setattr("polypipe.caches.checks.datetime", Later)
+    result = checks(settings, warehouse)["age"]
+    assert not result.passed
+    assert result.severity == dg.AssetCheckSeverity.ERROR
+
+
+def test_the_exchange_is_asked_politely(run, sim):
+    run()
+    for seen in sim.requests:
+        params = httpx.QueryParams(seen.query)
+        assert params["closed"] == "false"
+        assert params.get_list("version") == ["v1", "v2"]
+        assert (params["order"], params["ascending"], params["limit"]) == ("id", "true", "100")
+
+

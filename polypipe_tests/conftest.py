@@ -1,0 +1,67 @@
+"""Fixtures that every test may use: a home, settings that name no real host, the simulated exchange."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from hypothesis import settings as hypothesis_settings
+
+from polypipe import settings as settings_module
+from polypipe.polymarket import PolymarketHttp
+from polypipe.resources import Polymarket
+from polypipe.settings import Settings
+from polypipe.sim.server import SimServer
+from polypipe.warehouse import Warehouse
+
+hypothesis_settings.register_profile("polypipe", deadline=None)  # a slow machine is not a failed property
+hypothesis_settings.load_profile("polypipe")
+
+NOWHERE = "http://127.0.0.1:9"  # the discard port: a test that forgets its exchange fails at once
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test reads the developer's environment or `.env`, or writes to the checkout's data/."""
+    for variable in settings_module.VARIABLES:
+        for name in variable.names:
+            monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("POLYPIPE_HOME", str(tmp_path / "home"))
+    for name in ("GAMMA", "DATA", "PNL", "CLOB"):
+        monkeypatch.setenv(f"POLYPIPE_{name}_URL", NOWHERE)
+
+
+@pytest.fixture
+def sim() -> Iterator[SimServer]:
+    """A small exchange whose clock stands still."""
+    with SimServer(events=120, seed=3) as server:
+        yield server
+
+
+@pytest.fixture
+def settings(sim: SimServer) -> Settings:
+    """Settings for the exchange of this test, with a home of its own."""
+    return settings_for(sim.url)
+
+
+def settings_for(url: str, **more: str) -> Settings:
+    """Settings with every host at `url`; `more` are variables by name."""
+    hosts = {f"POLYPIPE_{name}_URL": url for name in ("GAMMA", "DATA", "PNL", "CLOB")}
+    return settings_module.load(overrides=hosts | more)
+
+
+@pytest.fixture
+def warehouse(settings: Settings) -> Warehouse:
+    return Warehouse(settings.home)
+
+
+@pytest.fixture
+def polymarket(settings: Settings) -> Polymarket:
+    """The client, with retries that do not wait."""
+    return impatient(settings)
+
+
+def impatient(settings: Settings, attempts: int = 2) -> Polymarket:
+    """A client whose retries do not wait and whose pages are not spaced out."""
+    client: Callable[..., PolymarketHttp] = partial(PolymarketHttp, attempts=attempts, backoff=0.001, rate_share=10.0)
+    return Polymarket(Polymarket.of(settings).hosts, client=client)

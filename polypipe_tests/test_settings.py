@@ -1,0 +1,131 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from polypipe.settings import VARIABLES, SettingError, load, short_address
+
+COPIER = "0x" + "c0" * 20
+
+
+def read(tmp_path, dotenv="", **environ):
+    path = tmp_path / "dotenv"
+    path.write_text(dotenv)
+    return load(environ, path)
+
+
+def test_defaults(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = read(tmp_path)
+    assert settings.home == tmp_path / "data"
+    assert settings.bot_dir == tmp_path / "data" / "bot"
+    assert (settings.copier_address, settings.whale_address) == (None, None)
+    assert (settings.copier_label, settings.whale_label) == ("You", "whale")
+    assert settings.scaling_ratio == pytest.approx(0.08)
+    assert (settings.dashboard_host, settings.dashboard_port, settings.webserver_port) == ("127.0.0.1", 8765, 3000)
+    assert set(settings.sources.values()) == {"default"}
+
+
+@pytest.mark.parametrize("text", ["c0" * 20, "C0" * 20, "0x" + "c0" * 20, "0x" + "C0" * 20])
+def test_an_address_in_any_spelling(tmp_path, text):
+    assert read(tmp_path, POLYPIPE_COPIER_ADDRESS=text).copier_address == COPIER
+    assert read(tmp_path, FUNDER_ADDRESS=text).copier_address == COPIER
+    assert read(tmp_path, TARGET_WHALE_ADDRESS=text).whale_address == COPIER
+
+
+def test_command_line_then_environment_then_dotenv_then_default(tmp_path):
+    dotenv = "POLYPIPE_SCALING_RATIO=0.03\nPOLYPIPE_WEBSERVER_PORT=3003\nPOLYPIPE_DASHBOARD_PORT=4444\n"
+    path = tmp_path / "dotenv"
+    path.write_text(dotenv)
+    settings = load(
+        {"POLYPIPE_SCALING_RATIO": "0.02", "POLYPIPE_WEBSERVER_PORT": ""}, path, {"POLYPIPE_DASHBOARD_PORT": "5555"}
+    )
+    assert (settings.scaling_ratio, settings.webserver_port, settings.dashboard_port) == (0.02, 3003, 5555)
+    assert settings.sources["scaling_ratio"] == "environment"
+    assert settings.sources["webserver_port"] == ".env"
+    assert settings.sources["dashboard_port"] == "command line"
+
+
+def test_our_name_wins_over_the_bots_name(tmp_path):
+    settings = read(tmp_path, FUNDER_ADDRESS="11" * 20, POLYPIPE_COPIER_ADDRESS="22" * 20)
+    assert settings.copier_address == "0x" + "22" * 20
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("POLYPIPE_COPIER_ADDRESS", "0x12"),
+        ("TARGET_WHALE_ADDRESS", "z" * 40),
+        ("POLYPIPE_SCALING_RATIO", "0"),
+        ("POLYPIPE_SCALING_RATIO", "-0.1"),
+        ("POLYPIPE_SCALING_RATIO", "nan"),
+        ("POLYPIPE_SCALING_RATIO", "eight"),
+        ("POLYPIPE_WEBSERVER_PORT", "0"),
+        ("POLYPIPE_DASHBOARD_PORT", "70000"),
+        ("POLYPIPE_TENNIS_SCOPE", "wta"),
+        ("POLYPIPE_GAMMA_URL", "gamma-api.polymarket.com"),
+        ("POLYPIPE_GAMMA_URL", "ftp://x"),
+        ("POLYPIPE_DATA_URL", "http://:99"),
+        ("POLYPIPE_DATA_URL", "http://x:port"),
+        ("POLYPIPE_DASHBOARD_HOST", "a b"),
+    ],
+)
+def test_a_bad_value_is_one_line_that_names_variable_value_and_what_is_allowed(tmp_path, name, value):
+    with pytest.raises(SettingError) as caught:
+        read(tmp_path, **{name: value})
+    line = str(caught.value)
+    assert "\n" not in line
+    assert line.startswith(f"{name}: {value!r} is not ")
+    assert "from environment" in line
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("POLYPIPE_ALERT_URLS", "not a url with s3cret"), ("POLYPIPE_GAMMA_URL", "https://me:s3cret@host")],
+)
+def test_a_value_that_may_hold_a_secret_is_not_shown(tmp_path, name, value):
+    with pytest.raises(SettingError) as caught:
+        read(tmp_path, **{name: value})
+    assert "s3cret" not in str(caught.value)
+    assert name in str(caught.value)
+
+
+def test_secrets_in_a_shared_dotenv_never_enter(tmp_path):
+    dotenv = "PRIVATE_KEY=0xs3cret\nexport CLOB_API_KEY='s3cret'\nPRIVATE_KEY_POLYPIPE_HOME=s3cret\nPOLYPIPE_HOME=/x # note\n"
+    settings = read(tmp_path, dotenv)
+    assert "s3cret" not in repr(settings)
+    assert "s3cret" not in repr(settings.to_env())
+    assert str(settings.home) == "/x"
+
+
+def test_alert_urls_are_not_in_the_repr(tmp_path):
+    settings = read(tmp_path, POLYPIPE_ALERT_URLS="tgram://s3cret/1, discord://s3cret/2")
+    assert settings.alert_urls == ("tgram://s3cret/1", "discord://s3cret/2")
+    assert "s3cret" not in repr(settings)
+
+
+def test_a_missing_dotenv_is_no_error(tmp_path):
+    assert load({}, tmp_path / "none").scaling_ratio == pytest.approx(0.08)
+
+
+def test_settings_survive_the_way_through_a_child_environment(tmp_path):
+    settings = read(
+        tmp_path,
+        POLYPIPE_COPIER_ADDRESS=COPIER,
+        POLYPIPE_ALERT_URLS="json://a,json://b",
+        POLYPIPE_SIMULATED="1",
+        POLYPIPE_BOT_DIR=str(tmp_path / "b"),
+    )
+    assert load(settings.to_env(), tmp_path / "none") == settings
+
+
+@given(st.sampled_from(VARIABLES), st.text(max_size=60))
+def test_any_text_gives_a_setting_or_a_one_line_error(variable, text):
+    try:
+        load({variable.names[0]: text.replace("\0", "")}, None)
+    except SettingError as error:
+        assert "\n" not in str(error)
+
+
+def test_short_address():
+    assert short_address(COPIER) == "0xc0c0…c0c0"
+    assert short_address(None) is None
