@@ -22,7 +22,10 @@ from polypipe.sim.server import SimServer
 @click.option("--speed", default=1.0, show_default=True, help="Simulated seconds per real second, from now.")
 def main(host: str, port: int, events: int, latency_ms: float, seed: int, speed: float) -> None:
     """Simulated Polymarket: Gamma, Data, user-pnl and CLOB on one port."""
-    server = SimServer(events, seed, start=datetime.now(UTC), speed=speed, latency_ms=latency_ms, host=host, port=port)
+    try:
+        server = SimServer(events, seed, start=datetime.now(UTC), speed=speed, latency_ms=latency_ms, host=host, port=port)
+    except OSError as error:
+        raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror}") from error
     click.echo(f"simulated Polymarket at {server.url} (seed {seed}, {events} events)")
     server.run()
 

@@ -66,12 +66,8 @@ class Fault:
         return all(q.get(k) == v for k, v in self.query.items())
 
     def due(self) -> bool:
-        """Count a matching request and say whether it is spoiled."""
-        self.seen += 1
-        if (self.nth and self.seen not in self.nth) or (self.times is not None and self.hits >= self.times):
-            return False
-        self.hits += 1
-        return True
+        """Whether the request that was just counted in `seen` is to be spoiled."""
+        return (not self.nth or self.seen in self.nth) and (self.times is None or self.hits < self.times)
 
 
 @dataclass(slots=True)
@@ -128,10 +124,15 @@ class Faults:
             self.active.clear()
 
     def pick(self, path: str, q: QueryParams) -> Fault | None:
-        """The fault that spoils this request, if any; every matching fault counts it."""
+        """The fault that spoils this request, if any; every fault that matches it counts it."""
         with self._lock:
-            due = [f for f in self.active if f.matches(path, q) and f.due()]
-        return due[0] if due else None
+            matching = [f for f in self.active if f.matches(path, q)]
+            for fault in matching:
+                fault.seen += 1
+            chosen = next((f for f in matching if f.due()), None)
+            if chosen is not None:
+                chosen.hits += 1
+            return chosen
 
 
 def spoil(fault: Fault, body: bytes, cursor: str | None) -> bytes:

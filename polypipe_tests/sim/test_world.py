@@ -79,7 +79,9 @@ def test_the_mix_has_what_readers_must_cope_with() -> None:
     assert {"v1", "v2"} == {e.version for e in events}
     assert {True, False, None} == {e.neg_risk for e in events}
     assert any(m.neg_risk is None for m in markets)
-    assert any(m.neg_risk is not None and e.neg_risk is not None and m.neg_risk != e.neg_risk for e in events for m in e.markets)
+    assert any(
+        m.neg_risk is not None and e.neg_risk is not None and m.neg_risk != e.neg_risk for e in events for m in e.markets
+    )
     assert any(not m.deployed for m in markets)
     assert any(not m.active for m in markets)
     assert any("<" in e.title for e in events)

@@ -1,0 +1,196 @@
+"""Every kind of misbehaviour, as a raw client meets it, and the rules by which requests are picked."""
+
+import json
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from polypipe.sim import SimServer, life
+
+PARAMS: dict[str, Any] = {"limit": 20, "closed": "false"}
+PATH = "/events/keyset"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[SimServer]:
+    with SimServer(events=60, seed=3) as sim:
+        yield sim
+
+
+@pytest.fixture
+def sim(server: SimServer) -> Iterator[SimServer]:
+    server.faults.clear()
+    server.requests.clear()
+    yield server
+    server.faults.clear()
+
+
+@pytest.fixture
+def get(sim: SimServer) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=sim.url, timeout=10) as client:
+        yield client
+
+
+def test_status_with_headers_and_bodies(sim: SimServer, get: httpx.Client) -> None:
+    sim.faults.add("status", PATH, status=429, headers={"Retry-After": "2"}, times=1)
+    sim.faults.add("status", PATH, status=503, headers={"Retry-After": "Fri, 20 Nov 2026 12:00:05 GMT"}, nth=2)
+    first, second, third = (get.get(PATH, params=PARAMS) for _ in range(3))
+    assert (first.status_code, first.text, first.headers["retry-after"]) == (429, "error code: 1015", "2")
+    assert second.status_code == 503
+    assert second.json()["type"] == "service unavailable"
+    assert second.headers["retry-after"].endswith("GMT")
+    assert third.status_code == 200
+
+
+def test_html_with_200(sim: SimServer, get: httpx.Client) -> None:
+    sim.faults.add("html", PATH)
+    answer = get.get(PATH)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    with pytest.raises(json.JSONDecodeError):
+        answer.json()
+
+
+def test_hang_ends_with_the_clients_patience(sim: SimServer, get: httpx.Client) -> None:
+    sim.faults.add("hang", PATH)
+    with pytest.raises(httpx.ReadTimeout):
+        get.get(PATH, timeout=0.3)
+    assert get.get("/status").status_code == 200, "others are served meanwhile"
+    assert next(r for r in sim.requests if r.path == PATH).status == 0
+
+
+def test_reset(sim: SimServer, get: httpx.Client) -> None:
+    sim.faults.add("reset", PATH)
+    with pytest.raises(httpx.ReadError) as error:
+        get.get(PATH)
+    assert isinstance(error.value.__context__, BaseException)
+    assert "reset" in str(error.value).lower()
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "identity"])
+def test_truncated_body_is_shorter_than_its_content_length(sim: SimServer, get: httpx.Client, encoding: str) -> None:
+    sim.faults.add("truncate", PATH)
+    with get.stream("GET", PATH, headers={"accept-encoding": encoding}) as answer:
+        assert answer.status_code == 200
+        assert answer.headers.get("content-encoding", "identity") == encoding
+        with pytest.raises(httpx.RemoteProtocolError):
+            b"".join(answer.iter_raw())
+
+
+def test_cut_gzip_is_a_torn_stream_of_the_right_length(sim: SimServer, get: httpx.Client) -> None:
+    sim.faults.add("cut_gzip", PATH)
+    with get.stream("GET", PATH, params=PARAMS) as answer:
+        raw = b"".join(answer.iter_raw())
+    assert len(raw) == int(answer.headers["content-length"])
+    unpacker = zlib.decompressobj(31)
+    unpacker.decompress(raw)
+    assert not unpacker.eof
+
+
+def test_cut_json_is_a_whole_answer_with_half_a_text(sim: SimServer, get: httpx.Client) -> None:
+    sim.faults.add("cut_json", PATH)
+    with pytest.raises(json.JSONDecodeError):
+        get.get(PATH, params=PARAMS).json()
+
+
+def test_repeated_cursor(sim: SimServer, get: httpx.Client) -> None:
+    first = get.get(PATH, params=PARAMS).json()
+    sim.faults.add("repeat_cursor", PATH, page=2)
+    second = get.get(PATH, params=PARAMS | {"after_cursor": first["next_cursor"]}).json()
+    assert second["next_cursor"] == first["next_cursor"]
+    assert second["events"][0]["id"] != first["events"][0]["id"]
+
+
+def test_empty_page_missing_key_and_wrong_type(sim: SimServer, get: httpx.Client) -> None:
+    for kind in ("empty_page", "missing_key", "wrong_type"):
+        sim.faults.add(kind, PATH, times=1)
+    empty, missing, wrong = (get.get(PATH, params=PARAMS).json() for _ in range(3))
+    assert empty["events"] == []
+    assert empty["next_cursor"]
+    assert "events" not in missing
+    assert missing["next_cursor"]
+    assert isinstance(wrong["events"], str)
+
+
+def test_ignored_live_filter(sim: SimServer, get: httpx.Client) -> None:
+    params = {"limit": 100, "closed": "false", "live": "true"}
+    events = sim.world.open_events(sim.clock.now())
+    live = {str(e.id) for e in events if e.version == "v1" and life.state(e, sim.clock.now()).live}
+    assert {e["id"] for e in get.get(PATH, params=params).json()["events"]} == live
+    sim.faults.add("ignore_live", PATH)
+    assert len(get.get(PATH, params=params).json()["events"]) > len(live)
+
+
+def test_mutated_answer(sim: SimServer, get: httpx.Client) -> None:
+    def spoil(body: Any) -> Any:
+        body["events"][0]["live"] = None
+        body["events"][1]["markets"][0]["clobTokenIds"] = "[broken"
+        return body
+
+    sim.faults.add("mutate", PATH, mutate=spoil)
+    events = get.get(PATH, params=PARAMS).json()["events"]
+    assert events[0]["live"] is None
+    assert events[1]["markets"][0]["clobTokenIds"] == "[broken"
+
+
+def test_page_picks_every_try_for_one_page_of_a_crawl(sim: SimServer, get: httpx.Client) -> None:
+    fault = sim.faults.add("status", PATH, status=500, page=2)
+    cursor = get.get(PATH, params=PARAMS).json()["next_cursor"]
+    for _ in range(3):
+        assert get.get(PATH, params=PARAMS | {"after_cursor": cursor}).status_code == 500
+    assert (fault.seen, fault.hits) == (3, 3)
+    assert get.get(PATH, params=PARAMS).status_code == 200
+
+
+def test_query_predicates_and_wildcards(sim: SimServer, get: httpx.Client) -> None:
+    sim.faults.add("status", "/events*", query={"live": "true", "after_cursor": None}, status=500)
+    assert get.get(PATH, params={"live": "true"}).status_code == 500
+    assert get.get("/events", params={"live": "true"}).status_code == 500
+    assert get.get(PATH, params={"live": "false"}).status_code == 200
+    assert get.get(PATH).status_code == 200
+    assert get.get("/tags", params={"live": "true"}).status_code == 200
+
+
+def test_nth_counts_matching_requests_only(sim: SimServer, get: httpx.Client) -> None:
+    sim.faults.add("status", PATH, nth=[2, 4], status=500)
+    codes = []
+    for _ in range(5):
+        get.get("/status")
+        codes.append(get.get(PATH, params=PARAMS).status_code)
+    assert codes == [200, 500, 200, 500, 200]
+
+
+def test_unknown_faults_are_refused(sim: SimServer, get: httpx.Client) -> None:
+    with pytest.raises(ValueError, match="unknown fault"):
+        sim.faults.add("explode", PATH)
+    with pytest.raises(ValueError, match="mutate"):
+        sim.faults.add("mutate", PATH)
+    assert get.post("/_sim/faults", json={"kind": "explode", "path": PATH}).status_code == 400
+    assert get.post("/_sim/faults", json={"kind": "html", "path": PATH, "colour": 1}).status_code == 400
+
+
+def test_control_over_the_wire(sim: SimServer, get: httpx.Client) -> None:
+    fault = {"kind": "status", "path": PATH, "status": 502, "nth": 1, "headers": {"Retry-After": "1"}}
+    assert get.post("/_sim/faults", json=fault).json() == {"active": 1}
+    assert get.get(PATH).status_code == 502
+    assert get.request("DELETE", "/_sim/faults").json() == {"active": 0}
+    assert get.get(PATH, params={"limit": 3}).status_code == 200
+    log = get.get("/_sim/requests").json()
+    assert [(r["path"], r["query"], r["status"], r["fault"]) for r in log] == [
+        (PATH, "", 502, "status"),
+        (PATH, "limit=3", 200, ""),
+    ]
+    assert log[1]["sent"] > 1000
+    world = get.get("/_sim/world").json()
+    assert (world["seed"], world["universe_events"], world["open_events"]) == (3, 60, 66)
+    moved = get.post("/_sim/clock", json={"advance": 3600}).json()
+    assert moved["now"] == world["now"] + 3600
+    assert get.post("/_sim/clock", json={"now": world["now"]}).json()["now"] == world["now"]
+
+
+def test_request_log_counts_the_bytes_on_the_wire(sim: SimServer, get: httpx.Client) -> None:
+    answer = get.get(PATH, params=PARAMS)
+    assert sim.requests[-1].sent == int(answer.headers["content-length"])
+    assert sim.requests[-1].params["closed"] == "false"
