@@ -21,6 +21,9 @@ DAY_COLUMN: dict[str, str | None] = {
     "tokens": None,
     "crawls": "finished_at",
     "publications": "time",
+    "snapshots": "timestamp",
+    "positions": None,
+    "position_summaries": "compared_at",
 }
 
 _PYTHON: dict[str, Any] = {

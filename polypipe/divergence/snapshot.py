@@ -1,0 +1,149 @@
+"""A divergence snapshot: the row of table `snapshots` from what the sources said, and its way into the warehouse."""
+
+# ruff: noqa: S608 -- values are written as literals
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from polypipe.caches.universe import store
+from polypipe.divergence.arithmetic import Comparison, Fact, Series, compare
+from polypipe.divergence.sources import Clock, Fetched, Wallet, answered_at, fetch, utc_now
+from polypipe.resources import Polymarket
+from polypipe.settings import Settings
+from polypipe.warehouse import Upsert, Warehouse
+from polypipe.warehouse.connection import literal
+
+STORE_WAIT_SECONDS = 2.0
+"""How long a snapshot waits for the warehouse. After that its row stays in the spool and the next writer merges it."""
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Wallets:
+    """Whom to compare: lower-case addresses, and the ratio in force."""
+
+    copier: str
+    whale: str
+    ratio: float
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A stored snapshot. `waiting` says why its row is still in the spool; None when it is in the warehouse."""
+
+    row: Row
+    comparison: Comparison
+    nothing: bool
+    waiting: str | None
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Column -> why it is null."""
+        reasons: dict[str, str] = json.loads(self.row["reasons"])
+        return reasons
+
+
+def wallets_of(settings: Settings) -> Wallets | str:
+    """Both wallets, or what to set."""
+    missing = [
+        f"POLYPIPE_{who}_ADDRESS (or {other})"
+        for who, other, address in (
+            ("COPIER", "FUNDER_ADDRESS", settings.copier_address),
+            ("WHALE", "TARGET_WHALE_ADDRESS", settings.whale_address),
+        )
+        if address is None
+    ]
+    if settings.copier_address is None or settings.whale_address is None:
+        return f"no wallets to compare: set {' and '.join(missing)}"
+    return Wallets(settings.copier_address, settings.whale_address, settings.scaling_ratio)
+
+
+def take_snapshot(polymarket: Polymarket, warehouse: Warehouse, wallets: Wallets, clock: Clock = utc_now) -> Snapshot:
+    """Ask all sources, store the row whatever came of it. Only bugs and a full disk raise."""
+    fetched = polymarket.run(lambda http: fetch(http, wallets.copier, wallets.whale, clock))
+    failed = any(fact.value is None for fact in fetched.facts().values())
+    before = last_answers(warehouse, wallets) if failed else {}
+    comparison = compare(fetched.copier.pnl, fetched.whale.pnl, fetched.copier.value, wallets.ratio, fetched.time)
+    row = snapshot_row(fetched, comparison, wallets, before)
+    with warehouse.batch("snapshot") as batch:
+        batch.add("snapshots", [row])
+        batch.commit({"snapshots": Upsert(("id",))})
+    return Snapshot(row, comparison, fetched.nothing, store(warehouse, STORE_WAIT_SECONDS))
+
+
+def snapshot_row(fetched: Fetched, comparison: Comparison, wallets: Wallets, before: Mapping[str, datetime]) -> Row:
+    """The row. `before` is when each source last answered before this snapshot."""
+    facts: dict[str, Fact[float] | Fact[int]] = {
+        **_wallet_facts("user1", fetched.copier, comparison.copier_pnl),
+        **_wallet_facts("user2", fetched.whale, comparison.whale_pnl),
+        "expected_pnl": comparison.expected,
+        "pnl_vs_expected": comparison.gap,
+        "pnl_efficiency": comparison.efficiency,
+        "loss_share": comparison.loss_share,
+    }
+    times = answered_at(fetched, before)
+    sources = {
+        name: {"ok": fact.value is not None, "age": _seconds(fetched.time, times.get(name))}
+        for name, fact in fetched.facts().items()
+    }
+    window = comparison.window
+    return {
+        "id": snapshot_id(fetched.time),
+        "timestamp": fetched.time,
+        **{name: fact.value for name, fact in facts.items()},
+        "scaling_ratio": wallets.ratio,
+        "window_start": window.start,
+        "window_end": window.end,
+        "hours_covered": window.hours if window.points else None,
+        "user1_pnl_age": _seconds(fetched.time, _newest(fetched.copier.pnl)),
+        "user2_pnl_age": _seconds(fetched.time, _newest(fetched.whale.pnl)),
+        "user1_address": wallets.copier,
+        "user2_address": wallets.whale,
+        "sources": json.dumps(sources),
+        "reasons": json.dumps({name: fact.reason for name, fact in facts.items() if fact.value is None}),
+        "origin": "polypipe",
+    }
+
+
+def snapshot_id(time: datetime) -> int:
+    """Milliseconds since the epoch: fits the INTEGER PRIMARY KEY of the old database and grows with time."""
+    return (time - datetime.fromtimestamp(0, UTC)) // timedelta(milliseconds=1)
+
+
+def last_answers(warehouse: Warehouse, wallets: Wallets) -> dict[str, datetime]:
+    """When each source of these wallets last gave a usable answer, as the newest snapshot has it."""
+    with warehouse.read() as con:
+        row = con.execute(
+            "SELECT timestamp, sources FROM snapshots WHERE origin = 'polypipe' "
+            f"AND user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)} "
+            "ORDER BY timestamp DESC LIMIT 1"
+        ).fetchone()
+    if row is None:
+        return {}
+    time, sources = row[0].astimezone(UTC), json.loads(row[1])
+    return {name: time - timedelta(seconds=source["age"]) for name, source in sources.items() if source["age"] is not None}
+
+
+def _wallet_facts(user: str, wallet: Wallet, pnl: Fact[float]) -> dict[str, Fact[float] | Fact[int]]:
+    standing = wallet.standing
+    rank: Fact[int]
+    volume: Fact[float]
+    if standing.value is None:
+        rank, volume = Fact.unknown(standing.reason or ""), Fact.unknown(standing.reason or "")
+    else:
+        unranked = "the wallet is not on the day's leaderboard"
+        rank = Fact.unknown(unranked) if standing.value.rank is None else Fact(standing.value.rank)
+        volume = Fact.unknown(unranked) if standing.value.volume is None else Fact(standing.value.volume)
+    return {f"{user}_value": wallet.value, f"{user}_pnl": pnl, f"{user}_volume": volume, f"{user}_rank": rank}
+
+
+def _newest(series: Fact[Series]) -> datetime | None:
+    return max(series.value, default=None) if series.value is not None else None
+
+
+def _seconds(now: datetime, then: datetime | None) -> float | None:
+    return None if then is None else (now - then).total_seconds()

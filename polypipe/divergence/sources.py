@@ -1,0 +1,107 @@
+"""Asking Polymarket for what a snapshot needs: value, hourly PnL and standing of both wallets, at once.
+
+Each source fails on its own: it becomes a `Fact` without a value, and the others are not touched.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from polypipe.divergence.arithmetic import Fact, Series
+from polypipe.polymarket import PolymarketError, PolymarketHttp
+from polypipe.polymarket.data_api import fetch_standing, fetch_value
+from polypipe.polymarket.user_pnl import fetch_pnl
+from polypipe.polymarket.wallet_models import Standing
+
+T = TypeVar("T")
+Clock = Callable[[], datetime]
+
+DEADLINE_SECONDS = 20.0
+"""For every source, with its retries; all begin together, so it is also the limit of the whole fetch."""
+
+SOURCES = ("value", "pnl", "standing")
+
+
+@dataclass(frozen=True)
+class Wallet:
+    """What the sources say of one wallet: value of its positions in USD (no cash), cumulative PnL in USD by hour, and
+    rank and volume of the day."""
+
+    value: Fact[float]
+    pnl: Fact[Series]
+    standing: Fact[Standing]
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """Both wallets as asked for in one go. `time` is when the last answer, or the deadline, had come (UTC)."""
+
+    time: datetime
+    copier: Wallet
+    whale: Wallet
+
+    def facts(self) -> dict[str, Fact[float] | Fact[Series] | Fact[Standing]]:
+        """All six by name: `user1_value`, `user1_pnl`, `user1_standing`, `user2_...`; user1 is the copier."""
+        return {
+            f"user{number}_{source}": getattr(wallet, source)
+            for number, wallet in enumerate((self.copier, self.whale), start=1)
+            for source in SOURCES
+        }
+
+    @property
+    def nothing(self) -> bool:
+        """Not one source of either wallet answered."""
+        return all(fact.value is None for fact in self.facts().values())
+
+
+def utc_now() -> datetime:
+    """The clock, unless a test has another."""
+    return datetime.now(UTC)
+
+
+async def fetch(http: PolymarketHttp, copier: str, whale: str, clock: Clock = utc_now) -> Fetched:
+    """Ask all six sources at once, each for at most 20 s. Never raises `PolymarketError`."""
+    wallets = await asyncio.gather(_wallet(http, copier), _wallet(http, whale))
+    return Fetched(clock(), *wallets)
+
+
+def answered_at(fetched: Fetched, before: Mapping[str, datetime]) -> dict[str, datetime]:
+    """When each source last gave an answer that could be used: now, else as `before` has it, else absent.
+
+    The age of a source is `fetched.time` minus this.
+    """
+    return {
+        name: fetched.time if fact.value is not None else before[name]
+        for name, fact in fetched.facts().items()
+        if fact.value is not None or name in before
+    }
+
+
+async def _wallet(http: PolymarketHttp, address: str) -> Wallet:
+    value, pnl, standing = await asyncio.gather(
+        _ask(http, fetch_value(http, address), "the API does not know this wallet"),
+        _ask(http, _series(http, address), "the answer was empty"),
+        _ask(http, _standing(http, address), "the answer was empty"),
+    )
+    return Wallet(value, pnl, standing)
+
+
+async def _series(http: PolymarketHttp, address: str) -> Series:
+    return {point.t: point.p for point in await fetch_pnl(http, address, "1d", "1h")}
+
+
+async def _standing(http: PolymarketHttp, address: str) -> Standing:
+    """Not to be on the leaderboard is an answer too."""
+    return await fetch_standing(http, address) or Standing(rank=None, volume=None, pnl=None, user_name=None)
+
+
+async def _ask(http: PolymarketHttp, asking: Awaitable[T | None], if_none: str) -> Fact[T]:
+    """Await one source inside a deadline of its own: a slow one must not take the others down with it."""
+    try:
+        async with http.operation(DEADLINE_SECONDS):
+            answer = await asking
+    except PolymarketError as error:
+        return Fact.unknown(str(error))
+    return Fact.unknown(if_none) if answer is None else Fact(answer)
