@@ -40,10 +40,11 @@ def refresh(assets: tuple[str, ...], allow_shrink: bool) -> None:
 
     One line for each file; exit code 0 only if every file named was accepted.
     """
+    settings = load_settings()  # first: a bad one is then told in its one line, not by the import of the definitions
+
     from polypipe.ops.refresh import UnknownAsset
     from polypipe.ops.refresh import refresh as run_refresh
 
-    settings = load_settings()
     if settings.simulated:
         click.echo(SIMULATED)
     try:
@@ -86,21 +87,28 @@ def demo(events: int, seed: int) -> None:
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV instead of a table.")
 def sql(query: str | None, as_csv: bool) -> None:
     """Query the published tables; without QUERY, a prompt. Never waits for the pipeline, and never makes it wait."""
-    from polypipe.warehouse import Warehouse
-    from polypipe.warehouse.sql import QueryError, run_query, shell
+    import csv
+
+    import duckdb
+
+    from polypipe.warehouse import Warehouse, WarehouseError
+    from polypipe.warehouse.sql import format_table, run, shell
 
     settings = load_settings()
     if settings.simulated:
         click.echo(SIMULATED, err=True)
-    with Warehouse(settings.home).read(pending=False) as con:
-        if query is None:
-            shell(con, sys.stdin, sys.stdout)
-            return
-        try:
-            columns, rows = run_query(con, query)
-        except QueryError as error:
-            fail(str(error))
-        print((columns, rows, as_csv))
+    warehouse = Warehouse(settings.home)
+    if query is None:
+        shell(warehouse, sys.stdin, sys.stdout)
+        return
+    try:
+        columns, rows = run(warehouse, query)
+    except (duckdb.Error, WarehouseError) as error:
+        fail(" ".join(str(error).split()))
+    if as_csv:
+        csv.writer(sys.stdout, lineterminator="\n").writerows([columns, *rows])
+    else:
+        click.echo(format_table(columns, rows))
 
 
 if __name__ == "__main__":
