@@ -40,6 +40,7 @@ class Settings:
     dashboard_port: int
     webserver_port: int
     tennis_scope: str
+    snapshot_seconds: int
     alert_urls: tuple[str, ...] = field(repr=False)
     simulated: bool
     sources: Mapping[str, str] = field(repr=False, compare=False)
@@ -86,6 +87,12 @@ def _scope(text: str) -> str:
     if text not in ("atp", "all"):
         raise ValueError
     return text
+
+
+def _seconds(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 10 <= int(text) <= 3600:
+        raise ValueError
+    return int(text)
 
 
 def _flag(text: str) -> bool:
@@ -143,6 +150,7 @@ VARIABLES = (
     Variable("dashboard_port", ("POLYPIPE_DASHBOARD_PORT",), "8765", _port, _PORT),
     Variable("webserver_port", ("POLYPIPE_WEBSERVER_PORT",), "3000", _port, _PORT),
     Variable("tennis_scope", ("POLYPIPE_TENNIS_SCOPE",), "atp", _scope, "atp or all"),
+    Variable("snapshot_seconds", ("POLYPIPE_SNAPSHOT_SECONDS",), "60", _seconds, "whole seconds from 10 to 3600"),
     Variable("alert_urls", ("POLYPIPE_ALERT_URLS",), "", _urls, "Apprise URLs separated by commas", secret=True),
     # Set by `polypipe demo` for its child processes: numbers are then marked as simulated wherever they are shown.
     Variable("simulated", ("POLYPIPE_SIMULATED",), "0", _flag, "0 or 1"),
