@@ -55,6 +55,7 @@ class _Walk:
         self.last = math.ceil(end.timestamp()) - 1  # the last second before `end`
         self.sink = sink
         self.report = ActivityReport(wallet, start.astimezone(UTC), end.astimezone(UTC))
+        self.largest = 0  # rows of the longest page so far: so many the API is known to send at once
         self.promised: Counter[tuple[object, ...]] = Counter()  # seen at the anchor in the view before
 
     async def run(self) -> None:
@@ -63,6 +64,7 @@ class _Walk:
         held: list[Activity] = []  # rows of the view's oldest second: more of them may follow
         while True:
             page, times = await self.page(anchor, offset, newest)
+            self.largest = max(self.largest, len(times))
             if not times or times[-1] < self.first:
                 self.emit(held + page)
                 self.report.history_ended = not times
@@ -75,8 +77,8 @@ class _Walk:
                 self.promised = Counter(row.identity for row in held)
                 self.report.read_again += len(held)
                 anchor, offset, newest, held = oldest, 0, oldest, []
-            elif offset == 0 and self.promised and self.promised == Counter(row.identity for row in held):
-                # The page before was longer, and yet nothing older came with these: there is nothing older.
+            elif self.promised and offset == 0 and len(times) < self.largest:
+                # Asked again from this second, and nothing older came although there was room: there is nothing older.
                 self.emit(held)
                 self.report.history_ended = True
                 return
@@ -99,7 +101,7 @@ class _Walk:
         asked = self.http.asked("data", ACTIVITY, params, number)
         if offset > MAX_OFFSET:
             at = datetime.fromtimestamp(newest, UTC)
-            raise CrawlIncomplete(f"more than {offset} activities in one second, {at}: the API serves no more", asked=asked)
+            raise CrawlIncomplete(f"{offset} activities or more in one second, {at}: the API serves no more", asked=asked)
 
         def decode(body: bytes) -> list[Activity | Unread]:
             return read_rows(body, partial(read_activity, wallet=self.wallet))

@@ -64,7 +64,7 @@ async def fetch_positions(
             positions = await _read_positions(http, wallet, size_threshold)
             if positions is not None:
                 return positions
-    raise CrawlIncomplete(f"the positions of {wallet} changed during each of {POSITIONS_READINGS} readings")
+    raise CrawlIncomplete(f"the positions of {wallet} moved during each of {POSITIONS_READINGS} readings")
 
 
 async def _read_positions(http: PolymarketHttp, wallet: str, size_threshold: float) -> list[Position] | None:
@@ -91,13 +91,14 @@ async def _read_positions(http: PolymarketHttp, wallet: str, size_threshold: flo
             reason = f"{wallet} has more positions than the API serves: page {number} would begin at row {offset}"
             raise CrawlIncomplete(reason, asked=http.asked("data", POSITIONS, params, number))
         page = await http.get_json("data", POSITIONS, params, decode, number)
-        if last is not None and last not in {position.asset for position in page}:
-            return None
-        found.update((position.asset, position) for position in page)
+        assets = {position.asset for position in page}
         # A short page proves nothing: a server may send less than `limit` without a word. Only a page that holds
         # nothing but the row we know already is the end.
-        if len(page) <= (1 if last is not None else 0):
+        if assets == ({last} if last is not None else set()):
             return list(found.values())
+        if (last is not None and last not in assets) or assets <= found.keys():
+            return None
+        found.update((position.asset, position) for position in page)
         offset += len(page) - 1
         last = page[-1].asset
         number += 1
