@@ -8,9 +8,9 @@ from typing import Any
 import dagster as dg
 
 from polypipe import settings as settings_module
-from polypipe.caches.assets import cache_assets, sports_events
-from polypipe.caches.automation import jobs, schedules, sensors
-from polypipe.caches.checks import cache_checks
+from polypipe.caches import assets as cache_assets
+from polypipe.caches import automation as cache_automation
+from polypipe.caches import checks as cache_checks
 from polypipe.resources import Polymarket
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
@@ -30,14 +30,22 @@ def build_defs(**resource_overrides: Any) -> dg.Definitions:
     unknown = set(resource_overrides) - set(resources)
     if unknown:
         raise ValueError(f"unknown resources {sorted(unknown)}; allowed are {sorted(resources)}")
+    assets = [cache_assets.sports_events, *cache_assets.cache_assets]
     return dg.Definitions(
-        assets=[sports_events, *cache_assets],
-        asset_checks=cache_checks,
-        jobs=jobs,
-        schedules=schedules,
-        sensors=sensors,
+        assets=dg.map_asset_specs(_mark_as_simulated, assets) if settings.simulated else assets,
+        asset_checks=[*cache_checks.cache_checks],
+        jobs=[*cache_automation.jobs],
+        schedules=[*cache_automation.schedules],
+        sensors=[*cache_automation.sensors],
         resources=resources | resource_overrides,
         executor=dg.in_process_executor,
+    )
+
+
+def _mark_as_simulated(spec: dg.AssetSpec) -> dg.AssetSpec:
+    """The demo's assets say what they are wherever the UI shows them."""
+    return spec.replace_attributes(
+        description=f"**SIMULATED DATA** (`polypipe demo`). {spec.description}", kinds={*spec.kinds, "simulated"}
     )
 
 

@@ -104,8 +104,10 @@ def read_like_serde(path: Any) -> Any:
         assert content["total_tokens"] == sum(len(ids) for ids in content["categories"].values())
         assert content["category_counts"] == {name: len(ids) for name, ids in content["categories"].items()}
         assert all(ids == sorted(set(ids)) for ids in content["categories"].values())
-    ids = content["categories"] and [i for group in content["categories"].values() for i in group] if name == (
-        ".atp_categorized.json"
-    ) else list(content)
+    ids = (
+        content["categories"] and [i for group in content["categories"].values() for i in group]
+        if name == (".atp_categorized.json")
+        else list(content)
+    )
     assert all(type(i) is str and i.isdigit() and len(i) <= 78 for i in ids)
     return content

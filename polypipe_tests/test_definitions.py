@@ -13,6 +13,7 @@ import yaml
 from polypipe.caches.registry import CACHES
 from polypipe.definitions import build_defs
 from polypipe.settings import SettingError
+from polypipe_tests.conftest import settings_for
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -52,6 +53,12 @@ def test_every_asset_tells_who_reads_it_and_how_fresh_it_is(defs):
         assert spec.group_name not in (None, "default"), name
         assert spec.description, name
         assert len(spec.description) > 60, name
+
+
+def test_the_demos_assets_say_that_they_are_simulated(sim):
+    for spec in build_defs(settings=settings_for(sim.url, POLYPIPE_SIMULATED="1")).resolve_all_asset_specs():
+        assert spec.description.startswith("**SIMULATED DATA**")
+        assert "simulated" in spec.kinds
 
 
 def test_every_cache_has_asset_checks_freshness_and_pool(defs):
@@ -124,5 +131,3 @@ def test_plain_modules_do_not_import_dagster(tmp_path):
     modules = "polypipe.polymarket polypipe.warehouse polypipe.caches.publish polypipe.caches.registry polypipe.ops.up"
     code = f"import sys, importlib; [importlib.import_module(m) for m in {modules.split()}]; sys.exit('dagster' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=dict(os.environ), check=False).returncode == 0
-
-

@@ -27,9 +27,7 @@ UNFINISHED = [
 ]
 
 
-def _job(
-    name: str, assets: list[str], description: str, max_runtime: int, priority: int
-) -> "AssetJob":
+def _job(name: str, assets: list[str], description: str, max_runtime: int, priority: int) -> "AssetJob":
     selection = dg.AssetSelection.assets(*assets)
     return dg.define_asset_job(
         name,

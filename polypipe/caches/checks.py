@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 
 from polypipe.caches.formats import FormatError
+from polypipe.caches.publish import FIRST
 from polypipe.caches.registry import CACHES
 from polypipe.caches.spec import CacheSpec
 from polypipe.settings import Settings
@@ -55,7 +56,7 @@ def evaluate(spec: CacheSpec, settings: Settings, warehouse: Warehouse) -> Itera
     with warehouse.read() as con:
         expected = {token_id for (token_id,) in con.execute(spec.expected(settings)).fetchall()}
         last = con.execute(
-            "SELECT observed_at, entries, added, removed, changed FROM publications WHERE file = ? AND accepted "
+            "SELECT observed_at, entries, reason, added, removed, changed FROM publications WHERE file = ? AND accepted "
             "ORDER BY time DESC LIMIT 1",
             [spec.file],
         ).fetchone()
@@ -73,10 +74,11 @@ def evaluate(spec: CacheSpec, settings: Settings, warehouse: Warehouse) -> Itera
         yield result("changes", False, "never published")
         yield result("age", False, "never published", error=True)
     else:
-        observed_at, count, *difference = last
-        touched = sum(n or 0 for n in difference)
-        words = "first publication" if None in difference else "{} added, {} removed, {} changed".format(*difference)
-        yield result("changes", touched < MAX_CHANGED_SHARE * max(count, 1), words, touched=touched)
+        observed_at, count, reason, *difference = last
+        touched = sum(difference)
+        few = reason == FIRST or touched < MAX_CHANGED_SHARE * max(count, 1)
+        words = "{} added, {} removed, {} changed".format(*difference)
+        yield result("changes", few, f"{reason}: {words}" if reason else words, touched=touched)
         age = datetime.now(UTC) - observed_at
         text = f"{age.total_seconds():.0f} s old, limit {spec.fresh_within.total_seconds():.0f} s"
         yield result("age", age <= spec.fresh_within, text, error=True, seconds=age.total_seconds())

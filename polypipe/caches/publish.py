@@ -20,6 +20,8 @@ from polypipe.caches.formats import Format, FormatError
 from polypipe.caches.guard import Attempt, shrink_refusal, shrinks_too_much
 from polypipe.warehouse import Append, Warehouse, WarehouseBusy
 
+FIRST = "first publication"
+
 RECORD_WAIT_SECONDS = 2.0
 """How long to wait for the warehouse when recording a publication; the row is safe in the spool either way."""
 
@@ -28,8 +30,8 @@ RECORD_WAIT_SECONDS = 2.0
 class Publication:
     """What came of one attempt to publish: a row of table `publications`.
 
-    `added`, `removed` and `changed` count token ids against the file that was there, null where there was none to compare
-    with. `observed_at` is when the data was read from Polymarket. `rewritten` is false when the content was the same.
+    `added`, `removed` and `changed` count token ids against what the bot could read before: with no readable file every
+    entry is added. `observed_at` is when the data was read from Polymarket. `rewritten` is false when the content was the same.
     """
 
     publication_id: str
@@ -40,9 +42,9 @@ class Publication:
     entries: int
     bytes: int
     sha256: str
-    added: int | None
-    removed: int | None
-    changed: int | None
+    added: int
+    removed: int
+    changed: int
     accepted: bool
     rewritten: bool
     reason: str
@@ -74,7 +76,7 @@ def publish(
     new = format.flatten(content)
     with _one_publisher(warehouse, path.name):
         old_payload, old = _read_old(path, format)
-        difference = _difference(new, old)
+        difference = _difference(new, old or {})
         attempt = Publication(
             publication_id=uuid4().hex,
             file=path.name,
@@ -100,7 +102,7 @@ def publish(
             replace_file(path, payload)
         except OSError as error:
             return _refuse(warehouse, attempt, f"it cannot be written to {path.parent}: {error.strerror or error}")
-        return _record(warehouse, attempt, rewritten=True, reason="" if old is not None else "first publication")
+        return _record(warehouse, attempt, rewritten=True, reason="" if old is not None else FIRST)
 
 
 def replace_file(path: Path, payload: bytes) -> None:
@@ -154,9 +156,7 @@ def _read_old(path: Path, format: Format) -> tuple[bytes, dict[str, Any] | None]
         return b"", None
 
 
-def _difference(new: Mapping[str, Any], old: Mapping[str, Any] | None) -> dict[str, int | None]:
-    if old is None:
-        return {"added": None, "removed": None, "changed": None}
+def _difference(new: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, int]:
     added = changed = 0
     for token_id, value in new.items():
         before = old.get(token_id, old)

@@ -21,6 +21,7 @@ OWNER_PID_TAG = "polypipe/pid"
 DAGSTER_YAML = """\
 # Written by polypipe at every start; changes made here do not last.
 telemetry: {enabled: false}
+nux: {enabled: false}  # no invitation to a newsletter in front of the page
 
 # One SQLite file for all events: 20 kB a run instead of a file of 131 kB each, and space is used again after deletes.
 event_log_storage:

@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 from rich.console import Console
 
+from polypipe.caches.publish import FIRST
 from polypipe.caches.registry import CACHES
 from polypipe.definitions import build_defs
 from polypipe.ops.instance import OWNER_PID_TAG, open_instance
@@ -101,8 +102,8 @@ def _accepted(step: str, metadata: dict[str, Any]) -> str:
     if step not in FILE_OF:
         return f"{step}: {metadata['events']} events, {metadata['markets']} markets, {metadata['dagster/row_count']} tokens"
     entries = f"{FILE_OF[step]}: accepted, {metadata['dagster/row_count']} entries"
-    if metadata["added"] < 0:
-        return f"{entries}, first publication"
+    if metadata["outcome"] == FIRST:
+        entries = f"{entries}, {FIRST}"
     return f"{entries}, {metadata['added']} added, {metadata['removed']} removed, {metadata['changed']} changed"
 
 

@@ -263,7 +263,7 @@ def test_hostile_and_incomplete_rows_give_right_files_and_are_named(run, sim, se
         elif number == 8:
             market |= {"version": "v2", "positionIds": ["9" * 78, "8" * 77], "clobTokenIds": '["1", "2"]'}
         elif number == 9:
-            event["title"] = "<img src=x onerror=alert(1)> \"quoted\" | 🎾 ’"
+            event["title"] = '<img src=x onerror=alert(1)> "quoted" | 🎾 ’'
             event["live"] = True
             event.pop("ended", None)
             event["startTime"] = "2026-11-21T00:00:00Z"
@@ -376,8 +376,9 @@ def test_an_old_universe_is_crawled_again(run, sim, settings, warehouse, monkeyp
     result = run("live_cache")
     assert result.success
     assert metadata(result, "live_cache")["full_crawl"] is True
-    assert read_like_serde(settings.bot_dir / ".live_cache.json") == (
-        six_files(open_events(sim.url), wording=category_from_wording)[".live_cache.json"]
+    assert (
+        read_like_serde(settings.bot_dir / ".live_cache.json")
+        == (six_files(open_events(sim.url), wording=category_from_wording)[".live_cache.json"])
     )
     with warehouse.read(pending=False) as con:
         assert con.execute("SELECT count(*) FROM crawls WHERE kind = 'universe'").fetchone() == (2,)
@@ -407,9 +408,7 @@ def test_a_shrunken_universe_is_believed_after_three_crawls_or_when_allowed(run,
     assert run().success
     before = published(settings)
     kept = {e["id"] for e in open_events(sim.url)[::4]}
-    sim.faults.add(
-        "mutate", LISTING, mutate=lambda page: page | {"events": [e for e in page["events"] if e["id"] in kept]}
-    )
+    sim.faults.add("mutate", LISTING, mutate=lambda page: page | {"events": [e for e in page["events"] if e["id"] in kept]})
     for number in (1, 2):
         result = run()
         assert not result.success
@@ -422,9 +421,7 @@ def test_a_shrunken_universe_is_believed_after_three_crawls_or_when_allowed(run,
 def test_allow_shrink_in_the_launchpad(run, sim, settings):
     assert run().success
     kept = {e["id"] for e in open_events(sim.url)[::4]}
-    sim.faults.add(
-        "mutate", LISTING, mutate=lambda page: page | {"events": [e for e in page["events"] if e["id"] in kept]}
-    )
+    sim.faults.add("mutate", LISTING, mutate=lambda page: page | {"events": [e for e in page["events"] if e["id"] in kept]})
     assert run(allow_shrink=True).success
     assert_right(settings, sim.url)
 
@@ -512,5 +509,3 @@ def test_the_exchange_is_asked_politely(run, sim):
         assert params["closed"] == "false"
         assert params.get_list("version") == ["v1", "v2"]
         assert (params["order"], params["ascending"], params["limit"]) == ("id", "true", "100")
-
-

@@ -54,10 +54,10 @@ def test_first_publication_makes_the_directory_and_a_readable_file(put):
     assert len(read_like_serde(put.path)) == 10
     assert put.path.stat().st_mode & 0o777 == 0o644
     assert (publication.entries, publication.accepted, publication.rewritten) == (10, True, True)
-    assert (publication.added, publication.removed, publication.changed) == (None, None, None)
+    assert (publication.added, publication.removed, publication.changed) == (10, 0, 0)
     assert publication.bytes == put.path.stat().st_size
     assert leftovers(put.path) == []
-    assert put.rows() == [(10, None, None, None, True, True, "first publication")]
+    assert put.rows() == [(10, 10, 0, 0, True, True, "first publication")]
 
 
 def test_differences_are_counted_against_the_last_file(put):
@@ -182,7 +182,9 @@ def test_a_directory_that_cannot_be_written_is_a_clear_refusal(put):
     blocked = put.path.parent / "file-not-directory"
     blocked.write_text("x")
     put.path = blocked / ".live_cache.json"
-    with pytest.raises(PublicationRefused, match=r"\.live_cache\.json is not replaced: it cannot be written to .*File exists"):
+    with pytest.raises(
+        PublicationRefused, match=r"\.live_cache\.json is not replaced: it cannot be written to .*File exists"
+    ):
         put(11)
     assert (put.path.parent.parent / ".live_cache.json").read_bytes() == good
     assert put.rows()[-1][4] is False
@@ -256,7 +258,7 @@ def sample(spec, size):
     if spec.format is CATEGORIZED:
         counts = {"moneyline": len(ids)}
         return Categorized({"moneyline": ids}, counts, "test", len(ids), "2026-11-23T10:00:00+00:00")
-    return {token_id: True if spec.format is BOOL_MAP else "moneyline" for token_id in ids}
+    return dict.fromkeys(ids, True if spec.format is BOOL_MAP else "moneyline")
 
 
 def test_two_publishers_of_one_file_take_turns(put):

@@ -30,7 +30,9 @@ def test_refresh_publishes_all_six_files_and_says_a_line_for_each(polypipe, sim,
     assert lines[0].startswith("sports_events: ")
     for spec, line in zip(CACHES, lines[1:], strict=False):
         entries = len(spec.format.flatten(spec.format.decode((settings.bot_dir / spec.file).read_bytes())))
-        assert line.startswith(f"{spec.file}: accepted, {entries} entries, first publication, ")
+        assert line.startswith(
+            f"{spec.file}: accepted, {entries} entries, first publication, {entries} added, 0 removed, 0 changed, "
+        )
     truth = six_files(open_events(sim.url), wording=lambda question: "")
     for file in (".live_cache.json", ".clob_market_cache.json", ".clob_slug_cache.json", ".ligue1_tokens.json"):
         assert read_like_serde(settings.bot_dir / file) == truth[file]
@@ -86,9 +88,7 @@ def test_an_unknown_asset_and_a_bad_setting_are_one_line(polypipe):
     assert "live_cache" in unknown.stderr
     bad = polypipe("refresh", POLYPIPE_SCALING_RATIO="eight")
     assert bad.returncode == 1
-    assert bad.stderr == (
-        "polypipe: POLYPIPE_SCALING_RATIO: 'eight' is not a number above 0 (from environment)\n"
-    )
+    assert bad.stderr == ("polypipe: POLYPIPE_SCALING_RATIO: 'eight' is not a number above 0 (from environment)\n")
 
 
 def test_simulated_data_is_marked(polypipe):
