@@ -1,49 +1,30 @@
 """The ASGI application: routes of the four APIs, latency, request log, faults, and the `/_sim` control paths."""
 
 import asyncio
-import dataclasses
 import socket
 import struct
 import time
-from typing import Any
-from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
-from starlette.datastructures import Headers, QueryParams
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from polypipe.sim.answers import RefusedError, gzipped, reply
 from polypipe.sim.clob import Clob
 from polypipe.sim.clock import Clock
+from polypipe.sim.control import Seen, control_routes
 from polypipe.sim.data import Data
 from polypipe.sim.data_v2 import DataV2
 from polypipe.sim.faults import HTML, Fault, Faults, spoil
 from polypipe.sim.gamma import Gamma
 from polypipe.sim.ledger import Ledger
-from polypipe.sim.life import state
+from polypipe.sim.reference import reference_routes
 from polypipe.sim.world import World
 
 _LOG_LENGTH = 20_000
-
-
-@dataclasses.dataclass(slots=True)
-class Seen:
-    """One request as logged. `sent` is the bytes of the body on the wire; `status` 0 when nothing was answered."""
-
-    path: str
-    query: str
-    at: float  # real epoch seconds
-    status: int = 0
-    sent: int = 0
-    fault: str = ""
-
-    @property
-    def params(self) -> QueryParams:
-        return QueryParams(parse_qsl(self.query, keep_blank_values=True))
 
 
 def build_app(
@@ -53,10 +34,11 @@ def build_app(
     api = Starlette(
         routes=[
             *Gamma(world, clock).routes(),
+            *reference_routes(),
             *Data(ledger, clock).routes(),
             *DataV2(ledger, clock).routes(),
             *Clob(world, ledger, clock).routes(),
-            *_control(world, clock, faults, requests),
+            *control_routes(world, clock, faults, requests),
         ],
         exception_handlers={RefusedError: _refused, HTTPException: _http_error},
     )
@@ -71,56 +53,6 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return reply(request, {"error": error.detail}, error.status_code)
-
-
-def _control(world: World, clock: Clock, faults: Faults, requests: list[Seen]) -> list[Route]:
-    """Paths that no real exchange has: to steer and watch the simulation over the wire."""
-
-    async def add_fault(request: Request) -> Response:
-        spec: dict[str, Any] = await request.json()
-        try:
-            faults.add(**spec)
-        except (TypeError, ValueError) as error:
-            return reply(request, {"error": str(error)}, 400)
-        return reply(request, {"active": len(faults.active)}, 201)
-
-    async def clear_faults(request: Request) -> Response:
-        faults.clear()
-        return reply(request, {"active": 0})
-
-    async def log(request: Request) -> Response:
-        return reply(request, [dataclasses.asdict(seen) for seen in requests])
-
-    async def describe(request: Request) -> Response:
-        now = clock.now()
-        events = world.open_events(now)
-        return reply(
-            request,
-            {
-                "seed": world.seed,
-                "now": now,
-                "speed": clock.speed,
-                "open_events": len(events),
-                "universe_events": sum(e.in_universe for e in events),
-                "live_events": sum(state(e, now).phase == "live" for e in events),
-                "markets": sum(len(world.markets(e, now)) for e in events),
-            },
-        )
-
-    async def move_clock(request: Request) -> Response:
-        spec: dict[str, float] = await request.json()
-        if "now" in spec:
-            clock.set(float(spec["now"]))
-        clock.advance(float(spec.get("advance", 0)))
-        return reply(request, {"now": clock.now()})
-
-    return [
-        Route("/_sim/faults", add_fault, methods=["POST"]),
-        Route("/_sim/faults", clear_faults, methods=["DELETE"]),
-        Route("/_sim/requests", log),
-        Route("/_sim/world", describe),
-        Route("/_sim/clock", move_clock, methods=["POST"]),
-    ]
 
 
 class _Front:

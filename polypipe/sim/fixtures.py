@@ -34,20 +34,20 @@ class Kind:
 
 
 KINDS = {
-    "atp": Kind("atp", cat.ATP, 34),
-    "wta": Kind("wta", cat.WTA, 32),
-    "challenger": Kind("challenger", cat.CHALLENGER, 34),
-    "doubles": Kind("doubles", cat.ATP, 40),
-    "exhibition": Kind("exhibition", cat.EXHIBITION, 30),
-    "fl1": Kind("fl1", cat.LIGUE1, 38, SOCCER_PARTS),
-    "epl": Kind("epl", cat.EPL, 40, SOCCER_PARTS),
-    "lal": Kind("lal", cat.LA_LIGA, 42, SOCCER_PARTS),
-    "sea": Kind("sea", cat.SERIE_A, 44, SOCCER_PARTS),
-    "nba": Kind("nba", cat.NBA, 46),
-    "nhl": Kind("nhl", cat.NHL, 46),
-    "mlb": Kind("mlb", cat.MLB, 50),
-    "lol": Kind("lol", cat.LOL, 44),
-    "cs2": Kind("cs2", cat.CS2, 42),
+    "atp": Kind("atp", cat.ATP, 48),
+    "wta": Kind("wta", cat.WTA, 46),
+    "challenger": Kind("challenger", cat.CHALLENGER, 48),
+    "doubles": Kind("doubles", cat.ATP, 50),
+    "exhibition": Kind("exhibition", cat.EXHIBITION, 42),
+    "fl1": Kind("fl1", cat.LIGUE1, 54, SOCCER_PARTS),
+    "epl": Kind("epl", cat.EPL, 56, SOCCER_PARTS),
+    "lal": Kind("lal", cat.LA_LIGA, 58, SOCCER_PARTS),
+    "sea": Kind("sea", cat.SERIE_A, 60, SOCCER_PARTS),
+    "nba": Kind("nba", cat.NBA, 64),
+    "nhl": Kind("nhl", cat.NHL, 66),
+    "mlb": Kind("mlb", cat.MLB, 72),
+    "lol": Kind("lol", cat.LOL, 60),
+    "cs2": Kind("cs2", cat.CS2, 58),
     "slam": Kind("slam", None, 24 * 60),
     "season": Kind("season", None, 24 * 75),
     "politics": Kind("politics", None, 24 * 40, sport=False),
@@ -117,7 +117,7 @@ def make_events(
     if slot % 23 == 4:
         title = HOSTILE[(slot // 23) % len(HOSTILE)] + title
     version = "v2" if slot % 24 == 11 else "v1"
-    stuck = game is not None and game.tracked and r.random() < 0.12
+    stuck = game is not None and game.tracked and r.random() < 0.08
     events = []
     for n, part in enumerate(kind.parts):
         neg_risk: bool | None = kind.name in ("slam", "weather") or part in ("exact-score", "halftime-result")

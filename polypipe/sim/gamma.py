@@ -1,4 +1,4 @@
-"""Gamma: events, markets, tags and sports, with its caps, cursors and error bodies."""
+"""Gamma: events and markets, with its caps, cursors and error bodies. Tags and sports: `reference.py`."""
 
 from collections import OrderedDict
 from typing import Any
@@ -9,12 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from polypipe.sim import catalog as cat
 from polypipe.sim import life, render
 from polypipe.sim.answers import JSON, RefusedError, flag, gzipped, invalid, reply, wants_gzip, whole, words
 from polypipe.sim.clock import Clock
 from polypipe.sim.filters import (
-    MAX_LIMIT,
     Cursor,
     decode_cursor,
     encode_cursor,
@@ -24,6 +22,7 @@ from polypipe.sim.filters import (
     select,
 )
 from polypipe.sim.model import Event, Market
+from polypipe.sim.render_market import market_row
 from polypipe.sim.world import World
 
 MAX_OFFSET = 2000
@@ -50,12 +49,6 @@ class Gamma:
             Route("/markets/keyset", self.markets_keyset),
             Route("/markets/slug/{slug}", self.market_by_slug),
             Route("/markets/{id:int}", self.market_by_id),
-            Route("/sports", self.sports),
-            Route("/sports/market-types", self.market_types),
-            Route("/tags", self.tags),
-            Route("/tags/slug/{slug}", self.tag_by_slug),
-            Route("/tags/{id:int}", self.tag_by_id),
-            Route("/status", self.status),
         ]
 
     # Events
@@ -73,7 +66,7 @@ class Gamma:
         """One event as served; closed events stay as they were when they closed."""
         row = render.event_row(event, now)
         if markets:
-            row["markets"] = [render.market_row(m, now) for m in self.world.markets(event, now)]
+            row["markets"] = [market_row(m, now) for m in self.world.markets(event, now)]
         return row
 
     async def events(self, request: Request) -> Response:
@@ -180,7 +173,7 @@ class Gamma:
 
     def market_json(self, market: Market, now: float) -> dict[str, Any]:
         """A market as `/markets` serves it: with its event, which has no markets there."""
-        return render.market_row(market, now) | {"events": [render.event_row(market.event, now)]}
+        return market_row(market, now) | {"events": [render.event_row(market.event, now)]}
 
     async def markets(self, request: Request) -> Response:
         q, now = request.query_params, self.clock.now()
@@ -215,36 +208,6 @@ class Gamma:
                 if wanted(market):
                     return reply(request, self.market_json(market, now))
         raise RefusedError(404, _NOT_FOUND)
-
-    # Reference data
-
-    async def sports(self, request: Request) -> Response:
-        return reply(request, [render.sport_row(league) for league in cat.LEAGUES])
-
-    async def market_types(self, request: Request) -> Response:
-        return reply(request, {"marketTypes": list(cat.MARKET_TYPES)})
-
-    async def tags(self, request: Request) -> Response:
-        q = request.query_params
-        offset = whole(q, "offset", 0)
-        limit = min(MAX_LIMIT, whole(q, "limit", MAX_LIMIT))
-        return reply(request, [render.tag_row(t) for t in sorted(cat.TAGS)][offset : offset + limit])
-
-    async def tag_by_slug(self, request: Request) -> Response:
-        return self._tag(request, lambda tag_id: cat.TAGS[tag_id][1] == request.path_params["slug"])
-
-    async def tag_by_id(self, request: Request) -> Response:
-        return self._tag(request, lambda tag_id: tag_id == request.path_params["id"])
-
-    def _tag(self, request: Request, wanted: Any) -> Response:
-        for tag_id in cat.TAGS:
-            if wanted(tag_id):
-                schema = {"$schema": "https://gamma-api.polymarket.com/schemas/Tag.json"}
-                return reply(request, schema | render.tag_row(tag_id))
-        raise RefusedError(404, _NOT_FOUND)
-
-    async def status(self, request: Request) -> Response:
-        return reply(request, {"status": "ok"})
 
 
 def _compressed(packed: bytes) -> Response:

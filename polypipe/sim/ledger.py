@@ -8,95 +8,16 @@ import heapq
 import threading
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 
 from polypipe.sim.copying import Copier, CopyTruth
 from polypipe.sim.life import outcome_price
 from polypipe.sim.model import Market
+from polypipe.sim.positions import Holdings, Position
 from polypipe.sim.wallets import COPIER_ADDRESS, DAY, FIRST_DAY, WHALE_ADDRESS, Act, whale_day
 from polypipe.sim.world import World
 
 WALLETS = (WHALE_ADDRESS, COPIER_ADDRESS)
-
-
-@dataclass(slots=True)
-class Position:
-    """What a wallet has of one token. Sizes in shares, money in USDC; average cost moves with purchases only."""
-
-    token: str
-    market: Market
-    outcome: int
-    size: float = 0.0
-    cost: float = 0.0  # of the shares still held
-    bought: float = 0.0  # shares ever acquired
-    realized: float = 0.0
-    first_at: int = 0
-    last_at: int = 0
-
-    @property
-    def average(self) -> float:
-        return self.cost / self.size if self.size else 0.0
-
-    def add(self, size: float, usdc: float, at: int) -> None:
-        """Acquire shares."""
-        self.size = round(self.size + size, 6)
-        self.cost += usdc
-        self.bought = round(self.bought + size, 6)
-        self.first_at = self.first_at or at
-        self.last_at = at
-
-    def remove(self, size: float, usdc: float, at: int) -> None:
-        """Give shares away for some USDC, at average cost."""
-        cost = self.average * size
-        self.size = round(self.size - size, 6)
-        self.cost = self.cost - cost if self.size > 0 else 0.0
-        self.realized += usdc - cost
-        self.last_at = at
-
-
-class _Book:
-    """The running sum over one wallet's acts."""
-
-    def __init__(self) -> None:
-        self.cash = 0.0
-        self.positions: dict[str, Position] = {}
-
-    def take(self, act: Act) -> None:
-        """Add one act; acts must come in order of time."""
-        market = act.market
-        if market is None:
-            return  # income is not PnL
-        if act.kind in ("SPLIT", "MERGE"):
-            for outcome in (0, 1):
-                move = self._position(market, outcome)
-                (move.add if act.kind == "SPLIT" else move.remove)(act.size, act.usdc / 2, act.at)
-            self.cash += -act.usdc if act.kind == "SPLIT" else act.usdc
-            return
-        assert act.outcome is not None
-        position = self._position(market, act.outcome)
-        if act.side == "BUY":
-            position.add(act.size, act.usdc, act.at)
-            self.cash -= act.usdc
-        else:
-            position.remove(act.size, act.usdc, act.at)
-            self.cash += act.usdc
-
-    def _position(self, market: Market, outcome: int) -> Position:
-        ids = market.token_ids
-        assert ids is not None
-        return self.positions.setdefault(ids[outcome], Position(ids[outcome], market, outcome))
-
-    def value(self, at: float) -> float:
-        """USDC value of everything held."""
-        return sum(p.size * outcome_price(p.market, p.outcome, at) for p in self.positions.values() if p.size > 0)
-
-    def forget(self, at: float) -> None:
-        """Drop positions that cannot change any sum any more: gone, or settled worthless."""
-        self.positions = {
-            t: p
-            for t, p in self.positions.items()
-            if p.size > 0 and not (at > p.market.settles_at + 5 * DAY and outcome_price(p.market, p.outcome, at) == 0)
-        }
 
 
 class Ledger:
@@ -113,7 +34,7 @@ class Ledger:
         self._heap: list[tuple[int, int, str, Act]] = []
         self._count = 0
         self._pnl: dict[str, list[float]] = {w: [] for w in WALLETS}
-        self._books = {w: _Book() for w in WALLETS}
+        self._books = {w: Holdings() for w in WALLETS}
         self._taken = dict.fromkeys(WALLETS, 0)
 
     # Building
@@ -167,7 +88,7 @@ class Ledger:
         if act.wallet == COPIER_ADDRESS and act.side == "BUY":
             due = act.market.settles_at + 900 + act.at % 600
             self._count += 1
-            heapq.heappush(self._heap, (due, self._count, "settle", _at(act, due)))
+            heapq.heappush(self._heap, (due, self._count, "settle", replace(act, at=due)))
 
     # Reading
 
@@ -186,7 +107,7 @@ class Ledger:
 
     def positions(self, wallet: str, now: float) -> list[Position]:
         """All positions with shares left at an instant, settled losers included."""
-        book = _Book()
+        book = Holdings()
         for act in self.history(wallet, now):
             book.take(act)
         return [p for p in book.positions.values() if p.size > 0]
@@ -199,13 +120,13 @@ class Ledger:
         """(epoch seconds, cumulative PnL in USDC) at every full hour from the wallet's first day."""
         if wallet not in self.acts:
             return
-        self._extend_pnl(wallet, now)
-        for n, p in enumerate(self._pnl[wallet]):
-            at = FIRST_DAY * DAY + n * 3600
-            if at > now:
-                return
-            if at >= self.first_day(wallet) * DAY:
-                yield at, p
+        with self._lock:
+            self._extend_pnl(wallet, now)
+        start = FIRST_DAY * DAY
+        first = (self.first_day(wallet) * DAY - start) // 3600
+        last = max(-1, int(now - start) // 3600)
+        for n, p in enumerate(self._pnl[wallet][first : last + 1], first):
+            yield start + n * 3600, p
 
     def first_day(self, wallet: str) -> int:
         """The UTC day of a wallet's first act, in days since the epoch."""
@@ -213,10 +134,6 @@ class Ledger:
         return acts[0].at // DAY if acts else self._next_day
 
     def _extend_pnl(self, wallet: str, now: float) -> None:
-        with self._lock:
-            self._add_hours(wallet, now)
-
-    def _add_hours(self, wallet: str, now: float) -> None:
         self.reach(now)
         series, book = self._pnl[wallet], self._books[wallet]
         while FIRST_DAY * DAY + len(series) * 3600 <= now:
@@ -228,11 +145,3 @@ class Ledger:
             if at % DAY == 0:
                 book.forget(at)
             series.append(book.cash + book.value(at))
-
-
-def _at(act: Act, at: int) -> Act:
-    """The same act at another time."""
-    return Act(
-        act.wallet, at, act.kind, act.market, act.outcome, act.side, act.size, act.price, act.usdc, act.nonce,
-        act.maker, act.token,
-    )  # fmt: skip

@@ -1,8 +1,14 @@
-"""How dates, numbers, pairs and slugs are written on the wire."""
+"""How dates, numbers, pairs, slugs and settlement rules are written on the wire."""
 
 import unicodedata
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Any
+
+from polypipe.sim.catalog import RULES
+
+Json = dict[str, Any]
+UPLOADS = "https://polymarket-upload.s3.us-east-2.amazonaws.com/"  # where images are said to be
 
 
 def ascii_slug(text: str) -> str:
@@ -42,3 +48,14 @@ def number(x: float) -> float | int:
 def pair(texts: tuple[str, str]) -> str:
     """Two texts as the JSON array inside a string that Gamma serves; none of ours needs escaping."""
     return f'["{texts[0]}", "{texts[1]}"]'
+
+
+def pt(line: float) -> str:
+    """A line as slugs write it: `2pt5`."""
+    return str(line).replace(".", "pt")
+
+
+@lru_cache(maxsize=16384)
+def rules(subject: str, date: str, source: str) -> str:
+    """The settlement text of an event or market."""
+    return RULES.format(subject=subject, date=date, source=source)

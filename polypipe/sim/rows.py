@@ -1,15 +1,13 @@
 """Wallet rows as the Data API serves them: camelCase for v1, snake_case for v2."""
 
 import re
-from typing import Any
 
-from polypipe.sim.ledger import Position
 from polypipe.sim.life import outcome_price
 from polypipe.sim.model import Market
-from polypipe.sim.notation import day, number
+from polypipe.sim.notation import UPLOADS, Json, day, number
+from polypipe.sim.positions import Position
 from polypipe.sim.wallets import NAMES, Act
 
-Json = dict[str, Any]
 # v2 names that are not the v1 name in snake_case.
 _V2_NAMES = {"asset": "token_id", "oppositeAsset": "opposite_token_id"}
 
@@ -18,7 +16,7 @@ def _labels(market: Market | None, outcome: int | None) -> Json:
     """What names a market in every wallet row; empty texts where there is none."""
     if market is None:
         return {"conditionId": "", "title": "", "slug": "", "icon": "", "eventSlug": ""}
-    icon = f"https://polymarket-upload.s3.us-east-2.amazonaws.com/league-icons/{market.event.kind}.png"
+    icon = f"{UPLOADS}league-icons/{market.event.kind}.png"
     return {
         "conditionId": market.condition_id,
         "title": market.question,

@@ -8,8 +8,9 @@ from typing import Self
 
 import uvicorn
 
-from polypipe.sim.app import Seen, build_app
+from polypipe.sim.app import build_app
 from polypipe.sim.clock import Clock
+from polypipe.sim.control import Seen
 from polypipe.sim.copying import CopyTruth
 from polypipe.sim.faults import Faults
 from polypipe.sim.ledger import Ledger

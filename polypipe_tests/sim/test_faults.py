@@ -3,6 +3,7 @@
 import json
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ import pytest
 
 from polypipe.sim import SimServer, life
 
+ERRORS = Path(__file__).parents[3] / "shared/polymarket/recordings/errors"
 PARAMS: dict[str, Any] = {"limit": 20, "closed": "false"}
 PATH = "/events/keyset"
 
@@ -43,6 +45,16 @@ def test_status_with_headers_and_bodies(sim: SimServer, get: httpx.Client) -> No
     assert second.json()["type"] == "service unavailable"
     assert second.headers["retry-after"].endswith("GMT")
     assert third.status_code == 200
+
+
+def test_default_error_bodies_are_the_recorded_ones(sim: SimServer, get: httpx.Client) -> None:
+    if not ERRORS.is_dir():
+        pytest.skip("recordings are not beside the repository")
+    for status, name in ((500, "gamma_internal.500.json"), (503, "gamma_keyset_unavailable.503.json")):
+        sim.faults.add("status", PATH, status=status, times=1)
+        assert get.get(PATH).json() == json.loads((ERRORS / name).read_text())
+    sim.faults.add("status", PATH, status=429, times=1)
+    assert get.get(PATH).text == (ERRORS / "cloudflare_1015.429.txt").read_text().strip()
 
 
 def test_html_with_200(sim: SimServer, get: httpx.Client) -> None:
@@ -188,6 +200,11 @@ def test_control_over_the_wire(sim: SimServer, get: httpx.Client) -> None:
     moved = get.post("/_sim/clock", json={"advance": 3600}).json()
     assert moved["now"] == world["now"] + 3600
     assert get.post("/_sim/clock", json={"now": world["now"]}).json()["now"] == world["now"]
+
+
+def test_latency_is_waited_for_before_every_answer() -> None:
+    with SimServer(events=1, latency_ms=60_000) as slow, pytest.raises(httpx.ReadTimeout):
+        httpx.get(f"{slow.url}/status", timeout=0.3)
 
 
 def test_request_log_counts_the_bytes_on_the_wire(sim: SimServer, get: httpx.Client) -> None:

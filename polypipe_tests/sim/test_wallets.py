@@ -90,7 +90,7 @@ def test_value_is_the_sum_of_sizes_times_prices(get: httpx.Client, wallet: str) 
 @BOTH
 def test_pnl_is_cash_from_trading_plus_value_at_every_hour(ledger: Ledger, wallet: str) -> None:
     hours = dict(ledger.hours(wallet, NOW))
-    for at in [t for t in hours if t % (17 * 3600) == 0][-60:]:
+    for at in [t for t in hours if t % (17 * 3600) == 0][-25:]:
         cash = 0.0
         for act in ledger.history(wallet, at):
             if act.kind in ("TRADE", "REDEEM", "SPLIT", "MERGE"):
