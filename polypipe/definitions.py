@@ -11,6 +11,9 @@ from polypipe import settings as settings_module
 from polypipe.caches import assets as cache_assets
 from polypipe.caches import automation as cache_automation
 from polypipe.caches import checks as cache_checks
+from polypipe.divergence import assets as divergence_assets
+from polypipe.divergence import automation as divergence_automation
+from polypipe.divergence import checks as divergence_checks
 from polypipe.resources import Polymarket
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
@@ -30,13 +33,13 @@ def build_defs(**resource_overrides: Any) -> dg.Definitions:
     unknown = set(resource_overrides) - set(resources)
     if unknown:
         raise ValueError(f"unknown resources {sorted(unknown)}; allowed are {sorted(resources)}")
-    assets = [cache_assets.sports_events, *cache_assets.cache_assets]
+    assets = [cache_assets.sports_events, *cache_assets.cache_assets, *divergence_assets.divergence_assets]
     return dg.Definitions(
         assets=dg.map_asset_specs(_mark_as_simulated, assets) if settings.simulated else assets,
-        asset_checks=[*cache_checks.cache_checks],
-        jobs=[*cache_automation.jobs],
-        schedules=[*cache_automation.schedules],
-        sensors=[*cache_automation.sensors],
+        asset_checks=[*cache_checks.cache_checks, *divergence_checks.divergence_checks],
+        jobs=[*cache_automation.jobs, *divergence_automation.jobs],
+        schedules=[*cache_automation.schedules, *divergence_automation.schedules],
+        sensors=[*cache_automation.sensors, divergence_automation.snapshot_sensor(settings)],
         resources=resources | resource_overrides,
         executor=dg.in_process_executor,
     )

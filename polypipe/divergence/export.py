@@ -1,0 +1,218 @@
+"""`divergence_data.db`: the snapshots as the SQLite database of the tool that polypipe replaces.
+
+The work follows what changed: published files are immutable, so a day whose file is the same as at the last export is
+the same; the others are deleted and inserted again in a copy of the file, which then replaces it in one step.
+"""
+
+# ruff: noqa: S608 -- names are our own, values are written as literals or bound
+
+import contextlib
+import fcntl
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from polypipe.warehouse import Warehouse
+from polypipe.warehouse.connection import literal
+from polypipe.warehouse.layout import fsync, replace_file
+
+if TYPE_CHECKING:
+    import duckdb
+
+COLUMNS = (
+    "id", "timestamp", "user1_value", "user1_pnl", "user1_volume", "user1_rank", "user2_value", "user2_pnl",
+    "user2_volume", "user2_rank", "expected_pnl", "pnl_vs_expected", "pnl_efficiency", "scaling_ratio",
+)  # fmt: skip
+"""The columns of the old table, in its order."""
+
+APPLICATION_ID = 0x706F6C79  # "poly" in the file's header: by it we know our own files
+BATCH = 10_000
+
+_TABLE = """
+CREATE TABLE snapshots (
+    id INTEGER PRIMARY KEY,
+    timestamp TEXT NOT NULL,
+    user1_value REAL,
+    user1_pnl REAL,
+    user1_volume REAL,
+    user1_rank INTEGER,
+    user2_value REAL,
+    user2_pnl REAL,
+    user2_volume REAL,
+    user2_rank INTEGER,
+    expected_pnl REAL,
+    pnl_vs_expected REAL,
+    pnl_efficiency REAL,
+    scaling_ratio REAL
+);
+CREATE INDEX idx_timestamp ON snapshots (timestamp);
+"""
+
+
+class ExportRefused(Exception):
+    """The file is not touched. The message is one sentence that says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export did. `rebuilt` says why the file was written from nothing; None when it was brought up to date."""
+
+    rows: int
+    days_written: int
+    rebuilt: str | None
+    bytes: int
+
+
+class _State(msgspec.Struct):
+    """What the last export wrote: UTC day -> published file, and by what we know the database again."""
+
+    days: dict[str, str]
+    size: int
+    mtime_ns: int
+
+
+def export(warehouse: Warehouse, path: Path) -> Exported:
+    """Make `path` hold exactly the published snapshots. Raises `ExportRefused` when a file of somebody else is there."""
+    run = warehouse.layout.home / "run"
+    for directory in (run, path.parent):
+        directory.mkdir(parents=True, exist_ok=True)
+    remembered = run / "divergence_db.json"
+    with (run / "divergence_db.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _check_owner(path, remembered)
+        current = warehouse.current()  # before the rows are read: a newer file is then found next time, never missed
+        published = current.tables.get("snapshots") if current is not None else None
+        days = {str(file.day): file.path for file in published.files} if published is not None else {}
+        state, rebuilt = _last(remembered, path)
+        changed = sorted(day for day in days.keys() | state.days.keys() if state.days.get(day) != days.get(day))
+        if not changed and rebuilt is None:
+            return Exported(published.rows if published is not None else 0, 0, None, path.stat().st_size)
+        with _temporary(path) as temporary:
+            with warehouse.read(pending=False) as con:
+                rows = None if rebuilt else _update(con, path, temporary, changed)
+                if rows is None:
+                    rebuilt = rebuilt or "it was damaged, or its rows were not those that are published"
+                    rows = _rebuild(con, temporary)
+            temporary.chmod(0o644)
+            fsync(temporary)
+            temporary.replace(path)
+            fsync(path.parent)
+        stat = path.stat()
+        replace_file(remembered, msgspec.json.encode(_State(days, stat.st_size, stat.st_mtime_ns)))
+    return Exported(rows, len(days) if rebuilt else len(changed), rebuilt, stat.st_size)
+
+
+def inspect(path: Path) -> tuple[int, str | None]:
+    """Rows of the database at `path`, and what is wrong with it (None when nothing)."""
+    try:
+        with contextlib.closing(_open(f"{path.absolute().as_uri()}?mode=ro")) as db:
+            health: str = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+            rows: int = db.execute("SELECT count(*) FROM snapshots").fetchone()[0]
+    except sqlite3.Error as error:
+        return 0, f"{path} cannot be read: {error}"
+    return rows, None if health == "ok" else f"{path} is damaged: {health}"
+
+
+def _check_owner(path: Path, remembered: Path) -> None:
+    for suffix in ("-journal", "-wal"):
+        beside = path.with_name(path.name + suffix)
+        if beside.exists() and beside.stat().st_size:
+            raise ExportRefused(f"{path} is not replaced: {beside.name} beside it says that another program writes into it")
+    if not path.exists() or path.stat().st_size == 0:
+        return
+    try:
+        with contextlib.closing(_open(f"{path.absolute().as_uri()}?mode=ro")) as db:
+            ours = db.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
+    except sqlite3.DatabaseError:
+        ours = remembered.exists()  # too damaged to be asked
+    if not ours:
+        raise ExportRefused(
+            f"{path} is not replaced: polypipe did not write it. Bring its rows in with "
+            f"`polypipe import-divergence {path}`, then move it away"
+        )
+
+
+def _last(remembered: Path, path: Path) -> tuple[_State, str | None]:
+    """What the last export left, and why it cannot be built upon (None when it can)."""
+    nothing = _State({}, 0, 0)
+    try:
+        stat = path.stat()
+        state = msgspec.json.decode(remembered.read_bytes(), type=_State)
+    except FileNotFoundError as error:
+        return nothing, f"there was no {Path(error.filename).name}"
+    except msgspec.DecodeError:
+        return nothing, f"{remembered.name} could not be read"
+    if (stat.st_size, stat.st_mtime_ns) != (state.size, state.mtime_ns):
+        return nothing, "the file had been changed"
+    return state, None
+
+
+def _update(con: "duckdb.DuckDBPyConnection", path: Path, temporary: Path, changed: list[str]) -> int | None:
+    """Write the changed days into a copy; the number of rows, or None when the copy is not what is published."""
+    rows: int = con.execute("SELECT count(*) FROM snapshots").fetchall()[0][0]
+    shutil.copyfile(path, temporary)
+    try:
+        with contextlib.closing(_open(str(temporary))) as db, db:
+            for day in changed:
+                first, last = _ids_of(date.fromisoformat(day))
+                db.execute("DELETE FROM snapshots WHERE id BETWEEN ? AND ?", (first, last))
+                _insert(con, db, f"WHERE id BETWEEN {literal(first)} AND {literal(last)}")
+    except sqlite3.Error:
+        return None
+    return rows if inspect(temporary) == (rows, None) else None
+
+
+def _rebuild(con: "duckdb.DuckDBPyConnection", temporary: Path) -> int:
+    temporary.unlink()
+    rows: int = con.execute("SELECT count(*) FROM snapshots").fetchall()[0][0]
+    with contextlib.closing(_open(str(temporary))) as db:
+        db.executescript(f"PRAGMA application_id = {APPLICATION_ID};{_TABLE}")
+        with db:
+            _insert(con, db, "ORDER BY id")
+    found, fault = inspect(temporary)
+    if fault or found != rows:
+        raise ExportRefused(f"the database just written is not right: {fault or f'{found} rows instead of {rows}'}")
+    return rows
+
+
+def _insert(con: "duckdb.DuckDBPyConnection", db: sqlite3.Connection, which: str) -> None:
+    """Copy rows, instants as ISO-8601 text of fixed width in UTC, so that text order is time order."""
+    text = "strftime(timestamp AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%f+00:00')"
+    names = ", ".join(text if name == "timestamp" else name for name in COLUMNS)
+    con.execute(f"SELECT {names} FROM snapshots {which}")
+    marks = ", ".join("?" * len(COLUMNS))
+    while rows := con.fetchmany(BATCH):
+        db.executemany(f"INSERT INTO snapshots ({', '.join(COLUMNS)}) VALUES ({marks})", rows)
+
+
+def _ids_of(day: date) -> tuple[int, int]:
+    """First and last id of a UTC day: ids are milliseconds."""
+    start = datetime.combine(day, datetime.min.time(), UTC) - datetime.fromtimestamp(0, UTC)
+    first = start // timedelta(milliseconds=1)
+    return first, first + 86_400_000 - 1
+
+
+def _open(database: str) -> sqlite3.Connection:
+    return sqlite3.connect(database, uri=database.startswith("file:"))
+
+
+@contextlib.contextmanager
+def _temporary(path: Path) -> Iterator[Path]:
+    """A name beside `path`; whatever is left there at the end, or by an export that was killed, is removed."""
+    for leftover in path.parent.glob(f"{path.name}.*.tmp*"):
+        leftover.unlink(missing_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".tmp")
+    os.close(descriptor)
+    temporary = Path(name)
+    try:
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,143 @@
+"""Reading the positions of both wallets to the end, finding out where the copier's extra ones come from, and storing
+the comparison. Both lists are complete or nothing is stored."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from polypipe.caches.universe import store
+from polypipe.divergence.positions import Compared, WhaleTrace, compare_positions, copier_only
+from polypipe.divergence.snapshot import Wallets
+from polypipe.divergence.sources import Clock, utc_now
+from polypipe.divergence.summary import Summary, summarize
+from polypipe.polymarket import PolymarketHttp
+from polypipe.polymarket.data_api import fetch_positions
+from polypipe.polymarket.wallet_models import Activity, Position
+from polypipe.polymarket.wallet_wire import Unread, read_activity, read_rows
+from polypipe.resources import Polymarket
+from polypipe.warehouse import Append, Replace, Warehouse
+
+FETCH_DEADLINE_SECONDS = 120.0
+STORE_WAIT_SECONDS = 20.0
+ACTIVITY_LIMIT = 500
+_TAKES_BOTH = ("SPLIT", "CONVERSION")
+"""Activities after which a wallet holds tokens that the row does not name."""
+
+
+@dataclass(frozen=True)
+class StoredComparison:
+    """A stored comparison. `waiting` says why its rows are still in the spool; None when they are in the warehouse."""
+
+    time: datetime
+    rows: list[Compared]
+    summary: Summary
+    waiting: str | None
+
+
+def compare_and_store(
+    polymarket: Polymarket, warehouse: Warehouse, wallets: Wallets, clock: Clock = utc_now
+) -> StoredComparison:
+    """Read, compare, replace table `positions`, append to `position_summaries`.
+
+    Raises `PolymarketError` when anything of either wallet cannot be read completely: the tables stay as they were.
+    """
+    before = _traces(warehouse, wallets)
+
+    async def work(http: PolymarketHttp) -> tuple[list[Position], list[Position], dict[str, WhaleTrace], datetime]:
+        async with http.operation(FETCH_DEADLINE_SECONDS):
+            copier, whale = await asyncio.gather(
+                fetch_positions(http, wallets.copier), fetch_positions(http, wallets.whale)
+            )
+            now = clock()
+            return copier, whale, await _trace(http, wallets.whale, copier_only(copier, whale), before, now), now
+
+    copier, whale, traces, now = polymarket.run(work)
+    rows = compare_positions(copier, whale, wallets.ratio, traces)
+    summary = summarize(rows, wallets.ratio)
+    with warehouse.batch("positions") as batch:
+        batch.add("positions", (asdict(row) | {"compared_at": now} for row in rows))
+        batch.add("position_summaries", [summary_row(summary, wallets, now)])
+        batch.commit({"positions": Replace(), "position_summaries": Append()})
+    return StoredComparison(now, rows, summary, store(warehouse, STORE_WAIT_SECONDS))
+
+
+def summary_row(summary: Summary, wallets: Wallets, now: datetime) -> dict[str, Any]:
+    """The row of table `position_summaries`."""
+    facts = summary.facts()
+    return {
+        "compared_at": now,
+        "scaling_ratio": wallets.ratio,
+        "user1_address": wallets.copier,
+        "user2_address": wallets.whale,
+        "whale_positions": summary.whale_positions,
+        "copier_positions": summary.copier_positions,
+        **summary.counts,
+        **{name: fact.value for name, fact in facts.items()},
+        "by_status": json.dumps(summary.by_status),
+        "by_size": json.dumps(summary.by_size),
+        "reasons": json.dumps({name: fact.reason for name, fact in facts.items() if fact.value is None}),
+    }
+
+
+def _traces(warehouse: Warehouse, wallets: Wallets) -> dict[str, tuple[bool, WhaleTrace]]:
+    """Token -> whether the whale held it at the last comparison of the same wallets, and what was known then."""
+    with warehouse.read() as con:
+        same = con.execute(
+            "SELECT user1_address, user2_address FROM position_summaries ORDER BY compared_at DESC LIMIT 1"
+        ).fetchone()
+        if same != (wallets.copier, wallets.whale):
+            return {}
+        rows = con.execute("SELECT token_id, whale_size > 0, whale_held, whale_out_since FROM positions").fetchall()
+    return {
+        token: (holding, WhaleTrace(held, out_since.astimezone(UTC) if out_since else None))
+        for token, holding, held, out_since in rows
+    }
+
+
+async def _trace(
+    http: PolymarketHttp,
+    whale: str,
+    extra: Sequence[Position],
+    before: dict[str, tuple[bool, WhaleTrace]],
+    now: datetime,
+) -> dict[str, WhaleTrace]:
+    """What is known of each token that only the copier holds: from the last comparison, else from the whale's activity."""
+    traces = {}
+    unknown = []
+    for position in extra:
+        if position.asset not in before:
+            unknown.append(position)
+            continue
+        was_holding, trace = before[position.asset]
+        traces[position.asset] = WhaleTrace(True, now) if was_holding else trace
+    asked = await asyncio.gather(*(_ask_trace(http, whale, position) for position in unknown))
+    return traces | {position.asset: trace for position, trace in zip(unknown, asked, strict=True)}
+
+
+async def _ask_trace(http: PolymarketHttp, whale: str, position: Position) -> WhaleTrace:
+    """Whether the whale ever had the token, by the newest of its activities in that market.
+
+    A page that is full and does not name the token proves nothing: then it counts as held, which is the safe side.
+    """
+    if position.condition_id is None or position.redeemable:
+        return WhaleTrace(position.condition_id is None, None)
+    params = [
+        ("user", whale),
+        ("market", position.condition_id),
+        ("limit", str(ACTIVITY_LIMIT)),
+        ("sortBy", "TIMESTAMP"),
+        ("sortDirection", "DESC"),
+    ]
+
+    def decode(body: bytes) -> list[Activity | Unread]:
+        return read_rows(body, partial(read_activity, wallet=whale))
+
+    rows = await http.get_json("data", "/activity", params, decode)
+    here = [row for row in rows if isinstance(row, Activity) and row.condition_id == position.condition_id]
+    touching = [row.timestamp for row in here if row.asset == position.asset or row.type in _TAKES_BOTH]
+    certain = len(rows) < ACTIVITY_LIMIT and not any(isinstance(row, Unread) for row in rows)
+    return WhaleTrace(bool(touching) or not certain, max(touching, default=None))

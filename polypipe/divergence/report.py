@@ -1,0 +1,86 @@
+"""What Dagster is told of a snapshot or a comparison: metadata with numbers to plot and the reasons for the rest."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from polypipe.caches.assets import markdown
+from polypipe.divergence.holdings import StoredComparison
+from polypipe.divergence.positions import Compared
+from polypipe.divergence.snapshot import Snapshot
+from polypipe.settings import Settings
+from polypipe.warehouse import Warehouse
+
+SHOWN_ORPHANS = 50
+
+_PLOTTED = (
+    "user1_value", "user1_pnl", "user1_volume", "user1_rank", "user2_value", "user2_pnl", "user2_volume", "user2_rank",
+    "expected_pnl", "pnl_vs_expected", "pnl_efficiency", "loss_share", "scaling_ratio", "hours_covered",
+    "user1_pnl_age", "user2_pnl_age",
+)  # fmt: skip
+
+
+def snapshot_metadata(snapshot: Snapshot, settings: Settings, warehouse: Warehouse) -> dict[str, Any]:
+    """Metadata of one snapshot. A number that is unknown is left out, so that its plot has a hole and no zero."""
+    row = snapshot.row
+    metadata = {name: row[name] for name in _PLOTTED if row[name] is not None}
+    return {
+        **metadata,
+        "timestamp": dg.MetadataValue.timestamp(row["timestamp"]),
+        "reasons": dg.MetadataValue.md(reasons_table(snapshot.reasons, settings)),
+        "waiting_in_spool": snapshot.waiting or "no",
+        **where(warehouse, "snapshots"),
+        **simulated(settings),
+    }
+
+
+def reasons_table(reasons: Mapping[str, str], settings: Settings) -> str:
+    """Unknown numbers and why, as Markdown."""
+    lines = ["**SIMULATED DATA**", ""] if settings.simulated else []
+    if not reasons:
+        return "\n".join([*lines, "every number is known"])
+    lines += ["| unknown | why |", "|---|---|"]
+    return "\n".join(lines + [f"| {markdown(name)} | {markdown(reason)} |" for name, reason in reasons.items()])
+
+
+def where(warehouse: Warehouse, table: str) -> dict[str, Any]:
+    """Where the rows of a table are, under the names that the UI knows."""
+    return {"dagster/table_name": f"polypipe.{table}", "dagster/uri": f"file://{warehouse.layout.database}"}
+
+
+def simulated(settings: Settings) -> dict[str, Any]:
+    """The mark that numbers of the demo carry."""
+    return {"SIMULATED DATA": "these numbers come from `polypipe demo`, not from Polymarket"} if settings.simulated else {}
+
+
+def positions_metadata(comparison: StoredComparison, settings: Settings, warehouse: Warehouse) -> dict[str, Any]:
+    """Metadata of one comparison of positions; unknown figures are left out and named among the reasons."""
+    facts = comparison.summary.facts()
+    reasons = {name: fact.reason or "" for name, fact in facts.items() if fact.value is None}
+    orphans = [row for row in comparison.rows if row.status == "orphan"]
+    return {
+        "dagster/row_count": len(comparison.rows),
+        "compared_at": dg.MetadataValue.timestamp(comparison.time),
+        **comparison.summary.counts,
+        **{name: round(fact.value, 4) for name, fact in facts.items() if fact.value is not None},
+        "reasons": dg.MetadataValue.md(reasons_table(reasons, settings)),
+        "orphans": dg.MetadataValue.md(_orphan_table(orphans, settings)),
+        "waiting_in_spool": comparison.waiting or "no",
+        **where(warehouse, "positions"),
+        **simulated(settings),
+    }
+
+
+def _orphan_table(rows: Sequence[Compared], settings: Settings) -> str:
+    lines = ["**SIMULATED DATA**", ""] if settings.simulated else []
+    if not rows:
+        return "\n".join([*lines, "none: the whale has left nothing that the copier still holds"])
+    lines += ["| market | outcome | shares | USD | whale out since (UTC) |", "|---|---|---|---|---|"]
+    for row in rows[:SHOWN_ORPHANS]:
+        since = f"{row.whale_out_since:%Y-%m-%d %H:%M}" if row.whale_out_since else "unknown"
+        usd = "unknown" if row.actual_usd is None else f"{row.actual_usd:,.2f}"
+        lines.append(f"| {markdown(row.title)} | {markdown(row.outcome)} | {row.copier_net:,.2f} | {usd} | {since} |")
+    if len(rows) > SHOWN_ORPHANS:
+        lines.append(f"| … {len(rows) - SHOWN_ORPHANS} more | | | | |")
+    return "\n".join(lines)

@@ -1,0 +1,132 @@
+"""The figures of a comparison of positions: coverage, excess, cost of deviation, groups by status and by size. Pure.
+
+A sum is unknown, with the reason, as soon as one of its rows lacks a price: a sum of the rest would look complete.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from polypipe.divergence.arithmetic import Fact
+from polypipe.divergence.positions import APART, BUCKETS, STATUSES, Compared
+
+EXPECTED = ("on_target", "under", "over", "missed")
+"""Statuses that coverage and fill rate are about: what the bot could have bought. Dust is not among them."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Figures over the unresolved rows; money in USD, rates in percent. `positions.py` and the table describe them."""
+
+    counts: dict[str, int]
+    whale_positions: int
+    copier_positions: int
+    coverage: Fact[float]
+    weighted_fill_rate: Fact[float]
+    expected_usd: Fact[float]
+    actual_usd: Fact[float]
+    excess_usd: Fact[float]
+    orphan_usd: Fact[float]
+    cost_of_deviation: Fact[float]
+    copier_win_rate: Fact[float]
+    whale_win_rate: Fact[float]
+    by_status: dict[str, dict[str, Any]]
+    by_size: dict[str, dict[str, Any]]
+
+    def facts(self) -> dict[str, Fact[float]]:
+        """The figures that may be unknown, by column."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, Fact)}
+
+
+def summarize(rows: Sequence[Compared], ratio: float) -> Summary:
+    """All figures of one comparison. Resolved and netted rows are counted, and are in `by_status`, but nowhere else."""
+    open_rows = [row for row in rows if row.status not in APART]
+    expected = [row for row in open_rows if row.status in EXPECTED]
+    return Summary(
+        counts={status: sum(row.status == status for row in rows) for status in (*STATUSES, *APART)},
+        whale_positions=sum(row.whale_size > 0 for row in open_rows),
+        copier_positions=sum(row.copier_size > 0 for row in open_rows),
+        coverage=_coverage(expected),
+        weighted_fill_rate=_percent(_sum(expected, _actual), _sum(expected, _expected)),
+        expected_usd=_sum(expected, _expected),
+        actual_usd=_sum(open_rows, _actual),
+        excess_usd=_sum(open_rows, _excess),
+        orphan_usd=_sum((row for row in open_rows if row.status == "orphan"), _actual),
+        cost_of_deviation=_cost(open_rows),
+        copier_win_rate=_win_rate(row.copier_pnl for row in open_rows if row.copier_size),
+        whale_win_rate=_win_rate(row.whale_pnl for row in open_rows if row.whale_size),
+        by_status={status: _group([r for r in rows if r.status == status], ratio) for status in (*STATUSES, *APART)},
+        by_size={size: _sized([row for row in open_rows if row.size_bucket == size], ratio) for size in BUCKETS},
+    )
+
+
+def _group(rows: Sequence[Compared], ratio: float) -> dict[str, Any]:
+    """Figures of a group as plain values; null where unknown."""
+    whale = _sum((row for row in rows if row.whale_size), lambda row: row.whale_pnl)
+    return {
+        "rows": len(rows),
+        "expected_usd": _sum(rows, _expected).value,
+        "actual_usd": _sum(rows, _actual).value,
+        "copier_pnl": _sum((row for row in rows if row.copier_size), lambda row: row.copier_pnl).value,
+        "scaled_whale_pnl": None if whale.value is None else ratio * whale.value,
+        "cost_of_deviation": _cost(rows).value,
+        "copier_win_rate": _win_rate(row.copier_pnl for row in rows if row.copier_size).value,
+        "whale_win_rate": _win_rate(row.whale_pnl for row in rows if row.whale_size).value,
+    }
+
+
+def _sized(rows: Sequence[Compared], ratio: float) -> dict[str, Any]:
+    return _group(rows, ratio) | {"coverage": _coverage([row for row in rows if row.status in EXPECTED]).value}
+
+
+def _coverage(rows: Sequence[Compared]) -> Fact[float]:
+    """What is held of what is expected, by value, each token counted at most in full."""
+    return _percent(_sum(rows, lambda row: _least(row.expected_usd, row.actual_usd)), _sum(rows, _expected))
+
+
+def _cost(rows: Iterable[Compared]) -> Fact[float]:
+    """Orphans and manual rows have no price of the whale to be measured by; they are in the excess."""
+    return _sum((row for row in rows if row.status in (*EXPECTED, "below_minimum")), lambda row: row.cost_of_deviation)
+
+
+def _sum(rows: Iterable[Compared], figure: Callable[[Compared], float | None]) -> Fact[float]:
+    figures = [figure(row) for row in rows]
+    known = [value for value in figures if value is not None]
+    if len(known) < len(figures):
+        return Fact.unknown(f"{len(figures) - len(known)} of {len(figures)} rows lack a price or a PnL")
+    return Fact(sum(known, 0.0))
+
+
+def _percent(part: Fact[float], whole: Fact[float]) -> Fact[float]:
+    if part.value is None or whole.value is None:
+        return Fact.unknown(part.reason or whole.reason or "")
+    if whole.value <= 0:
+        return Fact.unknown("the whale holds nothing that could be copied")
+    return Fact(100 * part.value / whole.value)
+
+
+def _win_rate(pnls: Iterable[float | None]) -> Fact[float]:
+    """Percent of the positions in profit; those at exactly zero are neither won nor lost."""
+    known = list(pnls)
+    if None in known:
+        return Fact.unknown(f"{known.count(None)} of {len(known)} rows lack a PnL")
+    decided = [pnl for pnl in known if pnl]
+    return Fact(100 * sum(pnl > 0 for pnl in decided) / len(decided)) if decided else Fact.unknown("no position")
+
+
+def _expected(row: Compared) -> float | None:
+    return row.expected_usd
+
+
+def _actual(row: Compared) -> float | None:
+    return row.actual_usd
+
+
+def _excess(row: Compared) -> float | None:
+    if row.actual_usd is None or row.expected_usd is None:
+        return None
+    return max(row.actual_usd - row.expected_usd, 0.0)
+
+
+def _least(expected: float | None, actual: float | None) -> float | None:
+    return None if expected is None or actual is None else min(expected, actual)
