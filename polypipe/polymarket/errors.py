@@ -3,8 +3,6 @@
 Each error says on one line what was asked, what came back and what to do. Nothing here talks to the network.
 """
 
-# ruff: noqa: N818 - the names say what happened; "Error" after each would add nothing
-
 from dataclasses import dataclass
 
 EXCERPT_CHARACTERS = 200

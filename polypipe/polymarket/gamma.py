@@ -49,8 +49,6 @@ SUB_CRAWLS: tuple[tuple[str, tuple[str, ...]], ...] = (
 WANTED_TAGS = frozenset(UNIVERSE_TAGS)
 MAX_DROPPED_SHARE = 0.01
 PROBLEMS_NAMED = 3
-
-
 CrawlKind = Literal["universe", "live"]
 
 
@@ -196,7 +194,7 @@ class _Crawl:
                 markets.append(market_of(wire, token_ids_of(wire)))
             except UnusableTokensError as error:
                 self.report.skipped.append(RowProblem("market", str(wire.id), str(error)))
-                if error.unknown_version:
+                if error.unknown_version is not None:
                     self.report.unknown_versions.add(error.unknown_version)
         return event_of(row.event, tuple(markets))
 

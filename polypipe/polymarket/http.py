@@ -37,21 +37,20 @@ MAX_IN_FLIGHT = 8
 MAX_BODY_BYTES = 64 * 2**20  # the largest real page is under 5 MB; an endless body must not fill the memory
 MAX_WAIT_SECONDS = 30.0
 
-# Published limits: host, path prefixes, requests in ten seconds. A request counts against every row it matches.
+# Published limits: host, path prefix, requests in ten seconds. A request counts against every row it matches.
 # user-pnl is not in the published list; 200 is what others use without trouble.
-PUBLISHED_LIMITS: tuple[tuple[HostName, tuple[str, ...], int], ...] = (
-    ("gamma", ("/",), 4000),
-    ("gamma", ("/events", "/markets"), 900),
-    ("gamma", ("/events",), 500),
-    ("gamma", ("/markets",), 300),
-    ("gamma", ("/tags",), 200),
-    ("data", ("/",), 1000),
-    ("data", ("/trades",), 200),
-    ("data", ("/positions",), 150),
-    ("data", ("/closed-positions",), 150),
-    ("pnl", ("/",), 200),
-    ("clob", ("/",), 9000),
-    ("clob", ("/prices-history",), 1000),
+PUBLISHED_LIMITS: tuple[tuple[HostName, str, int], ...] = (
+    ("gamma", "/", 4000),
+    ("gamma", "/events", 500),  # these two also have a limit of 900 together, which they cannot reach
+    ("gamma", "/markets", 300),
+    ("gamma", "/tags", 200),
+    ("data", "/", 1000),
+    ("data", "/trades", 200),
+    ("data", "/positions", 150),
+    ("data", "/closed-positions", 150),
+    ("pnl", "/", 200),
+    ("clob", "/", 9000),
+    ("clob", "/prices-history", 1000),
 )
 LIMIT_WINDOW_SECONDS = 10.0
 
@@ -138,8 +137,8 @@ class PolymarketHttp:
         )
         self._slots = asyncio.Semaphore(MAX_IN_FLIGHT)
         self._limiters = [
-            (host, prefixes, AsyncLimiter(1, LIMIT_WINDOW_SECONDS / (limit * self._rate_share)))
-            for host, prefixes, limit in PUBLISHED_LIMITS
+            (host, prefix, AsyncLimiter(1, LIMIT_WINDOW_SECONDS / (limit * self._rate_share)))
+            for host, prefix, limit in PUBLISHED_LIMITS
         ]
         return self
 
@@ -201,7 +200,7 @@ class PolymarketHttp:
 
         url = self._url(host, path, params)
         asked = self.asked(host, path, params, page)
-        limiters = [own for name, prefixes, own in self._limiters if name == host and path.startswith(prefixes)]
+        limiters = [own for name, prefix, own in self._limiters if name == host and path.startswith(prefix)]
         attempts = 0
 
         async def attempt() -> T:
@@ -230,6 +229,7 @@ class PolymarketHttp:
                 f"{max(left, 0):.1f} s of the {operation.seconds:g} s are left",
                 asked=asked,
                 status=failure.status,
+                body=failure.body.encode(),
                 retry_after=failure.retry_after,
             ) from failure
 

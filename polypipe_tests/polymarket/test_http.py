@@ -242,7 +242,7 @@ def test_the_earlier_end_of_two_operations_counts() -> None:
             await http.get_json("data", "/value", [], decode_any)
 
     for outer, inner in ((0.1, 60.0), (60.0, 0.1)):
-        with pytest.raises(DeadlineExceeded, match=r"within 0\.1 s"):
+        with pytest.raises(DeadlineExceeded, match=r"GET https://data-api\.polymarket\.com/value.*within 0\.1 s"):
             run(client(httpx.MockTransport(hang)), lambda http, o=outer, i=inner: work(http, o, i))
 
 
@@ -330,11 +330,6 @@ def test_no_ten_seconds_hold_more_than_a_third_of_the_published_limit(host: str,
         assert sum(first <= time < first + 10 for time in times) <= third + 1
     assert times[-1] >= 14  # and the limit is used: one and a half windows of requests take 15 seconds
     assert times[-1] <= 16
-
-
-def test_events_and_markets_share_a_limit() -> None:
-    times = send_times("gamma", ["/events/keyset", "/events/keyset", "/markets/keyset"], 300)
-    assert max(sum(first <= time < first + 10 for time in times) for first in times) <= 900 / 3 + 1
 
 
 def test_counters() -> None:
