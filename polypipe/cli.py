@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -109,6 +110,33 @@ def sql(query: str | None, as_csv: bool) -> None:
         csv.writer(sys.stdout, lineterminator="\n").writerows([columns, *rows])
     else:
         click.echo(format_table(columns, rows))
+
+
+@main.command("import-divergence")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--timezone", help="Zone of the times in FILE; without it, the zone of this machine.")
+def import_divergence(file: Path, timezone: str | None) -> None:
+    """Bring an old divergence_data.db into the snapshots. Importing it again adds nothing.
+
+    Exit code 1 when FILE cannot be imported; rows that cannot be read are listed and the rest is imported.
+    """
+    from polypipe.divergence.old_database import ImportRefused, import_database, zone_of
+    from polypipe.warehouse import Warehouse, WarehouseError
+
+    settings = load_settings()
+    try:
+        result = import_database(file, zone_of(timezone), Warehouse(settings.home))
+    except (ImportRefused, WarehouseError) as error:
+        fail(str(error))
+    span = f", from {result.first:%Y-%m-%d %H:%M} to {result.last:%Y-%m-%d %H:%M} UTC" if result.first else ""
+    click.echo(
+        f"{file}: {result.read} rows read with times in {result.zone}; {result.added} added{span}; "
+        f"{result.already_there} were there already; {result.unreadable_count} left out"
+    )
+    for line in result.unreadable:
+        click.echo(f"  {line}")
+    if result.unreadable_count > len(result.unreadable):
+        click.echo(f"  and {result.unreadable_count - len(result.unreadable)} more")
 
 
 if __name__ == "__main__":
