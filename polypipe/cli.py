@@ -139,5 +139,43 @@ def import_divergence(file: Path, timezone: str | None) -> None:
         click.echo(f"  and {result.unreadable_count - len(result.unreadable)} more")
 
 
+@main.command()
+@click.option("--interval", default=60.0, show_default=True, type=click.FloatRange(min=1), help="Seconds between updates.")
+@click.option("--duration", type=click.FloatRange(min=0), help="End by itself after so many seconds.")
+@click.option("--once", is_flag=True, help="One update; exit code 1 if no source answered.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with every number and reason.")
+@click.option("--copier", metavar="ADDRESS", help="Instead of the wallet of the settings; shown by its address.")
+@click.option("--whale", metavar="ADDRESS", help="Likewise.")
+@click.option("--ratio", help="Scaling ratio instead of that of the settings.")
+@click.option(
+    "--save", type=click.Path(dir_okay=False, path_type=Path), help="Append each update to this file, as JSON lines."
+)
+def watch(
+    interval: float,
+    duration: float | None,
+    once: bool,
+    as_json: bool,
+    copier: str | None,
+    whale: str | None,
+    ratio: str | None,
+    save: Path | None,
+) -> None:
+    """Show the divergence of copier and whale live, without database or servers. Ctrl-C ends with a summary."""
+    from polypipe.divergence.watch import CannotWatch, Options
+    from polypipe.divergence.watch import watch as run_watch
+
+    overrides = {"POLYPIPE_SCALING_RATIO": ratio} if ratio is not None else {}
+    for who, address in (("COPIER", copier), ("WHALE", whale)):
+        if address is not None:  # the label of the settings belongs to the wallet of the settings
+            overrides |= {f"POLYPIPE_{who}_ADDRESS": address, f"POLYPIPE_{who}_LABEL": ""}
+    settings = load_settings(overrides)
+    if settings.simulated:
+        click.echo(SIMULATED, err=as_json)
+    try:
+        sys.exit(run_watch(settings, Options(interval, duration, once, as_json, save), sys.stdout, sys.stderr))
+    except CannotWatch as error:
+        fail(str(error))
+
+
 if __name__ == "__main__":
     main()

@@ -1,0 +1,159 @@
+"""`polypipe watch`: ask for both wallets again and again, show the divergence, keep every sample.
+
+Neither DuckDB nor Dagster is imported on this path, so that it starts fast and runs beside anything.
+"""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from io import BufferedRandom
+from pathlib import Path
+from typing import TextIO
+
+from polypipe.divergence.sources import Clock, fetch, utc_now
+from polypipe.divergence.watch_sample import Pair, Party, Sample, json_line, sample_of
+from polypipe.divergence.watch_session import Session
+from polypipe.divergence.watch_view import block, live_panel, summary
+from polypipe.polymarket import PolymarketHttp
+from polypipe.polymarket.errors import one_line
+from polypipe.resources import Polymarket
+from polypipe.settings import Settings
+
+Show = Callable[[Sample], None]
+
+
+class CannotWatch(Exception):
+    """What is missing or cannot be written, in one line."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """`interval` and `duration` in seconds; without `duration` it runs until it is stopped."""
+
+    interval: float = 60.0
+    duration: float | None = None
+    once: bool = False
+    as_json: bool = False
+    save: Path | None = None
+
+
+def watch(
+    settings: Settings,
+    options: Options,
+    out: TextIO,
+    err: TextIO,
+    polymarket: Polymarket | None = None,
+    clock: Clock = utc_now,
+) -> int:
+    """Watch until the duration is over, Ctrl-C or SIGTERM; return the exit code.
+
+    On a terminal a panel is kept up to date, elsewhere each update is a block of text; with `as_json` it is one JSON
+    object a line, and what is meant for people goes to `err`. The code is 1 only if with `once` no source answered.
+    Raises CannotWatch: a wallet is not set, or the file to save to cannot be written.
+    """
+    pair = pair_of(settings)
+    session = Session(pair, options.interval, clock())
+    file = _open(options.save) if options.save else None
+    with file or nullcontext(), _showing(session, options, out, clock) as show:
+
+        def take(sample: Sample) -> None:
+            session.add(sample)
+            if file and options.save:
+                _append(file, options.save, json_line(sample, pair))
+                session.saved += 1
+            show(sample)
+
+        with suppress(asyncio.CancelledError):  # by a signal: the ordinary end of a watch
+            (polymarket or Polymarket.of(settings)).run(lambda http: _updates(http, session, options, take, clock))
+    if not options.once:
+        print(summary(session, options.save), file=err if options.as_json else out, flush=True)
+    return 1 if options.once and session.outages else 0
+
+
+def pair_of(settings: Settings) -> Pair:
+    """Whom to compare. Raises CannotWatch with what to set."""
+    copier, whale = settings.copier_address, settings.whale_address
+    missing = [
+        f"--{who} or {name}"
+        for who, name, address in (
+            ("copier", "POLYPIPE_COPIER_ADDRESS", copier),
+            ("whale", "POLYPIPE_WHALE_ADDRESS", whale),
+        )
+        if address is None
+    ]
+    if copier is None or whale is None:
+        raise CannotWatch(f"no wallets to compare: give {' and '.join(missing)}")
+    return Pair(
+        Party(one_line(settings.copier_label), copier),
+        Party(one_line(settings.whale_label), whale),
+        settings.scaling_ratio,
+        settings.simulated,
+    )
+
+
+async def _updates(http: PolymarketHttp, session: Session, options: Options, take: Show, clock: Clock) -> None:
+    """Ask, hand over, wait; each update begins `interval` after the one before, or at once if that took longer."""
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    pair = session.pair
+    due = time.monotonic()
+    ends_at = None if options.duration is None else due + options.duration
+    while True:
+        fetched = await fetch(http, pair.copier.address, pair.whale.address, clock)
+        before = session.samples[-1].answered if session.samples else {}
+        take(sample_of(fetched, pair.ratio, before))
+        due = max(due + options.interval, time.monotonic())
+        if options.once:
+            return
+        if ends_at is not None and due >= ends_at:
+            await asyncio.sleep(ends_at - time.monotonic())
+            return
+        await asyncio.sleep(due - time.monotonic())
+
+
+@contextmanager
+def _showing(session: Session, options: Options, out: TextIO, clock: Clock) -> Iterator[Show]:
+    """How a sample is shown."""
+
+    def line(sample: Sample) -> None:
+        print(json_line(sample, session.pair), file=out, flush=True)
+
+    def text(sample: Sample) -> None:
+        print(block(sample, session.pair), end="\n\n", file=out, flush=True)
+
+    if options.as_json:
+        yield line
+    elif options.once or not out.isatty():
+        yield text
+    else:
+        with live_panel(session, out, clock) as live:
+            yield lambda _: live.refresh()
+
+
+def _open(path: Path) -> BufferedRandom:
+    """The file to save to, at its end, where a line begins. Raises CannotWatch."""
+    try:
+        file = path.open("a+b")
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            if file.read() != b"\n":
+                file.write(b"\n")  # a crash tore the last line: only that one is lost
+        return file
+    except OSError as error:
+        raise CannotWatch(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _append(file: BufferedRandom, path: Path, line: str) -> None:
+    """One line, on the disk before the next update begins. Raises CannotWatch."""
+    try:
+        file.write(line.encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    except OSError as error:
+        raise CannotWatch(f"{path} cannot be written: {error.strerror}") from error

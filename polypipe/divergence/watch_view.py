@@ -1,0 +1,245 @@
+"""How `polypipe watch` shows a sample: a block of text, a panel on a terminal, a summary at the end."""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TextIO, TypeVar
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from polypipe.divergence.arithmetic import Fact, money
+from polypipe.divergence.sources import SOURCES, Clock
+from polypipe.divergence.watch_sample import Pair, Party, Reading, Sample
+from polypipe.divergence.watch_session import Session
+
+T = TypeVar("T")
+
+BARS = "▁▂▃▄▅▆▇█"
+SPARKS = 48
+REASON_CHARACTERS = 90
+NO_CHANGE = "–"  # nothing to compare with
+
+
+def block(sample: Sample, pair: Pair) -> str:
+    """The sample as text, for pipes and logs. WARNING marks a sample for which some source gave nothing."""
+    lines = [
+        f"{_time(sample.time)} | {'WARNING' if sample.failed else 'INFO'} |",
+        f"  {_wallet_line(pair.copier, sample.copier)}",
+        f"  {_wallet_line(pair.whale, sample.whale)}",
+        "",
+        *_aligned(_comparison(sample, pair)),
+    ]
+    return "\n".join(lines)
+
+
+def live_panel(session: Session, out: TextIO, clock: Clock) -> Live:
+    """A panel that is drawn again each second, because ages grow between updates."""
+    console = Console(file=out)
+    return Live(console=console, get_renderable=lambda: panel(session, clock()), refresh_per_second=1)
+
+
+def panel(session: Session, now: datetime) -> RenderableType:
+    """Everything known about the session at this moment."""
+    title = "polypipe watch" + (" – SIMULATED DATA" if session.pair.simulated else "")
+    parts: list[RenderableType] = [_status(session)]  # first: the bottom is what a low terminal cuts off
+    if session.samples:
+        sample = session.samples[-1]
+        parts += [_wallets(session, sample), Text(), _figures(session, sample), Text(), _ages(session, sample, now)]
+    return Panel(Group(*parts), title=title, title_align="left", expand=False)
+
+
+def summary(session: Session, save: Path | None) -> str:
+    """What the session showed, as text."""
+    end = session.samples[-1].time if session.samples else session.began
+    counts = f"{session.updates} update{'s' * (session.updates != 1)}"
+    if session.partial:
+        counts += f", {session.partial} with a source missing"
+    if session.outages:
+        counts += f", {session.outages} without any answer"
+    lines = [f"Session: {_time(session.began)} to {_time(end)} ({age(end - session.began)}), {counts}"]
+    if session.samples:
+        pair = session.pair
+        for name, what, form in (
+            ("user1_value", f"{pair.copier.name}: Value", money),
+            ("user1_pnl", f"{pair.copier.name}: Day PnL", signed),
+            ("user2_value", f"{pair.whale.name}: Value", money),
+            ("user2_pnl", f"{pair.whale.name}: Day PnL", signed),
+            ("pnl_vs_expected", "Divergence", signed),
+        ):
+            lines.append(f"  {what}: {_course(session, name, form)}")
+        if session.gaps:
+            lines.append(f"  Divergence was between {signed(session.gaps[0])} and {signed(session.gaps[1])}")
+    if save is not None:
+        lines.append(f"  Saved: {session.saved} lines in {save}")
+    return "\n".join(lines)
+
+
+def signed(usd: float) -> str:
+    """`+$25.00`, `-$0.40`, `$0.00`."""
+    text = money(usd)
+    return f"+{text}" if usd > 0 and text != "$0.00" else text
+
+
+def percent(value: float) -> str:
+    """`100.00%`."""
+    return f"{_no_minus_zero(f'{value:,.2f}')}%"
+
+
+def signed_percent(value: float) -> str:
+    """`+20.00%`, `-3.10%`, `0.00%`."""
+    text = percent(value)
+    return f"+{text}" if value > 0 and text != "0.00%" else text
+
+
+def shown(fact: Fact[T], form: Callable[[T], str]) -> str:
+    """The value as text, or `n/a (reason)`."""
+    return f"n/a ({brief(fact.reason or 'unknown')})" if fact.value is None else form(fact.value)
+
+
+def brief(reason: str) -> str:
+    """A reason short enough for a table: without URLs and advice, which the JSON line and the log have."""
+    text = re.sub(r"GET \S+?(?: \(page \d+\))?: ", "", reason)
+    text = re.split(r"; (?:what to do|answer begins): ", text)[0]
+    return text if len(text) <= REASON_CHARACTERS else f"{text[: REASON_CHARACTERS - 1]}…"
+
+
+def sparkline(values: Sequence[float | None]) -> str:
+    """A bar for each value, from the lowest to the highest of them; a blank for an unknown one."""
+    known = [value for value in values if value is not None]
+    low, high = min(known, default=0.0), max(known, default=0.0)
+    top = len(BARS) - 1
+    return "".join(
+        " " if value is None else BARS[round(top * (value - low) / (high - low)) if high > low else top // 2]
+        for value in values
+    )
+
+
+def age(length: timedelta) -> str:
+    """`45 s`, `12 min`, `3 h 05 min`."""
+    seconds = max(0, round(length.total_seconds()))
+    if seconds < 120:
+        return f"{seconds} s"
+    minutes = seconds // 60
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def _wallet_line(party: Party, reading: Reading) -> str:
+    value, pnl, rank = shown(reading.value, money), shown(reading.pnl, signed), shown(reading.rank, str)
+    return f"{party.name}: Value: {value}  |  Day PnL: {pnl}  |  Rank: {rank}"
+
+
+def _comparison(sample: Sample, pair: Pair) -> list[tuple[str, str]]:
+    """The lines below the wallets, name and text."""
+    comparison = sample.comparison
+    divergence = shown(comparison.gap, signed)
+    if comparison.gap.value is not None:
+        share = comparison.gap_percent
+        divergence += f" ({signed_percent(share.value)})" if share.value is not None else f", {shown(share, percent)}"
+    lost = comparison.loss_share.value is not None
+    return [
+        (f"Expected PnL ({100 * pair.ratio:g}%)", shown(comparison.expected, signed)),
+        ("Actual PnL", shown(comparison.copier_pnl, signed)),
+        ("Divergence", divergence),
+        ("Loss share" if lost else "Efficiency", shown(comparison.loss_share if lost else comparison.efficiency, percent)),
+    ]
+
+
+def _aligned(lines: list[tuple[str, str]]) -> list[str]:
+    width = max(len(name) for name, _ in lines) + 2
+    return [f"  {f'{name}:':<{width}}{text}" for name, text in lines]
+
+
+def _wallets(session: Session, sample: Sample) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_row("", *(Text(name, "bold") for name in ("Value", "Day PnL", "Rank")))
+    for user, party, reading in (
+        ("user1", session.pair.copier, sample.copier),
+        ("user2", session.pair.whale, sample.whale),
+    ):
+        table.add_row(
+            Text(party.name, "bold"),
+            _cell(reading.value, money),
+            _cell(reading.pnl, signed),
+            _cell(reading.rank, str),
+        )
+        changes = [
+            (session.changes(f"{user}_{name}"), form)
+            for name, form in (("value", signed), ("pnl", signed), ("rank", _signed_whole))
+        ]
+        for position, since in enumerate(("  since the last update", "  since the start")):
+            table.add_row(Text(since, "dim"), *(_change(both[position], form) for both, form in changes))
+    return table
+
+
+def _figures(session: Session, sample: Sample) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for name, text in _comparison(sample, session.pair):
+        table.add_row(Text(name, "bold"), Text(text, "yellow" if "n/a (" in text else ""))
+        if name == "Divergence":
+            for change, since in zip(
+                session.changes("pnl_vs_expected"), ("  since the last update", "  since the start"), strict=True
+            ):
+                table.add_row(Text(since, "dim"), _change(change, signed))
+            sparks = sparkline([each.comparison.gap.value for each in session.samples[-SPARKS:]])
+            table.add_row(Text("  over the session", "dim"), Text(sparks, "cyan"))
+    return table
+
+
+def _ages(session: Session, sample: Sample, now: datetime) -> Group:
+    """How long ago each source gave its last usable answer, and over which hours the PnL is taken."""
+    lines = []
+    for user, party in (("user1", session.pair.copier), ("user2", session.pair.whale)):
+        times = {name: sample.answered.get(f"{user}_{name}") for name in SOURCES}
+        ages = [f"{name} {age(now - time) if time else 'never answered'}" for name, time in times.items()]
+        lines.append(Text(f"Age, {party.label or party.name}: {', '.join(ages)}", "dim"))
+    window = sample.comparison.window
+    if window.start and window.end:
+        span = f"{window.start.astimezone(UTC):%d %b %H:%M} to {window.end.astimezone(UTC):%d %b %H:%M} UTC"
+        lines.append(Text(f"Day PnL over {span} ({window.hours:g} h)", "dim"))
+    return Group(*lines)
+
+
+def _status(session: Session) -> Text:
+    if not session.samples:
+        return Text("asking for both wallets ...")
+    if session.outage_since is not None:
+        why = brief(next(iter(session.samples[-1].failed.values())))
+        return Text(f"OUTAGE since {_time(session.outage_since)}: no source answers ({why})", "bold red")
+    every = f"every {session.interval:g} s, {session.updates} update{'s' * (session.updates != 1)}"
+    missing = f", {session.partial + session.outages} of them incomplete" if session.partial + session.outages else ""
+    return Text(f"{every}{missing} since {_time(session.began)}; Ctrl-C ends", "dim")
+
+
+def _course(session: Session, name: str, form: Callable[[float], str]) -> str:
+    """`$500.00 -> $510.00 (+$10.00)`, from the first known value to the last sample's."""
+    last = session.samples[-1].facts()[name]
+    if name not in session.first:
+        return shown(last, form)
+    _, change = session.changes(name)
+    course = f"{form(session.first[name])} -> {shown(last, form)}"
+    return course if change is None else f"{course} ({signed(change)})"
+
+
+def _cell(fact: Fact[T], form: Callable[[T], str]) -> Text:
+    return Text(shown(fact, form), "yellow" if fact.value is None else "")
+
+
+def _change(change: float | None, form: Callable[[float], str]) -> Text:
+    return Text(NO_CHANGE if change is None else form(change), "dim")
+
+
+def _signed_whole(value: float) -> str:
+    return f"{value:+.0f}" if value else "0"
+
+
+def _no_minus_zero(text: str) -> str:
+    return text.removeprefix("-") if not text.strip("-0.,") else text
+
+
+def _time(time: datetime) -> str:
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}+00:00"
