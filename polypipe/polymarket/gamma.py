@@ -98,9 +98,10 @@ async def crawl_universe(
                 if not excluded or error.status != 422 or error.page != first_page:
                     raise
                 await crawl.read(filters)
-    if not crawl.report.events:
-        raise CrawlIncomplete(f"empty universe: {crawl.report.pages} pages held no open event with a wanted tag")
-    return crawl.finish()
+    report = crawl.finish()
+    if not report.events:
+        raise CrawlIncomplete(f"empty universe: {report.pages} pages held no open event with a wanted tag")
+    return report
 
 
 async def crawl_live(

@@ -215,10 +215,9 @@ def test_more_than_one_percent_of_unreadable_rows_fails_the_crawl(kind: str, row
 
 
 def test_only_the_first_few_bad_rows_are_named_in_the_error() -> None:
-    raw = [raw_event(n, slug=None) for n in range(50)] + [raw_event(99)]
     with pytest.raises(CrawlIncomplete) as caught:
-        universe(FakeGamma(raw))
-    assert "50 of 51 event rows" in str(caught.value)
+        universe(FakeGamma([raw_event(n, slug=None) for n in range(50)]))
+    assert "50 of 50 event rows" in str(caught.value)  # a truer reason than an empty universe
     assert str(caught.value).count("$.slug") == 3
 
 
