@@ -98,10 +98,7 @@ async def crawl_universe(
                 if not excluded or error.status != 422 or error.page != first_page:
                     raise
                 await crawl.read(filters)
-    report = crawl.finish()
-    if not report.events:
-        raise CrawlIncomplete(f"empty universe: {report.pages} pages held no open event with a wanted tag")
-    return report
+    return crawl.finish()
 
 
 async def crawl_live(
@@ -215,13 +212,15 @@ class _Crawl:
         self.report.seconds = time.monotonic() - self.started
 
     def finish(self) -> CrawlReport:
-        """The report of a crawl whose listings were all read to their end; raises if too many rows were dropped."""
+        """The report of a crawl whose listings were all read to their end; raises if their content proves nothing."""
         for kind, rows in (("event", self.event_rows), ("market", self.market_rows)):
             dropped = [problem for problem in self.report.dropped if problem.kind == kind]
             if len(dropped) > MAX_DROPPED_SHARE * rows:
                 named = ", ".join(f"{problem.id} ({problem.reason})" for problem in dropped[:PROBLEMS_NAMED])
                 more = ", ..." if len(dropped) > PROBLEMS_NAMED else ""
                 raise CrawlIncomplete(f"{len(dropped)} of {rows} {kind} rows could not be read: {named}{more}")
+        if self.report.kind == "universe" and not self.report.events:
+            raise CrawlIncomplete(f"empty universe: {self.report.pages} pages held no open event with a wanted tag")
         self.measure()
         self.report.finished_at = datetime.now(UTC)
         self.report.complete = True
