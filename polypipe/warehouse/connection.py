@@ -18,11 +18,12 @@ from polypipe.warehouse.errors import WarehouseBusy, one_line
 if TYPE_CHECKING:
     import duckdb
 
-# One thread writes: with two, the buffers of the JSON reader and the Parquet writer double for little speed.
 _Config = dict[str, str | bool | int | float | list[str]]  # as duckdb.connect has it
-_WRITER: _Config = {"threads": 1, "memory_limit": "256MB", "preserve_insertion_order": False}
-_READER: _Config = {"threads": 2, "memory_limit": "512MB"}
-_COMMON: _Config = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+# One thread: the tables are small, and on a busy machine a query of two threads waits for the later of the two. It
+# also halves a writer's buffers, and JSON files are read in the order of their lines.
+_COMMON: _Config = {"threads": 1, "autoinstall_known_extensions": False, "autoload_known_extensions": False}
+_WRITER: _Config = {"memory_limit": "256MB", "preserve_insertion_order": False}
+_READER: _Config = {"memory_limit": "512MB"}
 
 
 def open_live(path: Path, deadline: float) -> "duckdb.DuckDBPyConnection":
@@ -40,7 +41,7 @@ def open_live(path: Path, deadline: float) -> "duckdb.DuckDBPyConnection":
     while True:
         try:
             con = duckdb.connect(str(path), config=config)
-            con.execute("SET GLOBAL TimeZone = 'UTC'")
+            prepare_session(con)
             return con
         except duckdb.ConnectionException as error:  # this process has it open with another configuration
             if "different configuration" not in str(error):
@@ -61,8 +62,13 @@ def open_memory() -> "duckdb.DuckDBPyConnection":
 
     spill = Path(tempfile.gettempdir()) / f"polypipe-duckdb-{os.getpid()}-{time.monotonic_ns()}"
     con = duckdb.connect(":memory:", config={**_COMMON, **_READER, "temp_directory": str(spill)})
-    con.execute("SET GLOBAL TimeZone = 'UTC'")
+    prepare_session(con)
     return con
+
+
+def prepare_session(con: "duckdb.DuckDBPyConnection") -> None:
+    """What every connection and every cursor needs: UTC, and no progress bar drawn into somebody's output."""
+    con.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
 
 
 def literal(value: object) -> str:

@@ -1,6 +1,8 @@
 """A reader for a long-lived process: the published tables in memory, brought up to date in the background."""
 
 import logging
+import os
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from polypipe.warehouse.connection import open_memory, quoted
+from polypipe.warehouse.connection import open_memory, prepare_session, quoted
 from polypipe.warehouse.errors import WarehouseError, one_line
 from polypipe.warehouse.publish import Current, PublishedFile
 from polypipe.warehouse.read import create_stored, describe, select
@@ -82,6 +84,7 @@ class FollowingReader:
         """A connection to query with, for one thread."""
         cursor = self._con.cursor()
         try:
+            prepare_session(cursor)
             yield cursor
         finally:
             cursor.close()
@@ -105,6 +108,8 @@ class FollowingReader:
             self._status = replace(self._status, error=one_line([error]))
 
     def _follow(self) -> None:
+        if sys.platform == "linux":  # where priority is a thread's own: loading must not slow down the queries
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
         while not self._stop.wait(self._poll_seconds):
             self.refresh()
 

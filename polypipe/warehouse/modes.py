@@ -90,7 +90,7 @@ def merge(con: "duckdb.DuckDBPyConnection", table: str, mode: Mode, file: Path, 
         con.execute(f"DELETE FROM {quoted(table)} AS t WHERE {doomed}")
     if isinstance(mode, Upsert):
         keys = ", ".join(quoted(key) for key in mode.keys)
-        # DuckDB reads a JSON file in order when it has one thread, as the writer and the loading reader do.
+        # With one thread, as all our connections have, DuckDB reads the lines of a file in their order.
         source = (
             f"(SELECT * EXCLUDE (_line) FROM (SELECT *, row_number() OVER () AS _line FROM {source}) "
             f"QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY _line DESC) = 1)"

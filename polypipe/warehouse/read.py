@@ -109,7 +109,6 @@ def _load_waiting(
 ) -> set[str]:
     """Bring the tables that have waiting batches into memory and merge as the writer would; their names."""
     loaded: set[str] = set()
-    con.execute("SET threads = 1")  # as the writer: merging relies on the order of the lines
     con.execute("SET schema = 'stored'")
     for batch_id in waiting:
         try:
@@ -128,7 +127,6 @@ def _load_waiting(
                 raise _Vanished(batch_id) from error
             log.warning("batch %s cannot be merged and is left out: %s", batch_id, error)
     con.execute("SET schema = 'main'")
-    con.execute("SET threads = 2")
     return loaded
 
 
