@@ -31,7 +31,8 @@ class Publication:
     """What came of one attempt to publish: a row of table `publications`.
 
     `added`, `removed` and `changed` count token ids against what the bot could read before: with no readable file every
-    entry is added. `observed_at` is when the data was read from Polymarket. `rewritten` is false when the content was the same.
+    entry is added. `observed_at` is when the data was read from Polymarket. `rewritten` is false when the
+    content was the same.
     """
 
     publication_id: str

@@ -30,9 +30,8 @@ def test_refresh_publishes_all_six_files_and_says_a_line_for_each(polypipe, sim,
     assert lines[0].startswith("sports_events: ")
     for spec, line in zip(CACHES, lines[1:], strict=False):
         entries = len(spec.format.flatten(spec.format.decode((settings.bot_dir / spec.file).read_bytes())))
-        assert line.startswith(
-            f"{spec.file}: accepted, {entries} entries, first publication, {entries} added, 0 removed, 0 changed, "
-        )
+        outcome = f"accepted, {entries} entries, first publication, {entries} added, 0 removed, 0 changed, "
+        assert line.startswith(f"{spec.file}: {outcome}")
     truth = six_files(open_events(sim.url), wording=lambda question: "")
     for file in (".live_cache.json", ".clob_market_cache.json", ".clob_slug_cache.json", ".ligue1_tokens.json"):
         assert read_like_serde(settings.bot_dir / file) == truth[file]
