@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from io import BufferedRandom
+from io import FileIO
 from pathlib import Path
 from typing import TextIO
 
@@ -22,6 +22,8 @@ from polypipe.polymarket import PolymarketHttp
 from polypipe.polymarket.errors import one_line
 from polypipe.resources import Polymarket
 from polypipe.settings import Settings
+
+MIN_PAUSE = 0.05  # seconds between two updates, however slow the first was: a signal is noticed in it
 
 Show = Callable[[Sample], None]
 
@@ -96,7 +98,7 @@ def pair_of(settings: Settings) -> Pair:
 
 
 async def _updates(http: PolymarketHttp, session: Session, options: Options, take: Show, clock: Clock) -> None:
-    """Ask, hand over, wait; each update begins `interval` after the one before, or at once if that took longer."""
+    """Ask, hand over, wait; each update begins `interval` after the one before, or as soon as that one is done."""
     task = asyncio.current_task()
     assert task is not None
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -108,7 +110,7 @@ async def _updates(http: PolymarketHttp, session: Session, options: Options, tak
         fetched = await fetch(http, pair.copier.address, pair.whale.address, clock)
         before = session.samples[-1].answered if session.samples else {}
         take(sample_of(fetched, pair.ratio, before))
-        due = max(due + options.interval, time.monotonic())
+        due = max(due + options.interval, time.monotonic() + MIN_PAUSE)
         if options.once:
             return
         if ends_at is not None and due >= ends_at:
@@ -136,10 +138,10 @@ def _showing(session: Session, options: Options, out: TextIO, clock: Clock) -> I
             yield lambda _: live.refresh()
 
 
-def _open(path: Path) -> BufferedRandom:
+def _open(path: Path) -> FileIO:
     """The file to save to, at its end, where a line begins. Raises CannotWatch."""
     try:
-        file = path.open("a+b")
+        file = path.open("a+b", buffering=0)
         if file.tell():
             file.seek(-1, os.SEEK_END)
             if file.read() != b"\n":
@@ -149,11 +151,12 @@ def _open(path: Path) -> BufferedRandom:
         raise CannotWatch(f"{path} cannot be written: {error.strerror}") from error
 
 
-def _append(file: BufferedRandom, path: Path, line: str) -> None:
+def _append(file: FileIO, path: Path, line: str) -> None:
     """One line, on the disk before the next update begins. Raises CannotWatch."""
+    data = line.encode() + b"\n"
     try:
-        file.write(line.encode() + b"\n")
-        file.flush()
+        if file.write(data) < len(data):
+            raise CannotWatch(f"{path} cannot be written: the disk is full")
         os.fsync(file.fileno())
     except OSError as error:
         raise CannotWatch(f"{path} cannot be written: {error.strerror}") from error

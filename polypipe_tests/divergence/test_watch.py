@@ -1,0 +1,316 @@
+"""`polypipe watch` as it runs: piped, on a terminal, through an outage, stopped by Ctrl-C and by kill -9."""
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from polypipe.divergence.watch import CannotWatch, Options, watch
+from polypipe.settings import Settings
+from polypipe.sim import SimServer
+from polypipe.sim.wallets import COPIER_ADDRESS, WHALE_ADDRESS
+from polypipe_tests.conftest import impatient, settings_for
+
+DEADLINE = 60.0
+WALLETS = {"POLYPIPE_COPIER_ADDRESS": COPIER_ADDRESS, "POLYPIPE_WHALE_ADDRESS": WHALE_ADDRESS}
+
+
+@pytest.fixture
+def live() -> Iterator[SimServer]:
+    """An exchange whose time is now: the command has no other clock."""
+    with SimServer(events=60, seed=3, start=datetime.now(UTC), speed=1) as server:
+        yield server
+
+
+class Screen(StringIO):
+    """What is printed; `then` is called with 1, 2, ... after each update shown, and once more after the summary."""
+
+    def __init__(self, then: Callable[[int], None]) -> None:
+        super().__init__()
+        self.then = then
+        self.flushes = 0
+
+    def flush(self) -> None:
+        super().flush()
+        self.flushes += 1
+        self.then(self.flushes)
+
+
+def ctrl_c() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def ctrl_c_after(updates: int) -> Callable[[int], None]:
+    return lambda count: ctrl_c() if count == updates else None
+
+
+def run_here(
+    settings: Settings, options: Options, sim: SimServer, then: Callable[[int], None] = lambda _: None
+) -> tuple[int, str]:
+    out = Screen(then)
+    clock = lambda: datetime.fromtimestamp(sim.clock.now(), UTC)  # noqa: E731
+    code = watch(settings, options, out, sys.stderr, impatient(settings), clock)
+    return code, out.getvalue()
+
+
+def command(server: SimServer, *args: str) -> list[str]:
+    return [sys.executable, "-m", "polypipe.cli", "watch", "--copier", COPIER_ADDRESS, "--whale", WHALE_ADDRESS, *args]
+
+
+def environment(server: SimServer) -> dict[str, str]:
+    return {
+        **os.environ,
+        "POLYPIPE_DATA_URL": server.url,
+        "POLYPIPE_PNL_URL": server.url,
+        "TERM": "xterm",
+        "COLUMNS": "100",
+    }
+
+
+@contextmanager
+def running(server: SimServer, *args: str, **how: Any) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(command(server, *args), env=environment(server), **how)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(DEADLINE)
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {DEADLINE:g} s for {what}"
+        time.sleep(0.02)
+
+
+def lines(path: Path) -> int:
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def test_nothing_heavy_is_imported() -> None:
+    heavy = "dagster duckdb pandas numpy starlette uvicorn supervisor"
+    code = f"import sys, polypipe.cli, polypipe.divergence.watch; print(sorted(set('{heavy}'.split()) & set(sys.modules)))"
+    assert subprocess.check_output([sys.executable, "-c", code]).strip() == b"[]"
+
+
+def test_once_piped(live: SimServer) -> None:
+    done = subprocess.run(command(live, "--once"), env=environment(live), capture_output=True, text=True, timeout=DEADLINE)
+    assert (done.returncode, done.stderr) == (0, "")
+    head, copier, whale, empty, *figures = done.stdout.rstrip("\n").split("\n")
+    assert head.endswith("+00:00 | INFO |")
+    assert copier.startswith("  0xc0b1…0b22: Value: $")
+    assert whale.startswith("  0x57a1…11ce: Value: $")
+    assert empty == ""
+    assert [line.split(":")[0].strip() for line in figures[:3]] == ["Expected PnL (8%)", "Actual PnL", "Divergence"]
+    assert not any("n/a" in line for line in (copier, whale, *figures[:3]))
+    assert "\x1b" not in done.stdout
+
+
+def test_json_says_what_the_exchange_says(sim: SimServer) -> None:
+    settings = settings_for(sim.url, **WALLETS, POLYPIPE_SCALING_RATIO="0.05", POLYPIPE_WHALE_LABEL="swisstony")
+    code, out = run_here(settings, Options(once=True, as_json=True), sim)
+    (line,) = out.splitlines()
+    body = json.loads(line)
+    pnl = {}
+    for wallet in (COPIER_ADDRESS, WHALE_ADDRESS):
+        points = _get(sim, f"/user-pnl?user_address={wallet}&interval=1d&fidelity=1h")
+        pnl[wallet] = points[-1]["p"] - points[0]["p"]
+    assert code == 0
+    assert body["user1_value"] == _get(sim, f"/value?user={COPIER_ADDRESS}")[0]["value"]
+    assert body["user2_rank"] == int(_get(sim, f"/v1/leaderboard?user={WHALE_ADDRESS}&timePeriod=DAY")[0]["rank"])
+    assert body["user1_pnl"] == pytest.approx(pnl[COPIER_ADDRESS])
+    assert body["expected_pnl"] == pytest.approx(0.05 * pnl[WHALE_ADDRESS])
+    assert body["pnl_vs_expected"] == pytest.approx(pnl[COPIER_ADDRESS] - 0.05 * pnl[WHALE_ADDRESS])
+    assert (body["user2_label"], body["simulated"]) == ("swisstony", False)
+
+
+def _get(sim: SimServer, path: str) -> Any:
+    return httpx.get(sim.url + path).json()
+
+
+def test_an_outage_is_shown_and_survived(sim: SimServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = settings_for(sim.url, **WALLETS)
+    save = tmp_path / "samples.jsonl"
+
+    def then(count: int) -> None:
+        if count == 1:
+            sim.faults.add("status", "/*", status=503)
+        if count == 3:
+            sim.faults.clear()
+        if count == 4:
+            ctrl_c()
+
+    code, out = run_here(settings, Options(interval=0.01, as_json=True, save=save), sim, then)
+    bodies = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert [body["user1_value"] is None for body in bodies] == [False, True, True, False]
+    assert [body["expected_pnl"] is None for body in bodies] == [False, True, True, False]
+    assert all(
+        "HTTP 503" in bodies[1]["reasons"][name] for name in ("user1_value", "user2_pnl", "expected_pnl", "user1_rank")
+    )
+    assert bodies[3]["reasons"].keys() <= {"pnl_efficiency", "loss_share", "pnl_vs_expected_percent"}
+    assert save.read_text().splitlines() == out.splitlines()
+    assert "4 updates, 2 without any answer" in capsys.readouterr().err
+
+
+def test_one_source_down_leaves_the_others(sim: SimServer) -> None:
+    sim.faults.add("html", "/value", query={"user": WHALE_ADDRESS})
+    code, out = run_here(settings_for(sim.url, **WALLETS), Options(once=True), sim)
+    assert code == 0
+    assert "| WARNING |" in out
+    assert "Value: n/a (HTML instead of JSON; after 2 attempts)  |  Day PnL: " in out
+    assert out.count("n/a (HTML") == 1
+    assert "Divergence:        n/a" not in out
+
+
+def test_once_without_any_answer_is_exit_code_1(sim: SimServer) -> None:
+    sim.faults.add("reset", "/*")
+    code, out = run_here(settings_for(sim.url, **WALLETS), Options(once=True), sim)
+    assert code == 1
+    assert out.count("n/a (") == 10
+    assert "Session" not in out
+
+
+def test_ctrl_c_ends_with_the_summary(sim: SimServer) -> None:
+    code, out = run_here(settings_for(sim.url, **WALLETS), Options(interval=0.01), sim, ctrl_c_after(3))
+    assert code == 0
+    assert out.count("| INFO |") == 3
+    assert "\nSession: " in out
+    assert ", 3 updates\n" in out
+
+
+def test_ctrl_c_while_an_answer_is_awaited(sim: SimServer) -> None:
+    sim.faults.add("hang", "/*")
+
+    def hangs() -> None:
+        until(lambda: len(sim.requests) > 0, "the first request")
+        ctrl_c()
+
+    thread = threading.Thread(target=hangs)
+    thread.start()
+    code, out = run_here(settings_for(sim.url, **WALLETS), Options(), sim)
+    thread.join(DEADLINE)
+    assert code == 0
+    assert out.endswith(", 0 updates\n")
+
+
+def test_duration_ends_it(sim: SimServer) -> None:
+    code, out = run_here(settings_for(sim.url, **WALLETS), Options(interval=60, duration=0), sim)
+    assert code == 0
+    assert ", 1 update\n" in out
+
+
+def test_on_a_terminal_a_panel_and_on_ctrl_c_the_summary(live: SimServer) -> None:
+    controller, terminal = pty.openpty()
+    screen = b""
+
+    def see(what: bytes) -> None:
+        nonlocal screen
+        deadline = time.monotonic() + DEADLINE
+        while what not in screen:
+            assert time.monotonic() < deadline, screen.decode(errors="replace")
+            if select.select([controller], [], [], 0.1)[0]:
+                screen += os.read(controller, 65536)
+
+    with running(live, "--interval", "1", stdin=terminal, stdout=terminal, stderr=terminal) as process:
+        see(b"Efficiency")
+        see(b"since the last update")
+        see(b"3 updates")
+        see(b"Age, 0xc0b1")
+        process.send_signal(signal.SIGINT)
+        see(b"Divergence was between")
+        assert process.wait(DEADLINE) == 0
+    os.close(terminal)
+    os.close(controller)
+    text = screen.decode()
+    assert "polypipe watch" in text
+    assert "Session: " in text
+    assert text.rindex("\x1b[?25h") < text.index("Session: ")  # the cursor is shown again
+    assert "Traceback" not in text
+
+
+def test_every_sample_is_saved_before_the_next_whatever_happens(live: SimServer, tmp_path: Path) -> None:
+    save = tmp_path / "samples.jsonl"
+    with running(live, "--interval", "1", "--save", str(save), stdout=subprocess.PIPE) as process:
+        until(lambda: lines(save) >= 2, "two saved samples")
+        process.kill()
+        assert process.wait(DEADLINE) == -signal.SIGKILL
+        assert process.stdout is not None
+        shown = process.stdout.read().count(b" | ")
+    saved = [json.loads(line) for line in save.read_text().splitlines()]
+    assert len(saved) >= 2
+    assert len(saved) * 5 >= shown  # five bars a block: nothing is shown that was not saved before
+    assert all(body["user1_value"] is not None and body["user2_address"] == WHALE_ADDRESS for body in saved)
+
+
+def test_a_torn_last_line_spoils_no_other(sim: SimServer, tmp_path: Path) -> None:
+    save = tmp_path / "samples.jsonl"
+    save.write_text('{"timestamp": "2026-11-20"}\n{"timest')
+    run_here(settings_for(sim.url, **WALLETS), Options(once=True, save=save), sim)
+    run_here(settings_for(sim.url, **WALLETS), Options(once=True, save=save), sim)
+    first, torn, *new = save.read_text().splitlines()
+    assert (first, torn) == ('{"timestamp": "2026-11-20"}', '{"timest')
+    assert [json.loads(line)["user1_address"] for line in new] == [COPIER_ADDRESS] * 2
+
+
+def test_a_file_that_cannot_be_written_is_said_before_anything_is_asked(sim: SimServer, tmp_path: Path) -> None:
+    with pytest.raises(CannotWatch, match=r"missing/x cannot be written: No such file or directory"):
+        run_here(settings_for(sim.url, **WALLETS), Options(save=tmp_path / "missing" / "x"), sim)
+    assert not sim.requests
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_ends_it_with_one_line(sim: SimServer) -> None:
+    with pytest.raises(CannotWatch, match="/dev/full cannot be written: No space left on device"):
+        run_here(settings_for(sim.url, **WALLETS), Options(save=Path("/dev/full")), sim)
+
+
+@pytest.mark.parametrize(
+    ("wallets", "missing"),
+    [
+        ({}, "--copier or POLYPIPE_COPIER_ADDRESS and --whale or POLYPIPE_WHALE_ADDRESS"),
+        ({"POLYPIPE_COPIER_ADDRESS": COPIER_ADDRESS}, "give --whale or POLYPIPE_WHALE_ADDRESS"),
+    ],
+)
+def test_without_wallets_it_says_what_to_give(sim: SimServer, wallets: dict[str, str], missing: str) -> None:
+    with pytest.raises(CannotWatch, match=missing):
+        run_here(settings_for(sim.url, **wallets), Options(once=True), sim)
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--whale", ""], "POLYPIPE_WHALE_ADDRESS: '' is not 40 hex digits"),
+        (["--copier", "0x12"], "POLYPIPE_COPIER_ADDRESS: '0x12' is not 40 hex digits"),
+        (["--ratio", "0"], "POLYPIPE_SCALING_RATIO: '0' is not a number above 0"),
+    ],
+)
+def test_bad_arguments_are_one_line(live: SimServer, args: list[str], message: str) -> None:
+    done = subprocess.run(
+        command(live, "--once", *args), env=environment(live), capture_output=True, text=True, timeout=DEADLINE
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"polypipe: {message}")
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_label_of_the_settings_is_not_put_on_another_wallet(live: SimServer) -> None:
+    env = {**environment(live), "POLYPIPE_WHALE_LABEL": "swisstony", "POLYPIPE_COPIER_LABEL": "myself"}
+    done = subprocess.run(command(live, "--once"), env=env, capture_output=True, text=True, timeout=DEADLINE)
+    assert "swisstony" not in done.stdout
+    assert "myself" not in done.stdout
