@@ -1,0 +1,40 @@
+"""Fixtures of the divergence tests: one exchange whose clock begins now, both wallets set, and hand-made positions."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from polypipe.settings import Settings
+from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS, SimServer
+from polypipe_tests.conftest import settings_for
+
+
+@pytest.fixture(scope="session")
+def exchange() -> Iterator[SimServer]:
+    """Started once: adding up half a year of two wallets takes a second."""
+    with SimServer(events=120, seed=3, start=datetime.now(UTC)) as server:
+        server.ledger.reach(server.clock.now())
+        yield server
+
+
+@pytest.fixture
+def sim(exchange: SimServer) -> Iterator[SimServer]:
+    """The exchange without faults, its clock put back afterwards."""
+    began = exchange.clock.now()
+    exchange.faults.clear()
+    exchange.requests.clear()
+    yield exchange
+    exchange.faults.clear()
+    exchange.clock.set(began)
+
+
+@pytest.fixture
+def settings(sim: SimServer) -> Settings:
+    """Both wallets set, a ratio that is not the default."""
+    return settings_for(
+        sim.url,
+        POLYPIPE_COPIER_ADDRESS=COPIER_ADDRESS,
+        POLYPIPE_WHALE_ADDRESS=WHALE_ADDRESS,
+        POLYPIPE_SCALING_RATIO="0.05",
+    )
