@@ -18,6 +18,7 @@ from polypipe.divergence.watch_sample import Pair, Party, Reading, Sample
 from polypipe.divergence.watch_session import Session
 
 T = TypeVar("T")
+Changes = tuple[float | None, float | None]  # since the last update, since the start
 
 BARS = "▁▂▃▄▅▆▇█"
 SPARKS = 48
@@ -102,9 +103,9 @@ def shown(fact: Fact[T], form: Callable[[T], str]) -> str:
 
 
 def brief(reason: str) -> str:
-    """A reason short enough for a table: without URLs and advice, which the JSON line and the log have."""
+    """A reason short enough for a table: without URL, number of attempts and advice, which the JSON line has."""
     text = re.sub(r"GET \S+?(?: \(page \d+\))?: ", "", reason)
-    text = re.split(r"; (?:what to do|answer begins): ", text)[0]
+    text = re.split(r"; (?:what to do: |answer begins: |after \d+ attempts)", text)[0]
     return text if len(text) <= REASON_CHARACTERS else f"{text[: REASON_CHARACTERS - 1]}…"
 
 
@@ -167,12 +168,12 @@ def _wallets(session: Session, sample: Sample) -> Table:
             _cell(reading.pnl, signed),
             _cell(reading.rank, str),
         )
-        changes = [
-            (session.changes(f"{user}_{name}"), form)
-            for name, form in (("value", signed), ("pnl", signed), ("rank", _signed_whole))
-        ]
-        for position, since in enumerate(("  since the last update", "  since the start")):
-            table.add_row(Text(since, "dim"), *(_change(both[position], form) for both, form in changes))
+        _add_changes(
+            table,
+            (session.changes(f"{user}_value"), signed),
+            (session.changes(f"{user}_pnl"), signed),
+            (session.changes(f"{user}_rank"), _signed_whole),
+        )
     return table
 
 
@@ -181,13 +182,19 @@ def _figures(session: Session, sample: Sample) -> Table:
     for name, text in _comparison(sample, session.pair):
         table.add_row(Text(name, "bold"), Text(text, "yellow" if "n/a (" in text else ""))
         if name == "Divergence":
-            for change, since in zip(
-                session.changes("pnl_vs_expected"), ("  since the last update", "  since the start"), strict=True
-            ):
-                table.add_row(Text(since, "dim"), _change(change, signed))
+            _add_changes(table, (session.changes("pnl_vs_expected"), signed))
             sparks = sparkline([each.comparison.gap.value for each in session.samples[-SPARKS:]])
             table.add_row(Text("  over the session", "dim"), Text(sparks, "cyan"))
     return table
+
+
+def _add_changes(table: Table, *numbers: tuple[Changes, Callable[[float], str]]) -> None:
+    """A row of changes since the last update and one since the start, each only if some change is known."""
+    for position, since in enumerate(("  since the last", "  since the start")):
+        changes = [(both[position], form) for both, form in numbers]
+        if any(change is not None for change, _ in changes):
+            cells = [NO_CHANGE if change is None else form(change) for change, form in changes]
+            table.add_row(*(Text(text, "dim") for text in (since, *cells)))
 
 
 def _ages(session: Session, sample: Sample, now: datetime) -> Group:
@@ -199,8 +206,8 @@ def _ages(session: Session, sample: Sample, now: datetime) -> Group:
         lines.append(Text(f"Age, {party.label or party.name}: {', '.join(ages)}", "dim"))
     window = sample.comparison.window
     if window.start and window.end:
-        span = f"{window.start.astimezone(UTC):%d %b %H:%M} to {window.end.astimezone(UTC):%d %b %H:%M} UTC"
-        lines.append(Text(f"Day PnL over {span} ({window.hours:g} h)", "dim"))
+        span = f"{_minute(window.start)} to {_minute(window.end)} UTC ({window.hours:g} h)"
+        lines.append(Text(f"Day PnL over {span}", "dim"))
     return Group(*lines)
 
 
@@ -209,10 +216,10 @@ def _status(session: Session) -> Text:
         return Text("asking for both wallets ...")
     if session.outage_since is not None:
         why = brief(next(iter(session.samples[-1].failed.values())))
-        return Text(f"OUTAGE since {_time(session.outage_since)}: no source answers ({why})", "bold red")
-    every = f"every {session.interval:g} s, {session.updates} update{'s' * (session.updates != 1)}"
-    missing = f", {session.partial + session.outages} of them incomplete" if session.partial + session.outages else ""
-    return Text(f"{every}{missing} since {_time(session.began)}; Ctrl-C ends", "dim")
+        return Text(f"OUTAGE since {_minute(session.outage_since)} UTC: no source answers ({why})", "bold red")
+    count = f"{session.updates} update{'s' * (session.updates != 1)} since {_minute(session.began)} UTC"
+    missing = f", {session.partial + session.outages} incomplete" if session.partial + session.outages else ""
+    return Text(f"{count}, every {session.interval:g} s{missing}; Ctrl-C ends", "dim")
 
 
 def _course(session: Session, name: str, form: Callable[[float], str]) -> str:
@@ -229,10 +236,6 @@ def _cell(fact: Fact[T], form: Callable[[T], str]) -> Text:
     return Text(shown(fact, form), "yellow" if fact.value is None else "")
 
 
-def _change(change: float | None, form: Callable[[float], str]) -> Text:
-    return Text(NO_CHANGE if change is None else form(change), "dim")
-
-
 def _signed_whole(value: float) -> str:
     return f"{value:+.0f}" if value else "0"
 
@@ -243,3 +246,7 @@ def _no_minus_zero(text: str) -> str:
 
 def _time(time: datetime) -> str:
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}+00:00"
+
+
+def _minute(time: datetime) -> str:
+    return f"{time.astimezone(UTC):%d %b %H:%M}"
