@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -41,6 +42,7 @@ class Settings:
     webserver_port: int
     tennis_scope: str
     snapshot_seconds: int
+    history_start: date
     alert_urls: tuple[str, ...] = field(repr=False)
     simulated: bool
     sources: Mapping[str, str] = field(repr=False, compare=False)
@@ -95,6 +97,13 @@ def _seconds(text: str) -> int:
     return int(text)
 
 
+def _day(text: str) -> date:
+    day = date.fromisoformat(text)
+    if not FIRST_DAY <= day <= datetime.now(UTC).date():
+        raise ValueError
+    return day
+
+
 def _flag(text: str) -> bool:
     return {"0": False, "1": True}[text]
 
@@ -130,6 +139,9 @@ class Variable:
         return str(int(value)) if isinstance(value, bool) else str(value)
 
 
+FIRST_DAY = date(2020, 1, 1)  # Polymarket is younger; an earlier year is a slip
+HISTORY = timedelta(days=90)
+
 _ADDRESS = "40 hex digits, with or without 0x"
 _URL = "an http or https URL without query and password"
 _PORT = "a port number from 1 to 65535"
@@ -151,6 +163,7 @@ VARIABLES = (
     Variable("webserver_port", ("POLYPIPE_WEBSERVER_PORT",), "3000", _port, _PORT),
     Variable("tennis_scope", ("POLYPIPE_TENNIS_SCOPE",), "atp", _scope, "atp or all"),
     Variable("snapshot_seconds", ("POLYPIPE_SNAPSHOT_SECONDS",), "60", _seconds, "whole seconds from 10 to 3600"),
+    Variable("history_start", ("POLYPIPE_HISTORY_START",), None, _day, f"a date (UTC) from {FIRST_DAY} to today"),
     Variable("alert_urls", ("POLYPIPE_ALERT_URLS",), "", _urls, "Apprise URLs separated by commas", secret=True),
     # Set by `polypipe demo` for its child processes: numbers are then marked as simulated wherever they are shown.
     Variable("simulated", ("POLYPIPE_SIMULATED",), "0", _flag, "0 or 1"),
@@ -189,6 +202,7 @@ def load(
     values["bot_dir"] = (values["bot_dir"] or values["home"] / "bot").expanduser().absolute()
     if values["whale_label"] is None:
         values["whale_label"] = short_address(values["whale_address"]) or "whale"
+    values["history_start"] = values["history_start"] or datetime.now(UTC).date() - HISTORY
     assert set(values) | {"sources"} == {f.name for f in fields(Settings)}
     return Settings(**values, sources=sources)
 

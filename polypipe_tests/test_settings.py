@@ -1,3 +1,5 @@
+from datetime import UTC, date, datetime, timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +24,7 @@ def test_defaults(tmp_path, monkeypatch):
     assert (settings.copier_label, settings.whale_label) == ("You", "whale")
     assert settings.scaling_ratio == pytest.approx(0.08)
     assert (settings.dashboard_host, settings.dashboard_port, settings.webserver_port) == ("127.0.0.1", 8765, 3000)
+    assert datetime.now(UTC).date() - settings.history_start in (timedelta(days=90), timedelta(days=91))  # midnight
     assert set(settings.sources.values()) == {"default"}
 
 
@@ -67,6 +70,9 @@ def test_our_name_wins_over_the_bots_name(tmp_path):
         ("POLYPIPE_DATA_URL", "http://:99"),
         ("POLYPIPE_DATA_URL", "http://x:port"),
         ("POLYPIPE_DASHBOARD_HOST", "a b"),
+        ("POLYPIPE_HISTORY_START", "2999-01-01"),
+        ("POLYPIPE_HISTORY_START", "0226-11-01"),
+        ("POLYPIPE_HISTORY_START", "90 days"),
     ],
 )
 def test_a_bad_value_is_one_line_that_names_variable_value_and_what_is_allowed(tmp_path, name, value):
@@ -101,6 +107,12 @@ def test_alert_urls_are_not_in_the_repr(tmp_path):
     settings = read(tmp_path, POLYPIPE_ALERT_URLS="tgram://s3cret/1, discord://s3cret/2")
     assert settings.alert_urls == ("tgram://s3cret/1", "discord://s3cret/2")
     assert "s3cret" not in repr(settings)
+
+
+def test_history_may_begin_on_any_day_up_to_today(tmp_path):
+    assert read(tmp_path, POLYPIPE_HISTORY_START="2026-06-01").history_start == date(2026, 6, 1)
+    today = datetime.now(UTC).date()
+    assert read(tmp_path, POLYPIPE_HISTORY_START=str(today)).history_start == today
 
 
 def test_a_missing_dotenv_is_no_error(tmp_path):

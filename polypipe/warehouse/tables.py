@@ -24,6 +24,10 @@ DAY_COLUMN: dict[str, str | None] = {
     "snapshots": "timestamp",
     "positions": None,
     "position_summaries": "compared_at",
+    "wallet_pnl": None,  # 17,520 rows a year
+    "wallet_activity": "timestamp",
+    "activity_days": None,
+    "copy_quality_daily": None,
 }
 
 _PYTHON: dict[str, Any] = {
