@@ -67,8 +67,8 @@ def _apply(table: list[Row], mode: Mode, new: list[Row]) -> list[Row]:
             return [row for row in table if not _inside(row, mode)] + new
 
 
-@settings(max_examples=20, deadline=None)
-@given(st.lists(st.tuples(_batch(), st.booleans()), min_size=1, max_size=6))
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.tuples(_batch(), st.booleans()), min_size=1, max_size=5))
 def test_the_tables_are_what_a_list_would_be(steps: list[tuple[tuple[Mode, list[Row]], bool]]) -> None:
     query = f"SELECT {', '.join(_COLUMNS)} FROM crawls"
     expected: list[Row] = []
@@ -95,4 +95,10 @@ def _values(row: Row) -> tuple[Any, ...]:
 
 def _plain(found: Iterable[tuple[Any, ...]]) -> list[str]:
     """Rows as sorted text: exact, and the same for every library's idea of UTC."""
-    return sorted(repr([v.isoformat() if isinstance(v, datetime) else v for v in row]) for row in found)
+    return sorted(repr([_plain_value(value) for value in row]) for row in found)
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, float):
+        return value + 0.0  # minus zero has no place in JSON as DuckDB reads it, and means nothing here
+    return value.isoformat() if isinstance(value, datetime) else value
