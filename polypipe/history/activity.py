@@ -1,0 +1,91 @@
+"""Everything both wallets did in a range of days, into tables `wallet_activity` and `activity_days`.
+
+Rows go to the spool as they arrive, so that memory does not grow with the range; they become visible only when the
+walks over both wallets have passed the start of the range.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from polypipe.caches.universe import store
+from polypipe.divergence.snapshot import Wallets
+from polypipe.divergence.sources import Clock, utc_now
+from polypipe.polymarket import Activity, ActivityReport, PolymarketHttp, walk_activity
+from polypipe.resources import Polymarket
+from polypipe.warehouse import Batch, Warehouse, Window
+
+STORE_WAIT_SECONDS = 20.0
+WALK_SECONDS = 3000.0
+"""For both wallets together; below the hour after which Dagster ends a run."""
+
+
+@dataclass(frozen=True)
+class FilledActivity:
+    """What a range of days gave. `activities` counts by wallet and UTC day, 0 for a quiet one. `waiting` says why the
+    rows are still in the spool; None when they are in the warehouse."""
+
+    reports: tuple[ActivityReport, ...]
+    activities: Mapping[str, Mapping[date, int]]
+    waiting: str | None
+
+
+def fill_activity(
+    polymarket: Polymarket,
+    warehouse: Warehouse,
+    wallets: Wallets,
+    start: datetime,
+    end: datetime,
+    clock: Clock = utc_now,
+) -> FilledActivity:
+    """Replace the rows of [start, end), which are whole UTC days, of both wallets.
+
+    Requests: rows / 500 + 2 a wallet. Raises `PolymarketError` with nothing stored.
+    """
+    began = clock()
+    counts = {who: Counter[date]() for who in (wallets.copier, wallets.whale)}
+    with ExitStack() as stack:
+        batches = {who: stack.enter_context(warehouse.batch("wallet_activity")) for who in counts}
+
+        async def walk(http: PolymarketHttp, who: str) -> ActivityReport:
+            def sink(found: list[Activity]) -> None:
+                batches[who].add("wallet_activity", (activity_row(activity) for activity in found))
+                counts[who].update(activity.timestamp.date() for activity in found)
+
+            return await walk_activity(http, who, start, end, sink, deadline=WALK_SECONDS)
+
+        async def work(http: PolymarketHttp) -> tuple[ActivityReport, ...]:
+            return tuple(await asyncio.gather(*(walk(http, who) for who in counts)))
+
+        reports = polymarket.run(work)
+        for who, batch in batches.items():
+            _commit(batch, who, counts[who], start, end, began)
+    return FilledActivity(reports, counts, store(warehouse, STORE_WAIT_SECONDS))
+
+
+def activity_row(activity: Activity) -> dict[str, Any]:
+    """The row of table `wallet_activity`."""
+    return {**msgspec.structs.asdict(activity), "key": activity.key, "day": activity.timestamp.date()}
+
+
+def _commit(batch: Batch, who: str, counts: Counter[date], start: datetime, end: datetime, began: datetime) -> None:
+    days = ({"wallet": who, "day": day, "activities": counts[day.date()], "read_at": began} for day in _days(start, end))
+    batch.add("activity_days", days)
+    batch.commit(
+        {
+            "wallet_activity": Window("timestamp", start, end, {"wallet": who}),
+            "activity_days": Window("day", start, end, {"wallet": who}),
+        }
+    )
+
+
+def _days(start: datetime, end: datetime) -> Iterator[datetime]:
+    while start < end:
+        yield start
+        start += timedelta(days=1)

@@ -1,0 +1,105 @@
+"""How well the copier followed ratio x the whale, day by day, into table `copy_quality_daily`.
+
+The arithmetic is in `sql/copy_quality.sql`. It rests on what is stored alone, so any past day can be computed anew.
+"""
+
+# ruff: noqa: S608 -- values are written as literals
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from polypipe.caches.universe import store
+from polypipe.divergence.arithmetic import GUARD_SHARE_OF_CAPITAL, GUARD_USD, MAX_AGE, MIN_COVERED
+from polypipe.divergence.snapshot import Wallets
+from polypipe.warehouse import Warehouse, Window
+from polypipe.warehouse.connection import literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+SQL = Path(__file__).parent / "sql" / "copy_quality.sql"
+DAY = timedelta(days=1)
+STORE_WAIT_SECONDS = 20.0
+WINDOWS = (1, 7, 30)
+"""Days over which each number is taken, ending with the day of the row."""
+
+MIN_HOURS = 24
+"""Hours that beta, tracking error and t need at least."""
+
+LEAST_SD_USD = 0.01
+"""Below a cent the spread of hourly changes is the rounding of the API's single-precision numbers."""
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ComputedQuality:
+    """The rows of the days asked for, in order. `later_days` counts further days that were computed anew, because their
+    windows reach back into these. `waiting` says why the rows are still in the spool; None when they are stored."""
+
+    rows: list[Row]
+    later_days: int
+    waiting: str | None
+
+
+def compute_quality(warehouse: Warehouse, wallets: Wallets, start: datetime, end: datetime) -> ComputedQuality:
+    """Compute and store the rows of the UTC days of [start, end), from the tables as they are.
+
+    Days after the range that are stored already and whose windows reach into it are computed anew, so that it does not
+    matter in which order days are filled.
+    """
+    with warehouse.read() as con:
+        later = _later_days(con, wallets, end)
+        asked = [start + n * DAY for n in range((end - start) // DAY)]
+        rows = quality_rows(con, wallets, [*asked, *later])
+    with warehouse.batch("copy_quality") as batch:
+        equals: dict[str, str | int | float | bool] = {"user1_address": wallets.copier, "user2_address": wallets.whale}
+        # One mode for a table: the gap between the range and the later days, if any, has no rows to lose.
+        batch.add("copy_quality_daily", rows)
+        batch.commit({"copy_quality_daily": Window("day", start, max([end, *(day + DAY for day in later)]), equals)})
+    inside = [row for row in rows if row["day"] < end]
+    return ComputedQuality(inside, len(later), store(warehouse, STORE_WAIT_SECONDS))
+
+
+def quality_rows(con: "duckdb.DuckDBPyConnection", wallets: Wallets, days: Sequence[datetime]) -> list[Row]:
+    """The rows of these days (midnights), by day and window. `con` has the tables wallet_pnl and snapshots."""
+    variables = {
+        "copier": literal(wallets.copier),
+        "whale": literal(wallets.whale),
+        "setting_ratio": literal(wallets.ratio),
+        "days": "[" + ", ".join(literal(day) for day in days) + "]",
+        "windows": str(list(WINDOWS)),
+        "min_covered": literal(MIN_COVERED),
+        "max_age": f"INTERVAL {MAX_AGE // timedelta(seconds=1)} SECOND",
+        "min_hours": str(MIN_HOURS),
+        "guard_usd": literal(GUARD_USD),
+        "guard_share": literal(GUARD_SHARE_OF_CAPITAL),
+        "least_sd": literal(LEAST_SD_USD),
+    }
+    for name, value in variables.items():
+        con.execute(f"SET VARIABLE {name} = {value}")
+    result = con.execute(SQL.read_text("utf-8"))
+    names = [column[0] for column in result.description or ()]
+    rows = [dict(zip(names, values, strict=True)) for values in result.fetchall()]
+    for row in rows:
+        row["day"] = row["day"].astimezone(UTC)
+    return rows
+
+
+def reasons_of(row: Row) -> dict[str, str]:
+    """Column -> why it is null."""
+    reasons: dict[str, str] = json.loads(row["reasons"])
+    return reasons
+
+
+def _later_days(con: "duckdb.DuckDBPyConnection", wallets: Wallets, end: datetime) -> list[datetime]:
+    rows = con.execute(
+        "SELECT DISTINCT day FROM copy_quality_daily "
+        f"WHERE user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)} "
+        f"AND day >= {literal(end)} AND day < {literal(end + (max(WINDOWS) - 1) * DAY)} ORDER BY day"
+    ).fetchall()
+    return [day.astimezone(UTC) for (day,) in rows]

@@ -1,0 +1,86 @@
+"""Hourly PnL of both wallets over a range of days, into table `wallet_pnl`. One pass over the API, however many days."""
+
+# ruff: noqa: S608 -- values are written as literals
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from polypipe.caches.universe import store
+from polypipe.divergence.snapshot import Wallets
+from polypipe.divergence.sources import Clock, utc_now
+from polypipe.polymarket import PnlHistory, PolymarketHttp, fetch_pnl_history
+from polypipe.polymarket.user_pnl import STEPS
+from polypipe.polymarket.wallet_models import Fidelity
+from polypipe.resources import Polymarket
+from polypipe.warehouse import Upsert, Warehouse
+from polypipe.warehouse.connection import literal
+
+STORE_WAIT_SECONDS = 20.0
+JUST_AFTER = timedelta(seconds=1)
+
+
+@dataclass(frozen=True)
+class FilledPnl:
+    """What a range of days gave. `points` counts by wallet and UTC day; the closing point of the range counts for the
+    day that begins with it. `kept` are stored points that are finer than what the API has now. `waiting` says why the
+    rows are still in the spool; None when they are in the warehouse."""
+
+    histories: tuple[PnlHistory, ...]
+    points: Mapping[str, Mapping[date, int]]
+    kept: int
+    waiting: str | None
+
+
+def fill_pnl(
+    polymarket: Polymarket,
+    warehouse: Warehouse,
+    wallets: Wallets,
+    start: datetime,
+    end: datetime,
+    clock: Clock = utc_now,
+) -> FilledPnl:
+    """Read and store the points of [start, end], both ends included: the change of a day needs the point that closes it.
+
+    At most four requests. A wallet without points is no error: it may not have existed yet. Raises `PolymarketError`
+    with nothing stored.
+    """
+    now = clock()
+
+    async def work(http: PolymarketHttp) -> tuple[PnlHistory, ...]:
+        asked = (fetch_pnl_history(http, who, start, end + JUST_AFTER, now=now) for who in (wallets.copier, wallets.whale))
+        return tuple(await asyncio.gather(*asked))
+
+    histories = polymarket.run(work)
+    coarse = any(point.fidelity != "1h" for history in histories for point in history.points)
+    finest = _stored(warehouse, wallets, start, end) if coarse else {}
+    rows: list[dict[str, Any]] = []
+    kept = 0
+    for history in histories:
+        for point in history.points:
+            stored = finest.get((history.wallet, point.t))
+            if stored is not None and STEPS[stored] < STEPS[point.fidelity]:
+                kept += 1  # the API thins out its past: what was once read hourly must not be lost
+                continue
+            rows.append(
+                {"wallet": history.wallet, "t": point.t, "p": point.p, "fidelity": point.fidelity, "fetched_at": now}
+            )
+    with warehouse.batch("wallet_pnl") as batch:
+        batch.add("wallet_pnl", rows)
+        batch.commit({"wallet_pnl": Upsert(("wallet", "t"))})
+    points = {history.wallet: Counter(point.t.date() for point in history.points) for history in histories}
+    return FilledPnl(histories, points, kept, store(warehouse, STORE_WAIT_SECONDS))
+
+
+def _stored(warehouse: Warehouse, wallets: Wallets, start: datetime, end: datetime) -> dict[tuple[str, datetime], Fidelity]:
+    """The fidelity of each stored point of the range."""
+    with warehouse.read() as con:
+        rows = con.execute(
+            "SELECT wallet, t, fidelity FROM wallet_pnl "
+            f"WHERE wallet IN ({literal(wallets.copier)}, {literal(wallets.whale)}) "
+            f"AND t BETWEEN {literal(start)} AND {literal(end)}"
+        ).fetchall()
+    return {(wallet, t.astimezone(UTC)): fidelity for wallet, t, fidelity in rows}
