@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Longer than any batch can lie in the spool after its merge: it is deleted by the same drain or by the next.
 _REMEMBERED_DAYS = 30
 
 
@@ -105,7 +104,10 @@ def _merge_all(con: "duckdb.DuckDBPyConnection", layout: Layout, waiting: list[s
         touched |= merge_batch(con, layout, batch_id)
         con.execute(f"INSERT INTO merged_batches VALUES ({literal(batch_id)}, now())")
     if fresh:
-        con.execute(f"DELETE FROM merged_batches WHERE merged_at < now() - INTERVAL {_REMEMBERED_DAYS} DAY")
+        # Never one that still lies in the spool, for want of permission to delete it: it would be merged again.
+        here = ", ".join(literal(batch_id) for batch_id in waiting)
+        old = f"merged_at < now() - INTERVAL {_REMEMBERED_DAYS} DAY AND batch_id NOT IN ({here})"
+        con.execute(f"DELETE FROM merged_batches WHERE {old}")
     return touched, fresh
 
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from polypipe.warehouse import Append, BatchRejected, NewerSchema, Replace, Upsert, Warehouse, Window, publish, spool
@@ -242,17 +243,32 @@ def test_losses_are_mended_by_the_next_drain(wh: Warehouse, loss: str) -> None:
     assert wh.drain().version == result.version
 
 
-def test_merged_ids_are_forgotten_after_a_month(wh: Warehouse) -> None:
-    import duckdb
+def test_merged_ids_are_forgotten_after_a_month_unless_their_batch_is_still_there(
+    wh: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def age() -> None:
+        with duckdb.connect(str(wh.layout.database)) as con:
+            con.execute("UPDATE merged_batches SET merged_at = now() - INTERVAL 31 DAY")
 
-    first = write(wh, "c1")
+    def undeletable(*_: object) -> None:
+        raise PermissionError("spool")
+
+    write(wh, "c1")
     wh.drain()
-    with duckdb.connect(str(wh.layout.database)) as con:
-        con.execute("UPDATE merged_batches SET merged_at = now() - INTERVAL 31 DAY")
-    second = write(wh, "c2")
+    age()
+    with monkeypatch.context() as patch:
+        patch.setattr(spool, "discard", undeletable)
+        for crawl_id in ("c2", "c3"):
+            write(wh, crawl_id)
+            with pytest.raises(PermissionError):
+                wh.drain()
+            age()
+    left = spooled(wh)
+    assert len(left) == 2
+    assert [batch_id for (batch_id,) in live_rows(wh, "SELECT batch_id FROM merged_batches ORDER BY 1")] == left
+    write(wh, "c4")
     wh.drain()
-    assert first != second
-    assert live_rows(wh, "SELECT batch_id FROM merged_batches") == [(second,)]
+    assert crawl_ids(wh) == ["c1", "c2", "c3", "c4"]
 
 
 def test_neither_numpy_nor_pandas_is_imported_by_a_writer(wh: Warehouse) -> None:
