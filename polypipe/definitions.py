@@ -14,6 +14,10 @@ from polypipe.caches import checks as cache_checks
 from polypipe.divergence import assets as divergence_assets
 from polypipe.divergence import automation as divergence_automation
 from polypipe.divergence import checks as divergence_checks
+from polypipe.history import assets as history_assets
+from polypipe.history import automation as history_automation
+from polypipe.history import checks as history_checks
+from polypipe.history.partitions import daily
 from polypipe.resources import Polymarket
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
@@ -33,12 +37,26 @@ def build_defs(**resource_overrides: Any) -> dg.Definitions:
     unknown = set(resource_overrides) - set(resources)
     if unknown:
         raise ValueError(f"unknown resources {sorted(unknown)}; allowed are {sorted(resources)}")
-    assets = [cache_assets.sports_events, *cache_assets.cache_assets, *divergence_assets.divergence_assets]
+    days = daily(settings)
+    assets = [
+        cache_assets.sports_events,
+        *cache_assets.cache_assets,
+        *divergence_assets.divergence_assets,
+        *history_assets.history_assets(days),
+    ]
     return dg.Definitions(
         assets=dg.map_asset_specs(_mark_as_simulated, assets) if settings.simulated else assets,
-        asset_checks=[*cache_checks.cache_checks, *divergence_checks.divergence_checks],
-        jobs=[*cache_automation.jobs, *divergence_automation.jobs],
-        schedules=[*cache_automation.schedules, *divergence_automation.schedules],
+        asset_checks=[
+            *cache_checks.cache_checks,
+            *divergence_checks.divergence_checks,
+            *history_checks.history_checks,
+        ],
+        jobs=[*cache_automation.jobs, *divergence_automation.jobs, *history_automation.jobs],
+        schedules=[
+            *cache_automation.schedules,
+            *divergence_automation.schedules,
+            history_automation.history_schedule(days),
+        ],
         sensors=[*cache_automation.sensors, divergence_automation.snapshot_sensor(settings)],
         resources=resources | resource_overrides,
         executor=dg.in_process_executor,

@@ -1,0 +1,80 @@
+"""When history is filled: a job over a range of days, and its schedule.
+
+Backfills of older days are started in the UI, from the page of an asset.
+"""
+
+import warnings
+from collections.abc import Collection
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from polypipe.caches.automation import is_unfinished
+from polypipe.divergence.snapshot import wallets_of
+from polypipe.history.assets import COPY_QUALITY, DAYS_A_RUN, WALLET_ACTIVITY, WALLET_PNL
+from polypipe.settings import Settings
+
+if TYPE_CHECKING:  # dagster does not export the type of what define_asset_job returns
+    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as AssetJob
+
+CRON = "17 0,6 * * *"  # a minute that no other schedule has; the second time for what the API had not ready at midnight
+AGAIN = timedelta(days=3)
+"""The API revises its last days: so many before yesterday are read again with it."""
+
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+_assets = dg.AssetSelection.assets(WALLET_PNL, WALLET_ACTIVITY, COPY_QUALITY)
+
+history_job: "AssetJob" = dg.define_asset_job(
+    "history",
+    selection=_assets | dg.AssetSelection.checks_for_assets(WALLET_PNL, WALLET_ACTIVITY, COPY_QUALITY),
+    description="PnL, activity and copy quality of a range of days.",
+    executor_def=dg.in_process_executor,
+    tags={"dagster/max_runtime": "3600"},
+)
+
+jobs = [history_job]
+
+# A backfill from the job's page goes by the smaller of its assets' policies, which is meant so; nothing to warn about.
+warnings.filterwarnings("ignore", "Asset job history materializes assets with varying BackfillPolicies")
+
+
+def due(first: date, yesterday: date, filled: Collection[str]) -> tuple[date, date]:
+    """First and last day to be filled now: yesterday and the days that are read again, and what an outage left out.
+
+    `first` is where history begins, `filled` are the partition keys that were ever filled. An outage is made good for
+    as many days as fit into one run; before anything was filled there is none.
+    """
+    start = yesterday - AGAIN
+    if filled:
+        resume = date.fromisoformat(max(filled)) + timedelta(days=1)
+        start = min(start, max(resume, yesterday - timedelta(days=DAYS_A_RUN - 1)))
+    return max(start, first), yesterday
+
+
+def history_schedule(partitions: dg.DailyPartitionsDefinition) -> dg.ScheduleDefinition:
+    """The schedule of the job; a tick is skipped without wallets, and while the job's last run is unfinished."""
+
+    @dg.schedule(
+        job=history_job,
+        cron_schedule=CRON,
+        name="history_schedule",
+        description="Yesterday, the three days before it again, and days that an outage left out; twice a day.",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        execution_timezone="UTC",
+    )
+    def tick(context: dg.ScheduleEvaluationContext, settings: dg.ResourceParam[Settings]) -> dg.RunRequest | dg.SkipReason:
+        wallets = wallets_of(settings)
+        if isinstance(wallets, str):
+            return dg.SkipReason(wallets)
+        if is_unfinished(context.instance, history_job.name):
+            return dg.SkipReason(f"the last run of {history_job.name} is unfinished")
+        yesterday = partitions.get_last_partition_key()
+        if yesterday is None:
+            return dg.SkipReason(f"history begins on {settings.history_start}: no day of it is over yet")
+        filled = context.instance.get_materialized_partitions(COPY_QUALITY)
+        start, end = due(settings.history_start, date.fromisoformat(yesterday), filled)
+        return dg.RunRequest(tags={RANGE_START: start.isoformat(), RANGE_END: end.isoformat()})
+
+    return tick
