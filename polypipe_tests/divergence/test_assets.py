@@ -1,0 +1,289 @@
+"""Divergence in Dagster: the sensor's ticks, assets by hand, checks, schedules, and positions against the exchange."""
+
+import json
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from polypipe.definitions import build_defs
+from polypipe.divergence import holdings
+from polypipe.divergence.assets import divergence_assets, divergence_db, divergence_snapshot, positions
+from polypipe.divergence.automation import schedules, snapshot_sensor
+from polypipe.divergence.checks import divergence_checks
+from polypipe.divergence.snapshot import snapshot_id
+from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
+from polypipe.sim.copying import RATIO
+from polypipe.warehouse import Replace
+from polypipe_tests.conftest import settings_for
+from polypipe_tests.divergence.support import SOURCES, put_snapshots, rows
+
+
+@pytest.fixture
+def instance(tmp_path: Path):
+    (tmp_path / "dagster").mkdir()
+    with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance:
+        yield instance
+
+
+@pytest.fixture
+def resources(settings, warehouse, polymarket) -> dict[str, Any]:
+    return {"settings": settings, "warehouse": warehouse, "polymarket": polymarket}
+
+
+def tick(instance: dg.DagsterInstance, resources: dict[str, Any]):
+    context = dg.build_sensor_context(instance=instance, resources=resources)
+    return snapshot_sensor(resources["settings"]).evaluate_tick(context)
+
+
+def run(instance: dg.DagsterInstance, resources: dict[str, Any], *assets: Any) -> dg.ExecuteInProcessResult:
+    return dg.materialize(assets, resources=resources, instance=instance, raise_on_error=False)
+
+
+def run_checks(instance: dg.DagsterInstance, resources: dict[str, Any]) -> dict[str, dg.AssetCheckEvaluation]:
+    everything = [*divergence_assets, *divergence_checks]
+    only_checks = dg.AssetSelection.all_asset_checks()
+    return checked(dg.materialize(everything, selection=only_checks, resources=resources, instance=instance))
+
+
+def why(result: dg.ExecuteInProcessResult) -> str:
+    (failure,) = result.get_step_failure_events()
+    return failure.step_failure_data.error.to_string()
+
+
+def checked(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:
+    found = result.get_asset_check_evaluations()
+    return {f"{c.asset_key.to_user_string()}.{c.check_name}": c for c in found}
+
+
+def test_a_tick_stores_a_row_and_reports_it_without_a_run(instance, resources, warehouse):
+    result = tick(instance, resources)
+    (event,) = result.asset_events
+    assert not result.run_requests
+    assert event.asset_key == dg.AssetKey("divergence_snapshot")
+    ((value, gap, ratio),) = rows(
+        warehouse, "SELECT user1_value, pnl_vs_expected, scaling_ratio FROM snapshots", pending=False
+    )
+    plotted = {name: entry.value for name, entry in event.metadata.items()}
+    assert (plotted["user1_value"], plotted["pnl_vs_expected"], plotted["scaling_ratio"]) == (value, gap, ratio)
+    assert plotted["waiting_in_spool"] == "no"
+    assert "SIMULATED DATA" not in plotted
+
+
+def test_an_unknown_number_is_not_plotted_and_its_reason_is_shown(sim, instance, resources):
+    sim.faults.add("html", "/value", query={"user": WHALE_ADDRESS})
+    (event,) = tick(instance, resources).asset_events
+    assert "user2_value" not in event.metadata
+    assert "user2\\_value" in event.metadata["reasons"].value
+    assert "HTML" in event.metadata["reasons"].value
+
+
+def test_d13_a_tick_during_an_outage_stores_the_row_and_reports_nothing(sim, instance, resources, warehouse):
+    for path in SOURCES:
+        sim.faults.add("status", path, status=503)
+    result = tick(instance, resources)
+    assert not result.asset_events
+    assert "no source of either wallet answered" in result.skip_message
+    ((reasons,),) = rows(warehouse, "SELECT reasons FROM snapshots")
+    assert len(json.loads(reasons)) == 12
+
+
+def test_one_wallet_alone_is_still_reported(sim, instance, resources):
+    for path in SOURCES:
+        parameter = "user_address" if path == "/user-pnl" else "user"
+        sim.faults.add("status", path, status=503, query={parameter: COPIER_ADDRESS})
+    assert len(tick(instance, resources).asset_events) == 1
+
+
+def test_without_wallets_every_tick_says_what_to_set(sim, instance, resources, warehouse):
+    resources["settings"] = settings_for(sim.url)
+    result = tick(instance, resources)
+    assert "POLYPIPE_COPIER_ADDRESS" in result.skip_message
+    assert rows(warehouse, "SELECT count(*) FROM snapshots") == [(0,)]
+    for schedule in schedules:
+        context = dg.build_schedule_context(instance=instance, resources=resources)
+        assert "POLYPIPE_WHALE_ADDRESS" in schedule.evaluate_tick(context).skip_message
+
+
+@pytest.mark.parametrize("asset", [divergence_snapshot, positions])
+def test_without_wallets_an_asset_fails_with_what_to_set(sim, instance, resources, asset):
+    resources["settings"] = settings_for(sim.url)
+    assert "POLYPIPE_COPIER_ADDRESS" in why(run(instance, resources, asset))
+
+
+@pytest.mark.parametrize("seconds", ["10", "60", "3600"])
+def test_the_interval_is_a_setting(sim, seconds):
+    settings = settings_for(sim.url, POLYPIPE_SNAPSHOT_SECONDS=seconds)
+    sensor = build_defs(settings=settings).resolve_sensor_def("divergence_snapshot_sensor")
+    assert sensor.minimum_interval_seconds == int(seconds)
+    assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
+
+
+def test_by_hand_it_is_the_same_row_and_the_same_metadata(instance, resources, warehouse):
+    (ticked,) = tick(instance, resources).asset_events
+    result = run(instance, resources, divergence_snapshot)
+    assert result.success
+    (event,) = result.asset_materializations_for_node("divergence_snapshot")
+    assert set(event.metadata) >= set(ticked.metadata)
+    assert rows(warehouse, "SELECT count(*) FROM snapshots") == [(2,)]
+
+
+def test_by_hand_an_outage_fails_and_leaves_its_row(sim, instance, resources, warehouse):
+    for path in SOURCES:
+        sim.faults.add("status", path, status=503)
+    assert "no source of either wallet answered" in why(run(instance, resources, divergence_snapshot))
+    assert rows(warehouse, "SELECT count(*) FROM snapshots") == [(1,)]
+
+
+def test_simulated_numbers_are_marked(sim, instance, resources):
+    wallets = {"POLYPIPE_COPIER_ADDRESS": COPIER_ADDRESS, "POLYPIPE_WHALE_ADDRESS": WHALE_ADDRESS}
+    resources["settings"] = settings_for(sim.url, POLYPIPE_SIMULATED="1", **wallets)
+    (event,) = tick(instance, resources).asset_events
+    assert "SIMULATED DATA" in event.metadata
+    result = run(instance, resources, *divergence_assets)
+    for name in ("divergence_snapshot", "positions", "divergence_db"):
+        assert "SIMULATED DATA" in result.asset_materializations_for_node(name)[0].metadata
+
+
+def test_all_assets_and_checks_together(instance, resources, settings):
+    result = run(instance, resources, *divergence_assets, *divergence_checks)
+    assert result.success
+    checks = checked(result)
+    assert set(checks) == {
+        "divergence_snapshot.recent", "divergence_snapshot.complete", "divergence_snapshot.gaps",
+        "positions.recent", "positions.orphans", "divergence_db.whole",
+    }  # fmt: skip
+    assert {name for name, check in checks.items() if not check.passed} <= {"positions.orphans"}
+    assert result.asset_materializations_for_node("divergence_db")[0].metadata["dagster/row_count"].value == 1
+
+
+def test_checks_say_what_is_missing_before_anything_was_stored(instance, resources):
+    checks = run_checks(instance, resources)
+    assert len(checks) == 6
+    assert not any(check.passed for check in checks.values())
+
+
+def test_checks_find_the_gap_the_age_and_the_silent_source(instance, resources, warehouse):
+    now = datetime.now(UTC)
+    sources = json.dumps({"user1_value": {"ok": False, "age": 60}, "user2_value": {"ok": True, "age": 0}})
+    times = [now - timedelta(minutes=m) for m in (30, 29, 28, 10, 9, 8)]
+    put_snapshots(warehouse, *({"id": snapshot_id(t), "timestamp": t, "sources": sources} for t in times))
+    checks = run_checks(instance, resources)
+    assert "2 gaps in 6 snapshots" in checks["divergence_snapshot.gaps"].description
+    assert checks["divergence_snapshot.recent"].metadata["seconds"].value >= 480
+    assert checks["divergence_snapshot.complete"].description == "no answer from user1_value"
+    assert not any(checks[f"divergence_snapshot.{name}"].passed for name in ("gaps", "recent", "complete"))
+
+
+def test_positions_are_those_of_the_books(sim, instance, resources, warehouse):
+    assert run(instance, resources, positions).success
+    now = sim.clock.now()
+    held = {w: {p.token: p for p in sim.ledger.positions(w, now) if p.size >= 0.1} for w in (WHALE_ADDRESS, COPIER_ADDRESS)}
+    stored = {
+        token: (status, whale, copier, expected)
+        for token, status, whale, copier, expected in rows(
+            warehouse, "SELECT token_id, status, whale_size, copier_size, expected_size FROM positions", pending=False
+        )
+    }
+    assert stored.keys() == held[WHALE_ADDRESS].keys() | held[COPIER_ADDRESS].keys()
+    traded = {act.token for act in sim.ledger.history(WHALE_ADDRESS, now)}
+    for token, (status, whale, copier, expected) in stored.items():
+        assert whale == pytest.approx(held[WHALE_ADDRESS][token].size if token in held[WHALE_ADDRESS] else 0)
+        assert copier == pytest.approx(held[COPIER_ADDRESS][token].size if token in held[COPIER_ADDRESS] else 0)
+        assert expected <= 0.05 * whale + 1e-9
+        position = held[WHALE_ADDRESS].get(token) or held[COPIER_ADDRESS][token]
+        assert (status == "resolved") == (now >= position.market.settles_at)
+        if status in ("orphan", "manual"):
+            assert (status == "orphan") == (token in traded)
+    assert len({status for status, *_ in stored.values()}) > 4
+    counts = Counter(status for status, *_ in stored.values())
+    names = ("on_target", "under", "over", "missed", "below_minimum", "orphan", "manual", "resolved", "netted")
+    (summary,) = rows(warehouse, f"SELECT {', '.join(names)} FROM position_summaries")
+    assert dict(zip(names, summary, strict=True)) == {name: counts[name] for name in names}
+
+
+def test_latest_is_replaced_and_the_summaries_are_kept(sim, instance, resources, warehouse):
+    for _ in range(3):
+        assert run(instance, resources, positions).success
+    assert rows(warehouse, "SELECT count(DISTINCT compared_at) FROM positions") == [(1,)]
+    assert rows(warehouse, "SELECT count(*) FROM position_summaries") == [(3,)]
+
+
+def test_the_whales_past_is_asked_for_once(sim, instance, resources, warehouse):
+    run(instance, resources, positions)
+    asked = [seen for seen in sim.requests if seen.path == "/activity"]
+    extra = rows(
+        warehouse,
+        "SELECT count(*) FROM positions WHERE status IN ('orphan', 'manual') AND whale_size = 0 AND copier_net > 0",
+    )
+    assert len(asked) == extra[0][0] > 0
+    before = rows(warehouse, "SELECT token_id, status, whale_out_since FROM positions ORDER BY 1")
+    sim.requests.clear()
+    run(instance, resources, positions)
+    assert not [seen for seen in sim.requests if seen.path == "/activity"]
+    assert rows(warehouse, "SELECT token_id, status, whale_out_since FROM positions ORDER BY 1") == before
+
+
+def test_a_position_that_the_whale_leaves_becomes_an_orphan_of_that_moment(instance, resources, warehouse):
+    run(instance, resources, positions)
+    ((token,),) = rows(warehouse, "SELECT token_id FROM positions WHERE status IN ('orphan', 'manual') LIMIT 1")
+    with warehouse.read() as con:  # as if the whale had held it at the last comparison
+        cursor = con.execute(f"SELECT * REPLACE (if(token_id = '{token}', 50, whale_size) AS whale_size) FROM positions")
+        names = [column[0] for column in cursor.description]
+        changed = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    with warehouse.batch("positions") as batch:
+        batch.add("positions", changed)
+        batch.commit({"positions": Replace()})
+    run(instance, resources, positions)
+    ((status, since, at),) = rows(
+        warehouse, f"SELECT status, whale_out_since, compared_at FROM positions WHERE token_id = '{token}'"
+    )
+    assert (status, since) == ("orphan", at)
+
+
+@pytest.mark.parametrize("wallet", [COPIER_ADDRESS, WHALE_ADDRESS])
+@pytest.mark.parametrize("kind", ["status", "cut_json", "html"])
+def test_d20_one_incomplete_wallet_fails_the_run_and_the_old_table_stays(sim, instance, resources, warehouse, wallet, kind):
+    run(instance, resources, positions)
+    before = rows(warehouse, "SELECT * FROM positions ORDER BY token_id")
+    sim.faults.add(kind, "/positions", query={"user": wallet})
+    said = why(run(instance, resources, positions))
+    assert "the last comparison stays" in said
+    assert wallet in said
+    assert rows(warehouse, "SELECT * FROM positions ORDER BY token_id") == before
+    assert rows(warehouse, "SELECT count(*) FROM position_summaries") == [(1,)]
+
+
+def test_a_failing_question_about_the_past_fails_the_run_too(sim, instance, resources, warehouse):
+    sim.faults.add("status", "/activity")
+    assert "the last comparison stays" in why(run(instance, resources, positions))
+    assert rows(warehouse, "SELECT count(*) FROM positions") == [(0,)]
+
+
+def test_other_wallets_do_not_inherit_what_was_known(sim, instance, resources, warehouse):
+    run(instance, resources, positions)
+    swapped = settings_for(sim.url, POLYPIPE_COPIER_ADDRESS=WHALE_ADDRESS, POLYPIPE_WHALE_ADDRESS=COPIER_ADDRESS)
+    wallets = holdings.Wallets(swapped.copier_address, swapped.whale_address, RATIO)
+    assert holdings._traces(warehouse, wallets) == {}
+
+
+def test_the_schedules_skip_while_their_job_is_unfinished(instance, resources):
+    for schedule in schedules:
+        context = dg.build_schedule_context(instance=instance, resources=resources)
+        assert len(schedule.evaluate_tick(context).run_requests) == 1
+        job = build_defs(**resources).resolve_job_def(schedule.job_name)
+        instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+        assert "unfinished" in schedule.evaluate_tick(context).skip_message
+
+
+def test_every_asset_tells_its_reader_and_its_freshness():
+    for asset in divergence_assets:
+        (spec,) = asset.specs
+        assert spec.owners
+        assert spec.group_name in ("wallets", "export")
+        assert spec.freshness_policy is not None
+        assert len(spec.description) > 100
+    assert divergence_db.specs_by_key.keys() == {dg.AssetKey("divergence_db")}
