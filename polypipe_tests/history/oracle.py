@@ -1,0 +1,127 @@
+"""Copy quality computed once more, in plain Python from its definitions, for the SQL to be compared with."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Snap:
+    """What matters of a snapshot."""
+
+    time: datetime
+    ratio: float | None
+    value: float | None
+
+
+@cache
+def t975(freedom: int) -> float:
+    """The 97.5 % quantile of Student's t: the density added up by Simpson's rule, the root found by halving."""
+    constant = math.exp(math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2)) / math.sqrt(freedom * math.pi)
+
+    def probability(limit: float) -> float:
+        n = 400
+        weights = [1, *(4 if i % 2 else 2 for i in range(1, n)), 1]
+        heights = ((1 + (limit * i / n) ** 2 / freedom) ** (-(freedom + 1) / 2) for i in range(n + 1))
+        return constant * limit / n / 3 * math.fsum(w * h for w, h in zip(weights, heights, strict=True))
+
+    low, high = 1.9, 15.0
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if probability(middle) < 0.475 else (low, middle)
+    return low
+
+
+def mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+def spread(values: Sequence[float]) -> float:
+    """Sum of squared distances from the mean."""
+    middle = mean(values)
+    return math.fsum((value - middle) ** 2 for value in values)
+
+
+def ratio_at(snaps: Sequence[Snap], t: datetime, setting: float) -> float:
+    """In force in the hour that ends at `t`: the last one stored in it, else the last one of its day, else the setting."""
+    hour = t - HOUR
+    midnight = hour.replace(hour=0, minute=0, second=0, microsecond=0)
+    for start, length in ((hour, HOUR), (midnight, DAY)):
+        stored = [snap for snap in snaps if snap.ratio is not None and start <= snap.time < start + length]
+        if stored:
+            return max(stored, key=lambda snap: snap.time).ratio or 0.0
+    return setting
+
+
+def quality(
+    copier: Mapping[datetime, float],
+    whale: Mapping[datetime, float],
+    snaps: Sequence[Snap],
+    setting: float,
+    day: datetime,
+    length_days: int,
+) -> dict[str, float | None]:
+    """Every number of one row; None where it is not known. All points count as hourly ones."""
+    closes = day + DAY
+    opens = closes - length_days * DAY
+    hours_in_window = 24 * length_days
+    ours = {t for t in copier if opens <= t <= closes}
+    theirs = {t for t in whale if opens <= t <= closes}
+    common = sorted(ours & theirs if ours and theirs else ours | theirs)
+    names = "copier_pnl whale_pnl expected_pnl gap capture_up capture_down beta beta_low beta_high beta_to_ratio r2"
+    row: dict[str, float | None] = dict.fromkeys([*names.split(), "tracking_error", "gap_t"])
+    inside = [snap for snap in snaps if opens <= snap.time < closes]
+    values = [snap.value for snap in inside if snap.value is not None]
+    row["capital"] = mean(values) if values else None
+    row["recorded_days"] = len({snap.time.date() for snap in inside})
+    steps = []
+    if ours and theirs:
+        for before, after in zip(common, common[1:], strict=False):
+            ratio = ratio_at(snaps, after, setting)
+            steps.append((after - before, copier[after] - copier[before], whale[after] - whale[before], ratio))
+    hourly = [step[1:] for step in steps if step[0] == HOUR]
+    row["hours_covered"] = len(hourly)
+    if len(common) < 2 or (common[-1] - common[0]) / HOUR < 0.9 * hours_in_window or closes - common[-1] > 2 * HOUR:
+        return row
+    if ours:
+        row["copier_pnl"] = copier[common[-1]] - copier[common[0]]
+    if theirs:
+        row["whale_pnl"] = whale[common[-1]] - whale[common[0]]
+        pairs = zip(common, common[1:], strict=False)
+        row["expected_pnl"] = math.fsum(ratio_at(snaps, b, setting) * (whale[b] - whale[a]) for a, b in pairs)
+    if not (ours and theirs):
+        return row
+    row["gap"] = row["copier_pnl"] - row["expected_pnl"]
+    if len(hourly) < 0.9 * hours_in_window:
+        return row
+    guard = max(5.0, 0.001 * (row["capital"] or 0.0))
+    for name, sign in (("capture_up", 1), ("capture_down", -1)):
+        chosen = [(c, ratio * w) for c, w, ratio in hourly if sign * w > 0]
+        expected = math.fsum(e for _, e in chosen)
+        if chosen and abs(expected) >= guard:
+            row[name] = 100 * math.fsum(c for c, _ in chosen) / expected
+    x, y = [w for _, w, _ in hourly], [c for c, _, _ in hourly]
+    n = len(hourly)
+    if sum(w != 0 for w in x) >= 24 and math.sqrt(spread(x) / (n - 1)) >= 0.01:
+        mx, my = mean(x), mean(y)
+        together = math.fsum((a - mx) * (b - my) for a, b in zip(x, y, strict=True))
+        beta = row["beta"] = together / spread(x)
+        left = math.fsum((b - my - beta * (a - mx)) ** 2 for a, b in zip(x, y, strict=True))
+        error = t975(n - 2) * math.sqrt(left / (n - 2) / spread(x))
+        row["beta_low"], row["beta_high"] = beta - error, beta + error
+        if len({ratio for *_, ratio in steps}) == 1:
+            row["beta_to_ratio"] = beta / steps[0][3]
+        if math.sqrt(spread(y) / (n - 1)) >= 0.01:
+            row["r2"] = 1 - left / spread(y)
+    if n >= 24:
+        gaps = [c - ratio * w for c, w, ratio in hourly]
+        deviation = math.sqrt(spread(gaps) / (n - 1))
+        row["tracking_error"] = deviation * math.sqrt(24)
+        if deviation >= 0.01:
+            row["gap_t"] = mean(gaps) / (deviation / math.sqrt(n))
+    return row
