@@ -4,7 +4,7 @@ The bot parses a file whole; one null or one wrong type makes it ignore all of i
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, TypeVar
@@ -32,29 +32,55 @@ class FormatError(ValueError):
 
 @dataclass(frozen=True)
 class Format:
-    """One shape of file: its JSON type, and its content as a flat map of token id to value for counting and comparing."""
+    """One shape of file: its JSON type, the type of one entry's value, and its content as a flat map of token id to
+    value, never null, for counting and comparing."""
 
     type: Any
+    value: type
     flatten: Callable[[Any], dict[str, Any]]
     check: Callable[[Any], None] = lambda content: None
 
     def encode(self, content: Any) -> bytes:
         """Compact UTF-8 JSON with sorted keys: the same content is the same bytes."""
+        if isinstance(content, dict):
+            keys = list(content)
+            if keys == sorted(keys):  # as queries return them: sorting them again would take twice the time
+                return msgspec.json.encode(content)
         return msgspec.json.encode(content, order="sorted")
 
-    def decode(self, payload: bytes) -> Any:
-        """The content of a file. Raises `FormatError` where the bot would refuse the file, or an id is no token id."""
+    def validate(self, content: Any) -> None:
+        """Raise `FormatError` unless the bot would take this content, whole, once it is encoded.
+
+        Looks at types by the set of them: that is a tenth of the time of reading 200,000 entries back from bytes.
+        """
+        flat = self.flatten(content)
+        if set(map(type, flat.values())) - {self.value}:
+            token_id, value = next(item for item in flat.items() if type(item[1]) is not self.value)
+            raise FormatError(f"token {token_id!r} has the value {value!r}, which is no {self.value.__name__}")
+        self.check(content)
+        check_token_ids(flat)
+
+    def parse(self, payload: bytes) -> Any:
+        """The content of a file as the bot's loader takes it. Raises `FormatError` where it would ignore the file."""
         try:
-            content = msgspec.json.decode(payload, type=self.type)
+            return msgspec.json.decode(payload, type=self.type)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise FormatError(str(error)) from None
+
+    def decode(self, payload: bytes) -> Any:
+        """As `parse`; raises `FormatError` also where the content contradicts itself or an id is no token id."""
+        content = self.parse(payload)
         self.check(content)
         check_token_ids(self.flatten(content))
         return content
 
 
-def check_token_ids(ids: Iterable[str]) -> None:
+def check_token_ids(ids: Collection[str]) -> None:
     """Raise `FormatError` for the first id that is not 1 to 78 decimal digits."""
+    text = "".join(ids)  # one look at all of them together is ten times as fast as one at each
+    digits = text.isascii() and text.encode().isdigit()
+    if not ids or (digits and "" not in ids and max(map(len, ids)) <= MAX_ID_DIGITS):
+        return
     for token_id in ids:
         if not (token_id.isdecimal() and token_id.isascii() and len(token_id) <= MAX_ID_DIGITS):
             raise FormatError(f"{token_id[:100]!r} is not a token id (1 to {MAX_ID_DIGITS} decimal digits)")
@@ -87,11 +113,15 @@ def _flatten_categorized(content: Categorized) -> dict[str, str]:
     return {token_id: category for category, ids in content.categories.items() for token_id in ids}
 
 
+def _flatten_list(ids: list[str]) -> dict[str, bool]:
+    return dict.fromkeys(ids, True)
+
+
 def _same(content: _T) -> _T:
     return content
 
 
-BOOL_MAP = Format(dict[str, bool], _same)
-TEXT_MAP = Format(dict[str, str], _same, _check_slugs)
-ID_LIST = Format(list[str], dict.fromkeys, _check_sorted)
-CATEGORIZED = Format(Categorized, _flatten_categorized, _check_categorized)
+BOOL_MAP = Format(dict[str, bool], bool, _same)
+TEXT_MAP = Format(dict[str, str], str, _same, _check_slugs)
+ID_LIST = Format(list[str], bool, _flatten_list, _check_sorted)
+CATEGORIZED = Format(Categorized, str, _flatten_categorized, _check_categorized)

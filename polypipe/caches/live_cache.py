@@ -85,7 +85,7 @@ def _build_from_full_crawl(sources: Sources) -> Built:
     with sources.warehouse.read() as con:
         content = dict(con.execute("SELECT token_id, live FROM tokens ORDER BY live").fetchall())
         lines = con.execute(
-            "SELECT start_time, title, slug FROM events WHERE live ORDER BY start_time DESC LIMIT ?", [PREVIEW_EVENTS]
+            f"SELECT start_time, title, slug FROM events WHERE live ORDER BY start_time DESC LIMIT {PREVIEW_EVENTS}"  # noqa: S608
         ).fetchall()
         (events,) = con.execute("SELECT count(*) FROM events WHERE live").fetchone() or (0,)
     notes = _notes(stored.report, events, lines)

@@ -4,6 +4,8 @@ Build and validate in memory, ask the guard, write a temp file beside the target
 record a row in table `publications`. Until the replace the old file is untouched; after it the new one is complete.
 """
 
+# ruff: noqa: S608 -- values go into SQL as literals, which spares the import of pandas
+
 import contextlib
 import fcntl
 import hashlib
@@ -11,7 +13,8 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from operator import ne
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,8 +22,12 @@ from uuid import uuid4
 from polypipe.caches.formats import Format, FormatError
 from polypipe.caches.guard import Attempt, shrink_refusal, shrinks_too_much
 from polypipe.warehouse import Append, Warehouse, WarehouseBusy
+from polypipe.warehouse.connection import literal
 
 FIRST = "first publication"
+
+LOOK_BACK = timedelta(days=30)
+"""How far back the guard looks for the last accepted publication; before that the file itself tells its entries."""
 
 RECORD_WAIT_SECONDS = 2.0
 """How long to wait for the warehouse when recording a publication; the row is safe in the spool either way."""
@@ -73,7 +80,8 @@ def publish(
 
     The content must come from a crawl that was proven complete: callers have no other. Every attempt is recorded.
     """
-    payload = format.encode(content)
+    fault = _fault(format, content)
+    payload = b"" if fault else format.encode(content)
     new = format.flatten(content)
     with _one_publisher(warehouse, path.name):
         old_payload, old = _read_old(path, format)
@@ -92,7 +100,7 @@ def publish(
             rewritten=False,
             reason="",
         )
-        reason = _fault(format, payload) or _shrink(warehouse, attempt, old, allow_shrink)
+        reason = fault or _shrink(warehouse, attempt, old, allow_shrink)
         if reason:
             return _refuse(warehouse, attempt, reason)
         if old is not None and difference == {"added": 0, "removed": 0, "changed": 0}:
@@ -152,26 +160,22 @@ def _read_old(path: Path, format: Format) -> tuple[bytes, dict[str, Any] | None]
     """The file's bytes and entries; entries are None when it is missing or the bot could not read it."""
     try:
         payload = path.read_bytes()
-        return payload, format.flatten(format.decode(payload))
+        return payload, format.flatten(format.parse(payload))
     except (OSError, FormatError):
         return b"", None
 
 
 def _difference(new: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, int]:
-    added = changed = 0
-    for token_id, value in new.items():
-        before = old.get(token_id, old)
-        if before is old:
-            added += 1
-        elif before != value:
-            changed += 1
+    before = list(map(old.get, new))  # None where the id is new: no file holds a null
+    added = before.count(None)
+    changed = sum(map(ne, before, new.values())) - added
     return {"added": added, "removed": len(old) - (len(new) - added), "changed": changed}
 
 
-def _fault(format: Format, payload: bytes) -> str | None:
-    """Read the very bytes as the bot would: what is wrong with them, or None."""
+def _fault(format: Format, content: Any) -> str | None:
+    """What is wrong with the content, or None."""
     try:
-        format.decode(payload)
+        format.validate(content)
     except FormatError as error:
         return f"its content is not what the bot reads: {error}"
     return None
@@ -182,8 +186,9 @@ def _shrink(warehouse: Warehouse, attempt: Publication, old: Mapping[str, Any] |
         return None
     with warehouse.read() as con:
         history = con.execute(
-            "SELECT accepted, entries, crawl_id FROM publications WHERE file = ? ORDER BY time, publication_id",
-            [attempt.file],
+            "SELECT accepted, entries, crawl_id FROM publications "
+            f"WHERE file = {literal(attempt.file)} AND time > {literal(attempt.time - LOOK_BACK)} "
+            "ORDER BY time, publication_id"
         ).fetchall()
     last_accepted = next((entries for accepted, entries, _ in reversed(history) if accepted), None)
     if last_accepted is None and old is not None:
