@@ -3,6 +3,7 @@
 # ruff: noqa: S608 -- values are written as literals
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,8 +14,10 @@ from polypipe.divergence.arithmetic import Comparison, Fact, Series, compare
 from polypipe.divergence.sources import Clock, Fetched, Wallet, answered_at, fetch, utc_now
 from polypipe.resources import Polymarket
 from polypipe.settings import Settings
-from polypipe.warehouse import Upsert, Warehouse
+from polypipe.warehouse import Upsert, Warehouse, WarehouseError
 from polypipe.warehouse.connection import literal
+
+log = logging.getLogger(__name__)
 
 STORE_WAIT_SECONDS = 2.0
 """How long a snapshot waits for the warehouse. After that its row stays in the spool and the next writer merges it."""
@@ -65,8 +68,12 @@ def wallets_of(settings: Settings) -> Wallets | str:
 def take_snapshot(polymarket: Polymarket, warehouse: Warehouse, wallets: Wallets, clock: Clock = utc_now) -> Snapshot:
     """Ask all sources, store the row whatever came of it. Only bugs and a full disk raise."""
     fetched = polymarket.run(lambda http: fetch(http, wallets.copier, wallets.whale, clock))
-    failed = any(fact.value is None for fact in fetched.facts().values())
-    before = last_answers(warehouse, wallets) if failed else {}
+    before = {}
+    if any(fact.value is None for fact in fetched.facts().values()):
+        try:
+            before = last_answers(warehouse, wallets)
+        except WarehouseError as error:  # the ages are lost then, but not the snapshot
+            log.warning("when the sources last answered cannot be read: %s", error)
     comparison = compare(fetched.copier.pnl, fetched.whale.pnl, fetched.copier.value, wallets.ratio, fetched.time)
     row = snapshot_row(fetched, comparison, wallets, before)
     with warehouse.batch("snapshot") as batch:

@@ -15,6 +15,7 @@ from polypipe.divergence.assets import divergence_assets, divergence_db, diverge
 from polypipe.divergence.automation import schedules, snapshot_sensor
 from polypipe.divergence.checks import divergence_checks
 from polypipe.divergence.snapshot import snapshot_id
+from polypipe.settings import SettingError
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.sim.copying import RATIO
 from polypipe.warehouse import Replace
@@ -120,6 +121,12 @@ def test_the_interval_is_a_setting(sim, seconds):
     sensor = build_defs(settings=settings).resolve_sensor_def("divergence_snapshot_sensor")
     assert sensor.minimum_interval_seconds == int(seconds)
     assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
+
+
+@pytest.mark.parametrize("seconds", ["9", "3601", "1.5", "-60", "soon"])
+def test_an_interval_out_of_bounds_is_refused(sim, seconds):
+    with pytest.raises(SettingError, match=r"POLYPIPE_SNAPSHOT_SECONDS: .* is not whole seconds from 10 to 3600"):
+        settings_for(sim.url, POLYPIPE_SNAPSHOT_SECONDS=seconds)
 
 
 def test_by_hand_it_is_the_same_row_and_the_same_metadata(instance, resources, warehouse):
@@ -277,6 +284,17 @@ def test_the_schedules_skip_while_their_job_is_unfinished(instance, resources):
         job = build_defs(**resources).resolve_job_def(schedule.job_name)
         instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
         assert "unfinished" in schedule.evaluate_tick(context).skip_message
+
+
+def test_the_jobs_run_and_check_what_no_run_of_their_own_checks(instance, resources):
+    tick(instance, resources)
+    defs = build_defs(**resources)
+    result = defs.resolve_job_def("positions_refresh").execute_in_process(instance=instance)
+    names = {"divergence_snapshot.recent", "divergence_snapshot.complete", "divergence_snapshot.gaps"}
+    assert checked(result).keys() == names | {"positions.recent", "positions.orphans"}
+    assert result.asset_materializations_for_node("positions")[0].metadata["waiting_in_spool"].value == "no"
+    result = defs.resolve_job_def("divergence_export").execute_in_process(instance=instance)
+    assert [check.passed for check in checked(result).values()] == [True]
 
 
 def test_every_asset_tells_its_reader_and_its_freshness():

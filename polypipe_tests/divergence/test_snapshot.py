@@ -141,6 +141,17 @@ def test_a_source_that_never_answered_has_no_age(sim, take):
     assert json.loads(take().row["sources"])["user2_standing"] == {"ok": False, "age": None}
 
 
+def test_an_unreadable_pointer_costs_the_ages_and_not_the_snapshot(sim, take, warehouse):
+    take()
+    warehouse.layout.pointer.write_text("torn")
+    sim.faults.add("html", "/value", query={"user": WHALE_ADDRESS})
+    sim.clock.advance(60)
+    snapshot = take()
+    assert snapshot.waiting is None
+    assert json.loads(snapshot.row["sources"])["user2_value"] == {"ok": False, "age": None}
+    assert rows(warehouse, "SELECT count(*) FROM snapshots", pending=False) == [(2,)]
+
+
 def test_unknown_wallets_are_unknown_and_not_zero(sim, settings, warehouse, polymarket):
     strangers = snapshot_module.Wallets("0x" + "1" * 40, "0x" + "2" * 40, 0.08)
     row = take_snapshot(polymarket, warehouse, strangers, lambda: now(sim)).row
