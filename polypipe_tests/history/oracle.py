@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
+from itertools import pairwise
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -81,7 +82,7 @@ def quality(
     row["recorded_days"] = len({snap.time.date() for snap in inside})
     steps = []
     if ours and theirs:
-        for before, after in zip(common, common[1:], strict=False):
+        for before, after in pairwise(common):
             ratio = ratio_at(snaps, after, setting)
             steps.append((after - before, copier[after] - copier[before], whale[after] - whale[before], ratio))
     hourly = [step[1:] for step in steps if step[0] == HOUR]
@@ -92,7 +93,7 @@ def quality(
         row["copier_pnl"] = copier[common[-1]] - copier[common[0]]
     if theirs:
         row["whale_pnl"] = whale[common[-1]] - whale[common[0]]
-        pairs = zip(common, common[1:], strict=False)
+        pairs = pairwise(common)
         row["expected_pnl"] = math.fsum(ratio_at(snaps, b, setting) * (whale[b] - whale[a]) for a, b in pairs)
     if not (ours and theirs):
         return row

@@ -260,6 +260,13 @@ def test_the_ratio_is_the_one_that_was_stored(con) -> None:
     assert (following["ratio_source"], following["source"]) == ("setting", "reconstructed, hourly")
 
 
+def test_a_snapshot_at_midnight_belongs_to_the_day_that_begins(con) -> None:
+    put(con, summed([1.0] * 48), summed([100.0, -99.0] * 24), [Snap(T0 + DAY, 0.1, 700.0)])
+    assert (one(con)["recorded_days"], one(con)["capital"], one(con)["ratio_source"]) == (0, None, "setting")
+    following = one(con, T0 + DAY)
+    assert (following["recorded_days"], following["capital"], following["scaling_ratio"]) == (1, 700, 0.1)
+
+
 def test_snapshots_of_other_wallets_do_not_count_and_imported_ones_do(con) -> None:
     put(con, summed([1.0] * 24), summed([100.0, -99.0] * 12), [Snap(T0, 0.1, None)])
     con.execute("UPDATE snapshots SET user1_address = 'somebody'")
@@ -323,7 +330,7 @@ def test_twice_is_the_same(filled) -> None:
 
 
 def test_a_revised_point_reaches_the_later_windows(filled) -> None:
-    warehouse, copier, whale = filled
+    warehouse, copier, _ = filled
     points_batch(warehouse, {T0 + DAY: copier[T0 + DAY] + 1000}, {})
     compute_quality(warehouse, WALLETS, T0 + DAY, T0 + 2 * DAY)
     with warehouse.read() as con:

@@ -1,0 +1,47 @@
+"""Helpers of the history tests."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from polypipe.sim import SimServer
+from polypipe.sim.standings import float32
+from polypipe.warehouse import Warehouse
+
+DAY = timedelta(days=1)
+
+
+def midnight(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def rows(warehouse: Warehouse, query: str, pending: bool = True) -> list[tuple[Any, ...]]:
+    with warehouse.read(pending=pending) as con:
+        result: list[tuple[Any, ...]] = con.execute(query).fetchall()
+        return result
+
+
+def points(warehouse: Warehouse) -> list[tuple[Any, ...]]:
+    """Everything in wallet_pnl but the time of reading."""
+    return rows(warehouse, "SELECT wallet, t, p, fidelity FROM wallet_pnl ORDER BY ALL")
+
+
+def activity(warehouse: Warehouse) -> list[tuple[Any, ...]]:
+    """Everything about activity but the time of reading."""
+    return [
+        *rows(warehouse, "SELECT * FROM wallet_activity ORDER BY ALL"),
+        *rows(warehouse, "SELECT wallet, day, activities FROM activity_days ORDER BY ALL"),
+    ]
+
+
+def true_points(sim: SimServer, wallet: str, start: datetime, end: datetime) -> list[tuple[Any, ...]]:
+    """What the exchange knows of a wallet in [start, end], in single precision, as the API sends it."""
+    return [
+        (wallet, datetime.fromtimestamp(t, UTC), float32(p))
+        for t, p in sim.ledger.hours(wallet, sim.clock.now())
+        if start.timestamp() <= t <= end.timestamp()
+    ]
+
+
+def asked(sim: SimServer, path: str) -> int:
+    """Requests so far."""
+    return sum(seen.path == path for seen in sim.requests)

@@ -1,0 +1,176 @@
+"""Activity of a range: complete or nothing, the same in whatever pieces it is read, also after kill -9."""
+
+import itertools
+import subprocess
+import sys
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from functools import partial
+
+import httpx
+import pytest
+
+from polypipe.divergence.snapshot import Wallets
+from polypipe.history.activity import fill_activity
+from polypipe.polymarket import Hosts, PolymarketError
+from polypipe.resources import Polymarket
+from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
+from polypipe.warehouse import Warehouse
+from polypipe_tests.history.support import DAY, activity, asked, midnight, rows
+from polypipe_tests.polymarket.support import client
+from polypipe_tests.polymarket.test_activity import T0, WALLET, FakeActivity, raw
+
+START, END = midnight("2026-09-01"), midnight("2026-11-01")
+
+
+def acts_of(sim, wallet, start, end):
+    """The exchange's own book."""
+    return [a for a in sim.ledger.history(wallet, sim.clock.now()) if start.timestamp() <= a.at < end.timestamp()]
+
+
+def test_a_range_holds_what_the_exchange_did(sim, polymarket, warehouse, wallets) -> None:
+    filled = fill_activity(polymarket, warehouse, wallets, START, END)
+    for wallet in (COPIER_ADDRESS, WHALE_ADDRESS):
+        truth = acts_of(sim, wallet, START, END)
+        found = rows(
+            warehouse,
+            "SELECT epoch(timestamp), type, transaction_hash, size FROM wallet_activity "
+            f"WHERE wallet = '{wallet}' ORDER BY ALL",
+        )
+        assert found == sorted((a.at, a.kind, a.hash, a.size) for a in truth)
+        by_day = Counter(datetime.fromtimestamp(a.at, UTC).date() for a in truth)
+        known = rows(warehouse, f"SELECT day, activities FROM activity_days WHERE wallet = '{wallet}' ORDER BY day")
+        days = [START + n * DAY for n in range((END - START) // DAY)]
+        assert known == [(day, by_day[day.date()]) for day in days]
+        assert sum(filled.activities[wallet].values()) == len(truth)
+    assert filled.waiting is None
+    assert rows(warehouse, "SELECT count(*) - count(DISTINCT key) FROM wallet_activity") == [(0,)]
+    assert rows(warehouse, "SELECT count(*) FROM wallet_activity WHERE day <> CAST(timestamp AS DATE)") == [(0,)]
+
+
+def test_range_day_by_day_and_twice_are_the_same(polymarket, warehouse, wallets, tmp_path) -> None:
+    start = midnight("2026-10-01")
+    fill_activity(polymarket, warehouse, wallets, start, start + 4 * DAY)
+    once = activity(warehouse)
+    fill_activity(polymarket, warehouse, wallets, start, start + 4 * DAY)
+    assert activity(warehouse) == once
+    other = Warehouse(tmp_path / "other")
+    for n in (1, 3, 0, 2):
+        fill_activity(polymarket, other, wallets, start + n * DAY, start + (n + 1) * DAY)
+    assert activity(other) == once
+
+
+def test_a_row_that_the_api_takes_back_goes(sim, polymarket, warehouse, wallets) -> None:
+    start = midnight("2026-10-01")
+    fill_activity(polymarket, warehouse, wallets, start, start + 2 * DAY)
+    before = rows(warehouse, "SELECT key FROM wallet_activity")
+    sim.faults.add("mutate", "/activity", mutate=lambda body: [row for row in body if row["type"] != "REWARD"])
+    fill_activity(polymarket, warehouse, wallets, start, start + DAY)
+    after = rows(warehouse, "SELECT key FROM wallet_activity")
+    assert {key for (key,) in before} - {key for (key,) in after} == {
+        key for (key,) in before if "|REWARD|" in key and str(int(start.timestamp() + 300)) in key
+    }
+    assert len(after) == len(before) - 1
+
+
+@pytest.mark.parametrize("wallet", [COPIER_ADDRESS, WHALE_ADDRESS])
+def test_when_a_page_fails_nothing_of_the_run_is_stored(sim, polymarket, warehouse, wallets, wallet) -> None:
+    start, end = midnight("2026-06-01"), END
+    first = fill_activity(polymarket, warehouse, wallets, END, END + DAY)
+    before = activity(warehouse)
+    assert sum(count for counts in first.activities.values() for count in counts.values()) > 0
+    sim.faults.add("status", "/activity", query={"user": wallet}, nth=[2, 3])
+    with pytest.raises(PolymarketError):
+        fill_activity(polymarket, warehouse, wallets, start, end)
+    assert activity(warehouse) == before
+    assert [entry.name for entry in warehouse.layout.spool.iterdir() if not entry.name.startswith(".")] == []
+
+
+def test_two_thousand_fills_with_twelve_hundred_in_one_second(tmp_path) -> None:
+    """Across the API's cap on offsets; two wallets, of which one did nothing."""
+    day = midnight("2026-05-29")
+    base = int(day.timestamp()) - T0
+    seconds = [*range(10_000, 10_400), *[9_000] * 1200, *range(5_000, 5_400)]
+    fills = [raw(base + second, size=1 + n % 7, transactionHash=f"0x{n // 3}") for n, second in enumerate(seconds)]
+    busy = FakeActivity(fills)
+    quiet: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.params["user"] == WALLET:
+            return busy(request)
+        quiet.append(request)
+        return httpx.Response(200, json=[])
+
+    polymarket = Polymarket(Hosts(), client=partial(client, httpx.MockTransport(answer)))
+    warehouse = Warehouse(tmp_path)
+    wallets = Wallets(WALLET, "0x" + "cd" * 20, 0.05)
+    for _ in range(2):
+        busy.requests.clear()
+        fill_activity(polymarket, warehouse, wallets, day, day + DAY)
+        assert rows(warehouse, "SELECT count(*), count(DISTINCT key) FROM wallet_activity") == [(2000, 2000)]
+        assert len(busy.requests) <= 2000 / 500 + 2
+    assert rows(warehouse, "SELECT activities FROM activity_days ORDER BY 1") == [(0,), (2000,)]
+    stored = rows(warehouse, "SELECT transaction_hash, size, occurrence FROM wallet_activity")
+    equal = Counter((row["timestamp"], row["transactionHash"], row["size"]) for row in fills)
+    assert Counter(occurrence for *_, occurrence in stored) == Counter(
+        itertools.chain.from_iterable(range(n) for n in equal.values())
+    )
+
+
+_FILL = """
+import sys
+from datetime import datetime
+from pathlib import Path
+from polypipe.divergence.snapshot import Wallets
+from polypipe.history.activity import fill_activity
+from polypipe.polymarket import Hosts
+from polypipe.resources import Polymarket
+from polypipe.warehouse import Warehouse
+home, url, copier, whale, start, end = sys.argv[1:]
+wallets = Wallets(copier, whale, 0.05)
+polymarket = Polymarket(Hosts(data=url, pnl=url))
+fill_activity(polymarket, Warehouse(Path(home)), wallets, *map(datetime.fromisoformat, (start, end)))
+"""
+
+
+def test_killed_half_way_and_run_again(sim, polymarket, warehouse, wallets, tmp_path) -> None:
+    """kill -9 while the second page of the whale hangs, with rows of both wallets already on disk."""
+    start, end = midnight("2026-06-01"), END
+    fault = sim.faults.add("hang", "/activity", query={"user": WHALE_ADDRESS}, nth=2)
+    arguments = [str(warehouse.layout.home), sim.url, COPIER_ADDRESS, WHALE_ADDRESS, start.isoformat(), end.isoformat()]
+    with subprocess.Popen([sys.executable, "-c", _FILL, *arguments]) as process:
+        deadline = time.monotonic() + 60
+        while not fault.hits:
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.kill()
+    left = list(warehouse.layout.spool.glob(".tmp-*/*.ndjson"))
+    assert left  # it had begun to write
+    assert activity(warehouse) == []
+    sim.faults.clear()
+    fill_activity(polymarket, warehouse, wallets, start, end)
+    other = Warehouse(tmp_path / "other")
+    fill_activity(polymarket, other, wallets, start, end)
+    assert activity(warehouse) == activity(other)
+    assert asked(sim, "/activity") > 0
+
+
+def test_killed_before_the_warehouse_had_the_rows(sim, polymarket, warehouse, wallets) -> None:
+    """Committed to the spool, not merged: readers see the rows, and the next run replaces them."""
+    start = midnight("2026-10-01")
+    warehouse.drain()
+    code = (
+        "import polypipe.history.activity as a, os, signal\n"
+        "a.store = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n" + _FILL
+    )
+    arguments = [sim.url, COPIER_ADDRESS, WHALE_ADDRESS, start.isoformat(), (start + 2 * DAY).isoformat()]
+    done = subprocess.run([sys.executable, "-c", code, str(warehouse.layout.home), *arguments], check=False)
+    assert done.returncode == -9
+    assert rows(warehouse, "SELECT count(*) FROM wallet_activity", pending=False) == [(0,)]
+    pending = activity(warehouse)
+    assert pending
+    fill_activity(polymarket, warehouse, wallets, start, start + 2 * DAY)
+    assert activity(warehouse) == pending
+    assert rows(warehouse, "SELECT count(*) > 0 FROM wallet_activity", pending=False) == [(True,)]
