@@ -39,6 +39,7 @@ class Settings:
     clob_url: str
     dashboard_host: str
     dashboard_port: int
+    dashboard_token: str | None = field(repr=False)
     webserver_port: int
     tennis_scope: str
     snapshot_seconds: int
@@ -114,6 +115,12 @@ def _host(text: str) -> str:
     return text
 
 
+def _token(text: str) -> str:
+    if not re.fullmatch(r"[!-~]{16,200}", text):
+        raise ValueError
+    return text
+
+
 def _urls(text: str) -> tuple[str, ...]:
     urls = tuple(part.strip() for part in text.split(",") if part.strip())
     if not all(re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*://", url) for url in urls):
@@ -160,6 +167,9 @@ VARIABLES = (
     Variable("clob_url", ("POLYPIPE_CLOB_URL",), "https://clob.polymarket.com", _url, _URL),
     Variable("dashboard_host", ("POLYPIPE_DASHBOARD_HOST",), "127.0.0.1", _host, "a host name or IP address"),
     Variable("dashboard_port", ("POLYPIPE_DASHBOARD_PORT",), "8765", _port, _PORT),
+    Variable(
+        "dashboard_token", ("POLYPIPE_DASHBOARD_TOKEN",), None, _token, "16 to 200 visible ASCII characters", secret=True
+    ),
     Variable("webserver_port", ("POLYPIPE_WEBSERVER_PORT",), "3000", _port, _PORT),
     Variable("tennis_scope", ("POLYPIPE_TENNIS_SCOPE",), "atp", _scope, "atp or all"),
     Variable("snapshot_seconds", ("POLYPIPE_SNAPSHOT_SECONDS",), "60", _seconds, "whole seconds from 10 to 3600"),

@@ -1,0 +1,98 @@
+"""`/api/history`: snapshots of a range as rows (the old shape) or as columns (half the bytes: what the page asks for)."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from polypipe.dashboard.api.answers import json_answer
+from polypipe.dashboard.api.parameters import (
+    BadParameter,
+    Parser,
+    from_milliseconds,
+    hours,
+    instant,
+    milliseconds,
+    one_of,
+    read_parameters,
+    some_of,
+    whole,
+)
+from polypipe.dashboard.context import Context, utc_now
+from polypipe.dashboard.history import History, read_gaps, read_history
+from polypipe.dashboard.store import SERIES
+
+DEFAULT_POINTS = 1000
+FEWEST_POINTS, MOST_POINTS = 12, 4000
+DECIMALS = 4
+"""Money to a hundredth of a cent: more digits are noise of the source, and half of the bytes."""
+
+PARAMETERS: dict[str, Parser] = {
+    "hours": hours,
+    "from": instant,
+    "to": instant,
+    "points": whole(FEWEST_POINTS, MOST_POINTS),
+    "fields": some_of(*SERIES),
+    "layout": one_of("rows", "columns"),
+}
+
+
+def history(request: Request) -> Response:
+    """At most `points` points between two instants, with the stretches over which the gap is unknown."""
+    context: Context = request.app.state.context
+    return json_answer(request, history_body(context, read_parameters(request, PARAMETERS)))
+
+
+def history_body(context: Context, asked: dict[str, Any]) -> dict[str, Any]:
+    """The answer of `/api/history` to parsed parameters. Raises `BadParameter`."""
+    start, end = asked_range(asked)
+    names: list[str] = asked.get("fields", list(SERIES))
+    first_ms, last_ms = milliseconds(start) if start else 0, milliseconds(end)
+    found = read_history(context.store, first_ms, last_ms, names, asked.get("points", DEFAULT_POINTS))
+    start = start or from_milliseconds(found.first or last_ms)
+    return {
+        **_points(found, names, asked.get("layout", "rows")),
+        "scaling_ratio": context.settings.scaling_ratio,
+        **context.labels(),
+        "from": start,
+        "to": end,
+        "first": None if found.first is None else from_milliseconds(found.first),
+        "last": None if found.last is None else from_milliseconds(found.last),
+        "stored_rows": found.rows,
+        "resolution_seconds": None if found.resolution_ms is None else found.resolution_ms / 1000,
+        "gaps": [
+            gap | {"from": from_milliseconds(gap["from"]), "to": from_milliseconds(gap["to"])}
+            for gap in read_gaps(context.store, milliseconds(start), last_ms)
+        ],
+    }
+
+
+def asked_range(asked: dict[str, Any]) -> tuple[datetime | None, datetime]:
+    """Both ends of the range that the parameters name; a start of None is the beginning of everything."""
+    if "hours" in asked and "from" in asked:
+        raise BadParameter("hours and from exclude each other")
+    end: datetime = asked.get("to") or utc_now()
+    if "from" in asked:
+        if asked["from"] >= end:
+            raise BadParameter("from must be before to")
+        return asked["from"], end
+    length: timedelta | None = asked.get("hours", timedelta(hours=24))
+    return None if length is None else end - length, end
+
+
+def _points(found: History, names: list[str], layout: str) -> dict[str, Any]:
+    rounded = [[_round(value) for value in point[1:]] for point in found.points]
+    if layout == "columns":
+        columns = zip(*rounded, strict=True) if rounded else ([] for _ in names)
+        return {"t": [point[0] for point in found.points], "columns": dict(zip(names, columns, strict=True))}
+    return {
+        "snapshots": [
+            {"id": point[0], "timestamp": from_milliseconds(point[0]), **dict(zip(names, values, strict=True))}
+            for point, values in zip(found.points, rounded, strict=True)
+        ]
+    }
+
+
+def _round(value: float | None) -> float | None:
+    return round(value, DECIMALS) if isinstance(value, float) else value

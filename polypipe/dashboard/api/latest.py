@@ -1,0 +1,84 @@
+"""`/api/latest` and `/api/config`: the newest snapshot as it is stored, and what may be said of it."""
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from polypipe.dashboard.api.answers import json_answer
+from polypipe.dashboard.api.parameters import read_parameters
+from polypipe.dashboard.context import Context
+from polypipe.divergence.arithmetic import Fact, guard
+from polypipe.divergence.snapshot import wallets_of
+from polypipe.warehouse.tables import columns
+
+NOTHING_YET = "no snapshot is stored yet"
+
+
+def latest(request: Request) -> Response:
+    """The columns of table `snapshots`, null where unknown with `reasons` saying why, and the gap in words.
+
+    It holds instants and no ages, so that it is the same until something new is published.
+    """
+    read_parameters(request, {})
+    context: Context = request.app.state.context
+    return json_answer(request, latest_body(context))
+
+
+def latest_body(context: Context) -> dict[str, Any]:
+    """The answer of `/api/latest`."""
+    found = context.store.rows("FROM newest_snapshot ORDER BY timestamp DESC LIMIT 1")
+    row = found[0] if found else dict.fromkeys(column.name for column in columns("snapshots"))
+    sources: dict[str, dict[str, Any]] = json.loads(row["sources"]) if row["sources"] else {}
+    reasons: dict[str, str] = json.loads(row["reasons"]) if row["reasons"] else {}
+    if not found:
+        wallets = wallets_of(context.settings)
+        why = wallets if isinstance(wallets, str) else NOTHING_YET
+        reasons = {name: why for name in row if name.startswith(("user", "expected", "pnl", "loss"))}
+    return {
+        **row,
+        "sources": {
+            name: {**source, "answered_at": _answered_at(row["timestamp"], source["age"])}
+            for name, source in sources.items()
+        },
+        "reasons": reasons,
+        "complete": bool(sources) and all(source["ok"] for source in sources.values()),
+        **verdict(row, reasons),
+        "stale_after_seconds": context.stale_after.total_seconds(),
+        **context.labels(),
+        **context.freshness(),
+    }
+
+
+def verdict(row: dict[str, Any], reasons: dict[str, str]) -> dict[str, Any]:
+    """`verdict`: ahead, behind, on_target or unknown. Within `guard_usd` of zero the gap says nothing: on target."""
+    gap, value = row["pnl_vs_expected"], row["user1_value"]
+    band = guard(Fact(value) if value is not None else Fact.unknown("unknown"))
+    if gap is None:
+        word, why = "unknown", reasons.get("pnl_vs_expected", "no reason is recorded")
+    else:
+        word, why = "on_target" if abs(gap) <= band else "ahead" if gap > 0 else "behind", None
+    return {"verdict": word, "verdict_reason": why, "guard_usd": band}
+
+
+def config(request: Request) -> Response:
+    """Who is compared, at which ratio, how often."""
+    read_parameters(request, {})
+    context: Context = request.app.state.context
+    settings = context.settings
+    return json_answer(
+        request,
+        {
+            "scaling_ratio": settings.scaling_ratio,
+            **context.labels(),
+            "fetch_interval": settings.snapshot_seconds,
+            "stale_after_seconds": context.stale_after.total_seconds(),
+            "dagster_url": f"http://127.0.0.1:{settings.webserver_port}",
+        },
+    )
+
+
+def _answered_at(time: Any, age: float | None) -> datetime | None:
+    return None if age is None else time - timedelta(seconds=age)

@@ -1,0 +1,53 @@
+"""`/api/events`: a server-sent event when something new is shown, so that pages do not ask in vain."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from polypipe.dashboard.api.answers import error
+from polypipe.dashboard.api.parameters import read_parameters
+from polypipe.dashboard.context import Context
+
+POLL_SECONDS = 0.25
+SILENCE_SECONDS = 15.0
+MOST_LISTENERS = 64
+
+
+class Listeners:
+    """How many pages listen, and whether the server is stopping (then their streams end)."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.stopping = False
+
+
+async def events(request: Request) -> Response:
+    """Event `version` whenever the version, or the reason why a newer one cannot be loaded, changes; first at once."""
+    read_parameters(request, {})
+    listeners: Listeners = request.app.state.listeners
+    if listeners.count >= MOST_LISTENERS:
+        return error(503, f"{MOST_LISTENERS} pages listen already")
+    stream = _stream(request.app.state.context, listeners)
+    return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+
+
+async def _stream(context: Context, listeners: Listeners) -> AsyncIterator[bytes]:
+    listeners.count += 1
+    try:
+        yield b"retry: 3000\n\n"
+        told, quiet = None, 0.0
+        while not listeners.stopping:
+            state = context.freshness()
+            if state != told:
+                yield b"event: version\ndata: " + msgspec.json.encode(state) + b"\n\n"
+                told, quiet = state, 0.0
+            elif quiet >= SILENCE_SECONDS:
+                yield b": still here\n\n"
+                quiet = 0.0
+            await asyncio.sleep(POLL_SECONDS)
+            quiet += POLL_SECONDS
+    finally:
+        listeners.count -= 1

@@ -1,0 +1,139 @@
+"""The history of the numbers of snapshots, small enough to be drawn: at most as many points as were asked for.
+
+Each pixel bucket keeps the least and the greatest value of every number, and a hole in the data stays a hole.
+"""
+
+# ruff: noqa: S608 -- names come from `SERIES`, the rest are integers
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from polypipe.dashboard.store import QUARTER_MS, Row, Store
+
+SHOWN_GAPS = 100
+
+Point = tuple[Any, ...]
+"""Milliseconds since 1970 UTC, then the numbers."""
+
+
+@dataclass(frozen=True)
+class History:
+    """`points` in order of time; a point whose numbers are all null is a hole: no snapshot there.
+
+    `resolution_ms` is the width of a bucket, null when every point is a snapshot. `rows` counts the snapshots in the
+    range; `first` and `last` are the ends of everything stored, null when nothing is.
+    """
+
+    points: list[Point]
+    rows: int
+    resolution_ms: int | None
+    first: int | None
+    last: int | None
+
+
+def read_history(store: Store, start: int, end: int, names: Sequence[str], points: int) -> History:
+    """The snapshots from `start` to `end` (milliseconds, both included) as at most `points` points, at least 12.
+
+    Two snapshots more than the store's `hole_ms` apart have a hole between them.
+    """
+    first, last = store.values("SELECT min(first_id), max(last_id) FROM quarters")[0]
+    inside = f"id BETWEEN {start} AND {end}"
+    rows, begin, finish = store.values(f"SELECT count(*), min(id), max(id) FROM points WHERE {inside}")[0]
+    if rows <= points:
+        found = store.values(f"SELECT id, {', '.join(names)} FROM points WHERE {inside} ORDER BY id")
+        drawn = list(_with_holes(found, store.hole_ms))
+        if len(drawn) <= points:
+            return History(drawn, rows, None, first, last)
+    silences = store.values(f"SELECT first_id, last_id FROM silences WHERE last_id BETWEEN {start} AND {end} ORDER BY 1")
+    for points_a_bucket in (2, 3):  # three where a hole is drawn before or in each bucket
+        width = -(-(finish - begin + 1) // (points // points_a_bucket - 1))
+        if width >= 2 * QUARTER_MS:
+            width = -(-width // QUARTER_MS) * QUARTER_MS
+            query = _of_quarters(names, width, start, end)
+        else:
+            query = _of_points(names, width, inside)
+        drawn = list(_of_buckets(store.values(query), silences, store.hole_ms))
+        if len(drawn) <= points:
+            break
+    return History(drawn, rows, width, first, last)
+
+
+def read_gaps(store: Store, start: int, end: int) -> list[Row]:
+    """Stretches of the range over which the gap is not known, the longest 100, in order of time.
+
+    `from` and `to` in milliseconds, the `reason`, and how many `rows` say so: 0 where there is no snapshot at all.
+    """
+    query = f"""
+        WITH ends AS (
+            SELECT (SELECT max(id) FROM stored.shape_points_closed) AS closed,
+                   (SELECT min(id) FROM stored.shape_points_newest) AS newest
+        ), silent AS (
+            SELECT first_id AS "from", last_id AS "to" FROM silences
+            UNION ALL SELECT closed, newest FROM ends WHERE newest - closed > {store.hole_ms}
+        ), found AS (
+            SELECT "from", "to", 'no snapshot was taken' AS reason, 0 AS rows FROM silent
+            UNION ALL SELECT first_id, last_id, coalesce(reason, 'no reason is recorded'), rows FROM unknowns
+        ), longest AS (
+            FROM found WHERE "to" >= {start} AND "from" <= {end} ORDER BY "to" - "from" DESC LIMIT {SHOWN_GAPS}
+        )
+        FROM longest ORDER BY "from"
+    """
+    return store.rows(query)
+
+
+def _with_holes(found: Iterable[Point], hole_ms: int) -> Iterator[Point]:
+    before: int | None = None
+    for point in found:
+        if before is not None and point[0] - before > hole_ms:
+            yield _hole(before, point[0], len(point) - 1)
+        yield point
+        before = point[0]
+
+
+def _of_buckets(buckets: Iterable[Point], silences: Sequence[Point], hole_ms: int) -> Iterator[Point]:
+    """Two points a bucket, at its first and last snapshot: of each number the extreme that came first, and the other.
+
+    A bucket is first, last, then the earlier extremes, then the later ones. A hole is drawn between buckets, and within
+    a bucket that has one of the `silences` inside.
+    """
+    waiting = deque(silences)
+    before: int | None = None
+    for first, last, *extremes in buckets:
+        half = len(extremes) // 2
+        if before is not None and first - before > hole_ms:
+            yield _hole(before, first, half)
+        while waiting and waiting[0][0] < first:
+            waiting.popleft()
+        yield (first, *extremes[:half])
+        if last > first:
+            if waiting and waiting[0][1] <= last:
+                yield _hole(waiting[0][0], waiting[0][1], half)
+            yield (last, *extremes[half:])
+        before = last
+
+
+def _hole(before: int, after: int, width: int) -> Point:
+    return ((before + after) // 2, *[None] * width)
+
+
+def _of_points(names: Sequence[str], width: int, inside: str) -> str:
+    extremes = [(f"min({n})", f"max({n})", f"arg_min(id, {n})", f"arg_max(id, {n})") for n in names]
+    return f"{_select('id', 'id', extremes)} FROM points WHERE {inside} GROUP BY id // {width} ORDER BY 1"
+
+
+def _of_quarters(names: Sequence[str], width: int, start: int, end: int) -> str:
+    extremes = [
+        (f"min({n}_min)", f"max({n}_max)", f"arg_min({n}_min_at, {n}_min)", f"arg_max({n}_max_at, {n}_max)") for n in names
+    ]
+    return (
+        f"{_select('first_id', 'last_id', extremes)} FROM quarters WHERE last_id >= {start} AND first_id <= {end} "
+        f"GROUP BY first_id // {width} ORDER BY 1"
+    )
+
+
+def _select(first: str, last: str, extremes: Sequence[tuple[str, str, str, str]]) -> str:
+    earlier = ", ".join(f"CASE WHEN {lo_at} <= {hi_at} THEN {lo} ELSE {hi} END" for lo, hi, lo_at, hi_at in extremes)
+    later = ", ".join(f"CASE WHEN {lo_at} <= {hi_at} THEN {hi} ELSE {lo} END" for lo, hi, lo_at, hi_at in extremes)
+    return f"SELECT min({first}), max({last}), {earlier}, {later}"

@@ -1,0 +1,2 @@
+-- from positions: all of it.
+FROM rows

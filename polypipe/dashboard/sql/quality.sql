@@ -1,0 +1,2 @@
+-- from copy_quality_daily: all of it.
+FROM rows WHERE {ours}

@@ -1,0 +1,111 @@
+// The page: what is asked when, the status line, the keyboard, theme and zone.
+
+import { $ } from "./dom.js";
+import { isLocal, span, useLocalTime, zoneName } from "./format.js";
+import { choose, loadDay, loadHistory, RANGES, redraw, startHistory } from "./history.js";
+import { get, listen, now } from "./net.js";
+import { drawNow, tick, trouble } from "./now.js";
+
+const who = { copier: document.body.dataset.copier, whale: document.body.dataset.whale, ratio: Number(document.body.dataset.ratio) };
+const state = { latest: null, day: null, positions: null, lostAt: null, error: null };
+let busy = false;
+let again = false;
+
+/** Ask for everything that is shown. While one round runs, any number of wishes become one more round. */
+async function refresh() {
+  if (busy) { again = true; return; }
+  busy = true;
+  try {
+    const history = loadHistory().catch(remember);
+    const [latest, day] = await Promise.all([get("/api/latest"), loadDay()]);
+    Object.assign(state, { latest, day, error: null, lostAt: null });
+    drawNow(state.latest, state.day, state.positions, who);
+    await history;
+  } catch (error) {
+    remember(error);
+  }
+  busy = false;
+  show();
+  if (again) { again = false; refresh(); }
+}
+
+function remember(error) { state.error = error.message; }
+
+/** The status line and the notice: they change with time too, not only with data. */
+function show() {
+  const status = $("status");
+  const words = status.querySelector(".words");
+  const problem = state.latest ? trouble(state.latest, state.lostAt === null ? null : (now() - state.lostAt) / 1000) : null;
+  const reload = state.latest?.reload_error;
+  const text = state.error ?? problem?.text ?? (reload ? `The newest data could not be loaded: ${reload}` : null);
+  const level = state.error || reload ? "bad" : problem?.level ?? (state.latest ? "live" : "wait");
+  if (status.dataset.state !== level) {
+    status.dataset.state = level;
+    words.textContent = { live: "Live", bad: "Not live", warn: "Partly unknown", wait: "Waiting for data" }[level];
+  }
+  const notice = $("notice");
+  notice.hidden = text === null;
+  notice.className = `notice ${level}`;
+  if (text !== null && notice.textContent !== text) notice.textContent = text;
+  if (!state.latest) return;
+  $("now").classList.toggle("stale", state.latest.timestamp !== null && (now() - Date.parse(state.latest.timestamp)) / 1000 > state.latest.stale_after_seconds);
+  const published = state.latest.published_at;
+  $("version").textContent = published ? `version ${state.latest.version}, published ${span((now() - Date.parse(published)) / 1000)} ago` : "nothing is published yet";
+  tick(state.latest, state.positions);
+}
+
+function setTheme(theme) {
+  document.documentElement.dataset.theme = theme;
+  try { localStorage.setItem("theme", theme); } catch { /* forbidden: then it lasts as long as the page */ }
+  nameButtons();
+  redraw();
+}
+
+function setZone(local) {
+  useLocalTime(local);
+  try { localStorage.setItem("zone", local ? "local" : "utc"); } catch { /* as above */ }
+  nameButtons();
+  refresh();
+}
+
+function nameButtons() {
+  $("theme").textContent = document.documentElement.dataset.theme === "dark" ? "Light" : "Dark";
+  $("zone").textContent = isLocal() ? `Local (${zoneName()})` : "UTC";
+  $("zone").setAttribute("aria-pressed", String(isLocal()));
+}
+
+const toggleTheme = () => setTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark");
+const KEYS = {
+  r: refresh,
+  t: toggleTheme,
+  u: () => setZone(!isLocal()),
+  "?": () => $("keys").showModal(),
+  "/": () => { const box = $("filter"); box?.scrollIntoView({ block: "center" }); box?.focus(); },
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, dialog[open]")) return;
+  const range = RANGES[Number(event.key) - 1];
+  const action = range ? () => choose({ hours: range[1] }) : KEYS[event.key];
+  if (!action) return;
+  event.preventDefault();
+  action();
+});
+
+try { useLocalTime(localStorage.getItem("zone") === "local"); } catch { /* as above */ }
+nameButtons();
+$("theme").addEventListener("click", toggleTheme);
+$("zone").addEventListener("click", () => setZone(!isLocal()));
+$("refresh").addEventListener("click", refresh);
+$("help").addEventListener("click", KEYS["?"]);
+startHistory(refresh);
+let version = null;
+listen((news) => {
+  const key = `${news.version} ${news.reload_error}`;
+  state.lostAt = null;
+  if (key !== version || state.error) refresh();
+  version = key;
+}, () => { state.lostAt ??= now(); show(); });
+document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
+setInterval(() => { if (!document.hidden) show(); }, 1000);
+refresh();

@@ -1,0 +1,145 @@
+"""Down-sampling: extremes and holes survive, points stay few; ranges are what was asked for."""
+
+import math
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from polypipe_tests.dashboard.support import now, outage, put_snapshots, snapshot, wandering
+
+MINUTE = timedelta(minutes=1)
+
+
+def columns(dashboard, **asked):
+    return dashboard.json("/api/history", layout="columns", **asked)
+
+
+def test_nothing_is_stored_yet(dashboard):
+    body = dashboard.json("/api/history")
+    assert (body["snapshots"], body["gaps"], body["first"], body["last"]) == ([], [], None, None)
+
+
+def test_few_snapshots_come_as_they_are(dashboard, warehouse):
+    end = now()
+    made = list(wandering(end, 50))
+    put_snapshots(warehouse, made)
+    body = dashboard.json("/api/history", hours=2)
+    assert body["resolution_seconds"] is None
+    assert [row["id"] for row in body["snapshots"]] == [row["id"] for row in made]
+    for shown, row in zip(body["snapshots"], made, strict=True):
+        assert datetime.fromisoformat(shown["timestamp"]) == row["timestamp"]
+        for name in ("user1_pnl", "user2_value", "pnl_vs_expected", "scaling_ratio", "user2_rank"):
+            assert shown[name] == pytest.approx(row[name], abs=1e-4)
+
+
+@pytest.mark.parametrize("hours", [24, 72, "all"])
+@pytest.mark.parametrize("points", [12, 100, 1000])
+def test_every_bucket_keeps_least_and_greatest(dashboard, warehouse, hours, points):
+    end = now()
+    made = list(wandering(end, 4400))  # three days
+    put_snapshots(warehouse, made)
+    body = columns(dashboard, hours=hours, points=points, to=end.isoformat())
+    assert 2 <= len(body["t"]) <= points
+    assert body["t"] == sorted(set(body["t"]))
+    start = datetime.fromisoformat(body["from"])
+    inside = [row for row in made if start <= row["timestamp"] <= end]
+    assert body["stored_rows"] == len(inside)
+    for name, shown in body["columns"].items():
+        known = [row[name] for row in inside if row[name] is not None]
+        seen = [value for value in shown if value is not None]
+        assert min(seen) == pytest.approx(min(known), abs=1e-4), name
+        assert max(seen) == pytest.approx(max(known), abs=1e-4), name
+
+
+def test_extremes_of_every_bucket_are_in_their_order(dashboard, warehouse):
+    end = now()
+    rows = [snapshot(end - n * MINUTE, copier_pnl=100 * math.sin(n / 40)) for n in range(2000)]
+    put_snapshots(warehouse, rows)
+    body = columns(dashboard, hours="all", points=200, fields="user1_pnl", to=end.isoformat())
+    width = body["resolution_seconds"] * 1000
+    buckets: dict[int, list[dict]] = {}
+    for row in sorted(rows, key=lambda row: row["id"]):
+        buckets.setdefault(int(row["id"] // width), []).append(row)
+    expected = []
+    for inside in buckets.values():
+        low, high = (f(inside, key=lambda row: row["user1_pnl"]) for f in (min, max))
+        pair = sorted((low, high), key=lambda row: row["id"])
+        expected += [row["user1_pnl"] for row in (pair if len(inside) > 1 else pair[:1])]
+    assert body["columns"]["user1_pnl"] == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("points", [50, 1000])
+def test_a_hole_stays_a_hole(dashboard, warehouse, points):
+    end = now()
+    rows = [row for row in wandering(end, 1200) if not 300 <= (end - row["timestamp"]) / MINUTE <= 420]
+    put_snapshots(warehouse, rows)
+    body = columns(dashboard, hours=24, points=points, to=end.isoformat())
+    start, stop = ((end - timedelta(minutes=m)).timestamp() * 1000 for m in (420, 300))
+    holes = [t for t, v in zip(body["t"], body["columns"]["user1_pnl"], strict=True) if v is None]
+    assert [start <= t <= stop for t in holes] == [True]
+    assert [(gap["reason"], gap["rows"]) for gap in body["gaps"]] == [("no snapshot was taken", 0)]
+    assert datetime.fromisoformat(body["gaps"][0]["to"]) - datetime.fromisoformat(body["gaps"][0]["from"]) == 122 * MINUTE
+
+
+def test_a_hole_over_midnight_is_found(dashboard, warehouse):
+    midnight = datetime(2026, 11, 20, tzinfo=UTC)
+    put_snapshots(warehouse, [snapshot(midnight + n * MINUTE) for n in (-30, -29, 40, 41)])
+    body = columns(dashboard, **{"from": "2026-11-19T20:00Z", "to": "2026-11-20T04:00Z"})
+    assert body["columns"]["user1_pnl"].count(None) == 1
+    assert len(body["gaps"]) == 1
+
+
+def test_an_outage_is_a_gap_with_its_reason(dashboard, warehouse):
+    end = now()
+    rows = [snapshot(end - n * MINUTE) for n in range(60) if not 10 <= n < 25]
+    rows += [outage(end - n * MINUTE, why="GET /user-pnl: HTTP 503") for n in range(10, 25)]
+    put_snapshots(warehouse, rows)
+    body = columns(dashboard, hours=2)
+    (gap,) = body["gaps"]
+    assert (gap["reason"], gap["rows"]) == ("GET /user-pnl: HTTP 503", 15)
+    assert body["columns"]["pnl_vs_expected"].count(None) == 15
+
+
+def test_snapshots_of_other_wallets_are_another_history(dashboard, warehouse):
+    end = now()
+    mine, other, imported = end, end - MINUTE, end - 2 * MINUTE
+    put_snapshots(
+        warehouse,
+        [
+            snapshot(mine, 1.0),
+            snapshot(other, 2.0, user1_address="0x" + "dd" * 20),
+            snapshot(imported, 3.0, user1_address=None, user2_address=None, origin="import", sources=None),
+        ],
+    )
+    assert columns(dashboard)["columns"]["user1_pnl"] == [3.0, 1.0]
+
+
+def test_a_range_by_two_instants(dashboard, warehouse):
+    end = now()
+    put_snapshots(warehouse, list(wandering(end, 300)))
+    start = end - 100 * MINUTE
+    body = columns(dashboard, **{"from": start.isoformat(), "to": (end - 50 * MINUTE).isoformat()})
+    assert len(body["t"]) == 51
+    by_seconds = columns(dashboard, **{"from": start.timestamp(), "to": (end - 50 * MINUTE).timestamp()})
+    assert by_seconds["t"] == body["t"]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"hours": "abc"}, {"hours": "0"}, {"hours": "-3"}, {"hours": "nan"}, {"hours": "inf"}, {"hours": "1e400"},
+        {"hours": "9" * 30},         {"hours": ""}, {"points": "5"}, {"points": "4001"}, {"points": "1e3"}, {"points": "٣٠٠"}, {"from": "yesterday"},
+        {"from": "2026-11-23T10:00Z", "to": "2026-11-22T10:00Z"}, {"from": "2026-11-23T10:00Z", "hours": "3"},
+        {"to": "1e300"},         {"from": "0001-01-01"}, {"layout": "xml"}, {"fields": "id; DROP TABLE points"}, {"fields": ""}, {"hour": "24"},
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_told_in_one_line(dashboard, asked):
+    response = dashboard.get("/api/history", **asked)
+    assert response.status_code == 400
+    (message,) = response.json().values()
+    assert message
+    assert "\n" not in message
+
+
+def test_a_parameter_given_twice_is_refused(dashboard):
+    assert dashboard.client.get("/api/history?hours=1&hours=2").status_code == 400
