@@ -1,0 +1,307 @@
+"""The assets of history as Dagster runs them: over partitions and ranges, with metadata by day, checks and schedule."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+
+import dagster as dg
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from polypipe.definitions import build_defs
+from polypipe.history.assets import COPY_QUALITY, DAYS_A_RUN, WALLET_ACTIVITY, WALLET_PNL, history_assets
+from polypipe.history.automation import AGAIN, RANGE_END, RANGE_START, due
+from polypipe.history.checks import due_day, history_checks
+from polypipe.history.partitions import daily
+from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
+from polypipe.warehouse import Append, Warehouse
+from polypipe_tests.conftest import settings_for
+from polypipe_tests.history.support import DAY, activity, asked, midnight, points, rows
+
+pytestmark = pytest.mark.filterwarnings("ignore:Asset job .* varying BackfillPolicies")
+
+YESTERDAY = (datetime.now(UTC) - timedelta(days=1)).date()
+
+
+def materialize(settings, warehouse, polymarket, first, last, instance=None, raise_on_error=True, extra=()):
+    """One run over the days from first to last, both included."""
+    return dg.materialize(
+        [*history_assets(daily(settings)), *extra],
+        resources={"settings": settings, "warehouse": warehouse, "polymarket": polymarket},
+        tags={RANGE_START: str(first), RANGE_END: str(last)},
+        instance=instance,
+        raise_on_error=raise_on_error,
+    )
+
+
+def quality(warehouse):
+    return rows(warehouse, "SELECT * FROM copy_quality_daily ORDER BY ALL")
+
+
+def labels(result, key, partition=None):
+    """Metadata of the asset's materialization, of one partition if named."""
+    events = result.asset_materializations_for_node(key.to_user_string())
+    return {
+        name: value.value
+        for event in events
+        if partition is None or event.partition == partition
+        for name, value in event.metadata.items()
+    }
+
+
+def test_a_range_is_one_pass_and_the_same_as_its_days_and_as_twice(sim, settings, warehouse, polymarket, tmp_path) -> None:
+    first, last = date(2026, 10, 5), date(2026, 10, 8)
+    materialize(settings, warehouse, polymarket, first, last)
+    assert asked(sim, "/user-pnl") <= 4
+    everything = (points(warehouse), activity(warehouse), quality(warehouse))
+    assert len(everything[0]) == 2 * (4 * 24 + 1)
+    assert len(everything[2]) == 4 * 3
+    materialize(settings, warehouse, polymarket, first, last)
+    assert (points(warehouse), activity(warehouse), quality(warehouse)) == everything
+    other = Warehouse(tmp_path / "other")
+    for n in (3, 0, 2, 1):
+        day = first + n * DAY
+        materialize(settings, other, polymarket, day, day)
+    assert (points(other), activity(other), quality(other)) == everything
+
+
+def test_each_partition_has_its_own_numbers(settings, warehouse, polymarket) -> None:
+    result = materialize(settings, warehouse, polymarket, date(2026, 10, 5), date(2026, 10, 7))
+    for key in ("2026-10-05", "2026-10-06", "2026-10-07"):
+        assert labels(result, WALLET_PNL, key) | {
+            "dagster/partition_row_count": 48,
+            "copier_points": 24,
+            "whale_points": 24,
+            "fidelity": "1h",
+        } == labels(result, WALLET_PNL, key)
+        stored = rows(warehouse, f"SELECT count(*) FROM wallet_activity WHERE day = '{key}'")[0][0]
+        assert labels(result, WALLET_ACTIVITY, key)["dagster/partition_row_count"] == stored
+        numbers = labels(result, COPY_QUALITY, key)
+        gap, whale = rows(
+            warehouse,
+            f"SELECT gap, whale_pnl FROM copy_quality_daily WHERE window_days = 1 AND day = '{key} 00:00:00+00'",
+        )[0]
+        assert (numbers["gap"], numbers["whale_pnl"]) == (gap, whale)
+        assert numbers["dagster/partition_row_count"] == 3
+        assert numbers["source"] == "reconstructed, hourly"
+        assert "gap_30d" not in numbers  # unknown: no number, and above all no zero
+    assert len({labels(result, COPY_QUALITY, f"2026-10-0{n}")["gap"] for n in (5, 6, 7)}) == 3
+
+
+def test_days_with_snapshots_are_recorded(settings, warehouse, polymarket) -> None:
+    snapshot = {
+        "id": 1,
+        "timestamp": midnight("2026-10-06") + timedelta(hours=5),
+        "user1_address": COPIER_ADDRESS,
+        "user2_address": WHALE_ADDRESS,
+        "user1_value": 900.0,
+        "scaling_ratio": 0.07,
+        "reasons": "{}",
+        "origin": "polypipe",
+    }
+    with warehouse.batch("snapshot") as batch:
+        batch.add("snapshots", [snapshot])
+        batch.commit({"snapshots": Append()})
+    result = materialize(settings, warehouse, polymarket, date(2026, 10, 5), date(2026, 10, 6))
+    assert labels(result, COPY_QUALITY, "2026-10-05")["source"] == "reconstructed, hourly"
+    assert labels(result, COPY_QUALITY, "2026-10-06")["source"] == "recorded"
+
+
+@pytest.mark.parametrize("missing", ["POLYPIPE_COPIER_ADDRESS", "POLYPIPE_WHALE_ADDRESS"])
+def test_without_a_wallet_the_run_says_what_to_set(sim, warehouse, polymarket, missing) -> None:
+    other = {"POLYPIPE_COPIER_ADDRESS", "POLYPIPE_WHALE_ADDRESS"} - {missing}
+    settings = settings_for(sim.url, **dict.fromkeys(other, COPIER_ADDRESS), POLYPIPE_HISTORY_START="2026-10-01")
+    result = materialize(settings, warehouse, polymarket, "2026-10-05", "2026-10-06", raise_on_error=False)
+    assert not result.success
+    failures = [event.event_specific_data.user_failure_data for event in result.get_step_failure_events()]
+    for failure in failures:
+        assert failure.description.count("\n") == 0
+        assert f"set {missing}" in failure.description
+
+
+def test_a_page_that_fails_stores_nothing_and_leaves_the_rest_alone(sim, settings, warehouse, polymarket) -> None:
+    sim.faults.add("html", "/activity", query={"user": WHALE_ADDRESS})
+    result = materialize(settings, warehouse, polymarket, "2026-10-05", "2026-10-06", raise_on_error=False)
+    assert not result.success
+    (failure,) = result.get_step_failure_events()
+    assert failure.step_key == "wallet_activity"
+    assert "nothing of these days was stored" in failure.event_specific_data.user_failure_data.description
+    assert activity(warehouse) == []
+    assert len(quality(warehouse)) == 6  # rests on the PnL alone
+
+
+def test_an_empty_series_of_one_wallet_is_a_null_with_its_reason(sim, settings, warehouse, polymarket) -> None:
+    sim.faults.add("empty_page", "/user-pnl", query={"user_address": COPIER_ADDRESS})
+    result = materialize(settings, warehouse, polymarket, "2026-10-05", "2026-10-05")
+    assert labels(result, WALLET_PNL, "2026-10-05")["copier_points"] == 0
+    ((copier, whale, reasons),) = rows(
+        warehouse, "SELECT copier_pnl, whale_pnl, reasons FROM copy_quality_daily WHERE window_days = 1"
+    )
+    assert copier is None
+    assert whale is not None
+    assert json.loads(reasons)["copier_pnl"] == "the copier has no PnL points in the window"
+
+
+def test_policies_pools_and_partitions(settings) -> None:
+    graph = build_defs(settings=settings).resolve_asset_graph()
+    for key, size in ((WALLET_PNL, DAYS_A_RUN), (WALLET_ACTIVITY, DAYS_A_RUN), (COPY_QUALITY, None)):
+        node = graph.get(key)
+        assert node.backfill_policy.max_partitions_per_run == size
+        assert node.pools == {"duckdb_write"}
+        assert node.group_name == "history"
+        assert node.freshness_policy is not None
+        keys = node.partitions_def.get_partition_keys()
+        assert (keys[0], keys[-1]) == ("2026-06-01", str((datetime.now(UTC) - DAY).date()))
+    assert graph.get(COPY_QUALITY).parent_keys == {WALLET_PNL}
+
+
+# Checks
+
+
+def verdicts(settings, warehouse, polymarket, first, last):
+    instance = dg.DagsterInstance.ephemeral()
+    result = materialize(settings, warehouse, polymarket, first, last, instance, extra=history_checks)
+    return {
+        (e.asset_key.to_user_string(), e.check_name): (e.passed, e.description)
+        for e in result.get_asset_check_evaluations()
+    }
+
+
+def test_all_is_well_after_the_last_days_were_filled(settings, warehouse, polymarket) -> None:
+    found = verdicts(settings, warehouse, polymarket, YESTERDAY - 2 * DAY, YESTERDAY)
+    assert len(found) == 7
+    assert {key: text for key, (passed, text) in found.items() if not passed} == {}
+
+
+def test_a_backfill_of_old_days_does_not_make_yesterday_recent(settings, warehouse, polymarket) -> None:
+    found = verdicts(settings, warehouse, polymarket, "2026-10-05", "2026-10-06")
+    assert {key for key, (passed, _) in found.items() if not passed} == {
+        ("wallet_pnl", "recent"),
+        ("wallet_activity", "recent"),
+        ("copy_quality_daily", "recent"),
+    }
+
+
+def test_holes_and_double_rows_are_found(sim, settings, warehouse, polymarket) -> None:
+    holes = sim.faults.add("mutate", "/user-pnl", mutate=lambda body: [p for p in body if p["t"] % 86_400 != 39_600])
+    materialize(settings, warehouse, polymarket, YESTERDAY - 2 * DAY, YESTERDAY)
+    assert holes.hits
+    with warehouse.batch("double") as batch:
+        row = rows(warehouse, "SELECT * FROM wallet_activity ORDER BY timestamp DESC LIMIT 1")[0]
+        names = rows(warehouse, "SELECT column_name FROM (DESCRIBE wallet_activity)")
+        batch.add("wallet_activity", [{name: value for (name,), value in zip(names, row, strict=True)}])
+        batch.commit({"wallet_activity": Append()})
+    instance = dg.DagsterInstance.ephemeral()
+    defs = build_defs(settings=settings, warehouse=warehouse, polymarket=polymarket)
+    checks = dg.AssetSelection.checks_for_assets(WALLET_PNL, WALLET_ACTIVITY)
+    job = dg.define_asset_job("checks", selection=checks)
+    result = (
+        dg.Definitions(assets=list(defs.assets), asset_checks=history_checks, jobs=[job], resources=defs.resources)
+        .resolve_job_def("checks")
+        .execute_in_process(instance=instance)
+    )
+    failed = {
+        (e.asset_key.to_user_string(), e.check_name): e.description
+        for e in result.get_asset_check_evaluations()
+        if not e.passed
+    }
+    assert set(failed) == {("wallet_pnl", "hourly"), ("wallet_activity", "unique"), ("wallet_activity", "counted")}
+    assert "3 of 73 hours" in failed["wallet_pnl", "hourly"]
+
+
+def test_when_yesterday_is_due() -> None:
+    assert due_day(datetime(2026, 11, 23, 1, 59, tzinfo=UTC)) == midnight("2026-11-21")
+    assert due_day(datetime(2026, 11, 23, 2, tzinfo=UTC)) == midnight("2026-11-22")
+
+
+# The schedule
+
+
+def test_the_schedule_fills_yesterday_and_the_days_before_it_again(sim, settings, warehouse, polymarket, tmp_path) -> None:
+    defs = build_defs(settings=settings, warehouse=warehouse, polymarket=polymarket)
+    repository = defs.get_repository_def()
+    schedule = repository.get_schedule_def("history_schedule")
+    with (
+        dg.DagsterInstance.local_temp(str(tmp_path)) as instance,
+        dg.build_schedule_context(
+            instance=instance, repository_def=repository, resources={"settings": settings}
+        ) as context,
+    ):
+        (request,) = schedule.evaluate_tick(context).run_requests
+        first, last = request.tags[RANGE_START], request.tags[RANGE_END]
+        assert (first, last) == (str(YESTERDAY - AGAIN), str(YESTERDAY))
+        job = defs.resolve_job_def("history")
+        result = job.execute_in_process(tags=request.tags, instance=instance)
+        assert result.success
+        assert asked(sim, "/user-pnl") <= 4
+        filled = {str(YESTERDAY - n * DAY) for n in range(4)}
+        for key in (WALLET_PNL, WALLET_ACTIVITY, COPY_QUALITY):
+            assert instance.get_materialized_partitions(key) == filled
+        instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+        assert "unfinished" in schedule.evaluate_tick(context).skip_message
+    assert len(quality(warehouse)) == 4 * 3
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({}, "set POLYPIPE_COPIER_ADDRESS"),
+        (
+            {
+                "POLYPIPE_COPIER_ADDRESS": COPIER_ADDRESS,
+                "POLYPIPE_WHALE_ADDRESS": WHALE_ADDRESS,
+                "POLYPIPE_HISTORY_START": str(datetime.now(UTC).date()),
+            },
+            "no day of it is over yet",
+        ),
+    ],
+)
+def test_the_schedule_has_nothing_to_do_without_wallets_or_days(sim, tmp_path, more, reason) -> None:
+    settings = settings_for(sim.url, **more)
+    repository = build_defs(settings=settings).get_repository_def()
+    with (
+        dg.DagsterInstance.local_temp(str(tmp_path)) as instance,
+        dg.build_schedule_context(
+            instance=instance, repository_def=repository, resources={"settings": settings}
+        ) as context,
+    ):
+        assert reason in repository.get_schedule_def("history_schedule").evaluate_tick(context).skip_message
+
+
+def test_no_other_schedule_has_its_minute(settings) -> None:
+    schedules = build_defs(settings=settings).get_repository_def().schedule_defs
+    night = datetime(2026, 11, 24, 0, 17, tzinfo=UTC).timestamp() - 1
+    due_then = []
+    for schedule in schedules:
+        tick = next(dg._utils.schedules.schedule_execution_time_iterator(night, schedule.cron_schedule, "UTC"))
+        if tick.timestamp() == night + 1:
+            due_then.append(schedule.name)
+    assert due_then == ["history_schedule"]
+
+
+@pytest.mark.parametrize(
+    ("filled", "expected"),
+    [
+        ([], "2026-11-19"),  # the first night: no backfill on its own
+        (["2026-11-21"], "2026-11-19"),
+        (["2026-11-22"], "2026-11-19"),
+        (["2026-11-10"], "2026-11-11"),  # an outage of eleven days is made good
+        (["2026-09-10"], "2026-10-24"),  # as far as one run goes
+    ],
+)
+def test_due_days(filled, expected) -> None:
+    yesterday = date(2026, 11, 22)
+    assert due(date(2026, 1, 1), yesterday, filled) == (date.fromisoformat(expected), yesterday)
+    assert due(yesterday, yesterday, filled) == (yesterday, yesterday)
+
+
+@given(st.integers(0, 400), st.lists(st.integers(0, 400)))
+def test_due_days_are_never_more_than_a_run_and_never_leave_a_hole(first, filled) -> None:
+    yesterday = date(2026, 11, 22)
+    keys = {str(yesterday - timedelta(days=n)) for n in filled}
+    start, end = due(yesterday - timedelta(days=first), yesterday, keys)
+    assert end == yesterday
+    days = (end - start).days + 1
+    assert 1 <= days <= DAYS_A_RUN
+    if keys and days < DAYS_A_RUN and days <= first:
+        assert date.fromisoformat(max(keys)) >= start - timedelta(days=1)
