@@ -10,6 +10,7 @@ from polypipe.caches.publish import Publication, PublicationRefused, publish
 from polypipe.caches.registry import CACHES
 from polypipe.caches.spec import Built, CacheSpec, NoUniverse, Sources
 from polypipe.caches.universe import StoredCrawl, crawl_and_store
+from polypipe.metadata import markdown, simulated
 from polypipe.polymarket import PolymarketError, RowProblem
 from polypipe.resources import Polymarket
 from polypipe.settings import Settings
@@ -62,7 +63,7 @@ def sports_events(
     if stored.waiting:
         context.log.error(stored.waiting)
     return dg.MaterializeResult(
-        metadata=_crawl_metadata(stored, warehouse) | _simulated(settings),
+        metadata=_crawl_metadata(stored, warehouse) | simulated(settings),
         check_results=[
             dg.AssetCheckResult(
                 check_name="stored_in_warehouse",
@@ -108,7 +109,7 @@ def cache_asset(spec: CacheSpec) -> dg.AssetsDefinition:
         except (PolymarketError, PublicationRefused, NoUniverse) as error:
             raise dg.Failure(description=str(error), allow_retries=False) from error
         context.log.info(f"{publication.file}: {publication.entries} entries, {publication.reason or 'replaced'}")
-        return dg.MaterializeResult(metadata=_file_metadata(spec, built, publication, settings) | _simulated(settings))
+        return dg.MaterializeResult(metadata=_file_metadata(spec, built, publication, settings) | simulated(settings))
 
     return cache
 
@@ -168,10 +169,6 @@ def _file_metadata(spec: CacheSpec, built: Built, publication: Publication, sett
     }
 
 
-def _simulated(settings: Settings) -> dict[str, Any]:
-    return {"SIMULATED DATA": "these numbers come from `polypipe demo`, not from Polymarket"} if settings.simulated else {}
-
-
 def _problem_table(problems: Sequence[RowProblem]) -> str:
     if not problems:
         return "none"
@@ -182,21 +179,13 @@ def _problem_table(problems: Sequence[RowProblem]) -> str:
     return "\n".join(lines)
 
 
-def _live_table(events: Sequence[tuple[Any, str, str]], simulated: bool) -> str:
-    lines = ["**SIMULATED DATA**", ""] if simulated else []
+def _live_table(events: Sequence[tuple[Any, str, str]], is_simulated: bool) -> str:
+    lines = ["**SIMULATED DATA**", ""] if is_simulated else []
     lines += ["| started (UTC) | event | slug |", "|---|---|---|"]
     for start, title, slug in events:
         started = f"{start:%Y-%m-%d %H:%M}" if start is not None and start.year > 1 else "unknown"
         lines.append(f"| {started} | {markdown(title)} | {markdown(slug)} |")
     return "\n".join(lines)
-
-
-def markdown(text: str) -> str:
-    """Hostile text as plain text in a Markdown table cell: no markup, no HTML, one line."""
-    text = " ".join(text.split())[:120]
-    return "".join(
-        f"\\{c}" if c in r"\`*_{}[]()#+-.!|~" else {"<": "&lt;", ">": "&gt;", "&": "&amp;"}.get(c, c) for c in text
-    )
 
 
 cache_assets = [cache_asset(spec) for spec in CACHES]

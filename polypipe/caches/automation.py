@@ -2,43 +2,20 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from polypipe.caches.assets import SPORTS_EVENTS
 from polypipe.caches.registry import CACHES
 from polypipe.caches.spec import latest_universe
+from polypipe.scheduling import asset_job, is_unfinished, regular_schedule
 from polypipe.warehouse import Warehouse
-
-if TYPE_CHECKING:  # dagster does not export the type of what define_asset_job returns
-    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as AssetJob
 
 CRAWL_CRON = "3-59/10 * * * *"  # odd minutes: the live job has the even ones, and each run pays for its imports
 CATCH_UP_AGE = timedelta(minutes=20)
 CATCH_UP_PAUSE = timedelta(minutes=3)
 
-UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
-
-
-def _job(name: str, assets: list[str], description: str, max_runtime: int, priority: int) -> "AssetJob":
-    selection = dg.AssetSelection.assets(*assets)
-    return dg.define_asset_job(
-        name,
-        selection=selection | dg.AssetSelection.checks_for_assets(*assets),
-        description=description,
-        executor_def=dg.in_process_executor,  # 2 CPU seconds a run instead of 4
-        tags={"dagster/max_runtime": str(max_runtime), "dagster/priority": str(priority)},
-    )
-
-
-crawl_job = _job(
+crawl_job = asset_job(
     "crawl",
     [SPORTS_EVENTS.to_user_string(), *(spec.asset for spec in CACHES if spec.cron is None)],
     "Crawl the universe, then publish every file that rests on it.",
@@ -48,7 +25,7 @@ crawl_job = _job(
 
 # A file with a schedule of its own has a job of its own.
 own_jobs = {
-    spec.asset: _job(f"{spec.asset}_refresh", [spec.asset], f"Publish {spec.file}.", max_runtime=420, priority=10)
+    spec.asset: asset_job(f"{spec.asset}_refresh", [spec.asset], f"Publish {spec.file}.", max_runtime=420, priority=10)
     for spec in CACHES
     if spec.cron is not None
 }
@@ -56,34 +33,10 @@ own_jobs = {
 jobs = [crawl_job, *own_jobs.values()]
 
 
-def is_unfinished(instance: dg.DagsterInstance, job_name: str) -> bool:
-    """True while a run of the job is queued or running."""
-    return instance.get_runs_count(dg.RunsFilter(job_name=job_name, statuses=UNFINISHED)) > 0
-
-
-def _schedule(job: "AssetJob", cron: str, description: str) -> dg.ScheduleDefinition:
-    """On by default; a tick is skipped while the job's last run is unfinished."""
-
-    @dg.schedule(
-        job=job,
-        cron_schedule=cron,
-        name=f"{job.name}_schedule",
-        description=description,
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        execution_timezone="UTC",
-    )
-    def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        if is_unfinished(context.instance, job.name):
-            return dg.SkipReason(f"the last run of {job.name} is unfinished")
-        return dg.RunRequest()
-
-    return tick
-
-
 schedules = [
-    _schedule(crawl_job, CRAWL_CRON, "The universe and the files that rest on it, every 10 minutes."),
+    regular_schedule(crawl_job, CRAWL_CRON, "The universe and the files that rest on it, every 10 minutes."),
     *(
-        _schedule(own_jobs[spec.asset], spec.cron, f"{spec.file} on its own schedule.")
+        regular_schedule(own_jobs[spec.asset], spec.cron, f"{spec.file} on its own schedule.")
         for spec in CACHES
         if spec.cron is not None
     ),

@@ -7,8 +7,9 @@ import dagster as dg
 
 from polypipe.divergence.export import ExportRefused, export
 from polypipe.divergence.holdings import compare_and_store
-from polypipe.divergence.report import positions_metadata, simulated, snapshot_metadata
+from polypipe.divergence.report import positions_metadata, snapshot_metadata
 from polypipe.divergence.snapshot import Snapshot, take_snapshot, wallets_of
+from polypipe.metadata import simulated
 from polypipe.polymarket import PolymarketError
 from polypipe.resources import Polymarket
 from polypipe.settings import Settings

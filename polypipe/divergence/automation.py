@@ -3,20 +3,15 @@
 A tick costs a tenth of what a run would cost, and is on time; therefore no run is started for a snapshot.
 """
 
-from typing import TYPE_CHECKING
-
 import dagster as dg
 
-from polypipe.caches.automation import is_unfinished
 from polypipe.divergence.assets import SNAPSHOT, silence
 from polypipe.divergence.report import snapshot_metadata
 from polypipe.divergence.snapshot import take_snapshot, wallets_of
 from polypipe.resources import Polymarket
+from polypipe.scheduling import asset_job, regular_schedule
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
-
-if TYPE_CHECKING:  # dagster does not export the type of what define_asset_job returns
-    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as AssetJob
 
 POSITIONS_CRON = "1-59/5 * * * *"
 EXPORT_CRON = "8-59/10 * * * *"  # not with the crawl or the positions: each run pays for its imports
@@ -54,51 +49,26 @@ def snapshot_sensor(settings: Settings) -> dg.SensorDefinition:
     return sensor
 
 
-def _job(name: str, assets: list[str], checked: list[str], description: str, max_runtime: int) -> "AssetJob":
-    return dg.define_asset_job(
-        name,
-        selection=dg.AssetSelection.assets(*assets) | dg.AssetSelection.checks_for_assets(*checked),
-        description=description,
-        executor_def=dg.in_process_executor,
-        tags={"dagster/max_runtime": str(max_runtime)},
-    )
-
-
-positions_job = _job(
+positions_job = asset_job(
     "positions_refresh",
     ["positions"],
-    ["positions", SNAPSHOT.to_user_string()],  # the sensor starts no run that could check the snapshots
     "Compare the positions of both wallets, and check the snapshots.",
     max_runtime=240,
+    checked=["positions", SNAPSHOT.to_user_string()],  # the sensor starts no run that could check the snapshots
 )
-export_job = _job("divergence_export", ["divergence_db"], ["divergence_db"], "Write divergence_data.db.", max_runtime=600)
+export_job = asset_job("divergence_export", ["divergence_db"], "Write divergence_data.db.", max_runtime=600)
 
 jobs = [positions_job, export_job]
 
 
-def _schedule(job: "AssetJob", cron: str, description: str) -> dg.ScheduleDefinition:
-    """On by default; a tick is skipped without wallets, and while the job's last run is unfinished."""
-
-    @dg.schedule(
-        job=job,
-        cron_schedule=cron,
-        name=f"{job.name}_schedule",
-        description=description,
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        execution_timezone="UTC",
-    )
-    def tick(context: dg.ScheduleEvaluationContext, settings: dg.ResourceParam[Settings]) -> dg.RunRequest | dg.SkipReason:
-        wallets = wallets_of(settings)
-        if isinstance(wallets, str):
-            return dg.SkipReason(wallets)
-        if is_unfinished(context.instance, job.name):
-            return dg.SkipReason(f"the last run of {job.name} is unfinished")
-        return dg.RunRequest()
-
-    return tick
+def _no_wallets(settings: Settings) -> str | None:
+    wallets = wallets_of(settings)
+    return wallets if isinstance(wallets, str) else None
 
 
 schedules = [
-    _schedule(positions_job, POSITIONS_CRON, "The positions of both wallets compared, every 5 minutes."),
-    _schedule(export_job, EXPORT_CRON, "divergence_data.db, every 10 minutes."),
+    regular_schedule(
+        positions_job, POSITIONS_CRON, "The positions of both wallets compared, every 5 minutes.", _no_wallets
+    ),
+    regular_schedule(export_job, EXPORT_CRON, "divergence_data.db, every 10 minutes.", _no_wallets),
 ]

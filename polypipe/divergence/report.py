@@ -5,10 +5,10 @@ from typing import Any
 
 import dagster as dg
 
-from polypipe.caches.assets import markdown
 from polypipe.divergence.holdings import StoredComparison
 from polypipe.divergence.positions import Compared
 from polypipe.divergence.snapshot import Snapshot
+from polypipe.metadata import markdown, simulated
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
 
@@ -47,11 +47,6 @@ def reasons_table(reasons: Mapping[str, str], settings: Settings) -> str:
 def where(warehouse: Warehouse, table: str) -> dict[str, Any]:
     """Where the rows of a table are, under the names that the UI knows."""
     return {"dagster/table_name": f"polypipe.{table}", "dagster/uri": f"file://{warehouse.layout.database}"}
-
-
-def simulated(settings: Settings) -> dict[str, Any]:
-    """The mark that numbers of the demo carry."""
-    return {"SIMULATED DATA": "these numbers come from `polypipe demo`, not from Polymarket"} if settings.simulated else {}
 
 
 def positions_metadata(comparison: StoredComparison, settings: Settings, warehouse: Warehouse) -> dict[str, Any]:

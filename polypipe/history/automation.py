@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from polypipe.caches.automation import is_unfinished
 from polypipe.divergence.snapshot import wallets_of
 from polypipe.history.assets import COPY_QUALITY, DAYS_A_RUN, WALLET_ACTIVITY, WALLET_PNL
+from polypipe.scheduling import is_unfinished
 from polypipe.settings import Settings
 
 if TYPE_CHECKING:  # dagster does not export the type of what define_asset_job returns
