@@ -67,8 +67,6 @@ def _no_wallets(settings: Settings) -> str | None:
 
 
 schedules = [
-    regular_schedule(
-        positions_job, POSITIONS_CRON, "The positions of both wallets compared, every 5 minutes.", _no_wallets
-    ),
+    regular_schedule(positions_job, POSITIONS_CRON, "Both wallets' positions compared, every 5 minutes.", _no_wallets),
     regular_schedule(export_job, EXPORT_CRON, "divergence_data.db, every 10 minutes.", _no_wallets),
 ]
