@@ -14,14 +14,13 @@ from typing import Any
 
 import msgspec
 
-from polypipe.caches.universe import store
 from polypipe.divergence.snapshot import Wallets
 from polypipe.divergence.sources import Clock, utc_now
+from polypipe.history.store import store
 from polypipe.polymarket import Activity, ActivityReport, PolymarketHttp, walk_activity
 from polypipe.resources import Polymarket
 from polypipe.warehouse import Batch, Warehouse, Window
 
-STORE_WAIT_SECONDS = 20.0
 WALK_SECONDS = 3000.0
 """For both wallets together; below the hour after which Dagster ends a run."""
 
@@ -46,7 +45,7 @@ def fill_activity(
 ) -> FilledActivity:
     """Replace the rows of [start, end), which are whole UTC days, of both wallets.
 
-    Requests: rows / 500 + 2 a wallet. Raises `PolymarketError` with nothing stored.
+    Requests: rows / 500 + 2 a wallet. Raises `PolymarketError` with nothing stored, or `BatchRejected`.
     """
     began = clock()
     counts = {who: Counter[date]() for who in (wallets.copier, wallets.whale)}
@@ -64,9 +63,8 @@ def fill_activity(
             return tuple(await asyncio.gather(*(walk(http, who) for who in counts)))
 
         reports = polymarket.run(work)
-        for who, batch in batches.items():
-            _commit(batch, who, counts[who], start, end, began)
-    return FilledActivity(reports, counts, store(warehouse, STORE_WAIT_SECONDS))
+        committed = [_commit(batch, who, counts[who], start, end, began) for who, batch in batches.items()]
+    return FilledActivity(reports, counts, store(warehouse, *committed))
 
 
 def activity_row(activity: Activity) -> dict[str, Any]:
@@ -74,10 +72,10 @@ def activity_row(activity: Activity) -> dict[str, Any]:
     return {**msgspec.structs.asdict(activity), "key": activity.key, "day": activity.timestamp.date()}
 
 
-def _commit(batch: Batch, who: str, counts: Counter[date], start: datetime, end: datetime, began: datetime) -> None:
+def _commit(batch: Batch, who: str, counts: Counter[date], start: datetime, end: datetime, began: datetime) -> str:
     days = ({"wallet": who, "day": day, "activities": counts[day.date()], "read_at": began} for day in _days(start, end))
     batch.add("activity_days", days)
-    batch.commit(
+    return batch.commit(
         {
             "wallet_activity": Window("timestamp", start, end, {"wallet": who}),
             "activity_days": Window("day", start, end, {"wallet": who}),

@@ -17,7 +17,7 @@ from polypipe.metadata import simulated
 from polypipe.polymarket import PolymarketError
 from polypipe.resources import Polymarket
 from polypipe.settings import Settings
-from polypipe.warehouse import Warehouse
+from polypipe.warehouse import BatchRejected, Warehouse
 
 GROUP = "history"
 WALLET_PNL = dg.AssetKey("wallet_pnl")
@@ -76,7 +76,7 @@ def history_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDe
         window = context.partition_time_window
         try:
             filled = fill_pnl(polymarket, warehouse, wallets, window.start, window.end)
-        except PolymarketError as error:
+        except (PolymarketError, BatchRejected) as error:
             raise _nothing_stored(error) from error
         for key in context.partition_keys:
             context.add_asset_metadata(pnl_metadata(filled, wallets, key), partition_key=key)
@@ -118,7 +118,7 @@ def history_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDe
         window = context.partition_time_window
         try:
             filled = fill_activity(polymarket, warehouse, wallets, window.start, window.end)
-        except PolymarketError as error:
+        except (PolymarketError, BatchRejected) as error:
             raise _nothing_stored(error) from error
         for key in context.partition_keys:
             context.add_asset_metadata(activity_metadata(filled, wallets, key), partition_key=key)
@@ -157,7 +157,10 @@ def history_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDe
         """Compute the run's days from what is stored."""
         wallets = _wallets(settings)
         window = context.partition_time_window
-        computed = compute_quality(warehouse, wallets, window.start, window.end)
+        try:
+            computed = compute_quality(warehouse, wallets, window.start, window.end)
+        except BatchRejected as error:
+            raise _nothing_stored(error) from error
         for key in context.partition_keys:
             rows = {row["window_days"]: row for row in computed.rows if row["day"].date() == date.fromisoformat(key)}
             context.add_asset_metadata(quality_metadata(rows, settings), partition_key=key)
@@ -216,5 +219,5 @@ def _wallets(settings: Settings) -> Wallets:
     return wallets
 
 
-def _nothing_stored(error: PolymarketError) -> dg.Failure:
-    return dg.Failure(description=f"nothing of these days was stored: {error}", allow_retries=False)
+def _nothing_stored(error: PolymarketError | BatchRejected) -> dg.Failure:
+    return dg.Failure(description=f"these days were not stored: {error}", allow_retries=False)

@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from polypipe.caches.universe import store
 from polypipe.divergence.arithmetic import GUARD_SHARE_OF_CAPITAL, GUARD_USD, MAX_AGE, MIN_COVERED
 from polypipe.divergence.snapshot import Wallets
+from polypipe.history.store import store
 from polypipe.warehouse import Warehouse, Window
 from polypipe.warehouse.connection import literal
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 SQL = Path(__file__).parent / "sql" / "copy_quality.sql"
 DAY = timedelta(days=1)
-STORE_WAIT_SECONDS = 20.0
 WINDOWS = (1, 7, 30)
 """Days over which each number is taken, ending with the day of the row."""
 
@@ -50,7 +49,7 @@ def compute_quality(warehouse: Warehouse, wallets: Wallets, start: datetime, end
     """Compute and store the rows of the UTC days of [start, end), from the tables as they are.
 
     Days after the range that are stored already and whose windows reach into it are computed anew, so that it does not
-    matter in which order days are filled.
+    matter in which order days are filled. Raises `BatchRejected`.
     """
     with warehouse.read() as con:
         later = _later_days(con, wallets, end)
@@ -60,9 +59,11 @@ def compute_quality(warehouse: Warehouse, wallets: Wallets, start: datetime, end
         equals: dict[str, str | int | float | bool] = {"user1_address": wallets.copier, "user2_address": wallets.whale}
         # One mode for a table: the gap between the range and the later days, if any, has no rows to lose.
         batch.add("copy_quality_daily", rows)
-        batch.commit({"copy_quality_daily": Window("day", start, max([end, *(day + DAY for day in later)]), equals)})
+        batch_id = batch.commit(
+            {"copy_quality_daily": Window("day", start, max([end, *(day + DAY for day in later)]), equals)}
+        )
     inside = [row for row in rows if row["day"] < end]
-    return ComputedQuality(inside, len(later), store(warehouse, STORE_WAIT_SECONDS))
+    return ComputedQuality(inside, len(later), store(warehouse, batch_id))
 
 
 def quality_rows(con: "duckdb.DuckDBPyConnection", wallets: Wallets, days: Sequence[datetime]) -> list[Row]:

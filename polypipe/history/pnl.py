@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from polypipe.caches.universe import store
 from polypipe.divergence.snapshot import Wallets
 from polypipe.divergence.sources import Clock, utc_now
+from polypipe.history.store import store
 from polypipe.polymarket import PnlHistory, PolymarketHttp, fetch_pnl_history
 from polypipe.polymarket.user_pnl import STEPS
 from polypipe.polymarket.wallet_models import Fidelity
@@ -19,7 +19,6 @@ from polypipe.resources import Polymarket
 from polypipe.warehouse import Upsert, Warehouse
 from polypipe.warehouse.connection import literal
 
-STORE_WAIT_SECONDS = 20.0
 JUST_AFTER = timedelta(seconds=1)
 
 
@@ -46,7 +45,7 @@ def fill_pnl(
     """Read and store the points of [start, end], both ends included: the change of a day needs the point that closes it.
 
     At most four requests. A wallet without points is no error: it may not have existed yet. Raises `PolymarketError`
-    with nothing stored.
+    or `BatchRejected` with nothing stored.
     """
     now = clock()
 
@@ -70,9 +69,9 @@ def fill_pnl(
             )
     with warehouse.batch("wallet_pnl") as batch:
         batch.add("wallet_pnl", rows)
-        batch.commit({"wallet_pnl": Upsert(("wallet", "t"))})
+        batch_id = batch.commit({"wallet_pnl": Upsert(("wallet", "t"))})
     points = {history.wallet: Counter(point.t.date() for point in history.points) for history in histories}
-    return FilledPnl(histories, points, kept, store(warehouse, STORE_WAIT_SECONDS))
+    return FilledPnl(histories, points, kept, store(warehouse, batch_id))
 
 
 def _stored(warehouse: Warehouse, wallets: Wallets, start: datetime, end: datetime) -> dict[tuple[str, datetime], Fidelity]:

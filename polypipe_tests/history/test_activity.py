@@ -16,7 +16,8 @@ from polypipe.history.activity import fill_activity
 from polypipe.polymarket import Hosts, PolymarketError
 from polypipe.resources import Polymarket
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
-from polypipe.warehouse import Warehouse
+from polypipe.warehouse import BatchRejected, Warehouse, Window
+from polypipe_tests.divergence.support import held_by_somebody
 from polypipe_tests.history.support import DAY, activity, asked, midnight, rows
 from polypipe_tests.polymarket.support import client
 from polypipe_tests.polymarket.test_activity import T0, WALLET, FakeActivity, raw
@@ -126,7 +127,7 @@ from polypipe.divergence.snapshot import Wallets
 from polypipe.history.activity import fill_activity
 from polypipe.polymarket import Hosts
 from polypipe.resources import Polymarket
-from polypipe.warehouse import Warehouse
+from polypipe.warehouse import BatchRejected, Warehouse, Window
 home, url, copier, whale, start, end = sys.argv[1:]
 wallets = Wallets(copier, whale, 0.05)
 polymarket = Polymarket(Hosts(data=url, pnl=url))
@@ -163,7 +164,7 @@ def test_killed_before_the_warehouse_had_the_rows(sim, polymarket, warehouse, wa
     warehouse.drain()
     code = (
         "import polypipe.history.activity as a, os, signal\n"
-        "a.store = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n" + _FILL
+        "a.store = lambda *_ids: os.kill(os.getpid(), signal.SIGKILL)\n" + _FILL
     )
     arguments = [sim.url, COPIER_ADDRESS, WHALE_ADDRESS, start.isoformat(), (start + 2 * DAY).isoformat()]
     done = subprocess.run([sys.executable, "-c", code, str(warehouse.layout.home), *arguments], check=False)
@@ -174,3 +175,26 @@ def test_killed_before_the_warehouse_had_the_rows(sim, polymarket, warehouse, wa
     fill_activity(polymarket, warehouse, wallets, start, start + 2 * DAY)
     assert activity(warehouse) == pending
     assert rows(warehouse, "SELECT count(*) > 0 FROM wallet_activity", pending=False) == [(True,)]
+
+
+def test_rows_that_cannot_be_merged_fail_the_run(sim, polymarket, warehouse, wallets, monkeypatch) -> None:
+    """A day must not count as filled when its rows were set aside."""
+    start = midnight("2026-10-01")
+    late = (start + DAY, start + 2 * DAY)
+    monkeypatch.setattr("polypipe.history.activity.Window", lambda column, *_: Window(column, *late))
+    with pytest.raises(BatchRejected):
+        fill_activity(polymarket, warehouse, wallets, start, start + DAY)
+    assert activity(warehouse) == []
+
+
+def test_while_somebody_holds_the_warehouse_the_rows_wait(polymarket, warehouse, wallets, monkeypatch) -> None:
+    start = midnight("2026-10-01")
+    warehouse.drain()
+    monkeypatch.setattr("polypipe.history.store.WAIT_SECONDS", 0.1)
+    with held_by_somebody(warehouse.layout.database):
+        filled = fill_activity(polymarket, warehouse, wallets, start, start + DAY)
+        assert "is held by pid" in filled.waiting
+        assert activity(warehouse)
+    before = activity(warehouse)
+    warehouse.drain()
+    assert activity(warehouse) == before

@@ -125,7 +125,7 @@ def test_a_page_that_fails_stores_nothing_and_leaves_the_rest_alone(sim, setting
     assert not result.success
     (failure,) = result.get_step_failure_events()
     assert failure.step_key == "wallet_activity"
-    assert "nothing of these days was stored" in failure.event_specific_data.user_failure_data.description
+    assert "these days were not stored" in failure.event_specific_data.user_failure_data.description
     assert activity(warehouse) == []
     assert len(quality(warehouse)) == 6  # rests on the PnL alone
 
