@@ -15,6 +15,7 @@ from polypipe.polymarket import PolymarketError, RowProblem
 from polypipe.resources import Polymarket
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
+from polypipe.warehouse.tables import columns
 
 GROUP = "markets"
 OWNERS = ["team:trading-data"]
@@ -129,6 +130,7 @@ def _crawl_metadata(stored: StoredCrawl, warehouse: Warehouse) -> dict[str, Any]
     return {
         "dagster/row_count": report.tokens,
         "dagster/table_name": "polypipe.tokens",
+        "dagster/column_schema": dg.TableSchema([dg.TableColumn(c.name, c.type) for c in columns("tokens")]),
         "dagster/uri": f"file://{warehouse.layout.database}",
         "events": report.events,
         "markets": report.markets,
@@ -151,6 +153,7 @@ def _file_metadata(spec: CacheSpec, built: Built, publication: Publication, sett
     notes = dict(built.notes)
     metadata: dict[str, Any] = {
         "dagster/row_count": publication.entries,
+        "dagster/column_schema": _column_schema(spec),
         "dagster/uri": f"file://{path}",
         "path": dg.MetadataValue.path(str(path)),
         "added": publication.added,

@@ -136,16 +136,12 @@ def last_answers(warehouse: Warehouse, wallets: Wallets) -> dict[str, datetime]:
 
 
 def _wallet_facts(user: str, wallet: Wallet, pnl: Fact[float]) -> dict[str, Fact[float] | Fact[int]]:
-    standing = wallet.standing
-    rank: Fact[int]
-    volume: Fact[float]
-    if standing.value is None:
-        rank, volume = Fact.unknown(standing.reason or ""), Fact.unknown(standing.reason or "")
-    else:
-        unranked = "the wallet is not on the day's leaderboard"
-        rank = Fact.unknown(unranked) if standing.value.rank is None else Fact(standing.value.rank)
-        volume = Fact.unknown(unranked) if standing.value.volume is None else Fact(standing.value.volume)
-    return {f"{user}_value": wallet.value, f"{user}_pnl": pnl, f"{user}_volume": volume, f"{user}_rank": rank}
+    return {
+        f"{user}_value": wallet.value,
+        f"{user}_pnl": pnl,
+        f"{user}_volume": wallet.volume,
+        f"{user}_rank": wallet.rank,
+    }
 
 
 def _newest(series: Fact[Series]) -> datetime | None:

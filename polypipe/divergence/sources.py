@@ -16,6 +16,7 @@ from polypipe.polymarket.user_pnl import fetch_pnl
 from polypipe.polymarket.wallet_models import Standing
 
 T = TypeVar("T")
+N = TypeVar("N", int, float)
 Clock = Callable[[], datetime]
 
 DEADLINE_SECONDS = 20.0
@@ -32,6 +33,22 @@ class Wallet:
     value: Fact[float]
     pnl: Fact[Series]
     standing: Fact[Standing]
+
+    @property
+    def rank(self) -> Fact[int]:
+        """On the day's leaderboard."""
+        return self._listed(lambda standing: standing.rank)
+
+    @property
+    def volume(self) -> Fact[float]:
+        """USD traded today, by the leaderboard."""
+        return self._listed(lambda standing: standing.volume)
+
+    def _listed(self, pick: Callable[[Standing], N | None]) -> Fact[N]:
+        if self.standing.value is None:
+            return Fact.unknown(self.standing.reason or "unknown")
+        picked = pick(self.standing.value)
+        return Fact.unknown("the wallet is not on the day's leaderboard") if picked is None else Fact(picked)
 
 
 @dataclass(frozen=True)
@@ -81,9 +98,9 @@ def answered_at(fetched: Fetched, before: Mapping[str, datetime]) -> dict[str, d
 
 async def _wallet(http: PolymarketHttp, address: str) -> Wallet:
     value, pnl, standing = await asyncio.gather(
-        _ask(http, fetch_value(http, address), "the API does not know this wallet"),
-        _ask(http, _series(http, address), "the answer was empty"),
-        _ask(http, _standing(http, address), "the answer was empty"),
+        _ask(http, lambda: fetch_value(http, address), "the API does not know this wallet"),
+        _ask(http, lambda: _series(http, address), "the answer was empty"),
+        _ask(http, lambda: _standing(http, address), "the answer was empty"),
     )
     return Wallet(value, pnl, standing)
 
@@ -97,11 +114,11 @@ async def _standing(http: PolymarketHttp, address: str) -> Standing:
     return await fetch_standing(http, address) or Standing(rank=None, volume=None, pnl=None, user_name=None)
 
 
-async def _ask(http: PolymarketHttp, asking: Awaitable[T | None], if_none: str) -> Fact[T]:
+async def _ask(http: PolymarketHttp, asking: Callable[[], Awaitable[T | None]], if_none: str) -> Fact[T]:
     """Await one source inside a deadline of its own: a slow one must not take the others down with it."""
     try:
         async with http.operation(DEADLINE_SECONDS):
-            answer = await asking
+            answer = await asking()
     except PolymarketError as error:
         return Fact.unknown(str(error))
     return Fact.unknown(if_none) if answer is None else Fact(answer)

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from polypipe.divergence.arithmetic import Comparison, Fact, compare
-from polypipe.divergence.sources import SOURCES, Fetched, Wallet, answered_at
+from polypipe.divergence.sources import SOURCES, Fetched, answered_at
 from polypipe.settings import short_address
 
 
@@ -79,8 +79,8 @@ def sample_of(fetched: Fetched, ratio: float, before: Mapping[str, datetime]) ->
     comparison = compare(copier.pnl, whale.pnl, copier.value, ratio, fetched.time)
     return Sample(
         time=fetched.time,
-        copier=_reading(copier, comparison.copier_pnl),
-        whale=_reading(whale, comparison.whale_pnl),
+        copier=Reading(copier.value, comparison.copier_pnl, copier.rank, copier.volume),
+        whale=Reading(whale.value, comparison.whale_pnl, whale.rank, whale.volume),
         comparison=comparison,
         failed={name: fact.reason for name, fact in fetched.facts().items() if fact.reason is not None},
         nothing=fetched.nothing,
@@ -112,17 +112,6 @@ def json_line(sample: Sample, pair: Pair) -> str:
         "simulated": pair.simulated,
     }
     return json.dumps(body, ensure_ascii=False, allow_nan=False)
-
-
-def _reading(wallet: Wallet, pnl: Fact[float]) -> Reading:
-    standing = wallet.standing
-    if standing.value is None:
-        reason = standing.reason or "unknown"
-        return Reading(wallet.value, pnl, Fact.unknown(reason), Fact.unknown(reason))
-    unranked = "the wallet is not on the day's leaderboard"
-    rank: Fact[int] = Fact.unknown(unranked) if standing.value.rank is None else Fact(standing.value.rank)
-    volume: Fact[float] = Fact.unknown(unranked) if standing.value.volume is None else Fact(standing.value.volume)
-    return Reading(wallet.value, pnl, rank, volume)
 
 
 def _iso(time: datetime | None) -> str | None:
