@@ -9,8 +9,6 @@ record a row in table `publications`. Until the replace the old file is untouche
 import contextlib
 import fcntl
 import hashlib
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,6 +19,7 @@ from uuid import uuid4
 
 from polypipe.caches.formats import Format, FormatError
 from polypipe.caches.guard import Attempt, shrink_refusal, shrinks_too_much
+from polypipe.files import replace_file, sweep_leftovers
 from polypipe.warehouse import Append, Warehouse, WarehouseBusy
 from polypipe.warehouse.connection import literal
 
@@ -108,42 +107,11 @@ def publish(
             same = {"bytes": len(old_payload), "sha256": hashlib.sha256(old_payload).hexdigest()}
             return _record(warehouse, attempt, reason="unchanged", **same)
         try:
+            sweep_leftovers(path)
             replace_file(path, payload)
         except OSError as error:
             return _refuse(warehouse, attempt, f"it cannot be written to {path.parent}: {error.strerror or error}")
         return _record(warehouse, attempt, rewritten=True, reason="" if old is not None else FIRST)
-
-
-def replace_file(path: Path, payload: bytes) -> None:
-    """Replace a file in one step: a reader sees the old bytes or the new ones, complete, also across a power cut.
-
-    The directory is created if missing. Raises `OSError` with the old file untouched and no temp file left behind.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in path.parent.glob(f"{path.name}.*.tmp"):
-        leftover.unlink(missing_ok=True)  # of a publisher that was killed: callers hold the lock of this file
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(payload)
-            file.flush()
-            os.fchmod(descriptor, 0o644)  # mkstemp makes 0600, which a bot of another user could not read
-            os.fsync(descriptor)
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(temporary).unlink()
-        raise
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
-
-
-def count_entries(path: Path, format: Format) -> int:
-    """How many entries the file has. Raises `FormatError` or `OSError` when the bot could not read it."""
-    return len(format.flatten(format.decode(path.read_bytes())))
 
 
 @contextlib.contextmanager

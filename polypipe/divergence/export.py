@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from polypipe.files import fsync, replace_file
 from polypipe.warehouse import Warehouse
 from polypipe.warehouse.connection import literal
-from polypipe.warehouse.layout import fsync, replace_file
 
 if TYPE_CHECKING:
     import duckdb

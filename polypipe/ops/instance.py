@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from polypipe.caches.publish import replace_file
+from polypipe.files import replace_file
 
 if TYPE_CHECKING:
     import dagster as dg

@@ -1,6 +1,5 @@
-"""Where the warehouse keeps its files, and the two file operations that durability rests on."""
+"""Where the warehouse keeps its files."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,21 +39,3 @@ class Layout:
         """Create the directories that do not exist yet."""
         for directory in (self.spool, self.published):
             directory.mkdir(parents=True, exist_ok=True)
-
-
-def fsync(path: Path) -> None:
-    """Force a file's or a directory's content to disk."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Put `content` at `path` whole or not at all. One writer at a time: the temporary name is fixed."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(content)
-    fsync(temporary)
-    temporary.replace(path)
-    fsync(path.parent)

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from polypipe.files import fsync, replace_file
 from polypipe.warehouse.connection import literal, quoted
 from polypipe.warehouse.errors import WarehouseError
-from polypipe.warehouse.layout import Layout, fsync, replace_file
+from polypipe.warehouse.layout import Layout
 from polypipe.warehouse.tables import DAY_COLUMN
 
 if TYPE_CHECKING:

@@ -18,8 +18,9 @@ from typing import IO, Any
 
 import msgspec
 
+from polypipe.files import fsync
 from polypipe.warehouse.errors import BadRows, NewerSchema
-from polypipe.warehouse.layout import Layout, fsync
+from polypipe.warehouse.layout import Layout
 from polypipe.warehouse.migrate import latest
 from polypipe.warehouse.modes import Mode, check_mode
 from polypipe.warehouse.tables import columns, row_decoder

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from polypipe import files
 from polypipe.caches import publish as module
 from polypipe.caches.formats import BOOL_MAP, CATEGORIZED, ID_LIST, TEXT_MAP, Categorized
-from polypipe.caches.publish import PublicationRefused, publish, replace_file
+from polypipe.caches.publish import PublicationRefused, publish
 from polypipe.caches.registry import CACHES
+from polypipe.files import replace_file
 from polypipe.warehouse import Warehouse
 from polypipe_tests.oracle import read_like_serde
 
@@ -165,11 +167,11 @@ def test_disk_full_leaves_the_old_file_and_no_temp_file(put, monkeypatch, call):
 
     with monkeypatch.context() as patch:
         if call == "write":
-            patch.setattr(module.os, "fdopen", fdopen_full)
+            patch.setattr(files.os, "fdopen", fdopen_full)
         elif call == "fsync":
-            patch.setattr(module.os, "fsync", full)
+            patch.setattr(files.os, "fsync", full)
         else:
-            patch.setattr(module.Path, "replace", full)
+            patch.setattr(files.Path, "replace", full)
         with pytest.raises(OSError, match="No space left"):
             replace_file(put.path, b"{}")
     assert put.path.read_bytes() == good
