@@ -28,6 +28,10 @@ DAY_COLUMN: dict[str, str | None] = {
     "wallet_activity": "timestamp",
     "activity_days": None,
     "copy_quality_daily": None,
+    "trade_log": "day",
+    "own_fills": "day",
+    "log_positions": None,
+    "token_first_seen": "first_seen",
 }
 
 _PYTHON: dict[str, Any] = {

@@ -1,0 +1,215 @@
+"""Reading the bot's logs as they grow, each line exactly once.
+
+How far a log is read is stored in the same batch as the rows, so both are in the warehouse or neither is. The file is
+only read. A line without its newline waits for it. Whatever the size of the file, a few megabytes are held in memory.
+"""
+
+import fcntl
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import BinaryIO
+
+from polypipe.bot import own_fills
+from polypipe.bot.grammar import TRADE_LOG_HEADER, UNKNOWN, TradeRow, parse_line
+from polypipe.bot.own_fills import OWN_FILLS_HEADER, OwnFillRow
+from polypipe.bot.positions import MAX_LINE, Position, moved_away, start_of, stored_positions, tail_of
+from polypipe.warehouse import Append, Upsert, Warehouse
+
+READ_BYTES = 1 << 20
+BATCH_BYTES = 64 << 20
+"""So much of a log goes into one batch: a power cut or a kill costs at most this much reading again."""
+
+DRAIN_WAIT_SECONDS = 20.0
+EXAMPLES = 10
+
+
+class UnknownHeader(Exception):
+    """The first line names columns that this version does not know, so no line can be trusted. Names them."""
+
+
+@dataclass(frozen=True)
+class Log:
+    """One kind of log: its file, its table, its first line, and how a line becomes a row."""
+
+    file: str
+    table: str
+    header: str
+    parse: Callable[[str], TradeRow | OwnFillRow]
+
+
+TRADE_LOG = Log("matches_optimized.csv", "trade_log", TRADE_LOG_HEADER, parse_line)
+OWN_FILLS = Log("my_fills.csv", "own_fills", OWN_FILLS_HEADER, own_fills.parse_line)
+LOGS = (TRADE_LOG, OWN_FILLS)
+
+
+@dataclass
+class Reading:
+    """What one reading of a log brought. `held_back` are bytes at the end that wait for their newline; `last_logged` is
+    the newest time read, None without any. `began` says why each log begun in this reading was begun."""
+
+    file: str
+    rows: int = 0
+    bytes: int = 0
+    held_back: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    with_problems: int = 0
+    examples: list[str] = field(default_factory=list)
+    last_logged: datetime | None = None
+    began: list[str] = field(default_factory=list)
+
+    def count(self, row: TradeRow | OwnFillRow) -> None:
+        """Take one row into account."""
+        self.rows += 1
+        unknown = isinstance(row, TradeRow) and row.outcome == UNKNOWN
+        if isinstance(row, TradeRow):
+            self.outcomes[row.outcome] += 1
+        if row.problems or unknown:
+            self.with_problems += row.problems is not None
+            if len(self.examples) < EXAMPLES:
+                self.examples.append(row.raw[:300])
+        if row.logged_at is not None and (self.last_logged is None or row.logged_at > self.last_logged):
+            self.last_logged = row.logged_at
+
+
+def ingest(warehouse: Warehouse, log: Log, path: Path, batch_bytes: int = BATCH_BYTES) -> Reading:
+    """Read what is new in the log at `path` into its table.
+
+    A log that was renamed since is read to its end first. Raises `FileNotFoundError`, `UnknownHeader`, `WarehouseBusy`
+    (nothing is lost: the file is still there) and `BatchRejected`.
+    """
+    reading = Reading(log.file)
+    with _one_reader(warehouse, log):
+        warehouse.drain(wait=DRAIN_WAIT_SECONDS)  # what a killed reader left: its rows and its position
+        known = stored_positions(warehouse, log.file)
+        with path.open("rb") as file:
+            check_header(file, log)
+            current = start_of(file, log.file, *_status(file), log.header, known)
+            if current is None:
+                return reading
+            if current.log_id not in {position.log_id for position in known}:
+                reading.began.append(current.began)
+                rest = moved_away(path, log.header, known[0]) if current.began == "rotated" else None
+                if rest is not None:
+                    with rest.open("rb") as old:
+                        _read_to_end(warehouse, log, old, known[0], batch_bytes, reading)
+            end = _read_to_end(warehouse, log, file, current, batch_bytes, reading)
+            reading.held_back = end.size - end.byte_offset
+    return reading
+
+
+def check_header(file: BinaryIO, log: Log) -> None:
+    """Raise `UnknownHeader` when the file begins with names of columns and they are not those of the log."""
+    file.seek(0)
+    first = file.readline(MAX_LINE)
+    text = first.decode("utf-8", "replace").strip()
+    if not first.endswith(b"\n") or not text.startswith("timestamp") or text == log.header:
+        return
+    have, want = text.split(","), log.header.split(",")
+    strange = ", ".join(repr(name) for name in have if name not in want) or "none"
+    missing = ", ".join(repr(name) for name in want if name not in have) or "none"
+    order = "; the order differs" if sorted(have) == sorted(want) else ""
+    raise UnknownHeader(f"{log.file} has other columns than known: unknown {strange}; missing {missing}{order}")
+
+
+def _read_to_end(
+    warehouse: Warehouse, log: Log, file: BinaryIO, start: Position, batch_bytes: int, reading: Reading
+) -> Position:
+    """Batch after batch until no complete line is left; the position then stored."""
+    position = start
+    while True:
+        inode, size = _status(file)
+        source = _Source(log, file, position, batch_bytes, reading)
+        with warehouse.batch(log.table) as batch:
+            batch.add(log.table, source)
+            end = replace(
+                source.position, inode=inode, size=max(size, source.position.byte_offset), read_at=datetime.now(UTC)
+            )
+            end = replace(end, tail=tail_of(file, end.byte_offset))
+            batch.add("log_positions", [asdict(end)])
+            batch_id = batch.commit({log.table: Append(), "log_positions": Upsert(("log_id",))})
+        warehouse.drain(wait=DRAIN_WAIT_SECONDS, own=batch_id)
+        reading.bytes += end.byte_offset - position.byte_offset
+        if not source.more:
+            return end
+        position = end
+
+
+class _Source:
+    """The rows of one batch, as they are read; `position` and `more` are right once all were taken."""
+
+    def __init__(self, log: Log, file: BinaryIO, position: Position, batch_bytes: int, reading: Reading) -> None:
+        self.position = position
+        self.more = False
+        self._log, self._file, self._batch_bytes, self._reading = log, file, batch_bytes, reading
+
+    def __iter__(self) -> Iterator[TradeRow | OwnFillRow]:
+        start = self.position
+        log_id, day, offset = start.log_id, start.day, start.byte_offset
+        tomorrow = day + timedelta(days=1)
+        parse, count = self._log.parse, self._reading.count
+        header = self._log.header.encode()
+        rows = 0
+        for line_offset, line, whole in lines(self._file, offset):
+            if line_offset - start.byte_offset >= self._batch_bytes:
+                self.more = True
+                break
+            offset = line_offset + len(line) + whole
+            if not (stripped := line.strip()) or stripped == header:
+                continue
+            try:
+                row = parse(line.decode())
+            except UnicodeDecodeError:
+                row = parse(line.decode("latin-1"))
+                row.problems = f"{row.problems},utf-8" if row.problems else "utf-8"
+            if not whole:
+                row.problems = f"{row.problems},newline" if row.problems else "newline"
+            at = row.logged_at
+            if at is not None and not day <= at < tomorrow:
+                day = at.replace(hour=0, minute=0, second=0, microsecond=0)
+                tomorrow = day + timedelta(days=1)
+            row.log_id, row.byte_offset, row.day = log_id, line_offset, day
+            rows += 1
+            count(row)
+            yield row
+        self.position = replace(start, byte_offset=offset, day=day, row_count=start.row_count + rows)
+
+
+def lines(file: BinaryIO, offset: int) -> Iterator[tuple[int, bytes, bool]]:
+    """(offset, line without newline, True) of each complete line from `offset` on.
+
+    More than `MAX_LINE` bytes without a newline come in pieces of that size, with False: no line is too long to be kept.
+    """
+    file.seek(offset)
+    rest = b""
+    while block := file.read(READ_BYTES):
+        *complete, rest = (rest + block).split(b"\n")
+        for line in complete:
+            while len(line) > MAX_LINE:
+                yield offset, line[:MAX_LINE], False
+                offset, line = offset + MAX_LINE, line[MAX_LINE:]
+            yield offset, line, True
+            offset += len(line) + 1
+        while len(rest) > MAX_LINE:
+            yield offset, rest[:MAX_LINE], False
+            offset, rest = offset + MAX_LINE, rest[MAX_LINE:]
+
+
+def _status(file: BinaryIO) -> tuple[int, int]:
+    """(inode, size)."""
+    status = os.fstat(file.fileno())
+    return status.st_ino, status.st_size
+
+
+@contextmanager
+def _one_reader(warehouse: Warehouse, log: Log) -> Iterator[None]:
+    """Two readers of one log take turns; the kernel frees the lock of one that died."""
+    locks = warehouse.layout.home / "run"
+    locks.mkdir(parents=True, exist_ok=True)
+    with (locks / f"read-{log.file}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,70 @@
+"""The log of the bot's trade monitor, `my_fills.csv`: one line a fill of the copier's own, with two levels of each side
+of the book. Pure, as `grammar.py`: a line is always a row, what cannot be read is null and named in `problems`.
+"""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from polypipe.bot.grammar import book_number, instant, is_token_id, number
+
+OWN_FILLS_HEADER = (
+    "timestamp,block,clob_asset_id,usd_value,shares,price_per_share,direction,ask1_price,ask1_size,ask2_price,"
+    "ask2_size,bid1_price,bid1_size,bid2_price,bid2_size,tx_hash"
+)
+
+_NAMES = OWN_FILLS_HEADER.split(",")
+_BOOK = _NAMES[7:15]
+_SIDES = {"BUY_FILL": "BUY", "SELL_FILL": "SELL", "BUY": "BUY", "SELL": "SELL"}
+
+
+class OwnFillRow(msgspec.Struct, omit_defaults=True):
+    """A row of table `own_fills`; the columns are described there."""
+
+    raw: str
+    log_id: str = ""
+    byte_offset: int = -1
+    day: datetime = datetime.min.replace(tzinfo=UTC)
+    logged_at: datetime | None = None
+    block: int | None = None
+    token_id: str | None = None
+    side: str | None = None
+    usd: float | None = None
+    shares: float | None = None
+    price: float | None = None
+    ask1_price: float | None = None
+    ask1_size: float | None = None
+    ask2_price: float | None = None
+    ask2_size: float | None = None
+    bid1_price: float | None = None
+    bid1_size: float | None = None
+    bid2_price: float | None = None
+    bid2_size: float | None = None
+    tx_hash: str | None = None
+    problems: str | None = None
+
+
+def parse_line(raw: str) -> OwnFillRow:
+    """One line, without its newline, as a row. Never raises."""
+    row = OwnFillRow(raw)
+    fields = raw.rstrip("\r").split(",")
+    row.logged_at = instant(fields[0])
+    if len(fields) != len(_NAMES):
+        row.problems = "columns"
+        return row
+    _, block, token_id, usd, shares, price, direction, *book, tx = fields
+    if is_block := block.isdecimal() and block.isascii() and len(block) <= 15:
+        row.block = int(block) or None  # 0 is written for a block that the monitor was not told
+    row.token_id = token_id if is_token_id(token_id) else None
+    row.side = _SIDES.get(direction)
+    row.usd, row.shares, row.price = number(usd), number(shares), number(price)
+    for name, text in zip(_BOOK, book, strict=True):
+        setattr(row, name, book_number(text))
+    row.tx_hash = tx[:100] or None
+    read = (row.logged_at, is_block or None, row.token_id, row.usd, row.shares, row.price, row.side)
+    problems = [name for name, value in zip(_NAMES, read, strict=False) if value is None]
+    problems += [name for name, text in zip(_BOOK, book, strict=True) if text != "N/A" and book_number(text) is None]
+    if tx and (len(tx) != 66 or not tx.startswith("0x")):
+        problems.append("tx_hash")
+    row.problems = ",".join(problems) or None
+    return row
