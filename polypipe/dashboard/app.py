@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from polypipe.dashboard.api import history, latest, live
+from polypipe.dashboard.api import caches, export, health, history, latest, live, openapi, positions, quality
 from polypipe.dashboard.api.answers import error
 from polypipe.dashboard.api.parameters import BadParameter
 from polypipe.dashboard.assets import assets, foreign_styles, stamp, static
@@ -54,7 +54,15 @@ def build_app(settings: Settings, store: Store | None = None) -> Starlette:
             Route("/api/latest", latest.latest),
             Route("/api/config", latest.config),
             Route("/api/history", history.history),
+            Route("/api/positions", positions.positions),
+            Route("/api/positions/rows", positions.rows),
+            Route("/api/caches", caches.caches),
+            Route("/api/quality", quality.quality),
+            Route("/api/export.csv", export.export),
             Route("/api/events", live.events),
+            Route("/healthz", health.healthz),
+            Route("/metrics", health.metrics),
+            Route("/openapi.json", openapi.openapi),
         ],
         middleware=[
             Middleware(Guard, settings=settings),

@@ -3,7 +3,7 @@
 Each pixel bucket keeps the least and the greatest value of every number, and a hole in the data stays a hole.
 """
 
-# ruff: noqa: S608 -- names come from `SERIES`, the rest are integers
+# ruff: noqa: S608 -- names come from `SERIES`, values are numbers or written as literals
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,8 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from polypipe.dashboard.store import QUARTER_MS, Row, Store
+from polypipe.warehouse.connection import literal
 
 SHOWN_GAPS = 100
+HOUR_MS = 4 * QUARTER_MS
+DAY_MS = 24 * HOUR_MS
+FURTHEST_HOURS = 13 * HOUR_MS
+"""Where the source no longer has hours, reconstructed points are up to 12 hours apart without a hole between them."""
 
 Point = tuple[Any, ...]
 """Milliseconds since 1970 UTC, then the numbers."""
@@ -83,6 +88,32 @@ def read_gaps(store: Store, start: int, end: int) -> list[Row]:
     return store.rows(query)
 
 
+def read_reconstructed(
+    store: Store, start: int, end: int, wallets: tuple[str, str], ratio: float, points: int
+) -> list[Point]:
+    """What the hourly PnL of both wallets says of hours without a snapshot: instant, copier's 24 h PnL, expected, gap.
+
+    An hour is there when both wallets have a point at its start and 24 hours before.
+    """
+    copier, whale = (f"(FROM wallet_points WHERE wallet = {literal(wallet)})" for wallet in wallets)
+    hours = f"""
+        SELECT c.t AS id, c.p - c0.p AS copier, {ratio} * (w.p - w0.p) AS expected, copier - expected AS gap
+        FROM {copier} AS c
+        JOIN {whale} AS w ON w.t = c.t
+        JOIN {copier} AS c0 ON c0.t = c.t - {DAY_MS}
+        JOIN {whale} AS w0 ON w0.t = c.t - {DAY_MS}
+        WHERE c.t BETWEEN {start} AND {end}
+        AND c.t // {HOUR_MS} NOT IN (SELECT first_id // {HOUR_MS} FROM quarters)
+    """
+    names = ("copier", "expected", "gap")
+    found = store.values(f"SELECT id, {', '.join(names)} FROM ({hours}) ORDER BY id")
+    if len(found) > points:
+        width = -(-(found[-1][0] - found[0][0] + 1) // (points // 3 - 1))
+        found = store.values(_of_points(names, width, "true", f"({hours})"))
+        return list(_of_buckets(found, [], max(FURTHEST_HOURS, width)))
+    return list(_with_holes(found, FURTHEST_HOURS))
+
+
 def _with_holes(found: Iterable[Point], hole_ms: int) -> Iterator[Point]:
     before: int | None = None
     for point in found:
@@ -118,9 +149,9 @@ def _hole(before: int, after: int, width: int) -> Point:
     return ((before + after) // 2, *[None] * width)
 
 
-def _of_points(names: Sequence[str], width: int, inside: str) -> str:
+def _of_points(names: Sequence[str], width: int, inside: str, source: str = "points") -> str:
     extremes = [(f"min({n})", f"max({n})", f"arg_min(id, {n})", f"arg_max(id, {n})") for n in names]
-    return f"{_select('id', 'id', extremes)} FROM points WHERE {inside} GROUP BY id // {width} ORDER BY 1"
+    return f"{_select('id', 'id', extremes)} FROM {source} WHERE {inside} GROUP BY id // {width} ORDER BY 1"
 
 
 def _of_quarters(names: Sequence[str], width: int, start: int, end: int) -> str:

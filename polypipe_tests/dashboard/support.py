@@ -10,10 +10,10 @@ from typing import Any
 from polypipe.caches.registry import CACHES
 from polypipe.divergence.arithmetic import Comparison, Fact, Window, expected_pnl, guard, judge
 from polypipe.divergence.snapshot import snapshot_id
+from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.warehouse import Append, Replace, Upsert, Warehouse
 
-COPIER = "0x" + "c0" * 20
-WHALE = "0x" + "a1" * 20
+COPIER, WHALE = COPIER_ADDRESS, WHALE_ADDRESS
 SOURCES = tuple(f"user{n}_{source}" for n in (1, 2) for source in ("value", "pnl", "standing"))
 
 

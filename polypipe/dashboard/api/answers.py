@@ -19,12 +19,17 @@ def answer(request: Request, body: bytes, media_type: str, headers: dict[str, st
     return Response(body, media_type=media_type, headers=headers)
 
 
-def json_answer(request: Request, value: Any) -> Response:
+def encode(value: Any) -> bytes:
     """A value as JSON; instants become ISO-8601 with `Z`."""
-    return answer(request, _ENCODER.encode(value), "application/json")
+    return _ENCODER.encode(value)
+
+
+def json_answer(request: Request, value: Any) -> Response:
+    """A value as JSON, with an ETag."""
+    return answer(request, encode(value), "application/json")
 
 
 def error(status: int, message: str) -> Response:
     """`{"error": one line}`."""
-    body = _ENCODER.encode({"error": " ".join(message.split())})
+    body = encode({"error": " ".join(message.split())})
     return Response(body, status, {"Cache-Control": "no-store"}, "application/json")

@@ -20,7 +20,7 @@ from polypipe.dashboard.api.parameters import (
     whole,
 )
 from polypipe.dashboard.context import Context, utc_now
-from polypipe.dashboard.history import History, read_gaps, read_history
+from polypipe.dashboard.history import History, read_gaps, read_history, read_reconstructed
 from polypipe.dashboard.store import SERIES
 
 DEFAULT_POINTS = 1000
@@ -50,7 +50,7 @@ def history_body(context: Context, asked: dict[str, Any]) -> dict[str, Any]:
     names: list[str] = asked.get("fields", list(SERIES))
     first_ms, last_ms = milliseconds(start) if start else 0, milliseconds(end)
     found = read_history(context.store, first_ms, last_ms, names, asked.get("points", DEFAULT_POINTS))
-    start = start or from_milliseconds(found.first or last_ms)
+    start = start or from_milliseconds(_first(context, found) or last_ms)
     return {
         **_points(found, names, asked.get("layout", "rows")),
         "scaling_ratio": context.settings.scaling_ratio,
@@ -65,7 +65,27 @@ def history_body(context: Context, asked: dict[str, Any]) -> dict[str, Any]:
             gap | {"from": from_milliseconds(gap["from"]), "to": from_milliseconds(gap["to"])}
             for gap in read_gaps(context.store, milliseconds(start), last_ms)
         ],
+        "reconstructed": _reconstructed(context, first_ms, last_ms, asked.get("points", DEFAULT_POINTS)),
     }
+
+
+def _first(context: Context, found: History) -> int | None:
+    """The beginning of everything: of the snapshots, or of the hours from which earlier days are reconstructed."""
+    hours = context.store.values("SELECT min(t) FROM wallet_points")[0][0]
+    return min((first for first in (found.first, hours) if first is not None), default=None)
+
+
+def _reconstructed(context: Context, start: int, end: int, points: int) -> dict[str, list[Any]] | None:
+    """Columns `t`, `copier`, `expected`, `gap` of the hours that no snapshot covers; null when there are none."""
+    settings = context.settings
+    if settings.copier_address is None or settings.whale_address is None:
+        return None
+    wallets = (settings.copier_address, settings.whale_address)
+    found = read_reconstructed(context.store, start, end, wallets, settings.scaling_ratio, points)
+    if not found:
+        return None
+    columns = zip(*([point[0], *map(_round, point[1:])] for point in found), strict=True)
+    return dict(zip(("t", "copier", "expected", "gap"), map(list, columns), strict=True))
 
 
 def asked_range(asked: dict[str, Any]) -> tuple[datetime | None, datetime]:
@@ -88,7 +108,11 @@ def _points(found: History, names: list[str], layout: str) -> dict[str, Any]:
         return {"t": [point[0] for point in found.points], "columns": dict(zip(names, columns, strict=True))}
     return {
         "snapshots": [
-            {"id": point[0], "timestamp": from_milliseconds(point[0]), **dict(zip(names, values, strict=True))}
+            {
+                "id": point[0] if any(v is not None for v in values) else None,
+                "timestamp": from_milliseconds(point[0]),
+                **dict(zip(names, values, strict=True)),
+            }
             for point, values in zip(found.points, rounded, strict=True)
         ]
     }

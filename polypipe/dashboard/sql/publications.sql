@@ -1,4 +1,7 @@
--- from publications: of each file the last accepted attempt, the last that changed entries, and the newest refused ones.
-SELECT *, accepted AND added + removed + changed > 0 AS altered
+-- from publications: of each file the accepted attempts of the newest two hours, the last that changed entries, and the
+-- newest refused ones.
+SELECT *, accepted AND added + removed + changed > 0 AS altered, max(time) FILTER (accepted) OVER (PARTITION BY file) AS newest
 FROM rows
-QUALIFY row_number() OVER (PARTITION BY file, accepted, altered ORDER BY time DESC) <= CASE WHEN accepted THEN 1 ELSE 20 END
+QUALIFY
+    row_number() OVER (PARTITION BY file, accepted, altered ORDER BY time DESC) <= CASE WHEN accepted THEN 1 ELSE 20 END
+    OR (accepted AND time >= newest - INTERVAL 2 HOUR)

@@ -30,7 +30,7 @@ export class Chart {
     this.off = new Set(options.lines.filter((line) => line.hidden).map((line) => line.name));
     this.canvas = h("div", { class: "canvas" });
     this.cross = h("div", { class: "cross", hidden: true });
-    this.message = h("div", { class: "message" }, "loading");
+    this.message = h("div", { class: "message" }, h("span", {}, "loading"));
     this.plot = h("div", { class: "plot", tabindex: "0", role: "img", "aria-label": options.title, id: `plot-${options.id}`,
       onkeydown: (event) => this.step(event), onpointermove: (event) => this.point(event), onpointerleave: () => crossAt(null) },
     this.canvas, this.cross, this.message);
@@ -52,8 +52,7 @@ export class Chart {
     this.csv.href = this.options.csv;
     this.lines = this.options.lines.map((line) => ({ ...line, ...(line.source ? line.source(data) : { t: data.t, values: data.columns[line.field] }) }));
     const empty = !this.lines.some((line) => line.values.some((value) => value !== null));
-    this.message.textContent = empty ? this.options.empty(data) : "";
-    this.message.hidden = !empty;
+    this.say(empty ? this.options.empty(data) : "");
     this.draw();
     this.read(null);
     if (!this.behind.hidden) this.fillTable();
@@ -61,8 +60,13 @@ export class Chart {
 
   fail(text) {
     if (this.data) return; // what was drawn stays, the page says how old it is
-    this.message.hidden = false;
-    this.message.textContent = text;
+    this.say(text);
+  }
+
+  /** A sentence over the empty plot; nothing for an empty one. */
+  say(text) {
+    this.message.hidden = text === "";
+    this.message.replaceChildren(h("span", {}, text));
   }
 
   draw() {
@@ -87,8 +91,7 @@ export class Chart {
       const x = line.t.map((t) => new Date(t));
       if (this.options.fill && !line.source) {
         for (const [sign, name] of [[1, "--good"], [-1, "--bad"]]) {
-          made.push({ x, y: line.values.map((v) => (v === null ? null : sign * Math.max(0, sign * v))), mode: "lines", fill: "tozeroy",
-            line: { width: 0 }, fillcolor: wash(colour(name), 0.2), hoverinfo: "skip", connectgaps: false });
+          made.push({ ...side(line, sign), mode: "lines", fill: "tozeroy", line: { width: 0 }, fillcolor: wash(colour(name), 0.2), hoverinfo: "skip" });
         }
       }
       made.push({ x, y: line.values, name: line.name, mode: line.t.length === 1 ? "markers" : "lines", connectgaps: false, hoverinfo: "none",
@@ -166,7 +169,7 @@ export class Chart {
       const value = place < 0 ? undefined : drawn.values[place];
       const near = at === null || place < 0 || Math.abs(drawn.t[place] - at) <= Math.max(this.data.resolution_seconds ?? 0, 3600) * 1000;
       const off = this.off.has(line.name);
-      if (line.quiet && (value === undefined || value === null || !near)) return null;
+      if (line.quiet && (at === null || value === undefined || value === null || !near)) return null;
       const text = off ? "" : value === undefined || !near ? "–" : value === null ? (line.or ?? "unknown") : line.write(value);
       const key = h("span", { class: "key", "aria-hidden": "true" });
       key.style.borderTopColor = colour(line.colour);
@@ -214,6 +217,20 @@ export class Chart {
     const data = this.traces().map((trace) => ({ ...trace, showlegend: trace.name !== undefined, name: trace.name?.replaceAll("<", "&lt;") }));
     await Plotly.downloadImage({ data, layout }, { format: "png", width: 1400, height: 520, filename: `polypipe-${this.options.id}` });
   }
+}
+
+/** The part of a line above (sign 1) or below (-1) zero. Plotly would fill across a hole: the edge goes down to zero there. */
+function side(line, sign) {
+  const [x, y] = [[], []];
+  line.values.forEach((value, place) => {
+    if (value === null) return;
+    const t = new Date(line.t[place]);
+    if (line.values[place - 1] === null) { x.push(t); y.push(0); }
+    x.push(t);
+    y.push(sign * Math.max(0, sign * value));
+    if (line.values[place + 1] === null) { x.push(t); y.push(0); }
+  });
+  return { x, y };
 }
 
 /** One crosshair for all charts. */

@@ -27,7 +27,7 @@ export function unknown(reason, { brief = false } = {}) {
 export function table(caption, columns, rows, { rowClass = () => null } = {}) {
   const cells = (row) => columns.map((column, place) => {
     const content = column.cell(row);
-    return h(place ? "td" : "th", { class: column.number ? "n" : null, scope: place ? null : "row" }, content);
+    return h(place ? "td" : "th", { class: column.number ? "n" : column.whole ? "whole" : null, scope: place ? null : "row" }, content);
   });
   return h("table", {},
     h("caption", { class: "hidden" }, caption),

@@ -3,8 +3,11 @@
 import { $ } from "./dom.js";
 import { isLocal, span, useLocalTime, zoneName } from "./format.js";
 import { choose, loadDay, loadHistory, RANGES, redraw, startHistory } from "./history.js";
+import { loadCaches } from "./caches.js";
 import { get, listen, now } from "./net.js";
 import { drawNow, tick, trouble } from "./now.js";
+import { loadPositions, startPositions } from "./positions.js";
+import { drawQuality, loadQuality } from "./quality.js";
 
 const who = { copier: document.body.dataset.copier, whale: document.body.dataset.whale, ratio: Number(document.body.dataset.ratio) };
 const state = { latest: null, day: null, positions: null, lostAt: null, error: null };
@@ -16,11 +19,12 @@ async function refresh() {
   if (busy) { again = true; return; }
   busy = true;
   try {
-    const history = loadHistory().catch(remember);
-    const [latest, day] = await Promise.all([get("/api/latest"), loadDay()]);
-    Object.assign(state, { latest, day, error: null, lostAt: null });
+    state.error = null;
+    const rest = [loadHistory(), loadPositions().then((positions) => { state.positions = positions; }), loadCaches(), loadQuality()].map((part) => part.catch(remember));
+    const [latest, day] = await Promise.all([get("/api/latest"), loadDay(), rest[1]]);
+    Object.assign(state, { latest, day, lostAt: null });
     drawNow(state.latest, state.day, state.positions, who);
-    await history;
+    await Promise.all(rest);
   } catch (error) {
     remember(error);
   }
@@ -59,6 +63,7 @@ function setTheme(theme) {
   try { localStorage.setItem("theme", theme); } catch { /* forbidden: then it lasts as long as the page */ }
   nameButtons();
   redraw();
+  drawQuality();
 }
 
 function setZone(local) {
@@ -99,6 +104,7 @@ $("zone").addEventListener("click", () => setZone(!isLocal()));
 $("refresh").addEventListener("click", refresh);
 $("help").addEventListener("click", KEYS["?"]);
 startHistory(refresh);
+startPositions((error) => { remember(error); show(); });
 let version = null;
 listen((news) => {
   const key = `${news.version} ${news.reload_error}`;

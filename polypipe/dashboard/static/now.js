@@ -4,8 +4,8 @@ import { $, h, svg, unknown } from "./dom.js";
 import { count, instant, money, percent, shortMoney, span, zoneName } from "./format.js";
 import { now } from "./net.js";
 
-const WORDS = { ahead: "ahead", behind: "behind", on_target: "on target", unknown: "unknown" };
-const SIGNS = { ahead: "▲", behind: "▼", on_target: "◆", unknown: "?" };
+const WORDS = { ahead: "ahead", behind: "behind", on_target: "on target" };
+const SIGNS = { ahead: "▲", behind: "▼", on_target: "◆" };
 
 /** What a card shows: its number, how to write it, the sources that it needs, and how it comes about. */
 function cards(s, who) {
@@ -163,7 +163,7 @@ function gauge(s, day) {
     picture,
     h("div", { class: "big" },
       h("p", { class: "value", id: "gap" }, known ? money(gap, { signed: true }) : "unknown"),
-      h("p", { class: "word" }, h("span", { class: "sign", "aria-hidden": "true" }, SIGNS[s.verdict]), " ", known ? sentence(s) : reason)),
+      h("p", { class: "word" }, known ? [h("span", { class: "sign", "aria-hidden": "true" }, SIGNS[s.verdict]), " ", sentence(s)] : reason)),
     sparkline(day, "pnl_vs_expected"),
     h("p", { class: "age", dataset: { sources: "user1_pnl user2_pnl", card: "gap" } }));
 }
@@ -186,8 +186,8 @@ export function tick(latest, positions) {
       slow = 20 * 60;
     }
     if (!asked.length || asked.includes(null)) {
-      node.textContent = latest.timestamp === null ? "no answer yet" : node.dataset.card === "coverage" ? "not compared yet" : "no answer is recorded";
-      node.dataset.state = latest.timestamp === null ? "none" : "none";
+      node.textContent = node.dataset.card === "coverage" ? "not compared yet" : latest.timestamp === null ? "no answer yet" : "no answer is recorded";
+      node.dataset.state = "none";
       continue;
     }
     const age = (present - Math.min(...asked.map(Date.parse))) / 1000;

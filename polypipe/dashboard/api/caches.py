@@ -1,0 +1,84 @@
+"""`/api/caches`: the six files of the bot, their last publication, what was refused, and how old the bot's view may be."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from polypipe.caches.registry import CACHES
+from polypipe.caches.spec import CacheSpec
+from polypipe.dashboard.api.answers import json_answer
+from polypipe.dashboard.api.parameters import read_parameters
+from polypipe.dashboard.context import Context, utc_now
+from polypipe.dashboard.store import Row
+
+BOT_READS_EVERY = timedelta(minutes=30)
+SHOWN_REFUSALS = 5
+
+
+def caches(request: Request) -> Response:
+    """One object a file; see `file_state`."""
+    read_parameters(request, {})
+    context: Context = request.app.state.context
+    body = {"files": file_states(context, utc_now()), "bot_reads_every_seconds": BOT_READS_EVERY.total_seconds()}
+    return json_answer(request, body | context.freshness())
+
+
+def file_states(context: Context, now: datetime) -> list[Row]:
+    """The state of every file, in the order of the registry."""
+    attempts = context.store.rows("FROM publications ORDER BY time DESC")
+    counts = {
+        file: (accepted, refused, rewritten)
+        for file, accepted, refused, rewritten in context.store.values(
+            "SELECT file, sum(accepted)::BIGINT, sum(refused)::BIGINT, sum(rewritten)::BIGINT "
+            "FROM publication_counts GROUP BY file"
+        )
+    }
+    return [
+        file_state(spec, [row for row in attempts if row["file"] == spec.file], now)
+        | dict(zip(("accepted_count", "refused_count", "rewritten_count"), counts.get(spec.file, (0, 0, 0)), strict=True))
+        for spec in CACHES
+    ]
+
+
+def file_state(spec: CacheSpec, attempts: list[Row], now: datetime) -> Row:
+    """`state` is fresh, stale (the last accepted attempt is older than it should ever get), refused (fresh, but the newest
+    attempt was refused) or never. Attempts come newest first.
+
+    The bot reads the file every 30 minutes, at moments of its own: what it holds is at least the attempt that was the
+    newest 30 minutes ago (`bot_sure_since`, observed at `bot_observed_at`); null when there was none. `bot_is_current`:
+    no entry changed since, so that it holds what the file says now.
+    """
+    accepted = [row for row in attempts if row["accepted"]]
+    refused = [row for row in attempts if not row["accepted"]]
+    last = accepted[0] if accepted else None
+    change = next((row for row in accepted if row["altered"]), None)
+    sure = next((row for row in accepted if row["time"] <= now - BOT_READS_EVERY), None)
+    state = "never"
+    if last is not None:
+        newest_refused = bool(refused) and refused[0]["time"] > last["time"]
+        state = "stale" if now - last["time"] > spec.fresh_within else "refused" if newest_refused else "fresh"
+    return {
+        "file": spec.file,
+        "asset": spec.asset,
+        "description": spec.description,
+        "state": state,
+        "entries": last["entries"] if last else None,
+        "bytes": last["bytes"] if last else None,
+        "sha256": last["sha256"] if last else None,
+        "accepted_at": last["time"] if last else None,
+        "observed_at": last["observed_at"] if last else None,
+        "fresh_within_seconds": spec.fresh_within.total_seconds(),
+        "last_change": None if change is None else _change(change),
+        "refused": [
+            {"time": row["time"], "reason": row["reason"], "entries": row["entries"]} for row in refused[:SHOWN_REFUSALS]
+        ],
+        "bot_sure_since": sure["time"] if sure else None,
+        "bot_observed_at": sure["observed_at"] if sure else None,
+        "bot_is_current": sure is not None and (change is None or change["time"] <= sure["time"]),
+    }
+
+
+def _change(row: Row) -> dict[str, Any]:
+    return {name: row[name] for name in ("time", "added", "removed", "changed")}

@@ -1,0 +1,187 @@
+// Section "Positions": the comparison table, sorted, filtered and cut into pages by the server.
+
+import { $, h, table, unknown } from "./dom.js";
+import { count, instant, money, percent, shortMoney, span, zoneName } from "./format.js";
+import { get, now } from "./net.js";
+
+const NAMES = { orphan: "orphan", missed: "missed", over: "over", under: "under", manual: "manual", on_target: "on target", below_minimum: "below minimum", netted: "netted", resolved: "resolved" };
+const MEANINGS = {
+  orphan: "the whale is out, you still hold it", missed: "the whale holds it, you do not", over: "more than 12.5 % above the expected size",
+  under: "more than 12.5 % below the expected size", manual: "yours alone: the whale is not known to have held it", on_target: "within 12.5 % of the expected size",
+  below_minimum: "worth less than the bot's minimum order of $1.01", netted: "full sets of both outcomes: no exposure", resolved: "the market is decided",
+};
+const MOODS = { orphan: "bad", missed: "bad", over: "bad", under: "bad", on_target: "good" };
+const PAGE = 25;
+
+const asked = { q: "", status: new Set(), sort: "attention", order: "asc", offset: 0 };
+let latest = null;
+let shown = 0;
+let redrawn = () => {};
+
+function parameters() {
+  return { q: asked.q || null, status: [...asked.status].join(",") || null, sort: asked.sort, order: asked.order };
+}
+
+/** Ask for the page of the table and draw the section. Returns the answer. */
+export async function loadPositions() {
+  const mine = ++shown;
+  const data = await get("/api/positions/rows", { ...parameters(), limit: PAGE, offset: asked.offset });
+  if (mine === shown) {
+    latest = data;
+    draw();
+  }
+  return data;
+}
+
+export function startPositions(report) {
+  redrawn = report;
+}
+
+function again(change) {
+  Object.assign(asked, { offset: 0 }, change);
+  loadPositions().catch((error) => redrawn(error));
+}
+
+function draw() {
+  $("positions").classList.remove("loading");
+  const body = $("positions-body");
+  const sub = $("positions-sub");
+  if (latest.compared_at === null) {
+    sub.textContent = "";
+    body.replaceChildren(h("p", { class: "panel empty" }, `Nothing to compare: ${latest.reasons.coverage}.`));
+    return;
+  }
+  const at = Date.parse(latest.compared_at);
+  sub.textContent = `both wallets read to the end at ${instant(at)} ${zoneName(at)}, ${span((now() - at) / 1000)} ago`;
+  if (!body.querySelector("#filter")) body.replaceChildren(...frame());
+  $("position-facts").replaceChildren(...facts());
+  $("position-counts").replaceChildren(...counts());
+  $("position-rows").replaceChildren(rows());
+  $("position-pager").replaceChildren(...pager());
+  $("position-groups").replaceChildren(byStatus(), bySize());
+  $("positions-csv").href = `/api/export.csv?${new URLSearchParams(Object.entries({ what: "positions", ...parameters() }).filter(([, value]) => value !== null))}`;
+}
+
+function frame() {
+  let waiting = null;
+  return [
+    h("div", { class: "facts", id: "position-facts" }),
+    h("div", { class: "panel" },
+      h("div", { class: "filter" },
+        h("label", { class: "hidden", for: "filter" }, "Filter by market, outcome or event"),
+        h("input", { id: "filter", type: "search", placeholder: "Filter by market, outcome or event  ( / )", maxlength: 100, autocomplete: "off",
+          oninput: (event) => { clearTimeout(waiting); waiting = setTimeout(() => again({ q: event.target.value.trim() }), 150); } }),
+        h("a", { class: "button", id: "positions-csv", download: "" }, "CSV")),
+      h("div", { class: "counts", id: "position-counts", role: "group", "aria-label": "Filter by status" }),
+      h("div", { class: "scroll", id: "position-rows", tabindex: "0", role: "region", "aria-label": "Comparison table" }),
+      h("div", { class: "pager", id: "position-pager" })),
+    h("div", { class: "two", id: "position-groups" }),
+  ];
+}
+
+function fact(title, value, write, reason, note) {
+  const known = value !== null && value !== undefined;
+  return h("div", { class: "panel" }, h("h3", {}, title), h("p", { class: "value" }, known ? write(value) : unknown(reason ?? "no reason is recorded")), note ? h("p", { class: "word" }, note) : null);
+}
+
+function facts() {
+  const s = latest.summary;
+  const why = latest.reasons;
+  const signed = (value) => money(value, { signed: true });
+  return [
+    fact("Coverage", s.coverage, percent, why.coverage, "held of what should be held, by value"),
+    fact("Fill rate", s.weighted_fill_rate, percent, why.weighted_fill_rate, "weighted by value, not capped"),
+    fact("Cost of deviation", s.cost_of_deviation, signed, why.cost_of_deviation, "missed ones included; minus is worse off"),
+    fact("Excess", s.excess_usd, shortMoney, why.excess_usd, "held beyond the expected size"),
+    fact("Orphans", s.orphan_usd, shortMoney, why.orphan_usd, `${count(s.orphan)} left by the whale, still yours`),
+    fact("Win rate", s.copier_win_rate, percent, why.copier_win_rate, s.whale_win_rate === null ? "whale: unknown" : `whale: ${percent(s.whale_win_rate)}`),
+  ];
+}
+
+function counts() {
+  return Object.entries(latest.counts).map(([status, number]) =>
+    h("button", { type: "button", title: MEANINGS[status], "aria-pressed": String(asked.status.has(status)),
+      onclick: () => { const wanted = new Set(asked.status); if (!wanted.delete(status)) wanted.add(status); again({ status: wanted }); } },
+    NAMES[status], h("b", {}, count(number))));
+}
+
+function sortable(name, column, first = "desc") {
+  const active = asked.sort === column;
+  const way = active ? (asked.order === "asc" ? "desc" : "asc") : first;
+  const mark = active ? (asked.order === "asc" ? " ▲" : " ▼") : "";
+  return {
+    head: h("button", { type: "button", onclick: () => again({ sort: column, order: way }) }, name + mark),
+    sort: active ? (asked.order === "asc" ? "ascending" : "descending") : null,
+  };
+}
+
+const optional = (value, write) => (value === null ? h("span", { class: "muted" }, "–") : write(value));
+const signedMoney = (value) => optional(value, (usd) => h("span", { class: usd > 0.005 ? "mood-good" : usd < -0.005 ? "mood-bad" : null }, money(usd, { signed: true })));
+
+function market(row) {
+  const slug = row.event_slug;
+  const name = row.title || "untitled market";
+  const link = slug ? h("a", { href: `https://polymarket.com/event/${encodeURIComponent(slug)}`, target: "_blank", rel: "noopener noreferrer" }, name) : name;
+  const out = row.status !== "orphan" ? "" : row.whale_out_since ? ` · whale out since ${instant(Date.parse(row.whale_out_since))} ${zoneName()}` : " · since when the whale is out is not known";
+  return h("div", { class: "market" }, link, h("small", {}, row.outcome, row.end_date ? ` · ends ${row.end_date.slice(0, 10)}` : "", out));
+}
+
+function rows() {
+  if (!latest.rows.length) {
+    const filtered = asked.q || asked.status.size;
+    return h("p", { class: "empty" }, filtered ? "No position matches the filter." : "Neither wallet holds a position.");
+  }
+  const columns = [
+    { name: "Market", ...sortable("Market", "title", "asc"), cell: market },
+    { name: "Status", ...sortable("Status", "attention", "asc"), cell: (row) => h("span", { class: `tag ${MOODS[row.status] ?? ""}`, title: MEANINGS[row.status] }, NAMES[row.status] ?? row.status) },
+    { name: "Whale", number: true, title: "shares", ...sortable("Whale", "whale_size"), cell: (row) => count(row.whale_size) },
+    { name: "Expected", number: true, title: "shares", ...sortable("Expected", "expected_size"), cell: (row) => count(row.expected_size, 1) },
+    { name: "Actual", number: true, title: "shares", ...sortable("Actual", "copier_size"), cell: (row) => count(row.copier_size, 1) },
+    { name: "Fill", number: true, ...sortable("Fill", "fill_rate"), cell: (row) => optional(row.fill_rate, (rate) => percent(100 * rate, { decimals: 0 })) },
+    { name: "Price", number: true, ...sortable("Price", "price"), cell: (row) => optional(row.price, (price) => `${+(100 * price).toFixed(2)}¢`) },
+    { name: "Held", number: true, title: "USD", ...sortable("Held", "actual_usd"), cell: (row) => optional(row.actual_usd, (usd) => money(usd)) },
+    { name: "Deviation", number: true, title: "(actual − expected) × (price − the whale's average price)", ...sortable("Deviation", "cost_of_deviation", "asc"), cell: (row) => signedMoney(row.cost_of_deviation) },
+    { name: "Your PnL", number: true, ...sortable("Your PnL", "copier_pnl", "asc"), cell: (row) => signedMoney(row.copier_pnl) },
+  ];
+  return table("Positions of copier and whale compared", columns, latest.rows);
+}
+
+function pager() {
+  const { offset, limit, total } = latest;
+  if (!total) return [];
+  const last = Math.min(total, offset + limit);
+  const turn = (to) => { asked.offset = to; loadPositions().catch((error) => redrawn(error)); };
+  return [
+    h("span", {}, `${count(offset + 1)}–${count(last)} of ${count(total)}`),
+    h("button", { type: "button", disabled: offset === 0, onclick: () => turn(Math.max(0, offset - limit)) }, "Previous"),
+    h("button", { type: "button", disabled: last >= total, onclick: () => turn(offset + limit) }, "Next"),
+  ];
+}
+
+const verdict = (row) => (row.verdict ? h("span", { class: `tag ${row.mood}` }, `${row.mood === "good" ? "▲" : "▼"} ${row.verdict}`) : h("span", { class: "muted" }, "–"));
+
+function group(title, id, columns, made) {
+  return h("div", { class: "panel" }, h("h3", {}, title), h("div", { class: "scroll", id, tabindex: "0", role: "region", "aria-label": title }, table(title, columns, made)));
+}
+
+function byStatus() {
+  return group("By fill status", "by-status", [
+    { name: "Status", cell: (row) => NAMES[row.status] },
+    { name: "Rows", number: true, cell: (row) => count(row.rows) },
+    { name: "Whale × ratio", number: true, title: "the whale's unrealised PnL, scaled", cell: (row) => signedMoney(row.scaled_whale_pnl) },
+    { name: "Your PnL", number: true, cell: (row) => signedMoney(row.copier_pnl) },
+    { name: "Deviation", number: true, cell: (row) => signedMoney(row.cost_of_deviation) },
+    { name: "Verdict", cell: verdict },
+  ], latest.by_status.filter((row) => row.rows));
+}
+
+function bySize() {
+  return group("By size of the whale's position, in shares", "by-size", [
+    { name: "Shares", whole: true, cell: (row) => row.size.replace("-", "–") },
+    { name: "Rows", number: true, cell: (row) => count(row.rows) },
+    { name: "Filled", number: true, title: "actual ÷ expected, by value", cell: (row) => optional(row.filled, (share) => percent(share, { decimals: 0 })) },
+    { name: "Whale × ratio", number: true, cell: (row) => signedMoney(row.scaled_whale_pnl) },
+    { name: "Your PnL", number: true, cell: (row) => signedMoney(row.copier_pnl) },
+    { name: "Verdict", cell: verdict },
+  ], latest.by_size.filter((row) => row.rows));
+}
