@@ -32,6 +32,12 @@ DAY_COLUMN: dict[str, str | None] = {
     "own_fills": "day",
     "log_positions": None,
     "token_first_seen": "first_seen",
+    "copy_fills": "timestamp",
+    "copy_metrics_daily": None,
+    "copy_breakdowns": "day",
+    "gap_attribution": None,
+    "uncopied_exits": "day",
+    "position_prices": "observed_at",
 }
 
 _PYTHON: dict[str, Any] = {

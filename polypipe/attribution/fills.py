@@ -1,0 +1,56 @@
+"""The rows of attribution: a fill, and what the copier made of one fill of the whale. No arithmetic but their own sums."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from polypipe.polymarket.wallet_models import Side
+
+
+class Fill(msgspec.Struct, frozen=True, gc=False):
+    """One fill of one wallet. `t` in epoch seconds, `shares` and `price` (USD a share) above 0."""
+
+    key: str
+    t: float
+    token: str
+    side: Side
+    shares: float
+    price: float
+    transaction: str
+    usd: float | None = None  # that moved; None when the source does not say
+    condition: str | None = None
+    title: str = ""
+    event_slug: str = ""
+    outcome: str = ""
+
+    @property
+    def sign(self) -> int:
+        """+1 for a purchase, -1 for a sale."""
+        return 1 if self.side == "BUY" else -1
+
+    @property
+    def fee(self) -> float:
+        """USD that the fill cost beyond shares x price; negative is a rebate; 0 when the source does not say."""
+        return 0.0 if self.usd is None else self.sign * (self.usd - self.shares * self.price)
+
+
+@dataclass(frozen=True)
+class Match:
+    """A fill of the whale and the copier's fills that copy it, oldest first; none when it was not copied.
+
+    `ambiguous`: at least one of them would have fitted another fill of the whale nearly as well.
+    """
+
+    whale: Fill
+    copies: tuple[Fill, ...]
+    ambiguous: bool = False
+
+    @property
+    def shares(self) -> float:
+        """What the copier got in all, split and partial fills added up."""
+        return sum(copy.shares for copy in self.copies)
+
+    @property
+    def price(self) -> float | None:
+        """Average price of the copies in USD a share, weighted by shares."""
+        return sum(copy.shares * copy.price for copy in self.copies) / self.shares if self.copies else None
