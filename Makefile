@@ -37,10 +37,8 @@ format: env  ## reformat the code
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
 
-bench: env  ## the three benchmarks, each beside its baseline
-	$(VENV)/bin/python bench/crawl.py
-	$(VENV)/bin/python bench/publish.py
-	$(VENV)/bin/python bench/warehouse.py
+bench: env  ## every benchmark, each beside its baseline
+	for file in bench/*.py; do echo "== $$file"; $(VENV)/bin/python $$file || exit 1; done
 
 lock: env  ## choose new versions; needs uv (pip install uv)
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \

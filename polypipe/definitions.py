@@ -11,6 +11,7 @@ from polypipe import settings as settings_module
 from polypipe.caches import assets as cache_assets
 from polypipe.caches import automation as cache_automation
 from polypipe.caches import checks as cache_checks
+from polypipe.dashboard.assets import dashboard_spec
 from polypipe.divergence import assets as divergence_assets
 from polypipe.divergence import automation as divergence_automation
 from polypipe.divergence import checks as divergence_checks
@@ -38,11 +39,12 @@ def build_defs(**resource_overrides: Any) -> dg.Definitions:
     if unknown:
         raise ValueError(f"unknown resources {sorted(unknown)}; allowed are {sorted(resources)}")
     days = daily(settings)
-    assets = [
+    assets: list[dg.AssetsDefinition | dg.AssetSpec] = [
         cache_assets.sports_events,
         *cache_assets.cache_assets,
         *divergence_assets.divergence_assets,
         *history_assets.history_assets(days),
+        dashboard_spec(settings),
     ]
     return dg.Definitions(
         assets=dg.map_asset_specs(_mark_as_simulated, assets) if settings.simulated else assets,
@@ -57,7 +59,12 @@ def build_defs(**resource_overrides: Any) -> dg.Definitions:
             *divergence_automation.schedules,
             history_automation.history_schedule(days),
         ],
-        sensors=[*cache_automation.sensors, divergence_automation.snapshot_sensor(settings)],
+        sensors=[
+            *cache_automation.sensors,
+            divergence_automation.snapshot_sensor(settings),
+            divergence_automation.first_positions,
+            history_automation.first_history(days),
+        ],
         resources=resources | resource_overrides,
         executor=dg.in_process_executor,
     )

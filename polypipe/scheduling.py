@@ -3,6 +3,7 @@
 """
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -44,6 +45,12 @@ def asset_job(
 def is_unfinished(instance: dg.DagsterInstance, job_name: str) -> bool:
     """True while a run of the job is queued or running."""
     return instance.get_runs_count(dg.RunsFilter(job_name=job_name, statuses=UNFINISHED)) > 0
+
+
+def tried_lately(instance: dg.DagsterInstance, job_name: str, pause: timedelta) -> bool:
+    """True while a run of the job is unfinished, and for `pause` after one was asked for, however it ended."""
+    recent = dg.RunsFilter(job_name=job_name, created_after=datetime.now(UTC) - pause)
+    return is_unfinished(instance, job_name) or instance.get_runs_count(recent) > 0
 
 
 def regular_schedule(

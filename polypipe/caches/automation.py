@@ -8,12 +8,12 @@ import dagster as dg
 from polypipe.caches.assets import SPORTS_EVENTS
 from polypipe.caches.registry import CACHES
 from polypipe.caches.spec import latest_universe
-from polypipe.scheduling import asset_job, is_unfinished, regular_schedule
+from polypipe.scheduling import asset_job, regular_schedule, tried_lately
 from polypipe.warehouse import Warehouse
 
 CRAWL_CRON = "3-59/10 * * * *"  # odd minutes: the live job has the even ones, and each run pays for its imports
 CATCH_UP_AGE = timedelta(minutes=20)
-CATCH_UP_PAUSE = timedelta(minutes=3)
+CATCH_UP_PAUSE = timedelta(minutes=1)
 
 crawl_job = asset_job(
     "crawl",
@@ -50,7 +50,7 @@ schedules = [
     default_status=dg.DefaultSensorStatus.RUNNING,
     description=(
         "Starts a job at once when its files are missing or older than they should ever get: after the first start, a "
-        "night with the machine off, an outage of the API. Between tries of one job there are at least 3 minutes."
+        "night with the machine off, an outage of the API. Between tries of one job there is at least a minute."
     ),
 )
 def catch_up(
@@ -71,15 +71,10 @@ def catch_up(
         wanted = [crawl_job.name]  # files with jobs of their own follow once there is a universe
     else:
         wanted = [own_jobs[spec.asset].name for spec in stale]
-    requests = [name for name in wanted if not _tried_lately(context.instance, name, now)]
+    requests = [name for name in wanted if not tried_lately(context.instance, name, CATCH_UP_PAUSE)]
     yield from (dg.RunRequest(job_name=name) for name in requests)
     if not requests:
         yield dg.SkipReason(f"waiting for {', '.join(wanted)}" if wanted else "every file is fresh enough")
-
-
-def _tried_lately(instance: dg.DagsterInstance, job_name: str, now: datetime) -> bool:
-    recent = dg.RunsFilter(job_name=job_name, created_after=now - CATCH_UP_PAUSE)
-    return is_unfinished(instance, job_name) or instance.get_runs_count(recent) > 0
 
 
 sensors = [catch_up]

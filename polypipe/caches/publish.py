@@ -20,7 +20,7 @@ from uuid import uuid4
 from polypipe.caches.formats import Format, FormatError
 from polypipe.caches.guard import Attempt, shrink_refusal, shrinks_too_much
 from polypipe.files import replace_file, sweep_leftovers
-from polypipe.warehouse import Append, Warehouse, WarehouseBusy
+from polypipe.warehouse import Append, Warehouse
 from polypipe.warehouse.connection import literal
 
 FIRST = "first publication"
@@ -178,8 +178,7 @@ def _record(warehouse: Warehouse, attempt: Publication, **outcome: Any) -> Publi
     publication = Publication(**asdict(attempt) | outcome)
     with warehouse.batch("publication") as batch:
         batch.add("publications", [asdict(publication)])
-        batch.commit({"publications": Append()})
+        batch_id = batch.commit({"publications": Append()})
     # While somebody holds the warehouse the row waits in the spool, where readers of the pipeline see it too.
-    with contextlib.suppress(WarehouseBusy):
-        warehouse.drain(wait=RECORD_WAIT_SECONDS)
+    warehouse.store(batch_id, wait=RECORD_WAIT_SECONDS)
     return publication

@@ -14,7 +14,7 @@ from polypipe.caches.categories import is_unknown_type
 from polypipe.caches.rows import TENNIS_TAG, event_row, market_rows, token_rows
 from polypipe.polymarket import CrawlReport, Event, crawl_universe
 from polypipe.resources import Polymarket
-from polypipe.warehouse import Append, Replace, Warehouse, WarehouseBusy
+from polypipe.warehouse import Append, Replace, Warehouse
 
 STORE_WAIT_SECONDS = 20.0
 """How long a crawl waits for the warehouse. After that its rows stay in the spool, where the files are built from them."""
@@ -57,20 +57,11 @@ def crawl_and_store(polymarket: Polymarket, warehouse: Warehouse) -> StoredCrawl
                 lambda http: crawl_universe(http, stage, polymarket.progress, deadline=CRAWL_DEADLINE_SECONDS)
             )
             batch.add("crawls", [crawl_row(crawl_id, report)])
-            batch.commit({"events": Replace(), "markets": Replace(), "tokens": Replace(), "crawls": Append()})
+            batch_id = batch.commit({"events": Replace(), "markets": Replace(), "tokens": Replace(), "crawls": Append()})
     except Exception as error:
         record_failure(warehouse, crawl_id, "universe", started_at, error)
         raise
-    return StoredCrawl(crawl_id, report, unknown_types, store(warehouse, STORE_WAIT_SECONDS))
-
-
-def store(warehouse: Warehouse, wait: float) -> str | None:
-    """Merge what waits in the spool; the reason in one line when somebody holds the warehouse, else None."""
-    try:
-        warehouse.drain(wait=wait)
-    except WarehouseBusy as busy:
-        return str(busy)
-    return None
+    return StoredCrawl(crawl_id, report, unknown_types, warehouse.store(batch_id, wait=STORE_WAIT_SECONDS))
 
 
 def crawl_row(crawl_id: str, report: CrawlReport) -> dict[str, Any]:
@@ -107,5 +98,5 @@ def record_failure(warehouse: Warehouse, crawl_id: str, kind: str, started_at: d
             "error": str(error)[:1000],
         }
         batch.add("crawls", [row])
-        batch.commit({"crawls": Append()})
-    store(warehouse, wait=2.0)
+        batch_id = batch.commit({"crawls": Append()})
+    warehouse.store(batch_id, wait=2.0)

@@ -3,17 +3,21 @@
 A tick costs a tenth of what a run would cost, and is on time; therefore no run is started for a snapshot.
 """
 
+from datetime import UTC, datetime, timedelta
+
 import dagster as dg
 
 from polypipe.divergence.assets import SNAPSHOT, silence
 from polypipe.divergence.report import snapshot_metadata
 from polypipe.divergence.snapshot import take_snapshot, wallets_of
 from polypipe.resources import Polymarket
-from polypipe.scheduling import asset_job, regular_schedule
+from polypipe.scheduling import asset_job, regular_schedule, tried_lately
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
 
 POSITIONS_CRON = "1-59/5 * * * *"
+CATCH_UP_AGE = timedelta(minutes=15)
+CATCH_UP_PAUSE = timedelta(minutes=2)
 EXPORT_CRON = "8-59/10 * * * *"  # not with the crawl or the positions: each run pays for its imports
 
 
@@ -64,6 +68,28 @@ jobs = [positions_job, export_job]
 def _no_wallets(settings: Settings) -> str | None:
     wallets = wallets_of(settings)
     return wallets if isinstance(wallets, str) else None
+
+
+@dg.sensor(
+    name="first_positions",
+    job=positions_job,
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Compares the positions at once when none are stored or the last comparison is old: after a start.",
+)
+def first_positions(
+    context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings], warehouse: dg.ResourceParam[Warehouse]
+) -> dg.RunRequest | dg.SkipReason:
+    """Ask for the job unless a comparison of the last 15 minutes is stored."""
+    if obstacle := _no_wallets(settings):
+        return dg.SkipReason(obstacle)
+    with warehouse.read() as con:
+        (last,) = con.execute("SELECT max(compared_at) FROM position_summaries").fetchall()[0]
+    if last is not None and datetime.now(UTC) - last < CATCH_UP_AGE:
+        return dg.SkipReason("the positions are fresh enough")
+    if tried_lately(context.instance, positions_job.name, CATCH_UP_PAUSE):
+        return dg.SkipReason(f"waiting for {positions_job.name}")
+    return dg.RunRequest()
 
 
 schedules = [

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from polypipe.caches.universe import store
 from polypipe.divergence.positions import Compared, WhaleTrace, compare_positions, copier_only
 from polypipe.divergence.snapshot import Wallets
 from polypipe.divergence.sources import Clock, utc_now
@@ -61,8 +60,8 @@ def compare_and_store(
     with warehouse.batch("positions") as batch:
         batch.add("positions", (asdict(row) | {"compared_at": now} for row in rows))
         batch.add("position_summaries", [summary_row(summary, wallets, now)])
-        batch.commit({"positions": Replace(), "position_summaries": Append()})
-    return StoredComparison(now, rows, summary, store(warehouse, STORE_WAIT_SECONDS))
+        batch_id = batch.commit({"positions": Replace(), "position_summaries": Append()})
+    return StoredComparison(now, rows, summary, warehouse.store(batch_id, wait=STORE_WAIT_SECONDS))
 
 
 def summary_row(summary: Summary, wallets: Wallets, now: datetime) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from polypipe.caches.universe import store
 from polypipe.divergence.arithmetic import Comparison, Fact, Series, compare
 from polypipe.divergence.sources import Clock, Fetched, Wallet, answered_at, fetch, utc_now
 from polypipe.resources import Polymarket
@@ -78,8 +77,8 @@ def take_snapshot(polymarket: Polymarket, warehouse: Warehouse, wallets: Wallets
     row = snapshot_row(fetched, comparison, wallets, before)
     with warehouse.batch("snapshot") as batch:
         batch.add("snapshots", [row])
-        batch.commit({"snapshots": Upsert(("id",))})
-    return Snapshot(row, comparison, fetched.nothing, store(warehouse, STORE_WAIT_SECONDS))
+        batch_id = batch.commit({"snapshots": Upsert(("id",))})
+    return Snapshot(row, comparison, fetched.nothing, warehouse.store(batch_id, wait=STORE_WAIT_SECONDS))
 
 
 def snapshot_row(fetched: Fetched, comparison: Comparison, wallets: Wallets, before: Mapping[str, datetime]) -> Row:

@@ -16,7 +16,6 @@ import msgspec
 
 from polypipe.divergence.snapshot import Wallets
 from polypipe.divergence.sources import Clock, utc_now
-from polypipe.history.store import store
 from polypipe.polymarket import Activity, ActivityReport, PolymarketHttp, walk_activity
 from polypipe.resources import Polymarket
 from polypipe.warehouse import Batch, Warehouse, Window
@@ -64,7 +63,7 @@ def fill_activity(
 
         reports = polymarket.run(work)
         committed = [_commit(batch, who, counts[who], start, end, began) for who, batch in batches.items()]
-    return FilledActivity(reports, counts, store(warehouse, *committed))
+    return FilledActivity(reports, counts, warehouse.store(*committed))
 
 
 def activity_row(activity: Activity) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import dagster as dg
 
 from polypipe.divergence.snapshot import wallets_of
 from polypipe.history.assets import COPY_QUALITY, DAYS_A_RUN, WALLET_ACTIVITY, WALLET_PNL
-from polypipe.scheduling import is_unfinished
+from polypipe.scheduling import is_unfinished, tried_lately
 from polypipe.settings import Settings
 
 if TYPE_CHECKING:  # dagster does not export the type of what define_asset_job returns
@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # dagster does not export the type of what define_asset_job r
 CRON = "17 0,6 * * *"  # a minute that no other schedule has; the second time for what the API had not ready at midnight
 AGAIN = timedelta(days=3)
 """The API revises its last days: so many before yesterday are read again with it."""
+
+FIRST_TRY_PAUSE = timedelta(minutes=10)
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
@@ -78,3 +80,29 @@ def history_schedule(partitions: dg.DailyPartitionsDefinition) -> dg.ScheduleDef
         return dg.RunRequest(tags={RANGE_START: start.isoformat(), RANGE_END: end.isoformat()})
 
     return tick
+
+
+def first_history(partitions: dg.DailyPartitionsDefinition) -> dg.SensorDefinition:
+    """The sensor that fills the last days once, after the first start with wallets: older ones are backfilled in the UI."""
+
+    @dg.sensor(
+        name="first_history",
+        job=history_job,
+        minimum_interval_seconds=60,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=f"Fills the last {DAYS_A_RUN} days while no day is filled yet. Older days: backfill them in the UI.",
+    )
+    def sensor(context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]) -> dg.RunRequest | dg.SkipReason:
+        wallets = wallets_of(settings)
+        if isinstance(wallets, str):
+            return dg.SkipReason(wallets)
+        days = partitions.get_partition_keys()[-DAYS_A_RUN:]
+        if not days:
+            return dg.SkipReason(f"history begins on {settings.history_start}: no day of it is over yet")
+        if context.instance.get_materialized_partitions(COPY_QUALITY):
+            return dg.SkipReason("history has been filled before")
+        if tried_lately(context.instance, history_job.name, FIRST_TRY_PAUSE):
+            return dg.SkipReason(f"waiting for {history_job.name}")
+        return dg.RunRequest(tags={RANGE_START: days[0], RANGE_END: days[-1]})
+
+    return sensor

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from polypipe.divergence.arithmetic import GUARD_SHARE_OF_CAPITAL, GUARD_USD, MAX_AGE, MIN_COVERED
 from polypipe.divergence.snapshot import Wallets
-from polypipe.history.store import store
 from polypipe.warehouse import Warehouse, Window
 from polypipe.warehouse.connection import literal
 
@@ -63,7 +62,7 @@ def compute_quality(warehouse: Warehouse, wallets: Wallets, start: datetime, end
             {"copy_quality_daily": Window("day", start, max([end, *(day + DAY for day in later)]), equals)}
         )
     inside = [row for row in rows if row["day"] < end]
-    return ComputedQuality(inside, len(later), store(warehouse, batch_id))
+    return ComputedQuality(inside, len(later), warehouse.store(batch_id))
 
 
 def quality_rows(con: "duckdb.DuckDBPyConnection", wallets: Wallets, days: Sequence[datetime]) -> list[Row]:

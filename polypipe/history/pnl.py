@@ -11,7 +11,6 @@ from typing import Any
 
 from polypipe.divergence.snapshot import Wallets
 from polypipe.divergence.sources import Clock, utc_now
-from polypipe.history.store import store
 from polypipe.polymarket import PnlHistory, PolymarketHttp, fetch_pnl_history
 from polypipe.polymarket.user_pnl import STEPS
 from polypipe.polymarket.wallet_models import Fidelity
@@ -71,7 +70,7 @@ def fill_pnl(
         batch.add("wallet_pnl", rows)
         batch_id = batch.commit({"wallet_pnl": Upsert(("wallet", "t"))})
     points = {history.wallet: Counter(point.t.date() for point in history.points) for history in histories}
-    return FilledPnl(histories, points, kept, store(warehouse, batch_id))
+    return FilledPnl(histories, points, kept, warehouse.store(batch_id))
 
 
 def _stored(warehouse: Warehouse, wallets: Wallets, start: datetime, end: datetime) -> dict[tuple[str, datetime], Fidelity]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polypipe.warehouse.drain import DrainResult, drain
+from polypipe.warehouse.errors import WarehouseBusy
 from polypipe.warehouse.layout import Layout
 from polypipe.warehouse.publish import Current, read_current
 from polypipe.warehouse.read import open_reader
@@ -39,6 +40,18 @@ class Warehouse:
         database is ahead of this polypipe.
         """
         return drain(self.layout, wait, own, self._keep_retired)
+
+    def store(self, *batch_ids: str, wait: float = 20.0) -> str | None:
+        """Merge committed batches; why they wait in the spool, in one line, when somebody holds the warehouse, else None.
+
+        Raises `BatchRejected` when one of them cannot be merged at all: its rows were set aside.
+        """
+        try:
+            for batch_id in batch_ids:
+                self.drain(wait, own=batch_id)
+        except WarehouseBusy as busy:
+            return str(busy)
+        return None
 
     @contextmanager
     def read(self, pending: bool = True) -> Iterator["duckdb.DuckDBPyConnection"]:

@@ -6,7 +6,7 @@ import sys
 import time
 from collections import Counter
 from datetime import UTC, datetime
-from functools import partial
+from functools import partial, partialmethod
 
 import httpx
 import pytest
@@ -190,7 +190,7 @@ def test_rows_that_cannot_be_merged_fail_the_run(sim, polymarket, warehouse, wal
 def test_while_somebody_holds_the_warehouse_the_rows_wait(polymarket, warehouse, wallets, monkeypatch) -> None:
     start = midnight("2026-10-01")
     warehouse.drain()
-    monkeypatch.setattr("polypipe.history.store.WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(Warehouse, "store", partialmethod(Warehouse.store, wait=0.1))
     with held_by_somebody(warehouse.layout.database):
         filled = fill_activity(polymarket, warehouse, wallets, start, start + DAY)
         assert "is held by pid" in filled.waiting

@@ -1,0 +1,111 @@
+"""The sensors that start a job at once after a start or an outage, on a real instance."""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pytest
+
+from polypipe.caches.registry import CACHES
+from polypipe.definitions import build_defs
+from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
+from polypipe.warehouse import Append
+from polypipe_tests.conftest import settings_for
+
+WALLETS = {"POLYPIPE_COPIER_ADDRESS": COPIER_ADDRESS, "POLYPIPE_WHALE_ADDRESS": WHALE_ADDRESS}
+
+
+@pytest.fixture
+def instance(tmp_path):
+    directory = tmp_path / "instance"
+    directory.mkdir()
+    with dg.DagsterInstance.local_temp(str(directory)) as instance:
+        yield instance
+
+
+def tick(name, instance, settings, warehouse):
+    """The jobs that a tick asks for, and why it asks for none."""
+    defs = build_defs(settings=settings, warehouse=warehouse)
+    resources = {"settings": settings, "warehouse": warehouse}
+    sensor = defs.get_repository_def().get_sensor_def(name)
+    with dg.build_sensor_context(instance=instance, resources=resources) as context:
+        data = sensor.evaluate_tick(context)
+    return [(request.job_name or sensor.job_name, request.tags) for request in data.run_requests or []], data.skip_message
+
+
+def names(asked):
+    return [name for name, _ in asked[0]]
+
+
+def put(warehouse, table, **row):
+    with warehouse.batch("test") as batch:
+        batch.add(table, [row])
+        batch.commit({table: Append()})
+
+
+def put_crawl(warehouse, age):
+    at = datetime.now(UTC) - age
+    put(warehouse, "crawls", crawl_id="c", kind="universe", started_at=at, finished_at=at, complete=True)
+
+
+def put_publications(warehouse, specs, age=timedelta(0)):
+    for spec in specs:
+        at = datetime.now(UTC) - age
+        put(warehouse, "publications", publication_id=spec.asset, file=spec.file, time=at, accepted=True)
+
+
+def test_the_crawl_comes_first(instance, settings, warehouse):
+    assert names(tick("catch_up", instance, settings, warehouse)) == ["crawl"]
+
+
+def test_nothing_while_all_is_fresh(instance, settings, warehouse):
+    put_crawl(warehouse, timedelta(minutes=1))
+    put_publications(warehouse, CACHES)
+    asked = tick("catch_up", instance, settings, warehouse)
+    assert names(asked) == []
+    assert asked[1] == "every file is fresh enough"
+
+
+def test_a_stale_universe_is_crawled(instance, settings, warehouse):
+    put_crawl(warehouse, timedelta(minutes=21))
+    put_publications(warehouse, CACHES)
+    assert names(tick("catch_up", instance, settings, warehouse)) == ["crawl"]
+
+
+def test_a_file_past_its_limit_is_published_by_its_own_job(instance, settings, warehouse):
+    put_crawl(warehouse, timedelta(minutes=1))
+    put_publications(warehouse, [spec for spec in CACHES if spec.cron is None])
+    assert names(tick("catch_up", instance, settings, warehouse)) == ["live_cache_refresh"]
+    put_publications(warehouse, [spec for spec in CACHES if spec.cron], timedelta(minutes=6))
+    assert names(tick("catch_up", instance, settings, warehouse)) == ["live_cache_refresh"]
+
+
+def test_a_job_that_runs_or_has_just_failed_is_not_asked_for_again(instance, settings, warehouse):
+    job = build_defs(settings=settings).resolve_job_def("crawl")
+    run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+    asked = tick("catch_up", instance, settings, warehouse)
+    assert names(asked) == []
+    assert asked[1] == "waiting for crawl"
+    instance.report_run_failed(run)
+    assert names(tick("catch_up", instance, settings, warehouse)) == []
+
+
+def test_positions_are_compared_at_once_but_only_with_wallets(sim, instance, settings, warehouse):
+    asked = tick("first_positions", instance, settings, warehouse)
+    assert names(asked) == []
+    assert "POLYPIPE_COPIER_ADDRESS" in asked[1]
+    with_wallets = settings_for(sim.url, **WALLETS)
+    assert names(tick("first_positions", instance, with_wallets, warehouse)) == ["positions_refresh"]
+
+
+def test_the_last_30_days_are_filled_once(sim, instance, warehouse):
+    settings = settings_for(sim.url, **WALLETS)
+    ((job, tags),), _ = tick("first_history", instance, settings, warehouse)
+    today = datetime.now(UTC).date()
+    assert job == "history"
+    assert tags["dagster/asset_partition_range_start"] == str(today - timedelta(days=30))
+    assert tags["dagster/asset_partition_range_end"] == str(today - timedelta(days=1))
+    filled = dg.AssetMaterialization("copy_quality_daily", partition=str(today - timedelta(days=1)))
+    instance.report_runless_asset_event(filled)
+    asked = tick("first_history", instance, settings, warehouse)
+    assert names(asked) == []
+    assert asked[1] == "history has been filled before"
