@@ -56,7 +56,7 @@ def refresh(assets: tuple[str, ...], allow_shrink: bool) -> None:
 
 @main.command()
 def up() -> None:
-    """Run code server, daemon and Dagster UI in the foreground until Ctrl-C."""
+    """Run code server, daemon, Dagster UI and dashboard in the foreground until Ctrl-C."""
     from polypipe.ops.up import CannotStart
     from polypipe.ops.up import up as run_up
 
@@ -64,6 +64,25 @@ def up() -> None:
         sys.exit(run_up(load_settings(), say=click.echo))
     except CannotStart as error:
         fail(str(error))
+
+
+@main.command()
+def dashboard() -> None:
+    """Serve the dashboard alone, in the foreground until Ctrl-C. Needs only what is published, no daemon."""
+    from polypipe.dashboard.address import Refused, dashboard_url
+    from polypipe.dashboard.serve import serve
+    from polypipe.ops.processes import port_is_free
+
+    settings = load_settings()
+    if settings.simulated:
+        click.echo(SIMULATED)
+    if not port_is_free(settings.dashboard_host, settings.dashboard_port):
+        fail(f"port {settings.dashboard_port} is in use by another program: set POLYPIPE_DASHBOARD_PORT to a free one")
+    click.echo(f"dashboard at {dashboard_url(settings)}; Ctrl-C stops")
+    try:
+        serve(settings)
+    except Refused as refused:
+        fail(str(refused))
 
 
 @main.command()

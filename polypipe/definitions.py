@@ -8,6 +8,8 @@ from typing import Any
 import dagster as dg
 
 from polypipe import settings as settings_module
+from polypipe.bot import assets as bot_assets
+from polypipe.bot import automation as bot_automation
 from polypipe.caches import assets as cache_assets
 from polypipe.caches import automation as cache_automation
 from polypipe.caches import checks as cache_checks
@@ -44,6 +46,7 @@ def build_defs(**resource_overrides: Any) -> dg.Definitions:
         *cache_assets.cache_assets,
         *divergence_assets.divergence_assets,
         *history_assets.history_assets(days),
+        bot_assets.bot_trade_log,
         dashboard_spec(settings),
     ]
     return dg.Definitions(
@@ -52,8 +55,9 @@ def build_defs(**resource_overrides: Any) -> dg.Definitions:
             *cache_checks.cache_checks,
             *divergence_checks.divergence_checks,
             *history_checks.history_checks,
+            bot_assets.trade_log_checks,
         ],
-        jobs=[*cache_automation.jobs, *divergence_automation.jobs, *history_automation.jobs],
+        jobs=[*cache_automation.jobs, *divergence_automation.jobs, *history_automation.jobs, *bot_automation.jobs],
         schedules=[
             *cache_automation.schedules,
             *divergence_automation.schedules,

@@ -18,9 +18,9 @@ from starlette.routing import Route
 from polypipe.dashboard.api import caches, export, health, history, latest, live, openapi, positions, quality
 from polypipe.dashboard.api.answers import error
 from polypipe.dashboard.api.parameters import BadParameter
-from polypipe.dashboard.assets import assets, foreign_styles, stamp, static
 from polypipe.dashboard.context import Context
 from polypipe.dashboard.security import Guard
+from polypipe.dashboard.static_files import assets, foreign_styles, stamp, static
 from polypipe.dashboard.store import Store
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse

@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-import ipaddress
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -10,6 +9,7 @@ from starlette.requests import cookie_parser
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from polypipe.dashboard.address import is_loopback
 from polypipe.dashboard.api.answers import error
 from polypipe.settings import Settings
 
@@ -30,27 +30,6 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-
-
-class Refused(Exception):
-    """The dashboard is not started. The message is one line that says why and what to do."""
-
-
-def check_binding(settings: Settings) -> None:
-    """Raise `Refused` when others could reach the page without a token."""
-    if not is_loopback(settings.dashboard_host) and settings.dashboard_token is None:
-        raise Refused(
-            f"POLYPIPE_DASHBOARD_HOST is {settings.dashboard_host}, which others can reach, and there is no token: set "
-            "POLYPIPE_DASHBOARD_TOKEN to a secret of 16 or more characters, or leave the host at 127.0.0.1"
-        )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a server bound to the host."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 class Guard:

@@ -80,6 +80,11 @@ def dagster_programs(settings: Settings, dagster_home: Path) -> list[Program]:
     ]
 
 
+def dashboard_program() -> Program:
+    """The dashboard. It waits for nobody: what is published already is shown at once."""
+    return Program("dashboard", [sys.executable, "-m", "polypipe.cli", "dashboard"])
+
+
 def supervisor_config(home: Path, directory: Path, programs: Sequence[Program]) -> str:
     """The supervisor's configuration: restart whatever dies, stop all at once, rotate the logs.
 

@@ -43,7 +43,7 @@ def refresh(settings: Settings, names: Sequence[str], allow_shrink: bool, say: S
             )
 
         defs = build_defs(settings=settings, polymarket=Polymarket.of(settings, progress))
-        known = sorted(key.to_user_string() for key in defs.resolve_all_asset_keys())
+        known = sorted(key.to_user_string() for key in defs.resolve_asset_graph().materializable_asset_keys)
         wanted = list(names) or list(DEFAULT)
         for name in wanted:
             if name not in known:

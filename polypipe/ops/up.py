@@ -18,12 +18,14 @@ from types import FrameType
 import httpx
 
 from polypipe.caches.registry import CACHES
+from polypipe.dashboard.address import Refused, check_binding, dashboard_url
 from polypipe.ops.instance import dagster_home
 from polypipe.ops.processes import (
     STOP_SECONDS,
     Program,
     child_environment,
     dagster_programs,
+    dashboard_program,
     port_is_free,
     supervisor_config,
 )
@@ -44,17 +46,27 @@ def up(settings: Settings, extra: Callable[[], list[Program]] = list, say: Calla
         except OSError as error:
             raise CannotStart(f"{directory} cannot be made: {error.strerror}") from None
     with _only_one(settings.home):
-        if not port_is_free("127.0.0.1", settings.webserver_port):
-            raise CannotStart(
-                f"port {settings.webserver_port} is in use by another program: set POLYPIPE_WEBSERVER_PORT to a free one"
-            )
+        _check_ports(settings)
         directory = dagster_home(settings.home)
         for run_id in _close_abandoned_runs(settings, directory):
             say(f"closed run {run_id}: an earlier stop had left it open")
-        programs = [*extra(), *dagster_programs(settings, directory)]
+        programs = [*extra(), *dagster_programs(settings, directory), dashboard_program()]
         config = settings.home / "run" / "supervisor.conf"
         config.write_text(supervisor_config(settings.home, directory, programs), encoding="utf-8")
         return _supervise(settings, config, directory, say)
+
+
+def _check_ports(settings: Settings) -> None:
+    try:
+        check_binding(settings)
+    except Refused as refused:
+        raise CannotStart(str(refused)) from None
+    for host, port, variable in (
+        ("127.0.0.1", settings.webserver_port, "POLYPIPE_WEBSERVER_PORT"),
+        (settings.dashboard_host, settings.dashboard_port, "POLYPIPE_DASHBOARD_PORT"),
+    ):
+        if not port_is_free(host, port):
+            raise CannotStart(f"port {port} is in use by another program: set {variable} to a free one")
 
 
 @contextlib.contextmanager
@@ -126,10 +138,14 @@ def _stop(supervisor: "subprocess.Popen[bytes]") -> int:
 
 def _news(settings: Settings, started: float) -> Iterator[str]:
     """What there is to tell, a line at a time; an empty line when there is nothing new. Never ends."""
-    url = f"http://127.0.0.1:{settings.webserver_port}"
-    while not _answers(url):
-        yield ""
-    yield f"Dagster UI: {url}  (ready after {time.monotonic() - started:.0f} s)"
+    servers = [
+        ("Dashboard", dashboard_url(settings), "/api/config"),
+        ("Dagster UI", f"http://127.0.0.1:{settings.webserver_port}", "/server_info"),
+    ]
+    for name, url, path in servers:
+        while not _answers(url + path):
+            yield ""
+        yield f"{name}: {url}  (ready after {time.monotonic() - started:.0f} s)"
     waiting = {spec.file for spec in CACHES}
     while waiting:
         for file in sorted(waiting):
@@ -144,6 +160,6 @@ def _news(settings: Settings, started: float) -> Iterator[str]:
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/server_info", timeout=1.0, trust_env=False).status_code == 200
+        return httpx.get(url, timeout=1.0, trust_env=False).status_code in (200, 401)  # 401: the dashboard wants its token
     except httpx.HTTPError:
         return False

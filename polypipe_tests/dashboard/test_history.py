@@ -124,22 +124,17 @@ def test_a_range_by_two_instants(dashboard, warehouse):
     assert by_seconds["t"] == body["t"]
 
 
-@pytest.mark.parametrize(
-    "asked",
-    [
-        {"hours": "abc"}, {"hours": "0"}, {"hours": "-3"}, {"hours": "nan"}, {"hours": "inf"}, {"hours": "1e400"},
-        {"hours": "9" * 30},         {"hours": ""}, {"points": "5"}, {"points": "4001"}, {"points": "1e3"}, {"points": "٣٠٠"}, {"from": "yesterday"},
-        {"from": "2026-11-23T10:00Z", "to": "2026-11-22T10:00Z"}, {"from": "2026-11-23T10:00Z", "hours": "3"},
-        {"to": "1e300"},         {"from": "0001-01-01"}, {"layout": "xml"}, {"fields": "id; DROP TABLE points"}, {"fields": ""}, {"hour": "24"},
-    ],
-)  # fmt: skip
-def test_what_is_wrong_is_told_in_one_line(dashboard, asked):
-    response = dashboard.get("/api/history", **asked)
+WRONG = """
+hours=abc hours=0 hours=-3 hours=nan hours=inf hours=1e400 hours=999999999999999999999 hours= points=5 points=4001
+points=1e3 points=٣٠٠ from=yesterday from=2026-11-23T10:00Z&to=2026-11-22T10:00Z from=2026-11-23T10:00Z&hours=3
+to=1e300 from=0001-01-01 layout=xml fields=id;DROP fields= hour=24 hours=1&hours=2
+"""
+
+
+@pytest.mark.parametrize("query", WRONG.split())
+def test_what_is_wrong_is_told_in_one_line(dashboard, query):
+    response = dashboard.client.get(f"/api/history?{query}")
     assert response.status_code == 400
     (message,) = response.json().values()
     assert message
     assert "\n" not in message
-
-
-def test_a_parameter_given_twice_is_refused(dashboard):
-    assert dashboard.client.get("/api/history?hours=1&hours=2").status_code == 400

@@ -40,6 +40,7 @@ class Server:
             "HOME": str(directory),
             "POLYPIPE_HOME": str(directory / "home"),
             "POLYPIPE_WEBSERVER_PORT": str(self.port),
+            "POLYPIPE_DASHBOARD_PORT": str(free_port()),
             **secrets,
         }
         (directory / ".env").write_text("PRIVATE_KEY=s3cret-canary\nPOLYPIPE_BOT_DIR=/nonexistent/real-bot\n")

@@ -1,5 +1,6 @@
 """`/openapi.json`: the API described for clients and fuzzers. Parameters are listed here as they are checked elsewhere."""
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -37,14 +38,14 @@ def description() -> Schema:
     hours = _query("hours", {"oneOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": 87840}, {"const": "all"}]})
     ends = [_query("from", _INSTANT), _query("to", _INSTANT)]
     points = _query("points", {"type": "integer", "minimum": FEWEST_POINTS, "maximum": MOST_POINTS})
-    fields = _query("fields", {"type": "string", "examples": [",".join(SERIES[:2])]})
+    fields = _some("fields", SERIES)
     window = [
         _query("window", {"enum": ["1", "7", "30"]}),
         _query("days", {"type": "integer", "minimum": 1, "maximum": 3660}),
     ]
     filters = [
         _query("q", {"type": "string", "maxLength": 100}),
-        _query("status", {"type": "string", "examples": [ATTENTION[0], ",".join(ATTENTION[:2])]}),
+        _some("status", ATTENTION),
         _query("sort", {"enum": list(SORTS)}),
         _query("order", {"enum": ["asc", "desc"]}),
     ]
@@ -122,6 +123,12 @@ def _answer(text: str, schema: Schema, media: str = "application/json") -> Schem
 
 def _query(name: str, schema: Schema) -> Schema:
     return {"name": name, "in": "query", "required": False, "schema": schema}
+
+
+def _some(name: str, allowed: Sequence[str]) -> Schema:
+    """A parameter that is a list of words, separated by commas."""
+    schema = {"type": "array", "items": {"enum": list(allowed)}, "minItems": 1}
+    return _query(name, schema) | {"style": "form", "explode": False}
 
 
 def _object(properties: Schema) -> Schema:

@@ -1,7 +1,5 @@
 """`/api/quality`: how well the copier followed, by day, from table `copy_quality_daily`."""
 
-
-
 import json
 from typing import Any
 

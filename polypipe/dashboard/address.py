@@ -1,0 +1,32 @@
+"""Where the dashboard listens, and whether that is safe. Light: the definitions import it."""
+
+import ipaddress
+
+from polypipe.settings import Settings
+
+
+class Refused(Exception):
+    """The dashboard is not started. The message is one line that says why and what to do."""
+
+
+def check_binding(settings: Settings) -> None:
+    """Raise `Refused` when others could reach the page without a token."""
+    if not is_loopback(settings.dashboard_host) and settings.dashboard_token is None:
+        raise Refused(
+            f"POLYPIPE_DASHBOARD_HOST is {settings.dashboard_host}, which others can reach, and there is no token: set "
+            "POLYPIPE_DASHBOARD_TOKEN to a secret of 16 or more characters, or leave the host at 127.0.0.1"
+        )
+
+
+def dashboard_url(settings: Settings) -> str:
+    """Where a browser on this machine finds the page."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.dashboard_host, settings.dashboard_host)  # noqa: S104 -- read
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.dashboard_port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server bound to the host."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"

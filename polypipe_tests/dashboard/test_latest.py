@@ -1,0 +1,148 @@
+"""The newest snapshot: the old tool's wrong answers, each with the right one worked out by hand."""
+
+from datetime import timedelta
+
+import pytest
+
+from polypipe.divergence.arithmetic import Fact, compare
+from polypipe.divergence.snapshot import Wallets, snapshot_row
+from polypipe.divergence.sources import Fetched, Wallet
+from polypipe.polymarket.wallet_models import Standing
+from polypipe.warehouse import Warehouse
+from polypipe_tests.conftest import NOWHERE, settings_for
+from polypipe_tests.dashboard.support import COPIER, WHALE, now, outage, put_snapshots, snapshot
+
+OLD_FIELDS = {
+    "id", "timestamp", "user1_value", "user1_pnl", "user1_volume", "user1_rank", "user2_value", "user2_pnl", "user2_volume",
+    "user2_rank", "expected_pnl", "pnl_vs_expected", "pnl_efficiency", "scaling_ratio",
+}  # fmt: skip
+
+
+def test_before_the_first_snapshot_everything_is_unknown_with_the_reason(dashboard):
+    body = dashboard.json("/api/latest")
+    assert body.keys() >= OLD_FIELDS
+    assert all(body[name] is None for name in OLD_FIELDS)
+    assert body["verdict"] == "unknown"
+    assert body["verdict_reason"] == body["reasons"]["user1_pnl"] == "no snapshot is stored yet"
+
+
+def test_without_wallets_it_says_what_to_set(open_dashboard):
+    body = open_dashboard(settings_for(NOWHERE)).json("/api/latest")
+    assert "POLYPIPE_COPIER_ADDRESS" in body["verdict_reason"]
+
+
+def test_the_old_fields_have_the_stored_values(dashboard, warehouse):
+    row = snapshot(now(), copier_pnl=25.0, whale_pnl=312.5)
+    put_snapshots(warehouse, [snapshot(now() - timedelta(minutes=1), 1.0, 1.0), row])
+    body = dashboard.json("/api/latest")
+    assert {name: body[name] for name in OLD_FIELDS - {"timestamp"}} == {
+        name: row[name] for name in OLD_FIELDS - {"timestamp"}
+    }
+    assert (body["expected_pnl"], body["pnl_vs_expected"], body["pnl_efficiency"]) == (25.0, 0.0, 100.0)
+    assert body["verdict"] == "on_target"
+    assert body["complete"] is True
+
+
+def test_d13_an_outage_is_unknown_and_never_on_target(dashboard, warehouse):
+    time = now()
+    put_snapshots(warehouse, [snapshot(time - timedelta(minutes=1)), outage(time, age=660.0)])
+    body = dashboard.json("/api/latest")
+    assert body["verdict"] == "unknown"
+    assert "503" in body["verdict_reason"]
+    assert body["complete"] is False
+    for name in ("user1_pnl", "user2_pnl", "pnl_vs_expected", "pnl_efficiency", "user1_value"):
+        assert body[name] is None
+        assert "503" in body["reasons"][name]
+    answered = {source["answered_at"] for source in body["sources"].values()}
+    assert answered == {(time - timedelta(seconds=660)).isoformat().replace("+00:00", "Z")}
+
+
+def test_d16_losing_more_than_the_share_is_a_loss_share_and_not_an_efficiency_of_150(dashboard, warehouse):
+    put_snapshots(warehouse, [snapshot(now(), copier_pnl=-120.0, whale_pnl=-1000.0)])
+    body = dashboard.json("/api/latest")
+    assert body["pnl_efficiency"] is None
+    assert body["loss_share"] == pytest.approx(150.0)
+    assert body["pnl_vs_expected"] == pytest.approx(-40.0)
+    assert body["verdict"] == "behind"
+    assert body["reasons"]["pnl_efficiency"] == "the whale lost: see loss share"
+
+
+def test_d16_near_zero_a_share_says_nothing(dashboard, warehouse):
+    put_snapshots(warehouse, [snapshot(now(), copier_pnl=-15.0, whale_pnl=0.1)])
+    body = dashboard.json("/api/latest")
+    assert (body["pnl_efficiency"], body["loss_share"]) == (None, None)
+    assert "zero" in body["reasons"]["pnl_efficiency"]
+    assert body["pnl_vs_expected"] == pytest.approx(-15.008)
+
+
+def stored_from(time, copier, whale):
+    """The row that polypipe makes of two hourly series."""
+
+    def wallet(series):
+        return Wallet(Fact(500.0), Fact(series), Fact(Standing(rank=1, volume=1.0, pnl=None, user_name=None)))
+
+    fetched = Fetched(time, wallet(copier), wallet(whale))
+    comparison = compare(Fact(copier), Fact(whale), Fact(500.0), 0.08, time)
+    return snapshot_row(fetched, comparison, Wallets(COPIER, WHALE, 0.08), {})
+
+
+def test_d19_a_single_point_is_unknown_and_not_zero(dashboard, warehouse):
+    hour = now().replace(minute=0, second=0)
+    hours = [hour - timedelta(hours=n) for n in range(25)]
+    whale = {t: 960.0 - 40 * n for n, t in enumerate(hours)}
+    put_snapshots(warehouse, [stored_from(now(), {hour: 5.0}, whale)])
+    body = dashboard.json("/api/latest")
+    assert (body["user1_pnl"], body["pnl_vs_expected"], body["verdict"]) == (None, None, "unknown")
+    assert "two are needed" in body["verdict_reason"]
+
+
+def test_d19_two_hours_are_not_compared_with_twenty_four(dashboard, warehouse):
+    hour = now().replace(minute=0, second=0)
+    hours = [hour - timedelta(hours=n) for n in range(25)]
+    series = {t: float(n) for n, t in enumerate(hours)}
+    short = {t: series[t] for t in hours[:3]}
+    put_snapshots(warehouse, [stored_from(now(), short, series)])
+    body = dashboard.json("/api/latest")
+    assert (body["user1_pnl"], body["user2_pnl"], body["verdict"]) == (None, None, "unknown")
+    assert "2 of 24 h" in body["verdict_reason"]
+
+
+def test_d24_the_ratio_is_that_of_the_row_and_of_the_settings(open_dashboard, settings, warehouse):
+    put_snapshots(warehouse, [snapshot(now(), copier_pnl=20.0, whale_pnl=1000.0, ratio=0.02)])
+    other = settings_for(
+        NOWHERE, POLYPIPE_COPIER_ADDRESS=COPIER, POLYPIPE_WHALE_ADDRESS=WHALE, POLYPIPE_SCALING_RATIO="0.02"
+    )
+    dashboard = open_dashboard(other)
+    body = dashboard.json("/api/latest")
+    assert (body["expected_pnl"], body["pnl_vs_expected"], body["scaling_ratio"]) == (20.0, 0.0, 0.02)
+    assert dashboard.json("/api/config")["scaling_ratio"] == 0.02
+    assert "at 2 %" in dashboard.get("/").text
+    assert "8 %" not in dashboard.get("/").text
+
+
+def test_a_reload_that_fails_keeps_the_old_numbers_and_says_so(dashboard, warehouse: Warehouse):
+    put_snapshots(warehouse, [snapshot(now(), copier_pnl=30.0)])
+    assert dashboard.json("/api/latest")["reload_error"] is None
+    warehouse.layout.pointer.write_text("{")
+    body = dashboard.json("/api/latest")
+    assert body["user1_pnl"] == 30.0
+    assert "cannot be read" in body["reload_error"]
+    assert dashboard.get("/healthz").status_code == 503
+
+
+def test_nothing_changed_is_304_until_something_does(dashboard, warehouse):
+    put_snapshots(warehouse, [snapshot(now())])
+    first = dashboard.get("/api/latest")
+    tag = first.headers["etag"]
+    again = dashboard.client.get("/api/latest", headers={"If-None-Match": tag})
+    assert (again.status_code, again.content) == (304, b"")
+    put_snapshots(warehouse, [snapshot(now() + timedelta(seconds=1))])
+    dashboard.store.refresh()
+    assert dashboard.client.get("/api/latest", headers={"If-None-Match": tag}).status_code == 200
+
+
+def test_requests_never_touch_the_live_file(dashboard, warehouse):
+    put_snapshots(warehouse, [snapshot(now())])
+    warehouse.layout.database.unlink()
+    assert dashboard.json("/api/latest")["user1_pnl"] == 24.0
+    assert not warehouse.layout.database.exists()

@@ -1,0 +1,167 @@
+"""Positions: the old names with the right values, and the table that the page shows."""
+
+from dataclasses import asdict
+from datetime import timedelta
+
+import pytest
+
+from polypipe.divergence.holdings import summary_row
+from polypipe.divergence.positions import WhaleTrace, compare_positions, copier_only
+from polypipe.divergence.snapshot import Wallets
+from polypipe.divergence.summary import summarize
+from polypipe.warehouse import Append, Replace
+from polypipe_tests.dashboard.support import COPIER, WHALE, now
+from polypipe_tests.divergence.support import position
+
+
+def put_positions(warehouse, copier, whale, ratio=0.08, held=True):
+    time = now()
+    traces = {p.asset: WhaleTrace(held, time - timedelta(hours=2)) for p in copier_only(copier, whale)}
+    rows = compare_positions(copier, whale, ratio, traces)
+    with warehouse.batch("positions") as batch:
+        batch.add("positions", (asdict(row) | {"compared_at": time} for row in rows))
+        batch.add("position_summaries", [summary_row(summarize(rows, ratio), Wallets(COPIER, WHALE, ratio), time)])
+        batch.commit({"positions": Replace(), "position_summaries": Append()})
+    warehouse.drain()
+
+
+def test_before_the_first_comparison(dashboard):
+    old = dashboard.json("/api/positions")
+    assert (old["summary"], old["comparisons"], old["complete"]) == (None, [], False)
+    assert old["reasons"] == {"summary": "positions were not compared yet"}
+    page = dashboard.json("/api/positions/rows")
+    assert (page["rows"], page["total"], page["summary"]) == ([], 0, None)
+
+
+def test_d14_a_game_of_today_is_there(dashboard, warehouse):
+    put_positions(warehouse, [], [position("1", 5000.0, end_date=now().date().isoformat())])
+    assert [row["asset"] for row in dashboard.json("/api/positions")["comparisons"]] == ["1"]
+    assert dashboard.json("/api/positions/rows")["counts"]["missed"] == 1
+
+
+def test_d15_the_average_fill_rate_is_of_all_positions(dashboard, warehouse):
+    whale = [position(str(n), 200.0) for n in range(9)] + [position("big", 100_000.0)]
+    copier = [position(str(n), 16.0) for n in range(9)]
+    put_positions(warehouse, copier, whale)
+    summary = dashboard.json("/api/positions")["summary"]
+    # By value: 9 x 16 of 9 x 16 + 8000 expected shares, all at the same price.
+    assert summary["fill_rate_efficiency"] == pytest.approx(100 * 144 / 8144)
+    assert summary["avg_fill_rate"] == pytest.approx(0.08 * 144 / 8144)
+
+
+def test_d17_all_matched_is_none_missed(dashboard, warehouse):
+    resolved = [position(f"r{n}", 500.0, redeemable=True) for n in range(7)]
+    put_positions(
+        warehouse, [position(str(n), 40.0) for n in range(3)], [position(str(n), 500.0) for n in range(3)] + resolved
+    )
+    summary = dashboard.json("/api/positions")["summary"]
+    assert (summary["missed_positions"], summary["missed_count"], summary["matched_positions"]) == (0, 0, 3)
+    assert (summary["whale_positions"], summary["resolved"]) == (3, 7)
+
+
+def test_d18_all_missed_at_a_ratio_of_one_percent(dashboard, warehouse):
+    put_positions(warehouse, [], [position(str(n), 1000.0) for n in range(10)], ratio=0.01)
+    summary = dashboard.json("/api/positions")["summary"]
+    assert (summary["missed_count"], summary["on_target_count"]) == (10, 0)
+
+
+def test_d20_missed_positions_cost(dashboard, warehouse):
+    put_positions(warehouse, [], [position("1", 1000.0, price=0.9)])  # bought at 0.4: 80 shares x 0.5 not earned
+    body = dashboard.json("/api/positions")
+    assert body["summary"]["total_deviation_pnl"] == pytest.approx(-40.0)
+    assert body["comparisons"][0]["deviation_pnl_impact"] == pytest.approx(-40.0)
+
+
+def test_a_price_that_lacks_makes_unknown_with_the_reason(dashboard, warehouse):
+    put_positions(warehouse, [], [position("1", 1000.0), position("2", 1000.0, price=None)])
+    body = dashboard.json("/api/positions")
+    assert body["summary"]["coverage"] is None
+    assert "1 of 2 rows" in body["reasons"]["coverage"]
+
+
+def test_slugs_are_those_of_events(dashboard, warehouse):
+    put_positions(warehouse, [], [position("1", 1000.0)])
+    assert dashboard.json("/api/positions")["comparisons"][0]["slug"] == "event-1"  # D25: market slugs break for groups
+
+
+@pytest.fixture
+def several(dashboard, warehouse):
+    whale = [position(str(n), 1000.0 + 100 * n, title=f"Market {'xyz'[n % 3]} {n}") for n in range(30)]
+    copier = [position(str(n), 80.0) for n in range(10)] + [position("gone", 55.0, title="Whale is <b>out</b>")]
+    put_positions(warehouse, copier, whale)
+    return dashboard
+
+
+def test_orphans_come_first(several):
+    body = several.json("/api/positions/rows", limit=3)
+    assert [row["status"] for row in body["rows"]] == ["orphan", "missed", "missed"]
+    assert body["total"] == 31
+    assert body["by_status"][0]["verdict"] == "the whale is out"
+
+
+def test_pages_are_the_whole_without_overlap(several):
+    seen = [
+        row["token_id"]
+        for offset in range(0, 40, 10)
+        for row in several.json("/api/positions/rows", limit=10, offset=offset)["rows"]
+    ]
+    assert len(seen) == len(set(seen)) == 31
+
+
+@pytest.mark.parametrize("sort", ["whale_size", "title", "cost_of_deviation", "copier_pnl", "fill_rate", "whale_out_since"])
+def test_sorted_both_ways_with_the_unknown_last(several, sort):
+    for order, reverse in (("asc", False), ("desc", True)):
+        values = [row[sort] for row in several.json("/api/positions/rows", sort=sort, order=order, limit=100)["rows"]]
+        known = [value for value in values if value is not None]
+        assert known == sorted(known, reverse=reverse)
+        assert values == known + [None] * (len(values) - len(known))
+
+
+def test_filters(several):
+    body = several.json("/api/positions/rows", q="MARKET X", limit=100)
+    assert {row["title"][:8] for row in body["rows"]} == {"Market x"}
+    assert body["total"] == 10
+    body = several.json("/api/positions/rows", status="orphan,missed", limit=100)
+    assert {row["status"] for row in body["rows"]} == {"orphan", "missed"}
+    assert several.json("/api/positions/rows", q="' OR 1=1 --")["total"] == 0
+    assert several.json("/api/positions/rows", q="<b>")["total"] == 1
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"sort": "token_id"},
+        {"order": "up"},
+        {"status": "lost"},
+        {"limit": 0},
+        {"limit": 501},
+        {"offset": -1},
+        {"q": "x" * 101},
+    ],
+)
+def test_wrong_parameters(dashboard, asked):
+    assert dashboard.get("/api/positions/rows", **asked).status_code == 400
+
+
+def test_verdicts(dashboard, warehouse):
+    copier = [position("over", 400.0, price=0.3), position("under", 10.0, price=0.9)]
+    whale = [
+        position("over", 1000.0, price=0.3),
+        position("under", 1000.0, price=0.9),
+        position("missed", 1000.0, price=0.1),
+    ]
+    put_positions(warehouse, copier, whale)
+    by_status = {row["status"]: (row["verdict"], row["mood"]) for row in dashboard.json("/api/positions/rows")["by_status"]}
+    assert by_status["over"] == ("over-filled losers", "bad")
+    assert by_status["under"] == ("under-filled winners", "bad")
+    assert by_status["missed"] == ("dodged losers", "good")
+    assert by_status["on_target"] == (None, None)
+    old = dashboard.json("/api/positions")
+    assert old["pnl_by_fill_status"]["overfilled"] == {
+        "count": 1,
+        "whale_pnl": pytest.approx(-100.0),
+        "copier_pnl": pytest.approx(-40.0),
+        "avg_whale_pnl": pytest.approx(-100.0),
+    }
+    (bucket,) = old["size_bucket_analysis"]
+    assert (bucket["label"], bucket["count"], bucket["whale_winners"], bucket["whale_losers"]) == ("1,000-2,000", 3, 1, 2)
