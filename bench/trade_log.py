@@ -90,8 +90,8 @@ def with_pandas(path: Path, home: Path) -> int:
     return len(parsed)
 
 
-def measure(way: str, path: Path, home: Path) -> tuple[int, float, float]:
-    """(rows, seconds, peak MB) of one way in a fresh process."""
+def measure(way: str, path: Path, home: Path) -> tuple[int, float, float, float]:
+    """(rows, seconds, CPU seconds, peak MB) of one way in a fresh process."""
     began = time.perf_counter()
     child = subprocess.Popen(
         [sys.executable, __file__, "--way", way, "--log", str(path), "--home", str(home)], stdout=subprocess.PIPE, text=True
@@ -100,7 +100,7 @@ def measure(way: str, path: Path, home: Path) -> tuple[int, float, float]:
     rows = int(child.stdout.read())
     _, status, usage = os.wait4(child.pid, 0)
     assert status == 0
-    return rows, time.perf_counter() - began, usage.ru_maxrss / 1024
+    return rows, time.perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def main() -> int:
@@ -118,10 +118,10 @@ def main() -> int:
         write_log(path, options.lines)
         print(f"{options.lines} lines, {path.stat().st_size / 1e6:.0f} MB")
         results = {way: measure(way, path, Path(directory) / way) for way in ("ours", "pandas")}
-    for way, (rows, seconds, megabytes) in results.items():
+    for way, (rows, seconds, cpu, megabytes) in results.items():
         assert rows == options.lines, f"{way} lost rows: {rows}"
-        print(f"{way:8} {seconds:7.1f} s {rows / seconds:10.0f} rows/s {megabytes:8.0f} MB peak")
-    (_, our_seconds, our_memory), (_, their_seconds, their_memory) = results["ours"], results["pandas"]
+        print(f"{way:8} {seconds:7.1f} s ({cpu:.1f} of CPU) {rows / seconds:10.0f} rows/s {megabytes:8.0f} MB peak")
+    (_, our_seconds, _, our_memory), (_, their_seconds, _, their_memory) = results["ours"], results["pandas"]
     missed = False
     for name, share, limit in (
         ("time", our_seconds / their_seconds, TIME_SHARE),

@@ -68,6 +68,7 @@ def build_defs(**resource_overrides: Any) -> dg.Definitions:
             divergence_automation.snapshot_sensor(settings),
             divergence_automation.first_positions,
             history_automation.first_history(days),
+            *bot_automation.sensors,
         ],
         resources=resources | resource_overrides,
         executor=dg.in_process_executor,

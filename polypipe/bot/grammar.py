@@ -7,6 +7,7 @@ known becomes the outcome `UNKNOWN` or a null named in `problems`, and the line 
 import math
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -43,6 +44,7 @@ FAMILIES = ("SKIPPED", "CB", "WORKER")
 MAX_REASON = 1000
 
 _COLUMNS = 14
+_TRUTH = {"true": True, "false": False}
 _SIDES = {"BUY_FILL": "BUY", "SELL_FILL": "SELL", "BUY": "BUY", "SELL": "SELL"}
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _PREFIX = re.compile(r"(AGG_FLUSH)\((\d{1,9})\) |(AGG_BYPASS) ")
@@ -117,9 +119,9 @@ def parse_line(raw: str) -> TradeRow:
     (time, block, token_id, usd, shares, price, direction, status, best, best_size, second, second_size, tx, live) = fields
     problems: list[str] = []
 
-    if (at := instant(time)) is None:
+    row.logged_at = instant(time)
+    if row.logged_at is None:
         problems.append("timestamp")
-    row.logged_at = at
     if block != "MEMPOOL" and (height := _block(block)) != 0:  # the bot writes 0 for a block it was not told
         row.block = height
         if height is None:
@@ -128,26 +130,26 @@ def parse_line(raw: str) -> TradeRow:
         row.token_id = token_id
     else:
         problems.append("clob_asset_id")
-    row.whale_usd, row.whale_shares, row.whale_price = number(usd), number(shares), number(price)
-    if row.whale_usd is None or row.whale_shares is None or row.whale_price is None:
-        named = (("usd_value", row.whale_usd), ("shares", row.whale_shares), ("price_per_share", row.whale_price))
-        problems += [name for name, value in named if value is None]
+    row.whale_usd = _number(usd, "usd_value", problems)
+    row.whale_shares = _number(shares, "shares", problems)
+    row.whale_price = _number(price, "price_per_share", problems)
     row.side = _SIDES.get(direction)
     if row.side is None:
         problems.append("direction")
-    row.best_price, row.best_size = book_number(best), book_number(best_size)
-    row.second_price, row.second_size = book_number(second), book_number(second_size)
-    levels = ("best_price", best), ("best_size", best_size), ("second_price", second), ("second_size", second_size)
-    problems += [name for name, text in levels if text != "N/A" and book_number(text) is None]
+    if best != "N/A":
+        row.best_price = _number(unquoted(best), "best_price", problems)
+    if best_size != "N/A":
+        row.best_size = _number(unquoted(best_size), "best_size", problems)
+    if second != "N/A":
+        row.second_price = _number(unquoted(second), "second_price", problems)
+    if second_size != "N/A":
+        row.second_size = _number(unquoted(second_size), "second_size", problems)
     if tx:
         row.tx_hash = tx[:100]
         if len(tx) != 66 or not tx.startswith("0x"):
             problems.append("tx_hash")
-    if live == "true":
-        row.is_live = True
-    elif live == "false":
-        row.is_live = False
-    else:
+    row.is_live = _TRUTH.get(live)
+    if row.is_live is None:
         problems.append("is_live")
     parse_status(status, row)
     if problems:
@@ -162,8 +164,7 @@ def parse_status(status: str, row: TradeRow) -> None:
         row.aggregation = prefix[1] or prefix[3]
         row.aggregated_fills = int(prefix[2]) if prefix[2] else None
         text = text[prefix.end() :]
-    order = _ORDER.fullmatch(text)
-    if order is not None:
+    if "[" in text and (order := _ORDER.fullmatch(text)) is not None:
         _order(order, row)
         return
     row.resubmitted = False
@@ -214,6 +215,7 @@ def _order(found: "re.Match[str]", row: TradeRow) -> None:
         row.fill_price = float(at)
 
 
+@lru_cache(maxsize=1000)  # a third of all lines say one of a few dozen texts
 def _code(text: str) -> tuple[str, str | None]:
     """(outcome, reason) of a status that begins with a code, or UNKNOWN."""
     found = _CODE.fullmatch(text)
@@ -269,11 +271,9 @@ def number(text: str) -> float | None:
     return value if math.isfinite(value) and "_" not in text and text.isascii() else None
 
 
-def book_number(text: str) -> float | None:
-    """A price or size of the book: `0.53` or `"0.53"`; None for `N/A` and whatever is no number."""
-    if text == "N/A":
-        return None
-    return number(text[1:-1] if len(text) > 2 and text[0] == text[-1] == '"' else text)
+def unquoted(text: str) -> str:
+    """`0.53` for `"0.53"`: some levels of the book are written as JSON text."""
+    return text[1:-1] if text[:1] == text[-1:] == '"' else text
 
 
 def is_token_id(text: str) -> bool:
@@ -283,3 +283,9 @@ def is_token_id(text: str) -> bool:
 
 def _block(text: str) -> int | None:
     return int(text) if text.isdecimal() and text.isascii() and len(text) <= 15 else None
+
+
+def _number(text: str, name: str, problems: list[str]) -> float | None:
+    if (value := number(text)) is None:
+        problems.append(name)
+    return value

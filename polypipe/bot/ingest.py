@@ -8,6 +8,7 @@ import fcntl
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -21,7 +22,7 @@ from polypipe.bot.positions import MAX_LINE, Position, moved_away, start_of, sto
 from polypipe.warehouse import Append, Upsert, Warehouse
 
 READ_BYTES = 1 << 20
-BATCH_BYTES = 64 << 20
+BATCH_BYTES = 32 << 20
 """So much of a log goes into one batch: a power cut or a kill costs at most this much reading again."""
 
 DRAIN_WAIT_SECONDS = 20.0
@@ -121,22 +122,26 @@ def _read_to_end(
 ) -> Position:
     """Batch after batch until no complete line is left; the position then stored."""
     position = start
-    while True:
-        inode, size = _status(file)
-        source = _Source(log, file, position, batch_bytes, reading)
-        with warehouse.batch(log.table) as batch:
-            batch.add(log.table, source)
-            end = replace(
-                source.position, inode=inode, size=max(size, source.position.byte_offset), read_at=datetime.now(UTC)
-            )
-            end = replace(end, tail=tail_of(file, end.byte_offset))
-            batch.add("log_positions", [asdict(end)])
-            batch_id = batch.commit({log.table: Append(), "log_positions": Upsert(("log_id",))})
-        warehouse.drain(wait=DRAIN_WAIT_SECONDS, own=batch_id)
-        reading.bytes += end.byte_offset - position.byte_offset
-        if not source.more:
-            return end
-        position = end
+    merging: Future[object] | None = None
+    with ThreadPoolExecutor(max_workers=1) as merger:  # DuckDB merges a batch while the lines of the next are read
+        while True:
+            inode, size = _status(file)
+            source = _Source(log, file, position, batch_bytes, reading)
+            with warehouse.batch(log.table) as batch:
+                batch.add(log.table, source)
+                end = source.position
+                size = max(size, end.byte_offset)
+                end = replace(end, inode=inode, size=size, tail=tail_of(file, end.byte_offset), read_at=datetime.now(UTC))
+                batch.add("log_positions", [asdict(end)])
+                if merging is not None:
+                    merging.result()  # the position in this batch counts on the rows of the one before
+                batch_id = batch.commit({log.table: Append(), "log_positions": Upsert(("log_id",))})
+            merging = merger.submit(warehouse.drain, wait=DRAIN_WAIT_SECONDS, own=batch_id)
+            reading.bytes += end.byte_offset - position.byte_offset
+            if not source.more:
+                merging.result()
+                return end
+            position = end
 
 
 class _Source:

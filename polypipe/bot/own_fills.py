@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from polypipe.bot.grammar import book_number, instant, is_token_id, number
+from polypipe.bot.grammar import instant, is_token_id, number, unquoted
 
 OWN_FILLS_HEADER = (
     "timestamp,block,clob_asset_id,usd_value,shares,price_per_share,direction,ask1_price,ask1_size,ask2_price,"
@@ -59,11 +59,11 @@ def parse_line(raw: str) -> OwnFillRow:
     row.side = _SIDES.get(direction)
     row.usd, row.shares, row.price = number(usd), number(shares), number(price)
     for name, text in zip(_BOOK, book, strict=True):
-        setattr(row, name, book_number(text))
+        setattr(row, name, number(unquoted(text)))
     row.tx_hash = tx[:100] or None
     read = (row.logged_at, is_block or None, row.token_id, row.usd, row.shares, row.price, row.side)
     problems = [name for name, value in zip(_NAMES, read, strict=False) if value is None]
-    problems += [name for name, text in zip(_BOOK, book, strict=True) if text != "N/A" and book_number(text) is None]
+    problems += [name for name, text in zip(_BOOK, book, strict=True) if text != "N/A" and getattr(row, name) is None]
     if tx and (len(tx) != 66 or not tx.startswith("0x")):
         problems.append("tx_hash")
     row.problems = ",".join(problems) or None

@@ -1,0 +1,142 @@
+"""The Dagster asset of the bot's logs, and its checks. Thin: the work is in plain modules."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+
+from polypipe.bot.grammar import UNKNOWN
+from polypipe.bot.ingest import LOGS, OWN_FILLS, TRADE_LOG, Log, Reading, UnknownHeader, ingest
+from polypipe.bot.misses import misses_summary
+from polypipe.bot.positions import stored_positions
+from polypipe.metadata import markdown, simulated
+from polypipe.settings import Settings
+from polypipe.warehouse import BatchRejected, Warehouse, WarehouseBusy
+
+GROUP = "bot"
+OWNERS = ["team:trading-data"]
+WRITER_POOL = "duckdb_write"
+
+BOT_TRADE_LOG = dg.AssetKey("bot_trade_log")
+DAY = timedelta(days=1)
+
+
+@dg.asset(
+    key=BOT_TRADE_LOG,
+    group_name=GROUP,
+    kinds={"python", "duckdb"},
+    owners=OWNERS,
+    pool=WRITER_POOL,
+    description=(
+        "What the bot logged of every fill of the whale (`matches_optimized.csv`), one row a line in the table trade_log "
+        "with what came of the order, and the fills of the copier where the bot's trade monitor runs (`my_fills.csv`, "
+        "table own_fills). Read by copy quality and `polypipe sql`. Materialized within a minute or two after the file "
+        "grew; as old as the whale's last fill, so it has no age at which it is stale: the check caught_up tells."
+    ),
+)
+def bot_trade_log(
+    context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], warehouse: dg.ResourceParam[Warehouse]
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Read what is new in the logs that exist."""
+    readings = []
+    for log in LOGS:
+        path = settings.bot_dir / log.file
+        try:
+            readings.append(ingest(warehouse, log, path))
+        except FileNotFoundError:
+            if log is TRADE_LOG:
+                raise dg.Failure(description=absent(settings), allow_retries=False) from None
+        except (UnknownHeader, WarehouseBusy, BatchRejected, OSError) as error:
+            raise dg.Failure(description=f"{path} is not read further: {error}", allow_retries=False) from error
+    now = datetime.now(UTC)
+    with warehouse.read() as con:
+        misses = misses_summary(con, now - DAY)
+    for reading in readings:
+        context.log.info(f"{reading.file}: {reading.rows} new rows, {reading.held_back} bytes wait for their newline")
+    return dg.MaterializeResult(metadata=reading_metadata(readings, now, settings) | _missed(misses) | simulated(settings))
+
+
+def absent(settings: Settings) -> str:
+    """What to say while there is no log."""
+    return (
+        f"there is no {settings.bot_dir / TRADE_LOG.file}: the bot writes it at the whale's first fill; if it runs "
+        "elsewhere, set POLYPIPE_BOT_DIR to its directory"
+    )
+
+
+def reading_metadata(readings: list[Reading], now: datetime, settings: Settings) -> dict[str, Any]:
+    """What a reading of the logs brought, under names that the UI plots."""
+    trade = readings[0]
+    unknown = trade.outcomes[UNKNOWN]
+    metadata: dict[str, Any] = {
+        "dagster/uri": f"file://{settings.bot_dir / TRADE_LOG.file}",
+        "dagster/table_name": "polypipe.trade_log",
+        "rows_new": trade.rows,
+        "bytes_new": trade.bytes,
+        "bytes_held_back": trade.held_back,
+        "outcomes": dg.MetadataValue.json(dict(sorted(trade.outcomes.items()))),
+        "unknown": unknown,
+        "rows_with_problems": trade.with_problems,
+        "own_fills_new": sum(reading.rows for reading in readings if reading.file == OWN_FILLS.file),
+    }
+    if trade.last_logged is not None:
+        metadata["lag_seconds"] = round((now - trade.last_logged).total_seconds(), 1)
+    if began := [f"{reading.file}: {reason}" for reading in readings for reason in reading.began]:
+        metadata["logs_begun"] = ", ".join(began)
+    if examples := [example for reading in readings for example in reading.examples]:
+        metadata["not_understood"] = dg.MetadataValue.md("\n".join(f"- {markdown(example)}" for example in examples))
+    return metadata
+
+
+def _missed(misses: dict[str, Any]) -> dict[str, Any]:
+    return {f"cache_misses_24h_{name}": value for name, value in misses.items() if value is not None}
+
+
+def unread(warehouse: Warehouse, settings: Settings, log: Log) -> str | None:
+    """A name for the state of the file (inode and size) when it is not as it was last read, else None.
+
+    None also when there is no file, or nothing in it but the header.
+    """
+    try:
+        status = (settings.bot_dir / log.file).stat()
+    except FileNotFoundError:
+        return None
+    last = next(iter(stored_positions(warehouse, log.file)), None)
+    read = (last.inode, last.size) if last is not None else None
+    if read == (status.st_ino, status.st_size) or (last is None and status.st_size <= len(log.header) + 2):
+        return None
+    return f"{log.file}:{status.st_ino}:{status.st_size}"
+
+
+@dg.multi_asset_check(
+    name="bot_trade_log_checks",
+    specs=[
+        dg.AssetCheckSpec("caught_up", asset=BOT_TRADE_LOG, description="Both logs are read to their last complete line."),
+        dg.AssetCheckSpec("understood", asset=BOT_TRADE_LOG, description="No line of the last 24 hours is UNKNOWN."),
+    ],
+)
+def trade_log_checks(
+    settings: dg.ResourceParam[Settings], warehouse: dg.ResourceParam[Warehouse]
+) -> Iterator[dg.AssetCheckResult]:
+    """Judge what is stored against the files as they are now."""
+    behind = [state for log in LOGS if (state := unread(warehouse, settings, log)) is not None]
+    exists = (settings.bot_dir / TRADE_LOG.file).exists()
+    yield dg.AssetCheckResult(
+        check_name="caught_up",
+        passed=exists and not behind,
+        severity=dg.AssetCheckSeverity.WARN,  # it may have grown since this run read it
+        description="; ".join(f"not read yet: {state}" for state in behind) or ("" if exists else absent(settings)),
+    )
+    with warehouse.read() as con:
+        total, unknown = con.execute(
+            "SELECT count(*), count(*) FILTER (WHERE outcome = 'UNKNOWN') FROM trade_log "
+            "WHERE day >= now() - INTERVAL 48 HOUR AND logged_at >= now() - INTERVAL 24 HOUR"
+        ).fetchall()[0]
+    yield dg.AssetCheckResult(
+        check_name="understood",
+        passed=unknown == 0,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{unknown} of {total} lines are UNKNOWN",
+        metadata={"unknown": unknown, "lines": total},
+    )
