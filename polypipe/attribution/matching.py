@@ -26,7 +26,8 @@ from statistics import median
 from typing import NamedTuple
 
 from polypipe.attribution.fills import Fill, Match
-from polypipe.attribution.rule import MINIMUM_USD, TIER
+from polypipe.attribution.rule import FLOOR_SHARES, TIER_FACTOR, TIER_SHARES
+from polypipe.divergence.positions import MINIMUM_USD
 
 REACH = 180.0
 """Seconds after the whale's fill in which a copy may come. The bot lets an order rest 61 s in play and resubmits; what
@@ -122,7 +123,7 @@ def clear_pairs(whale: Iterable[Fill], copier: Iterable[Fill]) -> list[ClearPair
         times, order_times = [fill.t for fill in fills], [order.t for order in here]
         for fill in fills:
             first, last = bisect_left(order_times, fill.t - BEFORE), bisect_right(order_times, fill.t + REACH)
-            if last - first != 1 or not TIER.floor <= fill.shares < TIER.from_shares:
+            if last - first != 1 or not FLOOR_SHARES <= fill.shares < TIER_SHARES:
                 continue
             order = here[first]
             if bisect_right(times, order.t + BEFORE) - bisect_left(times, order.t - REACH) == 1:
@@ -203,9 +204,9 @@ def _fits(shares: float, fill: Fill, habit: Habit) -> bool:
 def _sizes(fill: Fill, ratio: float) -> list[float]:
     """What the bot may have ordered: ratio x shares, more for a large purchase, the smallest order for a tiny one."""
     sizes = [ratio * fill.shares]
-    if fill.side == "BUY" and fill.shares >= TIER.from_shares:
-        sizes.append(TIER.factor * sizes[0])
-    if sizes[0] * fill.price < MINIMUM_USD and fill.shares >= TIER.floor:
+    if fill.side == "BUY" and fill.shares >= TIER_SHARES:
+        sizes.append(TIER_FACTOR * sizes[0])
+    if sizes[0] * fill.price < MINIMUM_USD and fill.shares >= FLOOR_SHARES:
         sizes.append(MINIMUM_USD / fill.price)
     return sizes
 

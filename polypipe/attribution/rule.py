@@ -4,45 +4,40 @@ The bot's own rule is ratio x shares, nothing for fills of less than 10 shares, 
 4,000 shares and more. `polypipe whatif` tries others.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Protocol
 
-from polypipe.attribution.fills import Fill
-
-MINIMUM_USD = 1.0
-"""The exchange refuses smaller orders; the bot then rolls dice for the smallest one, or does nothing."""
+FLOOR_SHARES = 10.0
+TIER_SHARES = 4000.0
+TIER_FACTOR = 1.25
 
 
-class Tier(NamedTuple):
-    """The constants of the bot: fills below `floor` shares are not copied, purchases from `from_shares` on by `factor`."""
+class Sized(Protocol):
+    """What a rule must know of a fill of the whale."""
 
-    floor: float
-    from_shares: float
-    factor: float
+    @property
+    def side(self) -> str: ...
 
-
-TIER = Tier(10.0, 4000.0, 1.25)
+    @property
+    def shares(self) -> float: ...
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A way of copying. `tiers` maps a size in shares to the factor for purchases of that size and more."""
+    """A way of copying. `tiers` are pairs of a size in shares and the factor for purchases of that size and more."""
 
     ratio: float
-    floor: float = TIER.floor
-    tiers: Mapping[float, float] = field(default_factory=lambda: {TIER.from_shares: TIER.factor})
+    floor: float = FLOOR_SHARES
+    tiers: tuple[tuple[float, float], ...] = ((TIER_SHARES, TIER_FACTOR),)
 
-    def shares(self, fill: Fill) -> float:
-        """What the copier should get of a fill of the whale; 0 below the floor."""
+    def expected(self, fill: Sized) -> float:
+        """Shares that the copier should get of a fill of the whale; 0 below the floor."""
         if fill.shares < self.floor:
             return 0.0
-        reached = [size for size in self.tiers if fill.shares >= size] if fill.side == "BUY" else []
-        return self.ratio * fill.shares * (self.tiers[max(reached)] if reached else 1.0)
+        reached = [tier for tier in self.tiers if fill.shares >= tier[0]] if fill.side == "BUY" else []
+        return self.ratio * fill.shares * (max(reached)[1] if reached else 1.0)
 
     def describe(self) -> str:
         """In words, for people."""
-        tiers = "".join(
-            f", x {factor:g} for purchases from {size:,.0f} shares" for size, factor in sorted(self.tiers.items())
-        )
+        tiers = "".join(f", x {factor:g} for purchases from {size:,.0f} shares" for size, factor in sorted(self.tiers))
         return f"ratio {self.ratio:g}, fills from {self.floor:g} shares{tiers}"

@@ -146,7 +146,7 @@ COMMENT ON COLUMN copy_metrics_daily.latency_p95 IS '95th percentile of it.';
 COMMENT ON COLUMN copy_metrics_daily.latency_p99 IS '99th percentile of it.';
 COMMENT ON COLUMN copy_metrics_daily.shortfall_usd IS 'Implementation shortfall: slippage_usd + sum of sign x (expected_shares - copier_shares) x (mark - whale_price) + copier''s fees, over eligible fills, marked at the end of the window. + is what the copier is worse off than on paper.';
 COMMENT ON COLUMN copy_metrics_daily.shortfall_bps IS '10,000 x shortfall_usd / sum of expected_shares x whale_price.';
-COMMENT ON COLUMN copy_metrics_daily.realised_ratio IS 'Median of copier''s over whale''s shares in purchases that can only be one pair: the ratio at which the bot really copies.';
+COMMENT ON COLUMN copy_metrics_daily.realised_ratio IS 'Median of copier''s over whale''s shares in unambiguous pairs, one fill each, purchases of 10 to 4,000 shares: the ratio at which the bot really copies. Null below 20 pairs.';
 COMMENT ON COLUMN copy_metrics_daily.realised_pairs IS 'How many such pairs.';
 COMMENT ON COLUMN copy_metrics_daily.ratio IS 'The ratio in force at the end of the window.';
 COMMENT ON COLUMN copy_metrics_daily.funnel IS 'JSON object: reason (copied for none) -> fills and USD of the whale, over all its fills.';

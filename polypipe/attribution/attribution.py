@@ -1,0 +1,273 @@
+"""Where each dollar of the gap went. Pure arithmetic: fills in order of time, marks, and the days to account for.
+
+A fill of the whale of q shares is to be copied with w = ratio x q. What the copier did instead is put down twice:
+
+- slippage, at once: -sign x copied shares x (its price - the whale's);
+- a deviation of sign x (copied - w) shares from the whale's price on, under the cause that made it. While it is open,
+  each day's part of that cause is deviation x what the token's mark moved that day (from the fill's price on its day).
+
+A later trade that makes good an open deviation closes it before it opens one of its own: a sale of the whale that the
+copier could not follow closes the purchase it had missed; a purchase of the copier's own closes what was missed, and a
+sale of its own closes an exit that was not copied. So the copier's shares are always ratio x the whale's + all open
+deviations, and the parts of a day sum to copier PnL - ratio x whale PnL at the marks, whatever the classification.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from polypipe.attribution.prices import Mark, Prices
+from polypipe.divergence.positions import MINIMUM_USD
+
+MISSED = ("small", "probability", "disabled", "breaker", "error", "unfilled", "unknown")
+DEVIATIONS = (*(f"missed_{reason}" for reason in MISSED), "excess", "own", "uncopied_exits")
+PARTS = ("slippage", *DEVIATIONS, "fees")
+"""The causes that are measured; with `unexplained` they sum to the gap."""
+
+_MISSED = frozenset(DEVIATIONS[: len(MISSED)])
+_DUST_SHARES = 1e-6
+STALE = 86_400.0
+"""Seconds after which the last known price of an open token counts as old."""
+
+RATIO_CHANGED = "the ratio changed while positions were open"
+NO_PRICE = "tokens without a price: games that must be over and whose result is not known, or never traded"
+FROM_BEFORE = "sales of what was held before the first known fill"
+STALE_PRICES = "tokens whose last known price is older than a day"
+
+
+class CopyFill(msgspec.Struct, frozen=True, gc=False):
+    """A row of table `copy_fills`, as far as it is needed here; the whale's columns are None for a fill of the copier's
+    own. Times in epoch seconds, fees in USD."""
+
+    t: float
+    token: str
+    side: str
+    reason: str | None
+    whale_shares: float | None
+    whale_price: float | None
+    whale_fee: float | None
+    ratio: float
+    copier_shares: float
+    copier_price: float | None
+    copier_fee: float
+    condition: str | None = None
+    title: str = ""
+    event_slug: str = ""
+    outcome: str = ""
+
+    @property
+    def sign(self) -> int:
+        """+1 for a purchase, -1 for a sale."""
+        return 1 if self.side == "BUY" else -1
+
+
+class SetChange(msgspec.Struct, frozen=True, gc=False):
+    """A split (+) or merge (-) of full sets of a market by the whale: shares of each of its tokens."""
+
+    t: float
+    condition: str
+    shares: float
+
+
+@dataclass
+class Exit:
+    """Shares of a token that the whale has sold and the copier still holds. Times in epoch seconds, ages in seconds."""
+
+    token: str
+    shares: float
+    price: float
+    since: float
+    price_age: float
+    title: str
+    event_slug: str
+    outcome: str
+
+    @property
+    def usd(self) -> float:
+        """What is at risk."""
+        return self.shares * self.price
+
+
+@dataclass
+class Explained:
+    """One day [start, end). `parts` in USD, a negative one is what the copier is worse off. `notes` tell what is not in
+    them, in USD, None where that cannot be told. Coverage and exits are as of the end."""
+
+    start: float
+    end: float
+    parts: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PARTS, 0.0))
+    notes: dict[str, float | None] = field(default_factory=dict)
+    covered_usd: float = 0.0
+    expected_usd: float = 0.0
+    exits: list[Exit] = field(default_factory=list)
+    open_tokens: int = 0
+    stale_tokens: int = 0
+
+    @property
+    def coverage(self) -> float | None:
+        """Percent; None when nothing is expected to be held."""
+        return 100 * self.covered_usd / self.expected_usd if self.expected_usd else None
+
+    @property
+    def total(self) -> float:
+        """What the parts explain."""
+        return sum(self.parts.values())
+
+
+@dataclass
+class _Token:
+    """A token while it is open: shares of both wallets by their fills, and the deviations between them."""
+
+    last: CopyFill
+    whale: float = 0.0
+    target: float = 0.0  # ratio x the whale's shares, each fill at the ratio of its day
+    copier: float = 0.0
+    open: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    exit_since: float = 0.0
+
+
+def explain(
+    fills: Sequence[CopyFill],
+    sets: Iterable[SetChange],
+    prices: Prices,
+    days: Sequence[tuple[float, float, float]],
+) -> Iterator[Explained]:
+    """Account for each of `days`: (start, end, ratio), in order and without gaps. `fills` are in order of time and begin
+    where the first day does, or before; what is open when the first day begins is carried into it.
+
+    O(fills + days x open tokens).
+    """
+    walk = _Walk(prices, list(sets))
+    n = 0
+    while n < len(fills) and fills[n].t < days[0][0]:
+        walk.book(fills[n], None)
+        n += 1
+    for start, end, ratio in days:
+        day = Explained(start, end)
+        walk.carry(day, ratio)
+        while n < len(fills) and fills[n].t < end:
+            walk.book(fills[n], day)
+            n += 1
+        walk.close(day, ratio)
+        yield day
+
+
+class _Walk:
+    def __init__(self, prices: Prices, sets: Sequence[SetChange]) -> None:
+        self.prices = prices
+        self.sets: dict[str, list[SetChange]] = defaultdict(list)
+        for change in sets:
+            self.sets[change.condition].append(change)
+        self.tokens: dict[str, _Token] = {}
+
+    def carry(self, day: Explained, ratio: float) -> None:
+        """What is open at the start of a day, over that day."""
+        for token, state in list(self.tokens.items()):
+            before, after = self.prices.at(token, day.start), self.prices.at(token, day.end)
+            if before is None or after is None:
+                day.notes[NO_PRICE] = None
+                del self.tokens[token]
+                continue
+            moved = after.price - before.price
+            for part, shares in state.open.items():
+                day.parts[part] += shares * moved
+            changed = (state.target - ratio * state.whale) * moved
+            if abs(changed) > 1e-9:
+                day.notes[RATIO_CHANGED] = (day.notes.get(RATIO_CHANGED) or 0.0) + changed
+
+    def book(self, fill: CopyFill, day: Explained | None) -> None:
+        """Take a fill into the books, and into the parts of its day."""
+        state = self.tokens.get(fill.token)
+        if state is None:
+            state = self.tokens[fill.token] = _Token(fill)
+        state.last = fill
+        known = self._known_share(state, fill)
+        if known < 1 and day is not None:
+            day.notes[FROM_BEFORE] = None
+        mark = self.prices.at(fill.token, day.end) if day is not None else None
+        if day is not None and mark is None:
+            day.notes[NO_PRICE] = None
+        copied = fill.sign * fill.copier_shares * known
+        whale = fill.sign * (fill.whale_shares or 0.0) * known
+        target = fill.ratio * whale
+        state.whale += whale
+        state.target += target
+        state.copier += copied
+        price = fill.whale_price if fill.whale_price is not None else fill.copier_price
+        if price is None:
+            raise ValueError(f"a fill without any price: {fill}")
+        opened, closes = _cause(fill, copied - target)
+        for part, shares in _book(state, copied - target, opened, closes):
+            if part == "uncopied_exits" and state.open[part] <= shares + _DUST_SHARES:
+                state.exit_since = fill.t
+            if day is not None and mark is not None:
+                day.parts[part] += shares * (mark.price - price)
+        if day is not None:
+            if fill.whale_price is not None and fill.copier_price is not None:
+                day.parts["slippage"] -= fill.sign * fill.copier_shares * (fill.copier_price - fill.whale_price)
+            day.parts["fees"] += fill.ratio * (fill.whale_fee or 0.0) - fill.copier_fee
+
+    def close(self, day: Explained, ratio: float) -> None:
+        """What is open at the end of a day."""
+        for token, state in list(self.tokens.items()):
+            mark = self.prices.at(token, day.end)
+            if mark is None or mark.settled:
+                del self.tokens[token]
+                continue
+            expected, has = max(ratio * state.whale, 0.0), max(state.copier, 0.0)
+            if expected * mark.price >= MINIMUM_USD:
+                day.expected_usd += expected * mark.price
+                day.covered_usd += min(expected, has) * mark.price
+            if any(abs(shares) > _DUST_SHARES for shares in state.open.values()):
+                day.open_tokens += 1
+                day.stale_tokens += mark.age > STALE
+            if state.open["uncopied_exits"] * mark.price >= MINIMUM_USD:
+                day.exits.append(_exit(token, state, mark))
+        day.exits.sort(key=lambda found: (-found.usd, found.token))
+        if day.stale_tokens:
+            day.notes[STALE_PRICES] = None
+
+    def _known_share(self, state: _Token, fill: CopyFill) -> float:
+        """Which share of a sale is of shares whose purchase is known; 1 for a purchase."""
+        if fill.side == "BUY":
+            return 1.0
+        if fill.whale_shares is None:
+            return max(0.0, min(1.0, state.copier / fill.copier_shares))
+        sets = sum(change.shares for change in self.sets.get(fill.condition or "", ()) if change.t <= fill.t)
+        return max(0.0, min(1.0, (state.whale + max(sets, 0.0) + _DUST_SHARES) / fill.whale_shares))
+
+
+def _cause(fill: CopyFill, deviation: float) -> tuple[str, frozenset[str]]:
+    """The part that a deviation opens, and the open ones of the other sign that it makes good before."""
+    if fill.whale_shares is None:
+        return "own", _MISSED if deviation > 0 else frozenset({"uncopied_exits", "excess"})
+    if fill.side == "BUY":
+        if deviation < 0:
+            return f"missed_{fill.reason if fill.reason in MISSED else 'unknown'}", frozenset({"uncopied_exits"})
+        return "excess", _MISSED
+    if deviation > 0:
+        return "uncopied_exits", _MISSED
+    return "excess", frozenset({"uncopied_exits", "own"})
+
+
+def _book(state: _Token, deviation: float, opened: str, closes: frozenset[str]) -> list[tuple[str, float]]:
+    """Enter a deviation: it closes the open ones of the other sign in proportion, the rest opens a part of its own."""
+    against = {part: state.open[part] for part in sorted(closes) if state.open[part] * deviation < 0}
+    total = sum(abs(shares) for shares in against.values())
+    closing = min(abs(deviation), total)
+    sign = 1 if deviation > 0 else -1
+    entries = [(part, sign * closing * abs(shares) / total) for part, shares in against.items()]
+    rest = deviation - sum(shares for _, shares in entries)
+    if abs(rest) > 0:
+        entries.append((opened, rest))
+    for part, shares in entries:
+        state.open[part] += shares
+    return entries
+
+
+def _exit(token: str, state: _Token, mark: Mark) -> Exit:
+    last = state.last
+    shares = state.open["uncopied_exits"]
+    return Exit(token, shares, mark.price, state.exit_since, mark.age, last.title, last.event_slug, last.outcome)

@@ -1,0 +1,273 @@
+"""Matching the stored activity of a range of days, into table `copy_fills`. Reads tables, writes one, asks nobody."""
+
+# ruff: noqa: S608 -- values are written as literals
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from polypipe.attribution.fills import Fill, Match
+from polypipe.attribution.labels import Catalog, price_bucket, read_catalog
+from polypipe.attribution.matching import ClearPair, Habit, clear_pairs, habit_of, match
+from polypipe.attribution.reasons import Logged, judge
+from polypipe.attribution.rule import FLOOR_SHARES, Rule
+from polypipe.divergence.positions import bucket
+from polypipe.divergence.snapshot import Wallets
+from polypipe.warehouse import Warehouse, Window
+from polypipe.warehouse.connection import literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+DAY = timedelta(days=1)
+
+LOOK_BACK = timedelta(days=90)
+"""What happened earlier counts nowhere: a run's memory and time do not grow with history."""
+
+HABIT_DAYS = 7
+"""Ratio and latency that the copier really has are read from the clear pairs of so many days before, and the day."""
+
+BEYOND = timedelta(hours=1)
+"""Fills so far before and after the range take part in the matching, so that each day comes out the same whatever
+range it is computed in."""
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ComputedFills:
+    """The rows of a range. `waiting` says why they are still in the spool; None when they are stored."""
+
+    rows: list[Row]
+    waiting: str | None
+
+
+def compute_fills(warehouse: Warehouse, wallets: Wallets, start: datetime, end: datetime) -> ComputedFills:
+    """Match and store the whole UTC days of [start, end). A copy that comes after midnight belongs to the whale's day."""
+    with warehouse.read() as con:
+        rows = fill_rows(con, wallets, start, end)
+    with warehouse.batch("copy_fills") as batch:
+        batch.add("copy_fills", rows)
+        equals: dict[str, str | int | float | bool] = {"user1_address": wallets.copier, "user2_address": wallets.whale}
+        batch_id = batch.commit({"copy_fills": Window("timestamp", start, end, equals)})
+    return ComputedFills(rows, warehouse.store(batch_id))
+
+
+def fill_rows(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> list[Row]:
+    """The rows of [start, end), in order of time. `con` has all tables."""
+    first = start - HABIT_DAYS * DAY - BEYOND
+    whale = read_fills(con, wallets.whale, first, end + BEYOND)
+    copier = read_fills(con, wallets.copier, first, end + BEYOND)
+    habits = _Habits(clear_pairs(whale, copier), ratios_by_day(con, wallets, start - DAY, end + DAY), wallets.ratio)
+    since = (start - BEYOND).timestamp()
+    matched = match([fill for fill in whale if fill.t >= since], [fill for fill in copier if fill.t >= since], habits.at)
+    maker = _RowMaker(
+        wallets,
+        habits,
+        read_catalog(con),
+        _Holdings(copier, _held_before(con, wallets.copier, first)),
+        read_log(con, start, end),
+    )
+    low, high = start.timestamp(), end.timestamp()
+    rows = [maker.of_match(found) for found in matched.matches if low <= found.whale.t < high]
+    rows += [maker.of_own(fill) for fill in matched.own if low <= fill.t < high]
+    return sorted(rows, key=lambda row: (row["timestamp"], row["key"]))
+
+
+def read_fills(con: "duckdb.DuckDBPyConnection", wallet: str, start: datetime, end: datetime) -> list[Fill]:
+    """The trades of a wallet in [start, end) that have token, side, size and price, oldest first."""
+    rows = con.execute(
+        "SELECT key, epoch(timestamp), asset, side, size, price, transaction_hash, usdc_size, condition_id, title, "
+        f"event_slug, outcome FROM wallet_activity WHERE type = 'TRADE' AND wallet = {literal(wallet)} "
+        f"AND timestamp >= {literal(start)} AND timestamp < {literal(end)} "
+        "AND asset IS NOT NULL AND side IS NOT NULL AND size > 0 AND price > 0 ORDER BY timestamp, key"
+    ).fetchall()
+    return [Fill(*row) for row in rows]
+
+
+def ratios_by_day(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> dict[date, float]:
+    """The ratio in force at the end of each day of [start, end), where copy_quality_daily has it."""
+    rows = con.execute(
+        "SELECT epoch(day), scaling_ratio FROM copy_quality_daily WHERE window_days = 1 AND scaling_ratio IS NOT NULL "
+        f"AND user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)} "
+        f"AND day >= {literal(start)} AND day < {literal(end)}"
+    ).fetchall()
+    return {moment(t).date(): ratio for t, ratio in rows}
+
+
+def read_log(con: "duckdb.DuckDBPyConnection", start: datetime, end: datetime) -> dict[tuple[str, str, str], list[Row]]:
+    """(transaction, token, side) -> the lines of the bot's log about fills of [start, end); empty without a log."""
+    # A line is written seconds after the fill; a day is what a log that was read late can be off by.
+    columns = (
+        "tx_hash",
+        "token_id",
+        "side",
+        "whale_shares",
+        "outcome",
+        "reason",
+        "requested_shares",
+        "filled_shares",
+        "is_live",
+    )
+    rows = con.execute(
+        f"SELECT {', '.join(columns)} FROM trade_log WHERE tx_hash IS NOT NULL AND token_id IS NOT NULL "
+        f"AND side IS NOT NULL AND whale_shares IS NOT NULL AND day >= {literal(start - DAY)} "
+        f"AND day < {literal(end + DAY)} ORDER BY logged_at, log_id, byte_offset"
+    ).fetchall()
+    lines: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
+    for values in rows:
+        line = dict(zip(columns, values, strict=True))
+        lines[line["tx_hash"], line["token_id"], line["side"]].append(line)
+    return lines
+
+
+def moment(t: float) -> datetime:
+    """Epoch seconds as an instant in UTC."""
+    return datetime.fromtimestamp(t, UTC)
+
+
+def _held_before(con: "duckdb.DuckDBPyConnection", wallet: str, first: datetime) -> dict[str, float]:
+    """Token -> shares from the trades of `LOOK_BACK` before `first`."""
+    rows = con.execute(
+        "SELECT asset, sum(CASE side WHEN 'BUY' THEN size ELSE -size END) FROM wallet_activity "
+        f"WHERE type = 'TRADE' AND wallet = {literal(wallet)} AND asset IS NOT NULL AND side IS NOT NULL "
+        f"AND timestamp >= {literal(first - LOOK_BACK)} AND timestamp < {literal(first)} GROUP BY asset"
+    ).fetchall()
+    return dict(rows)
+
+
+class _Habits:
+    """The ratio in force and the copier's habit, by UTC day."""
+
+    def __init__(self, pairs: Sequence[ClearPair], ratios: Mapping[date, float], setting: float) -> None:
+        self._pairs, self._ratios, self._setting = pairs, ratios, setting
+        self._times = [pair.t for pair in pairs]
+        self._known: dict[date, Habit] = {}
+
+    def ratio(self, t: float) -> float:
+        return self._ratios.get(moment(t).date(), self._setting)
+
+    def at(self, t: float) -> Habit:
+        day = moment(t).date()
+        if day not in self._known:
+            midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+            bounds = (midnight - HABIT_DAYS * DAY, midnight + DAY)
+            first, last = (bisect_left(self._times, bound.timestamp()) for bound in bounds)
+            self._known[day] = habit_of(self._pairs[first:last], self.ratio(t))
+        return self._known[day]
+
+
+class _Holdings:
+    """What the copier held of a token just before an instant, by its trades."""
+
+    def __init__(self, fills: Iterable[Fill], before: Mapping[str, float]) -> None:
+        self._times: dict[str, list[float]] = defaultdict(list)
+        self._sums: dict[str, list[float]] = defaultdict(list)
+        self._before = before
+        for fill in fills:
+            held = self._sums[fill.token][-1] if self._sums[fill.token] else before.get(fill.token, 0.0)
+            self._times[fill.token].append(fill.t)
+            self._sums[fill.token].append(held + fill.sign * fill.shares)
+
+    def just_before(self, token: str, t: float) -> float:
+        n = bisect_left(self._times.get(token, ()), t)
+        return self._sums[token][n - 1] if n else self._before.get(token, 0.0)
+
+
+@dataclass
+class _RowMaker:
+    wallets: Wallets
+    habits: _Habits
+    catalog: Catalog
+    holdings: _Holdings
+    log: Mapping[tuple[str, str, str], list[Row]]
+
+    def of_match(self, found: Match) -> Row:
+        whale, price = found.whale, found.price
+        ratio = self.habits.ratio(whale.t)
+        expected = Rule(ratio).expected(whale)
+        logged = self._logged(whale)
+        verdict = judge(found, expected, self.holdings.just_before(whale.token, whale.t), logged)
+        worse = None if price is None else whale.sign * (price - whale.price)
+        return {
+            **self._common(whale),
+            "status": verdict.status,
+            "reason": verdict.reason,
+            "reason_source": verdict.source,
+            "whale_shares": whale.shares,
+            "whale_price": whale.price,
+            "whale_fee": whale.fee,
+            "ratio": ratio,
+            "eligible": whale.shares >= FLOOR_SHARES,
+            "expected_shares": expected,
+            "copier_shares": found.shares,
+            "copier_price": price,
+            "copier_fee": sum(copy.fee for copy in found.copies),
+            "copier_fills": len(found.copies),
+            "order_sent": bool(found.copies) or (logged is not None and logged.order_sent),
+            "copied_at": moment(found.copies[0].t) if found.copies else None,
+            "completed_at": moment(found.copies[-1].t) if found.copies else None,
+            "latency": found.copies[0].t - whale.t if found.copies else None,
+            "slippage_cents": None if worse is None else 100 * worse,
+            "slippage_usd": None if worse is None else found.shares * worse,
+            "slippage_bps": None if price is None else 1e4 * whale.sign * (price / whale.price - 1),
+            "fill_ratio": found.shares / expected if expected else None,
+            "first_fill_ratio": logged.first_fill_ratio if logged else None,
+            "ambiguous": found.ambiguous,
+            "live": logged.live if logged else None,
+        }
+
+    def of_own(self, fill: Fill) -> Row:
+        return {
+            **self._common(fill),
+            "status": "own",
+            "ratio": self.habits.ratio(fill.t),
+            "eligible": False,
+            "expected_shares": 0.0,
+            "copier_shares": fill.shares,
+            "copier_price": fill.price,
+            "copier_fee": fill.fee,
+            "copier_fills": 1,
+            "order_sent": True,
+            "copied_at": moment(fill.t),
+            "completed_at": moment(fill.t),
+            "ambiguous": False,
+        }
+
+    def _common(self, fill: Fill) -> Row:
+        labels = self.catalog.labels(fill.token, fill.event_slug)
+        return {
+            "key": fill.key,
+            "timestamp": moment(fill.t),
+            "user1_address": self.wallets.copier,
+            "user2_address": self.wallets.whale,
+            "token_id": fill.token,
+            "condition_id": fill.condition,
+            "side": fill.side,
+            "sport": labels.sport,
+            "league": labels.league,
+            "market_type": labels.market_type,
+            "price_bucket": price_bucket(fill.price),
+            "size_bucket": bucket(fill.shares),
+            "title": fill.title,
+            "event_slug": fill.event_slug,
+            "outcome": fill.outcome,
+        }
+
+    def _logged(self, whale: Fill) -> Logged | None:
+        """The line of the log about a fill: of its transaction, token and side, the one nearest in size."""
+        lines = self.log.get((whale.transaction, whale.token, whale.side))
+        if not lines:
+            return None
+        line = min(lines, key=lambda line: abs(line["whale_shares"] - whale.shares))
+        return Logged(line["outcome"], line["reason"], line["requested_shares"], line["filled_shares"], line["is_live"])
+
+
+def days_of(start: datetime, end: datetime) -> Iterator[datetime]:
+    """The midnights of [start, end)."""
+    while start < end:
+        yield start
+        start += DAY

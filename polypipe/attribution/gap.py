@@ -1,0 +1,216 @@
+"""The gap of each day put to its causes, into tables `gap_attribution` and `uncopied_exits`. Reads tables, asks nobody.
+
+The gap is the measured one of `copy_quality_daily`; the causes come from `copy_fills`; what they do not explain is a
+part of its own. Prices that the tables do not keep (`positions` has the latest only) are put into `position_prices`.
+"""
+
+# ruff: noqa: S608 -- values are written as literals
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from polypipe.attribution.attribution import CopyFill, Explained, SetChange, explain
+from polypipe.attribution.copy_fills import DAY, LOOK_BACK, Row, days_of, moment
+from polypipe.attribution.prices import Prices, read_prices
+from polypipe.divergence.snapshot import Wallets
+from polypipe.warehouse import Upsert, Warehouse, Window
+from polypipe.warehouse.connection import literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+PNL_HOURS = 24.0
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What copy_quality_daily says of a day, in USD; None with the reason. `hours` is the span of its PnL points."""
+
+    ratio: float
+    copier_pnl: float | None
+    whale_pnl: float | None
+    expected_pnl: float | None
+    gap: float | None
+    hours: float
+    reasons: dict[str, str]
+
+
+@dataclass(frozen=True)
+class ComputedGap:
+    """The rows of the days asked for, and of the exits open at their ends. `later_days` counts further days that were
+    computed anew, because they carry what was opened in these. `waiting` says why the rows are still in the spool."""
+
+    rows: list[Row]
+    exits: list[Row]
+    later_days: int
+    waiting: str | None
+
+
+def compute_gap(warehouse: Warehouse, wallets: Wallets, start: datetime, end: datetime) -> ComputedGap:
+    """Compute and store the UTC days of [start, end), and later days that are stored and carry what is open in these."""
+    with warehouse.read() as con:
+        last = _last_stored(con, wallets, end)
+        rows, exits = gap_rows(con, wallets, start, max(end, last))
+        prices = _prices_to_keep(con)
+    equals: dict[str, str | int | float | bool] = {"user1_address": wallets.copier, "user2_address": wallets.whale}
+    with warehouse.batch("gap_attribution") as batch:
+        batch.add("gap_attribution", rows)
+        batch.add("uncopied_exits", exits)
+        batch.add("position_prices", prices)
+        batch_id = batch.commit(
+            {
+                "gap_attribution": Window("day", start, max(end, last), equals),
+                "uncopied_exits": Window("day", start, max(end, last), equals),
+                "position_prices": Upsert(("token_id", "observed_at")),
+            }
+        )
+    inside = [row for row in rows if row["day"] < end]
+    return ComputedGap(
+        inside, [row for row in exits if row["day"] < end], len(rows) - len(inside), warehouse.store(batch_id)
+    )
+
+
+def gap_rows(
+    con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime
+) -> tuple[list[Row], list[Row]]:
+    """Rows of gap_attribution and uncopied_exits for the UTC days of [start, end). `con` has all tables."""
+    since = start - LOOK_BACK
+    fills = read_copy_fills(con, wallets, since, end)
+    prices = read_prices(con, wallets, since, end + LOOK_BACK)
+    measured = read_measured(con, wallets, start, end)
+    income = _read_income(con, wallets, start, end)
+    unmeasured = Measured(wallets.ratio, None, None, None, None, 0.0, {})
+    days = list(days_of(start, end))
+    known = [measured.get(day, unmeasured) for day in days]
+    spans = [(day.timestamp(), (day + DAY).timestamp(), found.ratio) for day, found in zip(days, known, strict=True)]
+    explained = explain(fills, read_sets(con, wallets, since, end), prices, spans)
+    rows: list[Row] = []
+    exits: list[Row] = []
+    for day, found, one in zip(days, known, explained, strict=True):
+        base = {"day": day, "user1_address": wallets.copier, "user2_address": wallets.whale}
+        more = {
+            "copier_income": income.get((wallets.copier, day), 0.0),
+            "whale_income": income.get((wallets.whale, day), 0.0),
+            "fills_from": moment(fills[0].t) if fills else None,
+        }
+        rows.append(base | gap_row(found, one) | more)
+        exits += [base | exit_row for exit_row in _exit_rows(one)]
+    return rows, exits
+
+
+def gap_row(measured: Measured, explained: Explained) -> Row:
+    """What a day's row says of the gap; the parts and `unexplained` sum to `gap`."""
+    notes = dict(explained.notes)
+    reasons = {name: measured.reasons.get(name, "copy_quality_daily has no row of this day") for name in _MEASURED}
+    if measured.gap is not None and measured.hours < PNL_HOURS:
+        notes[f"the PnL points span {measured.hours:g} of 24 h"] = None
+    row: Row = {
+        "ratio": measured.ratio,
+        **{name: getattr(measured, name) for name in _MEASURED},
+        **explained.parts,
+        "unexplained": None if measured.gap is None else measured.gap - explained.total,
+        "coverage": explained.coverage,
+        "expected_usd": explained.expected_usd,
+        "uncopied_exit_usd": sum(found.usd for found in explained.exits),
+        "uncopied_exit_tokens": len(explained.exits),
+        "open_tokens": explained.open_tokens,
+        "stale_tokens": explained.stale_tokens,
+        "notes": json.dumps(notes, sort_keys=True),
+    }
+    reasons |= {"unexplained": reasons["gap"], "coverage": "the whale holds nothing that is known and worth an order"}
+    row["reasons"] = json.dumps({name: why for name, why in reasons.items() if row[name] is None})
+    return row
+
+
+def read_copy_fills(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> list[CopyFill]:
+    """The matched fills of [start, end), oldest first."""
+    return [
+        CopyFill(*row)
+        for row in con.execute(
+            "SELECT epoch(timestamp), token_id, side, reason, whale_shares, whale_price, whale_fee, ratio, copier_shares, "
+            "copier_price, copier_fee, condition_id, title, event_slug, outcome FROM copy_fills "
+            f"WHERE user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)} "
+            f"AND timestamp >= {literal(start)} AND timestamp < {literal(end)} ORDER BY timestamp, key"
+        ).fetchall()
+    ]
+
+
+def read_sets(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> list[SetChange]:
+    """The whale's splits and merges of [start, end)."""
+    return [
+        SetChange(*row)
+        for row in con.execute(
+            "SELECT epoch(timestamp), condition_id, CASE type WHEN 'SPLIT' THEN size ELSE -size END FROM wallet_activity "
+            f"WHERE type IN ('SPLIT', 'MERGE') AND wallet = {literal(wallets.whale)} AND condition_id IS NOT NULL "
+            f"AND size IS NOT NULL AND timestamp >= {literal(start)} AND timestamp < {literal(end)} ORDER BY timestamp"
+        ).fetchall()
+    ]
+
+
+def read_measured(
+    con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime
+) -> dict[datetime, Measured]:
+    """Day -> what was measured, where copy_quality_daily has the day."""
+    rows = con.execute(
+        "SELECT epoch(day), coalesce(scaling_ratio, " + literal(wallets.ratio) + "), copier_pnl, whale_pnl, expected_pnl, "
+        "gap, coalesce(epoch(window_end) - epoch(window_start), 0) / 3600, reasons FROM copy_quality_daily "
+        f"WHERE window_days = 1 AND user1_address = {literal(wallets.copier)} "
+        f"AND user2_address = {literal(wallets.whale)} AND day >= {literal(start)} AND day < {literal(end)}"
+    ).fetchall()
+    return {moment(t): Measured(*values, reasons=json.loads(reasons)) for t, *values, reasons in rows}
+
+
+_MEASURED = ("copier_pnl", "whale_pnl", "expected_pnl", "gap")
+
+
+def _read_income(
+    con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime
+) -> dict[tuple[str, datetime], float]:
+    """(wallet, day) -> rewards and rebates that were paid, in USD."""
+    rows = con.execute(
+        "SELECT wallet, epoch(date_trunc('day', timestamp)), sum(usdc_size) FROM wallet_activity "
+        "WHERE type IN ('REWARD', 'MAKER_REBATE', 'TAKER_REBATE', 'REFERRAL_REWARD', 'YIELD') AND usdc_size IS NOT NULL "
+        f"AND timestamp >= {literal(start)} AND timestamp < {literal(end)} GROUP BY ALL"
+    ).fetchall()
+    return {(wallet, moment(t)): usd for wallet, t, usd in rows}
+
+
+def _exit_rows(explained: Explained) -> list[Row]:
+    return [
+        {
+            "token_id": found.token,
+            "shares": found.shares,
+            "price": found.price,
+            "usd": found.usd,
+            "since": moment(found.since),
+            "age_hours": (explained.end - found.since) / 3600,
+            "price_age_hours": found.price_age / 3600,
+            "title": found.title,
+            "event_slug": found.event_slug,
+            "outcome": found.outcome,
+        }
+        for found in explained.exits
+    ]
+
+
+def _prices_to_keep(con: "duckdb.DuckDBPyConnection") -> list[dict[str, Any]]:
+    """The latest comparison of positions, as rows of position_prices."""
+    rows = con.execute(
+        "SELECT token_id, epoch(compared_at), price, status = 'resolved' FROM positions WHERE price IS NOT NULL"
+    ).fetchall()
+    return [
+        {"token_id": token, "observed_at": moment(t), "price": price, "resolved": resolved}
+        for token, t, price, resolved in rows
+    ]
+
+
+def _last_stored(con: "duckdb.DuckDBPyConnection", wallets: Wallets, end: datetime) -> datetime:
+    """The end of the last stored day that may carry what is open at `end`; `end` when there is none."""
+    ((t,),) = con.execute(
+        f"SELECT epoch(max(day)) FROM gap_attribution WHERE user1_address = {literal(wallets.copier)} "
+        f"AND user2_address = {literal(wallets.whale)} AND day >= {literal(end)} AND day < {literal(end + LOOK_BACK)}"
+    ).fetchall()
+    return end if t is None else moment(t) + timedelta(days=1)

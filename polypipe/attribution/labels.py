@@ -1,0 +1,79 @@
+"""Which sport, league and market type a token belongs to, and which class of price a fill: what fills are grouped by.
+
+Known from the tables of the last crawl, which has only what is open. The league and sport of a game that is over are
+those of the games that begin their slug alike, if these agree; else they are `unknown`.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import duckdb
+
+UNKNOWN = "unknown"
+
+# Tags of Gamma, the particular before the general.
+_SPORTS = {
+    "864": "tennis",
+    "100350": "soccer",
+    "745": "basketball",
+    "899": "hockey",
+    "100381": "baseball",
+    "64": "esports",
+}
+
+_PRICES = (0.0, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 1.0)
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Of one token."""
+
+    sport: str = UNKNOWN
+    league: str = UNKNOWN
+    market_type: str = UNKNOWN
+
+
+@dataclass
+class Catalog:
+    """Labels by token, and by the first word of an event's slug."""
+
+    tokens: dict[str, Labels] = field(default_factory=dict)
+    prefixes: dict[str, Labels] = field(default_factory=dict)
+
+    def labels(self, token: str, event_slug: str) -> Labels:
+        """The labels of a token; `unknown` where nothing says them."""
+        return self.tokens.get(token) or self.prefixes.get(_prefix(event_slug)) or Labels()
+
+
+def read_catalog(con: "duckdb.DuckDBPyConnection") -> Catalog:
+    """From the tables events, markets and tokens."""
+    events: dict[str, tuple[str, str]] = {}
+    by_prefix: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for event_id, slug, series, tags in con.execute("SELECT event_id, slug, series_slug, tag_ids FROM events").fetchall():
+        sport = next((name for tag, name in _SPORTS.items() if tag in (tags or ())), UNKNOWN)
+        events[event_id] = sport, series or UNKNOWN
+        by_prefix[_prefix(slug or "")].add(events[event_id])
+    catalog = Catalog()
+    for token, event_id, kind in con.execute(
+        "SELECT token_id, tokens.event_id, sports_market_type FROM tokens LEFT JOIN markets USING (market_id)"
+    ).fetchall():
+        catalog.tokens[token] = Labels(*events.get(event_id, (UNKNOWN, UNKNOWN)), kind or UNKNOWN)
+    for prefix, found in by_prefix.items():
+        sports, leagues = ({pair[n] for pair in found} for n in (0, 1))
+        catalog.prefixes[prefix] = Labels(
+            *(next(iter(names)) if len(names) == 1 else UNKNOWN for names in (sports, leagues))
+        )
+    return catalog
+
+
+def price_bucket(price: float) -> str:
+    """The class of a price in USD; a class has its lower bound and not its upper one."""
+    low, high = next((pair for pair in pairwise(_PRICES) if price < pair[1]), (_PRICES[-2], _PRICES[-1]))
+    return f"{low:.2f}-{high:.2f}"
+
+
+def _prefix(event_slug: str) -> str:
+    return event_slug.partition("-")[0]

@@ -1,0 +1,87 @@
+"""Why a fill of the whale was not copied in full: the bot's own word where its log has the fill, else what sizes and
+holdings say. Pure."""
+
+from dataclasses import dataclass
+
+from polypipe.attribution.fills import Match
+from polypipe.attribution.rule import FLOOR_SHARES
+from polypipe.divergence.positions import MINIMUM_USD
+
+REASONS = ("small", "probability", "disabled", "breaker", "error", "unfilled", "no_position", "unknown")
+
+ENOUGH = 0.99
+"""Share of the expected size from which a copy counts as full: orders are rounded to hundredths of a share."""
+
+ROUNDING_SHARES = 0.02
+
+_OF_OUTCOME = {
+    "SKIPPED_SMALL": "small",
+    "SKIPPED_PROBABILITY": "probability",
+    "SKIPPED_DISABLED": "disabled",
+    "MOCK_ONLY": "disabled",
+    "SKIPPED_NO_POSITION": "no_position",
+    "CB_BLOCKED": "breaker",
+    "RISK_BLOCKED": "breaker",
+    "CB_BOOK_FAIL": "error",
+    "RISK_BOOK_FAIL": "error",
+    "QUEUE_ERR": "error",
+    "WORKER_DROPPED": "error",
+    "WORKER_TIMEOUT": "error",
+    "EXEC_FAIL": "error",
+    "REJECTED": "error",
+    "SENT": "unfilled",
+}
+"""Outcome in table trade_log -> reason; an outcome that is not here says nothing."""
+
+_SENT = ("SENT", "REJECTED")
+
+
+@dataclass(frozen=True)
+class Logged:
+    """What the bot's log says of a fill of the whale. `requested` and `filled` are shares of the first attempt."""
+
+    outcome: str
+    detail: str | None = None
+    requested: float | None = None
+    filled: float | None = None
+    live: bool | None = None
+
+    @property
+    def order_sent(self) -> bool:
+        """The exchange answered an order for it."""
+        return self.outcome in _SENT
+
+    @property
+    def first_fill_ratio(self) -> float | None:
+        """Filled / requested of the first attempt; None where the log does not say."""
+        return None if not self.requested or self.filled is None else self.filled / self.requested
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`reason` is None for a full copy, `source` is log or inferred."""
+
+    status: str
+    reason: str | None = None
+    source: str | None = None
+
+
+def judge(match: Match, expected: float, held: float, logged: Logged | None) -> Verdict:
+    """Status and reason. `expected` shares by the bot's rule, `held` the copier's shares of the token just before."""
+    eligible = match.whale.shares >= FLOOR_SHARES
+    if match.copies and (not eligible or match.shares >= min(ENOUGH * expected, expected - ROUNDING_SHARES)):
+        return Verdict("copied")
+    status = "partial" if match.copies else "missed" if eligible else "small"
+    if match.copies:  # whatever the first attempt was, something of it was filled
+        return Verdict(status, "unfilled", "inferred" if logged is None else "log")
+    if logged is not None and (reason := _OF_OUTCOME.get(logged.outcome)) is not None:
+        # Fill or kill without anybody to fill it: no fault of the order.
+        reason = "unfilled" if logged.outcome == "REJECTED" and "FAK" in (logged.detail or "") else reason
+        return Verdict(status, reason, "log")
+    if not eligible:
+        return Verdict(status, "small", "inferred")
+    if match.whale.side == "SELL" and held <= ROUNDING_SHARES:
+        return Verdict(status, "no_position", "inferred")
+    if expected * match.whale.price < MINIMUM_USD:
+        return Verdict(status, "probability", "inferred")
+    return Verdict(status, "unknown", "inferred")
