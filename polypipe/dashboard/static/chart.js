@@ -170,7 +170,7 @@ export class Chart {
       const near = at === null || place < 0 || Math.abs(drawn.t[place] - at) <= Math.max(this.data.resolution_seconds ?? 0, 3600) * 1000;
       const off = this.off.has(line.name);
       if (line.quiet && (at === null || value === undefined || value === null || !near)) return null;
-      const text = off ? "" : value === undefined || !near ? "–" : value === null ? (line.or ?? "unknown") : line.write(value);
+      const text = off ? "" : value === undefined || !near ? "–" : value === null ? (line.or ?? "unknown") : this.reading(drawn, place);
       const key = h("span", { class: "key", "aria-hidden": "true" });
       key.style.borderTopColor = colour(line.colour);
       key.style.borderTopStyle = line.dash ? "dashed" : "solid";
@@ -181,6 +181,17 @@ export class Chart {
     });
     const t = at === null ? null : this.data.t[this.place] ?? at;
     return [...made.filter(Boolean), t === null ? null : h("span", {}, `${instant(t)} ${zoneName(t)}`)].filter(Boolean);
+  }
+
+  /** The value at a place; where points stand for many snapshots, the least and the greatest of them. */
+  reading(line, place) {
+    const value = line.values[place];
+    const width = this.data.resolution_seconds * 1000;
+    if (!width || line.source) return line.write(value);
+    const bucket = Math.floor(line.t[place] / width);
+    const other = [place - 1, place + 1].filter((near) => Math.floor(line.t[near] / width) === bucket).map((near) => line.values[near]).find((v) => typeof v === "number") ?? value;
+    const [low, high] = [line.write(Math.min(value, other)), line.write(Math.max(value, other))];
+    return low === high ? low : `${low} … ${high}`;
   }
 
   toggle(name) {

@@ -1,0 +1,88 @@
+"""A real dashboard on a loopback port and a real browser that looks at it."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import uvicorn
+from playwright.sync_api import Browser, Page, expect
+
+from polypipe.dashboard.app import build_app
+from polypipe.settings import Settings
+from polypipe.sim.server import listen
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+PATIENCE_MS = 30_000  # a busy machine is no failed test
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+class Served:
+    """The dashboard for these settings, following what is published, as a context manager."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._socket = listen("127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._app = build_app(settings)
+        config = uvicorn.Config(self._app, log_level="warning", access_log=False, ws="none", timeout_graceful_shutdown=1)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()  # the socket listens already: early requests wait in its backlog
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop serving and close the port."""
+        if self._thread.is_alive():
+            self._app.state.listeners.stopping = True
+            self._server.should_exit = True
+            self._thread.join(timeout=20)
+        self._socket.close()
+
+
+class Looker:
+    """Opens pages and notes what must not happen: errors in the console, requests to other hosts."""
+
+    def __init__(self, browser: Browser, url: str) -> None:
+        self._browser = browser
+        self.url = url
+        self.errors: list[str] = []
+        self.requests: list[str] = []
+
+    def open(self, path: str = "/", width: int = 1400, height: int = 900, ready: str = "#gap", **options: Any) -> Page:
+        """A page in a context of its own, loaded until `ready` is there."""
+        context = self._browser.new_context(
+            viewport={"width": width, "height": height},
+            **({"color_scheme": "dark", "timezone_id": "America/New_York"} | options),
+        )
+        context.set_default_timeout(PATIENCE_MS)
+        page = context.new_page()
+        page.on(
+            "console", lambda message: self.errors.append(message.text) if message.type in ("error", "warning") else None
+        )
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.goto(self.url + path)
+        page.wait_for_selector(ready)
+        return page
+
+    @property
+    def foreign(self) -> list[str]:
+        """Addresses of other hosts that were asked for."""
+        return [address for address in self.requests if not address.startswith((f"{self.url}/", "data:", "blob:"))]
+
+
+def until(page: Page, condition: Callable[[], bool]) -> None:
+    """Wait until something is so; the page's events go on meanwhile."""
+    for _ in range(PATIENCE_MS // 50):
+        if condition():
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError("it never became so")

@@ -1,0 +1,384 @@
+"""The page as a trader sees it, in a real browser: every section in every state, and everything that can be pressed."""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from polypipe.caches.registry import CACHES
+from polypipe_tests.conftest import NOWHERE, settings_for
+from polypipe_tests.dashboard.browser import ARGUMENTS, CHROMIUM, Looker, Served
+from polypipe_tests.dashboard.hostile import HOSTILE
+from polypipe_tests.dashboard.support import (
+    COPIER,
+    WHALE,
+    all_files,
+    now,
+    outage,
+    publication,
+    put_publications,
+    put_snapshots,
+    replace_table,
+    snapshot,
+    wandering,
+)
+from polypipe_tests.dashboard.test_positions import put_positions
+from polypipe_tests.dashboard.test_watching import quality_row
+from polypipe_tests.divergence.support import position
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is not installed (Debian: apt-get install chromium)"),
+]
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def served(settings) -> Iterator[Served]:
+    with Served(settings) as running:
+        yield running
+
+
+@pytest.fixture
+def look(browser, served) -> Iterator[Looker]:
+    """Opens pages; at the end nobody else was asked for anything and nothing went wrong in the console."""
+    looker = Looker(browser, served.url)
+    yield looker
+    for context in browser.contexts:
+        context.close()
+    assert looker.foreign == []
+    assert looker.errors == []
+
+
+def put_everything(warehouse, end=None):
+    """Three days with a hole and an outage, positions, files, and a month of copy quality."""
+    end = end or now()
+    rows = []
+    for row in wandering(end, 4320):
+        age = end - row["timestamp"]
+        if timedelta(hours=5) < age < timedelta(hours=6):
+            continue
+        rows.append(outage(row["timestamp"]) if timedelta(hours=2) < age < timedelta(hours=2, minutes=20) else row)
+    put_snapshots(warehouse, rows)
+    copier = [position(str(n), 80.0 + n) for n in range(40)] + [position("gone", 50.0, title="The whale is out")]
+    whale = [position(str(n), 1000.0 + 10 * n, title=f"Will player {n} win?") for n in range(70)]
+    put_positions(warehouse, copier, whale)
+    put_publications(warehouse, all_files(end - timedelta(minutes=40)) + all_files(end, added=0, removed=0, changed=0))
+    put_publications(
+        warehouse,
+        [publication(CACHES[2].file, end + timedelta(seconds=1), accepted=False, rewritten=False, reason="it lost half")],
+    )
+    midnight = end.replace(hour=0, minute=0, second=0)
+    days = [quality_row(midnight - n * timedelta(days=1), w, gap=(-1.0) ** n * n) for n in range(1, 30) for w in (1, 7, 30)]
+    replace_table(warehouse, "copy_quality_daily", days)
+
+
+def violations(page) -> list[str]:
+    """What axe-core finds serious or critical."""
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    serious = [entry for entry in found if entry["impact"] in ("serious", "critical")]
+    return [f"{entry['id']}: {node['html'][:120]} {node['failureSummary']}" for entry in serious for node in entry["nodes"]]
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("width", [1400, 390])
+def test_every_section_with_data(look, warehouse, theme, width):
+    put_everything(warehouse)
+    page = look.open(width=width, height=844, color_scheme=theme)
+    expect(page.locator("#status .words")).to_have_text("Live")
+    expect(page.locator("#gap")).to_have_text(re.compile(r"^[+−]?\$\d+\.\d\d$"))
+    for field in ("user1_pnl", "expected_pnl", "user1_value", "user2_value", "user1_rank", "user2_rank", "coverage"):
+        card = page.locator(f"[data-field={field}]")
+        expect(card.locator(".value")).to_contain_text(re.compile(r"\d"))
+        expect(card.locator(".age")).to_contain_text("ago")
+    expect(page.locator("#charts .main-svg").first).to_be_visible()
+    expect(page.locator("#position-rows tbody tr").first).to_contain_text("The whale is out")
+    expect(page.locator("#caches-body tbody tr")).to_have_count(6)
+    expect(page.locator("#caches-body")).to_contain_text("last attempt refused")
+    expect(page.locator("#quality-plot .main-svg").first).to_be_visible()
+    expect(page.locator("#gaps summary")).to_contain_text("2 stretches")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("document.documentElement.dataset.theme") == theme
+    assert page.locator("section.loading").count() == 0
+    assert violations(page) == []
+
+
+def test_before_anything_is_published(look):
+    page = look.open()
+    expect(page.locator("#gap")).to_have_text("unknown")
+    expect(page.locator("#notice")).to_have_text("no snapshot is stored yet")
+    expect(page.locator("#plot-gap .message")).to_contain_text("No snapshot is stored yet")
+    expect(page.locator("#positions-body")).to_contain_text("positions were not compared yet")
+    expect(page.locator("#caches-body")).to_contain_text("never published")
+    expect(page.locator("#quality-body")).to_contain_text("No day is computed yet")
+    assert "$0.00" not in page.locator("#now").inner_text()
+    assert violations(page) == []
+
+
+def test_an_outage_is_grey_and_says_since_when(look, warehouse):
+    end = now()
+    put_snapshots(
+        warehouse, [*wandering(end - 12 * MINUTE, 60), *(outage(end - n * MINUTE, age=(12 - n) * 60.0) for n in range(12))]
+    )
+    page = look.open()
+    expect(page.locator("#notice")).to_contain_text(
+        f"Outage: no source has answered since {end - 12 * MINUTE:%Y-%m-%d %H:%M} UTC"
+    )
+    expect(page.locator("#status .words")).to_have_text("Not live")
+    expect(page.locator("#gauge .reading")).to_contain_text("HTTP 503")
+    assert page.locator("#gauge .ahead, #gauge .behind, #gauge .on_target, #gauge .needle, #cards .good").count() == 0
+    assert page.locator("#cards .is-unknown").count() == 8
+    text = page.locator("#now").inner_text()
+    assert "on target" not in text
+    assert "$0.00" not in text
+    assert violations(page) == []
+
+
+def test_stale_numbers_are_grey_and_dated(look, warehouse):
+    end = now() - 47 * MINUTE
+    put_snapshots(warehouse, list(wandering(end, 60)))
+    page = look.open()
+    expect(page.locator("#notice")).to_contain_text(f"Stale: the newest snapshot is 47 min old ({end:%Y-%m-%d %H:%M} UTC)")
+    expect(page.locator("#now")).to_have_class(re.compile("stale"))
+    expect(page.locator("#card-value1 .age")).to_have_text("47 min ago, stale")
+    assert page.locator("#card-value1 .age").get_attribute("data-state") == "red"
+    assert violations(page) == []
+
+
+def test_a_losing_whale_shows_a_loss_share(look, warehouse):
+    put_snapshots(warehouse, [snapshot(now(), copier_pnl=-120.0, whale_pnl=-1000.0)])
+    page = look.open()
+    expect(page.locator("#gap")).to_have_text("−$40.00")
+    expect(page.locator("#gauge .word")).to_contain_text("behind")
+    card = page.locator("#card-efficiency")
+    expect(card.locator("h3")).to_contain_text("Loss share")
+    expect(card).to_contain_text("150.0")
+    expect(card).to_contain_text("lost more than its share")
+
+
+def query(page) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
+
+
+def history_requests(look) -> list[dict[str, str]]:
+    return [
+        {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
+        for address in look.requests
+        if "/api/history" in address and "points=160" not in address
+    ]
+
+
+def test_ranges_by_button_key_and_address(look, warehouse):
+    put_everything(warehouse)
+    page = look.open("/?range=3D")
+    expect(page.locator("#ranges button[aria-pressed=true]")).to_have_text("3D")
+    page.get_by_role("button", name="6H", exact=True).click()
+    assert query(page) == {"range": "6H"}
+    expect(page.locator("#history-sub")).to_contain_text("every snapshot")
+    page.keyboard.press("7")
+    assert query(page) == {"range": "ALL"}
+    expect(page.locator("#history-sub")).to_contain_text("4,261 snapshots")
+    page.go_back()
+    expect(page.locator("#ranges button[aria-pressed=true]")).to_have_text("6H")
+
+
+def test_dragging_zooms_and_asks_for_finer_points(look, warehouse):
+    put_everything(warehouse)
+    page = look.open("/?range=3D")
+    expect(page.locator("#history-sub")).to_contain_text("least and greatest")
+    box = page.locator("#plot-gap").bounding_box()
+    left, top = box["x"] + 62, box["y"] + box["height"] / 2
+    width = box["width"] - 62 - 14
+    page.mouse.move(left + 0.80 * width, top)
+    page.mouse.down()
+    page.mouse.move(left + 0.85 * width, top, steps=5)
+    page.mouse.move(left + 0.90 * width, top, steps=5)
+    page.mouse.up()
+    expect(page.locator("#history-sub")).to_contain_text("every snapshot")
+    start, end = (datetime.fromisoformat(query(page)[name]) for name in ("from", "to"))
+    assert (end - start) / timedelta(hours=72) == pytest.approx(0.1, abs=0.02)
+    assert history_requests(look)[-1]["from"] == query(page)["from"]
+    expect(page.locator("#ranges button[aria-pressed=true]")).to_have_count(0)
+    page.locator("#plot-gap").dblclick(position={"x": 400, "y": 100})
+    expect(page.locator("#ranges button[aria-pressed=true]")).to_have_text("24H")
+
+
+def test_a_custom_range(look, warehouse):
+    put_everything(warehouse)
+    page = look.open()
+    end = now() - timedelta(days=1)
+    page.locator("#custom input[name=from]").fill(f"{end - timedelta(hours=1):%Y-%m-%dT%H:%M}")
+    page.locator("#custom input[name=to]").fill(f"{end:%Y-%m-%dT%H:%M}")
+    page.locator("#custom button").click()
+    expect(page.locator("#history-sub")).to_contain_text("6", use_inner_text=True)
+    assert query(page)["to"] == f"{end:%Y-%m-%dT%H:%M}:00.000Z"
+
+
+def test_one_crosshair_for_all_charts(look, warehouse):
+    put_everything(warehouse)
+    page = look.open("/?range=1H")
+    expect(page.locator("#charts .main-svg").first).to_be_visible()
+    expect(page.locator("#chart-pnl .readout")).to_contain_text("$")
+    page.locator("#plot-gap").hover(position={"x": 600, "y": 80})
+    lefts = {
+        page.locator(f"#plot-{name} .cross").evaluate("node => [node.hidden, node.style.left]")[1]
+        for name in ("gap", "pnl", "efficiency")
+    }
+    assert len(lefts) == 1
+    expect(page.locator("#chart-pnl .readout")).to_contain_text("UTC")
+    page.mouse.move(5, 5)
+    expect(page.locator("#plot-gap .cross")).to_be_hidden()
+    page.locator("#plot-gap").focus()
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#plot-efficiency .cross")).to_be_visible()
+
+
+def test_a_hole_is_a_hole_in_the_line(look, warehouse):
+    put_everything(warehouse)
+    page = look.open("/?range=24H")
+    pieces = (
+        page.locator("#plot-gap .scatterlayer .trace").filter(has=page.locator("path.js-line")).last.locator("path.js-line")
+    )
+    expect(pieces).to_have_count(3)  # a hole and an outage cut the line into three
+
+
+def test_table_behind_a_chart_and_its_downloads(look, warehouse):
+    put_everything(warehouse)
+    page = look.open("/?range=1H")
+    chart = page.locator("#chart-gap")
+    chart.get_by_role("button", name="Table").click()
+    expect(chart.locator("table tbody tr").first).to_contain_text("$")
+    with page.expect_download() as csv:
+        chart.get_by_role("link", name="CSV").click()
+    lines = csv.value.path().read_text().splitlines()
+    assert lines[0].startswith("timestamp,pnl_vs_expected")
+    assert len(lines) > 55
+    with page.expect_download() as png:
+        chart.get_by_role("button", name="PNG").click()
+    assert png.value.path().read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def test_positions_sort_filter_and_turn_pages(look, warehouse):
+    put_everything(warehouse)
+    page = look.open()
+    rows = page.locator("#position-rows tbody tr")
+    expect(rows).to_have_count(25)
+    expect(page.locator("#position-pager")).to_contain_text("1–25 of 71")
+    page.locator("#position-pager").get_by_role("button", name="Next").click()
+    expect(page.locator("#position-pager")).to_contain_text("26–50 of 71")
+    page.get_by_role("button", name=re.compile("^Whale")).click()
+    expect(rows.first).to_contain_text("Will player 69 win?")
+    expect(page.locator("#position-rows th[aria-sort]")).to_have_attribute("aria-sort", "descending")
+    page.keyboard.press("/")
+    page.keyboard.type("player 7")
+    expect(rows).to_have_count(1)
+    expect(rows.first).to_contain_text("Will player 7 win?")
+    assert rows.first.locator("a").get_attribute("href") == "https://polymarket.com/event/event-7"
+    page.locator("#filter").fill("nobody of that name")
+    expect(page.locator("#position-rows")).to_contain_text("No position matches the filter.")
+    page.locator("#filter").fill("")
+    page.locator("#position-counts").get_by_role("button", name=re.compile("^orphan")).click()
+    expect(rows).to_have_count(1)
+    expect(rows.first).to_contain_text("whale out since")
+
+
+def test_theme_and_zone_are_chosen_and_remembered(look, warehouse):
+    put_everything(warehouse)
+    page = look.open()
+    page.get_by_role("button", name="Light").click()
+    page.get_by_role("button", name="UTC", exact=True).click()
+    expect(page.locator("#now-sub")).to_contain_text(re.compile(r"(EST|EDT|GMT-[45])"))
+    page.reload()
+    page.wait_for_selector("#gap")
+    assert page.evaluate("document.documentElement.dataset.theme") == "light"
+    expect(page.locator("#zone")).to_contain_text("Local")
+    local = (datetime.now(UTC) - timedelta(hours=5)).strftime("%Y-%m-%d")
+    expect(page.locator("#now-sub")).to_contain_text(local[:8])
+    page.keyboard.press("t")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_visible()
+
+
+def test_news_reach_the_page_and_a_hidden_tab_asks_for_nothing(look, warehouse):
+    put_snapshots(warehouse, [snapshot(now(), copier_pnl=34.0)])
+    page = look.open()
+    expect(page.locator("#gap")).to_have_text("+$10.00")
+    put_snapshots(warehouse, [snapshot(now() + timedelta(seconds=1), copier_pnl=44.0)])
+    expect(page.locator("#gap")).to_have_text("+$20.00")
+    page.evaluate(
+        "() => { Object.defineProperty(document, 'hidden', {get: () => window.away, configurable: true});"
+        " window.away = true; document.dispatchEvent(new Event('visibilitychange')); }"
+    )
+    before = len(look.requests)
+    put_snapshots(warehouse, [snapshot(now() + timedelta(seconds=2), copier_pnl=54.0)])
+    page.wait_for_timeout(1500)  # nothing to wait for: nothing may happen
+    assert look.requests[before:] == []
+    expect(page.locator("#gap")).to_have_text("+$20.00")
+    page.evaluate("() => { window.away = false; document.dispatchEvent(new Event('visibilitychange')); }")
+    expect(page.locator("#gap")).to_have_text("+$30.00")
+
+
+def test_a_server_that_is_gone_is_told(look, served, warehouse):
+    put_snapshots(warehouse, [snapshot(now(), copier_pnl=34.0)])
+    page = look.open()
+    expect(page.locator("#gap")).to_have_text("+$10.00")
+    served.stop()
+    page.keyboard.press("r")
+    expect(page.locator("#notice")).to_contain_text("does not answer")
+    expect(page.locator("#status .words")).to_have_text("Not live")
+    look.errors.clear()  # the console names every address that did not answer
+
+
+def test_texts_of_strangers_do_nothing(browser, warehouse):
+    whale = [position(str(n), 1000.0, title=text, outcome=text, event_slug=text) for n, text in enumerate(HOSTILE)]
+    put_positions(warehouse, [], whale)
+    row = snapshot(now(), copier_pnl=HOSTILE[0])
+    put_snapshots(warehouse, [row | {"reasons": json.dumps(dict.fromkeys(json.loads(row["reasons"]), HOSTILE[0]))}])
+    put_publications(warehouse, [publication(CACHES[0].file, now(), accepted=False, rewritten=False, reason=HOSTILE[1])])
+    settings = settings_for(
+        NOWHERE,
+        POLYPIPE_COPIER_ADDRESS=COPIER,
+        POLYPIPE_WHALE_ADDRESS=WHALE,
+        POLYPIPE_COPIER_LABEL=HOSTILE[3],
+        POLYPIPE_WHALE_LABEL=HOSTILE[2],
+    )
+    with Served(settings) as served:
+        look = Looker(browser, served.url)
+        page = look.open()
+        rows = page.locator("#position-rows tbody tr")
+        expect(rows).to_have_count(len(HOSTILE))
+        shown = rows.locator(".market").all_inner_texts()
+        for text in HOSTILE[:5]:
+            assert any(text in cell for cell in shown)
+        for address in rows.locator("a").evaluate_all("nodes => nodes.map(n => n.href)"):
+            assert address.startswith("https://polymarket.com/event/")
+            assert "/" not in address.removeprefix("https://polymarket.com/event/")
+        page.locator("#chart-pnl").get_by_role("button", name="Table").click()
+        with page.expect_download():
+            page.locator("#chart-pnl").get_by_role("button", name="PNG").click()
+        page.mouse.move(600, 600)
+        assert page.evaluate("window.__xss") is None
+        assert page.locator("main img, main iframe, main script, main style").count() == 0
+        assert look.errors == []
+        assert look.foreign == []
+        page.context.close()
+
+
+def test_the_check_of_accessibility_can_fail(look):
+    page = look.open()
+    page.evaluate("document.getElementById('notice').style.color = '#34404d'")
+    assert "color-contrast" in " ".join(violations(page))
