@@ -13,7 +13,7 @@ deviations, and the parts of a day sum to copier PnL - ratio x whale PnL at the 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import msgspec

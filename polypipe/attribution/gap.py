@@ -7,14 +7,13 @@ part of its own. Prices that the tables do not keep (`positions` has the latest 
 # ruff: noqa: S608 -- values are written as literals
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from polypipe.attribution.attribution import CopyFill, Explained, SetChange, explain
 from polypipe.attribution.copy_fills import DAY, LOOK_BACK, Row, days_of, moment
-from polypipe.attribution.prices import Prices, read_prices
+from polypipe.attribution.prices import read_prices
 from polypipe.divergence.snapshot import Wallets
 from polypipe.warehouse import Upsert, Warehouse, Window
 from polypipe.warehouse.connection import literal
@@ -52,8 +51,10 @@ class ComputedGap:
 def compute_gap(warehouse: Warehouse, wallets: Wallets, start: datetime, end: datetime) -> ComputedGap:
     """Compute and store the UTC days of [start, end), and later days that are stored and carry what is open in these."""
     with warehouse.read() as con:
-        last = _last_stored(con, wallets, end)
-        rows, exits = gap_rows(con, wallets, start, max(end, last))
+        later = _later_days(con, wallets, end)
+        last = max([end, *(day + DAY for day in later)])
+        wanted = {*days_of(start, end), *later}
+        rows, exits = ([row for row in found if row["day"] in wanted] for found in gap_rows(con, wallets, start, last))
         prices = _prices_to_keep(con)
     equals: dict[str, str | int | float | bool] = {"user1_address": wallets.copier, "user2_address": wallets.whale}
     with warehouse.batch("gap_attribution") as batch:
@@ -62,15 +63,13 @@ def compute_gap(warehouse: Warehouse, wallets: Wallets, start: datetime, end: da
         batch.add("position_prices", prices)
         batch_id = batch.commit(
             {
-                "gap_attribution": Window("day", start, max(end, last), equals),
-                "uncopied_exits": Window("day", start, max(end, last), equals),
+                "gap_attribution": Window("day", start, last, equals),
+                "uncopied_exits": Window("day", start, last, equals),
                 "position_prices": Upsert(("token_id", "observed_at")),
             }
         )
     inside = [row for row in rows if row["day"] < end]
-    return ComputedGap(
-        inside, [row for row in exits if row["day"] < end], len(rows) - len(inside), warehouse.store(batch_id)
-    )
+    return ComputedGap(inside, [row for row in exits if row["day"] < end], len(later), warehouse.store(batch_id))
 
 
 def gap_rows(
@@ -160,7 +159,10 @@ def read_measured(
         f"WHERE window_days = 1 AND user1_address = {literal(wallets.copier)} "
         f"AND user2_address = {literal(wallets.whale)} AND day >= {literal(start)} AND day < {literal(end)}"
     ).fetchall()
-    return {moment(t): Measured(*values, reasons=json.loads(reasons)) for t, *values, reasons in rows}
+    return {
+        moment(t): Measured(ratio, copier, whale, expected, gap, hours, json.loads(reasons))
+        for t, ratio, copier, whale, expected, gap, hours, reasons in rows
+    }
 
 
 _MEASURED = ("copier_pnl", "whale_pnl", "expected_pnl", "gap")
@@ -207,10 +209,10 @@ def _prices_to_keep(con: "duckdb.DuckDBPyConnection") -> list[dict[str, Any]]:
     ]
 
 
-def _last_stored(con: "duckdb.DuckDBPyConnection", wallets: Wallets, end: datetime) -> datetime:
-    """The end of the last stored day that may carry what is open at `end`; `end` when there is none."""
-    ((t,),) = con.execute(
-        f"SELECT epoch(max(day)) FROM gap_attribution WHERE user1_address = {literal(wallets.copier)} "
+def _later_days(con: "duckdb.DuckDBPyConnection", wallets: Wallets, end: datetime) -> list[datetime]:
+    """The stored days that may carry what is open at `end`."""
+    rows = con.execute(
+        f"SELECT epoch(day) FROM gap_attribution WHERE user1_address = {literal(wallets.copier)} "
         f"AND user2_address = {literal(wallets.whale)} AND day >= {literal(end)} AND day < {literal(end + LOOK_BACK)}"
     ).fetchall()
-    return end if t is None else moment(t) + timedelta(days=1)
+    return [moment(t) for (t,) in rows]

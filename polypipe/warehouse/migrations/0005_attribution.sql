@@ -111,6 +111,7 @@ CREATE TABLE copy_metrics_daily (
     latency_p99 DOUBLE,
     shortfall_usd DOUBLE,
     shortfall_bps DOUBLE,
+    unmarked_usd DOUBLE,
     realised_ratio DOUBLE,
     realised_pairs INTEGER,
     ratio DOUBLE,
@@ -146,6 +147,7 @@ COMMENT ON COLUMN copy_metrics_daily.latency_p95 IS '95th percentile of it.';
 COMMENT ON COLUMN copy_metrics_daily.latency_p99 IS '99th percentile of it.';
 COMMENT ON COLUMN copy_metrics_daily.shortfall_usd IS 'Implementation shortfall: slippage_usd + sum of sign x (expected_shares - copier_shares) x (mark - whale_price) + copier''s fees, over eligible fills, marked at the end of the window. + is what the copier is worse off than on paper.';
 COMMENT ON COLUMN copy_metrics_daily.shortfall_bps IS '10,000 x shortfall_usd / sum of expected_shares x whale_price.';
+COMMENT ON COLUMN copy_metrics_daily.unmarked_usd IS 'USD at the whale''s price of shares expected and not got in markets whose result is not known: in shortfall_usd as if the price had not moved.';
 COMMENT ON COLUMN copy_metrics_daily.realised_ratio IS 'Median of copier''s over whale''s shares in unambiguous pairs, one fill each, purchases of 10 to 4,000 shares: the ratio at which the bot really copies. Null below 20 pairs.';
 COMMENT ON COLUMN copy_metrics_daily.realised_pairs IS 'How many such pairs.';
 COMMENT ON COLUMN copy_metrics_daily.ratio IS 'The ratio in force at the end of the window.';

@@ -1,0 +1,267 @@
+"""How well fills were copied, by day and window, into tables `copy_metrics_daily` and `copy_breakdowns`.
+
+Counts, rates and percentiles are in `sql/metrics.sql`, the classes in `sql/slippage_by_event.sql`; intervals and the
+implementation shortfall, which needs marks, are here.
+"""
+
+# ruff: noqa: S608 -- values are written as literals
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from polypipe.attribution.copy_fills import DAY, LOOK_BACK, Row, days_of, moment
+from polypipe.attribution.intervals import ratio_interval, verdict, wilson
+from polypipe.attribution.prices import Prices, read_prices
+from polypipe.attribution.rule import FLOOR_SHARES, TIER_SHARES
+from polypipe.divergence.arithmetic import MIN_COVERED
+from polypipe.divergence.snapshot import Wallets
+from polypipe.history.copy_quality import WINDOWS
+from polypipe.warehouse import Warehouse, Window
+from polypipe.warehouse.connection import literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+SQL = Path(__file__).parent / "sql"
+LEAST_PAIRS = 20
+"""Below so many pairs the realised ratio says nothing."""
+
+RATIO_TOLERANCE = 0.05
+"""Share by which the realised ratio may differ from the one in force: orders are rounded down to hundredths."""
+
+_COUNTS = ("whale_fills", "eligible_fills", "copied_fills", "ambiguous_fills", "own_fills", "realised_pairs")
+_NUMBERS = (
+    "copy_rate", "copy_rate_low", "copy_rate_high", "copy_rate_usd", "fill_ratio", "first_fill_ratio", "slippage_cents",
+    "slippage_cents_low", "slippage_cents_high", "slippage_p50", "slippage_p95", "slippage_usd", "slippage_bps",
+    "latency_p50", "latency_p95", "latency_p99", "shortfall_usd", "shortfall_bps", "unmarked_usd", "realised_ratio",
+    "ratio",
+)  # fmt: skip
+_OF_COPIES = tuple(name for name in _NUMBERS if name.startswith(("slippage", "latency", "fill_ratio")))
+
+
+@dataclass(frozen=True)
+class ComputedMetrics:
+    """The rows of the days asked for. `later_days` counts further days that were computed anew, because their windows
+    reach back into these. `waiting` says why the rows are still in the spool; None when they are stored."""
+
+    rows: list[Row]
+    breakdowns: list[Row]
+    later_days: int
+    waiting: str | None
+
+
+@dataclass
+class _Missed:
+    """Of eligible fills, in USD: what the shares expected and not got have made since, the copies' fees, and the price
+    paid for shares of tokens that have no mark, which are in `usd` as if it had not moved."""
+
+    usd: float = 0.0
+    fees: float = 0.0
+    unmarked: float = 0.0
+
+
+def compute_metrics(warehouse: Warehouse, wallets: Wallets, start: datetime, end: datetime) -> ComputedMetrics:
+    """Compute and store the UTC days of [start, end), and later stored days whose windows reach into them."""
+    with warehouse.read() as con:
+        later = _later_days(con, wallets, end)
+        rows, breakdowns = metric_rows(con, wallets, [*days_of(start, end), *later])
+    last = max([end, *(day + DAY for day in later)])
+    equals: dict[str, str | int | float | bool] = {"user1_address": wallets.copier, "user2_address": wallets.whale}
+    with warehouse.batch("copy_metrics") as batch:
+        batch.add("copy_metrics_daily", rows)
+        batch.add("copy_breakdowns", breakdowns)
+        batch_id = batch.commit(
+            {
+                "copy_metrics_daily": Window("day", start, last, equals),
+                "copy_breakdowns": Window("day", start, last, equals),
+            }
+        )
+    rows, breakdowns = ([row for row in found if row["day"] < end] for found in (rows, breakdowns))
+    return ComputedMetrics(rows, breakdowns, len(later), warehouse.store(batch_id))
+
+
+def metric_rows(
+    con: "duckdb.DuckDBPyConnection",
+    wallets: Wallets,
+    days: Sequence[datetime],
+    windows: Sequence[int] = WINDOWS,
+) -> tuple[list[Row], list[Row]]:
+    """Rows of copy_metrics_daily and copy_breakdowns: the windows of so many days that end with each of `days`."""
+    for name, value in {
+        "copier": literal(wallets.copier),
+        "whale": literal(wallets.whale),
+        "days": "[" + ", ".join(literal(day) for day in days) + "]",
+        "windows": str(list(windows)),
+        "floor": literal(FLOOR_SHARES),
+        "tier": literal(TIER_SHARES),
+    }.items():
+        con.execute(f"SET VARIABLE {name} = {value}")
+    missed = _missed(con, wallets, days, windows)
+    classes = _classes(_rows(con, "slippage_by_event.sql"))
+    known: set[tuple[datetime, int]] = set()
+    rows = []
+    for numbers in _rows(con, "metrics.sql"):
+        key = numbers["day"], numbers["window_days"]
+        if numbers["days_known"] >= MIN_COVERED * numbers["window_days"]:
+            known.add(key)
+        rows.append(_metric_row(numbers, classes.get(key, {}).get(("all", "all")), missed[key], key in known))
+    addresses = {"user1_address": wallets.copier, "user2_address": wallets.whale}
+    breakdowns = [
+        {"day": day, "window_days": window, "dimension": dimension, "value": value, **row}
+        for (day, window), found in classes.items()
+        for (dimension, value), row in found.items()
+        if dimension != "all" and (day, window) in known
+    ]
+    return [row | addresses for row in rows], [row | addresses for row in breakdowns]
+
+
+def ratio_warning(realised: float | None, pairs: int | None, setting: float) -> str | None:
+    """What to say when the copier's fills show another ratio than the one set; None when they agree or do not tell."""
+    if realised is None or not pairs or pairs < LEAST_PAIRS or abs(realised / setting - 1) <= RATIO_TOLERANCE:
+        return None
+    return (
+        f"the copier's fills show a ratio of {realised:.4g} (median of {pairs} pairs), the one in force is {setting:.4g}: "
+        "is POLYPIPE_SCALING_RATIO that of the bot?"
+    )
+
+
+def _metric_row(numbers: Row, whole: Row | None, missed: _Missed, known: bool) -> Row:
+    """One row of copy_metrics_daily. `whole` is the class of all eligible fills."""
+    row: Row = {name: numbers[name] for name in (*_COUNTS, *_NUMBERS) if name in numbers}
+    paper = numbers["paper_usd"]
+    row |= {name: numbers[name] or 0 for name in _COUNTS}
+    for name in (
+        "copy_rate",
+        "copy_rate_low",
+        "copy_rate_high",
+        "slippage_cents",
+        "slippage_cents_low",
+        "slippage_cents_high",
+    ):
+        row[name] = whole[name] if whole else None
+    if row["realised_pairs"] < LEAST_PAIRS:
+        row["realised_ratio"] = None
+    row["shortfall_usd"] = (row["slippage_usd"] or 0.0) + missed.usd + missed.fees if row["eligible_fills"] else None
+    row["unmarked_usd"] = missed.unmarked if row["eligible_fills"] else None
+    row["shortfall_bps"] = 1e4 * row["shortfall_usd"] / paper if paper else None
+    no_copy = "nothing was copied" if row["eligible_fills"] else "the whale has no eligible fill in the window"
+    reasons = dict.fromkeys(_NUMBERS, "the whale has no eligible fill in the window")
+    reasons |= dict.fromkeys(_OF_COPIES, no_copy) | {
+        "first_fill_ratio": "the bot's log has none of these fills",
+        "realised_ratio": f"{row['realised_pairs']} unambiguous pairs, {LEAST_PAIRS} are needed",
+        "ratio": "no fills in the window",
+    }
+    few = "the copies are of fewer than three events"
+    if row["slippage_cents"] is not None:
+        reasons |= {"slippage_cents_low": few, "slippage_cents_high": few}
+    funnel = numbers["funnel"]
+    if not known:
+        text = f"the activity of both wallets is known on {numbers['days_known']} of {numbers['window_days']} days"
+        row, reasons, funnel = {}, dict.fromkeys((*_COUNTS, *_NUMBERS), text), "{}"
+    return {
+        "day": numbers["day"],
+        "window_days": numbers["window_days"],
+        "days_known": numbers["days_known"],
+        **{name: row.get(name) for name in (*_COUNTS, *_NUMBERS)},
+        "funnel": funnel,
+        "reasons": json.dumps({name: why for name, why in reasons.items() if row.get(name) is None}),
+    }
+
+
+def _classes(rows: Iterable[Row]) -> dict[tuple[datetime, int], dict[tuple[str, str], Row]]:
+    """(day, window) -> (dimension, value) -> the numbers of that class, from its rows by event."""
+    found: dict[tuple[datetime, int], dict[tuple[str, str], Row]] = defaultdict(dict)
+    for (day, window, dimension, value), group in groupby(
+        rows, key=lambda row: (row["day"], row["window_days"], row["dimension"], row["value"])
+    ):
+        found[day, window][dimension, value] = _class_row(list(group))
+    return found
+
+
+def _class_row(events: Sequence[Row]) -> Row:
+    eligible, copied = (sum(event[name] for event in events) for name in ("eligible_fills", "copied_fills"))
+    shares, expected, usd = (
+        sum(event[name] for event in events) for name in ("copier_shares", "expected_shares", "slippage_usd")
+    )
+    low, high = wilson(copied, eligible)
+    clusters = [(100 * event["slippage_usd"], event["copier_shares"]) for event in events if event["copier_shares"] > 0]
+    interval = ratio_interval(clusters)
+    return {
+        "eligible_fills": eligible,
+        "copied_fills": copied,
+        "copy_rate": 100 * copied / eligible,
+        "copy_rate_low": 100 * low,
+        "copy_rate_high": 100 * high,
+        "fill_ratio": 100 * shares / expected if expected else None,
+        "latency_p50": events[0]["latency_p50"],
+        "slippage_usd": usd if shares else None,
+        "slippage_cents": 100 * usd / shares if shares else None,
+        "slippage_cents_low": interval[0] if interval else None,
+        "slippage_cents_high": interval[1] if interval else None,
+        "events": len(clusters),
+        "verdict": verdict(interval),
+    }
+
+
+def _missed(
+    con: "duckdb.DuckDBPyConnection", wallets: Wallets, days: Sequence[datetime], windows: Sequence[int]
+) -> dict[tuple[datetime, int], _Missed]:
+    """(day, window) -> what was expected and not got."""
+    if not days:
+        return {}
+    first, last = min(days) - max(windows) * DAY, max(days) + DAY
+    prices = read_prices(con, wallets, first - LOOK_BACK, last + LOOK_BACK)
+    rows = con.execute(
+        "SELECT epoch(date_trunc('day', timestamp)), token_id, "
+        "sum((CASE side WHEN 'BUY' THEN 1 ELSE -1 END) * (expected_shares - copier_shares)), "
+        "sum((CASE side WHEN 'BUY' THEN 1 ELSE -1 END) * (expected_shares - copier_shares) * whale_price), "
+        f"sum(copier_fee) FROM copy_fills WHERE user1_address = {literal(wallets.copier)} "
+        f"AND user2_address = {literal(wallets.whale)} AND eligible "
+        f"AND timestamp >= {literal(first)} AND timestamp < {literal(last)} GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    by_day: dict[datetime, list[tuple[str, float, float, float]]] = defaultdict(list)
+    for t, *sums in rows:
+        by_day[moment(t)].append((sums[0], sums[1], sums[2], sums[3]))
+    found = {}
+    for day in days:
+        for window in windows:
+            inside = [row for n in range(window) for row in by_day.get(day - n * DAY, ())]
+            found[day, window] = _worth(inside, prices, (day + DAY).timestamp())
+    return found
+
+
+def _worth(rows: Iterable[tuple[str, float, float, float]], prices: Prices, t: float) -> _Missed:
+    """From (token, shares, shares x the whale's price, fees), at the marks of `t`."""
+    missed = _Missed()
+    for token, shares, cost, fee in rows:
+        mark = prices.at(token, t)
+        missed.fees += fee
+        if mark is None:
+            missed.unmarked += abs(cost)
+        else:
+            missed.usd += shares * mark.price - cost
+    return missed
+
+
+def _later_days(con: "duckdb.DuckDBPyConnection", wallets: Wallets, end: datetime) -> list[datetime]:
+    rows = con.execute(
+        "SELECT DISTINCT epoch(day) FROM copy_metrics_daily "
+        f"WHERE user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)} "
+        f"AND day >= {literal(end)} AND day < {literal(end + (max(WINDOWS) - 1) * DAY)} ORDER BY 1"
+    ).fetchall()
+    return [moment(t) for (t,) in rows]
+
+
+def _rows(con: "duckdb.DuckDBPyConnection", file: str) -> list[dict[str, Any]]:
+    result = con.execute((SQL / file).read_text("utf-8"))
+    names = [column[0] for column in result.description or ()]
+    rows = [dict(zip(names, values, strict=True)) for values in result.fetchall()]
+    for row in rows:
+        row["day"] = row["day"].astimezone(UTC)
+    return rows

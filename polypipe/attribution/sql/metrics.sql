@@ -1,0 +1,81 @@
+-- Table copy_metrics_daily but for the shortfall and the intervals, for the days of getvariable('days'), three windows
+-- each. Definitions: the comments of the table. Read from copy_fills and activity_days; variables are set in metrics.py.
+
+WITH
+windows AS (
+    SELECT
+        unnest(getvariable('days')) AS day,
+        day + INTERVAL 24 HOUR AS closes,
+        window_days,
+        closes - window_days * INTERVAL 24 HOUR AS opens
+    FROM (SELECT unnest(getvariable('windows')) AS window_days)
+),
+known_days AS (
+    SELECT day
+    FROM activity_days
+    WHERE wallet IN (getvariable('copier'), getvariable('whale'))
+    GROUP BY day
+    HAVING count(DISTINCT wallet) = 2
+),
+known AS (
+    SELECT windows.day, window_days, count(known_days.day) AS days_known
+    FROM windows
+    LEFT JOIN known_days ON known_days.day >= windows.opens AND known_days.day < windows.closes
+    GROUP BY windows.day, window_days
+),
+fills AS (
+    SELECT windows.day, window_days, copy_fills.*, eligible AND order_sent AS copied, whale_shares * whale_price AS usd
+    FROM windows
+    JOIN copy_fills ON copy_fills.timestamp >= windows.opens AND copy_fills.timestamp < windows.closes
+    WHERE user1_address = getvariable('copier') AND user2_address = getvariable('whale')
+),
+funnels AS (
+    SELECT day, window_days, CAST(json_group_object(step, json_object('fills', fills, 'usd', usd)) AS VARCHAR) AS funnel
+    FROM (
+        SELECT day, window_days, coalesce(reason, 'copied') AS step, count(*) AS fills, sum(usd) AS usd
+        FROM fills
+        WHERE status <> 'own'
+        GROUP BY ALL
+        ORDER BY ALL
+    )
+    GROUP BY day, window_days
+),
+sums AS (
+    SELECT
+        day,
+        window_days,
+        count(*) FILTER (status <> 'own') AS whale_fills,
+        count(*) FILTER (eligible) AS eligible_fills,
+        count(*) FILTER (copied) AS copied_fills,
+        count(*) FILTER (ambiguous) AS ambiguous_fills,
+        count(*) FILTER (status = 'own') AS own_fills,
+        100 * sum(usd) FILTER (copied) / sum(usd) FILTER (eligible) AS copy_rate_usd,
+        100 * sum(copier_shares) FILTER (copied) / sum(expected_shares) FILTER (copied) AS fill_ratio,
+        100 * sum(first_fill_ratio * expected_shares) FILTER (copied)
+            / sum(expected_shares) FILTER (copied AND first_fill_ratio IS NOT NULL) AS first_fill_ratio,
+        quantile_cont(slippage_cents, 0.5) AS slippage_p50,
+        quantile_cont(slippage_cents, 0.95) AS slippage_p95,
+        sum(slippage_usd) AS slippage_usd,
+        1e4 * sum(slippage_usd) / sum(copier_shares * whale_price) FILTER (slippage_usd IS NOT NULL) AS slippage_bps,
+        quantile_cont(latency, 0.5) AS latency_p50,
+        quantile_cont(latency, 0.95) AS latency_p95,
+        quantile_cont(latency, 0.99) AS latency_p99,
+        sum(expected_shares * whale_price) FILTER (eligible) AS paper_usd,
+        median(copier_shares / whale_shares) FILTER (paired) AS realised_ratio,
+        count(*) FILTER (paired) AS realised_pairs,
+        arg_max(ratio, timestamp) AS ratio
+    FROM (
+        SELECT
+            *,
+            side = 'BUY' AND copier_fills = 1 AND NOT ambiguous AND status <> 'own'
+                AND whale_shares BETWEEN getvariable('floor') AND getvariable('tier') AS paired
+        FROM fills
+    )
+    GROUP BY day, window_days
+)
+SELECT windows.day, window_days, days_known, sums.* EXCLUDE (day, window_days), coalesce(funnel, '{}') AS funnel
+FROM windows
+JOIN known USING (day, window_days)
+LEFT JOIN sums USING (day, window_days)
+LEFT JOIN funnels USING (day, window_days)
+ORDER BY windows.day, window_days
