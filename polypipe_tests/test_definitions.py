@@ -104,10 +104,10 @@ def test_jobs_run_in_process(defs):
 def test_a_tick_is_skipped_while_the_job_runs(defs, settings, tmp_path):
     schedule = defs.get_repository_def().get_schedule_def("crawl_schedule")
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
-        context = dg.build_schedule_context(instance=instance, resources={"settings": settings})
-        assert schedule.evaluate_tick(context).run_requests
-        instance.create_run_for_job(defs.resolve_job_def("crawl"), status=dg.DagsterRunStatus.STARTED)
-        tick = schedule.evaluate_tick(context)
+        with dg.build_schedule_context(instance=instance, resources={"settings": settings}) as context:
+            assert schedule.evaluate_tick(context).run_requests
+            instance.create_run_for_job(defs.resolve_job_def("crawl"), status=dg.DagsterRunStatus.STARTED)
+            tick = schedule.evaluate_tick(context)
         assert not tick.run_requests
         assert "unfinished" in tick.skip_message
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from polypipe.divergence.assets import SNAPSHOT, silence
+from polypipe.divergence.checks import judge_snapshots
 from polypipe.divergence.report import snapshot_metadata
 from polypipe.divergence.snapshot import take_snapshot, wallets_of
 from polypipe.resources import Polymarket
@@ -27,6 +28,7 @@ def snapshot_sensor(settings: Settings) -> dg.SensorDefinition:
     @dg.sensor(
         name="divergence_snapshot_sensor",
         minimum_interval_seconds=settings.snapshot_seconds,
+        asset_selection=[SNAPSHOT],
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
             "Takes a divergence snapshot in each tick, without a run: all sources of both wallets within 20 s, one row. "
@@ -48,7 +50,18 @@ def snapshot_sensor(settings: Settings) -> dg.SensorDefinition:
         if snapshot.nothing:  # not reported, so that a lasting outage turns the asset stale
             return dg.SkipReason(silence(snapshot))
         event = dg.AssetMaterialization(SNAPSHOT, metadata=snapshot_metadata(snapshot, settings, warehouse))
-        return dg.SensorResult(asset_events=[event])
+        checks = [
+            dg.AssetCheckEvaluation(
+                asset_key=SNAPSHOT,
+                check_name=result.check_name or "",
+                passed=result.passed,
+                severity=result.severity,
+                description=result.description,
+                metadata=result.metadata,
+            )
+            for result in judge_snapshots(settings, warehouse)
+        ]
+        return dg.SensorResult(asset_events=[event, *checks])
 
     return sensor
 
@@ -58,7 +71,7 @@ positions_job = asset_job(
     ["positions"],
     "Compare the positions of both wallets, and check the snapshots.",
     max_runtime=240,
-    checked=["positions", SNAPSHOT.to_user_string()],  # the sensor starts no run that could check the snapshots
+    checked=["positions", SNAPSHOT.to_user_string()],  # no tick checks them while no source answers
 )
 export_job = asset_job("divergence_export", ["divergence_db"], "Write divergence_data.db.", max_runtime=600)
 

@@ -33,6 +33,11 @@ def snapshot_checks(
     settings: dg.ResourceParam[Settings], warehouse: dg.ResourceParam[Warehouse]
 ) -> Iterator[dg.AssetCheckResult]:
     """Judge the rows of the last 24 hours."""
+    yield from judge_snapshots(settings, warehouse)
+
+
+def judge_snapshots(settings: Settings, warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
+    """The three checks of the snapshots, for a run and for the sensor's ticks."""
     now = datetime.now(UTC)
     with warehouse.read() as con:
         rows = con.execute(

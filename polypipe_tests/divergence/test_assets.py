@@ -12,7 +12,7 @@ import pytest
 from polypipe.definitions import build_defs
 from polypipe.divergence import holdings
 from polypipe.divergence.assets import divergence_assets, divergence_db, divergence_snapshot, positions
-from polypipe.divergence.automation import schedules, snapshot_sensor
+from polypipe.divergence.automation import schedules
 from polypipe.divergence.checks import divergence_checks
 from polypipe.divergence.snapshot import snapshot_id
 from polypipe.settings import SettingError
@@ -36,8 +36,9 @@ def resources(settings, warehouse, polymarket) -> dict[str, Any]:
 
 
 def tick(instance: dg.DagsterInstance, resources: dict[str, Any]):
-    context = dg.build_sensor_context(instance=instance, resources=resources)
-    return snapshot_sensor(resources["settings"]).evaluate_tick(context)
+    defs = build_defs(**resources)
+    with dg.build_sensor_context(instance=instance, resources=resources, definitions=defs) as context:
+        return defs.resolve_sensor_def("divergence_snapshot_sensor").evaluate_tick(context)
 
 
 def run(instance: dg.DagsterInstance, resources: dict[str, Any], *assets: Any) -> dg.ExecuteInProcessResult:
@@ -62,7 +63,8 @@ def checked(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluat
 
 def test_a_tick_stores_a_row_and_reports_it_without_a_run(instance, resources, warehouse):
     result = tick(instance, resources)
-    (event,) = result.asset_events
+    event, *checks = result.asset_events
+    assert {check.check_name: check.passed for check in checks} == {"recent": True, "complete": True, "gaps": True}
     assert not result.run_requests
     assert event.asset_key == dg.AssetKey("divergence_snapshot")
     ((value, gap, ratio),) = rows(
@@ -76,7 +78,7 @@ def test_a_tick_stores_a_row_and_reports_it_without_a_run(instance, resources, w
 
 def test_an_unknown_number_is_not_plotted_and_its_reason_is_shown(sim, instance, resources):
     sim.faults.add("html", "/value", query={"user": WHALE_ADDRESS})
-    (event,) = tick(instance, resources).asset_events
+    event, *_ = tick(instance, resources).asset_events
     assert "user2_value" not in event.metadata
     assert "user2\\_value" in event.metadata["reasons"].value
     assert "HTML" in event.metadata["reasons"].value
@@ -96,7 +98,7 @@ def test_one_wallet_alone_is_still_reported(sim, instance, resources):
     for path in SOURCES:
         parameter = "user_address" if path == "/user-pnl" else "user"
         sim.faults.add("status", path, status=503, query={parameter: COPIER_ADDRESS})
-    assert len(tick(instance, resources).asset_events) == 1
+    assert len(tick(instance, resources).asset_events) == 4
 
 
 def test_without_wallets_every_tick_says_what_to_set(sim, instance, resources, warehouse):
@@ -130,7 +132,7 @@ def test_an_interval_out_of_bounds_is_refused(sim, seconds):
 
 
 def test_by_hand_it_is_the_same_row_and_the_same_metadata(instance, resources, warehouse):
-    (ticked,) = tick(instance, resources).asset_events
+    ticked, *_ = tick(instance, resources).asset_events
     result = run(instance, resources, divergence_snapshot)
     assert result.success
     (event,) = result.asset_materializations_for_node("divergence_snapshot")
@@ -148,7 +150,7 @@ def test_by_hand_an_outage_fails_and_leaves_its_row(sim, instance, resources, wa
 def test_simulated_numbers_are_marked(sim, instance, resources):
     wallets = {"POLYPIPE_COPIER_ADDRESS": COPIER_ADDRESS, "POLYPIPE_WHALE_ADDRESS": WHALE_ADDRESS}
     resources["settings"] = settings_for(sim.url, POLYPIPE_SIMULATED="1", **wallets)
-    (event,) = tick(instance, resources).asset_events
+    event, *_ = tick(instance, resources).asset_events
     assert "SIMULATED DATA" in event.metadata
     result = run(instance, resources, *divergence_assets)
     for name in ("divergence_snapshot", "positions", "divergence_db"):
