@@ -65,7 +65,8 @@ def write_log(path: Path, lines: int) -> None:
 
 def ours(path: Path, home: Path) -> int:
     """Ingest through the spool, the gate and the publication, as the asset does."""
-    from polypipe.bot.ingest import TRADE_LOG, ingest
+    from polypipe.bot.ingest import ingest
+    from polypipe.bot.logs import TRADE_LOG
     from polypipe.warehouse import Warehouse
 
     return ingest(Warehouse(home), TRADE_LOG, path).rows

@@ -7,7 +7,8 @@ from typing import Any
 import dagster as dg
 
 from polypipe.bot.grammar import UNKNOWN
-from polypipe.bot.ingest import LOGS, OWN_FILLS, TRADE_LOG, Log, Reading, UnknownHeader, ingest
+from polypipe.bot.ingest import Reading, ingest
+from polypipe.bot.logs import LOGS, OWN_FILLS, TRADE_LOG, Log, UnknownHeader
 from polypipe.bot.misses import misses_summary
 from polypipe.bot.positions import stored_positions
 from polypipe.metadata import markdown, simulated

@@ -5,7 +5,7 @@ import time
 import dagster as dg
 
 from polypipe.bot.assets import BOT_TRADE_LOG, absent, unread
-from polypipe.bot.ingest import LOGS, TRADE_LOG
+from polypipe.bot.logs import LOGS, TRADE_LOG
 from polypipe.scheduling import asset_job, is_unfinished
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse

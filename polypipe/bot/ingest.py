@@ -7,7 +7,7 @@ only read. A line without its newline waits for it. Whatever the size of the fil
 import fcntl
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -15,10 +15,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
-from polypipe.bot import own_fills
-from polypipe.bot.grammar import TRADE_LOG_HEADER, UNKNOWN, TradeRow, parse_line
-from polypipe.bot.own_fills import OWN_FILLS_HEADER, OwnFillRow
-from polypipe.bot.positions import MAX_LINE, Position, moved_away, start_of, stored_positions, tail_of
+from polypipe.bot.grammar import UNKNOWN, TradeRow
+from polypipe.bot.logs import MAX_LINE, Log, check_header
+from polypipe.bot.own_fills import OwnFillRow
+from polypipe.bot.positions import Position, moved_away, start_of, stored_positions, tail_of
 from polypipe.warehouse import Append, Upsert, Warehouse
 
 READ_BYTES = 1 << 20
@@ -27,25 +27,6 @@ BATCH_BYTES = 32 << 20
 
 DRAIN_WAIT_SECONDS = 20.0
 EXAMPLES = 10
-
-
-class UnknownHeader(Exception):
-    """The first line names columns that this version does not know, so no line can be trusted. Names them."""
-
-
-@dataclass(frozen=True)
-class Log:
-    """One kind of log: its file, its table, its first line, and how a line becomes a row."""
-
-    file: str
-    table: str
-    header: str
-    parse: Callable[[str], TradeRow | OwnFillRow]
-
-
-TRADE_LOG = Log("matches_optimized.csv", "trade_log", TRADE_LOG_HEADER, parse_line)
-OWN_FILLS = Log("my_fills.csv", "own_fills", OWN_FILLS_HEADER, own_fills.parse_line)
-LOGS = (TRADE_LOG, OWN_FILLS)
 
 
 @dataclass
@@ -89,32 +70,18 @@ def ingest(warehouse: Warehouse, log: Log, path: Path, batch_bytes: int = BATCH_
         known = stored_positions(warehouse, log.file)
         with path.open("rb") as file:
             check_header(file, log)
-            current = start_of(file, log.file, *_status(file), log.header, known)
+            current = start_of(warehouse, log, file, *_status(file), known)
             if current is None:
                 return reading
             if current.log_id not in {position.log_id for position in known}:
                 reading.began.append(current.began)
-                rest = moved_away(path, log.header, known[0]) if current.began == "rotated" else None
+                rest = moved_away(path, log, known[0]) if current.began == "rotated" else None
                 if rest is not None:
                     with rest.open("rb") as old:
                         _read_to_end(warehouse, log, old, known[0], batch_bytes, reading)
             end = _read_to_end(warehouse, log, file, current, batch_bytes, reading)
             reading.held_back = end.size - end.byte_offset
     return reading
-
-
-def check_header(file: BinaryIO, log: Log) -> None:
-    """Raise `UnknownHeader` when the file begins with names of columns and they are not those of the log."""
-    file.seek(0)
-    first = file.readline(MAX_LINE)
-    text = first.decode("utf-8", "replace").strip()
-    if not first.endswith(b"\n") or not text.startswith("timestamp") or text == log.header:
-        return
-    have, want = text.split(","), log.header.split(",")
-    strange = ", ".join(repr(name) for name in have if name not in want) or "none"
-    missing = ", ".join(repr(name) for name in want if name not in have) or "none"
-    order = "; the order differs" if sorted(have) == sorted(want) else ""
-    raise UnknownHeader(f"{log.file} has other columns than known: unknown {strange}; missing {missing}{order}")
 
 
 def _read_to_end(

@@ -5,17 +5,17 @@ was renamed or copied keeps it.
 """
 
 import hashlib
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from polypipe.bot.logs import MAX_LINE, Log
 from polypipe.warehouse import Warehouse
 from polypipe.warehouse.connection import literal
 
 TAIL_BYTES = 256
-MAX_LINE = 1 << 16
-"""Longest line in bytes that is read as one; more without a newline is read in pieces of this size."""
 
 
 @dataclass(frozen=True)
@@ -45,37 +45,48 @@ def stored_positions(warehouse: Warehouse, file: str) -> list[Position]:
     return [Position(*row) for row in rows]
 
 
-def start_of(log: BinaryIO, name: str, inode: int, size: int, header: str, known: list[Position]) -> Position | None:
+def start_of(
+    warehouse: Warehouse, log: Log, file: BinaryIO, inode: int, size: int, known: list[Position]
+) -> Position | None:
     """From where to read a file; None while it has no complete line but the header.
 
-    The rows of the returned position are those already read. A file that was never read begins at 0.
+    `known` are all positions of that name, the last read first. A file that was never read begins at 0; one that was
+    cut or rewritten begins as a log of its own behind the last line that is still there, so that no id is given twice.
     """
-    head = first_line(log, header)
+    head = first_line(file, log.header)
     if head is None:
         return None
-    same = next((position for position in known if position.head == head), None)
-    if same is None:
-        day = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    same = [position for position in known if position.head == head]
+    if not same:
+        now = datetime.now(UTC)
+        day = now.replace(hour=0, minute=0, second=0, microsecond=0)
         began = "rotated" if known else "first"
-        return Position(head[:16], name, head, inode, 0, tail_of(log, 0), size, 0, day, began, datetime.now(UTC))
-    if size >= same.byte_offset and tail_of(log, same.byte_offset) == same.tail:
-        return replace(same, inode=inode, size=size)
-    # Ids of rows must not repeat, so what follows is a log of its own.
-    began = "truncated" if size < same.byte_offset else "rewritten"
-    offset = _end_of_last_line(log, size) if began == "truncated" else 0
-    log_id = hashlib.sha256(f"{same.log_id} {same.byte_offset} {offset}".encode()).hexdigest()[:16]
+        return Position(head[:16], log.file, head, inode, 0, tail_of(file, 0), size, 0, day, began, now)
+    last = same[0]
+    if size >= last.byte_offset and tail_of(file, last.byte_offset) == last.tail:
+        return replace(last, inode=inode, size=size)
+    began = "truncated" if size < last.byte_offset else "rewritten"
+    offset = _end_of_the_same(warehouse, log, file, same)
+    log_id = hashlib.sha256(f"{last.log_id} {last.byte_offset} {offset}".encode()).hexdigest()[:16]
     return replace(
-        same, log_id=log_id, inode=inode, byte_offset=offset, tail=tail_of(log, offset), size=size, row_count=0, began=began
+        last,
+        log_id=log_id,
+        inode=inode,
+        byte_offset=offset,
+        tail=tail_of(file, offset),
+        size=size,
+        row_count=0,
+        began=began,
     )
 
 
-def moved_away(path: Path, header: str, last: Position) -> Path | None:
+def moved_away(path: Path, log: Log, last: Position) -> Path | None:
     """The file beside `path` that is the log of `last` under a new name and has more of it, if there is one."""
     for other in sorted(path.parent.glob(f"{path.name}*")):
         if other == path or not other.is_file() or other.stat().st_size <= last.byte_offset:
             continue
-        with other.open("rb") as log:
-            if first_line(log, header) == last.head and tail_of(log, last.byte_offset) == last.tail:
+        with other.open("rb") as file:
+            if first_line(file, log.header) == last.head and tail_of(file, last.byte_offset) == last.tail:
                 return other
     return None
 
@@ -98,13 +109,37 @@ def tail_of(log: BinaryIO, offset: int) -> str:
     return hashlib.sha256(log.read(offset - start)).hexdigest()
 
 
-def _end_of_last_line(log: BinaryIO, size: int) -> int:
-    """Just behind the last newline of the file."""
-    end = size
-    while end > 0:
-        start = max(0, end - MAX_LINE)
-        log.seek(start)
-        if (found := log.read(end - start).rfind(b"\n")) >= 0:
-            return start + found + 1
-        end = start
+def _end_of_the_same(warehouse: Warehouse, log: Log, file: BinaryIO, logs: list[Position]) -> int:
+    """Where the last line ends that was read and still is where it was; 0 when there is none.
+
+    `logs` are the logs that the file was, newest first: what a cut took away may have been read before an earlier cut.
+    Lines are compared where halving the distance leads: behind the first that differs, all do.
+    """
+    with warehouse.read() as con:
+
+        def read_at(log_id: str, offset: int) -> tuple[int, bytes, bool] | None:
+            row = con.execute(
+                "SELECT byte_offset, raw, coalesce(problems, '') "  # noqa: S608
+                f"FROM {log.table} WHERE log_id = {literal(log_id)} AND byte_offset <= {offset} "
+                "ORDER BY byte_offset DESC LIMIT 1"
+            ).fetchone()
+            if row is None:
+                return None
+            problems = row[2].split(",")
+            return row[0], row[1].encode("latin-1" if "utf-8" in problems else "utf-8"), "newline" not in problems
+
+        def end_if_same(log_id: str, offset: int) -> int | None:
+            """Where the line read at or before `offset` ends; -1 if it is another now, None if none was read there."""
+            if (found := read_at(log_id, offset)) is None:
+                return None
+            start, line, whole = found
+            file.seek(start)
+            expected = line + b"\n" if whole else line
+            return start + len(expected) if file.read(len(expected)) == expected else -1
+
+        for position in logs:
+            offsets = range(position.byte_offset)
+            differs = bisect_left(offsets, True, key=lambda offset: end_if_same(position.log_id, offset) == -1)
+            if differs and (end := end_if_same(position.log_id, differs - 1)) is not None:
+                return end
     return 0

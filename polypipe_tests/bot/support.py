@@ -1,0 +1,44 @@
+"""Helpers of the bot tests: a log that grows, and what the warehouse says of it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from polypipe.warehouse import Warehouse
+from polypipe_tests.bot.corpus import STATUSES, line
+
+START = datetime(2026, 11, 20, 23, 50, tzinfo=UTC)
+
+
+def log_lines(count: int, start: int = 0) -> list[str]:
+    """Lines of the log, all different, over two days."""
+    return [
+        line(
+            STATUSES[number % len(STATUSES)][0],
+            time=f"{START + timedelta(seconds=7 * number):%Y-%m-%d %H:%M:%S}.{number % 1000:03d}",
+            block=str(60_000_000 + number),
+            tx=f"0x{number:064x}",
+        )
+        for number in range(start, start + count)
+    ]
+
+
+def text(lines: list[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
+def rows(
+    warehouse: Warehouse, query: str = "SELECT * FROM trade_log ORDER BY log_id, byte_offset"
+) -> list[tuple[Any, ...]]:
+    with warehouse.read() as con:
+        result: list[tuple[Any, ...]] = con.execute(query).fetchall()
+        return result
+
+
+def raws(warehouse: Warehouse, table: str = "trade_log") -> list[str]:
+    """The lines as they were stored, in no order."""
+    return sorted(raw for (raw,) in rows(warehouse, f"SELECT raw FROM {table}"))
+
+
+def position(warehouse: Warehouse) -> tuple[Any, ...]:
+    """(byte_offset, row_count, began) of the log that was read last."""
+    return rows(warehouse, "SELECT byte_offset, row_count, began FROM log_positions ORDER BY read_at DESC LIMIT 1")[0]

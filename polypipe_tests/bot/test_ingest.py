@@ -1,0 +1,290 @@
+"""Reading the log as it grows: each line exactly once, whatever happens to the file."""
+
+import os
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from polypipe.bot import ingest as module
+from polypipe.bot.grammar import TRADE_LOG_HEADER
+from polypipe.bot.ingest import ingest, lines
+from polypipe.bot.logs import OWN_FILLS, TRADE_LOG, UnknownHeader
+from polypipe.bot.own_fills import OWN_FILLS_HEADER
+from polypipe.warehouse import Warehouse, WarehouseBusy
+from polypipe.warehouse.gate import gate
+from polypipe_tests.bot.corpus import TOKEN, TX, line
+from polypipe_tests.bot.support import log_lines, position, raws, rows, text
+
+HEADER = f"{TRADE_LOG_HEADER}\n"
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Warehouse:
+    return Warehouse(tmp_path / "home")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "matches_optimized.csv"
+
+
+def append(path: Path, more: str) -> None:
+    with path.open("a", encoding="utf-8", newline="") as file:
+        file.write(more)
+
+
+def test_what_is_new_is_read_once(warehouse, path):
+    path.write_text(HEADER + text(log_lines(200)))
+    first = ingest(warehouse, TRADE_LOG, path, batch_bytes=10_000)
+    assert (first.rows, first.bytes, first.began) == (200, path.stat().st_size, ["first"])
+    assert ingest(warehouse, TRADE_LOG, path).rows == 0
+    append(path, text(log_lines(50, start=200)))
+    again = ingest(warehouse, TRADE_LOG, path)
+    assert (again.rows, again.began) == (50, [])
+    assert raws(warehouse) == sorted(log_lines(250))
+    assert position(warehouse) == (path.stat().st_size, 250, "first")
+
+
+def test_the_reading_tells_what_came_of_the_orders(warehouse, path):
+    path.write_text(HEADER + text([*log_lines(3), line("what is this"), line(usd="x")]))
+    reading = ingest(warehouse, TRADE_LOG, path)
+    assert reading.outcomes == {"SENT": 3, "UNKNOWN": 1, "MOCK_ONLY": 1}
+    assert reading.with_problems == 1
+    assert reading.examples == [line("what is this"), line(usd="x")]
+    assert reading.last_logged == datetime(2026, 11, 20, 23, 50, 14, 2000, tzinfo=UTC)
+
+
+def test_rows_know_where_they_stand(warehouse, path):
+    path.write_text(HEADER + text(log_lines(100)))
+    ingest(warehouse, TRADE_LOG, path)
+    content = path.read_bytes()
+    for offset, raw in rows(warehouse, "SELECT byte_offset, raw FROM trade_log"):
+        assert content[offset:].startswith(raw.encode() + b"\n")
+    assert rows(warehouse, "SELECT count(DISTINCT log_id), count(DISTINCT byte_offset) FROM trade_log") == [(1, 100)]
+    assert rows(warehouse, "SELECT count(*) FROM trade_log WHERE day <> date_trunc('day', logged_at)") == [(0,)]
+
+
+def test_two_days_are_two_published_files(warehouse, path):
+    path.write_text(text(log_lines(200)))
+    ingest(warehouse, TRADE_LOG, path)
+    assert [file.day.day for file in warehouse.current().tables["trade_log"].files] == [20, 21]
+
+
+def test_a_file_without_header(warehouse, path):
+    path.write_text(text(log_lines(3)))
+    assert ingest(warehouse, TRADE_LOG, path).rows == 3
+
+
+def test_a_header_again_and_empty_lines_are_no_rows(warehouse, path):
+    path.write_text(HEADER + text(log_lines(2)) + "\n  \r\n" + HEADER + text(log_lines(1, start=2)))
+    assert ingest(warehouse, TRADE_LOG, path).rows == 3
+
+
+@pytest.mark.parametrize("content", ["", TRADE_LOG_HEADER, HEADER, f"{HEADER}2026-11-20 12:3"])
+def test_nothing_to_read_yet(warehouse, path, content):
+    path.write_text(content)
+    assert ingest(warehouse, TRADE_LOG, path).rows == 0
+    append(path, "")
+    path.write_text(HEADER + text(log_lines(2)))
+    assert ingest(warehouse, TRADE_LOG, path).rows == 2
+
+
+def test_other_columns_are_refused_by_name(warehouse, path):
+    path.write_text("timestamp,block,colour,shares\n" + text(log_lines(1)))
+    with pytest.raises(UnknownHeader, match="unknown 'colour'; missing 'clob_asset_id'"):
+        ingest(warehouse, TRADE_LOG, path)
+    assert rows(warehouse) == []
+
+
+def test_a_torn_line_waits_for_its_newline(warehouse, path):
+    whole, torn = log_lines(2)
+    path.write_text(HEADER + text([whole]) + torn[:70])
+    reading = ingest(warehouse, TRADE_LOG, path)
+    assert (reading.rows, reading.held_back) == (1, 70)
+    append(path, torn[70:])
+    assert ingest(warehouse, TRADE_LOG, path).held_back == len(torn)
+    append(path, "\n")
+    assert (ingest(warehouse, TRADE_LOG, path).rows, raws(warehouse)) == (1, sorted([whole, torn]))
+
+
+def test_the_file_is_left_as_it_is(warehouse, path):
+    path.write_text(HEADER + text(log_lines(20)))
+    path.chmod(0o444)
+    before = path.stat()
+    ingest(warehouse, TRADE_LOG, path)
+    after = path.stat()
+    assert (after.st_mtime_ns, after.st_size, after.st_ino) == (before.st_mtime_ns, before.st_size, before.st_ino)
+
+
+def test_a_rotated_log_is_read_to_its_end_first(warehouse, path):
+    path.write_text(HEADER + text(log_lines(30)))
+    ingest(warehouse, TRADE_LOG, path)
+    append(path, text(log_lines(5, start=30)))
+    path.rename(path.with_suffix(".csv.1"))
+    path.write_text(HEADER + text(log_lines(7, start=35)))
+    reading = ingest(warehouse, TRADE_LOG, path)
+    assert (reading.rows, reading.began) == (12, ["rotated"])
+    assert raws(warehouse) == sorted(log_lines(42))
+    assert ingest(warehouse, TRADE_LOG, path).rows == 0
+
+
+def test_a_replaced_head_is_another_log(warehouse, path):
+    path.write_text(HEADER + text(log_lines(30)))
+    ingest(warehouse, TRADE_LOG, path)
+    inode = path.stat().st_ino
+    with path.open("r+") as file:  # as copytruncate does, and the new log is longer than the old one before it is read
+        file.truncate()
+        file.write(HEADER + text(log_lines(60, start=30)))
+    assert path.stat().st_ino == inode
+    assert ingest(warehouse, TRADE_LOG, path).began == ["rotated"]
+    assert raws(warehouse) == sorted(log_lines(90))
+
+
+def test_a_log_that_moved_to_another_disk_goes_on(warehouse, path):
+    path.write_text(HEADER + text(log_lines(30)))
+    ingest(warehouse, TRADE_LOG, path)
+    shutil.copy(path, path.with_suffix(".copy"))
+    path.unlink()
+    path.with_suffix(".copy").rename(path)
+    append(path, text(log_lines(2, start=30)))
+    reading = ingest(warehouse, TRADE_LOG, path)
+    assert (reading.rows, reading.began) == (2, [])
+    assert raws(warehouse) == sorted(log_lines(32))
+
+
+@pytest.mark.parametrize("cut", [0, 3, 40])
+def test_a_cut_log_goes_on_behind_what_is_left(warehouse, path, cut):
+    path.write_text(HEADER + text(log_lines(30)))
+    ingest(warehouse, TRADE_LOG, path)
+    kept = HEADER + text(log_lines(10)) + log_lines(1, start=10)[0][:cut]
+    os.truncate(path, len(kept.encode()))
+    append(path, "\n" if cut else "")
+    append(path, text(log_lines(4, start=100)))
+    reading = ingest(warehouse, TRADE_LOG, path)
+    assert reading.began == ["truncated"]
+    torn = [log_lines(1, start=10)[0][:cut]] if cut else []
+    assert raws(warehouse) == sorted(log_lines(30) + torn + log_lines(4, start=100))
+    os.truncate(path, len((HEADER + text(log_lines(5))).encode()))  # once more, to before where it was cut
+    append(path, text(log_lines(2, start=200)))
+    assert ingest(warehouse, TRADE_LOG, path).rows == 2
+    assert ingest(warehouse, TRADE_LOG, path).rows == 0
+    assert raws(warehouse) == sorted(log_lines(30) + torn + log_lines(4, start=100) + log_lines(2, start=200))
+
+
+def test_a_log_that_was_cut_and_grew_beyond_is_read_from_where_it_differs(warehouse, path):
+    path.write_text(HEADER + text(log_lines(10)))
+    ingest(warehouse, TRADE_LOG, path)
+    path.write_text(HEADER + text([*log_lines(4), *log_lines(20, start=50)]))
+    reading = ingest(warehouse, TRADE_LOG, path)
+    assert (reading.rows, reading.began) == (20, ["rewritten"])
+    assert ingest(warehouse, TRADE_LOG, path).rows == 0
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 40), st.integers(0, 6)), min_size=1, max_size=4))
+@hypothesis_settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_line_ever_seen_is_a_row_once_however_the_file_is_cut(tmp_path_factory, cuts):
+    directory = tmp_path_factory.mktemp("cuts")
+    warehouse, path = Warehouse(directory / "home"), directory / "matches_optimized.csv"
+    now, written = log_lines(8), 8
+    path.write_text(text(now))
+    ever = list(now)
+    ingest(warehouse, TRADE_LOG, path)
+    for keep, torn, more in cuts:
+        new = log_lines(more, start=written)
+        fragment = [now[keep][:torn]] if keep < len(now) and torn and more else []
+        now = [*now[: max(keep, 1)], *([] if keep < 1 else fragment), *new]
+        ever += ([] if keep < 1 else fragment) + new
+        written += more
+        path.write_text(text(now))
+        ingest(warehouse, TRADE_LOG, path)
+        assert raws(warehouse) == sorted(ever)
+
+
+def test_bytes_that_are_no_utf8_are_kept(warehouse, path):
+    bad = line("EXEC_FAIL: caf\xe9").encode("latin-1")
+    path.write_bytes(bad + b"\n" + b"\x00\x01\xff\n")
+    assert ingest(warehouse, TRADE_LOG, path).rows == 2
+    stored = rows(warehouse, "SELECT raw, problems FROM trade_log ORDER BY byte_offset")
+    assert [raw.encode("latin-1") for raw, _ in stored] == [bad, b"\x00\x01\xff"]
+    assert [problems for _, problems in stored] == ["utf-8", "columns,utf-8"]
+
+
+def test_a_row_whose_time_is_unreadable_goes_with_the_one_before(warehouse, path):
+    path.write_text(text([*log_lines(1), line(time="soon"), *log_lines(1, start=200)]))
+    ingest(warehouse, TRADE_LOG, path)
+    assert [day.day for (day,) in rows(warehouse, "SELECT day FROM trade_log ORDER BY byte_offset")] == [20, 20, 21]
+
+
+def test_a_line_without_end_is_kept_in_pieces(warehouse, path, monkeypatch):
+    monkeypatch.setattr(module, "READ_BYTES", 1000)
+    path.write_text(text(log_lines(1)) + "x" * 150_000)
+    assert ingest(warehouse, TRADE_LOG, path).rows == 3
+    append(path, "y\n" + text(log_lines(1, start=1)))
+    assert ingest(warehouse, TRADE_LOG, path).rows == 2
+    stored = rows(warehouse, "SELECT raw, problems FROM trade_log ORDER BY byte_offset")
+    assert [(len(raw), problems) for raw, problems in stored[1:4]] == [
+        (65536, "columns,newline"),
+        (65536, "columns,newline"),
+        (150_001 - 2 * 65536, "columns"),
+    ]
+
+
+@given(st.lists(st.binary(max_size=200_000), max_size=3), st.integers(1, 3000))
+@hypothesis_settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_byte_is_lost_between_blocks(tmp_path, parts, block):
+    file = tmp_path / "log"
+    file.write_bytes(b"\n".join(parts))
+    content = file.read_bytes()
+    with pytest.MonkeyPatch.context() as patch, file.open("rb") as log:
+        patch.setattr(module, "READ_BYTES", block * 100)
+        found = list(lines(log, 0))
+    end = 0
+    for offset, piece, whole in found:
+        assert offset == end
+        assert content[offset:].startswith(piece)
+        end = offset + len(piece) + whole
+        assert not whole or content[end - 1 : end] == b"\n"
+    assert b"\n" not in content[end:]
+
+
+def test_nothing_is_stored_while_somebody_holds_the_warehouse_and_nothing_is_lost(warehouse, path, monkeypatch):
+    monkeypatch.setattr(module, "DRAIN_WAIT_SECONDS", 0.05)
+    path.write_text(HEADER + text(log_lines(20)))
+    warehouse.drain()
+    with gate(warehouse.layout.lock, float("inf")), pytest.raises(WarehouseBusy):
+        ingest(warehouse, TRADE_LOG, path)
+    assert ingest(warehouse, TRADE_LOG, path).rows == 20
+
+
+def test_batches_that_wait_are_not_read_again(warehouse, path, monkeypatch):
+    path.write_text(HEADER + text(log_lines(100)))
+    real, calls = warehouse.drain, []
+
+    def busy_once_written(wait=20.0, own=None):
+        calls.append(own)
+        if own is not None and len([call for call in calls if call]) == 2:
+            raise WarehouseBusy("polypipe.duckdb", "a test", wait)
+        return real(wait, own)
+
+    monkeypatch.setattr(warehouse, "drain", busy_once_written)
+    with pytest.raises(WarehouseBusy):
+        ingest(warehouse, TRADE_LOG, path, batch_bytes=5_000)
+    monkeypatch.undo()
+    ingest(warehouse, TRADE_LOG, path, batch_bytes=5_000)
+    assert raws(warehouse) == sorted(log_lines(100))
+
+
+def test_own_fills(warehouse, tmp_path):
+    path = tmp_path / "my_fills.csv"
+    fill = f"2026-11-20 12:34:56.789,64123456,{TOKEN},12.75,25.000000,0.5100,BUY_FILL,0.53,150,0.54,90,0.5,10,N/A,N/A,{TX}"
+    path.write_text(f"{OWN_FILLS_HEADER}\n{fill}\n")
+    assert ingest(warehouse, OWN_FILLS, path).rows == 1
+    assert rows(warehouse, "SELECT shares, bid1_price, bid2_price, raw FROM own_fills") == [(25.0, 0.5, None, fill)]
+    path.write_text(f"{OWN_FILLS_HEADER.replace('bid2', 'bid9')}\n{fill}\n")
+    with pytest.raises(UnknownHeader, match=r"unknown 'bid9_price', 'bid9_size'; missing 'bid2_price', 'bid2_size'"):
+        ingest(warehouse, OWN_FILLS, path)
