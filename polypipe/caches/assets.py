@@ -8,7 +8,7 @@ import dagster as dg
 
 from polypipe.caches.publish import Publication, PublicationRefused, publish
 from polypipe.caches.registry import CACHES
-from polypipe.caches.spec import Built, CacheSpec, NoUniverse, Sources
+from polypipe.caches.spec import FRESH_WITHIN, Built, CacheSpec, NoUniverse, Sources
 from polypipe.caches.universe import StoredCrawl, crawl_and_store
 from polypipe.metadata import markdown, simulated
 from polypipe.polymarket import PolymarketError, RowProblem
@@ -41,7 +41,7 @@ class RefreshConfig(dg.Config):
         "or not at all, into the tables events, markets and tokens. Read by every cache file of this group; refreshed "
         "every 10 minutes, and no file should rest on a crawl older than 45 minutes."
     ),
-    freshness_policy=dg.FreshnessPolicy.time_window(fail_window=CACHES[1].fresh_within),
+    freshness_policy=dg.FreshnessPolicy.time_window(fail_window=FRESH_WITHIN),
     check_specs=[
         dg.AssetCheckSpec(
             "stored_in_warehouse",

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     import duckdb
 
 
+FRESH_WITHIN = timedelta(minutes=45)
+"""How old the universe, and a file that rests on it, may get; the bot looks every 30 minutes."""
+
+
 class NoUniverse(Exception):
     """No complete crawl is stored, so there is nothing to build a file from."""
 
@@ -66,7 +70,7 @@ class CacheSpec:
     build: Callable[[Sources], Built]
     expected: Callable[[Settings], str]
     value_column: tuple[str, str] = ("value", "boolean")
-    fresh_within: timedelta = timedelta(minutes=45)
+    fresh_within: timedelta = FRESH_WITHIN
     cron: str | None = None
 
 

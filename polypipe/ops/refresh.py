@@ -1,7 +1,6 @@
 """`polypipe refresh`: materialize assets now, in this process, without servers. It is what cron calls."""
 
 import os
-import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -50,8 +49,6 @@ def refresh(settings: Settings, names: Sequence[str], allow_shrink: bool, say: S
                 raise UnknownAsset(f"{name!r} is not an asset; there are {', '.join(known)}")
         began = time.monotonic()
         result = _materialize(defs, settings, wanted, allow_shrink)
-    if not console.is_terminal:
-        sys.stderr.flush()
     for line in _lines(result, wanted):
         say(line)
     say(f"{'done' if result.success else 'FAILED'} in {time.monotonic() - began:.1f} s")
