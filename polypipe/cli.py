@@ -1,7 +1,9 @@
 """The command `polypipe`. Each command here is thin and imports what it needs when it runs, so that all start fast."""
 
+import re
 import sys
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
@@ -194,6 +196,57 @@ def watch(
         sys.exit(run_watch(settings, Options(interval, duration, once, as_json, save), sys.stdout, sys.stderr))
     except CannotWatch as error:
         fail(str(error))
+
+
+@main.command()
+@click.option(
+    "--ratio", type=click.FloatRange(min=0, min_open=True), help="Scaling ratio; without it, that of the settings."
+)
+@click.option("--floor", type=click.FloatRange(min=0), help="Copy no fill below so many shares (the bot: 10).")
+@click.option(
+    "--tier",
+    "tiers",
+    multiple=True,
+    metavar="SHARES:FACTOR",
+    help="Copy purchases from SHARES on by FACTOR (the bot: 4000:1.25); may be given again.",
+)
+@click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="First day, UTC; 30 days before the last one.")
+@click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), help="Last day, UTC; the newest that is stored.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object with every number and reason.")
+def whatif(
+    ratio: float | None,
+    floor: float | None,
+    tiers: tuple[str, ...],
+    first: datetime | None,
+    last: datetime | None,
+    as_json: bool,
+) -> None:
+    """Recompute expected PnL, gap and coverage over stored days as if another ratio, floor or tiers had been in force."""
+    import json
+
+    from polypipe.attribution.whatif import NothingStored, bot_rule, lines_of, what_if
+    from polypipe.divergence.snapshot import wallets_of
+    from polypipe.warehouse import Warehouse, WarehouseError
+
+    settings = load_settings()
+    wallets = wallets_of(settings)
+    if isinstance(wallets, str):
+        fail(wallets)
+    pairs = []
+    for tier in tiers:
+        numbers = re.fullmatch(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)", tier)
+        if numbers is None:
+            fail(f"--tier {tier!r} is not SHARES:FACTOR, as in 4000:1.25")
+        pairs.append((float(numbers[1]), float(numbers[2])))
+    rule = bot_rule(wallets.ratio if ratio is None else ratio, floor, pairs)
+    if settings.simulated:
+        click.echo(SIMULATED, err=as_json)
+    try:
+        days = (first.date() if first else None, last.date() if last else None)
+        answer = what_if(Warehouse(settings.home), wallets, rule, *days)
+    except (NothingStored, WarehouseError) as error:
+        fail(str(error))
+    click.echo(json.dumps(answer.as_json()) if as_json else "\n".join(lines_of(answer)))
 
 
 if __name__ == "__main__":

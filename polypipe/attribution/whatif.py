@@ -1,0 +1,234 @@
+"""What another ratio, size floor or tier rule would have asked of the copier over days that are stored.
+
+Expected PnL under a rule is ratio x the whale's measured PnL, plus what its floor and tiers change: shares more or
+fewer than the plain ratio, from the whale's price to the mark, as if the rule had been in force for all stored fills.
+The copier's PnL is the one it had: the gap says how far it was from that rule, not what it would have made with it.
+"""
+
+# ruff: noqa: S608 -- values are written as literals
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from polypipe.attribution.attribution import CopyFill, SetChange
+from polypipe.attribution.copy_fills import DAY, LOOK_BACK, moment
+from polypipe.attribution.gap import read_copy_fills, read_measured, read_sets
+from polypipe.attribution.metrics import metric_rows, ratio_warning
+from polypipe.attribution.prices import Prices, read_prices
+from polypipe.attribution.rule import FLOOR_SHARES, TIER_FACTOR, TIER_SHARES, Rule
+from polypipe.divergence.arithmetic import money
+from polypipe.divergence.positions import MINIMUM_USD
+from polypipe.divergence.snapshot import Wallets
+from polypipe.warehouse import Warehouse
+from polypipe.warehouse.connection import literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+DEFAULT_DAYS = 30
+
+
+class NothingStored(Exception):
+    """There are no days to try a rule on; one line that says why."""
+
+
+@dataclass
+class Paper:
+    """What a rule asks for in a window. USD; `effect` is what floor and tiers change of ratio x the whale's PnL.
+
+    `fills` counts the whale's in the window, `asked` those that the rule copies, `below_minimum` those of them that
+    would be too small an order. Coverage is as of the end, in percent; None when the rule holds nothing.
+    """
+
+    effect: float = 0.0
+    fills: int = 0
+    asked: int = 0
+    below_minimum: int = 0
+    covered_usd: float = 0.0
+    expected_usd: float = 0.0
+    without_price: int = 0
+
+    @property
+    def coverage(self) -> float | None:
+        return 100 * self.covered_usd / self.expected_usd if self.expected_usd else None
+
+
+@dataclass
+class WhatIf:
+    """The answer. PnL in USD over the days that are known; every None has its reason in `reasons`."""
+
+    rule: Rule
+    first: date
+    last: date
+    days: int
+    days_known: int
+    ratio_in_force: float
+    copier_pnl: float | None = None
+    whale_pnl: float | None = None
+    expected_in_force: float | None = None
+    gap_in_force: float | None = None
+    expected_pnl: float | None = None
+    gap: float | None = None
+    coverage: float | None = None
+    paper: Paper = field(default_factory=Paper)
+    reasons: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything, with plain types."""
+        return asdict(self) | {"first": str(self.first), "last": str(self.last), "rule_in_words": self.rule.describe()}
+
+
+def bot_rule(ratio: float, floor: float | None = None, tiers: Sequence[tuple[float, float]] = ()) -> Rule:
+    """The bot's own floor and tier where nothing else is said. A tier of factor 1 switches the bot's off."""
+    return Rule(ratio, FLOOR_SHARES if floor is None else floor, tuple(tiers) or ((TIER_SHARES, TIER_FACTOR),))
+
+
+def what_if(
+    warehouse: Warehouse, wallets: Wallets, rule: Rule, first: date | None = None, last: date | None = None
+) -> WhatIf:
+    """Try a rule on the days from `first` to `last`, both included; the last 30 days that are stored without them.
+
+    Raises `NothingStored`.
+    """
+    with warehouse.read() as con:
+        start, end = _span(con, wallets, first, last)
+        measured = read_measured(con, wallets, start, end)
+        known = {day: found for day, found in measured.items() if found.gap is not None}
+        in_force = measured[max(measured)].ratio if measured else wallets.ratio
+        days = (end - start) // DAY
+        answer = WhatIf(rule, start.date(), (end - DAY).date(), days, len(known), in_force)
+        fills = read_copy_fills(con, wallets, start - LOOK_BACK, end)
+        prices = read_prices(con, wallets, start - LOOK_BACK, end + LOOK_BACK)
+        sets = read_sets(con, wallets, start - LOOK_BACK, end)
+        (realised,) = metric_rows(con, wallets, [end - DAY], [days])[0]
+    answer.paper = on_paper(fills, sets, prices, rule, start.timestamp(), end.timestamp())
+    answer.coverage = answer.paper.coverage
+    if answer.coverage is None:
+        answer.reasons["coverage"] = "the rule holds nothing at the end that is worth an order"
+    if known:
+        answer.copier_pnl = sum(found.copier_pnl or 0.0 for found in known.values())
+        answer.whale_pnl = sum(found.whale_pnl or 0.0 for found in known.values())
+        answer.expected_in_force = sum(found.expected_pnl or 0.0 for found in known.values())
+        answer.gap_in_force = answer.copier_pnl - answer.expected_in_force
+    else:
+        names = ("copier_pnl", "whale_pnl", "expected_in_force", "gap_in_force", "expected_pnl", "gap")
+        answer.reasons |= dict.fromkeys(names, "the PnL of both wallets is known on none of these days")
+    if answer.copier_pnl is not None and answer.whale_pnl is not None:
+        answer.expected_pnl = rule.ratio * answer.whale_pnl + answer.paper.effect
+        answer.gap = answer.copier_pnl - answer.expected_pnl
+    if 0 < len(known) < days:
+        answer.warnings.append(f"the PnL of both wallets is known on {len(known)} of {days} days; the others are left out")
+    if not answer.paper.fills:
+        answer.warnings.append("no fills of the whale are matched on these days: materialize copy_fills for them")
+    if answer.paper.without_price:
+        answer.warnings.append(f"{answer.paper.without_price} tokens have no known price and count as unmoved")
+    if warning := ratio_warning(realised["realised_ratio"], realised["realised_pairs"], in_force):
+        answer.warnings.append(warning)
+    return answer
+
+
+def on_paper(
+    fills: Iterable[CopyFill], sets: Iterable[SetChange], prices: Prices, rule: Rule, start: float, end: float
+) -> Paper:
+    """Follow a rule on paper through fills in order of time; the window is [start, end) in epoch seconds.
+
+    Neither the rule nor the plain ratio sells more than it holds: what the whale held before the first fill is not known.
+    """
+    paper = Paper()
+    plain: dict[str, float] = defaultdict(float)  # shares by the plain ratio
+    asked: dict[str, float] = defaultdict(float)  # shares by the rule
+    has: dict[str, float] = defaultdict(float)  # shares of the copier
+    split: dict[str, list[SetChange]] = defaultdict(list)
+    for change in sets:
+        split[change.condition].append(change)
+    opening: dict[str, float] | None = None
+    for fill in fills:
+        if fill.t >= start and opening is None:
+            opening = {token: asked[token] - plain[token] for token in asked}
+        has[fill.token] += fill.sign * fill.copier_shares
+        if fill.whale_shares is None or fill.whale_price is None:
+            continue
+        wanted, simple = rule.expected(_Whale(fill.side, fill.whale_shares)), rule.ratio * fill.whale_shares
+        if fill.t >= start:
+            paper.fills += 1
+            paper.asked += wanted > 0
+            paper.below_minimum += 0 < wanted * fill.whale_price < MINIMUM_USD
+        if fill.side == "SELL":
+            sold = [change.shares for change in split.get(fill.condition or "", ()) if change.t <= fill.t]
+            simple = min(simple, max(plain[fill.token] + rule.ratio * max(sum(sold), 0.0), 0.0))
+            wanted = min(wanted, max(asked[fill.token], 0.0))
+        plain[fill.token] += fill.sign * simple
+        asked[fill.token] += fill.sign * wanted
+        if fill.t >= start and (mark := prices.at(fill.token, end)) is not None:
+            paper.effect += fill.sign * (wanted - simple) * (mark.price - fill.whale_price)
+    if opening is None:
+        opening = {token: asked[token] - plain[token] for token in asked}
+    for token, shares in opening.items():
+        before, after = prices.at(token, start), prices.at(token, end)
+        if before is not None and after is not None:
+            paper.effect += shares * (after.price - before.price)
+    for token, shares in asked.items():
+        mark = prices.at(token, end)
+        if mark is None:
+            paper.without_price += 1
+        elif not mark.settled and shares * mark.price >= MINIMUM_USD:
+            paper.expected_usd += shares * mark.price
+            paper.covered_usd += min(max(has[token], 0.0), shares) * mark.price
+    return paper
+
+
+def lines_of(answer: WhatIf) -> list[str]:
+    """The answer for a terminal."""
+    paper = answer.paper
+
+    def shown(name: str) -> str:
+        value = getattr(answer, name)
+        return f"unknown: {answer.reasons[name]}" if value is None else money(value)
+
+    coverage = f"unknown: {answer.reasons['coverage']}" if answer.coverage is None else f"{answer.coverage:.1f} %"
+    return [
+        f"{answer.first} to {answer.last}, {answer.days_known} of {answer.days} days known",
+        f"  copier PnL               {shown('copier_pnl')}",
+        f"  whale PnL                {shown('whale_pnl')}",
+        f"in force: ratio {answer.ratio_in_force:g} on the last day",
+        f"  expected PnL             {shown('expected_in_force')}",
+        f"  gap                      {shown('gap_in_force')}",
+        f"what if: {answer.rule.describe()}",
+        f"  expected PnL             {shown('expected_pnl')}, of which floor and tiers {money(paper.effect)}",
+        f"  gap                      {shown('gap')}",
+        f"  coverage at the end      {coverage}",
+        f"  fills of the whale       {paper.fills}, to be copied {paper.asked}, "
+        f"of these below the minimum order {paper.below_minimum}",
+        *(f"warning: {warning}" for warning in answer.warnings),
+    ]
+
+
+@dataclass(frozen=True)
+class _Whale:
+    side: str
+    shares: float
+
+
+def _span(
+    con: "duckdb.DuckDBPyConnection", wallets: Wallets, first: date | None, last: date | None
+) -> tuple[datetime, datetime]:
+    """Midnight of the first day and the midnight that ends the last one."""
+    ((oldest, newest),) = con.execute(
+        "SELECT epoch(min(day)), epoch(max(day)) FROM copy_quality_daily WHERE window_days = 1 "
+        f"AND user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)}"
+    ).fetchall()
+    if newest is None:
+        raise NothingStored("no past day of these wallets is stored: materialize history, or wait for tonight")
+    end = (_midnight(last) if last else moment(newest)) + DAY
+    start = _midnight(first) if first else max(end - DEFAULT_DAYS * DAY, moment(oldest))
+    if start >= end:
+        raise NothingStored(f"there are no days from {start:%Y-%m-%d} to {end - DAY:%Y-%m-%d}")
+    return start, end
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.fromisoformat(f"{day}T00:00:00+00:00")
