@@ -120,11 +120,16 @@ def unread(warehouse: Warehouse, settings: Settings, log: Log) -> str | None:
 def trade_log_checks(
     settings: dg.ResourceParam[Settings], warehouse: dg.ResourceParam[Warehouse]
 ) -> Iterator[dg.AssetCheckResult]:
+    yield from evaluate(settings, warehouse)
+
+
+def evaluate(settings: Settings, warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
     """Judge what is stored against the files as they are now."""
     behind = [state for log in LOGS if (state := unread(warehouse, settings, log)) is not None]
     exists = (settings.bot_dir / TRADE_LOG.file).exists()
     yield dg.AssetCheckResult(
         check_name="caught_up",
+        asset_key=BOT_TRADE_LOG,
         passed=exists and not behind,
         severity=dg.AssetCheckSeverity.WARN,  # it may have grown since this run read it
         description="; ".join(f"not read yet: {state}" for state in behind) or ("" if exists else absent(settings)),
@@ -136,6 +141,7 @@ def trade_log_checks(
         ).fetchall()[0]
     yield dg.AssetCheckResult(
         check_name="understood",
+        asset_key=BOT_TRADE_LOG,
         passed=unknown == 0,
         severity=dg.AssetCheckSeverity.WARN,
         description=f"{unknown} of {total} lines are UNKNOWN",

@@ -42,6 +42,7 @@ def crawl_and_store(polymarket: Polymarket, warehouse: Warehouse) -> StoredCrawl
     crawl_id = uuid4().hex
     started_at = datetime.now(UTC)
     unknown_types: Counter[str] = Counter()
+    known, new = stored_tokens(warehouse), set[str]()
     try:
         with warehouse.batch("universe") as batch:
 
@@ -49,6 +50,8 @@ def crawl_and_store(polymarket: Polymarket, warehouse: Warehouse) -> StoredCrawl
                 batch.add("events", (event_row(event, crawl_id) for event in events))
                 batch.add("markets", (row for event in events for row in market_rows(event, crawl_id)))
                 batch.add("tokens", (row for event in events for row in token_rows(event, crawl_id)))
+                tokens = (id for event in events for market in event.markets for id in market.token_ids)
+                new.update(id for id in tokens if id not in known)
                 tennis = (event for event in events if TENNIS_TAG in event.tag_ids)
                 types = (market.sports_market_type for event in tennis for market in event.markets)
                 unknown_types.update(t for t in types if t and is_unknown_type(t))
@@ -57,11 +60,20 @@ def crawl_and_store(polymarket: Polymarket, warehouse: Warehouse) -> StoredCrawl
                 lambda http: crawl_universe(http, stage, polymarket.progress, deadline=CRAWL_DEADLINE_SECONDS)
             )
             batch.add("crawls", [crawl_row(crawl_id, report)])
-            batch_id = batch.commit({"events": Replace(), "markets": Replace(), "tokens": Replace(), "crawls": Append()})
+            batch.add("token_first_seen", ({"token_id": id, "first_seen": report.finished_at} for id in sorted(new)))
+            replaced = dict.fromkeys(("events", "markets", "tokens"), Replace())
+            batch_id = batch.commit({**replaced, "crawls": Append(), "token_first_seen": Append()})
     except Exception as error:
         record_failure(warehouse, crawl_id, "universe", started_at, error)
         raise
     return StoredCrawl(crawl_id, report, unknown_types, warehouse.store(batch_id, wait=STORE_WAIT_SECONDS))
+
+
+def stored_tokens(warehouse: Warehouse) -> set[str]:
+    """The token ids of the stored universe; none before `token_first_seen` has its first row, so that it gets them all."""
+    query = "SELECT token_id FROM tokens WHERE EXISTS (SELECT 1 FROM token_first_seen)"
+    with warehouse.read() as con:
+        return {token_id for (token_id,) in con.execute(query).fetchall()}
 
 
 def crawl_row(crawl_id: str, report: CrawlReport) -> dict[str, Any]:

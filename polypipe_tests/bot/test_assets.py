@@ -1,0 +1,191 @@
+"""The asset of the log as Dagster runs it, its checks and its sensor."""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pytest
+
+from polypipe.bot import automation, ingest
+from polypipe.bot.assets import bot_trade_log, evaluate
+from polypipe.bot.automation import trade_log_job, trade_log_sensor
+from polypipe.bot.grammar import TRADE_LOG_HEADER
+from polypipe.bot.own_fills import OWN_FILLS_HEADER
+from polypipe.definitions import build_defs
+from polypipe.warehouse import Warehouse
+from polypipe.warehouse.gate import gate
+from polypipe_tests.bot.corpus import TOKEN, TX, line
+from polypipe_tests.bot.support import log_lines, rows, text
+from polypipe_tests.conftest import NOWHERE, settings_for
+
+OWN = f"2026-11-20 12:34:56.789,64123456,{TOKEN},12.75,25.000000,0.5100,BUY_FILL,N/A,N/A,N/A,N/A,N/A,N/A,N/A,N/A,{TX}"
+
+
+@pytest.fixture
+def settings(tmp_path):
+    settings = settings_for(NOWHERE, POLYPIPE_HOME=str(tmp_path / "home"), POLYPIPE_BOT_DIR=str(tmp_path / "bot"))
+    settings.bot_dir.mkdir()
+    return settings
+
+
+@pytest.fixture
+def warehouse(settings):
+    return Warehouse(settings.home)
+
+
+@pytest.fixture
+def log(settings):
+    path = settings.bot_dir / "matches_optimized.csv"
+    path.write_text(f"{TRADE_LOG_HEADER}\n{text(log_lines(70))}")
+    return path
+
+
+@pytest.fixture
+def materialize(settings, warehouse):
+    def run():
+        return dg.materialize(
+            [bot_trade_log],
+            resources={"settings": settings, "warehouse": warehouse},
+            run_config=dg.RunConfig(loggers={"console": {"config": {"log_level": "CRITICAL"}}}),
+            raise_on_error=False,
+        )
+
+    return run
+
+
+def metadata(result):
+    (event,) = result.asset_materializations_for_node("bot_trade_log")
+    return {name: value.value for name, value in event.metadata.items()}
+
+
+def failure(result):
+    (event,) = [e for e in result.all_events if e.event_type == dg.DagsterEventType.STEP_FAILURE]
+    return event.step_failure_data.user_failure_data.description
+
+
+def test_the_rows_are_stored_and_told(materialize, settings, warehouse, log):
+    (settings.bot_dir / "my_fills.csv").write_text(f"{OWN_FILLS_HEADER}\n{OWN}\n")
+    with log.open("a") as file:
+        file.write("<script>*bold*</script>, torn\n2026")
+    told = metadata(materialize())
+    assert (told["rows_new"], told["own_fills_new"], told["bytes_held_back"]) == (71, 1, 4)
+    assert sum(told["outcomes"].values()) == 71
+    assert told["unknown"] == told["outcomes"]["UNKNOWN"] > 0
+    assert "&lt;script&gt;\\*bold\\*" in told["not_understood"]
+    assert "<script>" not in told["not_understood"]
+    assert told["lag_seconds"] > 0
+    assert told["logs_begun"] == "matches_optimized.csv: first, my_fills.csv: first"
+    assert told["cache_misses_24h_fills"] == 0
+    assert rows(warehouse, "SELECT count(*) FROM trade_log") == [(71,)]
+    again = metadata(materialize())
+    assert (again["rows_new"], again["own_fills_new"]) == (0, 0)
+    assert "lag_seconds" not in again
+
+
+def test_simulated_data_says_so(settings, warehouse, log):
+    marked = settings_for(
+        NOWHERE, POLYPIPE_HOME=str(settings.home), POLYPIPE_BOT_DIR=str(settings.bot_dir), POLYPIPE_SIMULATED="1"
+    )
+    result = dg.materialize([bot_trade_log], resources={"settings": marked, "warehouse": warehouse})
+    assert "SIMULATED DATA" in metadata(result)
+
+
+def test_without_a_log_it_says_what_to_set(materialize):
+    assert "POLYPIPE_BOT_DIR" in failure(materialize())
+
+
+def test_other_columns_fail_the_run_by_name(materialize, log):
+    log.write_text("timestamp,colour\n1,2\n")
+    assert "'colour'" in failure(materialize())
+
+
+def test_a_held_warehouse_fails_the_run_and_loses_nothing(materialize, warehouse, log, monkeypatch):
+    monkeypatch.setattr(ingest, "DRAIN_WAIT_SECONDS", 0.05)
+    warehouse.drain()
+    with gate(warehouse.layout.lock, float("inf")):
+        assert "not read further" in failure(materialize())
+    assert metadata(materialize())["rows_new"] == 70
+
+
+def checks(settings, warehouse):
+    return {result.check_name: result for result in evaluate(settings, warehouse)}
+
+
+def test_the_checks_judge_the_files_as_they_are(materialize, settings, warehouse, log):
+    assert "not read yet" in checks(settings, warehouse)["caught_up"].description
+    materialize()
+    assert checks(settings, warehouse)["caught_up"].passed
+    now = datetime.now(UTC) - timedelta(minutes=1)
+    with log.open("a") as file:
+        file.write(text([line(time=f"{now:%Y-%m-%d %H:%M:%S}.000"), line("eh?", time=f"{now:%Y-%m-%d %H:%M:%S}.500")]))
+    assert not checks(settings, warehouse)["caught_up"].passed
+    assert checks(settings, warehouse)["understood"].passed
+    materialize()
+    understood = checks(settings, warehouse)["understood"]
+    assert (understood.passed, understood.description) == (False, "1 of 2 lines are UNKNOWN")
+    log.unlink()
+    assert "there is no" in checks(settings, warehouse)["caught_up"].description
+
+
+@pytest.fixture
+def tick(settings, warehouse, tmp_path):
+    (tmp_path / "dagster").mkdir()
+    with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance:
+
+        def evaluate_tick():
+            context = dg.build_sensor_context(instance=instance, resources={"settings": settings, "warehouse": warehouse})
+            return trade_log_sensor(context)
+
+        evaluate_tick.instance = instance
+        yield evaluate_tick
+
+
+def test_the_sensor_asks_for_a_run_when_a_log_changed(tick, materialize, log):
+    first = tick()
+    assert isinstance(first, dg.RunRequest)
+    assert str(log.stat().st_ino) in first.run_key
+    assert str(log.stat().st_size) in first.run_key
+    materialize()
+    assert "no log has changed" in tick().skip_message
+    with log.open("a") as file:
+        file.write("torn")
+    assert isinstance(tick(), dg.RunRequest)
+    materialize()
+    assert "no log has changed" in tick().skip_message  # the torn line alone is nothing new
+    (log.parent / "my_fills.csv").write_text(f"{OWN_FILLS_HEADER}\n{OWN}\n")
+    assert "my_fills.csv" in tick().run_key
+
+
+def test_the_sensor_sees_a_rotation_to_the_same_size(tick, materialize, log):
+    materialize()
+    content = log.read_text()
+    log.rename(log.with_suffix(".csv.1"))
+    log.write_text(content)
+    assert isinstance(tick(), dg.RunRequest)
+
+
+def test_a_failed_run_is_asked_for_again_after_a_while(tick, log, monkeypatch):
+    monkeypatch.setattr(automation.time, "time", lambda: 6000.0)
+    key = tick().run_key
+    monkeypatch.setattr(automation.time, "time", lambda: 6500.0)
+    assert tick().run_key == key
+    monkeypatch.setattr(automation.time, "time", lambda: 6600.0)
+    assert tick().run_key != key
+
+
+def test_the_sensor_waits_without_a_log_and_with_only_its_header(tick, settings):
+    assert "POLYPIPE_BOT_DIR" in tick().skip_message
+    (settings.bot_dir / "matches_optimized.csv").write_text(f"{TRADE_LOG_HEADER}\n")
+    assert "no log has changed" in tick().skip_message
+
+
+def test_the_sensor_waits_for_an_unfinished_run(tick, settings, log):
+    job = build_defs(settings=settings).resolve_job_def(trade_log_job.name)
+    tick.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+    assert "unfinished" in tick().skip_message
+
+
+def test_the_job_runs_the_asset_and_its_checks(settings, warehouse, log):
+    job = build_defs(settings=settings, warehouse=warehouse).resolve_job_def(trade_log_job.name)
+    result = job.execute_in_process()
+    assert result.success
+    assert {evaluation.check_name for evaluation in result.get_asset_check_evaluations()} == {"caught_up", "understood"}
