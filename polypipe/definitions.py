@@ -8,6 +8,8 @@ from typing import Any
 import dagster as dg
 
 from polypipe import settings as settings_module
+from polypipe.attribution import assets as attribution_assets
+from polypipe.attribution import automation as attribution_automation
 from polypipe.bot import assets as bot_assets
 from polypipe.bot import automation as bot_automation
 from polypipe.caches import assets as cache_assets
@@ -46,6 +48,7 @@ def build_defs(**resource_overrides: Any) -> dg.Definitions:
         *cache_assets.cache_assets,
         *divergence_assets.divergence_assets,
         *history_assets.history_assets(days),
+        *attribution_assets.attribution_assets(days),
         bot_assets.bot_trade_log,
         dashboard_spec(settings),
     ]
@@ -57,17 +60,25 @@ def build_defs(**resource_overrides: Any) -> dg.Definitions:
             *history_checks.history_checks,
             bot_assets.trade_log_checks,
         ],
-        jobs=[*cache_automation.jobs, *divergence_automation.jobs, *history_automation.jobs, *bot_automation.jobs],
+        jobs=[
+            *cache_automation.jobs,
+            *divergence_automation.jobs,
+            *history_automation.jobs,
+            *attribution_automation.jobs,
+            *bot_automation.jobs,
+        ],
         schedules=[
             *cache_automation.schedules,
             *divergence_automation.schedules,
             history_automation.history_schedule(days),
+            *attribution_automation.schedules,
         ],
         sensors=[
             *cache_automation.sensors,
             divergence_automation.snapshot_sensor(settings),
             divergence_automation.first_positions,
             history_automation.first_history(days),
+            *attribution_automation.sensors,
             *bot_automation.sensors,
         ],
         resources=resources | resource_overrides,
