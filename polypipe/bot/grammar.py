@@ -66,7 +66,7 @@ _TOO_SMALL = re.compile(r"⏩ Too Small \((.*)\)")
 _ERROR = re.compile(r'"(?:error|errorMsg|error_msg|message)"\s*:\s*"((?:[^"\\]|\\.)*)"', re.DOTALL)
 
 
-class TradeRow(msgspec.Struct, omit_defaults=True):
+class TradeRow(msgspec.Struct, omit_defaults=True, gc=False):
     """A row of table `trade_log`; the columns are described there. Where it stands in which file is set by the reader."""
 
     raw: str
@@ -257,7 +257,7 @@ def instant(text: str) -> datetime | None:
     if len(text) not in (19, 23) or text[10] != " " or text[4] != "-" or not text.isascii():
         return None
     try:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+        return datetime.fromisoformat(f"{text}+00:00")
     except ValueError:
         return None
 

@@ -1,7 +1,8 @@
 """Reading the bot's logs as they grow, each line exactly once.
 
 How far a log is read is stored in the same batch as the rows, so both are in the warehouse or neither is. The file is
-only read. A line without its newline waits for it. Whatever the size of the file, a few megabytes are held in memory.
+only read. A line without its newline waits for it. Whatever the size of the file, memory holds a few megabytes of it
+and what DuckDB needs to merge one batch.
 """
 
 import fcntl
@@ -22,7 +23,7 @@ from polypipe.bot.positions import Position, moved_away, start_of, stored_positi
 from polypipe.warehouse import Append, Upsert, Warehouse
 
 READ_BYTES = 1 << 20
-BATCH_BYTES = 32 << 20
+BATCH_BYTES = 64 << 20
 """So much of a log goes into one batch: a power cut or a kill costs at most this much reading again."""
 
 DRAIN_WAIT_SECONDS = 20.0

@@ -18,7 +18,7 @@ _BOOK = _NAMES[7:15]
 _SIDES = {"BUY_FILL": "BUY", "SELL_FILL": "SELL", "BUY": "BUY", "SELL": "SELL"}
 
 
-class OwnFillRow(msgspec.Struct, omit_defaults=True):
+class OwnFillRow(msgspec.Struct, omit_defaults=True, gc=False):
     """A row of table `own_fills`; the columns are described there."""
 
     raw: str
