@@ -234,9 +234,11 @@ class _Walk:
         if fill.side == "BUY":
             return 1.0
         if fill.whale_shares is None:
-            return max(0.0, min(1.0, state.copier / fill.copier_shares))
-        sets = sum(change.shares for change in self.sets.get(fill.condition or "", ()) if change.t <= fill.t)
-        return max(0.0, min(1.0, (state.whale + max(sets, 0.0) + _DUST_SHARES) / fill.whale_shares))
+            held, sold = state.copier, fill.copier_shares
+        else:
+            sets = sum(change.shares for change in self.sets.get(fill.condition or "", ()) if change.t <= fill.t)
+            held, sold = state.whale + max(sets, 0.0), fill.whale_shares
+        return 1.0 if held >= sold - _DUST_SHARES else max(held, 0.0) / sold
 
 
 def _cause(fill: CopyFill, deviation: float) -> tuple[str, frozenset[str]]:

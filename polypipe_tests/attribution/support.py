@@ -1,0 +1,97 @@
+"""Helpers of the attribution tests: fills by hand, and the simulator's fills with the truth about them."""
+
+from dataclasses import dataclass
+from functools import cache
+
+from polypipe.attribution.attribution import CopyFill, SetChange
+from polypipe.attribution.fills import Fill
+from polypipe.attribution.prices import Mark
+from polypipe.sim.copying import CopyTruth
+from polypipe.sim.ledger import Ledger
+from polypipe.sim.life import outcome_price
+from polypipe.sim.wallets import COPIER_ADDRESS, DAY, FIRST_DAY, WHALE_ADDRESS, Act
+from polypipe.sim.world import World
+
+SIM_RATIO = 0.08
+START = FIRST_DAY * DAY
+
+_REASONS = {"small": "small", "below_minimum": "probability", "breaker": "breaker", "book_failed": "error"}
+
+
+def fill(
+    t: float, shares: float, price: float = 0.5, side: str = "BUY", token: str = "T", key: str = "", tx: str = ""
+) -> Fill:
+    """A fill whose key and transaction are its own unless named."""
+    name = key or f"{side}{t:012.1f}-{shares}-{price}"
+    return Fill(name, t, token, side, shares, price, tx or name)
+
+
+def of_act(act: Act) -> Fill:
+    """A fill as the API would tell it."""
+    assert act.market is not None
+    return Fill(
+        act.hash, float(act.at), act.token, act.side, act.size, act.price, act.hash, act.usdc, act.market.condition_id
+    )
+
+
+@dataclass
+class Truth:
+    """A simulated exchange up to an instant."""
+
+    ledger: Ledger
+    now: int
+
+    @property
+    def truths(self) -> list[CopyTruth]:
+        return self.ledger.copy_truth(self.now)
+
+    def fills(self, wallet: str, since: float = 0) -> list[Fill]:
+        return [of_act(act) for act in self.ledger.history(wallet, self.now) if act.kind == "TRADE" and act.at >= since]
+
+    def copy_fills(self) -> list[CopyFill]:
+        """What matching would give if it knew the truth, in order of time."""
+        rows = []
+        for truth in self.truths:
+            whale, copy = truth.whale, truth.copy
+            assert whale.market is not None
+            reason = _REASONS.get(truth.reason, "unfilled" if copy or truth.reason == "unfilled" else "unknown")
+            shares, price = (copy.size, copy.price) if copy else (0.0, None)
+            rows.append(
+                CopyFill(
+                    whale.at, whale.token, whale.side, reason, whale.size, whale.price, 0.0, SIM_RATIO, shares, price, 0.0,
+                    whale.market.condition_id,
+                )
+            )  # fmt: skip
+        rows += [
+            CopyFill(act.at, act.token, act.side, None, None, None, None, SIM_RATIO, act.size, act.price, 0.0)
+            for act in self.ledger.history(COPIER_ADDRESS, self.now)
+            if act.kind == "TRADE" and act.nonce.startswith("m")
+        ]
+        return sorted(rows, key=lambda row: row.t)
+
+    def sets(self) -> list[SetChange]:
+        return [
+            SetChange(act.at, act.market.condition_id, act.size if act.kind == "SPLIT" else -act.size)
+            for act in self.ledger.history(WHALE_ADDRESS, self.now)
+            if act.kind in ("SPLIT", "MERGE") and act.market is not None
+        ]
+
+    def pnl(self, wallet: str) -> dict[int, float]:
+        return dict(self.ledger.hours(wallet, self.now))
+
+
+class TruePrices:
+    """The exchange's own prices as marks."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+
+    def at(self, token: str, t: float) -> Mark:
+        market, outcome = self.ledger.markets[token]
+        return Mark(outcome_price(market, outcome, t), 0.0, t >= market.settles_at)
+
+
+@cache
+def simulated(seed: int, days: int) -> Truth:
+    """The first days of a simulated exchange; the copier begins on the 15th."""
+    return Truth(Ledger(World(seed, 120)), START + days * DAY)

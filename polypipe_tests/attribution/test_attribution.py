@@ -1,0 +1,301 @@
+"""The arithmetic of the gap: identities on random portfolios, the simulator's own books, and tables by hand."""
+
+import random
+from math import fsum
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from polypipe.attribution.attribution import (
+    FROM_BEFORE,
+    NO_PRICE,
+    PARTS,
+    RATIO_CHANGED,
+    STALE_PRICES,
+    CopyFill,
+    SetChange,
+    explain,
+)
+from polypipe.attribution.prices import Prices
+from polypipe.sim.standings import float32
+from polypipe.sim.wallets import COPIER_ADDRESS, DAY, WHALE_ADDRESS
+from polypipe_tests.attribution.support import SIM_RATIO, START, TruePrices, simulated
+
+REASONS = ("small", "probability", "disabled", "breaker", "error", "unfilled", "unknown", "no_position", None)
+
+
+def whale(t, shares, price, copied=0.0, at=None, side="BUY", reason="unknown", token="T", ratio=0.1, fee=0.0, own_fee=0.0):
+    """A fill of the whale and what the copier made of it."""
+    at = (price if at is None else at) if copied else None
+    return CopyFill(t, token, side, reason, shares, price, fee, ratio, copied, at, own_fee, f"c{token}", "Who?", "e", "Yes")
+
+
+def own(t, shares, price, side="BUY", token="T"):
+    return CopyFill(t, token, side, None, None, None, None, 0.1, shares, price, 0.0, f"c{token}", "Who?", "e", "Yes")
+
+
+def account(fills, marks, days=1, ratio=0.1, sets=(), settled=None):
+    """Parts that are not zero, by day of 100 s. `marks` by token: (t, price)."""
+    spans = [(100.0 * n, 100.0 * (n + 1), ratio) for n in range(days)]
+    return list(explain(fills, sets, Prices(marks, settled or {}), spans))
+
+
+def parts(explained):
+    return {name: pytest.approx(usd) for name, usd in explained.parts.items() if abs(usd) > 1e-12}
+
+
+# Properties
+
+
+def random_fills(chance, n, tokens):
+    """Fills of both wallets over 300 s. Sales are of what the whale holds, so that nothing is from before."""
+    held, ours, fills = dict.fromkeys(tokens, 0.0), dict.fromkeys(tokens, 0.0), []
+    for t in sorted(chance.randrange(300) for _ in range(n)):
+        token = chance.choice(tokens)
+        price, other = round(chance.uniform(0.01, 0.99), 4), round(chance.uniform(0.01, 0.99), 4)
+        kind = chance.random()
+        if kind < 0.15:
+            side = "SELL" if ours[token] > 1 and chance.random() < 0.5 else "BUY"
+            shares = chance.uniform(0.1, 1) * (ours[token] if side == "SELL" else 50)
+            fills.append(own(float(t), shares, other, side, token))
+            ours[token] += shares if side == "BUY" else -shares
+            continue
+        side = "SELL" if held[token] > 1 and kind < 0.5 else "BUY"
+        shares = chance.uniform(0.1, 1) * (held[token] if side == "SELL" else 1000)
+        held[token] += shares if side == "BUY" else -shares
+        copied = 0.1 * shares * chance.choice([0, 0, 0.4, 1, 1, 1, 1.25])
+        ours[token] += copied if side == "BUY" else -copied
+        reason = chance.choice(REASONS)
+        fills.append(whale(float(t), shares, price, copied, other, side, reason, token, fee=chance.random() * 0.1))
+    return fills
+
+
+@given(st.integers(0, 2**32), st.integers(0, 60))
+def test_parts_sum_to_copier_minus_ratio_times_whale(seed, n) -> None:
+    chance = random.Random(seed)
+    tokens = ["A", "B", "C"]
+    fills = random_fills(chance, n, tokens)
+    marks = {token: sorted((float(t), chance.uniform(0, 1)) for t in [-5, *range(0, 305, 5)]) for token in tokens}
+    prices = Prices(marks)
+    days = account(fills, marks, days=3)
+    for day in days:
+        # the PnL of both wallets from first principles: cash and value of holdings
+        pnl = {}
+        for who in ("copier", "whale"):
+            cash, held, before = 0.0, dict.fromkeys(tokens, 0.0), dict.fromkeys(tokens, 0.0)
+            for one in fills:
+                shares = one.copier_shares if who == "copier" else one.whale_shares or 0.0
+                price = (one.copier_price if who == "copier" else one.whale_price) or 0.0
+                if one.t < day.start:
+                    before[one.token] += one.sign * shares
+                if one.t < day.end:
+                    held[one.token] += one.sign * shares
+                if day.start <= one.t < day.end:
+                    cash -= one.sign * shares * price + ((one.whale_fee or 0.0) if who == "whale" else one.copier_fee)
+            value = sum(held[token] * prices.at(token, day.end).price for token in tokens)
+            pnl[who] = cash + value - sum(before[token] * prices.at(token, day.start).price for token in tokens)
+        gap = pnl["copier"] - 0.1 * pnl["whale"]
+        assert day.total == pytest.approx(gap, rel=1e-9, abs=1e-6)
+        assert set(day.parts) == set(PARTS)
+        assert not set(day.notes) & {NO_PRICE, FROM_BEFORE, RATIO_CHANGED}
+
+
+@given(st.integers(0, 2**32), st.integers(1, 1000))
+def test_paper_minus_real_is_slippage_plus_missed(seed, n) -> None:
+    """The identity of implementation shortfall, on the parts: all that is not slippage is missed, in one window."""
+    chance = random.Random(seed)
+    fills, paper, real, missed = [], [], [], []
+    mark = {str(k): chance.uniform(0, 1) for k in range(n)}
+    for k in range(n):
+        shares, price, other = chance.uniform(10, 1e4), chance.uniform(0.01, 0.99), chance.uniform(0.01, 0.99)
+        copied = 0.1 * shares * chance.choice([0, 0.5, 1])
+        fills.append(whale(float(k) / 20, shares, price, copied, other, "BUY", "unfilled", str(k)))
+        paper.append(0.1 * shares * (mark[str(k)] - price))
+        real.append(copied * (mark[str(k)] - other))
+        missed.append((0.1 * shares - copied) * (mark[str(k)] - price))
+    (day,) = account(fills, {token: [(99.0, price)] for token, price in mark.items()})
+    shortfall = fsum(paper) - fsum(real)
+    scale = fsum(map(abs, paper)) + fsum(map(abs, real))
+    assert -day.parts["slippage"] + fsum(missed) == pytest.approx(shortfall, rel=1e-9, abs=1e-9 * scale)
+    assert -day.total == pytest.approx(shortfall, rel=1e-9, abs=1e-9 * scale)
+    assert -day.parts["missed_unfilled"] == pytest.approx(fsum(missed), rel=1e-9, abs=1e-9 * scale)
+
+
+@given(st.integers(0, 2**32))
+def test_the_days_add_up_to_the_window(seed) -> None:
+    chance = random.Random(seed)
+    fills = random_fills(chance, 40, ["A", "B"])
+    marks = {token: [(float(t), chance.uniform(0, 1)) for t in range(-10, 300, 7)] for token in "AB"}
+    days = account(fills, marks, days=3)
+    (whole,) = explain(fills, (), Prices(marks), [(0.0, 300.0, 0.1)])
+    for name in PARTS:
+        assert fsum(day.parts[name] for day in days) == pytest.approx(whole.parts[name], abs=1e-6)
+
+
+# The simulator's own books
+
+
+def test_with_the_exchanges_own_prices_nothing_is_unexplained() -> None:
+    """119 days: the measured gaps are hundreds of dollars a day, what is left is rounding and copies across midnight."""
+    truth = simulated(3, 140)
+    first, days = 20, 119
+    spans = [(START + n * DAY, START + (n + 1) * DAY, SIM_RATIO) for n in range(first, first + days)]
+    copier, his = truth.pnl(COPIER_ADDRESS), truth.pnl(WHALE_ADDRESS)
+    gaps, left = [], []
+    for day in explain(truth.copy_fills(), truth.sets(), TruePrices(truth.ledger), spans):
+        pnl = [series[int(day.end)] - series[int(day.start)] for series in (copier, his)]
+        gaps.append(pnl[0] - SIM_RATIO * pnl[1])
+        left.append(gaps[-1] - day.total)
+        assert not set(day.notes) & {FROM_BEFORE, NO_PRICE, RATIO_CHANGED}
+    assert sum(map(abs, gaps)) > 5000
+    assert max(map(abs, left)) < 0.1
+    assert float32(his[START + 20 * DAY]) == pytest.approx(his[START + 20 * DAY], rel=1e-6)
+
+
+def test_slippage_is_the_simulators_to_the_cent() -> None:
+    truth = simulated(3, 140)
+    spans = [(START + 20 * DAY, START + 140 * DAY, SIM_RATIO)]
+    (window,) = explain(truth.copy_fills(), truth.sets(), TruePrices(truth.ledger), spans)
+    known = [one for one in truth.truths if one.copy and one.whale.at >= START + 20 * DAY]
+    assert -window.parts["slippage"] == pytest.approx(sum(one.slippage * one.filled for one in known), abs=1e-6)
+
+
+# By hand: ratio 0.1, days of 100 s
+
+
+def test_slippage_and_a_missed_purchase_by_hand() -> None:
+    """1000 @ 0.40: 100 wanted, 60 got @ 0.42, mark 0.50. Slippage 60 x 0.02; missed 40 x 0.10."""
+    (day,) = account([whale(10, 1000, 0.40, 60, 0.42, reason="unfilled")], {"T": [(90, 0.50)]})
+    assert parts(day) == {"slippage": -1.20, "missed_unfilled": -4.00}
+    assert (day.expected_usd, day.covered_usd) == (pytest.approx(50), pytest.approx(30))
+    assert day.coverage == pytest.approx(60)
+
+
+@pytest.mark.parametrize("reason", ["small", "probability", "disabled", "breaker", "error", "unfilled", "unknown"])
+def test_each_reason_has_its_part(reason) -> None:
+    (day,) = account([whale(10, 1000, 0.40, reason=reason)], {"T": [(90, 0.50)]})
+    assert parts(day) == {f"missed_{reason}": -10.0}
+
+
+def test_a_missed_purchase_counts_until_the_whale_is_out() -> None:
+    """Missed 100 @ 0.40; the mark is 0.50 after a day; the whale sells @ 0.45 on the second, which the copier, holding
+    nothing, cannot follow: that closes what was missed, and is no exit at risk. On the third day nothing is open."""
+    fills = [whale(10, 1000, 0.40, reason="breaker"), whale(150, 1000, 0.45, side="SELL", reason="no_position")]
+    days = account(fills, {"T": [(10, 0.40), (90, 0.50), (150, 0.45), (250, 0.90)]}, days=3)
+    assert [parts(day) for day in days] == [{"missed_breaker": -10.0}, {"missed_breaker": 5.0}, {}]
+    assert [day.exits for day in days] == [[], [], []]
+    assert [day.open_tokens for day in days] == [1, 0, 0]
+
+
+def test_an_uncopied_exit_is_at_risk_until_it_is_made_good() -> None:
+    """Bought 100 with the whale @ 0.40; the whale is out @ 0.60, the copier stays: 100 shares at risk, which lose 0.20 by
+    the end of the day; sold by hand the day after @ 0.35, 0.05 further down."""
+    fills = [
+        whale(10, 1000, 0.40, 100),
+        whale(50, 1000, 0.60, side="SELL"),
+        own(120, 100, 0.35, side="SELL"),
+    ]
+    days = account(fills, {"T": [(10, 0.40), (50, 0.60), (90, 0.40), (120, 0.35), (190, 0.90)]}, days=2)
+    assert [parts(day) for day in days] == [{"uncopied_exits": -20.0}, {"uncopied_exits": -5.0}]
+    ((orphan,), none) = (day.exits for day in days)
+    assert (orphan.shares, orphan.price, orphan.since) == (pytest.approx(100), 0.40, 50)
+    assert orphan.usd == pytest.approx(40)
+    assert orphan.price_age == 10
+    assert none == []
+
+
+def test_a_partial_copy_of_an_exit_leaves_the_rest_at_risk() -> None:
+    """Half bought (50 of 100), the whale sells half (50 to sell): the copier sells none and is just right."""
+    fills = [whale(10, 1000, 0.40, 50, reason="unfilled"), whale(20, 500, 0.40, side="SELL")]
+    (day,) = account(fills, {"T": [(90, 0.50)]})
+    assert parts(day) == {}
+    assert (day.exits, day.coverage) == ([], pytest.approx(100))
+
+
+def test_exits_of_one_token_are_as_old_as_the_first() -> None:
+    fills = [
+        whale(10, 1000, 0.5, 100),
+        whale(20, 300, 0.5, side="SELL"),
+        whale(40, 300, 0.5, side="SELL"),
+    ]
+    (day,) = account(fills, {"T": [(90, 0.5)]})
+    assert [(one.since, one.shares) for one in day.exits] == [(20, pytest.approx(60))]
+
+
+def test_own_trades() -> None:
+    """A purchase of one's own gains 0.1 x 50; half of it is sold again before the rise of the second day."""
+    fills = [own(10, 50, 0.40), own(110, 25, 0.50, side="SELL")]
+    days = account(fills, {"T": [(10, 0.40), (90, 0.50), (190, 0.60)]}, days=2)
+    assert [parts(day) for day in days] == [{"own": 5.0}, {"own": 2.5}]
+
+
+def test_a_purchase_of_ones_own_makes_good_what_was_missed() -> None:
+    """Missed 100 @ 0.40, caught up by hand @ 0.50: the miss cost 10, however the price goes on."""
+    (day,) = account([whale(10, 1000, 0.40), own(50, 100, 0.50)], {"T": [(90, 0.80)]})
+    assert parts(day) == {"missed_unknown": -10.0}
+
+
+def test_more_than_the_ratio_is_excess() -> None:
+    """5000 @ 0.50: 500 by the ratio, 625 by the bot's tier."""
+    (day,) = account([whale(10, 5000, 0.50, 625)], {"T": [(90, 0.60)]})
+    assert parts(day) == {"excess": 12.5}
+    assert day.coverage == pytest.approx(100)  # capped: too much of one token covers no other
+
+
+def test_fees_and_rebates() -> None:
+    (day,) = account([whale(10, 1000, 0.50, 100, fee=-2.0, own_fee=0.7)], {"T": [(90, 0.50)]})
+    assert parts(day) == {"fees": -0.2 - 0.7}
+
+
+def test_a_settled_token_moves_once_and_is_gone() -> None:
+    fills = [whale(10, 1000, 0.40, reason="error")]
+    days = account(fills, {"T": [(10, 0.40)]}, days=3, settled={"T": (150.0, 1.0)})
+    assert [parts(day) for day in days] == [{}, {"missed_error": -60.0}, {}]
+    assert [day.open_tokens for day in days] == [1, 0, 0]
+
+
+def test_a_token_without_a_price_is_unexplained_and_said_so() -> None:
+    """A game dated long ago, never settled as far as anybody knows."""
+    prices = Prices({"T": [(10.0, 0.4)]}, {}, {"T": 0.0})
+    spans = [(0.0, 5 * DAY, 0.1), (5 * DAY, 6 * DAY, 0.1)]
+    first, second = explain([whale(10, 1000, 0.4)], (), prices, spans)
+    assert (parts(first), first.notes) == ({}, {NO_PRICE: None})
+    assert (parts(second), second.notes, second.open_tokens) == ({}, {}, 0)
+
+
+def test_sales_of_what_was_held_before_are_unexplained_and_said_so() -> None:
+    (day,) = account([whale(10, 1000, 0.40, side="SELL"), own(20, 30, 0.40, side="SELL")], {"T": [(90, 0.9)]})
+    assert parts(day) == {}
+    assert day.notes == {FROM_BEFORE: None}
+    assert day.exits == []
+
+
+def test_a_split_gives_what_can_be_sold() -> None:
+    """Split 1000 sets, sell one side: as good as a position in the other; not copied, it is an exit closing nothing."""
+    sets = [SetChange(5, "cT", 1000)]
+    (day,) = account([whale(10, 1000, 0.40, side="SELL")], {"T": [(90, 0.30)]}, sets=sets)
+    assert FROM_BEFORE not in day.notes
+    assert day.total == pytest.approx(-0.1 * 1000 * 0.10)
+
+
+def test_a_change_of_the_ratio_is_told_in_usd() -> None:
+    fills = [whale(10, 1000, 0.40, 100)]
+    spans = [(0.0, 100.0, 0.1), (100.0, 200.0, 0.2)]
+    marks = {"T": [(10.0, 0.40), (190.0, 0.50)]}
+    _, second = explain(fills, (), Prices(marks), spans)
+    assert parts(second) == {}
+    # the copier gains 10, 0.2 x the whale's 100 is 20
+    assert second.notes[RATIO_CHANGED] == pytest.approx(-10)
+
+
+def test_old_prices_are_counted() -> None:
+    spans = [(0.0, 100.0, 0.1), (100.0, 2 * DAY, 0.1)]
+    first, second = explain([whale(10, 1000, 0.4)], (), Prices({"T": [(10.0, 0.4)]}), spans)
+    assert (first.stale_tokens, second.stale_tokens) == (0, 1)
+    assert second.notes == {STALE_PRICES: None}
+
+
+def test_dust_is_not_expected() -> None:
+    (day,) = account([whale(10, 20, 0.40)], {"T": [(90, 0.40)]})  # 2 shares of $0.40
+    assert (day.expected_usd, day.coverage) == (0.0, None)

@@ -1,0 +1,137 @@
+"""Marks: the last known price, settlements by redeem and by positions, games that must be over."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from polypipe.attribution.prices import (
+    AHEAD,
+    MUST_BE_OVER,
+    SETTLES_WITHIN,
+    Mark,
+    Prices,
+    Reading,
+    Redeem,
+    read_prices,
+    settlements,
+    slug_date,
+)
+from polypipe.divergence.snapshot import Wallets
+from polypipe.warehouse.connection import literal, open_memory
+from polypipe.warehouse.migrate import migrate
+
+COPIER, WHALE = "0x" + "c0" * 20, "0x" + "a1" * 20
+WALLETS = Wallets(COPIER, WHALE, 0.1)
+DAY = timedelta(days=1)
+T0 = datetime(2026, 9, 1, tzinfo=UTC)
+HELD = {("w", "c"): {"A": 100.0}}
+OF = {"A": "c", "B": "c"}
+
+
+def test_the_last_price_known_by_then() -> None:
+    prices = Prices({"T": [(10.0, 0.4), (20.0, 0.5)]})
+    assert prices.at("T", 9) is None
+    assert prices.at("U", 9) is None
+    assert prices.at("T", 10) == Mark(0.4, 0.0, False)
+    assert prices.at("T", 19) == Mark(0.4, 9.0, False)
+    assert prices.at("T", 1e9) == Mark(0.5, 1e9 - 20, False)
+
+
+def test_a_settlement_holds_from_its_time_on() -> None:
+    prices = Prices({"T": [(10.0, 0.4)]}, {"T": (30.0, 1.0)})
+    assert prices.at("T", 29) == Mark(0.4, 19.0, False)
+    assert prices.at("T", 30) == Mark(1.0, 0.0, True)
+
+
+def test_a_game_that_must_be_over_has_no_price_unless_its_result_is_known() -> None:
+    over = 1000.0 + MUST_BE_OVER
+    prices = Prices({"T": [(10.0, 0.4)]}, {}, {"T": 1000.0})
+    assert prices.at("T", over) == Mark(0.4, over - 10, False)
+    assert prices.at("T", over + 1) is None
+    late = Prices({"T": [(10.0, 0.4), (5000.0, 0.3)]}, {}, {"T": 1000.0})  # put off: it still trades
+    assert late.at("T", over + 1) == Mark(0.3, over + 1 - 5000, False)
+    known = Prices({"T": [(10.0, 0.4)]}, {"T": (over + 5, 0.0)}, {"T": 1000.0})
+    assert known.at("T", over + 1) == Mark(0.4, over - 9, False)
+
+
+@pytest.mark.parametrize(
+    ("held", "usd", "expected"),
+    [
+        ({"A": 100.0}, 100.0, {"A": 1.0, "B": 0.0}),
+        ({"A": 100.0}, 0.0, {"A": 0.0, "B": 1.0}),
+        ({"A": 100.0}, 50.0, {"A": 0.5, "B": 0.5}),
+        ({"A": 100.0}, 30.0, {}),  # not of these shares
+        ({"A": 100.0}, 300.0, {"A": 1.0, "B": 0.0}),  # and of some from before
+        ({"A": 100.0, "B": 40.0}, 100.0, {"A": 1.0, "B": 0.0}),
+        ({"A": 100.0, "B": 40.0}, 40.0, {"A": 0.0, "B": 1.0}),
+        ({"A": 100.0, "B": 100.0}, 100.0, {}),  # either
+        ({"A": 100.0, "B": 40.0}, 70.0, {}),
+        ({}, 100.0, {}),
+    ],
+)
+def test_a_redeem_says_who_won_where_it_can(held, usd, expected) -> None:
+    found = settlements([Redeem("w", "c", 50.0, usd)], {("w", "c"): held}, OF, [])
+    assert found == {token: (50.0, price) for token, price in expected.items()}
+
+
+def test_contradicting_evidence_counts_for_nothing() -> None:
+    held = {("w", "c"): {"A": 100.0}, ("v", "c"): {"B": 10.0}}
+    both_won = [Redeem("w", "c", 50.0, 100.0), Redeem("v", "c", 60.0, 10.0)]
+    assert settlements(both_won, held, OF, []) == {}
+    agreeing = [Redeem("w", "c", 50.0, 100.0), Redeem("v", "c", 40.0, 0.0)]
+    assert settlements(agreeing, held, OF, []) == {"A": (40.0, 1.0), "B": (40.0, 0.0)}
+
+
+def test_positions_say_it_too() -> None:
+    readings = [Reading("A", 70.0, 0.4, False), Reading("A", 90.0, 0.0, True), Reading("Z", 90.0, 1.0, True)]
+    assert settlements([], {}, OF, readings) == {"A": (90.0, 0.0), "B": (90.0, 1.0), "Z": (90.0, 1.0)}
+
+
+@pytest.mark.parametrize(
+    ("slug", "date"),
+    [
+        ("atp-a-b-2026-09-01", T0),
+        ("atp-a-b-2026-09-01-8891", T0),
+        ("lal-a-b-2026-09-01-halftime-result", T0),
+        ("the-2027-mens-us-open-winner", None),
+        ("atp-a-b-2026-19-41", None),
+        ("", None),
+    ],
+)
+def test_dates_in_slugs(slug, date) -> None:
+    assert slug_date(slug) == (date.timestamp() if date else None)
+
+
+def row(con, wallet, t, kind, asset=None, side=None, size=1.0, usd=None, price=None, condition="c", slug="future"):
+    values = (
+        f"k{t.isoformat()}{asset}{kind}", t.date(), wallet, t, kind, condition, asset, side, size, usd, price, 0, "0x", "", "",
+        slug, "", 0,
+    )  # fmt: skip
+    con.execute(f"INSERT INTO wallet_activity VALUES ({', '.join(map(literal, values))})")
+
+
+def test_from_the_tables() -> None:
+    with open_memory() as con:
+        migrate(con)
+        row(con, WHALE, T0 + DAY, "TRADE", "A", "BUY", 100.0, 40.0, 0.4)
+        row(con, COPIER, T0 + 2 * DAY, "TRADE", "A", "BUY", 10.0, 5.0, 0.5)
+        row(con, WHALE, T0 + 9 * DAY, "REDEEM", None, None, 100.0, 100.0)
+        row(con, WHALE, T0 + DAY, "TRADE", "G", "BUY", 100.0, 40.0, 0.4, "g", "atp-a-b-2026-09-02")
+        row(con, WHALE, T0 + 9 * DAY, "REDEEM", None, None, 100.0, 0.0, None, "g", "atp-a-b-2026-09-02")
+        con.execute(
+            f"INSERT INTO position_prices VALUES ('A', {literal(T0 + 3 * DAY + timedelta(minutes=27))}, 0.6, false)"
+        )
+        prices = read_prices(con, WALLETS, T0, T0 + 30 * DAY)
+
+    def price(token, days):
+        mark = prices.at(token, (T0 + timedelta(days=days)).timestamp())
+        return mark and (mark.price, mark.settled)
+
+    assert [price("A", n) for n in (0.5, 1, 2, 3, 8.9, 9)] == [
+        None, (0.4, False), (0.5, False), (0.6, False), (0.6, False), (1.0, True),
+    ]  # fmt: skip
+    # The first comparison of positions after midnight is the mark of midnight.
+    assert prices.at("A", (T0 + 3 * DAY).timestamp()).age == AHEAD - 27 * 60
+    # A game is settled a day after its date, though its losers were cleared away a week later.
+    settled = (T0 + DAY).timestamp() + SETTLES_WITHIN
+    assert prices.settled["G"] == (settled, 0.0)
