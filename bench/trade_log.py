@@ -6,8 +6,9 @@ Both start from the same file and end with the same rows in a DuckDB table and o
 process of its own, whose time and peak memory are measured from outside. The baseline is what one writes with pandas:
 `read_csv`, our own grammar over the rows, a frame of the results, which DuckDB stores. It has no notion of where it
 stopped, and it dies with its memory on a larger file. Ours reads the next lines while DuckDB merges the last ones, which
-shows only where two cores are free: beside the time stands the CPU that it took. Exit code 1 when ours needs more than half of its time or more
-than a quarter of its memory.
+shows only where two cores are free: beside the time stands the CPU that it took.
+
+Exit code 1 when ours needs more than half of its time or more than a quarter of its memory.
 """
 
 import argparse

@@ -62,8 +62,8 @@ class Reading:
 def ingest(warehouse: Warehouse, log: Log, path: Path, batch_bytes: int = BATCH_BYTES) -> Reading:
     """Read what is new in the log at `path` into its table.
 
-    A log that was renamed since is read to its end first. Raises `FileNotFoundError`, `UnknownHeader`, `WarehouseBusy`
-    (nothing is lost: the file is still there) and `BatchRejected`.
+    A log that was renamed since is read to its end first, a last line without newline included. Raises
+    `FileNotFoundError`, `UnknownHeader`, `WarehouseBusy` (nothing is lost: the file is still there) and `BatchRejected`.
     """
     reading = Reading(log.file)
     with _one_reader(warehouse, log):
@@ -79,22 +79,28 @@ def ingest(warehouse: Warehouse, log: Log, path: Path, batch_bytes: int = BATCH_
                 rest = moved_away(path, log, known[0]) if current.began == "rotated" else None
                 if rest is not None:
                     with rest.open("rb") as old:
-                        _read_to_end(warehouse, log, old, known[0], batch_bytes, reading)
+                        _read_to_end(warehouse, log, old, known[0], batch_bytes, reading, closed=True)
             end = _read_to_end(warehouse, log, file, current, batch_bytes, reading)
             reading.held_back = end.size - end.byte_offset
     return reading
 
 
 def _read_to_end(
-    warehouse: Warehouse, log: Log, file: BinaryIO, start: Position, batch_bytes: int, reading: Reading
+    warehouse: Warehouse,
+    log: Log,
+    file: BinaryIO,
+    start: Position,
+    batch_bytes: int,
+    reading: Reading,
+    closed: bool = False,
 ) -> Position:
-    """Batch after batch until no complete line is left; the position then stored."""
+    """Batch after batch until no complete line is left, or no byte of a file that is `closed`; the position then stored."""
     position = start
     merging: Future[object] | None = None
     with ThreadPoolExecutor(max_workers=1) as merger:  # DuckDB merges a batch while the lines of the next are read
         while True:
             inode, size = _status(file)
-            source = _Source(log, file, position, batch_bytes, reading)
+            source = _Source(log, file, position, batch_bytes, reading, closed)
             with warehouse.batch(log.table) as batch:
                 batch.add(log.table, source)
                 end = source.position
@@ -115,10 +121,12 @@ def _read_to_end(
 class _Source:
     """The rows of one batch, as they are read; `position` and `more` are right once all were taken."""
 
-    def __init__(self, log: Log, file: BinaryIO, position: Position, batch_bytes: int, reading: Reading) -> None:
+    def __init__(
+        self, log: Log, file: BinaryIO, position: Position, batch_bytes: int, reading: Reading, closed: bool
+    ) -> None:
         self.position = position
         self.more = False
-        self._log, self._file, self._batch_bytes, self._reading = log, file, batch_bytes, reading
+        self._log, self._file, self._batch_bytes, self._reading, self._closed = log, file, batch_bytes, reading, closed
 
     def __iter__(self) -> Iterator[TradeRow | OwnFillRow]:
         start = self.position
@@ -127,7 +135,7 @@ class _Source:
         parse, count = self._log.parse, self._reading.count
         header = self._log.header.encode()
         rows = 0
-        for line_offset, line, whole in lines(self._file, offset):
+        for line_offset, line, whole in lines(self._file, offset, self._closed):
             if line_offset - start.byte_offset >= self._batch_bytes:
                 self.more = True
                 break
@@ -152,10 +160,11 @@ class _Source:
         self.position = replace(start, byte_offset=offset, day=day, row_count=start.row_count + rows)
 
 
-def lines(file: BinaryIO, offset: int) -> Iterator[tuple[int, bytes, bool]]:
+def lines(file: BinaryIO, offset: int, closed: bool = False) -> Iterator[tuple[int, bytes, bool]]:
     """(offset, line without newline, True) of each complete line from `offset` on.
 
     More than `MAX_LINE` bytes without a newline come in pieces of that size, with False: no line is too long to be kept.
+    So does, of a file that is `closed`, what stands behind its last newline.
     """
     file.seek(offset)
     rest = b""
@@ -170,6 +179,8 @@ def lines(file: BinaryIO, offset: int) -> Iterator[tuple[int, bytes, bool]]:
         while len(rest) > MAX_LINE:
             yield offset, rest[:MAX_LINE], False
             offset, rest = offset + MAX_LINE, rest[MAX_LINE:]
+    if closed and rest:
+        yield offset, rest, False
 
 
 def _status(file: BinaryIO) -> tuple[int, int]:

@@ -133,6 +133,17 @@ def test_a_rotated_log_is_read_to_its_end_first(warehouse, path):
     assert ingest(warehouse, TRADE_LOG, path).rows == 0
 
 
+def test_a_line_that_a_rotated_log_never_finished_is_kept(warehouse, path):
+    path.write_text(HEADER + text(log_lines(3)) + "2026-11-20 23:5")
+    assert ingest(warehouse, TRADE_LOG, path).rows == 3
+    path.rename(path.with_suffix(".csv.1"))
+    path.write_text(HEADER + text(log_lines(2, start=3)))
+    assert ingest(warehouse, TRADE_LOG, path).rows == 3
+    torn = "SELECT raw, outcome, problems FROM trade_log WHERE problems IS NOT NULL"
+    assert rows(warehouse, torn) == [("2026-11-20 23:5", "UNKNOWN", "columns,newline")]
+    assert ingest(warehouse, TRADE_LOG, path).rows == 0
+
+
 def test_a_replaced_head_is_another_log(warehouse, path):
     path.write_text(HEADER + text(log_lines(30)))
     ingest(warehouse, TRADE_LOG, path)
