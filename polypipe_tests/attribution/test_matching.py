@@ -187,9 +187,7 @@ def test_every_fill_is_somewhere_once(seed, n, m) -> None:
             # an order counts from its first fill; fills of one transaction stay together
             assert -BEFORE <= one.copies[0].t - one.whale.t <= REACH
             assert not {copy.transaction for copy in one.copies} & {
-                own.transaction
-                for own in found.own
-                if (own.token, own.side) == (one.whale.token, one.whale.side)
+                own.transaction for own in found.own if (own.token, own.side) == (one.whale.token, one.whale.side)
             }
 
 

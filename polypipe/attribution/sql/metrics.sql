@@ -49,7 +49,7 @@ sums AS (
         count(*) FILTER (copied) AS copied_fills,
         count(*) FILTER (ambiguous) AS ambiguous_fills,
         count(*) FILTER (status = 'own') AS own_fills,
-        100 * sum(usd) FILTER (copied) / sum(usd) FILTER (eligible) AS copy_rate_usd,
+        100 * coalesce(sum(usd) FILTER (copied), 0) / sum(usd) FILTER (eligible) AS copy_rate_usd,
         100 * sum(copier_shares) FILTER (copied) / sum(expected_shares) FILTER (copied) AS fill_ratio,
         100 * sum(first_fill_ratio * expected_shares) FILTER (copied)
             / sum(expected_shares) FILTER (copied AND first_fill_ratio IS NOT NULL) AS first_fill_ratio,

@@ -1,0 +1,54 @@
+"""Fixtures of the attribution tests: empty tables, and an exchange with 60 days of it in a warehouse."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from polypipe.divergence.snapshot import Wallets
+from polypipe.settings import Settings
+from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS, SimServer
+from polypipe.warehouse.connection import open_memory
+from polypipe.warehouse.migrate import migrate
+from polypipe_tests.conftest import settings_for
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@pytest.fixture
+def con() -> Iterator["duckdb.DuckDBPyConnection"]:
+    """Empty tables."""
+    with open_memory() as opened:
+        migrate(opened)
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def exchange() -> Iterator[SimServer]:
+    """Half an hour after a midnight, and so after the last whole day."""
+    with SimServer(events=120, seed=3, start=datetime(2026, 8, 1, 0, 30, tzinfo=UTC)) as server:
+        list(server.ledger.hours(COPIER_ADDRESS, server.clock.now()))
+        yield server
+
+
+@pytest.fixture
+def sim(exchange: SimServer) -> SimServer:
+    return exchange
+
+
+@pytest.fixture
+def settings(sim: SimServer) -> Settings:
+    return settings_for(
+        sim.url,
+        POLYPIPE_COPIER_ADDRESS=COPIER_ADDRESS,
+        POLYPIPE_WHALE_ADDRESS=WHALE_ADDRESS,
+        POLYPIPE_SCALING_RATIO="0.08",
+        POLYPIPE_HISTORY_START="2026-06-01",
+    )
+
+
+@pytest.fixture
+def wallets() -> Wallets:
+    return Wallets(COPIER_ADDRESS, WHALE_ADDRESS, 0.08)

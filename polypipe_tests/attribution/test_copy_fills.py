@@ -1,0 +1,154 @@
+"""Rows of copy_fills: every column by hand, midnight, the log, the ratio of the day."""
+
+from datetime import timedelta
+
+import pytest
+
+from polypipe.attribution.copy_fills import fill_rows
+from polypipe_tests.attribution.tables import COPIER, T0, WALLETS, WHALE, insert, measured, trade
+
+DAY, S = timedelta(days=1), timedelta(seconds=1)
+NOON = T0 + timedelta(hours=12)
+
+
+def log_line(con, tx, outcome, shares=1000.0, token="T", side="BUY", day=T0, **more) -> None:
+    insert(
+        con, "trade_log", log_id="l", byte_offset=0, day=day, token_id=token, side=side, whale_shares=shares,
+        outcome=outcome, tx_hash=tx, raw="", **more,
+    )  # fmt: skip
+
+
+def test_a_copied_fill_by_hand(con) -> None:
+    trade(con, WHALE, NOON, 1000, 0.40, usdc_size=398.0)  # a rebate of $2
+    trade(con, COPIER, NOON + 5 * S, 60, 0.42, tx="0xa", usdc_size=25.3)  # a fee of 10 cents
+    trade(con, COPIER, NOON + 40 * S, 30, 0.45, tx="0xb")
+    (row,) = fill_rows(con, WALLETS, T0, T0 + DAY)
+    expected = {
+        "timestamp": NOON,
+        "user1_address": COPIER,
+        "user2_address": WHALE,
+        "status": "partial",
+        "reason": "unfilled",
+        "reason_source": "inferred",
+        "token_id": "T",
+        "condition_id": "cT",
+        "side": "BUY",
+        "whale_shares": 1000.0,
+        "whale_price": 0.40,
+        "whale_fee": pytest.approx(-2.0),
+        "ratio": 0.1,
+        "eligible": True,
+        "expected_shares": pytest.approx(100),
+        "copier_shares": 90.0,
+        "copier_price": pytest.approx(0.43),
+        "copier_fee": pytest.approx(0.10),
+        "copier_fills": 2,
+        "order_sent": True,
+        "copied_at": NOON + 5 * S,
+        "completed_at": NOON + 40 * S,
+        "latency": 5.0,
+        "slippage_cents": pytest.approx(3.0),
+        "slippage_usd": pytest.approx(2.70),
+        "slippage_bps": pytest.approx(750),
+        "fill_ratio": pytest.approx(0.9),
+        "first_fill_ratio": None,
+        "ambiguous": False,
+        "live": None,
+        "sport": "unknown",
+        "league": "unknown",
+        "market_type": "unknown",
+        "price_bucket": "0.40-0.60",
+        "size_bucket": "1,000-2,000",
+        "title": "Who wins?",
+        "event_slug": "e",
+        "outcome": "Yes",
+    }
+    assert {name: row[name] for name in expected} == expected
+
+
+def test_a_sale_is_worse_when_cheaper(con) -> None:
+    trade(con, COPIER, NOON - DAY, 100, 0.30)
+    trade(con, WHALE, NOON, 1000, 0.40, "SELL")
+    trade(con, COPIER, NOON + 5 * S, 100, 0.38, "SELL")
+    (row,) = fill_rows(con, WALLETS, T0, T0 + DAY)
+    assert (row["status"], row["slippage_cents"], row["slippage_usd"]) == (
+        "copied",
+        pytest.approx(2.0),
+        pytest.approx(2.0),
+    )
+
+
+def test_an_own_trade_and_a_missed_one(con) -> None:
+    trade(con, WHALE, NOON, 1000, 0.40)
+    trade(con, COPIER, NOON + 900 * S, 100, 0.45)
+    missed, own = fill_rows(con, WALLETS, T0, T0 + DAY)
+    assert (missed["status"], missed["reason"], missed["copier_shares"], missed["latency"]) == (
+        "missed",
+        "unknown",
+        0,
+        None,
+    )
+    assert missed["fill_ratio"] == 0
+    assert not missed["order_sent"]
+    assert (own["status"], own["copier_shares"], own["copier_price"], own["expected_shares"]) == ("own", 100, 0.45, 0)
+    assert own.get("whale_shares") is None
+
+
+def test_a_copy_after_midnight_belongs_to_the_whales_day(con) -> None:
+    trade(con, WHALE, T0 + DAY - 3 * S, 1000, 0.40)
+    trade(con, COPIER, T0 + DAY + 4 * S, 100, 0.40)
+    (row,) = fill_rows(con, WALLETS, T0, T0 + DAY)
+    assert (row["status"], row["latency"]) == ("copied", 7.0)
+    assert fill_rows(con, WALLETS, T0 + DAY, T0 + 2 * DAY) == []
+
+
+def test_the_ratio_is_that_of_the_day(con) -> None:
+    measured(con, T0, 1.0, 1.0, ratio=0.05)
+    for day in (T0, T0 + DAY):
+        trade(con, WHALE, day + timedelta(hours=1), 1000, 0.40)
+    assert [(row["ratio"], row["expected_shares"]) for row in fill_rows(con, WALLETS, T0, T0 + 2 * DAY)] == [
+        (0.05, pytest.approx(50)),
+        (0.1, pytest.approx(100)),
+    ]
+
+
+def test_what_the_copier_holds_decides_about_exits(con) -> None:
+    trade(con, COPIER, NOON - 30 * DAY, 100, 0.30)
+    trade(con, COPIER, NOON - S, 100, 0.40, "SELL")  # out by hand
+    trade(con, WHALE, NOON - timedelta(hours=1), 500, 0.40, "SELL")
+    trade(con, WHALE, NOON + timedelta(hours=1), 500, 0.40, "SELL")
+    rows = fill_rows(con, WALLETS, T0, T0 + DAY)
+    assert [row["status"] for row in rows] == ["missed", "own", "missed"]
+    assert [row.get("reason") for row in rows] == ["unknown", None, "no_position"]
+
+
+def test_the_bots_log_says_why_and_whether_in_play(con) -> None:
+    for n, outcome in enumerate(["CB_BLOCKED", "SENT", "REJECTED"]):
+        trade(con, WHALE, NOON + n * 1000 * S, 1000, 0.40, tx=f"0x{n}")
+        log_line(con, f"0x{n}", outcome, is_live=n == 1, requested_shares=100.0, filled_shares=25.0 if n == 1 else None)
+    trade(con, COPIER, NOON + 1004 * S, 100, 0.40)
+    rows = fill_rows(con, WALLETS, T0, T0 + DAY)
+    assert [(row["status"], row["reason"], row["reason_source"], row["order_sent"]) for row in rows] == [
+        ("missed", "breaker", "log", False),
+        ("copied", None, None, True),
+        ("missed", "error", "log", True),
+    ]
+    assert [row["live"] for row in rows] == [False, True, False]
+    assert [row["first_fill_ratio"] for row in rows] == [None, 0.25, None]
+
+
+def test_lines_of_one_transaction_are_told_apart_by_size(con) -> None:
+    trade(con, WHALE, NOON, 1000, 0.40, tx="0x1")
+    trade(con, WHALE, NOON, 20, 0.40, tx="0x1")
+    log_line(con, "0x1", "SKIPPED_PROBABILITY", 20.0)
+    log_line(con, "0x1", "CB_BLOCKED", 1000.0)
+    found = {row["whale_shares"]: row["reason"] for row in fill_rows(con, WALLETS, T0, T0 + DAY)}
+    assert found == {1000: "breaker", 20: "probability"}
+
+
+def test_rows_that_no_fill_can_be_made_of_are_left_out(con) -> None:
+    trade(con, WHALE, NOON, 1000, 0.40, asset=None)
+    trade(con, WHALE, NOON, 1000, 0.40, side=None)
+    trade(con, WHALE, NOON, 1000, 0.0)
+    trade(con, WHALE, NOON, 1000, 0.40, type="REDEEM")
+    assert fill_rows(con, WALLETS, T0, T0 + DAY) == []

@@ -1,0 +1,235 @@
+"""Rows of gap_attribution and uncopied_exits from the tables, and what-if: by hand and over stored history."""
+
+import json
+from datetime import date, timedelta
+
+import pytest
+from click.testing import CliRunner
+
+from polypipe.attribution.attribution import PARTS, CopyFill
+from polypipe.attribution.copy_fills import compute_fills, fill_rows
+from polypipe.attribution.gap import compute_gap, gap_rows
+from polypipe.attribution.prices import Prices
+from polypipe.attribution.rule import Rule
+from polypipe.attribution.whatif import NothingStored, bot_rule, lines_of, on_paper, what_if
+from polypipe.cli import main
+from polypipe.history.copy_quality import reasons_of
+from polypipe.warehouse import Replace
+from polypipe_tests.attribution.tables import COPIER, T0, WALLETS, WHALE, insert, known_days, measured, trade
+from polypipe_tests.history.support import rows as query
+
+DAY, HOUR, S = timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)
+
+
+def matched(con, days=1) -> None:
+    """Fill copy_fills from the activity."""
+    for row in fill_rows(con, WALLETS, T0, T0 + days * DAY):
+        insert(con, "copy_fills", **{name: value for name, value in row.items() if value is not None})
+
+
+def a_day(con) -> None:
+    """Bought 60 of 100 a cent dearer, missed a sale of another token, which went on falling."""
+    known_days(con, T0)
+    trade(con, WHALE, T0 + HOUR, 1000, 0.40)
+    trade(con, COPIER, T0 + HOUR + 5 * S, 60, 0.41)
+    trade(con, WHALE, T0 + 2 * HOUR, 1000, 0.50, token="U")
+    trade(con, COPIER, T0 + 2 * HOUR + 5 * S, 100, 0.50, token="U")
+    trade(con, WHALE, T0 + 3 * HOUR, 1000, 0.60, "SELL", token="U")
+    trade(con, WHALE, T0 + 20 * HOUR, 10, 0.50)  # the marks: T at 0.50, U at 0.30
+    trade(con, COPIER, T0 + 20 * HOUR + 5 * S, 1, 0.50)
+    trade(con, WHALE, T0 + 20 * HOUR, 10, 0.30, token="U")
+    trade(con, COPIER, T0 + 20 * HOUR + 5 * S, 1, 0.30, token="U")
+
+
+def test_the_parts_and_the_rest_sum_to_the_measured_gap(con) -> None:
+    """Whale: 1000 x 0.10 + 1000 x 0.10 = 200; copier: 60 x 0.09 - 100 x 0.20 = -14.6. The measured numbers differ a bit."""
+    a_day(con)
+    measured(con, T0, -14.0, 201.0)
+    insert(
+        con, "wallet_activity", key="r", day=T0.date(), wallet=WHALE, timestamp=T0 + HOUR, type="MAKER_REBATE", usdc_size=12.5,
+        size=12.5, transaction_hash="", title="", slug="", event_slug="", outcome="", occurrence=0,
+    )  # fmt: skip
+    matched(con)
+    ((row,), (orphan,)) = gap_rows(con, WALLETS, T0, T0 + DAY)
+    assert {name: row[name] for name in PARTS if abs(row[name]) > 1e-9} == {
+        "slippage": pytest.approx(-0.60),
+        "missed_unfilled": pytest.approx(-4.0),
+        "uncopied_exits": pytest.approx(-30.0),
+    }
+    assert row["gap"] == pytest.approx(-14.0 - 20.1)
+    assert row["unexplained"] == pytest.approx(-34.1 + 34.6)
+    assert sum(row[name] for name in PARTS) + row["unexplained"] == pytest.approx(row["gap"], abs=1e-6)
+    assert (row["whale_income"], row["copier_income"]) == (12.5, 0)
+    assert row["fills_from"] == T0 + HOUR
+    assert (row["uncopied_exit_tokens"], row["uncopied_exit_usd"]) == (1, pytest.approx(30.0))
+    assert json.loads(row["reasons"]) == {}
+    assert (orphan["token_id"], orphan["shares"], orphan["price"]) == ("U", pytest.approx(100), 0.30)
+    assert (orphan["since"], orphan["age_hours"]) == (T0 + 3 * HOUR, pytest.approx(21))
+    assert orphan["price_age_hours"] == pytest.approx(4, abs=0.01)
+
+
+def test_without_a_measured_gap_the_rest_is_unknown_and_the_parts_are_there(con) -> None:
+    a_day(con)
+    matched(con)
+    ((row,), _) = gap_rows(con, WALLETS, T0, T0 + DAY)
+    assert row["slippage"] == pytest.approx(-0.60)
+    reasons = reasons_of(row)
+    assert row["gap"] is row["unexplained"] is None
+    assert reasons["unexplained"] == reasons["gap"] == "copy_quality_daily has no row of this day"
+    measured(con, T0, 1.0, 1.0, gap=None, copier_pnl=None, reasons='{"gap": "no points", "copier_pnl": "no points"}')
+    ((row,), _) = gap_rows(con, WALLETS, T0, T0 + DAY)
+    assert reasons_of(row) == {"gap": "no points", "copier_pnl": "no points", "unexplained": "no points"}
+
+
+def test_an_empty_day(con) -> None:
+    measured(con, T0, 0.0, 0.0, window_end=T0 + 23 * HOUR)
+    ((row,), exits) = gap_rows(con, WALLETS, T0, T0 + DAY)
+    assert (row["unexplained"], row["coverage"], row["fills_from"], exits) == (0, None, None, [])
+    assert "coverage" in reasons_of(row)
+    assert json.loads(row["notes"]) == {"the PnL points span 23 of 24 h": None}
+
+
+# What if, by hand
+
+
+def fills_of(*rows):
+    return [CopyFill(float(t), "T", side, "unknown", q, p, 0.0, 0.1, got, p, 0.0, "cT") for t, side, q, p, got in rows]
+
+
+def test_a_floor_and_a_tier_by_hand() -> None:
+    """Ratio 0.1. Bought 50, 400 and 5000 @ 0.40, mark 0.50: plain 545 shares; with floor 100 and x 2 from 1000: 1040."""
+    fills = fills_of((10, "BUY", 50, 0.4, 5), (20, "BUY", 400, 0.4, 40), (30, "BUY", 5000, 0.4, 260))
+    prices = Prices({"T": [(90.0, 0.5)]})
+    paper = on_paper(fills, [], prices, Rule(0.1, 100, ((1000, 2.0),)), 0.0, 100.0)
+    assert paper.effect == pytest.approx((1040 - 545) * 0.10)
+    assert (paper.fills, paper.asked, paper.below_minimum) == (3, 2, 0)
+    assert paper.expected_usd == pytest.approx(520)
+    assert paper.coverage == pytest.approx(100 * 305 / 1040)
+    assert on_paper(fills, [], prices, Rule(0.1, 0, ()), 0.0, 100.0).effect == 0
+    assert on_paper(fills, [], prices, Rule(0.02, 0, ()), 0.0, 100.0).below_minimum == 1  # one share of $0.40
+
+
+def test_what_was_asked_before_the_window_counts_from_its_mark() -> None:
+    fills = fills_of((10, "BUY", 5000, 0.40, 500), (150, "BUY", 10, 0.60, 1))
+    prices = Prices({"T": [(10.0, 0.40), (90.0, 0.45), (150.0, 0.60)]})
+    paper = on_paper(fills, [], prices, Rule(0.1), 100.0, 200.0)
+    assert paper.effect == pytest.approx(125 * 0.15)
+    assert paper.fills == 1
+
+
+def test_nobody_sells_on_paper_what_he_does_not_hold() -> None:
+    fills = fills_of((10, "BUY", 50, 0.40, 0), (20, "SELL", 50, 0.60, 0), (30, "SELL", 500, 0.60, 0))
+    paper = on_paper(fills, [], Prices({"T": [(90.0, 0.9)]}), Rule(0.1, 100), 0.0, 100.0)
+    assert paper.effect == pytest.approx(-5 * 0.20)  # the round trip that the floor leaves out
+    assert paper.expected_usd == 0
+
+
+# What if, over a warehouse
+
+
+@pytest.fixture
+def stored(warehouse, con):
+    """Two days in the published tables."""
+    a_day(con)
+    trade(con, WHALE, T0 + DAY + HOUR, 100, 0.55)
+    known_days(con, T0 + DAY)
+    measured(con, T0, -14.0, 201.0)
+    measured(con, T0 + DAY, 5.0, 100.0)
+    matched(con, 2)
+    with warehouse.batch("stored") as batch:
+        tables = ("wallet_activity", "activity_days", "copy_quality_daily", "copy_fills")
+        for table in tables:
+            result = con.execute(f"SELECT * FROM {table}")
+            names = [column[0] for column in result.description]
+            batch.add(table, [dict(zip(names, values, strict=True)) for values in result.fetchall()])
+        batch_id = batch.commit(dict.fromkeys(tables, Replace()))
+    warehouse.store(batch_id)
+    return warehouse
+
+
+def test_a_plain_ratio_is_ratio_times_the_whale(stored) -> None:
+    answer = what_if(stored, WALLETS, Rule(0.02, 0, ()))
+    assert (answer.first, answer.last, answer.days, answer.days_known) == (date(2026, 9, 1), date(2026, 9, 2), 2, 2)
+    assert (answer.copier_pnl, answer.whale_pnl) == (-9.0, 301.0)
+    assert answer.expected_in_force == pytest.approx(30.1)
+    assert answer.gap_in_force == pytest.approx(-39.1)
+    assert answer.paper.effect == 0
+    assert answer.expected_pnl == pytest.approx(6.02)
+    assert answer.gap == pytest.approx(-15.02)
+    assert answer.coverage == pytest.approx(100)  # held: more than a fifth of what the copier holds
+    assert answer.reasons == {}
+
+
+def test_days_can_be_chosen_and_unknown_ones_are_said(stored) -> None:
+    answer = what_if(stored, WALLETS, Rule(0.1), date(2026, 9, 2), date(2026, 9, 4))
+    assert (answer.days, answer.days_known, answer.whale_pnl) == (3, 1, 100.0)
+    assert any("1 of 3 days" in warning for warning in answer.warnings)
+    answer = what_if(stored, WALLETS, Rule(0.1), date(2026, 9, 3), date(2026, 9, 4))
+    assert answer.gap is None
+    assert answer.reasons["gap"] == "the PnL of both wallets is known on none of these days"
+    assert "unknown: the PnL" in "\n".join(lines_of(answer))
+    with pytest.raises(NothingStored, match="no days from"):
+        what_if(stored, WALLETS, Rule(0.1), date(2026, 9, 4), date(2026, 9, 3))
+
+
+def test_without_history_it_says_so(warehouse) -> None:
+    with pytest.raises(NothingStored, match="no past day"):
+        what_if(warehouse, WALLETS, Rule(0.1))
+
+
+def test_the_bots_own_rule_unless_told_otherwise() -> None:
+    assert bot_rule(0.1) == Rule(0.1, 10, ((4000, 1.25),))
+    assert bot_rule(0.1, 0.0, [(100.0, 1.0)]) == Rule(0.1, 0, ((100, 1.0),))
+
+
+def test_the_command(stored, monkeypatch) -> None:
+    for name, value in (("HOME", stored.layout.home), ("COPIER_ADDRESS", COPIER), ("WHALE_ADDRESS", WHALE)):
+        monkeypatch.setenv(f"POLYPIPE_{name}", str(value))
+    monkeypatch.setenv("POLYPIPE_SCALING_RATIO", "0.1")
+    run = CliRunner().invoke
+    text = run(main, ["whatif", "--ratio", "0.02", "--floor", "0", "--tier", "1:1", "--from", "2026-09-01"])
+    assert text.exit_code == 0
+    assert "$6.02" in text.output
+    assert "-$15.02" in text.output
+    answer = json.loads(run(main, ["whatif", "--ratio", "0.02", "--json", "--to", "2026-09-01"]).output)
+    assert answer["rule"] == {"ratio": 0.02, "floor": 10.0, "tiers": [[4000.0, 1.25]]}
+    assert (answer["first"], answer["last"], answer["days_known"]) == ("2026-09-01", "2026-09-01", 1)
+    assert answer["expected_pnl"] == pytest.approx(0.02 * 201)
+    for bad in (["--tier", "4000"], ["--tier", "4000:x"], ["--ratio", "0"], ["--from", "2026-09-03", "--to", "2026-09-01"]):
+        failed = run(main, ["whatif", *bad])
+        assert failed.exit_code != 0
+        assert failed.exception is None or isinstance(failed.exception, SystemExit)
+
+
+# Stored days
+
+
+def test_later_days_are_computed_anew_and_positions_prices_are_kept(stored) -> None:
+    compute_gap(stored, WALLETS, T0, T0 + 2 * DAY)
+    before = query(stored, "SELECT * EXCLUDE (notes) FROM gap_attribution ORDER BY day")
+    assert len(before) == 2
+    # the first day is matched anew with a copy that was not known before
+    compute_fills(stored, WALLETS, T0, T0 + DAY)
+    with stored.batch("late") as batch:
+        batch.add(
+            "positions",
+            [
+                {
+                    "token_id": "T", "status": "on_target", "whale_size": 1.0, "copier_size": 1.0, "whale_net": 1.0,
+                    "copier_net": 1.0, "expected_size": 1.0, "price": 0.9, "whale_held": True,
+                    "compared_at": T0 + DAY + timedelta(minutes=26),
+                }
+            ],
+        )  # fmt: skip
+        batch.commit({"positions": Replace()})
+    computed = compute_gap(stored, WALLETS, T0, T0 + DAY)
+    assert computed.later_days == 1
+    after = query(stored, "SELECT * EXCLUDE (notes) FROM gap_attribution ORDER BY day")
+    assert [row[0] for row in after] == [row[0] for row in before]
+    assert after != before
+    # 40 shares missed: the mark of midnight is now 0.90
+    missed = query(stored, "SELECT missed_unfilled FROM gap_attribution ORDER BY day")
+    assert missed[0][0] == pytest.approx(-40 * 0.50)
+    assert query(stored, "SELECT token_id, price, resolved FROM position_prices") == [("T", 0.9, False)]
+    # over both days it comes out as before: the later day takes back what the first has more
+    assert sum(row[0] for row in missed) == pytest.approx(-40 * (0.55 - 0.40))

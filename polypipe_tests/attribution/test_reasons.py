@@ -1,0 +1,196 @@
+"""Status, reason, rule, classes and intervals: small tables by hand."""
+
+from math import inf
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from polypipe.attribution.fills import Match
+from polypipe.attribution.intervals import ratio_interval, student, verdict, wilson
+from polypipe.attribution.labels import Labels, price_bucket, read_catalog
+from polypipe.attribution.reasons import REASONS, Logged, Verdict, judge
+from polypipe.attribution.rule import Rule
+from polypipe.bot.grammar import OUTCOMES
+from polypipe_tests.attribution.support import fill
+from polypipe_tests.attribution.tables import insert
+
+
+def verdict_of(shares, copied=None, price=0.5, side="BUY", held=1000.0, logged=None):
+    copies = (fill(5, copied, price, side),) if copied else ()
+    whale = fill(0, shares, price, side)
+    return judge(Match(whale, copies), Rule(0.1).expected(whale), held, logged)
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (verdict_of(1000, 100), Verdict("copied")),
+        (verdict_of(1000, 99.2), Verdict("copied")),
+        (verdict_of(1000, 150), Verdict("copied")),
+        (verdict_of(5000, 500), Verdict("partial", "unfilled", "inferred")),  # 625 by the tier
+        (verdict_of(1000, 60), Verdict("partial", "unfilled", "inferred")),
+        (verdict_of(1000), Verdict("missed", "unknown", "inferred")),
+        (verdict_of(9.99), Verdict("small", "small", "inferred")),
+        (verdict_of(9.99, 1), Verdict("copied")),
+        (verdict_of(20, price=0.5), Verdict("missed", "probability", "inferred")),  # $1.00
+        (verdict_of(20.3, price=0.5), Verdict("missed", "unknown", "inferred")),
+        (verdict_of(1000, side="SELL", held=0.0), Verdict("missed", "no_position", "inferred")),
+        (verdict_of(1000, side="SELL", held=5.0), Verdict("missed", "unknown", "inferred")),
+    ],
+)
+def test_reasons_without_a_log(found, expected) -> None:
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason"),
+    [
+        ("SKIPPED_SMALL", "small"),
+        ("SKIPPED_PROBABILITY", "probability"),
+        ("SKIPPED_DISABLED", "disabled"),
+        ("MOCK_ONLY", "disabled"),
+        ("SKIPPED_NO_POSITION", "no_position"),
+        ("CB_BLOCKED", "breaker"),
+        ("RISK_BLOCKED", "breaker"),
+        ("CB_BOOK_FAIL", "error"),
+        ("EXEC_FAIL", "error"),
+        ("QUEUE_ERR", "error"),
+        ("WORKER_TIMEOUT", "error"),
+        ("REJECTED", "error"),
+        ("SENT", "unfilled"),
+    ],
+)
+def test_the_bots_own_word_wins(outcome, reason) -> None:
+    assert outcome in OUTCOMES
+    assert verdict_of(1000, logged=Logged(outcome)) == Verdict("missed", reason, "log")
+    assert verdict_of(1000, 100, logged=Logged(outcome)) == Verdict("copied")  # the fills are the truth
+    assert verdict_of(1000, 50, logged=Logged(outcome)) == Verdict("partial", "unfilled", "log")
+
+
+def test_fill_or_kill_without_anybody_is_no_error() -> None:
+    logged = Logged("REJECTED", "no orders found to match with FAK order")
+    assert verdict_of(1000, logged=logged) == Verdict("missed", "unfilled", "log")
+
+
+@pytest.mark.parametrize("outcome", ["UNKNOWN", "AGG_PENDING", "CB_OTHER", "SOMETHING_NEW"])
+def test_a_word_that_says_nothing_leaves_it_to_the_sizes(outcome) -> None:
+    assert verdict_of(1000, logged=Logged(outcome)) == Verdict("missed", "unknown", "inferred")
+    assert verdict_of(5, logged=Logged(outcome)) == Verdict("small", "small", "inferred")
+
+
+def test_every_reason_is_listed() -> None:
+    said = {verdict_of(1000, logged=Logged(outcome)).reason for outcome in OUTCOMES}
+    assert said <= set(REASONS)
+
+
+def test_what_the_log_says_of_the_first_attempt() -> None:
+    assert Logged("SENT", None, 40.0, 10.0).first_fill_ratio == 0.25
+    assert Logged("SENT", None, 40.0, None).first_fill_ratio is None
+    assert Logged("SENT", None, 0.0, 0.0).first_fill_ratio is None
+    assert [Logged(word).order_sent for word in ("SENT", "REJECTED", "MOCK_ONLY")] == [True, True, False]
+
+
+# The rule
+
+
+@pytest.mark.parametrize(
+    ("rule", "shares", "side", "expected"),
+    [
+        (Rule(0.1), 9.99, "BUY", 0),
+        (Rule(0.1), 10, "BUY", 1),
+        (Rule(0.1), 3999, "BUY", 399.9),
+        (Rule(0.1), 4000, "BUY", 500),
+        (Rule(0.1), 4000, "SELL", 400),
+        (Rule(0.1, 0, ()), 4000, "BUY", 400),
+        (Rule(0.1, 500), 499, "BUY", 0),
+        (Rule(0.1, 10, ((4000, 1.25), (100, 2.0))), 100, "BUY", 20),
+        (Rule(0.1, 10, ((4000, 1.25), (100, 2.0))), 5000, "BUY", 625),
+    ],
+)
+def test_rules(rule, shares, side, expected) -> None:
+    assert rule.expected(fill(0, shares, side=side)) == pytest.approx(expected)
+
+
+def test_a_rule_in_words() -> None:
+    assert Rule(0.02).describe() == "ratio 0.02, fills from 10 shares, x 1.25 for purchases from 4,000 shares"
+
+
+# Classes
+
+
+@pytest.mark.parametrize(
+    ("price", "bucket"),
+    [(0.01, "0.00-0.05"), (0.05, "0.05-0.20"), (0.5, "0.40-0.60"), (0.999, "0.95-1.00"), (1.0, "0.95-1.00")],
+)
+def test_price_buckets(price, bucket) -> None:
+    assert price_bucket(price) == bucket
+
+
+def test_labels_of_open_and_of_past_games(con) -> None:
+    for event, slug, series, tags in (
+        ("1", "atp-a-b-2026-09-01", "atp", "['1', '864']"),
+        ("2", "atp-c-d-2026-09-01", "challenger", "['864']"),
+        ("3", "nba-x-y-2026-09-01", "nba-2026", "['745']"),
+        ("4", "odd", None, "[]"),
+    ):
+        insert(con, "events", event_id=event, slug=slug, series_slug=series)
+        con.execute(f"UPDATE events SET tag_ids = {tags} WHERE event_id = '{event}'")
+    for n, kind in (("1", "moneyline"), ("3", None)):
+        insert(con, "markets", market_id=f"m{n}", event_id=n, sports_market_type=kind)
+        insert(
+            con, "tokens", token_id=f"t{n}", market_id=f"m{n}", event_id=n, neg_risk=False, live=False, is_ligue1=False,
+            is_tennis=False, is_atp=False,
+        )  # fmt: skip
+    catalog = read_catalog(con)
+    assert catalog.labels("t1", "") == Labels("tennis", "atp", "moneyline")
+    assert catalog.labels("t3", "") == Labels("basketball", "nba-2026", "unknown")
+    assert catalog.labels("gone", "nba-p-q-2026-08-01") == Labels("basketball", "nba-2026", "unknown")
+    assert catalog.labels("gone", "atp-p-q-2026-08-01") == Labels("tennis", "unknown", "unknown")  # two series
+    assert catalog.labels("gone", "epl-p-q") == Labels("unknown", "unknown", "unknown")
+
+
+# Intervals
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "low", "high"),
+    [(0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (5, 10, 0.2366, 0.7634), (81, 263, 0.2553, 0.3662)],
+)
+def test_wilson_as_published(successes, trials, low, high) -> None:
+    assert wilson(successes, trials) == pytest.approx((low, high), abs=1e-4)
+
+
+@pytest.mark.parametrize(("freedom", "quantile"), [(2, 4.303), (5, 2.571), (10, 2.228), (30, 2.042)])
+def test_student_as_in_the_tables(freedom, quantile) -> None:
+    assert student(freedom) == pytest.approx(quantile, rel=0.01)
+
+
+def test_a_ratio_interval_by_hand() -> None:
+    """Three events of 1 share each at 1, 2, 3 cents: mean 2, sd 1, standard error 1/sqrt(3), t(2)."""
+    low, high = ratio_interval([(1.0, 1.0), (2.0, 1.0), (3.0, 1.0)])
+    assert (low + high) / 2 == pytest.approx(2)
+    assert (high - low) / 2 == pytest.approx(student(2) / 3**0.5)
+    assert ratio_interval([(1.0, 1.0), (2.0, 1.0)]) is None
+    assert ratio_interval([(0.0, 0.0)] * 5) is None
+
+
+@given(st.lists(st.tuples(st.floats(-100, 100), st.floats(0.1, 100)), min_size=3, max_size=30))
+def test_a_ratio_interval_holds_the_ratio(clusters) -> None:
+    low, high = ratio_interval(clusters)
+    mean = sum(a for a, _ in clusters) / sum(b for _, b in clusters)
+    assert low - 1e-9 <= mean <= high + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("interval", "text"),
+    [
+        (None, "too few events"),
+        ((0.1, 2.0), "costs"),
+        ((-2.0, -0.1), "gains"),
+        ((-0.1, 2.0), "not distinguishable from zero"),
+        ((0.0, inf), "not distinguishable from zero"),
+    ],
+)
+def test_verdicts(interval, text) -> None:
+    assert verdict(interval) == text
