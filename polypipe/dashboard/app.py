@@ -20,7 +20,7 @@ from polypipe.dashboard.api.answers import error
 from polypipe.dashboard.api.parameters import BadParameter
 from polypipe.dashboard.context import Context
 from polypipe.dashboard.security import Guard
-from polypipe.dashboard.static_files import assets, foreign_styles, stamp, static
+from polypipe.dashboard.static_files import assets, foreign_styles, modules, stamp, static
 from polypipe.dashboard.store import Store
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
@@ -81,6 +81,7 @@ async def page(request: Request) -> Response:
         settings=settings,
         stamp=stamp(),
         foreign_styles=foreign_styles(),
+        modules=modules(),
         version=version("polypipe"),
         ratio=f"{100 * settings.scaling_ratio:g}",
         dagster_url=f"http://127.0.0.1:{settings.webserver_port}",

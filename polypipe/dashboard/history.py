@@ -43,7 +43,7 @@ def read_history(store: Store, start: int, end: int, names: Sequence[str], point
 
     Two snapshots more than the store's `hole_ms` apart have a hole between them.
     """
-    first, last = store.values("SELECT min(first_id), max(last_id) FROM quarters")[0]
+    first, last = store.once("ends", lambda: store.values("SELECT min(first_id), max(last_id) FROM quarters"))[0]
     inside = f"id BETWEEN {start} AND {end}"
     rows, begin, finish = store.values(f"SELECT count(*), min(id), max(id) FROM points WHERE {inside}")[0]
     if rows <= points:

@@ -49,6 +49,12 @@ def foreign_styles() -> list[str]:
 
 
 @cache
+def modules() -> list[str]:
+    """Our modules, so that the page asks for all at once and not as each is found to import others."""
+    return sorted(name for name in assets() if name.endswith(".js") and name not in (PLOTLY, "theme.js"))
+
+
+@cache
 def stamp() -> str:
     """Changes with any of the files: part of their address, so that a browser may keep them for ever."""
     digest = hashlib.blake2b(version("plotly").encode(), digest_size=6)

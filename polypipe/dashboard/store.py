@@ -8,15 +8,17 @@ its texts would take half a gigabyte; as numbers it takes 60 MB.
 
 import re
 import threading
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeVar
 
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
 from polypipe.warehouse.connection import literal, quoted
-from polypipe.warehouse.follow import FollowingReader
+from polypipe.warehouse.follow import Following, FollowingReader
 from polypipe.warehouse.publish import Current, PublishedFile
 from polypipe.warehouse.read import select
 from polypipe.warehouse.tables import DAY_COLUMN
@@ -33,6 +35,8 @@ SERIES = (
 """The numbers of a snapshot that have a history."""
 
 Row = dict[str, Any]
+T = TypeVar("T")
+_ANY_TIME = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ class Store(FollowingReader):
         self.hole_ms = hole_ms(settings)
         self._making = threading.Lock()
         self._made = False
+        self._kept: dict[str, tuple[Following, Any]] = {}
         super().__init__(warehouse, poll_seconds)
         self._make()
 
@@ -70,6 +75,15 @@ class Store(FollowingReader):
             con.execute(query)
             names = [name for name, *_ in con.description or []]
             return [dict(zip(names, row, strict=True)) for row in con.fetchall()]
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """What `make` gives, made once for each version that is shown."""
+        status = replace(self.status, checked_at=_ANY_TIME)
+        kept = self._kept.get(name)
+        if kept is None or kept[0] != status:
+            kept = self._kept[name] = (status, make())
+        value: T = kept[1]
+        return value
 
     def _make(self) -> None:
         """Create the tables, empty, once."""

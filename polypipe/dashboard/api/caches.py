@@ -27,7 +27,7 @@ def caches(request: Request) -> Response:
 
 def file_states(context: Context, now: datetime) -> list[Row]:
     """The state of every file, in the order of the registry."""
-    attempts = context.store.rows("FROM publications ORDER BY time DESC")
+    attempts = context.store.once("attempts", lambda: context.store.rows("FROM publications ORDER BY time DESC"))
     counts = {
         file: (accepted, refused, rewritten)
         for file, accepted, refused, rewritten in context.store.values(

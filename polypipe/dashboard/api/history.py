@@ -21,7 +21,7 @@ from polypipe.dashboard.api.parameters import (
 )
 from polypipe.dashboard.context import Context, utc_now
 from polypipe.dashboard.history import History, read_gaps, read_history, read_reconstructed
-from polypipe.dashboard.store import SERIES
+from polypipe.dashboard.store import SERIES, Store
 
 DEFAULT_POINTS = 1000
 FEWEST_POINTS, MOST_POINTS = 12, 4000
@@ -71,14 +71,19 @@ def history_body(context: Context, asked: dict[str, Any]) -> dict[str, Any]:
 
 def _first(context: Context, found: History) -> int | None:
     """The beginning of everything: of the snapshots, or of the hours from which earlier days are reconstructed."""
-    hours = context.store.values("SELECT min(t) FROM wallet_points")[0][0]
-    return min((first for first in (found.first, hours) if first is not None), default=None)
+    ends = (found.first, _first_hour(context.store))
+    return min((first for first in ends if first is not None), default=None)
+
+
+def _first_hour(store: Store) -> int | None:
+    found: int | None = store.once("first hour", lambda: store.values("SELECT min(t) FROM wallet_points"))[0][0]
+    return found
 
 
 def _reconstructed(context: Context, start: int, end: int, points: int) -> dict[str, list[Any]] | None:
     """Columns `t`, `copier`, `expected`, `gap` of the hours that no snapshot covers; null when there are none."""
     settings = context.settings
-    if settings.copier_address is None or settings.whale_address is None:
+    if settings.copier_address is None or settings.whale_address is None or _first_hour(context.store) is None:
         return None
     wallets = (settings.copier_address, settings.whale_address)
     found = read_reconstructed(context.store, start, end, wallets, settings.scaling_ratio, points)

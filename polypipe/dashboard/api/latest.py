@@ -28,7 +28,11 @@ def latest(request: Request) -> Response:
 
 
 def latest_body(context: Context) -> dict[str, Any]:
-    """The answer of `/api/latest`."""
+    """The answer of `/api/latest`; not to be changed, for it is kept."""
+    return context.store.once("latest", lambda: _latest(context))
+
+
+def _latest(context: Context) -> dict[str, Any]:
     found = context.store.rows("FROM newest_snapshot ORDER BY timestamp DESC LIMIT 1")
     row = found[0] if found else dict.fromkeys(column.name for column in columns("snapshots"))
     sources: dict[str, dict[str, Any]] = json.loads(row["sources"]) if row["sources"] else {}

@@ -2,6 +2,7 @@
 
 import { h, table } from "./dom.js";
 import { instant, zoneName } from "./format.js";
+import { sketch } from "./sketch.js";
 import { ticks } from "./ticks.js";
 
 const MARGIN = { l: 62, r: 14, t: 8, b: 26 };
@@ -70,8 +71,13 @@ export class Chart {
   }
 
   draw() {
-    if (!this.data || !window.Plotly) return;
+    if (!this.data) return;
     this.range = [Date.parse(this.data.from), Date.parse(this.data.to)];
+    if (!window.Plotly) {
+      this.canvas.replaceChildren(this.sketch());
+      return;
+    }
+    if (!this.wired) this.canvas.replaceChildren();
     Plotly.react(this.canvas, this.traces(), this.layout(), { displayModeBar: false, responsive: false, doubleClick: false });
     if (!this.wired) {
       this.wired = true;
@@ -81,6 +87,11 @@ export class Chart {
       });
       this.canvas.on("plotly_doubleclick", () => this.reset());
     }
+  }
+
+  sketch() {
+    const lines = this.lines.filter((line) => !line.axis2 && !this.off.has(line.name)).map((line) => ({ ...line, ink: colour(line.colour) }));
+    return sketch(lines, this.range, this.bounds().range, [this.plot.clientWidth, this.plot.clientHeight], MARGIN, this.options.lines[0].write);
   }
 
   traces() {
@@ -248,6 +259,20 @@ function side(line, sign) {
 function crossAt(at) {
   for (const chart of charts) chart.read(at);
 }
+
+const whenLoaded = [];
+let loading = false;
+
+/** Start Plotly, which keeps the page busy for a second: once, after everything else has been drawn without it. */
+export function startPlotly() {
+  if (loading) return;
+  loading = true;
+  const script = h("script", { src: document.getElementById("plotly").href, onload: () => { redraw(); whenLoaded.forEach((draw) => draw()); } });
+  requestAnimationFrame(() => setTimeout(() => document.head.append(script)));
+}
+
+/** Call `draw` when Plotly is there for the first time. */
+export function withPlotly(draw) { whenLoaded.push(draw); }
 
 export function redraw() {
   for (const chart of charts) { chart.draw(); chart.read(null); }

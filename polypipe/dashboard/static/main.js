@@ -1,6 +1,7 @@
 // The page: what is asked when, the status line, the keyboard, theme and zone.
 
 import { $ } from "./dom.js";
+import { startPlotly } from "./chart.js";
 import { isLocal, span, useLocalTime, zoneName } from "./format.js";
 import { choose, loadDay, loadHistory, RANGES, redraw, startHistory } from "./history.js";
 import { loadCaches } from "./caches.js";
@@ -20,15 +21,21 @@ async function refresh() {
   busy = true;
   try {
     state.error = null;
-    const rest = [loadHistory(), loadPositions().then((positions) => { state.positions = positions; }), loadCaches(), loadQuality()].map((part) => part.catch(remember));
-    const [latest, day] = await Promise.all([get("/api/latest"), loadDay(), rest[1]]);
+    const history = loadHistory().catch(remember);
+    const [latest, day] = await Promise.all([get("/api/latest"), loadDay()]);
     Object.assign(state, { latest, day, lostAt: null });
     drawNow(state.latest, state.day, state.positions, who);
-    await Promise.all(rest);
+    await history; // what is on the first screen comes first
+    const positions = loadPositions().then((found) => {
+      state.positions = found;
+      drawNow(state.latest, state.day, state.positions, who);
+    });
+    await Promise.all([positions, loadCaches(), loadQuality()].map((part) => part.catch(remember)));
   } catch (error) {
     remember(error);
   }
   busy = false;
+  startPlotly();
   show();
   if (again) { again = false; refresh(); }
 }
@@ -109,7 +116,7 @@ let version = null;
 listen((news) => {
   const key = `${news.version} ${news.reload_error}`;
   state.lostAt = null;
-  if (key !== version || state.error) refresh();
+  if ((version !== null && key !== version) || state.error) refresh(); // the first one tells what is being asked for already
   version = key;
 }, () => { state.lostAt ??= now(); show(); });
 document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });

@@ -2,6 +2,7 @@
 
 import { $, h, table, unknown } from "./dom.js";
 import { count, money, percent } from "./format.js";
+import { withPlotly } from "./chart.js";
 import { get } from "./net.js";
 
 const known = (value, write, reason) => (value === null ? unknown(reason ?? "no reason is recorded", { brief: true }) : write(value));
@@ -57,6 +58,7 @@ function windowPanel(title, row) {
       line("Tracking error", "USD a day", known(row.tracking_error, (value) => `${money(value)} a day`, why.tracking_error)))));
 }
 
+withPlotly(() => drawQuality());
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 function figure() {

@@ -1,0 +1,318 @@
+"""The dashboard over a year of snapshots, beside the server that it replaces.
+
+    .venv/bin/python bench/dashboard.py [--seconds 60]
+
+525,600 snapshots, one a minute. The dashboard runs as `polypipe dashboard` does; the baseline is an aiohttp server over
+SQLite that returns every row of the asked range, as the old tool did. Both answer the same questions one after the
+other. Then `/api/latest` is asked 50 times a second for a minute while a writer commits a snapshot every second; a
+request's time counts from the moment it was due, so a stall shows in every request that it delays. A browser opens the
+page until the first chart is drawn; the old page drew none without its CDN.
+
+Exits 1 when a target of the dashboard is missed: `/api/history` of any range p95 at most 60 ms and 300 kB; `/api/latest`
+p95 at most 10 ms, no error, no failed write; first chart within 1.5 s; resident memory at most 300 MB.
+"""
+
+import argparse
+import asyncio
+import os
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import psutil
+from aiohttp import web
+
+from polypipe.divergence.export import COLUMNS
+from polypipe.ops.processes import free_port
+from polypipe.warehouse import Warehouse
+from polypipe_tests.dashboard.support import COPIER, WHALE, all_files, now, put_publications, put_snapshots, wandering
+
+ROWS = 525_600
+RANGES = (1, 6, 24, 72, 168, 720, "all")
+PAGE = {
+    "fields": "pnl_vs_expected,user1_pnl,expected_pnl,user2_pnl,pnl_efficiency,loss_share",
+    "points": 1800,
+    "layout": "columns",
+}
+ROUNDS = 15
+REQUESTS_PER_SECOND = 50
+PAGES_OPENED = 5
+HISTORY_MS, HISTORY_KB, LATEST_MS, CHART_SECONDS, RESIDENT_MB = 60.0, 300.0, 10.0, 1.5, 300.0
+
+
+@dataclass
+class Load:
+    """Outcome of a minute of requests while somebody writes; times in milliseconds from the moment a request was due."""
+
+    times: list[float] = field(default_factory=list)
+    errors: int = 0
+    writes: int = 0
+    failed_writes: int = 0
+    slowest_write: float = 0.0
+
+
+def p95(values: list[float]) -> float:
+    return statistics.quantiles(values, n=20, method="inclusive")[-1]
+
+
+def fill(home: Path, database: Path) -> datetime:
+    """The same year for both; returns its last instant."""
+    end = now()
+    warehouse = Warehouse(home)
+    rows = wandering(end, ROWS)
+    with closing(sqlite3.connect(database)) as db:
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute(
+            f"CREATE TABLE snapshots (id INTEGER PRIMARY KEY AUTOINCREMENT, timestamp TEXT, {', '.join(COLUMNS[2:])})"
+        )
+        db.execute("CREATE INDEX idx_timestamp ON snapshots (timestamp)")
+        while chunk := list(islice(rows, 40_000)):
+            put_snapshots(warehouse, chunk)
+            insert(db, chunk)
+    put_publications(warehouse, all_files(end))
+    return end
+
+
+def insert(db: sqlite3.Connection, rows: list[dict[str, Any]]) -> None:
+    names = COLUMNS[1:]
+    values = [[row["timestamp"].isoformat(), *(row[name] for name in names[1:])] for row in rows]
+    with db:
+        db.executemany(f"INSERT INTO snapshots ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", values)
+
+
+def old_server(database: str, port: int) -> None:
+    """Every row of the range, read in the event loop, as JSON."""
+
+    def read(query: str, *values: object) -> list[dict[str, Any]]:
+        with closing(sqlite3.connect(database)) as db:
+            db.row_factory = sqlite3.Row
+            return [dict(row) for row in db.execute(query, values)]
+
+    async def history(request: web.Request) -> web.Response:
+        hours = request.query["hours"]
+        since = "" if hours == "all" else (now() - timedelta(hours=int(hours))).isoformat()
+        rows = read("SELECT * FROM snapshots WHERE timestamp > ? ORDER BY timestamp", since)
+        response = web.json_response({"snapshots": rows})
+        return response
+
+    async def latest(request: web.Request) -> web.Response:
+        return web.json_response(read("SELECT * FROM snapshots ORDER BY timestamp DESC LIMIT 1")[0])
+
+    app = web.Application()
+    app.add_routes([web.get("/api/history", history), web.get("/api/latest", latest)])
+    web.run_app(app, host="127.0.0.1", port=port, print=None, access_log=None)
+
+
+@contextmanager
+def running(command: list[str], port: int, env: dict[str, str]) -> Iterator[psutil.Process]:
+    """The server as a process, once it answers."""
+    process = subprocess.Popen(command, env=os.environ | env, stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 60
+        while asyncio.run(fetch(port, "/api/latest")) is None:
+            assert time.monotonic() < deadline, "the server does not answer"
+            assert process.poll() is None, "the server ended"
+            time.sleep(0.1)
+        yield psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+async def fetch(port: int, path: str) -> int | None:
+    try:
+        async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}{path}") as response:
+            return response.status
+    except aiohttp.ClientError:
+        return None
+
+
+async def ask_history(port: int, more: dict[str, Any], rounds: int) -> dict[object, tuple[list[float], float]]:
+    """Range -> milliseconds of each request, and the kilobytes on the wire."""
+    found: dict[object, tuple[list[float], float]] = {}
+    async with aiohttp.ClientSession(auto_decompress=False, headers={"Accept-Encoding": "gzip"}) as session:
+        for hours in RANGES:
+            times, size = [], 0.0
+            for _ in range(rounds):
+                began = time.perf_counter()
+                parameters = {"hours": str(hours), **more}
+                async with session.get(f"http://127.0.0.1:{port}/api/history", params=parameters) as response:
+                    assert response.status == 200
+                    size = len(await response.read()) / 1000
+                times.append((time.perf_counter() - began) * 1000)
+            found[hours] = times, size
+    return found
+
+
+async def ask_latest(port: int, seconds: float, load: Load) -> None:
+    """50 requests a second, each at its time whatever became of the one before."""
+    began = time.perf_counter()
+
+    async def one(session: aiohttp.ClientSession, due: float) -> None:
+        await asyncio.sleep(due - time.perf_counter())
+        try:
+            async with session.get(f"http://127.0.0.1:{port}/api/latest") as response:
+                await response.read()
+                load.errors += response.status != 200
+        except (aiohttp.ClientError, TimeoutError):
+            load.errors += 1
+        load.times.append((time.perf_counter() - due) * 1000)
+
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
+        dues = [began + number / REQUESTS_PER_SECOND for number in range(int(seconds * REQUESTS_PER_SECOND))]
+        await asyncio.gather(*(one(session, due) for due in dues))
+
+
+def under_load(port: int, seconds: float, write: Any) -> Load:
+    """Ask while `write` commits every second in a thread; a write that raises is a failed one."""
+    load, done = Load(), threading.Event()
+
+    def keep_writing() -> None:
+        due = time.monotonic()
+        while not done.wait(max(0.0, due - time.monotonic())):
+            began = time.monotonic()
+            try:
+                write()
+                load.writes += 1
+            except Exception as error:
+                print(f"    a write failed: {error}")
+                load.failed_writes += 1
+            load.slowest_write = max(load.slowest_write, time.monotonic() - began)
+            due += 1.0
+
+    thread = threading.Thread(target=keep_writing)
+    thread.start()
+    try:
+        asyncio.run(ask_latest(port, seconds, load))
+    finally:
+        done.set()
+        thread.join()
+    return load
+
+
+def first_chart(port: int) -> tuple[list[float], list[float]]:
+    """Seconds from navigation to the line of the first chart, and to the same under Plotly, which can be zoomed.
+
+    Each in a browser context of its own, so with nothing cached.
+    """
+    from playwright.sync_api import sync_playwright
+
+    from polypipe_tests.dashboard.browser import ARGUMENTS, CHROMIUM
+
+    shown, alive = [], []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        for _ in range(PAGES_OPENED):
+            page = browser.new_context(viewport={"width": 1400, "height": 900}).new_page()
+            began = time.perf_counter()
+            page.goto(f"http://127.0.0.1:{port}/", wait_until="commit")
+            page.wait_for_selector("#plot-gap .sketch path, #plot-gap path.js-line", state="attached")
+            shown.append(time.perf_counter() - began)
+            page.wait_for_selector("#plot-gap path.js-line", state="attached")
+            alive.append(time.perf_counter() - began)
+            page.context.close()
+        browser.close()
+    return shown, alive
+
+
+def print_history(title: str, found: dict[object, tuple[list[float], float]]) -> None:
+    print(f"  {title}")
+    for hours, (times, size) in found.items():
+        label = "ALL" if hours == "all" else f"{hours} h"
+        print(f"    {label:>6}   p50 {statistics.median(times):8.1f} ms   p95 {p95(times):8.1f} ms   {size:10,.1f} kB")
+
+
+def print_load(load: Load) -> None:
+    print(
+        f"  /api/latest, {REQUESTS_PER_SECOND} a second while a snapshot is committed every second: "
+        f"p50 {statistics.median(load.times):.1f} ms, p95 {p95(load.times):.1f} ms, worst {max(load.times):.1f} ms, "
+        f"{load.errors} errors of {len(load.times)}; {load.writes} writes, {load.failed_writes} failed, "
+        f"slowest {load.slowest_write:.2f} s"
+    )
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--seconds", type=float, default=60.0)
+    arguments.add_argument("--old-server", nargs=2)
+    options = arguments.parse_args()
+    if options.old_server:
+        old_server(options.old_server[0], int(options.old_server[1]))
+        return 0
+    with tempfile.TemporaryDirectory(prefix="bench-dashboard-") as directory:
+        home, database = Path(directory) / "home", Path(directory) / "old.db"
+        print(f"writing {ROWS:,} snapshots twice", flush=True)
+        end = fill(home, database)
+        return measure(home, database, end, options.seconds)
+
+
+def measure(home: Path, database: Path, end: datetime, seconds: float) -> int:
+    more = wandering(end + timedelta(hours=6), 4 * 3600, timedelta(seconds=1))
+    port = free_port()
+    print("plain aiohttp + sqlite3, every row")
+    with running([sys.executable, __file__, "--old-server", str(database), str(port)], port, {}) as process:
+        print_history("/api/history", asyncio.run(ask_history(port, {}, 3)))
+        with closing(sqlite3.connect(database, check_same_thread=False, timeout=10)) as db:
+            print_load(under_load(port, seconds, lambda: insert(db, [next(more)])))
+        print(f"  resident {process.memory_info().rss / 1e6:.0f} MB", flush=True)
+
+    port = free_port()
+    settings = {
+        "POLYPIPE_HOME": str(home),
+        "POLYPIPE_DASHBOARD_PORT": str(port),
+        "POLYPIPE_COPIER_ADDRESS": COPIER,
+        "POLYPIPE_WHALE_ADDRESS": WHALE,
+    }
+    print("polypipe dashboard")
+    began = time.monotonic()
+    with running([sys.executable, "-m", "polypipe.cli", "dashboard"], port, settings) as process:
+        print(f"  answers {time.monotonic() - began:.1f} s after its start")
+        histories = {
+            "/api/history, rows as the old server (1,000 points)": asyncio.run(ask_history(port, {}, ROUNDS)),
+            "/api/history, columns as the page asks (1,800 points)": asyncio.run(ask_history(port, PAGE, ROUNDS)),
+        }
+        for title, found in histories.items():
+            print_history(title, found)
+        warehouse = Warehouse(home)
+        load = under_load(port, seconds, lambda: put_snapshots(warehouse, [next(more)]))
+        print_load(load)
+        charts, zoomable = first_chart(port)
+        print(
+            f"  first chart {statistics.median(charts):.2f} s after navigation, slowest {max(charts):.2f} s; "
+            f"with zoom after {statistics.median(zoomable):.2f} s, slowest {max(zoomable):.2f} s"
+        )
+        resident = process.memory_info().rss / 1e6
+        print(f"  resident {resident:.0f} MB")
+
+    ranges = [entry for found in histories.values() for entry in found.values()]
+    missed = [
+        text
+        for text, value, limit in (
+            ("p95 of /api/history, ms", max(p95(times) for times, _ in ranges), HISTORY_MS),
+            ("largest /api/history, kB", max(size for _, size in ranges), HISTORY_KB),
+            ("p95 of /api/latest, ms", p95(load.times), LATEST_MS),
+            ("errors", load.errors, 0),
+            ("failed writes", load.failed_writes, 0),
+            ("first chart, s", statistics.median(charts), CHART_SECONDS),
+            ("resident, MB", resident, RESIDENT_MB),
+        )
+        if value > limit
+    ]
+    print(f"MISSED: {', '.join(missed)}" if missed else "every target is met")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
