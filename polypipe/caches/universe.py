@@ -42,31 +42,33 @@ def crawl_and_store(polymarket: Polymarket, warehouse: Warehouse) -> StoredCrawl
     crawl_id = uuid4().hex
     started_at = datetime.now(UTC)
     unknown_types: Counter[str] = Counter()
-    known, new = stored_tokens(warehouse), set[str]()
-    try:
-        with warehouse.batch("universe") as batch:
+    known = stored_tokens(warehouse)
+    with warehouse.batch("universe") as batch, warehouse.batch("first_seen") as seen:
 
-            def stage(events: list[Event]) -> None:
-                batch.add("events", (event_row(event, crawl_id) for event in events))
-                batch.add("markets", (row for event in events for row in market_rows(event, crawl_id)))
-                batch.add("tokens", (row for event in events for row in token_rows(event, crawl_id)))
-                tokens = (id for event in events for market in event.markets for id in market.token_ids)
-                new.update(id for id in tokens if id not in known)
-                tennis = (event for event in events if TENNIS_TAG in event.tag_ids)
-                types = (market.sports_market_type for event in tennis for market in event.markets)
-                unknown_types.update(t for t in types if t and is_unknown_type(t))
+        def stage(events: list[Event]) -> None:
+            now = datetime.now(UTC)
+            batch.add("events", (event_row(event, crawl_id) for event in events))
+            batch.add("markets", (row for event in events for row in market_rows(event, crawl_id)))
+            batch.add("tokens", (row for event in events for row in token_rows(event, crawl_id)))
+            tokens = (id for event in events for market in event.markets for id in market.token_ids)
+            seen.add("token_first_seen", ({"token_id": id, "first_seen": now} for id in tokens if id not in known))
+            tennis = (event for event in events if TENNIS_TAG in event.tag_ids)
+            types = (market.sports_market_type for event in tennis for market in event.markets)
+            unknown_types.update(t for t in types if t and is_unknown_type(t))
 
+        try:
             report = polymarket.run(
                 lambda http: crawl_universe(http, stage, polymarket.progress, deadline=CRAWL_DEADLINE_SECONDS)
             )
             batch.add("crawls", [crawl_row(crawl_id, report)])
-            batch.add("token_first_seen", ({"token_id": id, "first_seen": report.finished_at} for id in sorted(new)))
-            replaced = dict.fromkeys(("events", "markets", "tokens"), Replace())
-            batch_id = batch.commit({**replaced, "crawls": Append(), "token_first_seen": Append()})
-    except Exception as error:
-        record_failure(warehouse, crawl_id, "universe", started_at, error)
-        raise
-    return StoredCrawl(crawl_id, report, unknown_types, warehouse.store(batch_id, wait=STORE_WAIT_SECONDS))
+            batch_id = batch.commit({"events": Replace(), "markets": Replace(), "tokens": Replace(), "crawls": Append()})
+        except Exception as error:
+            record_failure(warehouse, crawl_id, "universe", started_at, error)
+            raise
+        known.clear()  # DuckDB needs the memory now
+        waiting = warehouse.store(batch_id, wait=STORE_WAIT_SECONDS)
+        seen.commit({"token_first_seen": Append()})  # merged with the next write: of a first crawl it has every token
+    return StoredCrawl(crawl_id, report, unknown_types, waiting)
 
 
 def stored_tokens(warehouse: Warehouse) -> set[str]:

@@ -150,4 +150,4 @@ CREATE TABLE token_first_seen (
 );
 COMMENT ON TABLE token_first_seen IS 'When a token came into the universe, and with it into the cache files. A token that left and came back has a row each time: take the minimum.';
 COMMENT ON COLUMN token_first_seen.token_id IS 'Token id.';
-COMMENT ON COLUMN token_first_seen.first_seen IS 'End of the crawl that brought it; the files follow within seconds. Rows of the first crawl of all say only that much.';
+COMMENT ON COLUMN token_first_seen.first_seen IS 'When the crawl that brought it read it; the files follow when that crawl is complete. Rows of the first crawl of all say only that much.';
