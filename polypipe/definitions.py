@@ -10,6 +10,7 @@ import dagster as dg
 from polypipe import settings as settings_module
 from polypipe.attribution import assets as attribution_assets
 from polypipe.attribution import automation as attribution_automation
+from polypipe.attribution import checks as attribution_checks
 from polypipe.bot import assets as bot_assets
 from polypipe.bot import automation as bot_automation
 from polypipe.caches import assets as cache_assets
@@ -58,6 +59,7 @@ def build_defs(**resource_overrides: Any) -> dg.Definitions:
             *cache_checks.cache_checks,
             *divergence_checks.divergence_checks,
             *history_checks.history_checks,
+            *attribution_checks.attribution_checks,
             bot_assets.trade_log_checks,
         ],
         jobs=[

@@ -46,8 +46,8 @@ def test_the_parts_and_the_rest_sum_to_the_measured_gap(con) -> None:
     a_day(con)
     measured(con, T0, -14.0, 201.0)
     insert(
-        con, "wallet_activity", key="r", day=T0.date(), wallet=WHALE, timestamp=T0 + HOUR, type="MAKER_REBATE", usdc_size=12.5,
-        size=12.5, transaction_hash="", title="", slug="", event_slug="", outcome="", occurrence=0,
+        con, "wallet_activity", key="r", day=T0.date(), wallet=WHALE, timestamp=T0 + HOUR, type="MAKER_REBATE",
+        usdc_size=12.5, size=12.5, transaction_hash="", title="", slug="", event_slug="", outcome="", occurrence=0,
     )  # fmt: skip
     matched(con)
     ((row,), (orphan,)) = gap_rows(con, WALLETS, T0, T0 + DAY)

@@ -104,8 +104,8 @@ def test_dates_in_slugs(slug, date) -> None:
 
 def row(con, wallet, t, kind, asset=None, side=None, size=1.0, usd=None, price=None, condition="c", slug="future"):
     values = (
-        f"k{t.isoformat()}{asset}{kind}", t.date(), wallet, t, kind, condition, asset, side, size, usd, price, 0, "0x", "", "",
-        slug, "", 0,
+        f"k{t.isoformat()}{asset}{kind}", t.date(), wallet, t, kind, condition, asset, side, size, usd, price, 0, "0x", "",
+        "", slug, "", 0,
     )  # fmt: skip
     con.execute(f"INSERT INTO wallet_activity VALUES ({', '.join(map(literal, values))})")
 
