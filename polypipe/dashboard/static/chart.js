@@ -162,15 +162,21 @@ export class Chart {
   read(at) {
     if (!this.data || !this.range) return;
     this.cross.hidden = at === null;
-    this.place = at === null ? null : nearest(this.data.t, at);
+    this.place = at === null || !this.data.t.length ? null : nearest(this.data.t, at);
     if (at !== null) {
       const right = this.canvas._fullLayout?.margin.r ?? MARGIN.r;
-      const t = this.data.t.length ? this.data.t[this.place] : at;
+      const t = this.snap(at);
       const share = (t - this.range[0]) / (this.range[1] - this.range[0]);
       this.cross.hidden = share < 0 || share > 1;
       this.cross.style.left = `${MARGIN.l + share * (this.plot.clientWidth - MARGIN.l - right)}px`;
     }
-    this.readout.replaceChildren(...this.words(at));
+    this.readout.replaceChildren(...this.words(at === null ? null : this.snap(at)));
+  }
+
+  /** The instant nearest to `at` that a line of this chart has a point for. */
+  snap(at) {
+    const found = this.lines.filter((line) => line.t.length).map((line) => line.t[nearest(line.t, at)]);
+    return found.reduce((best, t) => (best === null || Math.abs(t - at) < Math.abs(best - at) ? t : best), null) ?? at;
   }
 
   words(at) {
@@ -190,8 +196,7 @@ export class Chart {
         : h("span", {}, key, line.name);
       return h("span", {}, label, " ", h("b", {}, text));
     });
-    const t = at === null ? null : this.data.t[this.place] ?? at;
-    return [...made.filter(Boolean), t === null ? null : h("span", {}, `${instant(t)} ${zoneName(t)}`)].filter(Boolean);
+    return [...made, at === null ? null : h("span", {}, `${instant(at)} ${zoneName(at)}`)].filter(Boolean);
   }
 
   /** The value at a place; where points stand for many snapshots, the least and the greatest of them. */

@@ -61,7 +61,8 @@ export function startHistory(onChange) {
   readAddress();
   build();
   window.addEventListener("popstate", () => { readAddress(); mark(); changed(); });
-  new ResizeObserver(() => redraw()).observe($("charts"));
+  let width = 0;
+  new ResizeObserver(([entry]) => { if (entry.contentRect.width !== width) { width = entry.contentRect.width; redraw(); } }).observe($("charts"));
   mark();
 }
 
