@@ -71,7 +71,7 @@ def up() -> None:
 @main.command()
 def dashboard() -> None:
     """Serve the dashboard alone, in the foreground until Ctrl-C. Needs only what is published, no daemon."""
-    from polypipe.dashboard.address import Refused, dashboard_url
+    from polypipe.dashboard.address import Refused, check_binding, dashboard_url
     from polypipe.dashboard.serve import serve
     from polypipe.ops.processes import port_is_free
 
@@ -80,11 +80,12 @@ def dashboard() -> None:
         click.echo(SIMULATED)
     if not port_is_free(settings.dashboard_host, settings.dashboard_port):
         fail(f"port {settings.dashboard_port} is in use by another program: set POLYPIPE_DASHBOARD_PORT to a free one")
-    click.echo(f"dashboard at {dashboard_url(settings)}; Ctrl-C stops")
     try:
-        serve(settings)
+        check_binding(settings)
     except Refused as refused:
         fail(str(refused))
+    click.echo(f"dashboard at {dashboard_url(settings)}; Ctrl-C stops")
+    serve(settings)
 
 
 @main.command()

@@ -1,5 +1,6 @@
 """`polypipe dashboard`: the page in this process until a signal."""
 
+import contextlib
 from types import FrameType
 
 import uvicorn
@@ -11,7 +12,7 @@ from polypipe.settings import Settings
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM. Raises `Refused` where that would not be safe."""
+    """Serve until SIGINT or SIGTERM. Raises `Refused` where that would not be safe, before anything listens."""
     check_binding(settings)
     app = build_app(settings)
     config = uvicorn.Config(
@@ -25,7 +26,8 @@ def serve(settings: Settings) -> None:
         ws="none",
         timeout_graceful_shutdown=2,
     )
-    _Server(config).run()
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn has stopped by then and passes Ctrl-C on
+        _Server(config).run()
 
 
 class _Server(uvicorn.Server):
