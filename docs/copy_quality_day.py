@@ -1,0 +1,240 @@
+"""Makes the worked example of copy-quality.md: one simulated day, its gap, and where each dollar went.
+
+    .venv/bin/python docs/copy_quality_day.py
+
+writes images/copy-quality-day.svg and the part of copy-quality.md between its two marks. The same code, the same
+figures: the day is simulated from a seed, and lived as polypipe lives it, with positions read half an hour after midnight.
+"""
+
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+from polypipe.attribution.attribution import PARTS
+from polypipe.attribution.copy_fills import compute_fills
+from polypipe.attribution.gap import compute_gap
+from polypipe.attribution.metrics import compute_metrics
+from polypipe.attribution.whatif import Rule, what_if
+from polypipe.divergence.arithmetic import money
+from polypipe.divergence.holdings import compare_and_store
+from polypipe.divergence.snapshot import Wallets
+from polypipe.history.activity import fill_activity
+from polypipe.history.copy_quality import compute_quality
+from polypipe.history.pnl import fill_pnl
+from polypipe.polymarket import Hosts
+from polypipe.resources import Polymarket
+from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS, SimServer
+from polypipe.sim.copying import CopyTruth
+from polypipe.warehouse import Replace, Warehouse
+
+HERE = Path(__file__).parent
+PAGE, PICTURE = HERE / "copy-quality.md", HERE / "images" / "copy-quality-day.svg"
+BEGIN, END = "<!-- made by copy_quality_day.py -->", "<!-- end -->"
+
+SEED, EVENTS = 3, 120
+BEGINS = datetime(2026, 6, 1, tzinfo=UTC)  # the simulated whale's first day
+DAY = datetime(2026, 8, 28, tzinfo=UTC)
+NEXT = DAY + timedelta(days=1)
+WALLETS = Wallets(COPIER_ADDRESS, WHALE_ADDRESS, 0.08)
+
+NAMES = {
+    "slippage": "slippage",
+    "missed_small": "missed: fill of less than 10 shares",
+    "missed_probability": "missed: order below the minimum",
+    "missed_disabled": "missed: bot switched off",
+    "missed_breaker": "missed: breaker",
+    "missed_error": "missed: error",
+    "missed_unfilled": "missed: not or only partly filled",
+    "missed_unknown": "missed: reason unknown",
+    "excess": "more than the ratio",
+    "own": "own trades",
+    "uncopied_exits": "uncopied exits",
+    "fees": "fees and rebates",
+    "unexplained": "unexplained",
+}
+_LOGGED = {
+    "": "SENT",
+    "unfilled": "SENT",
+    "small": "SKIPPED_SMALL",
+    "below_minimum": "SKIPPED_PROBABILITY",
+    "no_position": "SKIPPED_NO_POSITION",
+    "breaker": "CB_BLOCKED",
+    "book_failed": "CB_BOOK_FAIL",
+}
+
+
+@dataclass(frozen=True)
+class Example:
+    """What the tables say of the day."""
+
+    gap: dict[str, Any]
+    metrics: dict[str, Any]
+    exits: list[dict[str, Any]]
+    small_ratio: float | None
+
+
+def live() -> Example:
+    """Simulate the months before, then the day, as polypipe would have filled its tables."""
+    midnight = DAY + timedelta(minutes=30)
+    with SimServer(EVENTS, SEED, start=midnight) as sim, tempfile.TemporaryDirectory() as home:
+        warehouse = Warehouse(Path(home))
+        polymarket = Polymarket(Hosts(gamma=sim.url, data=sim.url, pnl=sim.url, clob=sim.url))
+        read = _reader(midnight)
+        fill_activity(polymarket, warehouse, WALLETS, BEGINS, DAY)
+        compare_and_store(polymarket, warehouse, WALLETS, read)
+        _write_log(warehouse, sim.copy_truth())
+        compute_fills(warehouse, WALLETS, BEGINS, DAY)
+        compute_gap(warehouse, WALLETS, DAY - timedelta(days=1), DAY)  # keeps the prices of midnight
+        sim.clock.set(midnight.timestamp() + 86_400)
+        read = _reader(midnight + timedelta(days=1))
+        fill_activity(polymarket, warehouse, WALLETS, DAY, NEXT)
+        fill_pnl(polymarket, warehouse, WALLETS, DAY, NEXT, read)
+        compare_and_store(polymarket, warehouse, WALLETS, read)
+        _write_log(warehouse, sim.copy_truth())
+        compute_quality(warehouse, WALLETS, DAY, NEXT)
+        compute_fills(warehouse, WALLETS, DAY, NEXT)
+        metrics = compute_metrics(warehouse, WALLETS, DAY, NEXT).rows[0]
+        computed = compute_gap(warehouse, WALLETS, DAY, NEXT)
+        halved = what_if(warehouse, WALLETS, Rule(0.04), DAY.date(), DAY.date())
+    return Example(computed.rows[0], metrics, computed.exits, halved.gap)
+
+
+def _reader(now: datetime) -> Callable[[], datetime]:
+    return lambda: now
+
+
+def _write_log(warehouse: Warehouse, truths: list[CopyTruth]) -> None:
+    """The bot's log, as a bot that did the same would have written it; while it was offline it wrote nothing."""
+    rows = []
+    for n, truth in enumerate(truths):
+        outcome, whale = _LOGGED.get(truth.reason), truth.whale
+        if outcome is not None:
+            day = datetime.fromtimestamp(whale.at - whale.at % 86_400, UTC)
+            rows.append(
+                {
+                    "log_id": "example", "byte_offset": n, "day": day, "token_id": whale.token, "side": whale.side,
+                    "whale_shares": whale.size, "outcome": outcome, "tx_hash": whale.hash, "raw": "",
+                    "requested_shares": truth.wanted, "filled_shares": truth.filled,
+                }
+            )  # fmt: skip
+    with warehouse.batch("trade_log") as batch:
+        batch.add("trade_log", rows)
+        batch_id = batch.commit({"trade_log": Replace()})
+    warehouse.store(batch_id)
+
+
+def text(example: Example) -> str:
+    """The part of the page between its marks."""
+    gap, metrics = example.gap, example.metrics
+    parts = [(name, gap[name]) for name in (*PARTS, "unexplained")]
+    lines = [
+        f"On {DAY:%Y-%m-%d} the whale made {money(gap['whale_pnl'])}. At a ratio of {gap['ratio']:g} the copier should",
+        f"have made {money(gap['expected_pnl'])}; it made {money(gap['copier_pnl'])}. The gap is **{money(gap['gap'])}**:",
+        "",
+        "![Waterfall of the day's gap](images/copy-quality-day.svg)",
+        "",
+        "| part | USD |",
+        "|---|---:|",
+        *(f"| {NAMES[name]} | {money(usd)} |" for name, usd in parts if abs(usd) >= 0.005),
+        f"| **gap** | **{money(gap['gap'])}** |",
+        "",
+        "Parts below half a cent are left out.",
+        "",
+        f"Of the whale's {metrics['whale_fills']} fills {metrics['eligible_fills']} had 10 shares or more, and "
+        f"{metrics['copied_fills']} of these were copied:",
+        f"{metrics['copy_rate']:.0f} % (95 % interval {metrics['copy_rate_low']:.0f} to {metrics['copy_rate_high']:.0f}), "
+        f"{metrics['copy_rate_usd']:.0f} % by USD. They were {metrics['fill_ratio']:.0f} % filled, half of them within",
+        f"{metrics['latency_p50']:.0f} s, at {metrics['slippage_cents']:.2f} cents a share worse than the whale's price "
+        f"(interval {metrics['slippage_cents_low']:.2f} to {metrics['slippage_cents_high']:.2f}).",
+        "",
+        "| what became of the whale's fills | fills | USD |",
+        "|---|---:|---:|",
+        *(
+            f"| {step} | {found['fills']} | {found['usd']:,.2f} |"
+            for step, found in sorted(json.loads(metrics["funnel"]).items(), key=lambda item: -item[1]["usd"])
+        ),
+        "",
+        "At the end of the day the copier still held what the whale had sold:",
+        "",
+        "| market | shares | price | at risk | hours since |",
+        "|---|---:|---:|---:|---:|",
+        *(
+            f"| {row['title']} ({row['outcome']}) | {row['shares']:,.2f} | {row['price']:.3f} | {money(row['usd'])} | "
+            f"{row['age_hours']:.0f} |"
+            for row in example.exits[:5]
+        ),
+        "",
+        f"Had 0.04 been the ratio (`polypipe whatif --ratio 0.04`), what the copier made would have been "
+        f"{money(example.small_ratio or 0.0)} from expectation.",
+    ]
+    return "\n".join(lines)
+
+
+def picture(example: Example) -> str:
+    """The waterfall from expected to actual PnL, as SVG."""
+    gap = example.gap
+    steps = [(NAMES[name], gap[name]) for name in (*PARTS, "unexplained") if abs(gap[name]) >= 0.005]
+    height, left, width = 34, 300, 560
+    levels = [gap["expected_pnl"]]
+    for _, usd in steps:
+        levels.append(levels[-1] + usd)
+    low, high = min(0.0, *levels), max(0.0, *levels)
+
+    def x(usd: float) -> float:
+        return left + width * (usd - low) / (high - low)
+
+    def bar(row: int, name: str, start: float, end: float, fill: str, usd: float) -> list[str]:
+        y = 56 + row * height
+        at, size = min(x(start), x(end)), max(abs(x(end) - x(start)), 1.5)
+        return [
+            f'<text x="{left - 14}" y="{y + 15}" text-anchor="end">{escape(name)}</text>',
+            f'<rect x="{at:.1f}" y="{y}" width="{size:.1f}" height="20" fill="{fill}"/>',
+            f'<text class="n" x="{left + width + 16}" y="{y + 15}">{escape(money(usd))}</text>',
+        ]
+
+    body = bar(0, "expected: ratio × whale PnL", 0.0, levels[0], "#475569", levels[0])
+    for n, (name, usd) in enumerate(steps):
+        fill = "#94a3b8" if name == "unexplained" else "#b91c1c" if usd < 0 else "#15803d"
+        body += bar(n + 1, name, levels[n], levels[n + 1], fill, usd)
+        body.append(f'<path d="M{x(levels[n]):.1f} {56 + n * height + 20}v14" stroke="#94a3b8"/>')
+    body.append(f'<path d="M{x(levels[-1]):.1f} {56 + len(steps) * height + 20}v14" stroke="#94a3b8"/>')
+    body += bar(len(steps) + 1, "the copier's PnL", 0.0, gap["copier_pnl"], "#475569", gap["copier_pnl"])
+    bottom = 56 + (len(steps) + 2) * height
+    title = f"{DAY:%Y-%m-%d}, simulated: from what was expected to what came of it"
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 980 {bottom + 10}" role="img" '
+            'font-family="system-ui, sans-serif" font-size="15" fill="#0f172a">',
+            f"<title>{escape(title)}</title>",
+            "<style>.n{font-variant-numeric:tabular-nums}</style>",
+            f'<rect width="980" height="{bottom + 10}" fill="#ffffff"/>',
+            f'<text x="20" y="30" font-weight="600">{escape(title)}</text>',
+            f'<path d="M{x(0):.1f} 48V{bottom}" stroke="#cbd5e1"/>',
+            *body,
+            "</svg>",
+            "",
+        ]
+    )
+
+
+def page(old: str, example: Example) -> str:
+    """The page with a new part between its marks."""
+    before, _, rest = old.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{text(example)}\n{END}{after}"
+
+
+def main() -> None:
+    """Write both files."""
+    example = live()
+    PAGE.write_text(page(PAGE.read_text("utf-8"), example), "utf-8")
+    PICTURE.write_text(picture(example), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,27 @@
+"""The worked example in docs/ says what the code says."""
+
+import importlib.util
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+@pytest.fixture(scope="module")
+def script():
+    spec = importlib.util.spec_from_file_location("copy_quality_day", DOCS / "copy_quality_day.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_and_the_picture_are_what_the_script_makes(script) -> None:
+    example = script.live()
+    page = script.PAGE.read_text("utf-8")
+    assert script.page(page, example) == page, "run docs/copy_quality_day.py"
+    picture = script.PICTURE.read_text("utf-8")
+    assert script.picture(example) == picture, "run docs/copy_quality_day.py"
+    texts = [element.text for element in ET.fromstring(picture).iter("{http://www.w3.org/2000/svg}text")]
+    assert script.money(example.gap["uncopied_exits"]) in texts
