@@ -142,10 +142,13 @@ def _news(settings: Settings, started: float) -> Iterator[str]:
         ("Dashboard", dashboard_url(settings), "/api/config"),
         ("Dagster UI", f"http://127.0.0.1:{settings.webserver_port}", "/server_info"),
     ]
-    for name, url, path in servers:
-        while not _answers(url + path):
-            yield ""
-        yield f"{name}: {url}  (ready after {time.monotonic() - started:.0f} s)"
+    while servers:  # each when it answers: one that does not must not hide the other
+        for server in list(servers):
+            name, url, path = server
+            if _answers(url + path):
+                servers.remove(server)
+                yield f"{name}: {url}  (ready after {time.monotonic() - started:.0f} s)"
+        yield ""
     waiting = {spec.file for spec in CACHES}
     while waiting:
         for file in sorted(waiting):
