@@ -167,7 +167,8 @@ class _Walk:
         for token, state in list(self.tokens.items()):
             before, after = self.prices.at(token, day.start), self.prices.at(token, day.end)
             if before is None or after is None:
-                day.notes[NO_PRICE] = None
+                if before is not None:  # else it dropped out on an earlier day
+                    day.notes[NO_PRICE] = None
                 del self.tokens[token]
                 continue
             moved = after.price - before.price

@@ -266,6 +266,18 @@ class _RowMaker:
         return Logged(line["outcome"], line["reason"], line["requested_shares"], line["filled_shares"], line["is_live"])
 
 
+def later_days(
+    con: "duckdb.DuckDBPyConnection", table: str, wallets: Wallets, end: datetime, reach: timedelta
+) -> list[datetime]:
+    """The days of [end, end + reach) that `table` has rows of, in order."""
+    rows = con.execute(
+        f"SELECT DISTINCT epoch(day) FROM {table} WHERE user1_address = {literal(wallets.copier)} "
+        f"AND user2_address = {literal(wallets.whale)} "
+        f"AND day >= {literal(end)} AND day < {literal(end + reach)} ORDER BY 1"
+    ).fetchall()
+    return [moment(t) for (t,) in rows]
+
+
 def days_of(start: datetime, end: datetime) -> Iterator[datetime]:
     """The midnights of [start, end)."""
     while start < end:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from polypipe.attribution.attribution import CopyFill, Explained, SetChange, explain
-from polypipe.attribution.copy_fills import DAY, LOOK_BACK, Row, days_of, moment
+from polypipe.attribution.copy_fills import DAY, LOOK_BACK, Row, days_of, later_days, moment
 from polypipe.attribution.prices import read_prices
 from polypipe.divergence.snapshot import Wallets
 from polypipe.warehouse import Upsert, Warehouse, Window
@@ -51,7 +51,7 @@ class ComputedGap:
 def compute_gap(warehouse: Warehouse, wallets: Wallets, start: datetime, end: datetime) -> ComputedGap:
     """Compute and store the UTC days of [start, end), and later days that are stored and carry what is open in these."""
     with warehouse.read() as con:
-        later = _later_days(con, wallets, end)
+        later = later_days(con, "gap_attribution", wallets, end, LOOK_BACK)
         last = max([end, *(day + DAY for day in later)])
         wanted = {*days_of(start, end), *later}
         rows, exits = ([row for row in found if row["day"] in wanted] for found in gap_rows(con, wallets, start, last))
@@ -86,9 +86,14 @@ def gap_rows(
     known = [measured.get(day, unmeasured) for day in days]
     spans = [(day.timestamp(), (day + DAY).timestamp(), found.ratio) for day, found in zip(days, known, strict=True)]
     explained = explain(fills, read_sets(con, wallets, since, end), prices, spans)
+    complete = _complete_days(con, wallets, since, end)
     rows: list[Row] = []
     exits: list[Row] = []
     for day, found, one in zip(days, known, explained, strict=True):
+        if day not in complete:
+            one.notes["the activity of this day is not known completely"] = None
+        if fills and any(before not in complete for before in days_of(_midnight(fills[0].t), day)):
+            one.notes["the activity of earlier days is not known completely"] = None
         base = {"day": day, "user1_address": wallets.copier, "user2_address": wallets.whale}
         more = {
             "copier_income": income.get((wallets.copier, day), 0.0),
@@ -180,6 +185,19 @@ def _read_income(
     return {(wallet, moment(t)): usd for wallet, t, usd in rows}
 
 
+def _complete_days(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> set[datetime]:
+    """The days of [start, end) on which the activity of both wallets is known completely."""
+    rows = con.execute(
+        f"SELECT epoch(day) FROM activity_days WHERE wallet IN ({literal(wallets.copier)}, {literal(wallets.whale)}) "
+        f"AND day >= {literal(start)} AND day < {literal(end)} GROUP BY day HAVING count(DISTINCT wallet) = 2"
+    ).fetchall()
+    return {moment(t) for (t,) in rows}
+
+
+def _midnight(t: float) -> datetime:
+    return moment(t - t % DAY.total_seconds())
+
+
 def _exit_rows(explained: Explained) -> list[Row]:
     return [
         {
@@ -207,12 +225,3 @@ def _prices_to_keep(con: "duckdb.DuckDBPyConnection") -> list[dict[str, Any]]:
         {"token_id": token, "observed_at": moment(t), "price": price, "resolved": resolved}
         for token, t, price, resolved in rows
     ]
-
-
-def _later_days(con: "duckdb.DuckDBPyConnection", wallets: Wallets, end: datetime) -> list[datetime]:
-    """The stored days that may carry what is open at `end`."""
-    rows = con.execute(
-        f"SELECT epoch(day) FROM gap_attribution WHERE user1_address = {literal(wallets.copier)} "
-        f"AND user2_address = {literal(wallets.whale)} AND day >= {literal(end)} AND day < {literal(end + LOOK_BACK)}"
-    ).fetchall()
-    return [moment(t) for (t,) in rows]

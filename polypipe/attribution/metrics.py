@@ -15,7 +15,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from polypipe.attribution.copy_fills import DAY, LOOK_BACK, Row, days_of, moment
+from polypipe.attribution.copy_fills import DAY, LOOK_BACK, Row, days_of, later_days, moment
 from polypipe.attribution.intervals import ratio_interval, verdict, wilson
 from polypipe.attribution.prices import Prices, read_prices
 from polypipe.attribution.rule import FLOOR_SHARES, TIER_SHARES
@@ -69,7 +69,7 @@ class _Missed:
 def compute_metrics(warehouse: Warehouse, wallets: Wallets, start: datetime, end: datetime) -> ComputedMetrics:
     """Compute and store the UTC days of [start, end), and later stored days whose windows reach into them."""
     with warehouse.read() as con:
-        later = _later_days(con, wallets, end)
+        later = later_days(con, "copy_metrics_daily", wallets, end, (max(WINDOWS) - 1) * DAY)
         rows, breakdowns = metric_rows(con, wallets, [*days_of(start, end), *later])
     last = max([end, *(day + DAY for day in later)])
     equals: dict[str, str | int | float | bool] = {"user1_address": wallets.copier, "user2_address": wallets.whale}
@@ -162,7 +162,7 @@ def _metric_row(numbers: Row, whole: Row | None, missed: _Missed, known: bool) -
         reasons |= {"slippage_cents_low": few, "slippage_cents_high": few}
     funnel = numbers["funnel"]
     if not known:
-        text = f"the activity of both wallets is known on {numbers['days_known']} of {numbers['window_days']} days"
+        text = f"activity is known and matched on {numbers['days_known']} of {numbers['window_days']} days"
         row, reasons, funnel = {}, dict.fromkeys((*_COUNTS, *_NUMBERS), text), "{}"
     return {
         "day": numbers["day"],
@@ -247,15 +247,6 @@ def _worth(rows: Iterable[tuple[str, float, float, float]], prices: Prices, t: f
         else:
             missed.usd += shares * mark.price - cost
     return missed
-
-
-def _later_days(con: "duckdb.DuckDBPyConnection", wallets: Wallets, end: datetime) -> list[datetime]:
-    rows = con.execute(
-        "SELECT DISTINCT epoch(day) FROM copy_metrics_daily "
-        f"WHERE user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)} "
-        f"AND day >= {literal(end)} AND day < {literal(end + (max(WINDOWS) - 1) * DAY)} ORDER BY 1"
-    ).fetchall()
-    return [moment(t) for (t,) in rows]
 
 
 def _rows(con: "duckdb.DuckDBPyConnection", file: str) -> list[dict[str, Any]]:

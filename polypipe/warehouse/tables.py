@@ -36,7 +36,7 @@ DAY_COLUMN: dict[str, str | None] = {
     "copy_metrics_daily": None,
     "copy_breakdowns": "day",
     "gap_attribution": None,
-    "uncopied_exits": "day",
+    "uncopied_exits": None,
     "position_prices": "observed_at",
 }
 

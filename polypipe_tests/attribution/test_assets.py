@@ -162,7 +162,7 @@ def test_a_wrong_setting_is_told(sim, settings, warehouse) -> None:
         POLYPIPE_SCALING_RATIO="0.05",
         POLYPIPE_HISTORY_START="2026-06-01",
     )
-    result = materialize(wrong, warehouse, "2026-06-16", "2026-07-09")
+    result = materialize(wrong, warehouse, "2026-06-10", "2026-07-09")
     warning = labels(result, COPY_METRICS, "2026-07-09")["ratio_warning"]
     assert "a ratio of 0.08" in warning
     assert "0.05" in warning

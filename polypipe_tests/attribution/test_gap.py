@@ -81,7 +81,20 @@ def test_without_a_measured_gap_the_rest_is_unknown_and_the_parts_are_there(con)
     assert reasons_of(row) == {"gap": "no points", "copier_pnl": "no points", "unexplained": "no points"}
 
 
+def test_days_that_are_not_known_completely_are_named(con) -> None:
+    a_day(con)
+    trade(con, WHALE, T0 + 2 * DAY + HOUR, 100, 0.5)
+    matched(con, 3)
+    rows, _ = gap_rows(con, WALLETS, T0, T0 + 3 * DAY)
+    this, before = (
+        "the activity of this day is not known completely",
+        "the activity of earlier days is not known completely",
+    )
+    assert [sorted({this, before} & set(json.loads(row["notes"]))) for row in rows] == [[], [this], [before, this]]
+
+
 def test_an_empty_day(con) -> None:
+    known_days(con, T0)
     measured(con, T0, 0.0, 0.0, window_end=T0 + 23 * HOUR)
     ((row,), exits) = gap_rows(con, WALLETS, T0, T0 + DAY)
     assert (row["unexplained"], row["coverage"], row["fills_from"], exits) == (0, None, None, [])

@@ -131,8 +131,18 @@ def test_unknown_days_make_every_number_null(con) -> None:
     nulls = {name for name, value in row.items() if value is None}
     assert set(reasons) == nulls
     assert {"whale_fills", "copy_rate", "slippage_usd", "shortfall_usd"} <= nulls
-    assert set(reasons.values()) == {"the activity of both wallets is known on 0 of 1 days"}
+    assert set(reasons.values()) == {"activity is known and matched on 0 of 1 days"}
     assert (row["funnel"], breakdowns) == ("{}", [])
+
+
+def test_a_day_that_is_not_matched_is_not_known(con) -> None:
+    known_days(con, T0)
+    trade(con, WHALE, T0 + HOUR, 1000, 0.4)
+    trade(con, WHALE, T0 + 2 * HOUR, 1000, 0.4)
+    copy_fill(con, 1)
+    assert one(con)[0]["whale_fills"] is None
+    copy_fill(con, 2)
+    assert one(con)[0]["whale_fills"] == 2
 
 
 @pytest.mark.parametrize("case", ["no fills", "nothing eligible", "nothing copied"])

@@ -10,12 +10,28 @@ windows AS (
         closes - window_days * INTERVAL 24 HOUR AS opens
     FROM (SELECT unnest(getvariable('windows')) AS window_days)
 ),
+-- Days whose activity is known, and matched: copy_fills has every trade of the whale. A quiet day has nothing to match.
+traded AS (
+    SELECT date_trunc('day', timestamp) AS day, count(*) AS fills
+    FROM wallet_activity, (SELECT min(opens) AS opens, max(closes) AS closes FROM windows) AS span
+    WHERE type = 'TRADE' AND wallet = getvariable('whale') AND timestamp >= span.opens AND timestamp < span.closes
+        AND asset IS NOT NULL AND side IS NOT NULL AND size > 0 AND price > 0
+    GROUP BY ALL
+),
+matched AS (
+    SELECT date_trunc('day', timestamp) AS day, count(*) AS fills
+    FROM copy_fills
+    WHERE user1_address = getvariable('copier') AND user2_address = getvariable('whale') AND status <> 'own'
+    GROUP BY ALL
+),
 known_days AS (
-    SELECT day
+    SELECT activity_days.day
     FROM activity_days
+    LEFT JOIN traded ON traded.day = activity_days.day
+    LEFT JOIN matched ON matched.day = activity_days.day
     WHERE wallet IN (getvariable('copier'), getvariable('whale'))
-    GROUP BY day
-    HAVING count(DISTINCT wallet) = 2
+    GROUP BY activity_days.day
+    HAVING count(DISTINCT wallet) = 2 AND max(coalesce(matched.fills, 0)) >= max(coalesce(traded.fills, 0))
 ),
 known AS (
     SELECT windows.day, window_days, count(known_days.day) AS days_known

@@ -72,7 +72,7 @@ COMMENT ON COLUMN copy_fills.slippage_bps IS '10,000 x sign x (copier_price / wh
 COMMENT ON COLUMN copy_fills.fill_ratio IS 'copier_shares / expected_shares; null when nothing is expected.';
 COMMENT ON COLUMN copy_fills.first_fill_ratio IS 'Filled / requested shares of the first attempt, from the log; null without it.';
 COMMENT ON COLUMN copy_fills.ambiguous IS 'A copy would have fitted another fill of the whale nearly as well.';
-COMMENT ON COLUMN copy_fills.live IS 'In play, as the bot''s log says it; null when not known.';
+COMMENT ON COLUMN copy_fills.live IS 'In play, as the bot''s log says it, which is false also where the bot does not know; null without a log.';
 COMMENT ON COLUMN copy_fills.sport IS 'From the tags of the event; unknown when the token, or games like it, are in no crawl.';
 COMMENT ON COLUMN copy_fills.league IS 'Series slug of the event; unknown likewise.';
 COMMENT ON COLUMN copy_fills.market_type IS 'sportsMarketType; unknown when the token is in no crawl, or has none.';
@@ -123,7 +123,7 @@ COMMENT ON COLUMN copy_metrics_daily.day IS 'Midnight UTC at which the day begin
 COMMENT ON COLUMN copy_metrics_daily.window_days IS '1, 7 or 30.';
 COMMENT ON COLUMN copy_metrics_daily.user1_address IS 'Wallet of the copier.';
 COMMENT ON COLUMN copy_metrics_daily.user2_address IS 'Wallet of the whale.';
-COMMENT ON COLUMN copy_metrics_daily.days_known IS 'Days of the window on which the activity of both wallets is known completely; below 90 % of them every number is null.';
+COMMENT ON COLUMN copy_metrics_daily.days_known IS 'Days of the window on which the activity of both wallets is known completely and matched; below 90 % of them every number is null.';
 COMMENT ON COLUMN copy_metrics_daily.whale_fills IS 'Fills of the whale.';
 COMMENT ON COLUMN copy_metrics_daily.eligible_fills IS 'Those of 10 shares and more.';
 COMMENT ON COLUMN copy_metrics_daily.copied_fills IS 'Eligible fills with at least one order sent.';
