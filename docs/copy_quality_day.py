@@ -19,7 +19,8 @@ from polypipe.attribution.attribution import PARTS
 from polypipe.attribution.copy_fills import compute_fills
 from polypipe.attribution.gap import compute_gap
 from polypipe.attribution.metrics import compute_metrics
-from polypipe.attribution.whatif import Rule, what_if
+from polypipe.attribution.rule import Rule
+from polypipe.attribution.whatif import what_if
 from polypipe.divergence.arithmetic import money
 from polypipe.divergence.holdings import compare_and_store
 from polypipe.divergence.snapshot import Wallets

@@ -8,9 +8,10 @@ from typing import Any
 import dagster as dg
 
 from polypipe.attribution.attribution import PARTS
-from polypipe.attribution.copy_fills import Row, compute_fills
+from polypipe.attribution.copy_fills import compute_fills
 from polypipe.attribution.gap import compute_gap
 from polypipe.attribution.metrics import compute_metrics, ratio_warning
+from polypipe.attribution.stored import Row
 from polypipe.divergence.arithmetic import money
 from polypipe.divergence.assets import OWNERS, WRITER_POOL
 from polypipe.divergence.report import reasons_table, where

@@ -16,8 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-import msgspec
-
+from polypipe.attribution.fills import CopyFill, SetChange
 from polypipe.attribution.prices import Mark, Prices
 from polypipe.divergence.positions import MINIMUM_USD
 
@@ -35,40 +34,6 @@ RATIO_CHANGED = "the ratio changed while positions were open"
 NO_PRICE = "tokens without a price: games that must be over and whose result is not known, or never traded"
 FROM_BEFORE = "sales of what was held before the first known fill"
 STALE_PRICES = "tokens whose last known price is older than a day"
-
-
-class CopyFill(msgspec.Struct, frozen=True, gc=False):
-    """A row of table `copy_fills`, as far as it is needed here; the whale's columns are None for a fill of the copier's
-    own. Times in epoch seconds, fees in USD."""
-
-    t: float
-    token: str
-    side: str
-    reason: str | None
-    whale_shares: float | None
-    whale_price: float | None
-    whale_fee: float | None
-    ratio: float
-    copier_shares: float
-    copier_price: float | None
-    copier_fee: float
-    condition: str | None = None
-    title: str = ""
-    event_slug: str = ""
-    outcome: str = ""
-
-    @property
-    def sign(self) -> int:
-        """+1 for a purchase, -1 for a sale."""
-        return 1 if self.side == "BUY" else -1
-
-
-class SetChange(msgspec.Struct, frozen=True, gc=False):
-    """A split (+) or merge (-) of full sets of a market by the whale: shares of each of its tokens."""
-
-    t: float
-    condition: str
-    shares: float
 
 
 @dataclass

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import dagster as dg
 
 from polypipe.attribution.assets import COPY_FILLS, COPY_METRICS, GAP_ATTRIBUTION
-from polypipe.attribution.copy_fills import LOOK_BACK
+from polypipe.attribution.stored import LOOK_BACK
 from polypipe.divergence.snapshot import wallets_of
 from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY
 from polypipe.history.automation import AGAIN, RANGE_END, RANGE_START, history_job

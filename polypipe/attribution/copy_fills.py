@@ -1,31 +1,24 @@
 """Matching the stored activity of a range of days, into table `copy_fills`. Reads tables, writes one, asks nobody."""
 
-# ruff: noqa: S608 -- values are written as literals
-
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from polypipe.attribution.fills import Fill, Match
 from polypipe.attribution.labels import Catalog, price_bucket, read_catalog
 from polypipe.attribution.matching import ClearPair, Habit, clear_pairs, habit_of, match
 from polypipe.attribution.reasons import Logged, judge
 from polypipe.attribution.rule import FLOOR_SHARES, Rule
+from polypipe.attribution.stored import DAY, Row, held_before, moment, ratios_by_day, read_fills, read_log
 from polypipe.divergence.positions import bucket
 from polypipe.divergence.snapshot import Wallets
 from polypipe.warehouse import Warehouse, Window
-from polypipe.warehouse.connection import literal
 
 if TYPE_CHECKING:
     import duckdb
-
-DAY = timedelta(days=1)
-
-LOOK_BACK = timedelta(days=90)
-"""What happened earlier counts nowhere: a run's memory and time do not grow with history."""
 
 HABIT_DAYS = 7
 """Ratio and latency that the copier really has are read from the clear pairs of so many days before, and the day."""
@@ -33,8 +26,6 @@ HABIT_DAYS = 7
 BEYOND = timedelta(hours=1)
 """Fills so far before and after the range take part in the matching, so that each day comes out the same whatever
 range it is computed in."""
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -68,75 +59,13 @@ def fill_rows(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetim
         wallets,
         habits,
         read_catalog(con),
-        _Holdings(copier, _held_before(con, wallets.copier, first)),
+        _Holdings(copier, held_before(con, wallets.copier, first)),
         read_log(con, start, end),
     )
     low, high = start.timestamp(), end.timestamp()
     rows = [maker.of_match(found) for found in matched.matches if low <= found.whale.t < high]
     rows += [maker.of_own(fill) for fill in matched.own if low <= fill.t < high]
     return sorted(rows, key=lambda row: (row["timestamp"], row["key"]))
-
-
-def read_fills(con: "duckdb.DuckDBPyConnection", wallet: str, start: datetime, end: datetime) -> list[Fill]:
-    """The trades of a wallet in [start, end) that have token, side, size and price, oldest first."""
-    rows = con.execute(
-        "SELECT key, epoch(timestamp), asset, side, size, price, transaction_hash, usdc_size, condition_id, title, "
-        f"event_slug, outcome FROM wallet_activity WHERE type = 'TRADE' AND wallet = {literal(wallet)} "
-        f"AND timestamp >= {literal(start)} AND timestamp < {literal(end)} "
-        "AND asset IS NOT NULL AND side IS NOT NULL AND size > 0 AND price > 0 ORDER BY timestamp, key"
-    ).fetchall()
-    return [Fill(*row) for row in rows]
-
-
-def ratios_by_day(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> dict[date, float]:
-    """The ratio in force at the end of each day of [start, end), where copy_quality_daily has it."""
-    rows = con.execute(
-        "SELECT epoch(day), scaling_ratio FROM copy_quality_daily WHERE window_days = 1 AND scaling_ratio IS NOT NULL "
-        f"AND user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)} "
-        f"AND day >= {literal(start)} AND day < {literal(end)}"
-    ).fetchall()
-    return {moment(t).date(): ratio for t, ratio in rows}
-
-
-def read_log(con: "duckdb.DuckDBPyConnection", start: datetime, end: datetime) -> dict[tuple[str, str, str], list[Row]]:
-    """(transaction, token, side) -> the lines of the bot's log about fills of [start, end); empty without a log."""
-    # A line is written seconds after the fill; a day is what a log that was read late can be off by.
-    columns = (
-        "tx_hash",
-        "token_id",
-        "side",
-        "whale_shares",
-        "outcome",
-        "reason",
-        "requested_shares",
-        "filled_shares",
-        "is_live",
-    )
-    rows = con.execute(
-        f"SELECT {', '.join(columns)} FROM trade_log WHERE tx_hash IS NOT NULL AND token_id IS NOT NULL "
-        f"AND side IS NOT NULL AND whale_shares IS NOT NULL AND day >= {literal(start - DAY)} "
-        f"AND day < {literal(end + DAY)} ORDER BY logged_at, log_id, byte_offset"
-    ).fetchall()
-    lines: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
-    for values in rows:
-        line = dict(zip(columns, values, strict=True))
-        lines[line["tx_hash"], line["token_id"], line["side"]].append(line)
-    return lines
-
-
-def moment(t: float) -> datetime:
-    """Epoch seconds as an instant in UTC."""
-    return datetime.fromtimestamp(t, UTC)
-
-
-def _held_before(con: "duckdb.DuckDBPyConnection", wallet: str, first: datetime) -> dict[str, float]:
-    """Token -> shares from the trades of `LOOK_BACK` before `first`."""
-    rows = con.execute(
-        "SELECT asset, sum(CASE side WHEN 'BUY' THEN size ELSE -size END) FROM wallet_activity "
-        f"WHERE type = 'TRADE' AND wallet = {literal(wallet)} AND asset IS NOT NULL AND side IS NOT NULL "
-        f"AND timestamp >= {literal(first - LOOK_BACK)} AND timestamp < {literal(first)} GROUP BY asset"
-    ).fetchall()
-    return dict(rows)
 
 
 class _Habits:
@@ -264,22 +193,3 @@ class _RowMaker:
             return None
         line = min(lines, key=lambda line: abs(line["whale_shares"] - whale.shares))
         return Logged(line["outcome"], line["reason"], line["requested_shares"], line["filled_shares"], line["is_live"])
-
-
-def later_days(
-    con: "duckdb.DuckDBPyConnection", table: str, wallets: Wallets, end: datetime, reach: timedelta
-) -> list[datetime]:
-    """The days of [end, end + reach) that `table` has rows of, in order."""
-    rows = con.execute(
-        f"SELECT DISTINCT epoch(day) FROM {table} WHERE user1_address = {literal(wallets.copier)} "
-        f"AND user2_address = {literal(wallets.whale)} "
-        f"AND day >= {literal(end)} AND day < {literal(end + reach)} ORDER BY 1"
-    ).fetchall()
-    return [moment(t) for (t,) in rows]
-
-
-def days_of(start: datetime, end: datetime) -> Iterator[datetime]:
-    """The midnights of [start, end)."""
-    while start < end:
-        yield start
-        start += DAY

@@ -1,4 +1,4 @@
-"""The rows of attribution: a fill, and what the copier made of one fill of the whale. No arithmetic but their own sums."""
+"""The rows of attribution: fills, and what the copier made of each fill of the whale. No arithmetic but their own sums."""
 
 from dataclasses import dataclass
 
@@ -54,3 +54,37 @@ class Match:
     def price(self) -> float | None:
         """Average price of the copies in USD a share, weighted by shares."""
         return sum(copy.shares * copy.price for copy in self.copies) / self.shares if self.copies else None
+
+
+class CopyFill(msgspec.Struct, frozen=True, gc=False):
+    """A row of table `copy_fills`, as far as it is needed here; the whale's columns are None for a fill of the copier's
+    own. Times in epoch seconds, fees in USD."""
+
+    t: float
+    token: str
+    side: str
+    reason: str | None
+    whale_shares: float | None
+    whale_price: float | None
+    whale_fee: float | None
+    ratio: float
+    copier_shares: float
+    copier_price: float | None
+    copier_fee: float
+    condition: str | None = None
+    title: str = ""
+    event_slug: str = ""
+    outcome: str = ""
+
+    @property
+    def sign(self) -> int:
+        """+1 for a purchase, -1 for a sale."""
+        return 1 if self.side == "BUY" else -1
+
+
+class SetChange(msgspec.Struct, frozen=True, gc=False):
+    """A split (+) or merge (-) of full sets of a market by the whale: shares of each of its tokens."""
+
+    t: float
+    condition: str
+    shares: float

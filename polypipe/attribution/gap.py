@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from polypipe.attribution.attribution import CopyFill, Explained, SetChange, explain
-from polypipe.attribution.copy_fills import DAY, LOOK_BACK, Row, days_of, later_days, moment
+from polypipe.attribution.attribution import Explained, explain
 from polypipe.attribution.prices import read_prices
+from polypipe.attribution.stored import DAY, LOOK_BACK, Row, days_of, later_days, moment, read_copy_fills, read_sets
 from polypipe.divergence.snapshot import Wallets
 from polypipe.warehouse import Upsert, Warehouse, Window
 from polypipe.warehouse.connection import literal
@@ -127,31 +127,6 @@ def gap_row(measured: Measured, explained: Explained) -> Row:
     reasons |= {"unexplained": reasons["gap"], "coverage": "the whale holds nothing that is known and worth an order"}
     row["reasons"] = json.dumps({name: why for name, why in reasons.items() if row[name] is None})
     return row
-
-
-def read_copy_fills(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> list[CopyFill]:
-    """The matched fills of [start, end), oldest first."""
-    return [
-        CopyFill(*row)
-        for row in con.execute(
-            "SELECT epoch(timestamp), token_id, side, reason, whale_shares, whale_price, whale_fee, ratio, copier_shares, "
-            "copier_price, copier_fee, condition_id, title, event_slug, outcome FROM copy_fills "
-            f"WHERE user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)} "
-            f"AND timestamp >= {literal(start)} AND timestamp < {literal(end)} ORDER BY timestamp, key"
-        ).fetchall()
-    ]
-
-
-def read_sets(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> list[SetChange]:
-    """The whale's splits and merges of [start, end)."""
-    return [
-        SetChange(*row)
-        for row in con.execute(
-            "SELECT epoch(timestamp), condition_id, CASE type WHEN 'SPLIT' THEN size ELSE -size END FROM wallet_activity "
-            f"WHERE type IN ('SPLIT', 'MERGE') AND wallet = {literal(wallets.whale)} AND condition_id IS NOT NULL "
-            f"AND size IS NOT NULL AND timestamp >= {literal(start)} AND timestamp < {literal(end)} ORDER BY timestamp"
-        ).fetchall()
-    ]
 
 
 def read_measured(

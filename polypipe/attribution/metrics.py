@@ -4,8 +4,6 @@ Counts, rates and percentiles are in `sql/metrics.sql`, the classes in `sql/slip
 implementation shortfall, which needs marks, are here.
 """
 
-# ruff: noqa: S608 -- values are written as literals
-
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -15,10 +13,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from polypipe.attribution.copy_fills import DAY, LOOK_BACK, Row, days_of, later_days, moment
 from polypipe.attribution.intervals import ratio_interval, verdict, wilson
-from polypipe.attribution.prices import Prices, read_prices
 from polypipe.attribution.rule import FLOOR_SHARES, TIER_SHARES
+from polypipe.attribution.shortfall import Missed, missed_by_window
+from polypipe.attribution.stored import DAY, Row, days_of, later_days
 from polypipe.divergence.arithmetic import MIN_COVERED
 from polypipe.divergence.snapshot import Wallets
 from polypipe.history.copy_quality import WINDOWS
@@ -54,16 +52,6 @@ class ComputedMetrics:
     breakdowns: list[Row]
     later_days: int
     waiting: str | None
-
-
-@dataclass
-class _Missed:
-    """Of eligible fills, in USD: what the shares expected and not got have made since, the copies' fees, and the price
-    paid for shares of tokens that have no mark, which are in `usd` as if it had not moved."""
-
-    usd: float = 0.0
-    fees: float = 0.0
-    unmarked: float = 0.0
 
 
 def compute_metrics(warehouse: Warehouse, wallets: Wallets, start: datetime, end: datetime) -> ComputedMetrics:
@@ -102,7 +90,7 @@ def metric_rows(
         "tier": literal(TIER_SHARES),
     }.items():
         con.execute(f"SET VARIABLE {name} = {value}")
-    missed = _missed(con, wallets, days, windows)
+    missed = missed_by_window(con, wallets, days, windows)
     classes = _classes(_rows(con, "slippage_by_event.sql"))
     known: set[tuple[datetime, int]] = set()
     rows = []
@@ -131,7 +119,7 @@ def ratio_warning(realised: float | None, pairs: int | None, setting: float) -> 
     )
 
 
-def _metric_row(numbers: Row, whole: Row | None, missed: _Missed, known: bool) -> Row:
+def _metric_row(numbers: Row, whole: Row | None, missed: Missed, known: bool) -> Row:
     """One row of copy_metrics_daily. `whole` is the class of all eligible fills."""
     row: Row = {name: numbers[name] for name in (*_COUNTS, *_NUMBERS) if name in numbers}
     paper = numbers["paper_usd"]
@@ -207,46 +195,6 @@ def _class_row(events: Sequence[Row]) -> Row:
         "events": len(clusters),
         "verdict": verdict(interval),
     }
-
-
-def _missed(
-    con: "duckdb.DuckDBPyConnection", wallets: Wallets, days: Sequence[datetime], windows: Sequence[int]
-) -> dict[tuple[datetime, int], _Missed]:
-    """(day, window) -> what was expected and not got."""
-    if not days:
-        return {}
-    first, last = min(days) - max(windows) * DAY, max(days) + DAY
-    prices = read_prices(con, wallets, first - LOOK_BACK, last + LOOK_BACK)
-    rows = con.execute(
-        "SELECT epoch(date_trunc('day', timestamp)), token_id, "
-        "sum((CASE side WHEN 'BUY' THEN 1 ELSE -1 END) * (expected_shares - copier_shares)), "
-        "sum((CASE side WHEN 'BUY' THEN 1 ELSE -1 END) * (expected_shares - copier_shares) * whale_price), "
-        f"sum(copier_fee) FROM copy_fills WHERE user1_address = {literal(wallets.copier)} "
-        f"AND user2_address = {literal(wallets.whale)} AND eligible "
-        f"AND timestamp >= {literal(first)} AND timestamp < {literal(last)} GROUP BY ALL ORDER BY ALL"
-    ).fetchall()
-    by_day: dict[datetime, list[tuple[str, float, float, float]]] = defaultdict(list)
-    for t, *sums in rows:
-        by_day[moment(t)].append((sums[0], sums[1], sums[2], sums[3]))
-    found = {}
-    for day in days:
-        for window in windows:
-            inside = [row for n in range(window) for row in by_day.get(day - n * DAY, ())]
-            found[day, window] = _worth(inside, prices, (day + DAY).timestamp())
-    return found
-
-
-def _worth(rows: Iterable[tuple[str, float, float, float]], prices: Prices, t: float) -> _Missed:
-    """From (token, shares, shares x the whale's price, fees), at the marks of `t`."""
-    missed = _Missed()
-    for token, shares, cost, fee in rows:
-        mark = prices.at(token, t)
-        missed.fees += fee
-        if mark is None:
-            missed.unmarked += abs(cost)
-        else:
-            missed.usd += shares * mark.price - cost
-    return missed
 
 
 def _rows(con: "duckdb.DuckDBPyConnection", file: str) -> list[dict[str, Any]]:

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from functools import cache
 
-from polypipe.attribution.attribution import CopyFill, SetChange
-from polypipe.attribution.fills import Fill
+from polypipe.attribution.fills import CopyFill, Fill, SetChange
 from polypipe.attribution.prices import Mark
 from polypipe.sim.copying import CopyTruth
 from polypipe.sim.ledger import Ledger

@@ -13,7 +13,8 @@ from polypipe.attribution.assets import COPY_FILLS, COPY_METRICS, GAP_ATTRIBUTIO
 from polypipe.attribution.attribution import PARTS
 from polypipe.attribution.automation import due
 from polypipe.attribution.checks import attribution_checks
-from polypipe.attribution.copy_fills import LOOK_BACK, compute_fills
+from polypipe.attribution.copy_fills import compute_fills
+from polypipe.attribution.stored import LOOK_BACK
 from polypipe.definitions import build_defs
 from polypipe.divergence.holdings import compare_and_store
 from polypipe.divergence.snapshot import Wallets

@@ -13,10 +13,9 @@ from polypipe.attribution.attribution import (
     PARTS,
     RATIO_CHANGED,
     STALE_PRICES,
-    CopyFill,
-    SetChange,
     explain,
 )
+from polypipe.attribution.fills import CopyFill, SetChange
 from polypipe.attribution.prices import Prices
 from polypipe.sim.standings import float32
 from polypipe.sim.wallets import COPIER_ADDRESS, DAY, WHALE_ADDRESS

@@ -6,12 +6,14 @@ from datetime import date, timedelta
 import pytest
 from click.testing import CliRunner
 
-from polypipe.attribution.attribution import PARTS, CopyFill
+from polypipe.attribution.attribution import PARTS
 from polypipe.attribution.copy_fills import compute_fills, fill_rows
+from polypipe.attribution.fills import CopyFill
 from polypipe.attribution.gap import compute_gap, gap_rows
+from polypipe.attribution.paper import on_paper
 from polypipe.attribution.prices import Prices
 from polypipe.attribution.rule import Rule
-from polypipe.attribution.whatif import NothingStored, bot_rule, lines_of, on_paper, what_if
+from polypipe.attribution.whatif import NothingStored, bot_rule, lines_of, what_if
 from polypipe.cli import main
 from polypipe.history.copy_quality import reasons_of
 from polypipe.warehouse import Replace

@@ -70,12 +70,13 @@ def test_a_day_by_hand(con) -> None:
     copy_fill(con, 4, shares=2000.0, got=200.0, at=0.54, ambiguous=True)
     copy_fill(con, 5, shares=5000.0, reason="breaker")
     copy_fill(con, 6, shares=9.0, status="small")
+    copy_fill(con, 8, shares=9.0, got=2.0, at=0.99)  # not eligible, copied nevertheless: in the funnel only
     copy_fill(con, 7, status="own", eligible=False, reason=None, whale_shares=None, whale_price=None)
     for token in ("T2", "T5"):
         trade(con, WHALE, T0 + 20 * HOUR, 1000, 0.60, token=token, condition_id=None)
     row, _ = one(con)
     counts = ("whale_fills", "eligible_fills", "copied_fills", "ambiguous_fills", "own_fills", "realised_pairs")
-    assert [row[name] for name in counts] == [6, 5, 4, 1, 1, 3]
+    assert [row[name] for name in counts] == [7, 5, 4, 1, 1, 3]
     assert row["copy_rate"] == pytest.approx(80)
     assert (row["copy_rate_low"], row["copy_rate_high"]) == pytest.approx(tuple(100 * end for end in wilson(4, 5)))
     assert row["copy_rate_usd"] == pytest.approx(100 * (500 + 500 + 500 + 1000) / 5000)
@@ -93,7 +94,7 @@ def test_a_day_by_hand(con) -> None:
     assert row["unmarked_usd"] == 0
     assert json.loads(row["funnel"]) == {
         "breaker": {"fills": 1, "usd": 2500.0},
-        "copied": {"fills": 3, "usd": 2000.0},
+        "copied": {"fills": 4, "usd": 2004.5},
         "small": {"fills": 1, "usd": 4.5},
         "unfilled": {"fills": 1, "usd": 500.0},
     }

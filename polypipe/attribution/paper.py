@@ -1,0 +1,87 @@
+"""Following a rule on paper: what it would have asked for, fill by fill. Pure."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from polypipe.attribution.fills import CopyFill, SetChange
+from polypipe.attribution.prices import Prices
+from polypipe.attribution.rule import Rule
+from polypipe.divergence.positions import MINIMUM_USD
+
+
+@dataclass
+class Paper:
+    """What a rule asks for in a window. USD; `effect` is what floor and tiers change of ratio x the whale's PnL.
+
+    `fills` counts the whale's in the window, `asked` those that the rule copies, `below_minimum` those of them that
+    would be too small an order. Coverage is as of the end, in percent; None when the rule holds nothing.
+    """
+
+    effect: float = 0.0
+    fills: int = 0
+    asked: int = 0
+    below_minimum: int = 0
+    covered_usd: float = 0.0
+    expected_usd: float = 0.0
+    without_price: int = 0
+
+    @property
+    def coverage(self) -> float | None:
+        return 100 * self.covered_usd / self.expected_usd if self.expected_usd else None
+
+
+def on_paper(
+    fills: Iterable[CopyFill], sets: Iterable[SetChange], prices: Prices, rule: Rule, start: float, end: float
+) -> Paper:
+    """Follow a rule on paper through fills in order of time; the window is [start, end) in epoch seconds.
+
+    Neither the rule nor the plain ratio sells more than it holds: what the whale held before the first fill is not known.
+    """
+    paper = Paper()
+    plain: dict[str, float] = defaultdict(float)  # shares by the plain ratio
+    asked: dict[str, float] = defaultdict(float)  # shares by the rule
+    has: dict[str, float] = defaultdict(float)  # shares of the copier
+    split: dict[str, list[SetChange]] = defaultdict(list)
+    for change in sets:
+        split[change.condition].append(change)
+    opening: dict[str, float] | None = None
+    for fill in fills:
+        if fill.t >= start and opening is None:
+            opening = {token: asked[token] - plain[token] for token in asked}
+        has[fill.token] += fill.sign * fill.copier_shares
+        if fill.whale_shares is None or fill.whale_price is None:
+            continue
+        wanted, simple = rule.expected(_Whale(fill.side, fill.whale_shares)), rule.ratio * fill.whale_shares
+        if fill.t >= start:
+            paper.fills += 1
+            paper.asked += wanted > 0
+            paper.below_minimum += 0 < wanted * fill.whale_price < MINIMUM_USD
+        if fill.side == "SELL":
+            sold = [change.shares for change in split.get(fill.condition or "", ()) if change.t <= fill.t]
+            simple = min(simple, max(plain[fill.token] + rule.ratio * max(sum(sold), 0.0), 0.0))
+            wanted = min(wanted, max(asked[fill.token], 0.0))
+        plain[fill.token] += fill.sign * simple
+        asked[fill.token] += fill.sign * wanted
+        if fill.t >= start and (mark := prices.at(fill.token, end)) is not None:
+            paper.effect += fill.sign * (wanted - simple) * (mark.price - fill.whale_price)
+    if opening is None:
+        opening = {token: asked[token] - plain[token] for token in asked}
+    for token, shares in opening.items():
+        before, after = prices.at(token, start), prices.at(token, end)
+        if before is not None and after is not None:
+            paper.effect += shares * (after.price - before.price)
+    for token, shares in asked.items():
+        mark = prices.at(token, end)
+        if mark is None:
+            paper.without_price += 1
+        elif not mark.settled and shares * mark.price >= MINIMUM_USD:
+            paper.expected_usd += shares * mark.price
+            paper.covered_usd += min(max(has[token], 0.0), shares) * mark.price
+    return paper
+
+
+@dataclass(frozen=True)
+class _Whale:
+    side: str
+    shares: float

@@ -1,0 +1,67 @@
+"""What the shares are worth that were expected and not got: the missed part of the implementation shortfall."""
+
+# ruff: noqa: S608 -- values are written as literals
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from polypipe.attribution.prices import Prices, read_prices
+from polypipe.attribution.stored import DAY, LOOK_BACK, moment
+from polypipe.divergence.snapshot import Wallets
+from polypipe.warehouse.connection import literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@dataclass
+class Missed:
+    """Of eligible fills, in USD: what the shares expected and not got have made since, the copies' fees, and the price
+    paid for shares of tokens that have no mark, which are in `usd` as if it had not moved."""
+
+    usd: float = 0.0
+    fees: float = 0.0
+    unmarked: float = 0.0
+
+
+def missed_by_window(
+    con: "duckdb.DuckDBPyConnection", wallets: Wallets, days: Sequence[datetime], windows: Sequence[int]
+) -> dict[tuple[datetime, int], Missed]:
+    """(day, window) -> what was expected and not got."""
+    if not days:
+        return {}
+    first, last = min(days) - max(windows) * DAY, max(days) + DAY
+    prices = read_prices(con, wallets, first - LOOK_BACK, last + LOOK_BACK)
+    rows = con.execute(
+        "SELECT epoch(date_trunc('day', timestamp)), token_id, "
+        "sum((CASE side WHEN 'BUY' THEN 1 ELSE -1 END) * (expected_shares - copier_shares)), "
+        "sum((CASE side WHEN 'BUY' THEN 1 ELSE -1 END) * (expected_shares - copier_shares) * whale_price), "
+        f"sum(copier_fee) FROM copy_fills WHERE user1_address = {literal(wallets.copier)} "
+        f"AND user2_address = {literal(wallets.whale)} AND eligible "
+        f"AND timestamp >= {literal(first)} AND timestamp < {literal(last)} GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    by_day: dict[datetime, list[tuple[str, float, float, float]]] = defaultdict(list)
+    for t, *sums in rows:
+        by_day[moment(t)].append((sums[0], sums[1], sums[2], sums[3]))
+    found = {}
+    for day in days:
+        for window in windows:
+            inside = [row for n in range(window) for row in by_day.get(day - n * DAY, ())]
+            found[day, window] = _worth(inside, prices, (day + DAY).timestamp())
+    return found
+
+
+def _worth(rows: Iterable[tuple[str, float, float, float]], prices: Prices, t: float) -> Missed:
+    """From (token, shares, shares x the whale's price, fees), at the marks of `t`."""
+    missed = Missed()
+    for token, shares, cost, fee in rows:
+        mark = prices.at(token, t)
+        missed.fees += fee
+        if mark is None:
+            missed.unmarked += abs(cost)
+        else:
+            missed.usd += shares * mark.price - cost
+    return missed
