@@ -233,18 +233,15 @@ def test_the_schedule_follows_history(settings, warehouse, tmp_path) -> None:
     schedule, sensor = repository.get_schedule_def("attribution_schedule"), repository.get_sensor_def("first_attribution")
     (tmp_path / "dagster").mkdir()
     with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance:
+        given = {"instance": instance, "repository_def": repository, "resources": {"settings": settings}}
 
         def tick():
-            context = dg.build_schedule_context(
-                instance=instance, repository_def=repository, resources={"settings": settings}
-            )
-            return schedule.evaluate_tick(context)
+            with dg.build_schedule_context(**given) as context:  # left open, it would outlive its instance
+                return schedule.evaluate_tick(context)
 
         def sense():
-            context = dg.build_sensor_context(
-                instance=instance, repository_def=repository, resources={"settings": settings}
-            )
-            return sensor.evaluate_tick(context)
+            with dg.build_sensor_context(**given) as context:
+                return sensor.evaluate_tick(context)
 
         assert "history has no day yet" in tick().skip_message
         for key in (COPY_QUALITY, WALLET_ACTIVITY):
@@ -268,8 +265,9 @@ def test_no_wallets_no_run(sim, tmp_path) -> None:
     bare = settings_for(sim.url)
     repository = build_defs(settings=bare).get_repository_def()
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
-        context = dg.build_schedule_context(instance=instance, repository_def=repository, resources={"settings": bare})
-        tick = repository.get_schedule_def("attribution_schedule").evaluate_tick(context)
+        given = {"instance": instance, "repository_def": repository, "resources": {"settings": bare}}
+        with dg.build_schedule_context(**given) as context:
+            tick = repository.get_schedule_def("attribution_schedule").evaluate_tick(context)
         assert "POLYPIPE_COPIER_ADDRESS" in tick.skip_message
 
 
