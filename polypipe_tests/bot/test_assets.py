@@ -132,8 +132,9 @@ def tick(settings, warehouse, tmp_path):
     with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance:
 
         def evaluate_tick():
-            context = dg.build_sensor_context(instance=instance, resources={"settings": settings, "warehouse": warehouse})
-            return trade_log_sensor(context)
+            resources = {"settings": settings, "warehouse": warehouse}
+            with dg.build_sensor_context(instance=instance, resources=resources) as context:
+                return trade_log_sensor(context)
 
         evaluate_tick.instance = instance
         yield evaluate_tick

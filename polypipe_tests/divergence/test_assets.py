@@ -107,8 +107,8 @@ def test_without_wallets_every_tick_says_what_to_set(sim, instance, resources, w
     assert "POLYPIPE_COPIER_ADDRESS" in result.skip_message
     assert rows(warehouse, "SELECT count(*) FROM snapshots") == [(0,)]
     for schedule in schedules:
-        context = dg.build_schedule_context(instance=instance, resources=resources)
-        assert "POLYPIPE_WHALE_ADDRESS" in schedule.evaluate_tick(context).skip_message
+        with dg.build_schedule_context(instance=instance, resources=resources) as context:
+            assert "POLYPIPE_WHALE_ADDRESS" in schedule.evaluate_tick(context).skip_message
 
 
 @pytest.mark.parametrize("asset", [divergence_snapshot, positions])
@@ -281,11 +281,11 @@ def test_other_wallets_do_not_inherit_what_was_known(sim, instance, resources, w
 
 def test_the_schedules_skip_while_their_job_is_unfinished(instance, resources):
     for schedule in schedules:
-        context = dg.build_schedule_context(instance=instance, resources=resources)
-        assert len(schedule.evaluate_tick(context).run_requests) == 1
-        job = build_defs(**resources).resolve_job_def(schedule.job_name)
-        instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
-        assert "unfinished" in schedule.evaluate_tick(context).skip_message
+        with dg.build_schedule_context(instance=instance, resources=resources) as context:
+            assert len(schedule.evaluate_tick(context).run_requests) == 1
+            job = build_defs(**resources).resolve_job_def(schedule.job_name)
+            instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+            assert "unfinished" in schedule.evaluate_tick(context).skip_message
 
 
 def test_the_jobs_run_and_check_what_no_run_of_their_own_checks(instance, resources):

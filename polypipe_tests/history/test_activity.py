@@ -164,7 +164,7 @@ def test_killed_before_the_warehouse_had_the_rows(sim, polymarket, warehouse, wa
     warehouse.drain()
     code = (
         "import polypipe.history.activity as a, os, signal\n"
-        "a.store = lambda *_ids: os.kill(os.getpid(), signal.SIGKILL)\n" + _FILL
+        "a.Warehouse.store = lambda *_ids: os.kill(os.getpid(), signal.SIGKILL)\n" + _FILL
     )
     arguments = [sim.url, COPIER_ADDRESS, WHALE_ADDRESS, start.isoformat(), (start + 2 * DAY).isoformat()]
     done = subprocess.run([sys.executable, "-c", code, str(warehouse.layout.home), *arguments], check=False)
