@@ -88,7 +88,8 @@ def _close_abandoned_runs(settings: Settings, directory: Path) -> list[str]:
     command = [sys.executable, "-m", "polypipe.ops.instance", str(settings.home)]
     done = subprocess.run(command, env=child_environment(settings, directory), capture_output=True, text=True, check=False)
     if done.returncode:
-        raise CannotStart(f"Dagster's storage in {directory} cannot be opened: {done.stderr.strip().splitlines()[-1:]}")
+        why = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise CannotStart(f"Dagster's storage in {directory} cannot be opened: {why}")
     return done.stdout.split()
 
 
