@@ -26,7 +26,7 @@ up: env  ## the whole pipeline against the real Polymarket; files in data/bot/
 	$(VENV)/bin/polypipe up
 
 test: env  ## every test
-	$(VENV)/bin/python -m pytest -n 2
+	$(VENV)/bin/python -m pytest -n 2 --dist worksteal
 
 lint: env  ## ruff and mypy
 	$(VENV)/bin/ruff check .

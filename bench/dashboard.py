@@ -37,7 +37,17 @@ from aiohttp import web
 from polypipe.divergence.export import COLUMNS
 from polypipe.ops.processes import free_port
 from polypipe.warehouse import Warehouse
-from polypipe_tests.dashboard.support import COPIER, WHALE, all_files, now, put_publications, put_snapshots, wandering
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the tests, whose makers of rows are used here too
+from polypipe_tests.dashboard.support import (
+    COPIER,
+    WHALE,
+    all_files,
+    now,
+    put_publications,
+    put_snapshots,
+    wandering,
+)
 
 ROWS = 525_600
 RANGES = (1, 6, 24, 72, 168, 720, "all")
