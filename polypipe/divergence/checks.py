@@ -3,10 +3,10 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import dagster as dg
 
+from polypipe.checking import check_result
 from polypipe.divergence.assets import POSITIONS_FRESH, SNAPSHOT, SNAPSHOT_FRESH
 from polypipe.divergence.export import inspect
 from polypipe.settings import Settings
@@ -14,11 +14,6 @@ from polypipe.warehouse import Warehouse
 
 GAP_INTERVALS = 3
 """Snapshots further apart than this many intervals leave a gap; a late tick and an outage's retries fit into it."""
-
-
-def _result(name: str, passed: bool, text: str, error: bool = False, **metadata: Any) -> dg.AssetCheckResult:
-    severity = dg.AssetCheckSeverity.ERROR if error else dg.AssetCheckSeverity.WARN
-    return dg.AssetCheckResult(check_name=name, passed=passed, severity=severity, description=text, metadata=metadata)
 
 
 @dg.multi_asset_check(
@@ -46,20 +41,20 @@ def judge_snapshots(settings: Settings, warehouse: Warehouse) -> Iterator[dg.Ass
         ).fetchall()
     if not rows:
         text = "no snapshot in the last 24 hours"
-        yield _result("recent", False, text, error=True)
-        yield _result("complete", False, text)
-        yield _result("gaps", False, text)
+        yield check_result("recent", False, text, error=True)
+        yield check_result("complete", False, text)
+        yield check_result("gaps", False, text)
         return
     times = [time.astimezone(UTC) for time, _ in rows]
     age = now - times[-1]
     text = f"{age.total_seconds():.0f} s old, limit {SNAPSHOT_FRESH.total_seconds():.0f} s"
-    yield _result("recent", age <= SNAPSHOT_FRESH, text, error=True, seconds=age.total_seconds())
+    yield check_result("recent", age <= SNAPSHOT_FRESH, text, error=True, seconds=age.total_seconds())
     silent = [name for name, source in json.loads(rows[-1][1]).items() if not source["ok"]]
-    yield _result("complete", not silent, f"no answer from {', '.join(silent)}" if silent else "all sources answered")
+    yield check_result("complete", not silent, f"no answer from {', '.join(silent)}" if silent else "all sources answered")
     longest = GAP_INTERVALS * timedelta(seconds=settings.snapshot_seconds)
     gaps = [(a, b) for a, b in zip(times, [*times[1:], now], strict=True) if b - a > longest]
     worst = f"; the longest ended {max(gaps, key=lambda gap: gap[1] - gap[0])[1]:%Y-%m-%d %H:%M} UTC" if gaps else ""
-    yield _result("gaps", not gaps, f"{len(gaps)} gaps in {len(rows)} snapshots{worst}", gaps=len(gaps))
+    yield check_result("gaps", not gaps, f"{len(gaps)} gaps in {len(rows)} snapshots{worst}", gaps=len(gaps))
 
 
 @dg.multi_asset_check(
@@ -76,14 +71,14 @@ def positions_checks(warehouse: dg.ResourceParam[Warehouse]) -> Iterator[dg.Asse
             "SELECT compared_at, orphan, orphan_usd FROM position_summaries ORDER BY compared_at DESC LIMIT 1"
         ).fetchone()
     if last is None:
-        yield _result("recent", False, "never compared", error=True)
-        yield _result("orphans", False, "never compared")
+        yield check_result("recent", False, "never compared", error=True)
+        yield check_result("orphans", False, "never compared")
         return
     age = datetime.now(UTC) - last[0]
     text = f"{age.total_seconds():.0f} s old, limit {POSITIONS_FRESH.total_seconds():.0f} s"
-    yield _result("recent", age <= POSITIONS_FRESH, text, error=True, seconds=age.total_seconds())
+    yield check_result("recent", age <= POSITIONS_FRESH, text, error=True, seconds=age.total_seconds())
     worth = "unknown" if last[2] is None else f"${last[2]:,.2f}"
-    yield _result("orphans", last[1] == 0, f"{last[1]} orphans, worth {worth}", orphans=last[1])
+    yield check_result("orphans", last[1] == 0, f"{last[1]} orphans, worth {worth}", orphans=last[1])
 
 
 @dg.asset_check(asset="divergence_db", name="whole", description="The database is undamaged and can be read.")

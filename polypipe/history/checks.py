@@ -8,10 +8,10 @@ old days is as good.
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
-from typing import Any
 
 import dagster as dg
 
+from polypipe.checking import check_result
 from polypipe.divergence.snapshot import wallets_of
 from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY, WALLET_PNL
 from polypipe.history.copy_quality import reasons_of
@@ -28,11 +28,6 @@ LOOK_BACK = timedelta(days=30)
 def due_day(now: datetime) -> datetime:
     """The midnight at which the newest day begins that must be there."""
     return datetime.combine((now - GRACE).date() - timedelta(days=1), time(), UTC)
-
-
-def _result(name: str, passed: bool, text: str, error: bool = False, **metadata: Any) -> dg.AssetCheckResult:
-    severity = dg.AssetCheckSeverity.ERROR if error else dg.AssetCheckSeverity.WARN
-    return dg.AssetCheckResult(check_name=name, passed=passed, severity=severity, description=text, metadata=metadata)
 
 
 def _both(settings: Settings) -> list[tuple[str, str]]:
@@ -68,8 +63,8 @@ def pnl_checks(
                 holes.append(f"{who}: {hours - points} of {hours} hours have no point")
     if not _both(settings):
         late = holes = [str(wallets_of(settings))]
-    yield _result("recent", not late, "; ".join(late) or f"up to {_minute(needed)} or later", error=True)
-    yield _result("hourly", not holes, "; ".join(holes) or "a point in every hour")
+    yield check_result("recent", not late, "; ".join(late) or f"up to {_minute(needed)} or later", error=True)
+    yield check_result("hourly", not holes, "; ".join(holes) or "a point in every hour")
 
 
 @dg.multi_asset_check(
@@ -104,10 +99,10 @@ def activity_checks(
     if not _both(settings):
         missing = [str(wallets_of(settings))]
     text = f"{needed:%Y-%m-%d} is not known: {', '.join(missing)}" if missing else f"{needed:%Y-%m-%d} is known"
-    yield _result("recent", not missing, text, error=True)
-    yield _result("unique", twice == 0, f"{twice} rows too many", error=True, rows=twice)
+    yield check_result("recent", not missing, text, error=True)
+    yield check_result("unique", twice == 0, f"{twice} rows too many", error=True, rows=twice)
     differ = [f"{day:%Y-%m-%d}: {stored} rows, {read} were read" for day, read, stored in wrong]
-    yield _result("counted", not differ, "; ".join(differ[:5]) or "all days as read", error=True, days=len(differ))
+    yield check_result("counted", not differ, "; ".join(differ[:5]) or "all days as read", error=True, days=len(differ))
 
 
 @dg.multi_asset_check(
@@ -132,13 +127,15 @@ def quality_checks(
     if newest is None:
         wallets = wallets_of(settings)
         text = wallets if isinstance(wallets, str) else "no day was ever computed"
-        yield _result("recent", False, text, error=True)
-        yield _result("known", False, text)
+        yield check_result("recent", False, text, error=True)
+        yield check_result("known", False, text)
         return
     day, gap, reasons = newest
-    yield _result("recent", day >= needed, f"the newest day is {day:%Y-%m-%d}, {needed:%Y-%m-%d} is needed", error=True)
+    yield check_result(
+        "recent", day >= needed, f"the newest day is {day:%Y-%m-%d}, {needed:%Y-%m-%d} is needed", error=True
+    )
     why = reasons_of({"reasons": reasons}).get("gap")
-    yield _result("known", gap is not None, f"{day:%Y-%m-%d}: {why}" if why else f"{day:%Y-%m-%d}: ${gap:,.2f}")
+    yield check_result("known", gap is not None, f"{day:%Y-%m-%d}: {why}" if why else f"{day:%Y-%m-%d}: ${gap:,.2f}")
 
 
 def _minute(moment: datetime | None) -> str:
