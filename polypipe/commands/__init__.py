@@ -1,0 +1,1 @@
+"""What `polypipe` can be told to do: one thin module a subject; each command imports what it needs when it runs."""

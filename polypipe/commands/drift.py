@@ -1,0 +1,99 @@
+"""Commands on the drift between copier and whale: watch it live, ask what another rule would have done."""
+
+import re
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from polypipe.commands.common import SIMULATED, fail, load_settings
+
+
+@click.command()
+@click.option("--interval", default=60.0, show_default=True, type=click.FloatRange(min=1), help="Seconds between updates.")
+@click.option("--duration", type=click.FloatRange(min=0), help="End by itself after so many seconds.")
+@click.option("--once", is_flag=True, help="One update; exit code 1 if no source answered.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with every number and reason.")
+@click.option("--copier", metavar="ADDRESS", help="Instead of the wallet of the settings; shown by its address.")
+@click.option("--whale", metavar="ADDRESS", help="Likewise.")
+@click.option("--ratio", help="Scaling ratio instead of that of the settings.")
+@click.option(
+    "--save", type=click.Path(dir_okay=False, path_type=Path), help="Append each update to this file, as JSON lines."
+)
+def watch(
+    interval: float,
+    duration: float | None,
+    once: bool,
+    as_json: bool,
+    copier: str | None,
+    whale: str | None,
+    ratio: str | None,
+    save: Path | None,
+) -> None:
+    """Show the divergence of copier and whale live, without database or servers. Ctrl-C ends with a summary."""
+    from polypipe.divergence.watch import CannotWatch, Options
+    from polypipe.divergence.watch import watch as run_watch
+
+    overrides = {"POLYPIPE_SCALING_RATIO": ratio} if ratio is not None else {}
+    for who, address in (("COPIER", copier), ("WHALE", whale)):
+        if address is not None:  # the label of the settings belongs to the wallet of the settings
+            overrides |= {f"POLYPIPE_{who}_ADDRESS": address, f"POLYPIPE_{who}_LABEL": ""}
+    settings = load_settings(overrides)
+    if settings.simulated:
+        click.echo(SIMULATED, err=as_json)
+    try:
+        sys.exit(run_watch(settings, Options(interval, duration, once, as_json, save), sys.stdout, sys.stderr))
+    except CannotWatch as error:
+        fail(str(error))
+
+
+@click.command()
+@click.option(
+    "--ratio", type=click.FloatRange(min=0, min_open=True), help="Scaling ratio; without it, that of the settings."
+)
+@click.option("--floor", type=click.FloatRange(min=0), help="Copy no fill below so many shares (the bot: 10).")
+@click.option(
+    "--tier",
+    "tiers",
+    multiple=True,
+    metavar="SHARES:FACTOR",
+    help="Copy purchases from SHARES on by FACTOR (the bot: 4000:1.25); may be given again.",
+)
+@click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="First day, UTC; 30 days before the last one.")
+@click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), help="Last day, UTC; the newest that is stored.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object with every number and reason.")
+def whatif(
+    ratio: float | None,
+    floor: float | None,
+    tiers: tuple[str, ...],
+    first: datetime | None,
+    last: datetime | None,
+    as_json: bool,
+) -> None:
+    """Recompute expected PnL, gap and coverage over stored days as if another ratio, floor or tiers had been in force."""
+    import json
+
+    from polypipe.attribution.whatif import NothingStored, bot_rule, lines_of, what_if
+    from polypipe.divergence.snapshot import wallets_of
+    from polypipe.warehouse import Warehouse, WarehouseError
+
+    settings = load_settings()
+    wallets = wallets_of(settings)
+    if isinstance(wallets, str):
+        fail(wallets)
+    pairs = []
+    for tier in tiers:
+        numbers = re.fullmatch(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)", tier)
+        if numbers is None:
+            fail(f"--tier {tier!r} is not SHARES:FACTOR, as in 4000:1.25")
+        pairs.append((float(numbers[1]), float(numbers[2])))
+    rule = bot_rule(wallets.ratio if ratio is None else ratio, floor, pairs)
+    if settings.simulated:
+        click.echo(SIMULATED, err=as_json)
+    try:
+        days = (first.date() if first else None, last.date() if last else None)
+        answer = what_if(Warehouse(settings.home), wallets, rule, *days)
+    except (NothingStored, WarehouseError) as error:
+        fail(str(error))
+    click.echo(json.dumps(answer.as_json()) if as_json else "\n".join(lines_of(answer)))
