@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.installed
 
-.PHONY: help env demo up test lint format lock bench clean
+.PHONY: help env demo up test chaos audit lint format lock bench clean
 
 help:  ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -27,6 +27,9 @@ up: env  ## the whole pipeline against the real Polymarket; files in data/bot/
 
 test: env  ## every test
 	$(VENV)/bin/python -m pytest -n 2 --dist worksteal
+
+chaos: env  ## the fault tests in full (about an hour); writes docs/reliability.md
+	$(VENV)/bin/python -m pytest polypipe_tests/faults -n 3 --dist worksteal --chaos --figures docs/reliability.md
 
 lint: env  ## ruff and mypy
 	$(VENV)/bin/ruff check .

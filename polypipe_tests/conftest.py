@@ -20,6 +20,11 @@ hypothesis_settings.load_profile("polypipe")
 NOWHERE = "http://127.0.0.1:9"  # the discard port: a test that forgets its exchange fails at once
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:  # here, because pytest asks only the topmost conftest in time
+    parser.addoption("--chaos", action="store_true", help="fault tests in full: about an hour")
+    parser.addoption("--figures", metavar="DOCUMENT", help="write the figures of the fault tests into this document")
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test reads the developer's environment or `.env`, or writes to the checkout's data/."""

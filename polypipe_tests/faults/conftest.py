@@ -1,0 +1,35 @@
+"""`--chaos` runs the fault tests in full instead of their short version; `--figures DOCUMENT` writes what they measured."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from polypipe_tests.faults.figures import Figures, read, write_table
+
+DIRECTORY = "POLYPIPE_FIGURES_DIRECTORY"  # how the workers of xdist learn where to put their figures
+
+
+@pytest.fixture(scope="session")
+def chaos(pytestconfig: pytest.Config) -> bool:
+    """True for the full version (`make chaos`), False for the short one (`make test`)."""
+    return bool(pytestconfig.getoption("chaos"))
+
+
+@pytest.fixture(scope="session")
+def figures() -> Figures:
+    """Where a test tells what it measured."""
+    directory = os.environ.get(DIRECTORY)
+    return Figures(Path(directory) if directory else None)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if session.config.getoption("figures") and not hasattr(session.config, "workerinput"):
+        os.environ[DIRECTORY] = tempfile.mkdtemp(prefix="figures-")
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    document = session.config.getoption("figures")
+    if document and exitstatus == 0 and not hasattr(session.config, "workerinput"):
+        write_table(Path(document), read(Path(os.environ[DIRECTORY])))
