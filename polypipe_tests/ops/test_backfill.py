@@ -7,7 +7,7 @@ import pytest
 
 from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY, WALLET_PNL
 from polypipe.warehouse import Warehouse
-from polypipe_tests.ops.test_up import Server
+from polypipe_tests.ops.support import Server
 
 DAYS = 30
 ASSETS = [key.to_user_string() for key in (WALLET_PNL, WALLET_ACTIVITY, COPY_QUALITY)]
