@@ -31,10 +31,14 @@ test: env  ## every test
 chaos: env  ## the fault tests in full (about an hour); writes docs/reliability.md
 	$(VENV)/bin/python -m pytest polypipe_tests/faults -n 3 --dist worksteal --chaos --figures docs/reliability.md
 
-lint: env  ## ruff and mypy
+lint: env  ## ruff, mypy and bandit
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/bandit --quiet --recursive --configfile pyproject.toml polypipe
+
+audit: lint  ## lint, and every locked version looked up among the published vulnerabilities; needs the network
+	$(VENV)/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
 
 format: env  ## reformat the code
 	$(VENV)/bin/ruff format .

@@ -20,7 +20,8 @@ def check_binding(settings: Settings) -> None:
 
 def dashboard_url(settings: Settings) -> str:
     """Where a browser on this machine finds the page."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.dashboard_host, settings.dashboard_host)  # noqa: S104 -- read
+    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- read, not bound  # nosec B104
+    host = here.get(settings.dashboard_host, settings.dashboard_host)
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.dashboard_port}"
 
 

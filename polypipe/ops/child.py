@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> None:
     options, command = arguments[: arguments.index("--")], arguments[arguments.index("--") + 1 :]
     if options:
         _wait_for_port(int(options[1]))
-    os.execvp(command[0], command)  # noqa: S606
+    os.execvp(command[0], command)  # noqa: S606 -- our own commands  # nosec B606
 
 
 def _wait_for_port(port: int) -> None:

@@ -18,7 +18,7 @@ _SMALLEST_TOKEN = 10**75
 
 def rng(*key: object) -> Random:
     """A generator that depends on nothing but the key, so that any part of the world can be made on its own."""
-    return Random("|".join(map(str, key)))  # noqa: S311 - a simulation, not a secret
+    return Random("|".join(map(str, key)))  # noqa: S311 -- a simulation, not a secret  # nosec B311
 
 
 def digest(*key: object) -> str:

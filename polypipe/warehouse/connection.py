@@ -53,7 +53,7 @@ def open_live(path: Path, deadline: float) -> "duckdb.DuckDBPyConnection":
             holder = _holder(str(error))
         if time.monotonic() >= deadline:
             raise WarehouseBusy(path.name, holder, time.monotonic() - started)
-        time.sleep(random.uniform(0.01, 0.05))  # noqa: S311 -- jitter, not a secret
+        time.sleep(random.uniform(0.01, 0.05))  # noqa: S311 -- jitter, not a secret  # nosec B311
 
 
 def open_memory() -> "duckdb.DuckDBPyConnection":

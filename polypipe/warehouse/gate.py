@@ -38,7 +38,7 @@ def gate(path: Path, deadline: float) -> Iterator[None]:
         while not _locked(fd):
             if time.monotonic() >= deadline:
                 raise WarehouseBusy(path.name, _holder(fd), time.monotonic() - started)
-            time.sleep(random.uniform(0.01, 0.05))  # noqa: S311 -- jitter, not a secret
+            time.sleep(random.uniform(0.01, 0.05))  # noqa: S311 -- jitter, not a secret  # nosec B311
         me = Holder(os.getpid(), one_line(sys.orig_argv), datetime.now(UTC))
         os.ftruncate(fd, 0)
         os.pwrite(fd, msgspec.json.encode(me), 0)
