@@ -76,7 +76,7 @@ def dagster_programs(settings: Settings, dagster_home: Path) -> list[Program]:
     return [
         Program("code-server", [str(bin_dir / "dagster"), *code_server, "--location-name", "polypipe"]),
         Program("daemon", [str(bin_dir / "dagster-daemon"), "run", "-w", str(workspace)], wait_port=port),
-        Program("webserver", [str(bin_dir / "dagster-webserver"), *webserver], wait_port=port),
+        Program("webserver", [sys.executable, "-m", "polypipe.ops.webserver", *webserver], wait_port=port),
     ]
 
 
