@@ -92,6 +92,9 @@ class _Front:
             await response(scope, receive, counted)
         elif fault.kind == "html":
             await Response(HTML, 200, media_type="text/html")(scope, receive, counted)
+        elif fault.kind == "hang" and fault.seconds is not None:
+            await asyncio.sleep(fault.seconds)
+            await self.api(scope, receive, counted)
         elif fault.kind == "hang":
             while (await receive())["type"] != "http.disconnect":
                 pass

@@ -5,6 +5,7 @@ before; `app.py` asks for it before a request is handled.
 """
 
 import json
+import random
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from polypipe.sim.filters import page_of
 # What each kind does:
 #   status       answers with `status`, `headers` and `body` instead
 #   html         answers 200 with an HTML page
-#   hang         never answers
+#   hang         never answers; with `seconds` it answers truly after so long
 #   reset        resets the connection (TCP RST) without an answer
 #   truncate     sends the headers of the real answer and half of its bytes, gzip or not, then closes
 #   cut_gzip     sends half of a gzip stream as if it were all: the length is right, the stream is torn
@@ -27,16 +28,19 @@ from polypipe.sim.filters import page_of
 #   missing_key  the rows' key ("events" or "markets") is left out
 #   wrong_type   the rows are a text instead of an array
 #   ignore_live  the `live` filter is ignored
+#   drop_field, rename_field, set_field  the field is left out, renamed to `value`, or set to `value`, wherever in the
+#                answer it occurs: how a contract changes without notice
 #   mutate       the decoded answer goes through `mutate` (in process only)
 KINDS = (
     "status", "html", "hang", "reset", "truncate", "cut_gzip", "cut_json", "repeat_cursor", "empty_page",
-    "missing_key", "wrong_type", "ignore_live", "mutate",
+    "missing_key", "wrong_type", "ignore_live", "drop_field", "rename_field", "set_field", "mutate",
 )  # fmt: skip
 HTML = b"<!DOCTYPE html><html><head><title>Just a moment...</title></head><body>Checking your browser</body></html>"
 _DEFAULT_BODIES = {
     429: "error code: 1015",
     503: '{"type":"service unavailable","error":"keyset pagination is not configured"}',
 }
+_FIELD_KINDS = ("drop_field", "rename_field", "set_field")
 _DEFAULT_BODY = '{"type":"internal error","error":"cannot get the information"}'
 
 
@@ -54,6 +58,11 @@ class Fault:
     headers: Mapping[str, str]
     body: str
     mutate: Callable[[Any], Any] | None
+    share: float
+    seconds: float | None
+    field: str
+    value: Any
+    chance: random.Random
     seen: int = 0
     hits: int = 0
 
@@ -67,7 +76,9 @@ class Fault:
 
     def due(self) -> bool:
         """Whether the request that was just counted in `seen` is to be spoiled."""
-        return (not self.nth or self.seen in self.nth) and (self.times is None or self.hits < self.times)
+        if self.nth and self.seen not in self.nth:
+            return False
+        return (self.times is None or self.hits < self.times) and self.chance.random() < self.share
 
 
 @dataclass(slots=True)
@@ -90,18 +101,30 @@ class Faults:
         headers: Mapping[str, str] | None = None,
         body: str | None = None,
         mutate: Callable[[Any], Any] | None = None,
+        share: float = 1.0,
+        seconds: float | None = None,
+        field: str = "",
+        value: Any = None,
     ) -> Fault:
         """Put a fault in force.
 
         `path` may end in `*`. `query` values must be equal, None means the parameter must be absent. `page` is the
         page of a keyset crawl, from 1, whatever retries it needs. `nth` picks among the requests that match, from
-        1; without it every one is hit, at most `times` of them. `headers` and `body` belong to `status`. `mutate`
-        gets the decoded JSON and returns what to send. Raises ValueError on an unknown kind.
+        1; without it every one is hit, at most `times` of them; of those that remain a random `share`, the same
+        ones in each run. `headers` and `body` belong to `status`, `seconds` to `hang`, `field` and `value` to the
+        kinds that change a field. `mutate` gets the decoded JSON and returns what to send. Raises ValueError on an
+        unknown kind.
         """
         if kind not in KINDS:
             raise ValueError(f"unknown fault {kind!r}: one of {', '.join(KINDS)}")
         if (mutate is None) == (kind == "mutate"):
             raise ValueError("`mutate` belongs to the kind 'mutate' and to no other")
+        if bool(field) != (kind in _FIELD_KINDS):
+            raise ValueError(f"`field` belongs to {', '.join(_FIELD_KINDS)} and to no other")
+        if kind == "rename_field" and not isinstance(value, str):
+            raise ValueError(f"`value` must be the new name of the field {field!r}, not {value!r}")
+        if not 0 < share <= 1:
+            raise ValueError(f"`share` is {share!r}, allowed is above 0 up to 1")
         fault = Fault(
             kind=kind,
             path=path,
@@ -113,6 +136,11 @@ class Faults:
             headers=dict(headers or {}),
             body=_DEFAULT_BODIES.get(status, _DEFAULT_BODY) if body is None else body,
             mutate=mutate,
+            share=share,
+            seconds=seconds,
+            field=field,
+            value=value,
+            chance=random.Random(f"{kind} {path}"),  # noqa: S311 - a simulation, not a secret
         )
         with self._lock:
             self.active.append(fault)
@@ -141,7 +169,9 @@ def spoil(fault: Fault, body: bytes, cursor: str | None) -> bytes:
         return body[: len(body) // 2]
     value = json.loads(body)
     rows = next((k for k in ("events", "markets") if isinstance(value, dict) and k in value), None)
-    if fault.kind == "mutate" and fault.mutate is not None:
+    if fault.kind in _FIELD_KINDS:
+        value = _with_field_changed(value, fault)
+    elif fault.kind == "mutate" and fault.mutate is not None:
         value = fault.mutate(value)
     elif rows is None:  # a bare array
         value = {"empty_page": [], "wrong_type": "not a list"}.get(fault.kind, value)
@@ -154,3 +184,20 @@ def spoil(fault: Fault, body: bytes, cursor: str | None) -> bytes:
     elif fault.kind == "wrong_type":
         value[rows] = "not a list"
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _with_field_changed(value: Any, fault: Fault) -> Any:
+    """The decoded answer with the fault's field changed in every object that has it."""
+    if isinstance(value, list):
+        return [_with_field_changed(item, fault) for item in value]
+    if not isinstance(value, dict):
+        return value
+    changed = {}
+    for key, item in value.items():
+        if key != fault.field:
+            changed[key] = _with_field_changed(item, fault)
+        elif fault.kind == "rename_field":
+            changed[fault.value] = _with_field_changed(item, fault)
+        elif fault.kind == "set_field":
+            changed[key] = fault.value
+    return changed

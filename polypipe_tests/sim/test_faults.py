@@ -73,6 +73,37 @@ def test_hang_ends_with_the_clients_patience(sim: SimServer, get: httpx.Client) 
     assert next(r for r in sim.requests if r.path == PATH).status == 0
 
 
+def test_hang_with_an_end_answers_late(sim: SimServer, get: httpx.Client) -> None:
+    sim.faults.add("hang", PATH, seconds=0.4, times=1)
+    with pytest.raises(httpx.ReadTimeout):
+        get.get(PATH, timeout=0.1)
+    sim.faults.add("hang", PATH, seconds=0.1)
+    assert get.get(PATH, params=PARAMS).json()["events"]
+
+
+def test_a_share_of_the_requests(sim: SimServer, get: httpx.Client) -> None:
+    sim.faults.add("status", "/status", status=500, share=0.3)
+    codes = [get.get("/status").status_code for _ in range(200)]
+    assert 30 <= codes.count(500) <= 90
+    sim.faults.clear()
+    sim.faults.add("status", "/status", status=500, share=0.3)
+    assert [get.get("/status").status_code for _ in range(200)] == codes, "the same in each run"
+
+
+def test_fields_that_vanish_or_change(sim: SimServer, get: httpx.Client) -> None:
+    true = get.get(PATH, params=PARAMS).json()["events"]
+    sim.faults.add("drop_field", PATH, field="slug", times=1)
+    sim.faults.add("rename_field", PATH, field="clobTokenIds", value="tokenIds", times=1)
+    sim.faults.add("set_field", PATH, field="version", value="v3", times=1)
+    dropped, renamed, changed = (get.get(PATH, params=PARAMS).json()["events"] for _ in range(3))
+    assert all("slug" in event and "slug" in event["markets"][0] for event in true)
+    assert not any("slug" in event or "slug" in event["markets"][0] for event in dropped)
+    ids = [market.get("clobTokenIds") for event in true for market in event["markets"]]
+    assert [market.get("tokenIds") for event in renamed for market in event["markets"]] == ids
+    assert not any("clobTokenIds" in market for event in renamed for market in event["markets"])
+    assert {event["version"] for event in changed if "version" in event} == {"v3"}
+
+
 def test_reset(sim: SimServer, get: httpx.Client) -> None:
     sim.faults.add("reset", PATH)
     with pytest.raises(httpx.ReadError) as error:
@@ -179,6 +210,12 @@ def test_unknown_faults_are_refused(sim: SimServer, get: httpx.Client) -> None:
         sim.faults.add("explode", PATH)
     with pytest.raises(ValueError, match="mutate"):
         sim.faults.add("mutate", PATH)
+    with pytest.raises(ValueError, match="`field`"):
+        sim.faults.add("drop_field", PATH)
+    with pytest.raises(ValueError, match="new name"):
+        sim.faults.add("rename_field", PATH, field="slug")
+    with pytest.raises(ValueError, match="`share`"):
+        sim.faults.add("html", PATH, share=0)
     assert get.post("/_sim/faults", json={"kind": "explode", "path": PATH}).status_code == 400
     assert get.post("/_sim/faults", json={"kind": "html", "path": PATH, "colour": 1}).status_code == 400
 
