@@ -108,7 +108,7 @@ def test_after_kill_9_of_everything_the_next_start_closes_the_run_and_goes_on(se
     assert next(r for r in server.runs() if r["id"] == run["id"])["status"] == "FAILURE"
 
     # a program that dies alone is started again
-    webserver = next(p for p in server.children() if "dagster-webserver" in " ".join(p.cmdline()))
+    webserver = next(p for p in server.children() if "polypipe.ops.webserver" in " ".join(p.cmdline()))
     webserver.kill()
     server.wait_for(lambda: not webserver.is_running() and server.query("{ version }"))
     assert server.stop(signal.SIGINT) == 0
