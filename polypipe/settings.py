@@ -45,6 +45,7 @@ class Settings:
     snapshot_seconds: int
     history_start: date
     alert_urls: tuple[str, ...] = field(repr=False)
+    ping_url: str | None = field(repr=False)
     simulated: bool
     sources: Mapping[str, str] = field(repr=False, compare=False)
 
@@ -71,6 +72,15 @@ def _url(text: str) -> str:
         raise ValueError
     _ = parts.port  # raises ValueError when it is not a port number
     return text.rstrip("/")
+
+
+def _ping(text: str) -> str:
+    """A URL that is called as it is: the outside service decides what its path and query mean."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[^!-~]", text):
+        raise ValueError
+    _ = parts.port  # raises ValueError when it is not a port number
+    return text
 
 
 def _ratio(text: str) -> float:
@@ -175,6 +185,7 @@ VARIABLES = (
     Variable("snapshot_seconds", ("POLYPIPE_SNAPSHOT_SECONDS",), "60", _seconds, "whole seconds from 10 to 3600"),
     Variable("history_start", ("POLYPIPE_HISTORY_START",), None, _day, f"a date (UTC) from {FIRST_DAY} to today"),
     Variable("alert_urls", ("POLYPIPE_ALERT_URLS",), "", _urls, "Apprise URLs separated by commas", secret=True),
+    Variable("ping_url", ("POLYPIPE_PING_URL",), None, _ping, "an http or https URL", secret=True),
     # Set by `polypipe demo` for its child processes: numbers are then marked as simulated wherever they are shown.
     Variable("simulated", ("POLYPIPE_SIMULATED",), "0", _flag, "0 or 1"),
 )

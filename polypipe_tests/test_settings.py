@@ -143,3 +143,16 @@ def test_any_text_gives_a_setting_or_a_one_line_error(variable, text):
 def test_short_address():
     assert short_address(COPIER) == "0xc0c0…c0c0"
     assert short_address(None) is None
+
+
+def test_the_ping_url_is_kept_as_it_is_and_never_shown(tmp_path):
+    url = "https://push.example/api/push/s3cret?status=up&msg=OK"
+    settings = read(tmp_path, POLYPIPE_PING_URL=url)
+    assert settings.ping_url == url
+    assert "s3cret" not in repr(settings)
+    assert settings.to_env()["POLYPIPE_PING_URL"] == url
+    for bad in ("ftp://push.example/s3cret", "push.example/s3cret", "https://push.example/s3 cret", "https://"):
+        with pytest.raises(SettingError) as error:
+            read(tmp_path, POLYPIPE_PING_URL=bad)
+        assert "POLYPIPE_PING_URL" in str(error.value)
+        assert "cret" not in str(error.value)

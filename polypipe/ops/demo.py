@@ -29,6 +29,7 @@ def demo_settings(settings: Settings) -> tuple[Settings, int]:
         "POLYPIPE_COPIER_LABEL": "Simulated copier",
         "POLYPIPE_WHALE_LABEL": "Simulated whale",
         "POLYPIPE_ALERT_URLS": "",
+        "POLYPIPE_PING_URL": "",
         "POLYPIPE_SIMULATED": "1",
     }
     return settings_module.load(overrides=overrides), port
