@@ -41,6 +41,7 @@ class Settings:
     dashboard_port: int
     dashboard_token: str | None = field(repr=False)
     webserver_port: int
+    webserver_name: str | None
     tennis_scope: str
     snapshot_seconds: int
     history_start: date
@@ -181,6 +182,7 @@ VARIABLES = (
         "dashboard_token", ("POLYPIPE_DASHBOARD_TOKEN",), None, _token, "16 to 200 visible ASCII characters", secret=True
     ),
     Variable("webserver_port", ("POLYPIPE_WEBSERVER_PORT",), "3000", _port, _PORT),
+    Variable("webserver_name", ("POLYPIPE_WEBSERVER_NAME",), None, _host, "a host name"),
     Variable("tennis_scope", ("POLYPIPE_TENNIS_SCOPE",), "atp", _scope, "atp or all"),
     Variable("snapshot_seconds", ("POLYPIPE_SNAPSHOT_SECONDS",), "60", _seconds, "whole seconds from 10 to 3600"),
     Variable("history_start", ("POLYPIPE_HISTORY_START",), None, _day, f"a date (UTC) from {FIRST_DAY} to today"),

@@ -73,6 +73,7 @@ def dagster_programs(settings: Settings, dagster_home: Path) -> list[Program]:
     workspace.write_text(WORKSPACE_YAML.format(port=port), encoding="utf-8")
     code_server = ["api", "grpc", "-m", "polypipe.definitions", "--host", "127.0.0.1", "--port", str(port)]
     webserver = ["-h", "127.0.0.1", "-p", str(settings.webserver_port), "-w", str(workspace)]
+    webserver += ["--name", settings.webserver_name] if settings.webserver_name else []
     return [
         Program("code-server", [str(bin_dir / "dagster"), *code_server, "--location-name", "polypipe"]),
         Program("daemon", [str(bin_dir / "dagster-daemon"), "run", "-w", str(workspace)], wait_port=port),
