@@ -155,4 +155,4 @@ def test_the_ping_url_is_kept_as_it_is_and_never_shown(tmp_path):
         with pytest.raises(SettingError) as error:
             read(tmp_path, POLYPIPE_PING_URL=bad)
         assert "POLYPIPE_PING_URL" in str(error.value)
-        assert "cret" not in str(error.value)
+        assert "s3" not in str(error.value)
