@@ -1,0 +1,115 @@
+"""kill -9 of a run in each phase, at random moments, while the exchange changes from run to run.
+
+After each kill the six files are of the old world or of the new one, each whole; DuckDB opens in a fresh process and
+holds one world; the next run succeeds unaided and brings everything to the new world.
+"""
+
+import os
+import random
+import subprocess
+import time
+from collections import Counter
+
+import pytest
+
+from polypipe.sim.server import SimServer
+from polypipe_tests.faults.support import FILES, PHASES, POLYPIPE, Runs, look, truth, world_of, world_of_tables
+
+KILLS = 100
+SHORT_KILLS = 3  # one after the other, before a run is left alone
+NEW_HOME_EVERY = 20  # so often the killed run is the very first of its home
+COMMAND_EVERY = 10  # so often the next run is started as `polypipe refresh`, imports and all
+DAY = 86_400
+
+
+def worlds_of(sim):
+    """Clock -> truth, for days that are far enough apart for every file to differ."""
+    began = sim.clock.now()
+    found = {}
+    for day in range(1, 40, 5):
+        sim.clock.set(began + day * DAY)
+        found[sim.clock.now()] = truth(sim.url)
+    return found
+
+
+def may_follow(new, old):
+    """Every file differs, and none is so much smaller that the guard would have to refuse it."""
+    if old is None:
+        return True
+    plain = [file for file in FILES if file != ".atp_categorized.json"]  # which has the tokens of another
+    return all(new[file] != old[file] and 2 * len(new[file]) >= len(old[file]) for file in plain)
+
+
+@pytest.mark.timeout(1800)
+def test_runs_killed_in_every_phase_leave_whole_files_and_the_next_one_succeeds(chaos, figures, tmp_path):
+    chance = random.Random(20261123)
+    kills, in_a_row = (KILLS, 1) if chaos else (SHORT_KILLS, SHORT_KILLS)
+    killed, left, recovery = Counter(), Counter(), []
+    with SimServer(events=60, seed=3, latency_ms=5) as sim:
+        worlds = worlds_of(sim)
+        env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+        env |= {f"POLYPIPE_{name}_URL": sim.url for name in ("GAMMA", "DATA", "PNL", "CLOB")}
+        with Runs(env, tmp_path) as runs:
+            home = tmp_path / "home"
+            now = next(iter(worlds))
+            sim.clock.set(now)
+            whole = runs.run(home)
+            assert whole.code == 0, whole.output
+            assert_all_of_one_world(home, worlds[now])
+            possible = [worlds[now]]  # what a file may be of; the newest is the last
+            tries = 0
+            while killed.total() < kills:
+                assert tries < 2 * kills, killed
+                if tries and tries % NEW_HOME_EVERY == 0:
+                    home, possible = tmp_path / f"home{tries}", [None]
+                fitting = [clock for clock in worlds if all(may_follow(worlds[clock], world) for world in possible)]
+                now = chance.choice(fitting)
+                sim.clock.set(now)
+                possible.append(worlds[now])
+
+                dead = runs.run(home, whole.target(PHASES[tries % len(PHASES)], chance))
+                died_at = time.monotonic()
+                tries += 1
+                if dead.code == 0:  # it never took the step that was aimed at
+                    possible = possible[-1:]
+                    continue
+                assert dead.code == -9, dead.output
+                killed[dead.phase()] += 1
+                of = [world_of(home / "bot" / file, *possible) for file in FILES]
+                left.update("new" if number == len(possible) - 1 else "old" for number in of)
+                seen = look(home)
+                for tables in (seen.live, seen.published):
+                    world_of_tables(tables, *possible)
+                if killed.total() % in_a_row:
+                    continue
+
+                if killed.total() % COMMAND_EVERY:
+                    following = runs.run(home)
+                    assert following.code == 0, following.output
+                    whole = following
+                else:
+                    command = [POLYPIPE, "refresh"]
+                    subprocess.run(command, env=env | {"POLYPIPE_HOME": str(home)}, cwd=tmp_path, check=True)
+                recovery.append(time.monotonic() - died_at)
+                possible = possible[-1:]
+                assert_all_of_one_world(home, possible[0], seen.published)
+
+    assert all(killed[phase] >= kills // len(PHASES) // 2 for phase in PHASES), killed
+    spread = ", ".join(f"{killed[phase]} in the {phase}" for phase in PHASES)
+    held = f"six files whole ({left['old']} old, {left['new']} new), DuckDB opens, the next run succeeds unaided"
+    figures.add(1, f"kill -9 of a run: {spread}", kills, held, max(recovery))
+
+
+def assert_all_of_one_world(home, world, before=None):
+    """All files, the live database and what is published are of this world; what was published `before` is still there."""
+    assert {path.name for path in (home / "bot").iterdir()} == set(FILES)
+    for file in FILES:
+        world_of(home / "bot" / file, world)
+    seen = look(home)
+    for tables in (seen.live, seen.published):
+        world_of_tables(tables, world)
+    assert seen.live.digest == seen.published.digest
+    assert [entry.name for entry in (home / "spool").iterdir() if not entry.name.startswith(".tmp-")] == []
+    if before:
+        assert set(before.publications) < set(seen.published.publications)
+        assert set(before.crawls) < set(seen.published.crawls)
