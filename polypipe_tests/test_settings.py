@@ -156,3 +156,14 @@ def test_the_ping_url_is_kept_as_it_is_and_never_shown(tmp_path):
             read(tmp_path, POLYPIPE_PING_URL=bad)
         assert "POLYPIPE_PING_URL" in str(error.value)
         assert "s3" not in str(error.value)
+
+
+def test_the_command_line_can_clear_whatever_may_be_unset(tmp_path):
+    unset = {variable.names[0]: "" for variable in VARIABLES if variable.default in (None, "")}
+    environ = {
+        "POLYPIPE_PING_URL": "https://push.example/x",
+        "POLYPIPE_ALERT_URLS": "json://x",
+        "POLYPIPE_WEBSERVER_NAME": "a.example",
+    }
+    settings = load(environ, tmp_path / "none", overrides=unset)
+    assert (settings.ping_url, settings.alert_urls, settings.webserver_name) == (None, (), None)
