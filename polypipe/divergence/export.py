@@ -90,7 +90,7 @@ def export(warehouse: Warehouse, path: Path) -> Exported:
         _check_owner(path, remembered)
         current = warehouse.current()  # before the rows are read: a newer file is then found next time, never missed
         published = current.tables.get("snapshots") if current is not None else None
-        days = {str(file.day): file.path for file in published.files} if published is not None else {}
+        days = {str(day): file.path for file in published.files for day in file.days()} if published is not None else {}
         state, rebuilt = _last(remembered, path)
         changed = sorted(day for day in days.keys() | state.days.keys() if state.days.get(day) != days.get(day))
         if not changed and rebuilt is None:

@@ -15,6 +15,7 @@ from polypipe.warehouse.gate import gate
 from polypipe.warehouse.layout import Layout
 from polypipe.warehouse.merge import Poison, merge_batch
 from polypipe.warehouse.migrate import migrate
+from polypipe.warehouse.months import Days
 
 if TYPE_CHECKING:
     import duckdb
@@ -40,8 +41,10 @@ class DrainResult:
     seconds: float = 0.0
 
 
-def drain(layout: Layout, wait: float, own: str | None, keep_retired: timedelta) -> DrainResult:
-    """Merge and publish everything that waits in the spool; see `Warehouse.drain`."""
+def drain(
+    layout: Layout, wait: float, own: str | None, keep_retired: timedelta, merging: Days | None = None
+) -> DrainResult:
+    """Merge and publish everything that waits in the spool; see `Warehouse.drain`. `merging`: see `publish.stage`."""
     started = time.monotonic()
     result = DrainResult()
     layout.make()
@@ -50,7 +53,7 @@ def drain(layout: Layout, wait: float, own: str | None, keep_retired: timedelta)
         result.waited_seconds = time.monotonic() - started
         try:
             migrate(con)
-            waiting = _merge_and_publish(con, layout, keep_retired, result)
+            waiting = _merge_and_publish(con, layout, keep_retired, merging, result)
         finally:
             con.close()
         spool.discard(layout, waiting)
@@ -64,7 +67,7 @@ def drain(layout: Layout, wait: float, own: str | None, keep_retired: timedelta)
 
 
 def _merge_and_publish(
-    con: "duckdb.DuckDBPyConnection", layout: Layout, keep_retired: timedelta, result: DrainResult
+    con: "duckdb.DuckDBPyConnection", layout: Layout, keep_retired: timedelta, merging: Days | None, result: DrainResult
 ) -> list[str]:
     """Merge and publish in one transaction; the batches that are now safe to delete.
 
@@ -76,7 +79,7 @@ def _merge_and_publish(
         con.execute("BEGIN")
         try:
             touched, result.merged = _merge_all(con, layout, waiting)
-            staged = publish.stage(con, layout, touched, waiting, keep_retired)
+            staged = publish.stage(con, layout, touched, waiting, keep_retired, merging)
             con.execute("COMMIT")
         except Poison as poison:
             con.execute("ROLLBACK")
@@ -97,7 +100,12 @@ def _merge_and_publish(
 
 def _merge_all(con: "duckdb.DuckDBPyConnection", layout: Layout, waiting: list[str]) -> tuple[set[publish.Key], list[str]]:
     """Merge the batches that are not merged yet, in order; the parts touched and the ids merged now."""
-    known = {batch_id for (batch_id,) in con.execute("SELECT batch_id FROM merged_batches").fetchall()}
+    if not waiting:
+        return set(), []
+    here = ", ".join(literal(batch_id) for batch_id in waiting)
+    # Of a month of batches only those that are here: the cost of a drain must not grow with the months.
+    rows = con.execute(f"SELECT batch_id FROM merged_batches WHERE batch_id IN ({here})").fetchall()
+    known = {batch_id for (batch_id,) in rows}
     touched: set[publish.Key] = set()
     fresh = [batch_id for batch_id in waiting if batch_id not in known]
     for batch_id in fresh:
@@ -105,7 +113,6 @@ def _merge_all(con: "duckdb.DuckDBPyConnection", layout: Layout, waiting: list[s
         con.execute(f"INSERT INTO merged_batches VALUES ({literal(batch_id)}, now())")
     if fresh:
         # Never one that still lies in the spool, for want of permission to delete it: it would be merged again.
-        here = ", ".join(literal(batch_id) for batch_id in waiting)
         old = f"merged_at < now() - INTERVAL {_REMEMBERED_DAYS} DAY AND batch_id NOT IN ({here})"
         con.execute(f"DELETE FROM merged_batches WHERE {old}")
     return touched, fresh

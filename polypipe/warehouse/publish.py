@@ -1,8 +1,9 @@
 """Publishing: immutable versioned Parquet files, and `CURRENT.json`, the one pointer that says which of them count.
 
-Inside the transaction the changed parts are written (`stage`); after COMMIT the pointer is swapped (`swap`).
-Table `partitions` says in which version each part last changed. Comparing it with the pointer is what heals a
-writer's death between the two, or a lost pointer: whatever differs is written again by the next writer.
+A part is what one file holds: a state table, a UTC day of a time table, or several days that `months` has merged.
+Inside the transaction the changed parts are written (`stage`); after COMMIT the pointer is swapped (`swap`). Table
+`partitions` says in which version each part last changed. Comparing it with the pointer is what heals a writer's death
+between the two, or a lost pointer: whatever differs is written again by the next writer.
 """
 
 # ruff: noqa: S608 -- names come from our own migrations and are quoted, values are written as literals
@@ -10,6 +11,7 @@ writer's death between the two, or a lost pointer: whatever differs is written a
 import logging
 import secrets
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -21,6 +23,8 @@ from polypipe.files import fsync, replace_file
 from polypipe.warehouse.connection import literal, quoted
 from polypipe.warehouse.errors import WarehouseError
 from polypipe.warehouse.layout import Layout
+from polypipe.warehouse.months import Days, absorb, part_of
+from polypipe.warehouse.spool import committed_at
 from polypipe.warehouse.tables import DAY_COLUMN
 
 if TYPE_CHECKING:
@@ -31,15 +35,26 @@ log = logging.getLogger(__name__)
 _REMEMBERED_BATCHES = 100
 
 Key = tuple[str, date | None]
+"""A table, and the first UTC day of a part of it; None for a state table."""
 
 
 class PublishedFile(msgspec.Struct, omit_defaults=True):
-    """One Parquet file; `path` is relative to the home, `day` is the UTC day of a time table."""
+    """One Parquet file; `path` is relative to the home, `day` is the UTC day of a time table.
+
+    With `last_day` it holds all days from `day` to that one, both included.
+    """
 
     path: str
     rows: int
     version: int
     day: date | None = None
+    last_day: date | None = None
+
+    def days(self) -> Iterator[date]:
+        """The days it stands for; none of a state table."""
+        if self.day is not None:
+            for number in range(((self.last_day or self.day) - self.day).days + 1):
+                yield self.day + timedelta(days=number)
 
 
 class PublishedTable(msgspec.Struct):
@@ -58,13 +73,18 @@ class Retired(msgspec.Struct):
 
 
 class Current(msgspec.Struct):
-    """`CURRENT.json`. `merged`: recent batches that the files contain, so that readers do not add them again."""
+    """`CURRENT.json`. `merged`: recent batches that the files contain, so that readers do not add them again.
+
+    `waited`: for each of the last of them, oldest first, the seconds from its commit to its merge: how long rows wait
+    for gate and database.
+    """
 
     version: int
     time: datetime
     tables: dict[str, PublishedTable]
     retired: list[Retired]
     merged: list[str]
+    waited: list[float] = []
 
 
 @dataclass
@@ -97,52 +117,57 @@ def stage(
     touched: set[Key],
     waiting: list[str],
     keep_retired: timedelta,
+    merging: Days | None = None,
 ) -> Stage | None:
     """Write the parts that changed, or that the pointer does not have right; None when there are none.
 
-    `waiting` are the batches in the spool, all of them merged by now. Call it as the last thing before COMMIT:
-    it sees the transaction's rows and records the new version in it.
+    `touched` are the days that changed; `waiting` are the batches in the spool, all of them merged by now; `merging`
+    names days that are to share a file from now on. Call it as the last thing before COMMIT: it sees the transaction's
+    rows and records the new version in it.
     """
     try:
         old = read_current(layout)
     except WarehouseError as error:
         log.warning("%s", error)
         old = None
-    parts: dict[Key, tuple[int, int]] = {
-        (table, day): (version, rows)
-        for table, day, version, rows in con.execute(
-            "SELECT table_name, day, version, row_count FROM partitions"
-        ).fetchall()
-    }
-    newest = max((version for version, _ in parts.values()), default=0)
+    newest: int = con.execute("SELECT coalesce(max(version), 0) FROM partitions").fetchall()[0][0]
+    if merging is not None:
+        touched = touched | absorb(con, merging)
+    parts = _parts(con)
     if old is not None and old.version > newest:
         log.warning("the database is older than what is published (restored or removed?): publishing it anew")
     trusted = old is not None and old.version <= newest
     files: dict[Key, PublishedFile] = {}
     if old is not None and trusted:
-        files = {(table, file.day): file for table, entry in old.tables.items() for file in entry.files}
+        published = {(table, file.day): file for table, entry in old.tables.items() for file in entry.files}
+        files = {key: file for key, file in published.items() if key in parts}
     on_disk = {f"published/{entry.name}" for entry in layout.published.iterdir()}
-    stale = {key for key, (version, rows) in parts.items() if not _is_right(files.get(key), version, rows, on_disk)}
-    if not touched | stale and (trusted or old is None):
+    stale = {key for key, part in parts.items() if not _is_right(files.get(key), part, on_disk)}
+    spans = {key: part.last_day for key, part in parts.items() if part.last_day is not None}
+    changed = stale | {part_of(key, spans) for key in touched}
+    if not changed and (trusted or old is None):
         return None
 
     version = max(newest, old.version if old is not None else 0) + 1
     staged = Stage(Current(version, datetime.now(UTC), {}, [], []), [], [])
     try:
-        for key in sorted(touched | stale, key=str):
+        for key in sorted(changed, key=str):
             files.pop(key, None)
-            if file := _write_part(con, layout, key, version, staged):
+            if file := _write_part(con, layout, key, spans.get(key), version, staged):
                 files[key] = file
         if staged.written:
             fsync(layout.published)
     except BaseException:
         staged.undo()
         raise
-    _fill(staged, old, files, touched | stale, keep_retired)
+    _fill(staged, old, files, changed, keep_retired)
     recent = con.execute(
-        f"SELECT batch_id FROM merged_batches ORDER BY batch_id DESC LIMIT {_REMEMBERED_BATCHES}"
+        f"SELECT batch_id, epoch(merged_at) FROM merged_batches ORDER BY batch_id DESC LIMIT {_REMEMBERED_BATCHES}"
     ).fetchall()
-    staged.current.merged = sorted({batch_id for (batch_id,) in recent} | set(waiting))
+    staged.current.merged = sorted({batch_id for batch_id, _ in recent} | set(waiting))
+    staged.current.waited = [
+        round(max(0.0, merged_at - committed_at(batch_id).timestamp()), 3) for batch_id, merged_at in reversed(recent)
+    ]
     return staged
 
 
@@ -159,29 +184,46 @@ def swap(layout: Layout, staged: Stage, keep_retired: timedelta) -> None:
             entry.unlink(missing_ok=True)
 
 
-def _is_right(file: PublishedFile | None, version: int, rows: int, on_disk: set[str]) -> bool:
-    if rows == 0:
+@dataclass(frozen=True)
+class _Part:
+    """What `partitions` says of a part."""
+
+    version: int
+    rows: int
+    last_day: date | None
+
+
+def _parts(con: "duckdb.DuckDBPyConnection") -> dict[Key, _Part]:
+    rows = con.execute("SELECT table_name, day, version, row_count, last_day FROM partitions").fetchall()
+    return {(table, day): _Part(*rest) for table, day, *rest in rows}
+
+
+def _is_right(file: PublishedFile | None, part: _Part, on_disk: set[str]) -> bool:
+    if part.rows == 0:
         return file is None
-    return file is not None and file.version == version and file.path in on_disk
+    return file is not None and (file.version, file.last_day) == (part.version, part.last_day) and file.path in on_disk
 
 
 def _write_part(
-    con: "duckdb.DuckDBPyConnection", layout: Layout, key: Key, version: int, staged: Stage
+    con: "duckdb.DuckDBPyConnection", layout: Layout, key: Key, last_day: date | None, version: int, staged: Stage
 ) -> PublishedFile | None:
     """Write one part to a new file and record it in `partitions`; no file for a part without rows."""
     table, day = key
     where = "true"
     if day is not None:
         column, start = quoted(DAY_COLUMN[table] or ""), datetime.combine(day, datetime.min.time(), UTC)
-        where = f"{column} >= {literal(start)} AND {column} < {literal(start + timedelta(days=1))}"
+        end = datetime.combine(last_day or day, datetime.min.time(), UTC) + timedelta(days=1)
+        where = f"{column} >= {literal(start)} AND {column} < {literal(end)}"
     rows: int = con.execute(f"SELECT count(*) FROM {quoted(table)} WHERE {where}").fetchall()[0][0]
     part = f"table_name = {literal(table)} AND day IS NOT DISTINCT FROM {literal(day)}"
     con.execute(f"DELETE FROM partitions WHERE {part}")
-    con.execute(f"INSERT INTO partitions VALUES ({literal(table)}, {literal(day)}, {version}, {rows})")
+    values = ", ".join(literal(value) for value in (table, day, version, rows, last_day))
+    con.execute(f"INSERT INTO partitions (table_name, day, version, row_count, last_day) VALUES ({values})")
     if rows == 0:
         return None
     # The random part: a version whose transaction failed is given again, and names are never used twice.
-    name = f"{table}.{f'{day}.' if day else ''}v{version}-{secrets.token_hex(3)}.parquet"
+    days = f"{day}_{last_day}." if last_day else f"{day}." if day else ""
+    name = f"{table}.{days}v{version}-{secrets.token_hex(3)}.parquet"
     path = layout.published / name
     staged.written.append(path)
     con.execute(
@@ -189,7 +231,7 @@ def _write_part(
         "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20480)"
     )
     fsync(path)
-    return PublishedFile(f"published/{name}", rows, version, day)
+    return PublishedFile(f"published/{name}", rows, version, day, last_day)
 
 
 def _fill(

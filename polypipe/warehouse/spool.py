@@ -140,6 +140,11 @@ def pending(layout: Layout) -> list[str]:
     return sorted(entry.name for entry in layout.spool.iterdir() if re.match(r"\d{8}T\d{12}-", entry.name))
 
 
+def committed_at(batch_id: str) -> datetime:
+    """When a batch was committed; later than that by a little when the clock had been set back."""
+    return datetime.strptime(batch_id.partition("-")[0], _STAMP).replace(tzinfo=UTC)
+
+
 def load(layout: Layout, batch_id: str) -> Iterator[tuple[str, Part, Path]]:
     """Tables of a batch with their files, checked for being whole.
 
@@ -215,8 +220,7 @@ def _stamp(layout: Layout) -> str:
     """Now, but after every waiting batch: a clock set back must not let older rows win."""
     now = datetime.now(UTC)
     if waiting := pending(layout):
-        newest = datetime.strptime(waiting[-1].partition("-")[0], _STAMP).replace(tzinfo=UTC)
-        now = max(now, newest + timedelta(microseconds=1))
+        now = max(now, committed_at(waiting[-1]) + timedelta(microseconds=1))
     return now.strftime(_STAMP)
 
 

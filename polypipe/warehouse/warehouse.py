@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polypipe.warehouse.drain import DrainResult, drain
 from polypipe.warehouse.errors import WarehouseBusy
 from polypipe.warehouse.layout import Layout
+from polypipe.warehouse.months import Days, due
 from polypipe.warehouse.publish import Current, read_current
 from polypipe.warehouse.read import open_reader
 from polypipe.warehouse.spool import Batch
@@ -52,6 +53,17 @@ class Warehouse:
         except WarehouseBusy as busy:
             return str(busy)
         return None
+
+    def merge_days(self, today: date, wait: float = 20.0) -> list[Days]:
+        """Have the closed days of each month share a file, but for the last ones; what was merged.
+
+        Nothing that a reader sees changes. Each table's month is a publication of its own, so that other writers get
+        their turn in between. Raises as `drain`.
+        """
+        merged = due(self.current(), today)
+        for days in merged:
+            drain(self.layout, wait, None, self._keep_retired, days)
+        return merged
 
     @contextmanager
     def read(self, pending: bool = True) -> Iterator["duckdb.DuckDBPyConnection"]:
