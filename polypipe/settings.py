@@ -41,6 +41,8 @@ class Settings:
     dashboard_port: int
     dashboard_token: str | None = field(repr=False)
     webserver_port: int
+    webserver_read_only: bool
+    postgres_url: str | None = field(repr=False)
     webserver_name: str | None
     tennis_scope: str
     snapshot_seconds: int
@@ -132,6 +134,12 @@ def _token(text: str) -> str:
     return text
 
 
+def _postgres(text: str) -> str:
+    if not re.match(r"postgres(ql)?://[^/]+/.", text):
+        raise ValueError
+    return text
+
+
 def _urls(text: str) -> tuple[str, ...]:
     urls = tuple(part.strip() for part in text.split(",") if part.strip())
     if not all(re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*://", url) for url in urls):
@@ -183,6 +191,10 @@ VARIABLES = (
     ),
     Variable("webserver_port", ("POLYPIPE_WEBSERVER_PORT",), "3000", _port, _PORT),
     Variable("webserver_name", ("POLYPIPE_WEBSERVER_NAME",), None, _host, "a host name"),
+    Variable("webserver_read_only", ("POLYPIPE_WEBSERVER_READ_ONLY",), "0", _flag, "0 or 1"),
+    Variable(
+        "postgres_url", ("POLYPIPE_POSTGRES_URL",), None, _postgres, "postgresql://user:password@host/database", secret=True
+    ),
     Variable("tennis_scope", ("POLYPIPE_TENNIS_SCOPE",), "atp", _scope, "atp or all"),
     Variable("snapshot_seconds", ("POLYPIPE_SNAPSHOT_SECONDS",), "60", _seconds, "whole seconds from 10 to 3600"),
     Variable("history_start", ("POLYPIPE_HISTORY_START",), None, _day, f"a date (UTC) from {FIRST_DAY} to today"),
