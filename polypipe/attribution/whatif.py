@@ -35,7 +35,10 @@ class NothingStored(Exception):
 
 @dataclass
 class WhatIf:
-    """The answer. PnL in USD over the days that are known; every None has its reason in `reasons`."""
+    """The answer. PnL in USD over the days that are known; every None has its reason in `reasons`.
+
+    The `in_force` ones are of the ratio in force: expected PnL is plain ratio x the whale's, coverage by the bot's rule.
+    """
 
     rule: Rule
     first: date
@@ -49,6 +52,7 @@ class WhatIf:
     gap_in_force: float | None = None
     expected_pnl: float | None = None
     gap: float | None = None
+    coverage_in_force: float | None = None
     coverage: float | None = None
     paper: Paper = field(default_factory=Paper)
     reasons: dict[str, str] = field(default_factory=dict)
@@ -82,10 +86,13 @@ def what_if(
         prices = read_prices(con, wallets, start - LOOK_BACK, end + LOOK_BACK)
         sets = read_sets(con, wallets, start - LOOK_BACK, end)
         (realised,) = metric_rows(con, wallets, [end - DAY], [days])[0]
-    answer.paper = on_paper(fills, sets, prices, rule, start.timestamp(), end.timestamp())
+    span = start.timestamp(), end.timestamp()
+    answer.paper = on_paper(fills, sets, prices, rule, *span)
     answer.coverage = answer.paper.coverage
-    if answer.coverage is None:
-        answer.reasons["coverage"] = "the rule holds nothing at the end that is worth an order"
+    answer.coverage_in_force = on_paper(fills, sets, prices, bot_rule(in_force), *span).coverage
+    for name in ("coverage", "coverage_in_force"):
+        if getattr(answer, name) is None:
+            answer.reasons[name] = "the rule holds nothing at the end that is worth an order"
     if known:
         answer.copier_pnl = sum(found.copier_pnl or 0.0 for found in known.values())
         answer.whale_pnl = sum(found.whale_pnl or 0.0 for found in known.values())
@@ -116,7 +123,10 @@ def lines_of(answer: WhatIf) -> list[str]:
         value = getattr(answer, name)
         return f"unknown: {answer.reasons[name]}" if value is None else money(value)
 
-    coverage = f"unknown: {answer.reasons['coverage']}" if answer.coverage is None else f"{answer.coverage:.1f} %"
+    def covered(name: str) -> str:
+        value = getattr(answer, name)
+        return f"unknown: {answer.reasons[name]}" if value is None else f"{value:.1f} %"
+
     return [
         f"{answer.first} to {answer.last}, {answer.days_known} of {answer.days} days known",
         f"  copier PnL               {shown('copier_pnl')}",
@@ -124,10 +134,11 @@ def lines_of(answer: WhatIf) -> list[str]:
         f"in force: ratio {answer.ratio_in_force:g} on the last day",
         f"  expected PnL             {shown('expected_in_force')}",
         f"  gap                      {shown('gap_in_force')}",
+        f"  coverage at the end      {covered('coverage_in_force')}",
         f"what if: {answer.rule.describe()}",
         f"  expected PnL             {shown('expected_pnl')}, of which floor and tiers {money(paper.effect)}",
         f"  gap                      {shown('gap')}",
-        f"  coverage at the end      {coverage}",
+        f"  coverage at the end      {covered('coverage')}",
         f"  fills of the whale       {paper.fills}, to be copied {paper.asked}, "
         f"of these below the minimum order {paper.below_minimum}",
         *(f"warning: {warning}" for warning in answer.warnings),

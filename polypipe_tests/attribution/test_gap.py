@@ -175,6 +175,13 @@ def test_a_plain_ratio_is_ratio_times_the_whale(stored) -> None:
     assert answer.reasons == {}
 
 
+def test_the_coverage_of_the_rule_in_force_stands_beside(stored) -> None:
+    in_force, other = what_if(stored, WALLETS, bot_rule(0.1)), what_if(stored, WALLETS, bot_rule(0.02))
+    assert in_force.coverage_in_force == in_force.coverage == other.coverage_in_force
+    assert in_force.coverage < other.coverage
+    assert f"coverage at the end      {in_force.coverage:.1f} %" in "\n".join(lines_of(other))
+
+
 def test_days_can_be_chosen_and_unknown_ones_are_said(stored) -> None:
     answer = what_if(stored, WALLETS, Rule(0.1), date(2026, 9, 2), date(2026, 9, 4))
     assert (answer.days, answer.days_known, answer.whale_pnl) == (3, 1, 100.0)
