@@ -13,6 +13,8 @@ from polypipe.settings import Settings
 if TYPE_CHECKING:  # dagster does not export the type of what define_asset_job returns
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as AssetJob
 
+Request = dg.RunRequest | dg.SkipReason
+
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -58,8 +60,12 @@ def regular_schedule(
     cron: str,
     description: str,
     obstacle: Callable[[Settings], str | None] = lambda settings: None,
+    request: Callable[[dg.DagsterInstance, Settings], Request] = lambda instance, settings: dg.RunRequest(),
 ) -> dg.ScheduleDefinition:
-    """On by default, in UTC; a tick is skipped while the job's last run is unfinished, or while `obstacle` names one."""
+    """On by default, in UTC; a tick is skipped while the job's last run is unfinished, or while `obstacle` names one.
+
+    `request` makes what is asked for otherwise.
+    """
 
     @dg.schedule(
         job=job,
@@ -69,11 +75,11 @@ def regular_schedule(
         default_status=dg.DefaultScheduleStatus.RUNNING,
         execution_timezone="UTC",
     )
-    def tick(context: dg.ScheduleEvaluationContext, settings: dg.ResourceParam[Settings]) -> dg.RunRequest | dg.SkipReason:
+    def tick(context: dg.ScheduleEvaluationContext, settings: dg.ResourceParam[Settings]) -> Request:
         if reason := obstacle(settings):
             return dg.SkipReason(reason)
         if is_unfinished(context.instance, job.name):
             return dg.SkipReason(f"the last run of {job.name} is unfinished")
-        return dg.RunRequest()
+        return request(context.instance, settings)
 
     return tick

@@ -15,8 +15,7 @@ from polypipe.attribution.stored import Row
 from polypipe.divergence.arithmetic import money
 from polypipe.divergence.assets import OWNERS, WRITER_POOL
 from polypipe.divergence.report import reasons_table, where
-from polypipe.divergence.snapshot import Wallets, wallets_of
-from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY
+from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY, wallets_or_fail
 from polypipe.history.copy_quality import reasons_of
 from polypipe.metadata import simulated
 from polypipe.settings import Settings
@@ -63,7 +62,7 @@ def attribution_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.Asse
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
         """Match the run's days."""
         window = context.partition_time_window
-        computed = compute_fills(warehouse, _wallets(settings), window.start, window.end)
+        computed = compute_fills(warehouse, wallets_or_fail(settings), window.start, window.end)
         for key in context.partition_keys:
             rows = [row for row in computed.rows if row["timestamp"].date() == date.fromisoformat(key)]
             context.add_asset_metadata(fills_metadata(rows), partition_key=key)
@@ -99,7 +98,7 @@ def attribution_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.Asse
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
         """Compute the run's days from what is stored."""
         window = context.partition_time_window
-        computed = compute_metrics(warehouse, _wallets(settings), window.start, window.end)
+        computed = compute_metrics(warehouse, wallets_or_fail(settings), window.start, window.end)
         for key in context.partition_keys:
             rows = {row["window_days"]: row for row in computed.rows if row["day"].date() == date.fromisoformat(key)}
             context.add_asset_metadata(metrics_metadata(rows, settings), partition_key=key)
@@ -138,7 +137,7 @@ def attribution_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.Asse
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
         """Account for the run's days."""
         window = context.partition_time_window
-        computed = compute_gap(warehouse, _wallets(settings), window.start, window.end)
+        computed = compute_gap(warehouse, wallets_or_fail(settings), window.start, window.end)
         for row in computed.rows:
             context.add_asset_metadata(gap_metadata(row, settings), partition_key=f"{row['day']:%Y-%m-%d}")
         return dg.MaterializeResult(
@@ -188,10 +187,3 @@ def gap_metadata(row: Row, settings: Settings) -> dict[str, Any]:
 
 def _ratio_warning(row: Row) -> str | None:
     return ratio_warning(row["realised_ratio"], row["realised_pairs"], row["ratio"]) if row["ratio"] else None
-
-
-def _wallets(settings: Settings) -> Wallets:
-    wallets = wallets_of(settings)
-    if isinstance(wallets, str):
-        raise dg.Failure(description=wallets, allow_retries=False)
-    return wallets

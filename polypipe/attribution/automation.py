@@ -7,10 +7,10 @@ import dagster as dg
 
 from polypipe.attribution.assets import COPY_FILLS, COPY_METRICS, GAP_ATTRIBUTION
 from polypipe.attribution.stored import LOOK_BACK
-from polypipe.divergence.snapshot import wallets_of
+from polypipe.divergence.snapshot import no_wallets
 from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY
 from polypipe.history.automation import AGAIN, RANGE_END, RANGE_START, history_job
-from polypipe.scheduling import asset_job, is_unfinished, tried_lately
+from polypipe.scheduling import Request, asset_job, is_unfinished, regular_schedule, tried_lately
 from polypipe.settings import Settings
 
 CRON = "27 0,6 * * *"  # ten minutes after history, one after the positions whose prices mark midnight
@@ -37,19 +37,23 @@ def due(history: Collection[str], done: Collection[str]) -> tuple[date, date] | 
     return max(start, date.fromisoformat(min(history))), last
 
 
-@dg.schedule(
-    job=attribution_job,
-    cron_schedule=CRON,
-    name="attribution_schedule",
-    description="The days that history has read since, and those before that were never computed; twice a day.",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    execution_timezone="UTC",
+def _request(instance: dg.DagsterInstance, settings: Settings) -> Request:
+    if is_unfinished(instance, history_job.name):
+        return dg.SkipReason(f"the last run of {history_job.name} is unfinished")
+    both = [instance.get_materialized_partitions(key) for key in (COPY_QUALITY, WALLET_ACTIVITY)]
+    span = due(both[0] & both[1], instance.get_materialized_partitions(GAP_ATTRIBUTION))
+    if span is None:
+        return dg.SkipReason("history has no day yet")
+    return dg.RunRequest(tags={RANGE_START: span[0].isoformat(), RANGE_END: span[1].isoformat()})
+
+
+attribution_schedule = regular_schedule(
+    attribution_job,
+    CRON,
+    "The days that history has read since, and those before that were never computed; twice a day.",
+    no_wallets,
+    _request,
 )
-def attribution_schedule(
-    context: dg.ScheduleEvaluationContext, settings: dg.ResourceParam[Settings]
-) -> dg.RunRequest | dg.SkipReason:
-    """A tick is skipped without wallets, and while history or the job itself is running."""
-    return _request(context.instance, settings)
 
 
 @dg.sensor(
@@ -59,10 +63,10 @@ def attribution_schedule(
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Computes the days that history has while none is computed yet: once, after the first start.",
 )
-def first_attribution(
-    context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
-) -> dg.RunRequest | dg.SkipReason:
+def first_attribution(context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]) -> Request:
     """Ask for the job until it has succeeded once; later the schedule does."""
+    if obstacle := no_wallets(settings):
+        return dg.SkipReason(obstacle)
     if context.instance.get_materialized_partitions(GAP_ATTRIBUTION):
         return dg.SkipReason("attribution has been computed before")
     if tried_lately(context.instance, attribution_job.name, FIRST_TRY_PAUSE):
@@ -72,17 +76,3 @@ def first_attribution(
 
 schedules = [attribution_schedule]
 sensors = [first_attribution]
-
-
-def _request(instance: dg.DagsterInstance, settings: Settings) -> dg.RunRequest | dg.SkipReason:
-    wallets = wallets_of(settings)
-    if isinstance(wallets, str):
-        return dg.SkipReason(wallets)
-    for job in (history_job, attribution_job):
-        if is_unfinished(instance, job.name):
-            return dg.SkipReason(f"the last run of {job.name} is unfinished")
-    both = [instance.get_materialized_partitions(key) for key in (COPY_QUALITY, WALLET_ACTIVITY)]
-    span = due(both[0] & both[1], instance.get_materialized_partitions(GAP_ATTRIBUTION))
-    if span is None:
-        return dg.SkipReason("history has no day yet")
-    return dg.RunRequest(tags={RANGE_START: span[0].isoformat(), RANGE_END: span[1].isoformat()})

@@ -10,7 +10,7 @@ import dagster as dg
 from polypipe.divergence.assets import SNAPSHOT, silence
 from polypipe.divergence.checks import judge_snapshots
 from polypipe.divergence.report import snapshot_metadata
-from polypipe.divergence.snapshot import take_snapshot, wallets_of
+from polypipe.divergence.snapshot import no_wallets, take_snapshot, wallets_of
 from polypipe.resources import Polymarket
 from polypipe.scheduling import asset_job, regular_schedule, tried_lately
 from polypipe.settings import Settings
@@ -78,11 +78,6 @@ export_job = asset_job("divergence_export", ["divergence_db"], "Write divergence
 jobs = [positions_job, export_job]
 
 
-def _no_wallets(settings: Settings) -> str | None:
-    wallets = wallets_of(settings)
-    return wallets if isinstance(wallets, str) else None
-
-
 @dg.sensor(
     name="first_positions",
     job=positions_job,
@@ -94,7 +89,7 @@ def first_positions(
     context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings], warehouse: dg.ResourceParam[Warehouse]
 ) -> dg.RunRequest | dg.SkipReason:
     """Ask for the job unless a comparison of the last 15 minutes is stored."""
-    if obstacle := _no_wallets(settings):
+    if obstacle := no_wallets(settings):
         return dg.SkipReason(obstacle)
     with warehouse.read() as con:
         (last,) = con.execute("SELECT max(compared_at) FROM position_summaries").fetchall()[0]
@@ -106,6 +101,6 @@ def first_positions(
 
 
 schedules = [
-    regular_schedule(positions_job, POSITIONS_CRON, "Both wallets' positions compared, every 5 minutes.", _no_wallets),
-    regular_schedule(export_job, EXPORT_CRON, "divergence_data.db, every 10 minutes.", _no_wallets),
+    regular_schedule(positions_job, POSITIONS_CRON, "Both wallets' positions compared, every 5 minutes.", no_wallets),
+    regular_schedule(export_job, EXPORT_CRON, "divergence_data.db, every 10 minutes.", no_wallets),
 ]

@@ -49,6 +49,12 @@ class Snapshot:
         return reasons
 
 
+def no_wallets(settings: Settings) -> str | None:
+    """What to set when a wallet is missing."""
+    wallets = wallets_of(settings)
+    return wallets if isinstance(wallets, str) else None
+
+
 def wallets_of(settings: Settings) -> Wallets | str:
     """Both wallets, or what to set."""
     missing = [

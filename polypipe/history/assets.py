@@ -72,7 +72,7 @@ def history_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDe
         polymarket: dg.ResourceParam[Polymarket],
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
         """Read both wallets' points of the run's days and store them."""
-        wallets = _wallets(settings)
+        wallets = wallets_or_fail(settings)
         window = context.partition_time_window
         try:
             filled = fill_pnl(polymarket, warehouse, wallets, window.start, window.end)
@@ -114,7 +114,7 @@ def history_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDe
         polymarket: dg.ResourceParam[Polymarket],
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
         """Walk back over both wallets' activity and replace the run's days."""
-        wallets = _wallets(settings)
+        wallets = wallets_or_fail(settings)
         window = context.partition_time_window
         try:
             filled = fill_activity(polymarket, warehouse, wallets, window.start, window.end)
@@ -155,7 +155,7 @@ def history_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDe
         warehouse: dg.ResourceParam[Warehouse],
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
         """Compute the run's days from what is stored."""
-        wallets = _wallets(settings)
+        wallets = wallets_or_fail(settings)
         window = context.partition_time_window
         try:
             computed = compute_quality(warehouse, wallets, window.start, window.end)
@@ -212,7 +212,8 @@ def _known(row: Row, names: tuple[str, ...], suffix: str) -> Iterator[tuple[str,
     return ((name + suffix, row[name]) for name in names if row[name] is not None)
 
 
-def _wallets(settings: Settings) -> Wallets:
+def wallets_or_fail(settings: Settings) -> Wallets:
+    """Both wallets; a run without them fails with what to set."""
     wallets = wallets_of(settings)
     if isinstance(wallets, str):
         raise dg.Failure(description=wallets, allow_retries=False)

@@ -6,17 +6,13 @@ Backfills of older days are started in the UI, from the page of an asset.
 import warnings
 from collections.abc import Collection
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from polypipe.divergence.snapshot import wallets_of
+from polypipe.divergence.snapshot import no_wallets
 from polypipe.history.assets import COPY_QUALITY, DAYS_A_RUN, WALLET_ACTIVITY, WALLET_PNL
-from polypipe.scheduling import is_unfinished, tried_lately
+from polypipe.scheduling import Request, asset_job, regular_schedule, tried_lately
 from polypipe.settings import Settings
-
-if TYPE_CHECKING:  # dagster does not export the type of what define_asset_job returns
-    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as AssetJob
 
 CRON = "17 0,6 * * *"  # a minute that no other schedule has; the second time for what the API had not ready at midnight
 AGAIN = timedelta(days=3)
@@ -26,14 +22,11 @@ FIRST_TRY_PAUSE = timedelta(minutes=10)
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
-_assets = dg.AssetSelection.assets(WALLET_PNL, WALLET_ACTIVITY, COPY_QUALITY)
-
-history_job: "AssetJob" = dg.define_asset_job(
+history_job = asset_job(
     "history",
-    selection=_assets | dg.AssetSelection.checks_for_assets(WALLET_PNL, WALLET_ACTIVITY, COPY_QUALITY),
-    description="PnL, activity and copy quality of a range of days.",
-    executor_def=dg.in_process_executor,
-    tags={"dagster/max_runtime": "3600"},
+    [key.to_user_string() for key in (WALLET_PNL, WALLET_ACTIVITY, COPY_QUALITY)],
+    "PnL, activity and copy quality of a range of days.",
+    max_runtime=3600,
 )
 
 jobs = [history_job]
@@ -56,30 +49,18 @@ def due(first: date, yesterday: date, filled: Collection[str]) -> tuple[date, da
 
 
 def history_schedule(partitions: dg.DailyPartitionsDefinition) -> dg.ScheduleDefinition:
-    """The schedule of the job; a tick is skipped without wallets, and while the job's last run is unfinished."""
+    """The schedule of the job."""
 
-    @dg.schedule(
-        job=history_job,
-        cron_schedule=CRON,
-        name="history_schedule",
-        description="Yesterday, the three days before it again, and days that an outage left out; twice a day.",
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        execution_timezone="UTC",
-    )
-    def tick(context: dg.ScheduleEvaluationContext, settings: dg.ResourceParam[Settings]) -> dg.RunRequest | dg.SkipReason:
-        wallets = wallets_of(settings)
-        if isinstance(wallets, str):
-            return dg.SkipReason(wallets)
-        if is_unfinished(context.instance, history_job.name):
-            return dg.SkipReason(f"the last run of {history_job.name} is unfinished")
+    def request(instance: dg.DagsterInstance, settings: Settings) -> Request:
         yesterday = partitions.get_last_partition_key()
         if yesterday is None:
             return dg.SkipReason(f"history begins on {settings.history_start}: no day of it is over yet")
-        filled = context.instance.get_materialized_partitions(COPY_QUALITY)
+        filled = instance.get_materialized_partitions(COPY_QUALITY)
         start, end = due(settings.history_start, date.fromisoformat(yesterday), filled)
         return dg.RunRequest(tags={RANGE_START: start.isoformat(), RANGE_END: end.isoformat()})
 
-    return tick
+    description = "Yesterday, the three days before it again, and days that an outage left out; twice a day."
+    return regular_schedule(history_job, CRON, description, no_wallets, request)
 
 
 def first_history(partitions: dg.DailyPartitionsDefinition) -> dg.SensorDefinition:
@@ -92,10 +73,9 @@ def first_history(partitions: dg.DailyPartitionsDefinition) -> dg.SensorDefiniti
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"Fills the last {DAYS_A_RUN} days while no day is filled yet. Older days: backfill them in the UI.",
     )
-    def sensor(context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]) -> dg.RunRequest | dg.SkipReason:
-        wallets = wallets_of(settings)
-        if isinstance(wallets, str):
-            return dg.SkipReason(wallets)
+    def sensor(context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]) -> Request:
+        if obstacle := no_wallets(settings):
+            return dg.SkipReason(obstacle)
         days = partitions.get_partition_keys()[-DAYS_A_RUN:]
         if not days:
             return dg.SkipReason(f"history begins on {settings.history_start}: no day of it is over yet")
