@@ -1,0 +1,292 @@
+"""kill -9 of each process of `polypipe demo`, of several at once, of a run's process, and of everything.
+
+What the supervisor keeps comes back by itself; after the death of the supervisor, of `up` or of everything the next start
+is clean. Snapshots are then counted against the ticks that Dagster recorded: one each, none lost, none doubled.
+"""
+
+import contextlib
+import json
+import random
+import sqlite3
+import time
+from datetime import UTC, datetime
+from itertools import pairwise
+
+import duckdb
+import httpx
+import psutil
+import pytest
+
+from polypipe_tests.faults.support import look
+from polypipe_tests.ops.support import Server
+
+SECONDS = 10  # between snapshots
+GAP_SECONDS = 45  # without a kill no two snapshots are farther apart, on however busy a machine
+BACK_SECONDS = 90
+ROUNDS = 3
+
+# By what is in their command line.
+PROGRAMS = {
+    "code server": "polypipe.definitions",
+    "daemon": "dagster-daemon",
+    "webserver": "polypipe.ops.webserver",
+    "dashboard": "polypipe.cli dashboard",
+    "exchange": "polypipe.sim",
+}
+WORKER = "multiprocessing.spawn"
+LAUNCH = """mutation { launchRun(executionParams: {
+  selector: {repositoryLocationName: "polypipe", repositoryName: "__repository__", jobName: "JOB"}, runConfigData: {}
+}) { __typename ... on LaunchRunSuccess { run { runId } } } }"""
+HEARTBEATS = "{ instance { daemonHealth { allDaemonStatuses { daemonType healthy lastHeartbeatTime } } } }"
+LOCATION = "{ workspaceOrError { ... on Workspace { locationEntries { loadStatus locationOrLoadError { __typename } } } } }"
+
+
+class Demo(Server):
+    """A demo that takes a snapshot every ten seconds, with the moments at which something was dead."""
+
+    def start(self):
+        self.env["POLYPIPE_SNAPSHOT_SECONDS"] = str(SECONDS)
+        self.deaths = getattr(self, "deaths", [])
+        super().start()
+
+    def process_of(self, program):
+        return next((p for p in self.children() if PROGRAMS[program] in command(p)), None)
+
+    def page(self, port, path):
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=5, trust_env=False).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def answers(self, program, since):
+        """Whether a program that was killed at `since` (epoch seconds) does its work again."""
+        if program == "webserver":
+            return self.page(self.port, "/server_info")
+        if program == "dashboard":
+            return self.page(int(self.env["POLYPIPE_DASHBOARD_PORT"]), "/api/config")
+        if program == "daemon":
+            data = self.query(HEARTBEATS)
+            health = data["instance"]["daemonHealth"]["allDaemonStatuses"] if data else []
+            beats = {entry["daemonType"]: entry for entry in health}
+            return "SENSOR" in beats and beats["SENSOR"]["healthy"] and beats["SENSOR"]["lastHeartbeatTime"] > since
+        process = self.process_of(program)
+        port = int(process.cmdline()[process.cmdline().index("--port") + 1]) if process else None
+        return port is not None and any(c.laddr.port == port for c in process.net_connections() if c.status == "LISTEN")
+
+    def snapshots(self):
+        """How many are published, from the bare pointer file."""
+        pointer = self.home / "CURRENT.json"
+        return json.loads(pointer.read_bytes())["tables"]["snapshots"]["rows"] if pointer.exists() else 0
+
+    def kill(self, *processes):
+        """kill -9 at one moment; returns it, in epoch seconds."""
+        at = time.time()
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(processes, timeout=10)
+        return at
+
+    def wait_until_back(self, programs, since):
+        """Until each of the programs answers and a snapshot was stored; the seconds that each took to answer."""
+        waiting, took, before = set(programs), {}, self.snapshots()
+        while waiting:
+            for program in sorted(waiting):
+                if self.answers(program, since):
+                    took[program] = time.time() - since
+                    waiting.discard(program)
+            if waiting:
+                self.wait_for(lambda: True)
+                assert time.time() - since < BACK_SECONDS, (waiting, self.logs())
+                time.sleep(0.1)
+        self.wait_for(lambda: self.snapshots() > before, BACK_SECONDS)
+        self.deaths.append((since, time.time()))
+        return took
+
+    def start_again(self, since):
+        """Start after the old one has gone by itself or was killed; the seconds from here to the next snapshot."""
+        self.process.wait(timeout=20)
+        before, began = self.snapshots(), time.time()
+        self.start()
+        self.wait_for(lambda: self.snapshots() > before, BACK_SECONDS)
+        self.deaths.append((since, time.time()))
+        return time.time() - began
+
+    def tree(self):
+        return [psutil.Process(self.process.pid), *self.children()]
+
+
+def command(process):
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
+@pytest.fixture
+def demo(tmp_path):
+    running = Demo(tmp_path)
+    running.wait_for(running.snapshots)
+    yield running
+    if running.process.poll() is None:
+        for process in running.tree():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        running.process.wait()
+
+
+@pytest.mark.timeout(1500)
+def test_whatever_is_killed_comes_back_and_no_snapshot_is_lost_or_doubled(chaos, figures, demo):
+    chance = random.Random(20261123)
+    slowest, count = {}, {}
+
+    def note(victim, seconds):
+        slowest[victim] = max(seconds, slowest.get(victim, 0.0))
+        count[victim] = count.get(victim, 0) + 1
+
+    if not chaos:
+        programs = [program for program in PROGRAMS if program != "exchange"]
+        since = demo.kill(*(demo.process_of(program) for program in programs))
+        for program, seconds in demo.wait_until_back(programs, since).items():
+            note(program, seconds)
+    else:
+        victims = [*PROGRAMS, "supervisor", "up", "everything", "run"] * ROUNDS
+        chance.shuffle(victims)
+        for victim in victims:
+            time.sleep(chance.uniform(0, SECONDS))  # the random moment within the rhythm of the snapshots
+            if victim in PROGRAMS:
+                since = demo.kill(demo.process_of(victim))
+                note(victim, demo.wait_until_back([victim], since)[victim])
+            elif victim == "run":
+                note(victim, kill_a_run(demo, chance))
+            else:
+                tree = demo.tree()
+                doomed = {
+                    "up": tree[:1],
+                    "supervisor": [p for p in tree if "supervisord" in command(p)],
+                    "everything": tree,
+                }
+                since = demo.kill(*doomed[victim])
+                if victim == "supervisor" and not demo_ended(demo):
+                    note(victim, demo.wait_until_back(PROGRAMS, since)["dashboard"])
+                else:
+                    _, alive = psutil.wait_procs(tree, timeout=20)
+                    assert not alive, [command(process) for process in alive]
+                    note(victim, demo.start_again(since))
+    demo.stop()
+    rows, gaps = count_snapshots(demo)
+    kills = sum(count.values())
+    for victim, number in count.items():
+        what = "the next start is clean" if victim in ("supervisor", "up", "everything") else "back by itself"
+        if victim == "run":
+            what = "closed as failed, the next run of the job succeeds"
+        figures.add(2, f"kill -9 of {victim if victim == 'everything' else f'the {victim}'}", number, what, slowest[victim])
+    held = f"{rows} snapshots: one a tick, none doubled; {gaps} gaps, all while something was dead"
+    figures.add(2, "snapshots across all of these kills", kills, held)
+
+
+def demo_ended(demo):
+    """Whether `up` ended because its supervisor did; else it lives on and keeps another one."""
+    with contextlib.suppress(Exception):
+        demo.process.wait(timeout=15)
+    return demo.process.poll() is not None
+
+
+def kill_a_run(demo, chance):
+    """Kill the process of a run at a random moment; the seconds until Dagster has closed it. Then a run succeeds."""
+    while True:
+        run_id = launch(demo, "crawl")
+        if worker := wait_for_worker(demo, run_id):
+            time.sleep(chance.uniform(0, 4))
+            since = demo.kill(worker)
+            if wait_for_end(demo, run_id) == "FAILURE":
+                took = time.time() - since
+                assert wait_for_end(demo, launch(demo, "crawl")) == "SUCCESS"
+                return took
+
+
+def wait_for_worker(demo, run_id):
+    """The process of the run; None when it ended before it could be told from others."""
+    found = demo.wait_for(lambda: ended(demo, run_id) or worker_of(demo, run_id))
+    return found if isinstance(found, psutil.Process) else None
+
+
+def wait_for_end(demo, run_id):
+    return demo.wait_for(lambda: ended(demo, run_id))
+
+
+def launch(demo, job):
+    answer = demo.wait_for(lambda: demo.query(LAUNCH.replace("JOB", job)))
+    assert answer["launchRun"]["__typename"] == "LaunchRunSuccess", answer
+    return answer["launchRun"]["run"]["runId"]
+
+
+def ended(demo, run_id):
+    states = {run["id"]: run["status"] for run in demo.runs()}
+    return states.get(run_id) if states.get(run_id) in ("SUCCESS", "FAILURE", "CANCELED") else None
+
+
+def worker_of(demo, run_id):
+    """The process of this run, when no other run goes on that it could be mistaken for."""
+    states = {run["id"]: run["status"] for run in demo.runs()}
+    going = [other for other, state in states.items() if state in ("STARTING", "STARTED")]
+    workers = [p for p in demo.children() if WORKER in command(p) and "spawn_main" in command(p)]
+    return workers[0] if going == [run_id] and len(workers) == 1 else None
+
+
+def count_snapshots(demo):
+    """Every snapshot against the ticks that Dagster recorded; returns how many there are, and how many gaps.
+
+    A tick that went to its end has exactly one row; one that was interrupted has one or none; a row has a tick. Rows are
+    farther apart than usual only where something was dead, and a number that is null has its reason in the row.
+    """
+    seen = look(demo.home)
+    assert seen.live.digest == seen.published.digest
+    waiting = [json.loads(line)["id"] for file in demo.home.glob("spool/2*/snapshots.ndjson") for line in file.open()]
+    ids = sorted({*seen.published.snapshots, *waiting})
+    assert len(ids) == len(seen.published.snapshots) + len(set(waiting) - set(seen.published.snapshots))
+    times = [id / 1000 for id in ids]
+
+    whole, interrupted = ticks_of(demo)
+    rows = set(times)
+    for began, finished in whole:
+        own = {t for t in rows if began - 0.01 <= t <= finished + 0.01}
+        assert len(own) == 1, f"{len(own)} snapshots for the tick of {datetime.fromtimestamp(began, UTC)}"
+        rows -= own
+    for row in sorted(rows):
+        own = [began for began in interrupted if began <= row <= began + 60]
+        assert own, f"the snapshot of {datetime.fromtimestamp(row, UTC)} belongs to no tick"
+        interrupted.remove(own[-1])
+
+    gaps = [(a, b) for a, b in pairwise(times) if b - a > GAP_SECONDS]
+    for a, b in gaps:
+        assert any(died < b and a < back for died, back in demo.deaths), f"a gap of {b - a:.0f} s while nothing was dead"
+    assert min((b - a for a, b in pairwise(times)), default=SECONDS) > 0
+    nulls_have_reasons(demo.home)
+    return len(times), len(gaps)
+
+
+def ticks_of(demo):
+    """(start, end) of the snapshot sensor's ticks that went to their end, and starts of those that were interrupted.
+
+    A tick in which no source answered is skipped with that reason; its row says the same.
+    """
+    storage = demo.home / "dagster" / "schedules" / "schedules.db"
+    with contextlib.closing(sqlite3.connect(f"file:{storage}?mode=ro", uri=True)) as con:
+        bodies = [json.loads(body) for (body,) in con.execute("SELECT tick_body FROM job_ticks ORDER BY id")]
+    bodies = [body for body in bodies if body["job_name"] == "divergence_snapshot_sensor"]
+    finished = [body for body in bodies if body["status"]["__enum__"] == "TickStatus.SUCCESS" or body["skip_reason"]]
+    whole = [(body["timestamp"], body["end_timestamp"]) for body in finished]
+    return whole, [body["timestamp"] for body in bodies if body not in finished]
+
+
+def nulls_have_reasons(home):
+    current = json.loads((home / "CURRENT.json").read_bytes())
+    files = [str(home / file["path"]) for file in current["tables"]["snapshots"]["files"]]
+    measured = [f"user{n}_{what}" for n in (1, 2) for what in ("value", "pnl", "volume", "rank")]
+    measured += ["expected_pnl", "pnl_vs_expected", "pnl_efficiency"]
+    found = duckdb.connect().execute(f"SELECT {', '.join(measured)}, reasons FROM read_parquet({files})").fetchall()
+    assert found
+    for *values, reasons in found:
+        nulls = {name for name, value in zip(measured, values, strict=True) if value is None}
+        assert nulls <= set(json.loads(reasons)), (nulls, reasons)
