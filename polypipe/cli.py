@@ -2,7 +2,7 @@
 
 import click
 
-from polypipe.commands import data, drift, servers
+from polypipe.commands import data, doctor, drift, servers
 
 
 @click.group()
@@ -20,6 +20,7 @@ for command in (
     data.import_divergence,
     drift.watch,
     drift.whatif,
+    doctor.doctor,
 ):
     main.add_command(command)
 

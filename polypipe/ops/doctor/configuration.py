@@ -1,0 +1,48 @@
+"""Checks of the configuration: every setting with where it came from, and the `.env`. No secret is read or shown."""
+
+import stat
+from collections.abc import Iterator
+
+from polypipe.ops.doctor.facts import Facts
+from polypipe.ops.doctor.result import Result, ok, skipped, warning
+from polypipe.settings import VARIABLES, Settings
+
+EXPOSED = stat.S_IRWXG | stat.S_IRWXO
+
+
+def check_settings(facts: Facts) -> Iterator[Result]:
+    """Every variable, its value and its source."""
+    chosen = sum(source != "default" for source in facts.settings.sources.values())
+    yield ok(
+        "settings", f"{chosen} of {len(VARIABLES)} set, the rest have their defaults", list(setting_lines(facts.settings))
+    )
+
+
+def setting_lines(settings: Settings) -> Iterator[str]:
+    """`NAME = value (source)`, one a variable; of a secret only whether it is set."""
+    for variable in VARIABLES:
+        value = getattr(settings, variable.field)
+        empty = value in (None, "", ())
+        if variable.secret:
+            shown = "not set" if empty else "set (a secret: not shown)"
+        else:
+            shown = "not set" if empty else variable.show(value)
+        yield f"{variable.names[0]} = {shown}  ({settings.sources[variable.field]})"
+
+
+def check_dotenv(facts: Facts) -> Result:
+    """Whether a `.env` is used, and who can read it. Its other lines are the bot's secrets: only its mode is looked at."""
+    path = facts.dotenv.absolute()
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return skipped(".env", f"there is none in {path.parent}: settings come from the environment and the defaults")
+    used = sum(source == ".env" for source in facts.settings.sources.values())
+    finding = f"{path}: {used} settings are from it"
+    if mode & EXPOSED:
+        return warning(
+            ".env",
+            f"{finding}; other users of this machine can read it (mode {stat.S_IMODE(mode):04o})",
+            f"if it holds the bot's private key, or any secret: chmod 600 {path}",
+        )
+    return ok(".env", finding)

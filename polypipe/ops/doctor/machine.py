@@ -1,0 +1,242 @@
+"""Checks of the machine: the servers and their ports, disk, limits, versions, Dagster's home."""
+
+import fcntl
+import importlib.metadata
+import os
+import re
+import resource
+import shutil
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+
+from polypipe.dashboard.address import Refused, check_binding
+from polypipe.ops.doctor.facts import Facts
+from polypipe.ops.doctor.result import Result, age_text, error, ok, size_text, skipped, unknown, warning
+from polypipe.ops.processes import port_is_free
+
+LOW_BYTES, LEAST_BYTES = 2e9, 2e8
+LOW_INODES = 10_000
+LEAST_OPEN_FILES = 1024
+LOCKED = Path(__file__).parents[3] / "requirements.lock"
+NAMED = 5
+
+
+def check_servers(facts: Facts) -> Result:
+    """Whether `polypipe up` runs on this home."""
+    pid = up_pid(facts.settings.home)
+    if pid is None:
+        return skipped(
+            "polypipe up", "does not run on this home", "polypipe up; or polypipe refresh from cron for the files alone"
+        )
+    try:
+        started = datetime.fromtimestamp(psutil.Process(pid).create_time(), UTC)
+        return ok("polypipe up", f"runs as pid {pid} for {age_text(facts.now - started)}")
+    except (psutil.Error, ValueError):
+        return ok("polypipe up", f"runs as pid {pid}")
+
+
+def up_pid(home: Path) -> int | None:
+    """The pid of the `polypipe up` that holds this home; None when none does."""
+    try:
+        with (home / "run" / "up.lock").open("r") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                text = lock.read().strip()
+                return int(text) if text.isdigit() else -1
+    except OSError:  # never started here
+        return None
+    return None
+
+
+def check_ports(facts: Facts) -> Iterator[Result]:
+    """The two ports: free, or held by our own servers."""
+    settings = facts.settings
+    try:
+        check_binding(settings)
+    except Refused as refused:
+        yield error("dashboard address", str(refused), "see above")
+    ours = up_pid(settings.home)
+    for name, host, port, variable in (
+        ("dashboard port", settings.dashboard_host, settings.dashboard_port, "POLYPIPE_DASHBOARD_PORT"),
+        ("Dagster UI port", "127.0.0.1", settings.webserver_port, "POLYPIPE_WEBSERVER_PORT"),
+    ):
+        free = port_is_free(host, port)
+        yield judge_port(name, port, variable, free, None if free else listener(port), ours)
+
+
+def judge_port(name: str, port: int, variable: str, free: bool, holder: psutil.Process | None, ours: int | None) -> Result:
+    """Only the names of processes are told: a command line may hold somebody's secret."""
+    if free:
+        if ours is not None:
+            return warning(
+                name, f"nothing listens on {port}, although polypipe is up", "it may be starting; else see its log in logs/"
+            )
+        return ok(name, f"{port} is free")
+    if holder is None:
+        who = "a process that cannot be named (another user's?)"
+        if ours is not None:
+            return unknown(name, f"{port} is held by {who}; polypipe is up, so it may be ours")
+        return warning(name, f"{port} is held by {who}", f"stop it, or set {variable} to a free port")
+    who = _described(holder)
+    if ours is not None and ours in [holder.pid, *_ancestors(holder)]:
+        return ok(name, f"{port} is held by our {who}")
+    return warning(
+        name, f"{port} is held by {who}, which is not of this home", f"stop it, or set {variable} to a free port"
+    )
+
+
+def listener(port: int) -> psutil.Process | None:
+    """The process that listens on a TCP port; None when the system does not tell."""
+    try:
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+                return psutil.Process(connection.pid)
+    except psutil.Error:  # macOS tells root alone
+        return None
+    return None
+
+
+def _described(process: psutil.Process) -> str:
+    try:
+        return f"pid {process.pid} ({process.name()})"
+    except psutil.Error:
+        return f"pid {process.pid}"
+
+
+def _ancestors(process: psutil.Process) -> list[int]:
+    try:
+        return [parent.pid for parent in process.parents()]
+    except psutil.Error:
+        return []
+
+
+def check_home(facts: Facts) -> Result:
+    """Home and Dagster's directory in it can be written to."""
+    home = facts.settings.home
+    existing = nearest(home)
+    if not existing.is_dir():
+        return error("home", f"{existing} is not a directory", "set POLYPIPE_HOME to a directory")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        return error(
+            "home",
+            f"{existing} cannot be written to",
+            f"give this user (uid {os.getuid()}) the right, or set POLYPIPE_HOME",
+        )
+    if existing != home:
+        return skipped("home", f"{home} does not exist yet: it is made at the first start")
+    layout = facts.warehouse.layout
+    own = [
+        home / "dagster",
+        home / "logs",
+        home / "run",
+        layout.spool,
+        layout.published,
+        layout.database,
+        layout.lock,
+        layout.pointer,
+    ]
+    storage = sorted((home / "dagster").glob("**/*.db")) if (home / "dagster").is_dir() else []
+    locked = [path for path in [*own, *storage] if path.exists() and not os.access(path, os.W_OK)]
+    if locked:
+        what = f"{locked[0]} cannot be written to" + (f", nor {len(locked) - 1} others" if locked[1:] else "")
+        return error("home", what, f"chown -R {os.getuid()} {home}: was polypipe once started by another user?")
+    return ok("home", f"{home} and Dagster's storage in it can be written to")
+
+
+def check_disk(facts: Facts) -> Iterator[Result]:
+    """Room on the disks of the home and of the bot's directory."""
+    places = {"disk of the home": facts.settings.home, "disk of the bot": facts.settings.bot_dir}
+    seen: set[int] = set()
+    for name, path in places.items():
+        place = nearest(path)
+        device = place.stat().st_dev
+        if device in seen:
+            continue
+        seen.add(device)
+        usage, nodes = shutil.disk_usage(place), os.statvfs(place)
+        yield judge_disk(name, usage.free, usage.total, nodes.f_favail, nodes.f_files)
+
+
+def judge_disk(name: str, free: float, total: float, inodes: int, all_inodes: int) -> Result:
+    """Bytes and inodes; a filesystem that has no inodes says 0 of 0."""
+    finding = f"{size_text(free)} free of {size_text(total)}"
+    advice = "make room, or move POLYPIPE_HOME: with no room left the old files stay and nothing new is stored"
+    if free < LEAST_BYTES:
+        return error(name, finding, advice)
+    if all_inodes and inodes < LOW_INODES:
+        return warning(name, f"{finding}; only {inodes:,} inodes left of {all_inodes:,}", advice)
+    if free < LOW_BYTES:
+        return warning(name, finding, advice)
+    return ok(name, finding)
+
+
+def check_open_files(facts: Facts) -> Result:
+    """The soft limit of open files, which the servers inherit."""
+    return judge_open_files(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+
+
+def judge_open_files(soft: int) -> Result:
+    """Both web servers together need some hundreds."""
+    if soft == resource.RLIM_INFINITY or soft >= LEAST_OPEN_FILES:
+        return ok("open files", "no limit" if soft == resource.RLIM_INFINITY else f"limit {soft:,}")
+    return warning(
+        "open files", f"limit {soft:,}, {LEAST_OPEN_FILES:,} are wanted", f"ulimit -n {LEAST_OPEN_FILES} before polypipe up"
+    )
+
+
+def check_versions(facts: Facts) -> Result:
+    """Python and the libraries, as they were tested together."""
+    try:
+        locked = locked_versions(LOCKED.read_text("utf-8"))
+    except OSError:
+        return skipped("versions", f"Python {_python()}; requirements.lock is not beside the program to compare with")
+    installed = {name: version for name in locked if (version := installed_version(name)) is not None}
+    return judge_versions(locked, installed)
+
+
+def judge_versions(locked: Mapping[str, set[str]], installed: Mapping[str, str]) -> Result:
+    """Only what is installed is compared: the lock also has what development needs."""
+    others = [
+        f"{name} {version} instead of {' or '.join(sorted(locked[name]))}"
+        for name, version in installed.items()
+        if version not in locked[name]
+    ]
+    finding = f"Python {_python()}, {len(installed)} libraries"
+    if not others:
+        return ok("versions", f"{finding} as locked")
+    more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
+    named = ", ".join(others[:NAMED])
+    return warning("versions", f"{finding}, not as locked: {named}{more}", "make env installs the tested versions")
+
+
+def locked_versions(text: str) -> dict[str, set[str]]:
+    """Name -> versions from a requirements file; there are several where they depend on Python's version."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for name, version in re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)", text, re.MULTILINE):
+        found[name].add(version)
+    return found
+
+
+def installed_version(name: str) -> str | None:
+    """The version of an installed library, or None."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def nearest(path: Path) -> Path:
+    """The path itself, or the nearest parent that exists."""
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    return path
+
+
+def _python() -> str:
+    return ".".join(map(str, sys.version_info[:3]))
