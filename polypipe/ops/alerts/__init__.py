@@ -1,0 +1,1 @@
+"""Alerts: what is wrong, told once to the user's channels, and told when it is over. `tick.py` puts the parts together."""

@@ -1,0 +1,120 @@
+"""The user's channels, through Apprise. Their URLs hold secrets: outside this module a channel is `tgram-1`, and what went
+wrong with it is one of our own phrases, never a text of Apprise's or of the other side.
+
+Apprise (33 MB, half a second) is imported when the first letter is sent.
+"""
+
+import logging
+import re
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from polypipe.ops.alerts.messages import RECOVERED, Message
+from polypipe.ops.alerts.outbox import Outcome
+
+if TYPE_CHECKING:
+    import apprise
+
+CONNECT_SECONDS, READ_SECONDS = 3.0, 4.0
+TOTAL_SECONDS = 9.0
+"""For one sending, whatever the other side does; after that its outcome counts as unknown."""
+
+_CHATTY = ("apprise", "urllib3", "requests")  # at DEBUG, and some at WARNING, they write addresses with tokens
+
+
+def channel_names(urls: Iterable[str]) -> dict[str, str]:
+    """Name -> URL, in the order of the setting: the scheme, and which one of that scheme. A URL given twice counts once."""
+    names: dict[str, str] = {}
+    for url in dict.fromkeys(urls):
+        scheme = url.split("://")[0].lower()
+        number = sum(name.rpartition("-")[0] == scheme for name in names) + 1
+        names[f"{scheme}-{number}"] = url
+    return names
+
+
+class Channels:
+    """The channels of the settings, by name. In the demo every message says that it is simulated."""
+
+    def __init__(self, urls: Iterable[str], simulated: bool = False) -> None:
+        self._urls = channel_names(urls)
+        self._simulated = simulated
+        self._open: dict[str, apprise.Apprise | None] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """In the order of the setting."""
+        return list(self._urls)
+
+    def send(self, name: str, message: Message) -> Outcome:
+        """Send now, in at most `TOTAL_SECONDS`. Never raises for what the channel does."""
+        import apprise
+
+        for chatty in _CHATTY:
+            logging.getLogger(chatty).propagate = False
+        try:
+            channel = self._channel(name)
+        except Exception as error:  # the plugins' own parsers raise what they like, with the URL in the message
+            return Outcome(False, f"its URL cannot be read ({type(error).__name__})")
+        if channel is None:
+            return Outcome(False, "Apprise does not know this kind of URL, or something is missing in it")
+        mark = "SIMULATED " if self._simulated else ""
+        began = time.monotonic()
+        try:
+            result = channel.notify(
+                title=f"{mark}polypipe {message.title}",
+                body=f"SIMULATED DATA\n{message.body}" if self._simulated else message.body,
+                body_format=apprise.NotifyFormat.TEXT,
+                notify_type=_notify_type(message.severity),
+                interpret_escapes=False,
+                timeout=TOTAL_SECONDS,
+            )
+        except Exception as error:
+            return Outcome(False, f"sending failed ({type(error).__name__})", certain=False)
+        if result:
+            return Outcome(True)
+        seconds = time.monotonic() - began
+        if result.status == apprise.AppriseResultStatus.TIMEOUT or seconds >= READ_SECONDS:
+            return Outcome(False, f"no answer within {seconds:.0f} s", certain=False)
+        return Outcome(False, _reason(" ".join(str(entry) for entry in result.logs())))
+
+    def _channel(self, name: str) -> "apprise.Apprise | None":
+        if name not in self._open:
+            import apprise
+
+            asset = apprise.AppriseAsset(
+                app_id="polypipe",
+                app_desc="polypipe",
+                app_url="",
+                async_mode=False,
+                storage_mode=apprise.PersistentStoreMode.MEMORY,
+                interpret_escapes=False,
+            )
+            service = apprise.Apprise.instantiate(self._urls[name], asset=asset, suppress_exceptions=True)
+            if service is None:
+                self._open[name] = None
+            else:
+                service.socket_connect_timeout, service.socket_read_timeout = CONNECT_SECONDS, READ_SECONDS
+                channel = apprise.Apprise(asset=asset)
+                channel.add(service)
+                self._open[name] = channel
+        return self._open[name]
+
+
+def _notify_type(severity: str) -> "apprise.NotifyType":
+    import apprise
+
+    return {
+        RECOVERED: apprise.NotifyType.SUCCESS,
+        "critical": apprise.NotifyType.FAILURE,
+        "warning": apprise.NotifyType.WARNING,
+    }.get(severity, apprise.NotifyType.INFO)
+
+
+def _reason(log: str) -> str:
+    """Why, in our own words, from Apprise's log, which may hold anything."""
+    if status := re.search(r"\berror=(\d{3})\b", log):
+        return f"it answered HTTP {status[1]}"
+    if "onnection error" in log:
+        return "no connection"
+    return "it refused the message"

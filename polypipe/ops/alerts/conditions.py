@@ -1,0 +1,170 @@
+"""The conditions of the pipeline: jobs, ticks, sources, files, disk. Pure: a situation in, a reading out.
+
+Those of copying are in `copying.py` and `quality.py`. What cannot be judged is unknown, with the reason, and never counts
+as firing or as clear.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+
+from polypipe.caches.spec import FRESH_WITHIN
+from polypipe.ops.alerts.readings import Observation, Reading, when
+from polypipe.ops.alerts.rules import Rule
+from polypipe.ops.alerts.situation import Situation
+from polypipe.ops.alerts.text import plain, span
+
+Condition = Callable[[Situation, Rule], Reading]
+
+REASON = 160
+DRIFT = "of the wrong shape"
+"""How the client names JSON that is not what the API used to send."""
+
+RATE_LIMITED = "HTTP 429"
+
+
+def run_failed(situation: Situation, rule: Rule) -> Reading:
+    """A minute job after so many failures in a row, a daily one at once."""
+    return Reading("run_failed", list(_failing(situation, rule, ("job",))))
+
+
+def tick_failing(situation: Situation, rule: Rule) -> Reading:
+    """The same of schedules and sensors."""
+    return Reading("tick_failing", list(_failing(situation, rule, ("schedule", "sensor"))))
+
+
+def crawl_incomplete(situation: Situation, rule: Rule) -> Reading:
+    """Crawls that could not be proven complete, rate limits named."""
+    least = rule.limit("failures")
+    found = []
+    for crawl in situation.crawls:
+        word = "rate limited; " if RATE_LIMITED in crawl.error else ""
+        text = f"The last {crawl.incomplete} crawls ({crawl.kind}) are incomplete: {word}{plain(crawl.error, REASON)}"
+        found.append(Observation(crawl.kind, when(crawl.incomplete >= least), text, crawl.incomplete, least))
+    return Reading("crawl_incomplete", found)
+
+
+def source_stale(situation: Situation, rule: Rule) -> Reading:
+    """A source of the snapshots without a usable answer, snapshots that do not come at all, and an old universe."""
+    limit = timedelta(minutes=rule.limit("minutes"))
+    found = []
+    for crawl in situation.crawls:
+        if crawl.kind == "universe":
+            found.append(_age("universe", "The last complete crawl began", crawl.observed_at, situation, FRESH_WITHIN))
+    if situation.wallets is not None:
+        snapshot = situation.snapshot
+        found.append(
+            _age("snapshots", "The newest snapshot was taken", snapshot.time if snapshot else None, situation, limit)
+        )
+        for name, at in (snapshot.answered_at if snapshot else {}).items():
+            one = _age(name, f"Source {name} last answered", at, situation, limit)
+            if snapshot is not None and situation.now - snapshot.time > limit:  # then nobody asked it lately
+                one = Observation(name, "unknown", "no snapshot was taken lately")
+            found.append(one)
+    return Reading("source_stale", found)
+
+
+def contract_drift(situation: Situation, rule: Rule) -> Reading:
+    """Market versions that nobody knows, rows that cannot be read, answers of the wrong shape."""
+    known, dropped = rule.names["versions"], rule.limit("dropped")
+    found = [
+        Observation(
+            f"version {plain(version, 20)}",
+            "firing",
+            f"{count} markets have version {plain(version, 20)}, which is not among {', '.join(known)}: are their token "
+            "ids where they used to be?",
+        )
+        for version, count in sorted(situation.versions.items())
+        if version not in known
+    ]
+    for crawl in situation.crawls:
+        text = f"The last complete crawl ({crawl.kind}) could not read {crawl.dropped} rows"
+        found.append(Observation(f"rows {crawl.kind}", when(crawl.dropped >= dropped), text, crawl.dropped, dropped))
+        drifted = crawl.incomplete > 0 and DRIFT in crawl.error
+        found.append(Observation(f"shape {crawl.kind}", when(drifted), f"The crawl says: {plain(crawl.error, REASON)}"))
+    snapshot = situation.snapshot
+    if snapshot is not None and situation.wallets is not None:
+        strange = sorted(reason for reason in snapshot.reasons.values() if DRIFT in reason)
+        text = f"A source of the snapshots says: {plain(strange[0], REASON)}" if strange else ""
+        found.append(Observation("shape snapshots", when(bool(strange)), text, len(strange)))
+    return Reading("contract_drift", found)
+
+
+def file_refused(situation: Situation, rule: Rule) -> Reading:
+    """The newest attempt to publish a file was refused by the guard; the bot keeps the file it had."""
+    return Reading(
+        "file_refused",
+        [
+            Observation(file.name, when(file.refused is not None), f"{file.name}: {plain(file.refused or '', REASON)}")
+            for file in situation.files
+        ],
+    )
+
+
+def file_old(situation: Situation, rule: Rule) -> Reading:
+    """A file was not confirmed for longer than it should ever be."""
+    found = [
+        _age(f.name, f"{f.name} was last confirmed", f.accepted_at, situation, f.fresh_within) for f in situation.files
+    ]
+    return Reading("file_old", found)
+
+
+def disk_low(situation: Situation, rule: Rule) -> Reading:
+    """Little room where polypipe or the bot writes."""
+    limit = rule.limit("gigabytes")
+    found = []
+    for place, free in situation.free.items():
+        text = f"{free / 1e9:.2f} GB are free on the disk of {place}; limit {limit:g} GB"
+        found.append(Observation(place, when(free / 1e9 < limit), text, free / 1e9, limit))
+    return Reading("disk_low", found)
+
+
+def alert_rules(situation: Situation, rule: Rule) -> Reading:
+    """The user's file of rules has a mistake."""
+    error = situation.rules_error
+    text = f"{plain(error or '', 250)}. The last good rules stay in force"
+    return Reading("alert_rules", [Observation("", when(error is not None), text)])
+
+
+def alert_state(situation: Situation, rule: Rule) -> Reading:
+    """What the alerts remembered could not be read; they began anew in this tick."""
+    error = situation.state_error
+    text = f"What was remembered of earlier alerts could not be read and was set aside: {plain(error or '', REASON)}"
+    return Reading("alert_state", [Observation("", when(error is not None), text)])
+
+
+def evaluate(situation: Situation, rules: Mapping[str, Rule], conditions: Iterable[Condition]) -> list[Reading]:
+    """Every condition by its rule; a condition is named like its function."""
+    return [condition(situation, rules[condition.__name__]) for condition in conditions]
+
+
+PIPELINE: tuple[Condition, ...] = (
+    run_failed,
+    tick_failing,
+    crawl_incomplete,
+    source_stale,
+    contract_drift,
+    file_refused,
+    file_old,
+    disk_low,
+    alert_rules,
+    alert_state,
+)
+
+
+def _failing(situation: Situation, rule: Rule, kinds: tuple[str, ...]) -> Iterator[Observation]:
+    for one in situation.failing:
+        if one.kind in kinds:
+            least = rule.limit("failures") if one.pace == "minute" else 1.0
+            times = "has failed" if one.failures == 1 else f"has failed {one.failures} times in a row"
+            why = f": {plain(one.error, REASON)}" if one.error else ""
+            text = f"{one.kind.capitalize()} {one.name} {times}{why}"
+            yield Observation(one.name, when(one.failures >= least), text, one.failures, least)
+
+
+def _age(key: str, what: str, at: datetime | None, situation: Situation, limit: timedelta) -> Observation:
+    """Firing when `at` is longer ago than the limit; what never was is as old as our watching."""
+    age = situation.now - (at or situation.watching_since)
+    text = f"{what} {span(age)} ago" if at is not None else f"{what} never, as far as is known, for {span(age)}"
+    return Observation(
+        key, when(age > limit), f"{text}; limit {span(limit)}", age.total_seconds() / 60, limit.total_seconds() / 60
+    )  # fmt: skip
