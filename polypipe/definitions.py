@@ -24,6 +24,7 @@ from polypipe.history import assets as history_assets
 from polypipe.history import automation as history_automation
 from polypipe.history import checks as history_checks
 from polypipe.history.partitions import daily
+from polypipe.ops.alerts import automation as alerts_automation
 from polypipe.resources import Polymarket
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
@@ -82,6 +83,7 @@ def build_defs(**resource_overrides: Any) -> dg.Definitions:
             history_automation.first_history(days),
             *attribution_automation.sensors,
             *bot_automation.sensors,
+            *alerts_automation.sensors,
         ],
         resources=resources | resource_overrides,
         executor=dg.in_process_executor,
