@@ -25,6 +25,8 @@ _SPORTS = {
 }
 
 _PRICES = (0.0, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 1.0)
+PRICE_BUCKETS = tuple(f"{low:.2f}-{high:.2f}" for low, high in pairwise(_PRICES))
+"""Classes of price in USD, the lowest first."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,7 @@ def read_catalog(con: "duckdb.DuckDBPyConnection") -> Catalog:
 
 def price_bucket(price: float) -> str:
     """The class of a price in USD; a class has its lower bound and not its upper one."""
-    low, high = next((pair for pair in pairwise(_PRICES) if price < pair[1]), (_PRICES[-2], _PRICES[-1]))
-    return f"{low:.2f}-{high:.2f}"
+    return next((name for name, high in zip(PRICE_BUCKETS, _PRICES[1:], strict=True) if price < high), PRICE_BUCKETS[-1])
 
 
 def _prefix(event_slug: str) -> str:

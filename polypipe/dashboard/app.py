@@ -15,7 +15,21 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from polypipe.dashboard.api import caches, export, health, history, latest, live, openapi, positions, quality
+from polypipe.dashboard.api import (
+    bot_log,
+    breakdowns,
+    caches,
+    copying,
+    export,
+    health,
+    history,
+    latest,
+    live,
+    openapi,
+    positions,
+    quality,
+    whatif,
+)
 from polypipe.dashboard.api.answers import error
 from polypipe.dashboard.api.parameters import BadParameter
 from polypipe.dashboard.context import Context
@@ -58,6 +72,10 @@ def build_app(settings: Settings, store: Store | None = None) -> Starlette:
             Route("/api/positions/rows", positions.rows),
             Route("/api/caches", caches.caches),
             Route("/api/quality", quality.quality),
+            Route("/api/quality/copying", copying.copying),
+            Route("/api/quality/breakdowns", breakdowns.breakdowns),
+            Route("/api/quality/log", bot_log.bot_log),
+            Route("/api/quality/whatif", whatif.whatif),
             Route("/api/export.csv", export.export),
             Route("/api/events", live.events),
             Route("/healthz", health.healthz),

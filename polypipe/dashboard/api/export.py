@@ -2,27 +2,24 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from polypipe.dashboard.api import caches, history, positions, quality
+from polypipe.bot.misses import COLUMNS as MISS_COLUMNS
+from polypipe.dashboard.api import bot_log, breakdowns, caches, copying, history, positions, quality, whatif
 from polypipe.dashboard.api.answers import answer
 from polypipe.dashboard.api.parameters import BadParameter, Parser, one_of, read_parameters
 from polypipe.dashboard.context import Context, utc_now
-from polypipe.dashboard.store import SERIES
+from polypipe.dashboard.copying import exits, gap_rows
+from polypipe.dashboard.store import SERIES, Row
 from polypipe.warehouse.tables import columns
 
+Table = tuple[Sequence[str], Iterable[Mapping[str, Any]]]
 _HISTORY = {name: parser for name, parser in history.PARAMETERS.items() if name != "layout"}
-PARAMETERS: dict[str, dict[str, Parser]] = {
-    "history": _HISTORY,
-    "positions": positions.FILTERS,
-    "caches": {},
-    "quality": quality.PARAMETERS,
-}
 
 # A spreadsheet runs a cell that begins so as a formula; titles of markets are written by strangers.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -32,11 +29,11 @@ def export(request: Request) -> Response:
     """CSV with a header line; an unknown number is an empty cell, an instant ISO-8601 in UTC."""
     context: Context = request.app.state.context
     what = request.query_params.get("what", "history")
-    if what not in PARAMETERS:
-        raise BadParameter(f"what: allowed are {', '.join(PARAMETERS)}")
-    asked = read_parameters(request, {"what": one_of(*PARAMETERS), **PARAMETERS[what]})
-    asked.pop("what", None)
-    names, rows = _table(context, what, asked)
+    if what not in TABLES:
+        raise BadParameter(f"what: allowed are {', '.join(TABLES)}")
+    parsers, make = TABLES[what]
+    asked = read_parameters(request, {"what": one_of(*TABLES), **parsers})
+    names, rows = make(context, asked)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)
@@ -47,27 +44,84 @@ def export(request: Request) -> Response:
     return answer(request, text.getvalue().encode(), "text/csv; charset=utf-8", headers)
 
 
-def _table(context: Context, what: str, asked: dict[str, Any]) -> tuple[Sequence[str], Iterable[Mapping[str, Any]]]:
-    if what == "history":
-        body = history.history_body(context, asked)
-        return ["timestamp", *asked.get("fields", SERIES)], body["snapshots"]
-    if what == "positions":
-        return [column.name for column in columns("positions")], positions.all_rows(context, asked)
-    if what == "caches":
-        states = [
-            state | {f"last_change_{k}": v for k, v in (state["last_change"] or _NO_CHANGE).items()}
-            for state in caches.file_states(context, utc_now())
-        ]
-        return _CACHE_COLUMNS, states
+def _history(context: Context, asked: dict[str, Any]) -> Table:
+    return ["timestamp", *asked.get("fields", SERIES)], history.history_body(context, asked)["snapshots"]
+
+
+def _positions(context: Context, asked: dict[str, Any]) -> Table:
+    return [column.name for column in columns("positions")], positions.all_rows(context, asked)
+
+
+def _caches(context: Context, asked: dict[str, Any]) -> Table:
+    nothing = dict.fromkeys(("time", "added", "removed", "changed"))
+    states = [
+        state | {f"last_change_{k}": v for k, v in (state["last_change"] or nothing).items()}
+        for state in caches.file_states(context, utc_now())
+    ]
+    return _CACHE_COLUMNS, states
+
+
+def _quality(context: Context, asked: dict[str, Any]) -> Table:
     return [column.name for column in columns("copy_quality_daily")], quality.quality_rows(context, asked)
 
 
-_NO_CHANGE = dict.fromkeys(("time", "added", "removed", "changed"))
+def _of_copying(names: Sequence[str], rows: Callable[[Row], Iterable[Row]]) -> Callable[[Context, dict[str, Any]], Table]:
+    """A table of the answer of `/api/quality/copying`."""
+    return lambda context, asked: (names, rows(copying.copying_body(context, asked, utc_now())))
+
+
+def _exits(context: Context, asked: dict[str, Any]) -> Table:
+    span, _ = copying.asked_span(context, asked, utc_now())
+    found = exits(context.store, span.last, gap_rows(context.store, span).get(span.last), None)
+    return [column.name for column in columns("uncopied_exits") if column.name not in _NOT_SHOWN], found["rows"]
+
+
+def _breakdowns(context: Context, asked: dict[str, Any]) -> Table:
+    names = [column.name for column in columns("copy_breakdowns") if column.name not in _NOT_SHOWN]
+    return names, breakdowns.breakdowns_body(context, asked)["rows"]
+
+
+def _misses(context: Context, asked: dict[str, Any]) -> Table:
+    return MISS_COLUMNS, bot_log.missed(context, asked, utc_now())
+
+
+def _unknown_lines(context: Context, asked: dict[str, Any]) -> Table:
+    return ("logged_at", "problems", "raw"), bot_log.unknown_lines(context, asked, utc_now())
+
+
+def _whatif(context: Context, asked: dict[str, Any]) -> Table:
+    names = ("number", "actual", "what_if", "reason", "rule", "first", "last", "days_known")
+    return names, whatif.whatif_rows(whatif.whatif_body(context, asked))
+
+
+_NOT_SHOWN = ("day", "window_days", "user1_address", "user2_address")
 _CACHE_COLUMNS = (
     "file", "state", "entries", "bytes", "sha256", "accepted_at", "observed_at", "last_change_time", "last_change_added",
     "last_change_removed", "last_change_changed", "accepted_count", "refused_count", "bot_sure_since", "bot_observed_at",
     "bot_is_current",
 )  # fmt: skip
+_BARS = ("low", "high", "fills")
+
+TABLES: dict[str, tuple[dict[str, Parser], Callable[[Context, dict[str, Any]], Table]]] = {
+    "history": (_HISTORY, _history),
+    "positions": (positions.FILTERS, _positions),
+    "caches": ({}, _caches),
+    "quality": (quality.PARAMETERS, _quality),
+    "metrics": (copying.PARAMETERS, _of_copying(("number", "value", "reason"), copying.metric_rows)),
+    "waterfall": (
+        copying.PARAMETERS,
+        _of_copying(("part", "usd", "days", "days_known", "reason"), copying.waterfall_rows),
+    ),
+    "funnel": (copying.PARAMETERS, _of_copying(("step", "lost_because", "fills", "usd"), copying.funnel_rows)),
+    "slippage": (copying.PARAMETERS, _of_copying(_BARS, lambda body: body["slippage"]["bars"])),
+    "latency": (copying.PARAMETERS, _of_copying(_BARS, lambda body: body["latency"]["bars"])),
+    "exits": (copying.PARAMETERS, _exits),
+    "breakdowns": (breakdowns.PARAMETERS, _breakdowns),
+    "misses": (bot_log.PARAMETERS, _misses),
+    "unknown_lines": (bot_log.PARAMETERS, _unknown_lines),
+    "whatif": (whatif.PARAMETERS, _whatif),
+}
+"""What can be exported: its parameters, and its columns and rows."""
 
 
 def _cell(value: Any) -> Any:

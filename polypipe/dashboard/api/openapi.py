@@ -7,11 +7,17 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from polypipe.attribution.attribution import PARTS
 from polypipe.caches.registry import CACHES
 from polypipe.dashboard.api.answers import json_answer
+from polypipe.dashboard.api.breakdowns import DIMENSIONS
+from polypipe.dashboard.api.breakdowns import SORTS as CLASS_SORTS
+from polypipe.dashboard.api.export import TABLES
 from polypipe.dashboard.api.history import FEWEST_POINTS, MOST_POINTS
 from polypipe.dashboard.api.positions import ATTENTION, SORTS
+from polypipe.dashboard.api.whatif import LEAST_RATIO, MOST_DAYS, MOST_RATIO, MOST_SHARES
 from polypipe.dashboard.store import SERIES
+from polypipe.history.copy_quality import WINDOWS
 from polypipe.warehouse.tables import Column, columns
 
 Schema = dict[str, Any]
@@ -25,6 +31,7 @@ _TYPES = {
     "TIMESTAMP WITH TIME ZONE": {"type": "string", "format": "date-time"},
 }
 _ERROR = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
+_UNKNOWN_OR_NUMBER = {"oneOf": [{"type": "number"}, {"type": "null"}]}
 _INSTANT = {"type": "string", "format": "date-time"}
 
 
@@ -63,7 +70,27 @@ def description() -> Schema:
         {"file": {"enum": [spec.file for spec in CACHES]}, "state": {"enum": ["fresh", "stale", "refused", "never"]}}
     )
     health = _object({"status": {"enum": ["ok", "unhealthy"]}, "reasons": _list({"type": "string"})})
-    what = _query("what", {"enum": ["history", "positions", "caches", "quality"]})
+    what = _query("what", {"enum": list(TABLES)})
+    day = {"type": "string", "format": "date"}
+    span = [_query("days", {"enum": [str(days) for days in WINDOWS]}), _query("until", day)]
+    classes = [
+        _query("dimension", {"enum": list(DIMENSIONS)}),
+        _query("q", {"type": "string", "maxLength": 100}),
+        _query("sort", {"enum": list(CLASS_SORTS)}),
+        _query("order", {"enum": ["asc", "desc"]}),
+    ]
+    rule = [
+        _query("ratio", {"type": "number", "minimum": LEAST_RATIO, "maximum": MOST_RATIO}),
+        _query("floor", {"type": "number", "minimum": 0, "maximum": MOST_SHARES}),
+        _query("tiers", {"type": "string", "examples": ["4000:1.25,10000:1.5", "none"]}),
+        _query("days", {"type": "integer", "minimum": 1, "maximum": MOST_DAYS}),
+        _query("until", day),
+    ]
+    part = _object({"part": {"enum": [*PARTS, "unexplained"]}, "usd": _UNKNOWN_OR_NUMBER})
+    not_now = {
+        "404": _answer("There are no wallets or no days to try a rule on.", _ERROR),
+        "503": _answer("It takes too long, or another one is being computed.", _ERROR),
+    }
     return {
         "openapi": "3.1.0",
         "info": {"title": "polypipe dashboard", "version": version("polypipe")},
@@ -92,8 +119,39 @@ def description() -> Schema:
             ),
             "/api/caches": _get("The six files of the bot.", [], _object({"files": _list(file)})),
             "/api/quality": _get("Copy quality by day.", window, _object({"rows": _list({"type": "object"})})),
+            "/api/quality/copying": _get(
+                "Where the gap of some days went and how their fills were copied.",
+                span,
+                _object(
+                    {
+                        "first": day,
+                        "until": day,
+                        "attribution": _object({"gap": _UNKNOWN_OR_NUMBER, "parts": _list(part)}),
+                        "metrics": _object({"reasons": {"type": "object"}}),
+                        "funnel": _object({"steps": _list({"type": "object"}), "lost": _list({"type": "object"})}),
+                        **{name: _object({"bars": _list({"type": "object"})}) for name in ("slippage", "latency")},
+                        "exits": _object({"rows": _list({"type": "object"})}),
+                    }
+                ),
+            ),
+            "/api/quality/breakdowns": _get(
+                "The same fills by class.", [*span, *classes], _object({"rows": _list({"type": "object"})})
+            ),
+            "/api/quality/log": _get(
+                "The bot's log of the last days: what was not understood, where our files came late.",
+                span[:1],
+                _object(
+                    {"lines": {"type": "integer"}, "unknown": {"type": "integer"}, "outcomes": _list({"type": "object"})}
+                ),
+            ),
+            "/api/quality/whatif": _get(
+                "Expected PnL, gap and coverage of stored days by another rule.",
+                rule,
+                _object(dict.fromkeys(("expected_pnl", "gap", "coverage"), _UNKNOWN_OR_NUMBER)),
+                more=not_now,
+            ),
             "/api/export.csv": _get(
-                "CSV of what is shown; takes the parameters of what it exports.", [what], None, "text/csv"
+                "CSV of what is shown; takes the parameters of what it exports.", [what], None, "text/csv", more=not_now
             ),
             "/healthz": _get("Whether anything is stale.", [], health, more={"503": _answer("Unhealthy.", health)}),
             "/metrics": _get("Prometheus text.", [], None, "text/plain"),

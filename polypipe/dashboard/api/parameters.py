@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from starlette.requests import Request
@@ -63,6 +63,28 @@ def whole(lowest: int, highest: int) -> Parser:
         return int(text)
 
     return parse
+
+
+def number(lowest: float, highest: float) -> Parser:
+    """A number within bounds, both included."""
+
+    def parse(text: str) -> float:
+        if not (text.isascii() and _is_number(text) and lowest <= float(text) <= highest):
+            raise ValueError(f"allowed are numbers from {lowest:g} to {highest:g}")
+        return float(text)
+
+    return parse
+
+
+def day(text: str) -> date:
+    """A UTC day."""
+    try:
+        value = datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 -- a day has no zone
+    except ValueError:
+        raise ValueError("a day is written as 2026-11-23") from None
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:
+        raise ValueError(f"a day is in the years {FIRST_YEAR} to {LAST_YEAR}")
+    return value
 
 
 def one_of(*allowed: str) -> Parser:

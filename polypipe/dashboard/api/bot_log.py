@@ -1,0 +1,96 @@
+"""`/api/quality/log`: what the bot wrote in the last days, what of it was not understood, and where our files came late."""
+
+# ruff: noqa: S608 -- values are written as literals
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from polypipe.bot.grammar import UNKNOWN
+from polypipe.dashboard.api.answers import json_answer
+from polypipe.dashboard.api.copying import DEFAULT_DAYS
+from polypipe.dashboard.api.copying import PARAMETERS as DAYS
+from polypipe.dashboard.api.parameters import Parser, read_parameters
+from polypipe.dashboard.context import Context, utc_now
+from polypipe.dashboard.store import Row
+from polypipe.warehouse.connection import literal
+
+SHOWN_LINES = 20
+NO_LINE = "no line of matches_optimized.csv was read in these days"
+NO_CRAWL = "when tokens came into our files is not known yet: no crawl is complete"
+PARAMETERS: dict[str, Parser] = {"days": DAYS["days"]}
+
+_MISSES = """
+    SELECT logged_at, token_id, side, whale_usd, outcome, is_live, first_seen,
+        epoch(first_seen) - epoch(logged_at) AS seconds_until
+    FROM log_lines
+    LEFT JOIN (SELECT token, min(first_seen) AS first_seen FROM first_seen GROUP BY token) USING (token)
+    WHERE token_id IS NOT NULL AND logged_at >= (SELECT min(first_seen) FROM first_seen)
+        AND (first_seen IS NULL OR first_seen > logged_at) AND logged_at >= {since}
+"""
+"""As `polypipe.bot.misses` has them, which asks the tables that are not kept here."""
+
+
+def bot_log(request: Request) -> Response:
+    """The lines of the last 1, 7 or 30 days up to now."""
+    context: Context = request.app.state.context
+    return json_answer(request, log_body(context, read_parameters(request, PARAMETERS), utc_now()))
+
+
+def log_body(context: Context, asked: dict[str, Any], now: datetime) -> Row:
+    """The answer to parsed parameters. `misses` is None with its reason where nothing can be said of them."""
+    store, since = context.store, literal(_since(asked, now))
+    ((ever,),) = store.values("SELECT max(logged_at) FROM log_lines")
+    outcomes = store.rows(
+        "SELECT outcome, count(*) AS lines, sum(whale_usd) AS usd, count(problems) AS problems FROM log_lines "
+        f"WHERE logged_at >= {since} GROUP BY outcome ORDER BY lines DESC, outcome"
+    )
+    lines = sum(row["lines"] for row in outcomes)
+    ((crawled,),) = store.values("SELECT count(*) > 0 FROM first_seen")
+    reason = None if lines and crawled else NO_CRAWL if lines else NO_LINE
+    return {
+        "days": int(asked.get("days", DEFAULT_DAYS)),
+        "newest": ever,
+        "lines": lines,
+        "unknown": sum(row["lines"] for row in outcomes if row["outcome"] == UNKNOWN),
+        "problems": sum(row["problems"] for row in outcomes),
+        "outcomes": outcomes,
+        "unknown_lines": unknown_lines(context, asked, now, SHOWN_LINES),
+        "misses": None if reason else _summary(context, since),
+        "missed": [] if reason else missed(context, asked, now, SHOWN_LINES),
+        "reason": reason,
+    }
+
+
+def unknown_lines(context: Context, asked: dict[str, Any], now: datetime, limit: int | None = None) -> list[Row]:
+    """The lines that were not understood, the newest first, at most 500 characters of each."""
+    return context.store.rows(
+        f"SELECT logged_at, problems, raw FROM log_lines WHERE outcome = {literal(UNKNOWN)} "
+        f"AND logged_at >= {literal(_since(asked, now))} ORDER BY logged_at DESC, raw{_limit(limit)}"
+    )
+
+
+def missed(context: Context, asked: dict[str, Any], now: datetime, limit: int | None = None) -> list[Row]:
+    """The whale's fills whose token was in none of our files then, the newest first."""
+    query = _MISSES.format(since=literal(_since(asked, now)))
+    return context.store.rows(f"FROM ({query}) ORDER BY logged_at DESC, token_id, side{_limit(limit)}")
+
+
+def _summary(context: Context, since: str) -> Row:
+    (row,) = context.store.rows(
+        "SELECT count(*) AS fills, count(DISTINCT token_id) AS tokens, coalesce(sum(whale_usd), 0.0) AS usd, "
+        "count(DISTINCT token_id) FILTER (first_seen IS NULL) AS tokens_still_unknown, "
+        "median(seconds_until) AS median_seconds_until, max(seconds_until) AS longest_seconds_until "
+        f"FROM ({_MISSES.format(since=since)})"
+    )
+    return row
+
+
+def _since(asked: dict[str, Any], now: datetime) -> datetime:
+    return now - timedelta(days=int(asked.get("days", DEFAULT_DAYS)))
+
+
+def _limit(limit: int | None) -> str:
+    return "" if limit is None else f" LIMIT {limit}"

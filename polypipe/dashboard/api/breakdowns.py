@@ -1,0 +1,73 @@
+"""`/api/quality/breakdowns`: the eligible fills of some days by sport, league, market type, price, size ..."""
+
+# ruff: noqa: S608 -- values are written as literals
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from polypipe.attribution.labels import PRICE_BUCKETS
+from polypipe.dashboard.api.answers import json_answer
+from polypipe.dashboard.api.copying import PARAMETERS as DAYS
+from polypipe.dashboard.api.copying import asked_span
+from polypipe.dashboard.api.parameters import Parser, one_of, read_parameters, short_text
+from polypipe.dashboard.context import Context, utc_now
+from polypipe.dashboard.copying import metrics, midnight, why_unknown
+from polypipe.dashboard.store import Row
+from polypipe.divergence.positions import BUCKETS
+from polypipe.warehouse.connection import literal
+
+DIMENSIONS = ("sport", "league", "market_type", "live", "price", "size", "side")
+SORTS = (
+    "value", "eligible_fills", "copied_fills", "copy_rate", "fill_ratio", "latency_p50", "slippage_cents", "slippage_usd",
+    "events", "verdict",
+)  # fmt: skip
+PARAMETERS: dict[str, Parser] = {
+    **DAYS,
+    "dimension": one_of(*DIMENSIONS),
+    "q": short_text,
+    "sort": one_of(*SORTS),
+    "order": one_of("asc", "desc"),
+}
+_PLACES = {value: place for place, value in enumerate((*PRICE_BUCKETS, *BUCKETS))}
+
+
+def breakdowns(request: Request) -> Response:
+    """Classes of one dimension (the sport unless another is named) of the days as `/api/quality/copying` has them."""
+    context: Context = request.app.state.context
+    return json_answer(request, breakdowns_body(context, read_parameters(request, PARAMETERS)))
+
+
+def breakdowns_body(context: Context, asked: dict[str, Any]) -> Row:
+    """The answer to parsed parameters. Classes of price and size sort by what they mean, not by their letters."""
+    span, range_ = asked_span(context, asked, utc_now())
+    dimension = asked.get("dimension", DIMENSIONS[0])
+    found = context.store.rows(
+        f"SELECT * EXCLUDE (day, window_days) FROM breakdowns WHERE day = {literal(midnight(span.last))} "
+        f"AND window_days = {len(span.days)}"
+    )
+    text = asked.get("q", "").strip().lower()
+    rows = [row for row in found if row["dimension"] == dimension and text in row["value"].lower()]
+    reason = range_["reason"] or why_unknown(metrics(context.store, span))
+    if reason is None and not found:
+        reason = "the whale has no eligible fill on these days"
+    return {
+        "dimension": dimension,
+        "counts": {name: sum(row["dimension"] == name for row in found) for name in DIMENSIONS},
+        "rows": _ordered(rows, asked.get("sort", "eligible_fills"), asked.get("order", "desc") == "desc"),
+        "reason": reason,
+    }
+
+
+def _ordered(rows: list[Row], sort: str, backwards: bool) -> list[Row]:
+    """By a column, unknown ones last; equal ones by class."""
+    rows = sorted(rows, key=_place)
+    if sort == "value":
+        return rows[::-1] if backwards else rows
+    known = sorted((row for row in rows if row[sort] is not None), key=lambda row: row[sort], reverse=backwards)
+    return known + [row for row in rows if row[sort] is None]
+
+
+def _place(row: Row) -> tuple[int, str]:
+    return _PLACES.get(row["value"], -1), row["value"]

@@ -1,0 +1,120 @@
+"""`/api/quality/copying`: how the fills of some days were copied and where the gap of these days went."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from polypipe.attribution.metrics import ratio_warning
+from polypipe.dashboard.api.answers import json_answer
+from polypipe.dashboard.api.parameters import Parser, day, one_of, read_parameters
+from polypipe.dashboard.context import Context, utc_now
+from polypipe.dashboard.copying import (
+    METRICS,
+    Span,
+    attribution,
+    distribution,
+    exits,
+    funnel,
+    gap_rows,
+    metrics,
+    stored_days,
+    why_unknown,
+)
+from polypipe.dashboard.store import Row
+from polypipe.divergence.snapshot import wallets_of
+from polypipe.history.copy_quality import WINDOWS
+
+DEFAULT_DAYS = 7
+SHOWN_EXITS = 50
+NOTHING_YET = "no day is computed yet: yesterday is filled after midnight UTC, earlier days by a backfill in Dagster"
+DUE_AFTER = timedelta(hours=8)
+"""After midnight UTC yesterday is computed at 00:27 and, should that have failed, at 06:27."""
+
+PARAMETERS: dict[str, Parser] = {"days": one_of(*map(str, WINDOWS)), "until": day}
+
+
+def copying(request: Request) -> Response:
+    """Attribution, funnel, distributions and uncopied exits of the 1, 7 or 30 days that end with `until`."""
+    context: Context = request.app.state.context
+    return json_answer(request, copying_body(context, read_parameters(request, PARAMETERS), utc_now()))
+
+
+def copying_body(context: Context, asked: dict[str, Any], now: datetime) -> Row:
+    """The answer to parsed parameters. It names no version, so that it is the same while these days are."""
+    span, range_ = asked_span(context, asked, now)
+    store = context.store
+    by_day = gap_rows(store, span)
+    measured = metrics(store, span)
+    unknown = why_unknown(measured)
+    last = by_day.get(span.last)
+    realised, pairs, ratio = (measured[name] for name in ("realised_ratio", "realised_pairs", "ratio"))
+    return {
+        **range_,
+        "warning": ratio_warning(realised, pairs, ratio) if ratio else None,
+        "attribution": attribution(by_day, span.days),
+        "metrics": measured,
+        "coverage": last["coverage"] if last else None,
+        "coverage_reason": last["reasons"].get("coverage") if last else "gap_attribution of the last day is not computed",
+        "funnel": funnel(store, span, unknown),
+        "slippage": distribution(store, span, "slippage", unknown),
+        "latency": distribution(store, span, "latency", unknown),
+        "exits": exits(store, span.last, last, SHOWN_EXITS),
+    }
+
+
+def asked_span(context: Context, asked: dict[str, Any], now: datetime) -> tuple[Span, Row]:
+    """The days that the parameters name, by default to the newest stored one, and what is to be said of the range.
+
+    `reason` says why there is nothing at all to show, `stale` that yesterday should be there and is not.
+    """
+    stored = context.store.once("copying days", lambda: stored_days(context.store))
+    wallets = wallets_of(context.settings)
+    reason = wallets if isinstance(wallets, str) else NOTHING_YET if stored is None else None
+    due = (now - DUE_AFTER).date() - timedelta(days=1)
+    last: date = asked.get("until") or (stored[1] if stored else due)
+    days = int(asked.get("days", DEFAULT_DAYS))
+    span = Span.ending(last, days)
+    stale = None
+    if stored is not None and reason is None and stored[1] < due:
+        stale = f"the newest day is {stored[1]}, {due} should be there: look at copy_quality_daily and gap_attribution"
+    return span, {
+        "days": days,
+        "first": span.first,
+        "until": span.last,
+        "oldest": stored[0] if stored else None,
+        "newest": stored[1] if stored else None,
+        "reason": reason,
+        "stale": stale,
+    }
+
+
+def waterfall_rows(body: Row) -> list[Row]:
+    """For the export: the steps from expected to actual PnL in the order of the picture."""
+    found = body["attribution"]
+    ends = {name: {"part": name, "usd": found[name]} for name in ("expected_pnl", "copier_pnl")}
+    rows = [ends["expected_pnl"], *found["parts"], ends["copier_pnl"]]
+    known = {"days": found["days"], "days_known": found["days_known"], "reason": found["reason"]}
+    return [row | known for row in rows]
+
+
+def funnel_rows(body: Row) -> list[Row]:
+    """For the export: each step, followed by what was lost after it."""
+    found = body["funnel"]
+    rows = []
+    for step in found["steps"]:
+        rows.append(step | {"lost_because": None})
+        rows += [
+            {"step": step["step"], "lost_because": lost["reason"], "fills": lost["fills"], "usd": lost["usd"]}
+            for lost in found["lost"]
+            if lost["after"] == step["step"]
+        ]
+    return rows
+
+
+def metric_rows(body: Row) -> list[Row]:
+    """For the export: one line a number."""
+    measured = body["metrics"]
+    rows = [{"number": name, "value": measured[name], "reason": measured["reasons"].get(name)} for name in METRICS]
+    return [*rows, {"number": "coverage", "value": body["coverage"], "reason": body["coverage_reason"]}]

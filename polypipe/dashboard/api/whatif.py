@@ -1,0 +1,132 @@
+"""`/api/quality/whatif`: expected PnL, gap and coverage of stored days by another rule.
+
+The answer needs months of fills. `polypipe whatif` gives it in a process of its own: neither its memory nor its seconds
+are this one's. One at a time, and the last answers are kept.
+"""
+
+import json
+import subprocess
+import sys
+import threading
+from datetime import date, timedelta
+from functools import lru_cache
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from polypipe.attribution.rule import FLOOR_SHARES, TIER_FACTOR, TIER_SHARES
+from polypipe.dashboard.api.answers import json_answer
+from polypipe.dashboard.api.copying import NOTHING_YET
+from polypipe.dashboard.api.parameters import BadParameter, Parser, day, number, read_parameters, whole
+from polypipe.dashboard.context import Context
+from polypipe.dashboard.copying import stored_days
+from polypipe.dashboard.store import Row
+from polypipe.divergence.snapshot import wallets_of
+from polypipe.ops.processes import child_environment
+from polypipe.settings import Settings
+
+DEFAULT_DAYS, MOST_DAYS = 30, 90
+LEAST_RATIO, MOST_RATIO = 1e-6, 100.0
+MOST_SHARES, MOST_FACTOR, MOST_TIERS = 1e9, 100.0, 5
+SECONDS = 60.0
+NO_TIERS = ((TIER_SHARES, 1.0),)
+
+_one_at_a_time = threading.Lock()
+
+
+def tiers(text: str) -> tuple[tuple[float, float], ...]:
+    """`none`, or sizes in shares and factors: `4000:1.25,10000:1.5`."""
+    if text == "none":
+        return NO_TIERS
+    sizes, factors = number(0, MOST_SHARES), number(0, MOST_FACTOR)
+    pairs = [part.split(":") for part in text.split(",")]
+    if len(pairs) > MOST_TIERS or any(len(pair) != 2 for pair in pairs):
+        raise ValueError(f"tiers are none, or at most {MOST_TIERS} of SHARES:FACTOR, as in 4000:1.25,10000:1.5")
+    return tuple((sizes(size.strip()), factors(factor.strip())) for size, factor in pairs)
+
+
+PARAMETERS: dict[str, Parser] = {
+    "ratio": number(LEAST_RATIO, MOST_RATIO),
+    "floor": number(0, MOST_SHARES),
+    "tiers": tiers,
+    "days": whole(1, MOST_DAYS),
+    "until": day,
+}
+
+
+def whatif(request: Request) -> Response:
+    """The rule's numbers beside those in force, over the `days` that end with `until`. 404 where nothing is stored."""
+    context: Context = request.app.state.context
+    return json_answer(request, whatif_body(context, read_parameters(request, PARAMETERS)))
+
+
+def whatif_body(context: Context, asked: dict[str, Any]) -> Row:
+    """The answer to parsed parameters. Raises `HTTPException` with a line for people."""
+    settings = context.settings
+    wallets = wallets_of(settings)
+    if isinstance(wallets, str):
+        raise HTTPException(404, wallets)
+    stored = context.store.once("copying days", lambda: stored_days(context.store))
+    if stored is None:
+        raise HTTPException(404, NOTHING_YET)
+    last: date = asked.get("until") or stored[1]
+    first = last - timedelta(days=asked.get("days", DEFAULT_DAYS) - 1)
+    if last > stored[1] or last < stored[0]:
+        raise BadParameter(f"until: days are stored from {stored[0]} to {stored[1]}")
+    rule = (
+        asked.get("ratio") or _ratio_in_force(context),
+        asked.get("floor", FLOOR_SHARES),
+        asked.get("tiers", ((TIER_SHARES, TIER_FACTOR),)),
+    )
+    answer: Row = json.loads(_ask(settings, context.store.status.version, max(first, stored[0]), last, *rule))
+    return answer
+
+
+def _ratio_in_force(context: Context) -> float:
+    """As history has it for the newest day."""
+    found = context.store.values(
+        "SELECT scaling_ratio FROM quality WHERE window_days = 1 AND scaling_ratio IS NOT NULL ORDER BY day DESC LIMIT 1"
+    )
+    ratio: float = found[0][0] if found else context.settings.scaling_ratio
+    return ratio
+
+
+@lru_cache(maxsize=32)
+def _ask(
+    settings: Settings,
+    version: int,  # of the data: the same question may have another answer in the next one
+    first: date,
+    last: date,
+    ratio: float,
+    floor: float,
+    tiers: tuple[tuple[float, float], ...],
+) -> str:
+    command = [sys.executable, "-m", "polypipe.cli", "whatif", "--json", "--ratio", repr(ratio), "--floor", repr(floor)]
+    command += [f"--tier={size:.6f}:{factor:.6f}" for size, factor in tiers]
+    command += ["--from", str(first), "--to", str(last)]
+    environment = child_environment(settings, settings.home)
+    if not _one_at_a_time.acquire(timeout=SECONDS):
+        raise HTTPException(503, "another what-if is being computed: ask again in a minute")
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        raise HTTPException(503, f"no answer in {SECONDS:.0f} s: ask for fewer days") from None
+    finally:
+        _one_at_a_time.release()
+    if done.returncode != 0:
+        last_line = done.stderr.strip().rpartition("\n")[2].removeprefix("polypipe: ")
+        raise HTTPException(503, last_line or f"polypipe whatif ended with code {done.returncode}")
+    return done.stdout
+
+
+def whatif_rows(body: Row) -> list[Row]:
+    """For the export: each number as it is, and by the rule."""
+    pairs = (("expected_pnl", "expected_in_force"), ("gap", "gap_in_force"), ("coverage", "coverage_in_force"))
+    rows = [
+        {"number": name, "actual": body[actual], "what_if": body[name], "reason": body["reasons"].get(name)}
+        for name, actual in pairs
+    ]
+    shown = {"rule": body["rule_in_words"], "first": body["first"], "last": body["last"], "days_known": body["days_known"]}
+    return [row | shown for row in rows]

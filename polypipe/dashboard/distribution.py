@@ -1,0 +1,56 @@
+"""Histograms for the page: fine bins counted by day, joined into as few as can be seen. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+MOST_BARS = 32
+_WIDTHS = (1, 2, 4, 10, 20, 40, 100, 200, 400, 1000, 2000, 4000)
+"""Of a bar in fine bins: in quarters of a cent these are 0.25, 0.5, 1, 2.5, 5, 10 ... cents."""
+
+_REST = 0.01
+
+
+@dataclass(frozen=True)
+class Bar:
+    """Fills from `low` on and below `high`; None is an open end, where the rare far ones are gathered."""
+
+    low: float | None
+    high: float | None
+    fills: int
+
+
+def histogram(bins: Mapping[int, int], unit: float) -> list[Bar]:
+    """Bars of equal width, empty ones between too. `bins` counts by number: bin n is n x unit to (n + 1) x unit.
+
+    The middle 98 % decide how wide a bar is, so that one wild fill does not flatten the rest; what is further out is in
+    the first and the last bar.
+    """
+    total = sum(bins.values())
+    if not total:
+        return []
+    low, high = _quantile(bins, _REST * total), _quantile(bins, (1 - _REST) * total)
+    width = next((w for w in _WIDTHS if high // w - low // w < MOST_BARS), _WIDTHS[-1])
+    first, last = low // width, high // width
+    counts = [0] * (last - first + 1)
+    for number, fills in bins.items():
+        counts[min(max(number // width, first), last) - first] += fills
+    below, above = min(bins) < first * width, max(bins) >= (last + 1) * width
+    step = unit * width
+    return [
+        Bar(
+            None if below and n == 0 else step * (first + n),
+            None if above and n == last - first else step * (first + n + 1),
+            fills,
+        )
+        for n, fills in enumerate(counts)
+    ]
+
+
+def _quantile(bins: Mapping[int, int], place: float) -> int:
+    """The bin that holds that place of the fills in order."""
+    seen = 0
+    for number in sorted(bins):
+        seen += bins[number]
+        if seen > place:
+            return number
+    return max(bins)

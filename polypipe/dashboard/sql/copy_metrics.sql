@@ -1,0 +1,2 @@
+-- from copy_metrics_daily: all of it.
+FROM rows WHERE {ours}

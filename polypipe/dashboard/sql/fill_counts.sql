@@ -1,0 +1,5 @@
+-- from copy_fills: of each day, how far the whale's fills came and what stopped them.
+SELECT
+    date_trunc('day', timestamp) AS day, eligible, order_sent AS sent, copier_shares > 0 AS filled, status = 'copied' AS whole,
+    coalesce(reason, 'unknown') AS reason, count(*) AS fills, sum(whale_shares * whale_price) AS usd
+FROM rows WHERE {ours} AND status <> 'own' GROUP BY ALL

@@ -1,0 +1,2 @@
+-- from gap_attribution: all of it.
+FROM rows WHERE {ours}
