@@ -48,6 +48,10 @@ SUB_CRAWLS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 WANTED_TAGS = frozenset(UNIVERSE_TAGS)
 MAX_DROPPED_SHARE = 0.01
+# Markets without usable token ids are normal while they are few: about 6 % are listed before they are deployed. So many
+# of them are a changed contract, and to believe it would empty the bot's files once three crawls agree.
+MAX_SKIPPED_SHARE = 0.25
+MIN_SKIPPED = 20
 PROBLEMS_NAMED = 3
 CrawlKind = Literal["universe", "live"]
 
@@ -129,6 +133,8 @@ class _Crawl:
         self.dropped_ids: set[tuple[str, str]] = set()
         self.event_rows = 0
         self.market_rows = 0
+        self.traded = 0
+        self.tagged = self.flagged = False  # whether any event served had a tag, or said if it is in play
 
     async def read(self, filters: list[tuple[str, str]]) -> None:
         """Read one listing to its end, page by page, all filters sent again with each cursor."""
@@ -165,6 +171,8 @@ class _Crawl:
     def is_wanted(self, wire: WireEvent) -> bool:
         """Whether the event belongs to this crawl and is seen for the first time. No filter is trusted."""
         report = self.report
+        self.tagged = self.tagged or bool(wire.tags)
+        self.flagged = self.flagged or wire.live is not None
         wanted = wire.closed is not True and not WANTED_TAGS.isdisjoint(tag_ids_of(wire))
         if report.kind == "live":
             report.filter_ignored |= wire.live is not True
@@ -188,6 +196,7 @@ class _Crawl:
         for wire in wires:
             if not is_traded(wire):
                 continue
+            self.traded += 1
             try:
                 markets.append(market_of(wire, token_ids_of(wire)))
             except UnusableTokensError as error:
@@ -219,9 +228,24 @@ class _Crawl:
                 named = ", ".join(f"{problem.id} ({problem.reason})" for problem in dropped[:PROBLEMS_NAMED])
                 more = ", ..." if len(dropped) > PROBLEMS_NAMED else ""
                 raise CrawlIncomplete(f"{len(dropped)} of {rows} {kind} rows could not be read: {named}{more}")
+        self.check_contract()
         if self.report.kind == "universe" and not self.report.events:
             raise CrawlIncomplete(f"empty universe: {self.report.pages} pages held no open event with a wanted tag")
+        if self.report.kind == "universe" and not self.report.tokens:
+            raise CrawlIncomplete(f"empty universe: none of {self.report.events} open events has a market that trades")
         self.measure()
         self.report.finished_at = datetime.now(UTC)
         self.report.complete = True
         return self.report
+
+    def check_contract(self) -> None:
+        """Raise when what was read says that a field which decides was renamed, dropped or given a new meaning."""
+        changed = "; the API seems to have changed its contract"
+        skipped = self.report.skipped
+        if len(skipped) >= MIN_SKIPPED and len(skipped) > MAX_SKIPPED_SHARE * self.traded:
+            named = ", ".join(f"{problem.id} ({problem.reason})" for problem in skipped[:PROBLEMS_NAMED])
+            raise CrawlIncomplete(f"{len(skipped)} of {self.traded} markets have no usable token ids: {named}{changed}")
+        if self.event_rows and not self.tagged:
+            raise CrawlIncomplete(f"none of {self.event_rows} events has `tags`{changed}")
+        if self.event_rows and self.report.kind == "live" and not self.flagged:
+            raise CrawlIncomplete(f"none of {self.event_rows} events sent as in play has `live`{changed}")

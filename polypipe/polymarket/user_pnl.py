@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+import msgspec
+
 from polypipe.polymarket.errors import RequestRefused
 from polypipe.polymarket.http import PolymarketHttp
 from polypipe.polymarket.wallet_models import Fidelity, HistoryPoint, PnlHistory, PnlPoint
@@ -25,10 +27,17 @@ async def fetch_pnl(http: PolymarketHttp, wallet: str, interval: str, fidelity: 
     """A wallet's points, oldest first, one a moment (the later one of two in the answer). [] for an unknown wallet.
 
     The newest point is provisional and revised later. A point whose value is null is left out; one that cannot be read
-    makes the answer unusable. Raises PolymarketError.
+    makes the answer unusable, and so do points of which none has a value. Raises PolymarketError.
     """
     params = [("user_address", wallet_address(wallet)), ("interval", interval), ("fidelity", fidelity)]
-    points = await http.get_json("pnl", "/user-pnl", params, lambda body: all_rows(body, read_point))
+
+    def decode(body: bytes) -> list[PnlPoint | None]:
+        points = all_rows(body, read_point)
+        if points and not any(points):  # `p` under another name must not read as a wallet without history
+            raise msgspec.ValidationError(f"none of {len(points)} points has a value `p`")
+        return points
+
+    points = await http.get_json("pnl", "/user-pnl", params, decode)
     known = {point.t: point for point in points if point is not None}
     return [known[t] for t in sorted(known)]
 

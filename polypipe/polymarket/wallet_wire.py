@@ -31,7 +31,7 @@ class _Value(msgspec.Struct):
 
 class _Standing(msgspec.Struct, rename="camel"):
     proxy_wallet: str | None = None
-    rank: Number = None
+    rank: Number | msgspec.UnsetType = msgspec.UNSET
     vol: Number = None
     pnl: Number = None
     user_name: str | None = None
@@ -151,6 +151,8 @@ def read_standing(raw: msgspec.Raw, wallet: str) -> Standing:
     """A row of `/v1/leaderboard`; rank 0 means unranked."""
     wire = _standing.decode(raw)
     _expect(wire.proxy_wallet, wallet)
+    if wire.rank is msgspec.UNSET:  # a renamed field must not read as "unranked"
+        raise ValueError("no rank")
     return Standing(
         rank=_whole("rank", wire.rank) or None,
         volume=_number("vol", wire.vol),

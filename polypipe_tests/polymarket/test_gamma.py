@@ -181,6 +181,37 @@ def test_an_empty_universe_is_an_error(raw: list[Any]) -> None:
         universe(FakeGamma(raw, honours=()))
 
 
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"clobTokenIds": ...}, r"26 of 100 markets have no usable token ids: 0 \(no clobTokenIds\).*changed its contract"),
+        ({"version": "v3"}, r"26 of 100 markets have no usable token ids: 0 \(unknown version 'v3'\)"),
+    ],
+)
+def test_too_many_markets_without_ids_are_a_changed_contract(change: dict[str, Any], reason: str) -> None:
+    """Three such crawls in a row would agree, and the guard would believe them."""
+
+    def listing(changed: int) -> FakeGamma:
+        return FakeGamma([raw_event(1, markets=[raw_market(n, **change if n < changed else {}) for n in range(100)])])
+
+    _, report = universe(listing(25))
+    assert len(report.skipped) == 25
+    with pytest.raises(CrawlIncomplete, match=reason):
+        universe(listing(26))
+
+
+def test_fields_that_decide_and_are_gone_fail_the_crawl() -> None:
+    untagged = [raw_event(n, live=True, tags=None) for n in range(30)]
+    with pytest.raises(CrawlIncomplete, match="none of 30 events has `tags`; the API seems to have changed"):
+        live(FakeGamma(untagged, honours=("live",)))
+    unflagged = [raw_event(n, live=...) for n in range(30)]
+    with pytest.raises(CrawlIncomplete, match="none of 30 events sent as in play has `live`"):
+        live(FakeGamma(unflagged, honours=()))
+    inactive = [raw_event(n, markets=[raw_market(n, active=...)]) for n in range(30)]
+    with pytest.raises(CrawlIncomplete, match="none of 30 open events has a market that trades"):
+        universe(FakeGamma(inactive))
+
+
 def test_bad_markets_are_named_and_the_rest_of_the_event_stays() -> None:
     bad = [
         raw_market(1, clobTokenIds=...),

@@ -56,6 +56,11 @@ def test_a_point_without_a_value_is_left_out() -> None:
     assert [point.p for point in ask([{"t": 3600, "p": None}, {"t": 7200}, {"t": 10800, "p": 0}])] == [0.0]
 
 
+def test_points_of_which_none_has_a_value_are_no_history() -> None:
+    with pytest.raises(UnexpectedBody, match="none of 2 points has a value `p`"):
+        ask([{"t": 3600, "pnl": 1.5}, {"t": 7200, "pnl": 2}])
+
+
 @pytest.mark.parametrize(
     "row",
     [
