@@ -25,6 +25,7 @@ from polypipe.history import automation as history_automation
 from polypipe.history import checks as history_checks
 from polypipe.history.partitions import daily
 from polypipe.ops.alerts import automation as alerts_automation
+from polypipe.ops.upkeep import daily as upkeep
 from polypipe.resources import Polymarket
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
@@ -52,6 +53,7 @@ def build_defs(**resource_overrides: Any) -> dg.Definitions:
         *history_assets.history_assets(days),
         *attribution_assets.attribution_assets(days),
         bot_assets.bot_trade_log,
+        upkeep.upkeep,
         dashboard_spec(settings),
     ]
     return dg.Definitions(
@@ -69,12 +71,14 @@ def build_defs(**resource_overrides: Any) -> dg.Definitions:
             *history_automation.jobs,
             *attribution_automation.jobs,
             *bot_automation.jobs,
+            upkeep.upkeep_job,
         ],
         schedules=[
             *cache_automation.schedules,
             *divergence_automation.schedules,
             history_automation.history_schedule(days),
             *attribution_automation.schedules,
+            upkeep.upkeep_schedule,
         ],
         sensors=[
             *cache_automation.sensors,

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from polypipe.warehouse.compact import GATE_SECONDS, Compaction, compact
 from polypipe.warehouse.drain import DrainResult, drain
 from polypipe.warehouse.errors import WarehouseBusy
 from polypipe.warehouse.layout import Layout
@@ -64,6 +65,10 @@ class Warehouse:
         for days in merged:
             drain(self.layout, wait, None, self._keep_retired, days)
         return merged
+
+    def compact(self, wait: float = 20.0, gate_seconds: float = GATE_SECONDS, always: bool = False) -> Compaction:
+        """Give back the free space of the database file when that is worth it; never raises for a held warehouse."""
+        return compact(self.layout, wait, gate_seconds, always)
 
     @contextmanager
     def read(self, pending: bool = True) -> Iterator["duckdb.DuckDBPyConnection"]:

@@ -7,7 +7,7 @@ import time
 import duckdb
 import pytest
 
-from polypipe.warehouse import Replace, Warehouse, compact
+from polypipe.warehouse import Replace, Warehouse
 from polypipe.warehouse.compact import Compaction
 from polypipe.warehouse.copy import copy_database, wal_of
 from polypipe_tests.warehouse.helpers import (
@@ -35,7 +35,7 @@ def _swollen(wh: Warehouse, tokens: int = 60_000) -> None:
 
 
 def _compact(wh: Warehouse, wait: float = 5.0, gate_seconds: float = 60.0) -> Compaction:
-    return compact.compact(wh.layout, wait, gate_seconds, always=True)
+    return wh.compact(wait, gate_seconds, always=True)
 
 
 def test_the_content_stays_and_the_free_blocks_go(wh: Warehouse) -> None:
@@ -66,7 +66,7 @@ def test_it_is_skipped_with_the_reason(wh: Warehouse) -> None:
     assert _compact(wh) == Compaction(0, 0, pytest.approx(0, abs=5), "there is no database yet")
     write(wh, "c1", 60_000)
     wh.drain()
-    assert "not worth it" in (compact.compact(wh.layout, 5.0).skipped or "")
+    assert "not worth it" in (wh.compact(5.0).skipped or "")
     size = wh.layout.database.stat().st_size
     assert "longer than 0 s" in (_compact(wh, gate_seconds=0.0).skipped or "")
     with duckdb.connect(str(wh.layout.database), read_only=True):
@@ -108,7 +108,7 @@ def test_a_copy_that_is_not_right_is_noticed(wh: Warehouse, monkeypatch: pytest.
 
 _COMPACTOR = """
 import pathlib, sys
-from polypipe.warehouse import Replace, compact
+from polypipe.warehouse import Replace
 from polypipe_tests.warehouse.helpers import Warehouse, token, write
 wh, name = Warehouse(pathlib.Path(sys.argv[1])), sys.argv[2]
 for number in range(1000):
@@ -116,7 +116,7 @@ for number in range(1000):
     write(wh, f'{name}-{number}', 20000 if number % 2 else 2000)
     print(f'{name}-{number}', flush=True)
     wh.drain()
-    compact.compact(wh.layout, 5.0, 60.0, always=True)
+    wh.compact(5.0, 60.0, always=True)
 """
 
 
@@ -165,7 +165,7 @@ for module, name in ((copy, 'fsync'), (copy, 'remove_database'), (compact, 'remo
         step()
         return result
     setattr(module, name, wrapped)
-print(compact.compact(wh.layout, 5.0, always=True))
+print(wh.compact(5.0, always=True))
 """
     write(wh, "c1", 20_000)
     wh.drain()
