@@ -19,6 +19,7 @@ KILLS = 100
 SHORT_KILLS = 3
 AGAIN = 0.4  # so often the run that should repair is killed, too; in the short version always, until the last
 NEW_HOME_EVERY = 20  # so often the killed run is the very first of its home
+MOST_WORLDS = 4  # of which the files may be before a run is left alone
 COMMAND_EVERY = 10  # so often the next run is started as `polypipe refresh`, imports and all
 DAY = 86_400
 
@@ -81,7 +82,7 @@ def test_runs_killed_in_every_phase_leave_whole_files_and_the_next_one_succeeds(
                 seen = look(home)
                 for tables in (seen.live, seen.published):
                     world_of_tables(tables, *possible)
-                if killed.total() < kills and chance.random() < again:
+                if killed.total() < kills and len(possible) < MOST_WORLDS and chance.random() < again:
                     continue
 
                 if (len(recovery) + 1) % COMMAND_EVERY:
@@ -98,8 +99,7 @@ def test_runs_killed_in_every_phase_leave_whole_files_and_the_next_one_succeeds(
 
     assert all(killed[phase] >= kills // len(PHASES) // 2 for phase in PHASES), killed
     spread = ", ".join(f"{killed[phase]} in the {phase}" for phase in PHASES)
-    held = f"six files whole ({left['old']} old, {left['new']} new), DuckDB opens, each of {len(recovery)} next runs succeeds unaided"
-
+    held = f"six files whole ({left['old']} old, {left['new']} new), DuckDB opens, the next run succeeds unaided"
     figures.add(1, f"kill -9 of a run: {spread}", kills, held, max(recovery))
 
 
