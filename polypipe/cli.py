@@ -2,7 +2,7 @@
 
 import click
 
-from polypipe.commands import data, doctor, drift, servers
+from polypipe.commands import alert, data, doctor, drift, servers
 
 
 @click.group()
@@ -13,6 +13,10 @@ def main() -> None:
 
 for command in (
     servers.up,
+    servers.status,
+    servers.stop,
+    servers.restart,
+    servers.logs,
     servers.demo,
     servers.dashboard,
     data.refresh,
@@ -20,6 +24,7 @@ for command in (
     data.import_divergence,
     drift.watch,
     drift.whatif,
+    alert.alert,
     doctor.doctor,
 ):
     main.add_command(command)

@@ -1,4 +1,4 @@
-"""`python -m polypipe.ops.child [--wait-port N] -- COMMAND ...`: become COMMAND, and never outlive the parent.
+"""`python -m polypipe.ops.child [--wait-port N] [--record FILE] -- COMMAND ...`: become COMMAND, outlive no parent.
 
 Used for every process of `polypipe up`, so that a supervisor killed with -9 leaves no orphans that hold ports. Imports
 nothing but the standard library: it is started often.
@@ -10,9 +10,12 @@ import signal
 import socket
 import sys
 import time
+from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 WAIT_SECONDS = 60.0
+PACE_SECONDS = 3.0
+"""What dies at once is started again no sooner than this after its last start; what had lived longer, at once."""
 
 
 def main(arguments: list[str]) -> None:
@@ -23,9 +26,31 @@ def main(arguments: list[str]) -> None:
     if os.getppid() != parent:
         sys.exit("the parent is gone")  # it died before the kernel knew what to do about it
     options, command = arguments[: arguments.index("--")], arguments[arguments.index("--") + 1 :]
-    if options:
-        _wait_for_port(int(options[1]))
-    os.execvp(command[0], command)  # noqa: S606 -- our own commands  # nosec B606
+    given = dict(zip(options[::2], options[1::2], strict=True))
+    if record := given.get("--record"):
+        _record_start(Path(record))
+    if port := given.get("--wait-port"):
+        _wait_for_port(int(port))
+    os.execvp(command[0], command)  # noqa: S606
+
+
+def read_record(path: Path) -> tuple[int, int, float]:
+    """(pid, starts so far, `time.monotonic` of the last one) of a program; zeros when it was never started.
+
+    The pid is that of the command, which takes this process over. The clock is the machine's: no change of time moves it.
+    """
+    try:
+        pid, starts, started = path.read_text(encoding="ascii").split()
+        return int(pid), int(starts), float(started)
+    except (FileNotFoundError, ValueError):  # ValueError: it is being written this very moment
+        return 0, 0, 0.0
+
+
+def _record_start(path: Path) -> None:
+    _, starts, started = read_record(path)
+    if starts:
+        time.sleep(min(max(0.0, started + PACE_SECONDS - time.monotonic()), PACE_SECONDS))
+    path.write_text(f"{os.getpid()} {starts + 1} {time.monotonic():.3f}\n", encoding="ascii")
 
 
 def _wait_for_port(port: int) -> None:

@@ -12,7 +12,7 @@ def demo_settings(settings: Settings) -> tuple[Settings, int]:
     """Settings for the demo, and the port of its exchange.
 
     Its home is `demo` inside the home of `settings`. Nothing that could touch the real thing is taken over: not the
-    bot's directory, not the wallets, not the alert channels.
+    bot's directory, not the wallets, not the alert channels, not Dagster's storage in Postgres.
     """
     port = free_port()
     url = f"http://127.0.0.1:{port}"
@@ -30,6 +30,7 @@ def demo_settings(settings: Settings) -> tuple[Settings, int]:
         "POLYPIPE_WHALE_LABEL": "Simulated whale",
         "POLYPIPE_ALERT_URLS": "",
         "POLYPIPE_PING_URL": "",
+        "POLYPIPE_POSTGRES_URL": "",
         "POLYPIPE_SIMULATED": "1",
     }
     return settings_module.load(overrides=overrides), port

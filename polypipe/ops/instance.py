@@ -23,11 +23,7 @@ DAGSTER_YAML = """\
 telemetry: {enabled: false}
 nux: {enabled: false}  # no invitation to a newsletter in front of the page
 
-# One SQLite file for all events: 20 kB a run instead of a file of 131 kB each, and space is used again after deletes.
-event_log_storage:
-  module: dagster._core.storage.event_log
-  class: ConsolidatedSqliteEventLogStorage
-  config: {base_dir: {env: DAGSTER_HOME}}
+STORAGE
 compute_logs:
   module: dagster._core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager
@@ -62,22 +58,41 @@ retention:
 """
 
 
-def dagster_home(home: Path) -> Path:
-    """`$POLYPIPE_HOME/dagster`, with our configuration in it."""
+SQLITE = """\
+# One SQLite file for all events: 20 kB a run instead of a file of 131 kB each, and space is used again after deletes.
+event_log_storage:
+  module: dagster._core.storage.event_log
+  class: ConsolidatedSqliteEventLogStorage
+  config: {base_dir: {env: DAGSTER_HOME}}
+"""
+
+POSTGRES_URL = "POLYPIPE_POSTGRES_URL"
+POSTGRES = f"""\
+storage:
+  postgres:
+    postgres_url: {{env: {POSTGRES_URL}}}
+"""
+
+
+def dagster_home(home: Path, postgres: bool = False) -> Path:
+    """`$POLYPIPE_HOME/dagster`, with our configuration in it; `postgres` names the storage. No secret is written."""
     directory = home / "dagster"
     config = directory / "dagster.yaml"
-    if not config.exists() or config.read_text(encoding="utf-8") != DAGSTER_YAML:
-        replace_file(config, DAGSTER_YAML.encode())
+    content = DAGSTER_YAML.replace("STORAGE\n", POSTGRES if postgres else SQLITE)
+    if not config.exists() or config.read_text(encoding="utf-8") != content:
+        replace_file(config, content.encode())
     return directory
 
 
 @contextmanager
-def open_instance(home: Path) -> Iterator["dg.DagsterInstance"]:
+def open_instance(home: Path, postgres_url: str | None = None) -> Iterator["dg.DagsterInstance"]:
     """Dagster's instance of this home, for work in this process."""
     import dagster as dg
 
-    directory = dagster_home(home)
-    os.environ["DAGSTER_HOME"] = str(directory)  # the storage's base_dir in dagster.yaml names this variable
+    directory = dagster_home(home, postgres_url is not None)
+    os.environ["DAGSTER_HOME"] = str(directory)  # dagster.yaml names these variables
+    if postgres_url is not None:
+        os.environ[POSTGRES_URL] = postgres_url
     with dg.DagsterInstance.from_config(str(directory)) as instance:
         yield instance
 
@@ -104,6 +119,6 @@ def close_abandoned_runs(instance: "dg.DagsterInstance") -> list[str]:
 
 
 if __name__ == "__main__":  # for `polypipe up`, which would carry Dagster's 70 MB for as long as it runs
-    with open_instance(Path(sys.argv[1])) as this_instance:
+    with open_instance(Path(sys.argv[1]), os.environ.get(POSTGRES_URL)) as this_instance:
         for run_id in close_abandoned_runs(this_instance):
             print(run_id)

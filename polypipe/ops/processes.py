@@ -1,13 +1,16 @@
 """Which processes `polypipe up` and `polypipe demo` run, and the supervisor's configuration for them."""
 
 import os
+import re
+import resource
 import socket
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from polypipe.settings import Settings
+from polypipe.ops.running import MARK
+from polypipe.settings import VARIABLES, Settings
 
 # What a child may inherit. The environment may hold secrets of the bot (a shared `.env` that the shell has exported):
 # they stop here.
@@ -15,7 +18,17 @@ INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "TZ", "TMPDIR",
 INHERITED_PREFIXES = ("LC_", "SSL_CERT_", "XDG_", "PYTHON")
 INHERITED_ANY_CASE = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
-STOP_SECONDS = 8
+# Our own secrets reach the programs that use them and nobody else. Those not named here are for the code server: it sends
+# the alerts.
+SECRET_FOR = {
+    "dashboard_token": ("dashboard",),
+    "postgres_url": ("code-server", "daemon", "webserver"),
+}
+
+STOP_SECONDS = 6
+OPEN_FILES = 8192
+"""Descriptors for each process: a thousand slow connections are a thousand descriptors, and the usual limit is 1024."""
+
 LOG_BYTES = "10MB"
 LOG_BACKUPS = 3
 
@@ -55,14 +68,27 @@ def port_is_free(host: str, port: int) -> bool:
 
 
 def child_environment(settings: Settings, dagster_home: Path, environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of our processes: the system's usual variables, our settings, nothing else."""
+    """The environment of our processes: the system's usual variables, our settings that are no secrets."""
     environ = os.environ if environ is None else environ
     kept = {
         name: value
         for name, value in environ.items()
         if name in INHERITED or name.startswith(INHERITED_PREFIXES) or name.upper() in INHERITED_ANY_CASE
     }
-    return kept | settings.to_env() | {"DAGSTER_HOME": str(dagster_home), "DAGSTER_DISABLE_TELEMETRY": "true"}
+    secret = {variable.names[0] for variable in VARIABLES if variable.secret}
+    ours = {name: value for name, value in settings.to_env().items() if name not in secret}
+    mark = {MARK: os.path.realpath(settings.home)}
+    return kept | ours | mark | {"DAGSTER_HOME": str(dagster_home), "DAGSTER_DISABLE_TELEMETRY": "true"}
+
+
+def secrets_for(settings: Settings, program: str) -> dict[str, str]:
+    """Our secret settings that this program needs, as variables."""
+    env = settings.to_env()
+    return {
+        variable.names[0]: env[variable.names[0]]
+        for variable in VARIABLES
+        if variable.secret and variable.names[0] in env and program in SECRET_FOR.get(variable.field, ("code-server",))
+    }
 
 
 def dagster_programs(settings: Settings, dagster_home: Path) -> list[Program]:
@@ -74,6 +100,7 @@ def dagster_programs(settings: Settings, dagster_home: Path) -> list[Program]:
     code_server = ["api", "grpc", "-m", "polypipe.definitions", "--host", "127.0.0.1", "--port", str(port)]
     webserver = ["-h", "127.0.0.1", "-p", str(settings.webserver_port), "-w", str(workspace)]
     webserver += ["--name", settings.webserver_name] if settings.webserver_name else []
+    webserver += ["--read-only"] if settings.webserver_read_only else []
     return [
         Program("code-server", [str(bin_dir / "dagster"), *code_server, "--location-name", "polypipe"]),
         Program("daemon", [str(bin_dir / "dagster-daemon"), "run", "-w", str(workspace)], wait_port=port),
@@ -89,6 +116,7 @@ def dashboard_program() -> Program:
 def supervisor_config(home: Path, directory: Path, programs: Sequence[Program]) -> str:
     """The supervisor's configuration: restart whatever dies, stop all at once, rotate the logs.
 
+    `startsecs=0`: the supervisor never waits longer and longer between starts; the child paces itself (ops/child.py).
     All programs are one group, because the supervisor stops group after group, waiting for each. They are started in
     `directory`, away from any `.env` that Dagster's commands would read.
     """
@@ -96,6 +124,8 @@ def supervisor_config(home: Path, directory: Path, programs: Sequence[Program]) 
         "[supervisord]",
         "nodaemon=true",
         "silent=true",
+        "strip_ansi=true",
+        f"minfds={_open_files()}",
         f"logfile={_quoted(home / 'logs' / 'supervisor.log')}",
         f"logfile_maxbytes={LOG_BYTES}",
         f"pidfile={_quoted(home / 'run' / 'supervisor.pid')}",
@@ -103,14 +133,15 @@ def supervisor_config(home: Path, directory: Path, programs: Sequence[Program]) 
         *(["user=root"] if os.geteuid() == 0 else []),
     ]
     for program in programs:
-        wait = ["--wait-port", str(program.wait_port)] if program.wait_port else []
-        command = [sys.executable, "-m", "polypipe.ops.child", *wait, "--", *program.command]
+        options = ["--record", str(record_of(home, program.name))]
+        options += ["--wait-port", str(program.wait_port)] if program.wait_port else []
+        command = [sys.executable, "-m", "polypipe.ops.child", *options, "--", *program.command]
         lines += [
             f"[program:{program.name}]",
             "command=" + " ".join(_argument(argument) for argument in command),
             f"directory={_quoted(directory)}",
             "autorestart=true",
-            "startretries=1000000",
+            "startsecs=0",
             f"stopwaitsecs={STOP_SECONDS}",
             "stopasgroup=true",
             "killasgroup=true",
@@ -121,6 +152,26 @@ def supervisor_config(home: Path, directory: Path, programs: Sequence[Program]) 
         ]
     names = ",".join(program.name for program in programs)
     return "\n".join([*lines, "[group:polypipe]", f"programs={names}", ""])
+
+
+def record_of(home: Path, program: str) -> Path:
+    """Where the starts of a program are counted: see `ops.child.read_record`."""
+    return home / "run" / "starts" / program
+
+
+def configured_programs(home: Path) -> list[str]:
+    """The names of the programs of the last start; empty before the first."""
+    try:
+        config = (home / "run" / "supervisor.conf").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    return re.findall(r"(?m)^\[program:(.+)\]$", config)
+
+
+def _open_files() -> int:
+    """As many as wanted, or as the system allows: the supervisor does not start when asked for more."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
 
 
 def _quoted(path: Path) -> str:

@@ -65,7 +65,7 @@ def _materialize(
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},  # our lines say it shorter
         "ops": {name: {"config": {"allow_shrink": allow_shrink}} for name in wanted if name in FILE_OF},
     }
-    with open_instance(settings.home) as instance:
+    with open_instance(settings.home, settings.postgres_url) as instance:
         return with_job.resolve_job_def("refresh").execute_in_process(
             run_config=config, instance=instance, tags={OWNER_PID_TAG: str(os.getpid())}, raise_on_error=False
         )

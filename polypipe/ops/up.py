@@ -5,9 +5,10 @@ on.
 """
 
 import contextlib
-import fcntl
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,7 +20,7 @@ import httpx
 
 from polypipe.caches.registry import CACHES
 from polypipe.dashboard.address import Refused, check_binding, dashboard_url
-from polypipe.ops.instance import dagster_home
+from polypipe.ops.instance import POSTGRES_URL, dagster_home
 from polypipe.ops.processes import (
     STOP_SECONDS,
     Program,
@@ -27,11 +28,15 @@ from polypipe.ops.processes import (
     dagster_programs,
     dashboard_program,
     port_is_free,
+    record_of,
+    secrets_for,
     supervisor_config,
 )
+from polypipe.ops.running import Held, end_leftovers, only_one
 from polypipe.settings import Settings
 
 POLL_SECONDS = 0.5
+YOUNG_SECONDS = 10.0
 
 
 class CannotStart(Exception):
@@ -40,20 +45,66 @@ class CannotStart(Exception):
 
 def up(settings: Settings, extra: Callable[[], list[Program]] = list, say: Callable[[str], None] = print) -> int:
     """Run the servers (and the `extra` programs) until told to stop. Returns the exit code. Raises `CannotStart`."""
-    for directory in (settings.home, settings.home / "run", settings.home / "logs", settings.bot_dir):
+    make_directories(settings)
+    try:
+        with only_one(settings.home):
+            _refuse_mixture(settings)
+            while True:
+                code = _run(settings, extra, say)
+                if code is not None:
+                    return code
+    except Held as held:
+        raise CannotStart(str(held)) from None
+
+
+def _run(settings: Settings, extra: Callable[[], list[Program]], say: Callable[[str], None]) -> int | None:
+    """Start everything and wait for a signal. The exit code, or None when the supervisor died and all is to start anew."""
+    for pid in end_leftovers(settings.home):
+        say(f"killed pid {pid}: an earlier start had left it behind")
+    _check_ports(settings)
+    directory = dagster_home(settings.home, settings.postgres_url is not None)
+    for run_id in _close_abandoned_runs(settings, directory):
+        say(f"closed run {run_id}: an earlier stop had left it open")
+    programs = [*extra(), *dagster_programs(settings, directory), dashboard_program()]
+    config = settings.home / "run" / "supervisor.conf"
+    config.write_text(supervisor_config(settings.home, directory, programs), encoding="utf-8")
+    for record in record_of(settings.home, "").iterdir():
+        record.unlink()
+    return _supervise(settings, config, programs, directory, say)
+
+
+def make_directories(settings: Settings) -> None:
+    """Make what the servers need. Raises `CannotStart`."""
+    home = settings.home
+    for directory in (home, home / "run", record_of(home, ""), home / "logs", settings.bot_dir):
         try:
             directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise CannotStart(f"{directory} cannot be made: {error.strerror}") from None
-    with _only_one(settings.home):
-        _check_ports(settings)
-        directory = dagster_home(settings.home)
-        for run_id in _close_abandoned_runs(settings, directory):
-            say(f"closed run {run_id}: an earlier stop had left it open")
-        programs = [*extra(), *dagster_programs(settings, directory), dashboard_program()]
-        config = settings.home / "run" / "supervisor.conf"
-        config.write_text(supervisor_config(settings.home, directory, programs), encoding="utf-8")
-        return _supervise(settings, config, directory, say)
+
+
+def servers(settings: Settings) -> dict[str, tuple[str, str]]:
+    """Programs that answer over HTTP: where a browser finds each, and a light address of it."""
+    page, ui = dashboard_url(settings), f"http://127.0.0.1:{settings.webserver_port}"
+    return {"dashboard": (page, f"{page}/api/config"), "webserver": (ui, f"{ui}/server_info")}
+
+
+def answers(url: str, timeout: float = 1.0) -> bool:
+    """Whether a server of ours answers there within `timeout` seconds."""
+    try:
+        status = httpx.get(url, timeout=timeout, trust_env=False).status_code
+    except httpx.HTTPError:
+        return False
+    return status in (200, 401)  # 401: the dashboard wants its token
+
+
+def _refuse_mixture(settings: Settings) -> None:
+    """A home of the demo stays one: simulated and real rows in one table could not be told apart any more."""
+    mark = settings.home / "SIMULATED"
+    if settings.simulated:
+        mark.touch()
+    elif mark.exists():
+        raise CannotStart(f"{settings.home} holds the demo's simulated data: run `polypipe demo`, or choose another home")
 
 
 def _check_ports(settings: Settings) -> None:
@@ -69,60 +120,62 @@ def _check_ports(settings: Settings) -> None:
             raise CannotStart(f"port {port} is in use by another program: set {variable} to a free one")
 
 
-@contextlib.contextmanager
-def _only_one(home: Path) -> Iterator[None]:
-    """Hold the lock of this home. The kernel frees it when the holder dies, so no lock is ever stale."""
-    with (home / "run" / "up.lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise CannotStart(f"polypipe is already up on {home}: pid {lock.read().strip() or 'unknown'}") from None
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
-        yield
-
-
 def _close_abandoned_runs(settings: Settings, directory: Path) -> list[str]:
     command = [sys.executable, "-m", "polypipe.ops.instance", str(settings.home)]
-    done = subprocess.run(command, env=child_environment(settings, directory), capture_output=True, text=True, check=False)
+    environment = child_environment(settings, directory)
+    if settings.postgres_url is not None:
+        environment[POSTGRES_URL] = settings.postgres_url
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         why = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        if settings.postgres_url is not None:
+            raise CannotStart(f"Dagster's storage in Postgres (POLYPIPE_POSTGRES_URL) cannot be opened: {why}")
         raise CannotStart(f"Dagster's storage in {directory} cannot be opened: {why}")
     return done.stdout.split()
 
 
-def _supervise(settings: Settings, config: Path, directory: Path, say: Callable[[str], None]) -> int:
+def _supervise(
+    settings: Settings, config: Path, programs: list[Program], directory: Path, say: Callable[[str], None]
+) -> int | None:
     stopping = False
+    started = time.monotonic()
 
     def stop(number: int, frame: FrameType | None) -> None:
         nonlocal stopping
         stopping = True
 
     # Set before the start: a shell that starts us in the background has SIGINT ignored, and children inherit that.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
-    command = [sys.executable, "-m", "polypipe.ops.child", "--"]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # ignored by nohup and by --detach: the terminal may go
+        signal.signal(signal.SIGHUP, stop)
     supervisor = subprocess.Popen(
-        [*command, str(Path(sys.executable).parent / "supervisord"), "-c", str(config)],
+        [sys.executable, "-m", "polypipe.ops.child", "--", sys.executable, "-m", "polypipe.ops.supervise", str(config)],
+        stdin=subprocess.PIPE,
         env=child_environment(settings, directory),
         cwd=directory,
         start_new_session=True,  # Ctrl-C reaches us alone; we pass it on
     )
+    assert supervisor.stdin is not None
+    secrets = {program.name: secrets_for(settings, program.name) for program in programs}
+    with contextlib.suppress(BrokenPipeError), supervisor.stdin as pipe:
+        pipe.write(json.dumps(secrets).encode())
     say(f"starting; logs in {settings.home / 'logs'}; Ctrl-C stops")
     try:
-        for line in _news(settings, time.monotonic()):
+        for line in _news(settings, started):
             if line:
                 say(line)
             if stopping or supervisor.poll() is not None:
                 break
             time.sleep(POLL_SECONDS)
     finally:
+        if stopping:
+            _notify("STOPPING=1")
         code = _stop(supervisor)
     if not stopping:
         say(f"the supervisor ended by itself (exit code {code}); see {settings.home / 'logs' / 'supervisor.log'}")
-        return 1
+        return None if time.monotonic() - started > YOUNG_SECONDS else 1  # what dies at once would die again
+    end_leftovers(settings.home, patience=0)  # runs whose code server was killed are in nobody's process group
     say("stopped")
     return 0
 
@@ -139,17 +192,15 @@ def _stop(supervisor: "subprocess.Popen[bytes]") -> int:
 
 def _news(settings: Settings, started: float) -> Iterator[str]:
     """What there is to tell, a line at a time; an empty line when there is nothing new. Never ends."""
-    servers = [
-        ("Dashboard", dashboard_url(settings), "/api/config"),
-        ("Dagster UI", f"http://127.0.0.1:{settings.webserver_port}", "/server_info"),
-    ]
-    while servers:  # each when it answers: one that does not must not hide the other
-        for server in list(servers):
-            name, url, path = server
-            if _answers(url + path):
-                servers.remove(server)
-                yield f"{name}: {url}  (ready after {time.monotonic() - started:.0f} s)"
+    names = {"dashboard": "Dashboard", "webserver": "Dagster UI"}
+    waiting_servers = servers(settings)
+    while waiting_servers:  # each when it answers: one that does not must not hide the other
+        for name, (url, light) in list(waiting_servers.items()):
+            if answers(light):
+                del waiting_servers[name]
+                yield f"{names[name]}: {url}  (ready after {time.monotonic() - started:.0f} s)"
         yield ""
+    _notify("READY=1")
     waiting = {spec.file for spec in CACHES}
     while waiting:
         for file in sorted(waiting):
@@ -162,8 +213,10 @@ def _news(settings: Settings, started: float) -> Iterator[str]:
         yield ""
 
 
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=1.0, trust_env=False).status_code in (200, 401)  # 401: the dashboard wants its token
-    except httpx.HTTPError:
-        return False
+def _notify(message: str) -> None:
+    """Tell whoever started us and asked for it: systemd, or `polypipe up --detach`."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if address:
+        address = "\0" + address[1:] if address.startswith("@") else address
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client, contextlib.suppress(OSError):
+            client.sendto(message.encode(), address)

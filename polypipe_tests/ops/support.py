@@ -17,6 +17,15 @@ POLYPIPE = str(Path(sys.executable).parent / "polypipe")
 RUNS = "{ runsOrError { ... on Runs { results { id jobName status tags { key value } } } } }"
 
 
+def wait_until(condition, seconds=20.0):
+    """The first true value of the condition."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        time.sleep(0.02)
+    return value
+
+
 class Server:
     """A running `polypipe demo` with a home of its own."""
 

@@ -9,14 +9,20 @@ import time
 import psutil
 import pytest
 
+from polypipe.ops.child import PACE_SECONDS, read_record
 from polypipe.ops.processes import (
     Program,
     child_environment,
+    configured_programs,
     dagster_programs,
+    dashboard_program,
     free_port,
     port_is_free,
+    secrets_for,
     supervisor_config,
 )
+from polypipe_tests.conftest import settings_for
+from polypipe_tests.ops.support import wait_until
 
 
 def test_no_secret_reaches_a_child(settings, tmp_path):
@@ -45,11 +51,56 @@ def test_supervisor_configuration(settings, tmp_path):
     config.read_string(text)
     command = shlex.split(config["program:one"]["command"])
     assert command[:3] == [sys.executable, "-m", "polypipe.ops.child"]
-    assert command[3:] == ["--wait-port", "77", "--", "run", "a b", "50%"]
+    record = str(odd / "run" / "starts" / "one")
+    assert command[3:] == ["--record", record, "--wait-port", "77", "--", "run", "a b", "50%"]
     assert "--wait-port" not in config["program:two"]["command"]
     assert config["group:polypipe"]["programs"] == "one,two"
     assert config["program:one"]["stdout_logfile"] == str(odd / "logs" / "one.log")
     assert {config[f"program:{n}"]["autorestart"] for n in ("one", "two")} == {"true"}
+    (odd / "run").mkdir(parents=True)
+    (odd / "run" / "supervisor.conf").write_text(text)
+    assert configured_programs(odd) == ["one", "two"]
+    assert configured_programs(tmp_path) == []
+
+
+def test_no_more_descriptors_are_asked_for_than_allowed(tmp_path):
+    """The supervisor would refuse to start."""
+    code = (
+        "import resource, sys; from pathlib import Path; resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300));"
+        "from polypipe.ops.processes import supervisor_config;"
+        "print(supervisor_config(Path(sys.argv[1]), Path(sys.argv[1]), []))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert "minfds=300\n" in done.stdout
+
+
+def test_our_own_secrets_go_only_to_those_who_need_them(sim):
+    given = {
+        "POLYPIPE_ALERT_URLS": "json://127.0.0.1:9/hook",
+        "POLYPIPE_DASHBOARD_TOKEN": "0123456789abcdef",
+        "POLYPIPE_POSTGRES_URL": "postgresql://user:password@127.0.0.1/db",
+    }
+    settings = settings_for(sim.url, **given)
+    assert not set(given) & set(child_environment(settings, settings.home, {}))
+    known = [p.name for p in [*dagster_programs_of(settings), dashboard_program()]]
+    receivers = {name: {p for p in [*known, "exchange"] if name in secrets_for(settings, p)} for name in given}
+    assert receivers == {
+        "POLYPIPE_ALERT_URLS": {"code-server"},
+        "POLYPIPE_DASHBOARD_TOKEN": {"dashboard"},
+        "POLYPIPE_POSTGRES_URL": {"code-server", "daemon", "webserver"},
+    }
+    assert secrets_for(settings, "dashboard") == {"POLYPIPE_DASHBOARD_TOKEN": given["POLYPIPE_DASHBOARD_TOKEN"]}
+
+
+def dagster_programs_of(settings):
+    settings.home.mkdir(parents=True, exist_ok=True)
+    return dagster_programs(settings, settings.home)
+
+
+def test_a_read_only_webserver(sim):
+    for value, expected in (("0", False), ("1", True)):
+        programs = dagster_programs_of(settings_for(sim.url, POLYPIPE_WEBSERVER_READ_ONLY=value))
+        assert ("--read-only" in next(p.command for p in programs if p.name == "webserver")) == expected
 
 
 def test_every_server_binds_loopback(settings, tmp_path):
@@ -69,16 +120,6 @@ def test_ports():
         server.bind(("127.0.0.1", port))
         server.listen()
         assert not port_is_free("127.0.0.1", port)
-
-
-def wait_until(condition, seconds=20.0):
-    """The first true value of the condition."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        if time.monotonic() > deadline:
-            pytest.fail("the condition did not come true in time")
-        time.sleep(0.02)
-    return value
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's signal at the parent's death is Linux only")
@@ -114,3 +155,22 @@ def test_a_child_waits_for_its_port():
             child.wait(timeout=0.5)
         server.listen()
         assert child.communicate(timeout=20)[0] == "started\n"
+
+
+def test_what_dies_at_once_is_started_again_at_a_pace_and_counted(tmp_path):
+    record = tmp_path / "one"
+    command = [sys.executable, "-m", "polypipe.ops.child", "--record", str(record), "--", "true"]
+    assert read_record(record) == (0, 0, 0.0)
+    starts = []
+    for count in (1, 2):
+        child = subprocess.Popen(command)
+        assert child.wait(timeout=20) == 0
+        pid, number, started = read_record(record)
+        assert (pid, number) == (child.pid, count)
+        starts.append(started)
+    assert starts[1] - starts[0] >= PACE_SECONDS
+    record.write_text(f"1 7 {time.monotonic() - 60:.3f}\n")  # it had lived for a minute: no waiting
+    before = time.monotonic()
+    subprocess.run(command, check=True)
+    assert read_record(record)[1] == 8
+    assert time.monotonic() - before < PACE_SECONDS

@@ -1,0 +1,84 @@
+"""`polypipe up --detach`: the servers in a session of their own, for terminals that close and for cron."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from polypipe.ops.running import Held, end, running
+from polypipe.ops.up import CannotStart, make_directories
+from polypipe.settings import Settings
+
+START_SECONDS = 180.0
+LOG_BYTES = 1_000_000
+
+
+def detach(settings: Settings) -> int:
+    """Start `polypipe up` on the home of the settings; its pid, as soon as the servers answer.
+
+    Raises `CannotStart` with the reason when they do not; nothing of it is left running then. What it says goes to
+    `logs/up.log`.
+    """
+    make_directories(settings)
+    try:
+        if process := running(settings.home):
+            raise CannotStart(f"polypipe is already up on {settings.home}: pid {process.pid}")
+    except Held as held:
+        raise CannotStart(str(held)) from None
+    path = settings.home / "logs" / "up.log"
+    if path.exists() and path.stat().st_size > LOG_BYTES:
+        path.replace(path.with_name("up.log.1"))
+    with path.open("ab") as log, _listening() as (listener, address):
+        written = log.tell()
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # inherited: no terminal that closes ends it
+        try:
+            server = subprocess.Popen(
+                [sys.executable, "-m", "polypipe.cli", "up"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=os.environ | {"NOTIFY_SOCKET": address},
+            )
+        finally:
+            signal.signal(signal.SIGHUP, before)
+        try:
+            _wait(server, listener, path, written)
+        except BaseException:
+            end(settings.home, psutil.Process(server.pid) if server.poll() is None else None)
+            raise
+    return server.pid
+
+
+def _wait(server: "subprocess.Popen[bytes]", listener: socket.socket, path: Path, written: int) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        with contextlib.suppress(TimeoutError):
+            if listener.recv(100) == b"READY=1":
+                return
+        if server.poll() is not None:
+            with path.open("rb") as log:
+                log.seek(written)
+                lines = log.read().decode(errors="replace").strip().splitlines()
+            raise CannotStart(lines[-1].removeprefix("polypipe: ") if lines else f"no reason given; see {path}")
+        if time.monotonic() > deadline:
+            raise CannotStart(f"the servers do not answer after {START_SECONDS:.0f} s; see the logs in {path.parent}")
+
+
+@contextlib.contextmanager
+def _listening() -> Iterator[tuple[socket.socket, str]]:
+    """A socket for the message that systemd would get, and its address: short, as addresses of sockets must be."""
+    datagrams = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with tempfile.TemporaryDirectory(prefix="polypipe-") as directory, datagrams:
+        address = f"{directory}/notify"
+        datagrams.bind(address)
+        datagrams.settimeout(0.2)
+        yield datagrams, address

@@ -1,0 +1,27 @@
+"""`python -m polypipe.ops.supervise CONFIG`: the supervisor, with secrets that reach only the programs that need them.
+
+They arrive on stdin as JSON, `{program: {variable: value}}`, and are kept in memory: an environment of the supervisor's own
+would be inherited by every program and could be read in /proc.
+"""
+
+import json
+import sys
+
+from supervisor.options import ServerOptions
+from supervisor.supervisord import go
+
+
+def main(config: str) -> None:
+    """Run every program of the configuration until SIGTERM."""
+    secrets: dict[str, dict[str, str]] = json.load(sys.stdin)
+    options = ServerOptions()
+    options.realize(["-c", config])
+    options.first, options.test = True, False
+    for group in options.process_group_configs:
+        for process in group.process_configs:
+            process.environment = {**(process.environment or {}), **secrets.get(process.name, {})}
+    go(options)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
