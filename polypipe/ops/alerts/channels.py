@@ -20,6 +20,7 @@ CONNECT_SECONDS, READ_SECONDS = 3.0, 4.0
 TOTAL_SECONDS = 9.0
 """For one sending, whatever the other side does; after that its outcome counts as unknown."""
 
+_NEVER_CONNECTED = ("NewConnectionError", "ConnectTimeoutError", "NameResolutionError", "Connection refused")
 _CHATTY = ("apprise", "urllib3", "requests")  # at DEBUG, and some at WARNING, they write addresses with tokens
 
 
@@ -52,6 +53,7 @@ class Channels:
 
         for chatty in _CHATTY:
             logging.getLogger(chatty).propagate = False
+        logging.getLogger("apprise").setLevel(logging.DEBUG)  # else the result would not have the cause either
         try:
             channel = self._channel(name)
         except Exception as error:  # the plugins' own parsers raise what they like, with the URL in the message
@@ -68,15 +70,15 @@ class Channels:
                 notify_type=_notify_type(message.severity),
                 interpret_escapes=False,
                 timeout=TOTAL_SECONDS,
+                log_level=logging.DEBUG,  # kept in the result, where the cause of a failed connection is looked up
             )
         except Exception as error:
             return Outcome(False, f"sending failed ({type(error).__name__})", certain=False)
         if result:
             return Outcome(True)
-        seconds = time.monotonic() - began
-        if result.status == apprise.AppriseResultStatus.TIMEOUT or seconds >= READ_SECONDS:
-            return Outcome(False, f"no answer within {seconds:.0f} s", certain=False)
-        return Outcome(False, _reason(" ".join(str(entry) for entry in result.logs())))
+        if result.status == apprise.AppriseResultStatus.TIMEOUT:
+            return Outcome(False, f"no answer within {TOTAL_SECONDS:.0f} s", certain=False)
+        return _failure(" ".join(str(entry) for entry in result.logs()), time.monotonic() - began)
 
     def _channel(self, name: str) -> "apprise.Apprise | None":
         if name not in self._open:
@@ -111,10 +113,15 @@ def _notify_type(severity: str) -> "apprise.NotifyType":
     }.get(severity, apprise.NotifyType.INFO)
 
 
-def _reason(log: str) -> str:
-    """Why, in our own words, from Apprise's log, which may hold anything."""
+def _failure(log: str, seconds: float) -> Outcome:
+    """Why, in our own words, from Apprise's log, which may hold anything.
+
+    Only an answer, or a connection that never came about, proves that the message did not arrive.
+    """
     if status := re.search(r"\berror=(\d{3})\b", log):
-        return f"it answered HTTP {status[1]}"
-    if "onnection error" in log:
-        return "no connection"
-    return "it refused the message"
+        return Outcome(False, f"it answered HTTP {status[1]}")
+    if any(cause in log for cause in _NEVER_CONNECTED):
+        return Outcome(False, "no connection")
+    if seconds >= READ_SECONDS:
+        return Outcome(False, f"no answer within {seconds:.0f} s", certain=False)
+    return Outcome(False, "the connection broke, or it refused the message", certain=False)

@@ -4,6 +4,7 @@ is one."""
 # ruff: noqa: S608 -- values are written as literals
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from polypipe.ops.alerts.messages import Message
 from polypipe.ops.alerts.rules import DigestRule, Rule
 from polypipe.ops.alerts.situation import Situation
 from polypipe.ops.alerts.state import Entry
-from polypipe.ops.alerts.text import bounded, plain, span, usd
+from polypipe.ops.alerts.text import bounded, plain, usd
 from polypipe.warehouse.connection import literal
 
 if TYPE_CHECKING:
@@ -116,12 +117,9 @@ def _health(
     lines = [f"Crawls: {crawls[0]}, {crawls[1]} incomplete; publications refused: {refused}"]
     failing = [one.name for one in situation.failing if one.failures]
     lines.append(f"Failing now: {', '.join(failing) or 'nothing'}")
-    if firing:
-        names = [f"{rules[entry.condition].headline} ({span(situation.now - entry.since)})" for entry in firing[:5]]
-        more = f" and {len(firing) - 5} more" if len(firing) > 5 else ""
-        lines.append(f"Alerts in force: {'; '.join(names)}{more}")
-    else:
-        lines.append("Alerts in force: none")
+    counts = Counter(rules[entry.condition].headline for entry in firing)
+    names = [f"{headline} ({count})" if count > 1 else headline for headline, count in counts.items()]
+    lines.append(f"Alerts in force: {'; '.join(names) or 'none'}")
     return lines
 
 

@@ -12,9 +12,9 @@ SECONDS = 4.0
 
 def ping(url: str) -> str | None:
     """Call the URL; why that failed, without the URL, or None. Any answer below HTTP 400 will do."""
-    # Not httpx: that logs every address, and this one is a secret.
-    request = urllib.request.Request(url, headers={"User-Agent": "polypipe"})  # noqa: S310 -- http or https: settings.py
     try:
+        # Not httpx: that logs every address, and this one is a secret.
+        request = urllib.request.Request(url, headers={"User-Agent": "polypipe"})  # noqa: S310 -- http or https: settings.py
         with urllib.request.urlopen(request, timeout=SECONDS):  # noqa: S310  # nosec B310
             return None
     except urllib.error.HTTPError as error:

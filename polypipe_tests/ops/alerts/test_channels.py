@@ -1,0 +1,128 @@
+"""Channels through the real Apprise and a real local server; what is told of their failures, and what never is."""
+
+import logging
+import time
+
+import pytest
+
+from polypipe.ops.alerts import channels as channels_module
+from polypipe.ops.alerts.channels import Channels, channel_names
+from polypipe.ops.alerts.messages import Message
+from polypipe.ops.alerts.ping import ping
+from polypipe.ops.processes import free_port
+from polypipe_tests.ops.alerts.support import TOKEN, inbox
+
+HOSTILE = Message("critical", "<b>x</b> *y*", "line <i>one</i> & [a](http://b)\nline \\n two {{x}}")
+
+
+class Collected(logging.Handler):
+    """What reaches the root logger: a server's log. (pytest's own fixture also listens to loggers that do not pass on.)"""
+
+    def __init__(self):
+        super().__init__(logging.DEBUG)
+        self.text = ""
+
+    def emit(self, record):
+        self.text += record.getMessage() + "\n"
+
+
+@pytest.fixture
+def root_log():
+    root, collected = logging.getLogger(), Collected()
+    level = root.level
+    root.addHandler(collected)
+    root.setLevel(logging.DEBUG)
+    yield collected
+    root.removeHandler(collected)
+    root.setLevel(level)
+
+
+def test_a_message_arrives_as_it_is():
+    with inbox() as channel:
+        assert Channels([channel.url]).send("json-1", HOSTILE).ok
+        (got,) = channel.messages
+        assert got["title"] == f"polypipe {HOSTILE.title}"
+        assert got["message"] == HOSTILE.body
+        assert got["type"] == "failure"
+
+
+def test_the_demo_says_so_first():
+    with inbox() as channel:
+        Channels([channel.url], simulated=True).send("json-1", HOSTILE)
+        assert channel.messages[0]["title"].startswith("SIMULATED")
+        assert channel.messages[0]["message"].startswith("SIMULATED DATA\n")
+
+
+def test_names_say_the_scheme_and_nothing_else():
+    urls = [f"tgram://{TOKEN}/1", "json://h/a", f"tgram://{TOKEN}/2", "json://h/a"]
+    assert channel_names(urls) == {"tgram-1": urls[0], "json-1": urls[1], "tgram-2": urls[2]}
+
+
+@pytest.mark.parametrize(("status", "reason"), [(500, "HTTP 500"), (404, "HTTP 404"), (429, "HTTP 429")])
+def test_an_answer_that_refuses_is_told_by_its_number(status, reason):
+    with inbox() as channel:
+        channel.answer = status
+        outcome = Channels([channel.url]).send("json-1", HOSTILE)
+        assert (outcome.ok, outcome.certain) == (False, True)
+        assert reason in outcome.reason
+
+
+def test_nobody_listening():
+    outcome = Channels([f"json://127.0.0.1:{free_port()}/{TOKEN}"]).send("json-1", HOSTILE)
+    assert (outcome.ok, outcome.reason, outcome.certain) == (False, "no connection", True)
+
+
+def test_no_answer_is_no_success_and_not_certain_either(monkeypatch):
+    monkeypatch.setattr(channels_module, "READ_SECONDS", 0.3)
+    with inbox() as channel:
+        channel.answer = 0
+        began = time.monotonic()
+        outcome = Channels([channel.url]).send("json-1", HOSTILE)
+        assert time.monotonic() - began < channels_module.TOTAL_SECONDS
+        assert (outcome.ok, outcome.certain) == (False, False)
+        assert "no answer" in outcome.reason
+
+
+@pytest.mark.parametrize("url", [f"nonsense://{TOKEN}", f"tgram://{TOKEN}", f"json://[{TOKEN}", f"discord://{TOKEN}/"])
+def test_a_url_that_apprise_cannot_use_is_told_without_it(url, root_log):
+    channels = Channels([url])
+    outcome = channels.send(channels.names[0], HOSTILE)
+    assert not outcome.ok
+    assert outcome.reason
+    assert TOKEN not in outcome.reason + root_log.text
+
+
+def test_no_log_at_any_level_has_the_token(root_log, capfd):
+    logging.getLogger("polypipe").debug("this is seen")
+    with inbox() as channel:
+        channels = Channels([channel.url])
+        for channel.answer in (200, 500, -1):
+            channels.send("json-1", HOSTILE)
+        for channel.answer in (200, 500):
+            ping(channel.ping_url)
+        assert len(channel.paths) == 5
+    ping(channel.ping_url)
+    channels.send("json-1", HOSTILE)
+    printed = capfd.readouterr()
+    assert "this is seen" in root_log.text
+    assert TOKEN not in root_log.text + printed.out + printed.err
+    assert TOKEN not in repr(channels)
+
+
+def test_a_connection_that_breaks_after_the_message_proves_nothing():
+    with inbox() as channel:
+        channel.answer = -1
+        outcome = Channels([channel.url]).send("json-1", HOSTILE)
+        assert (outcome.ok, outcome.certain) == (False, False)
+
+
+def test_the_ping():
+    with inbox() as channel:
+        assert ping(channel.ping_url) is None
+        assert channel.pings == 1
+        channel.answer = 503
+        assert ping(channel.ping_url) == "HTTP 503"
+    for url in (channel.ping_url, f"http://{TOKEN}.invalid/", f"http://[{TOKEN}/"):
+        why = ping(url)
+        assert why
+        assert TOKEN not in why
