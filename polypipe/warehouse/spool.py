@@ -4,6 +4,7 @@ A batch is a directory with one NDJSON file a table and a manifest. It is writte
 renamed when it is whole, so what has a visible name is whole.
 """
 
+import contextlib
 import fcntl
 import os
 import re
@@ -74,7 +75,9 @@ class Batch:
 
     def __exit__(self, *_exc: object) -> None:
         for file in self._files.values():
-            file.close()
+            # Closing writes what is still buffered, which a full disk refuses; `commit` has it on disk already.
+            with contextlib.suppress(OSError):
+                file.close()
         if self.id is None:
             shutil.rmtree(self._directory, ignore_errors=True)
         os.close(self._lock)

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -154,3 +155,16 @@ def test_only_leftovers_of_dead_writers_are_swept(wh: Warehouse) -> None:
     shutil.copytree(wh.layout.spool / str(living.id), half_deleted)
     assert wh.drain().merged == [living.id]
     assert spooled(wh) == []
+
+
+def test_a_batch_that_cannot_be_written_leaves_nothing_behind(wh: Warehouse) -> None:
+    """A full disk: what is buffered cannot be written when the file is closed either."""
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(OSError, match="No space"), wh.batch("full") as batch:  # noqa: PT012
+        batch.add("crawls", [])
+        batch._files["crawls"].close()
+        batch._files["crawls"] = Path("/dev/full").open("wb")  # noqa: SIM115 -- the batch closes it
+        batch._files["crawls"].write(b"{}")
+        batch.commit({"crawls": Append()})
+    assert spooled(wh) == []
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
