@@ -100,7 +100,7 @@ def check() -> None:
         click.echo(f"not in force: {rules.error}; the last good rules are", err=True)
     book, damage = read_book(settings.home, now)
     try:
-        with open_instance(settings.home) as instance:
+        with open_instance(settings.home, settings.postgres_url) as instance:
             place = Place(
                 settings, Warehouse(settings.home), Polymarket.of(settings), instance, defs.get_repository_def()
             )  # fmt: skip

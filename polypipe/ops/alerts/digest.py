@@ -61,7 +61,11 @@ def _money(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime) 
     reasons = json.loads(found["reasons"])
     week = _row(con, "copy_quality_daily", "gap, gap_t", wallets, start, 7) or {}
     t = week.get("gap_t")
-    sure = "" if t is None else f" (t {t:.1f}: {'real' if abs(t) >= 2 else 'not distinguishable from zero'})"
+    sure = (
+        ""
+        if t is None
+        else f" (t {t:.1f}: {'distinguishable from zero' if abs(t) >= 2 else 'not distinguishable from zero'})"
+    )
     lines = [
         f"PnL: copier {_usd(found, 'copier_pnl', reasons)}, whale {_usd(found, 'whale_pnl', reasons)}, expected "
         f"{_usd(found, 'expected_pnl', reasons)}",
@@ -72,6 +76,7 @@ def _money(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime) 
         return [*lines, "Causes: unknown (the day is not computed yet)"]
     known = sorted(((name, causes[name]) for name in _PARTS if causes[name]), key=lambda part: -abs(part[1]))
     words = [f"{name.replace('_', ' ')} {usd(amount)}" for name, amount in known[:_CAUSES]]
+    words += ["unexplained unknown"] if causes["unexplained"] is None else []
     return [*lines, f"Causes: {', '.join(words) or 'none'}"]
 
 
@@ -94,7 +99,7 @@ def _fills(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime) 
 def _exits(situation: Situation) -> str:
     positions = situation.positions
     if positions is None:
-        return "Exits: unknown (no comparison of positions is stored)"
+        return "Exits not copied: unknown (no comparison of positions is stored)"
     orphans = [row for row in positions.rows if row.status == "orphan"]
     worth = sum(row.usd or 0.0 for row in orphans)
     unpriced = sum(row.usd is None for row in orphans)

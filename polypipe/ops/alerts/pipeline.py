@@ -1,10 +1,11 @@
 """What Dagster's instance knows: which jobs, schedules and sensors keep failing."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import dagster as dg
 from dagster import DagsterEventType
 from dagster._core.scheduler.instigation import InstigatorState, TickStatus
+from dagster_shared.error import SerializableErrorInfo
 
 from polypipe.ops.alerts.situation import Failing, Pace
 
@@ -54,19 +55,24 @@ def _why(instance: dg.DagsterInstance, run_id: str) -> str:
             if event.is_step_failure:
                 data = event.step_failure_data
                 told = data.user_failure_data.description if data.user_failure_data is not None else None
-                return told or (data.error.message if data.error is not None else "") or ""
+                return told or _cause(data.error)
             return event.message or ""
     return ""
 
 
 def _ticks(instance: dg.DagsterInstance, state: InstigatorState, pace: Pace) -> Failing:
-    ticks: Sequence[object] = instance.get_ticks(
-        state.instigator_origin_id, state.selector_id, limit=LOOKED_AT, statuses=_TICKED
-    )
-    newest = [tick.tick_data for tick in ticks]  # type: ignore[attr-defined]
+    ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=LOOKED_AT, statuses=_TICKED)
+    newest = [tick.tick_data for tick in ticks]
     failures = _in_a_row(data.status == TickStatus.FAILURE for data in newest)
-    error = newest[0].error.message if failures and newest[0].error is not None else ""
+    error = _cause(newest[0].error) if failures else ""
     return Failing(state.instigator_type.value.lower(), state.instigator_name, pace, failures, error)
+
+
+def _cause(error: SerializableErrorInfo | None) -> str:
+    """What went wrong first: the outer errors are Dagster's wrapping."""
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return error.message if error is not None else ""
 
 
 def _in_a_row(failed: Iterable[bool]) -> int:
