@@ -2,7 +2,7 @@
 
 import click
 
-from polypipe.commands import alert, data, doctor, drift, servers
+from polypipe.commands import alert, backup, data, doctor, drift, servers
 
 
 @click.group()
@@ -22,6 +22,8 @@ for command in (
     data.refresh,
     data.sql,
     data.import_divergence,
+    backup.backup,
+    backup.restore,
     drift.watch,
     drift.whatif,
     alert.alert,
