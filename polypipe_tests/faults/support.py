@@ -69,7 +69,9 @@ _LOOK = """
 import duckdb, hashlib, json, pathlib, sys
 home = pathlib.Path(sys.argv[1])
 def rows(con, source):
-    return sorted(map(repr, con.execute(f"SELECT * FROM {source}").fetchall()))
+    # Parquet does not keep the sign of a zero.
+    found = con.execute(f"SELECT * FROM {source}").fetchall()
+    return sorted(repr([value + 0.0 if isinstance(value, float) else value for value in row]) for row in found)
 seen = {"live": None, "published": None}
 memory = duckdb.connect()
 memory.execute("SET TimeZone = 'UTC'")
