@@ -13,7 +13,7 @@ from polypipe.commands.common import SIMULATED
 def doctor(as_json: bool) -> None:
     """Check settings, wallets, Polymarket, the bot's files, the data and this machine, and say what to do.
 
-    Works with nothing running, before the first start and offline; changes nothing. Takes 20 seconds at most when the
+    Works with nothing running, before the first start and offline; changes nothing. Takes about 20 seconds when the
     network does not answer. Exit code 0: all good; 3: something is degraded or could not be found out; 1: something is
     broken.
     """
@@ -26,7 +26,7 @@ def doctor(as_json: bool) -> None:
     from polypipe.ops.doctor.result import exit_code, overall
 
     settings, results = examine(settings_module.load, Path(".env"))
-    simulated = settings is not None and settings.simulated
+    simulated = settings is not None and (settings.simulated or (settings.home / "SIMULATED").exists())
     if as_json:
         click.echo(json.dumps(report(results, simulated)))
     else:

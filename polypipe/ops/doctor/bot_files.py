@@ -121,23 +121,23 @@ def judge_file(
     believed_empty = published is not None and published.entries == 0
     if not entries and not believed_empty:
         return error(spec.file, "it is empty: it wipes what the bot knows", "polypipe refresh")
-    facts = count(len(entries), "entry", "entries")
+    told = count(len(entries), "entry", "entries")
     if published is None:
-        return warning(spec.file, f"{facts}; written by something else than polypipe: no publication is known", MAKE)
+        return warning(spec.file, f"{told}; written by something else than polypipe: no publication is known", MAKE)
     changed_at = datetime.fromtimestamp(state.st_mtime, UTC)
     if hashlib.sha256(payload).hexdigest() != published.sha256:
         if now - changed_at < SETTLING:
-            return unknown(spec.file, f"{facts}; it is being replaced this moment", "run doctor again")
+            return unknown(spec.file, f"{told}; it is being replaced this moment", "run doctor again")
         return error(
             spec.file,
-            f"{facts}; not what polypipe published {age_text(now - published.time)} ago: somebody else wrote it "
+            f"{told}; not what polypipe published {age_text(now - published.time)} ago: somebody else wrote it "
             f"{age_text(now - changed_at)} ago",
             f"remove the old scripts from every crontab ({OLD_SCRIPTS}), then polypipe refresh",
         )
     if wrong := contradiction(spec.format, payload):
-        return warning(spec.file, f"{facts}; the bot takes it, but {wrong}", "polypipe refresh")
+        return warning(spec.file, f"{told}; the bot takes it, but {wrong}", "polypipe refresh")
     age = now - published.observed_at
-    finding = f"{facts}; read from Polymarket {age_text(age)} ago, limit {age_text(spec.fresh_within)}"
+    finding = f"{told}; read from Polymarket {age_text(age)} ago, limit {age_text(spec.fresh_within)}"
     if age > spec.fresh_within:
         why = f"; last refused: {published.refused}" if published.refused else ""
         return error(spec.file, f"{finding}: too old{why}", f"{MAKE}; the logs say why if it is up (logs/daemon.log)")

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -76,7 +76,7 @@ def examine(
         result = error("settings", str(failure), "correct it, then run doctor again: nothing else can be looked at before")
         rest = [skipped(check.name, "needs the settings") for check in CHECKS[1:]]
         named = zip([result, *rest], CHECKS, strict=True)
-        return None, [replace(result, group=check.group).inert() for result, check in named]
+        return None, [result.fit(check.group) for result, check in named]
     logging.getLogger("polypipe").addHandler(logging.NullHandler())  # what goes wrong is told by the checks
     facts = Facts(settings, datetime.now(UTC), dotenv, ask_all(settings, deadline))
     return settings, [result for check in CHECKS for result in results_of(check, facts)]
@@ -84,10 +84,11 @@ def examine(
 
 def results_of(check: Check, facts: Facts) -> Iterator[Result]:
     """What the check says; one that fails itself says so, after what it has found until then."""
+    secrets = configuration.secrets_of(facts.settings)
     try:
         found = check.run(facts)
         for result in [found] if isinstance(found, Result) else found:
-            yield replace(result, group=check.group).inert()
+            yield result.fit(check.group, secrets)
     except Exception as failure:  # whatever it is, the other checks must still be told
         what = f"could not be checked: {type(failure).__name__}: {failure}"
-        yield replace(unknown(check.name, what), group=check.group).inert()
+        yield unknown(check.name, what).fit(check.group, secrets)

@@ -2,6 +2,7 @@
 
 import stat
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from polypipe.ops.doctor.facts import Facts
 from polypipe.ops.doctor.result import Result, ok, skipped, warning
@@ -46,3 +47,14 @@ def check_dotenv(facts: Facts) -> Result:
             f"if it holds the bot's private key, or any secret: chmod 600 {path}",
         )
     return ok(".env", finding)
+
+
+def secrets_of(settings: Settings) -> list[str]:
+    """Texts that no report may hold, longest first: the secret settings, and the passwords in them."""
+    found = set()
+    for variable in VARIABLES:
+        value = getattr(settings, variable.field)
+        if variable.secret and value:
+            for text in value if isinstance(value, tuple) else (str(value),):
+                found |= {text, urlsplit(text).password or ""}
+    return sorted(filter(None, found), key=len, reverse=True)

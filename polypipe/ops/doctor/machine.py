@@ -1,6 +1,6 @@
 """Checks of the machine: the servers and their ports, disk, limits, versions, Dagster's home."""
 
-import fcntl
+import contextlib
 import importlib.metadata
 import os
 import re
@@ -9,17 +9,19 @@ import shutil
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 
 from polypipe.dashboard.address import Refused, check_binding
 from polypipe.ops.doctor.facts import Facts
-from polypipe.ops.doctor.result import Result, age_text, error, ok, size_text, skipped, unknown, warning
+from polypipe.ops.doctor.result import Result, error, ok, skipped, unknown, warning
+from polypipe.ops.gather import gather
 from polypipe.ops.processes import port_is_free
+from polypipe.ops.running import Held, running
+from polypipe.ops.status import LEAST_DISK_BYTES, duration, judge, size
 
-LOW_BYTES, LEAST_BYTES = 2e9, 2e8
+FULL_BYTES = 2e8
 LOW_INODES = 10_000
 LEAST_OPEN_FILES = 1024
 LOCKED = Path(__file__).parents[3] / "requirements.lock"
@@ -27,31 +29,22 @@ NAMED = 5
 
 
 def check_servers(facts: Facts) -> Result:
-    """Whether `polypipe up` runs on this home."""
-    pid = up_pid(facts.settings.home)
-    if pid is None:
-        return skipped(
-            "polypipe up", "does not run on this home", "polypipe up; or polypipe refresh from cron for the files alone"
+    """Whether `polypipe up` runs on this home, and all that `polypipe status` has to say of it."""
+    try:
+        process = running(facts.settings.home)
+    except Held as held:
+        return unknown("polypipe up", str(held))
+    if process is None:
+        advice = "polypipe up --detach; or polypipe refresh from cron, for the files alone"
+        return skipped("polypipe up", "does not run on this home", advice)
+    status = gather(facts.settings)
+    reasons = judge(status)
+    finding = f"up for {duration(status.uptime_seconds or 0)}, pid {process.pid}"
+    if reasons:
+        return warning(
+            "polypipe up", f"{finding}; {reasons[0]}", "polypipe status shows each process and tick", reasons[1:]
         )
-    try:
-        started = datetime.fromtimestamp(psutil.Process(pid).create_time(), UTC)
-        return ok("polypipe up", f"runs as pid {pid} for {age_text(facts.now - started)}")
-    except (psutil.Error, ValueError):
-        return ok("polypipe up", f"runs as pid {pid}")
-
-
-def up_pid(home: Path) -> int | None:
-    """The pid of the `polypipe up` that holds this home; None when none does."""
-    try:
-        with (home / "run" / "up.lock").open("r") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                text = lock.read().strip()
-                return int(text) if text.isdigit() else -1
-    except OSError:  # never started here
-        return None
-    return None
+    return ok("polypipe up", f"{finding}: every process runs, schedules and sensors tick")
 
 
 def check_ports(facts: Facts) -> Iterator[Result]:
@@ -61,7 +54,10 @@ def check_ports(facts: Facts) -> Iterator[Result]:
         check_binding(settings)
     except Refused as refused:
         yield error("dashboard address", str(refused), "see above")
-    ours = up_pid(settings.home)
+    ours = None
+    with contextlib.suppress(Held):  # told by another check
+        process = running(settings.home)
+        ours = process.pid if process else None
     for name, host, port, variable in (
         ("dashboard port", settings.dashboard_host, settings.dashboard_port, "POLYPIPE_DASHBOARD_PORT"),
         ("Dagster UI port", "127.0.0.1", settings.webserver_port, "POLYPIPE_WEBSERVER_PORT"),
@@ -71,7 +67,7 @@ def check_ports(facts: Facts) -> Iterator[Result]:
 
 
 def judge_port(name: str, port: int, variable: str, free: bool, holder: psutil.Process | None, ours: int | None) -> Result:
-    """Only the names of processes are told: a command line may hold somebody's secret."""
+    """Free, or held by our own servers."""
     if free:
         if ours is not None:
             return warning(
@@ -83,7 +79,7 @@ def judge_port(name: str, port: int, variable: str, free: bool, holder: psutil.P
         if ours is not None:
             return unknown(name, f"{port} is held by {who}; polypipe is up, so it may be ours")
         return warning(name, f"{port} is held by {who}", f"stop it, or set {variable} to a free port")
-    who = _described(holder)
+    who = process_named(holder.pid)
     if ours is not None and ours in [holder.pid, *_ancestors(holder)]:
         return ok(name, f"{port} is held by our {who}")
     return warning(
@@ -102,11 +98,12 @@ def listener(port: int) -> psutil.Process | None:
     return None
 
 
-def _described(process: psutil.Process) -> str:
+def process_named(pid: int) -> str:
+    """`pid 123 (python)`: never the command line, which may hold somebody's secret."""
     try:
-        return f"pid {process.pid} ({process.name()})"
+        return f"pid {pid} ({psutil.Process(pid).name()})"
     except psutil.Error:
-        return f"pid {process.pid}"
+        return f"pid {pid}"
 
 
 def _ancestors(process: psutil.Process) -> list[int]:
@@ -165,13 +162,13 @@ def check_disk(facts: Facts) -> Iterator[Result]:
 
 def judge_disk(name: str, free: float, total: float, inodes: int, all_inodes: int) -> Result:
     """Bytes and inodes; a filesystem that has no inodes says 0 of 0."""
-    finding = f"{size_text(free)} free of {size_text(total)}"
+    finding = f"{size(free)} free of {size(total)}"
     advice = "make room, or move POLYPIPE_HOME: with no room left the old files stay and nothing new is stored"
-    if free < LEAST_BYTES:
+    if free < FULL_BYTES:
         return error(name, finding, advice)
     if all_inodes and inodes < LOW_INODES:
         return warning(name, f"{finding}; only {inodes:,} inodes left of {all_inodes:,}", advice)
-    if free < LOW_BYTES:
+    if free < LEAST_DISK_BYTES:
         return warning(name, finding, advice)
     return ok(name, finding)
 

@@ -93,7 +93,9 @@ class Network:
     without wallets the first of the leaderboard."""
 
     reach: dict[HostName, Reach] = field(default_factory=dict)
-    gamma: dict[str, Answer[Page]] = field(default_factory=dict)  # sports, sports_next, tennis, live
+    gamma: dict[str, Answer[Page]] = field(
+        default_factory=lambda: {name: Answer(asked=False) for name in ("sports", "tennis", "live")}
+    )  # and sports_next, where there is a next page
     wallets: dict[str, Wallet] = field(default_factory=dict)  # by address
     probed: Answer[str] = field(default_factory=lambda: Answer(asked=False))
     value: Answer[float | None] = field(default_factory=lambda: Answer(asked=False))
@@ -112,7 +114,11 @@ def ask_all(settings: Settings, deadline: float = DEADLINE_SECONDS) -> Network:
     ends_at = time.monotonic() + deadline
     urls = {name: str(getattr(hosts, name)) for name in HOSTS}
     lost = unresolved({urlsplit(url).hostname or "" for url in urls.values()}, deadline / 3)
-    return asyncio.run(_ask_all(settings, hosts, urls, lost, ends_at))
+    try:
+        return asyncio.run(_ask_all(settings, hosts, urls, lost, ends_at))
+    except (ImportError, ValueError, OSError) as error:  # a proxy of the environment that httpx cannot use, certificates
+        why = f"no client can be made: {type(error).__name__}: {error}"
+        return Network({name: Reach(url, error=why) for name, url in urls.items()})
 
 
 def unresolved(names: Iterable[str], seconds: float) -> dict[str, str]:
@@ -166,7 +172,7 @@ async def _ask_all(
     network = Network()
     async with _opened(hosts, urls, lost, ends_at) as opened:
         await asyncio.gather(
-            *(_reach(network, name, urls[name], opened[name]) for name in HOSTS),
+            _reach_all(network, urls, opened),
             _ask_gamma(network, opened["gamma"]),
             _ask_wallets(network, settings, opened["data"], opened["pnl"]),
         )
@@ -188,31 +194,29 @@ async def _opened(
         }
 
 
-async def _reach(network: Network, name: HostName, url: str, host: _Host) -> None:
+async def _reach_all(network: Network, urls: dict[HostName, str], opened: dict[HostName, _Host]) -> None:
+    async with httpx.AsyncClient(
+        headers={"User-Agent": USER_AGENT}, mounts={"all://127.0.0.1": None, "all://localhost": None}
+    ) as client:
+        reached = await asyncio.gather(*(_reach(client, urls[name], opened[name]) for name in HOSTS))
+    network.reach = dict(zip(HOSTS, reached, strict=True))
+
+
+async def _reach(client: httpx.AsyncClient, url: str, host: _Host) -> Reach:
     if host.lost:
-        network.reach[name] = Reach(url, error=host.lost)
-        return
+        return Reach(url, error=host.lost)
     left = max(0.01, host.ends_at - time.monotonic())
     began, clock = time.monotonic(), time.time()
     try:
-        async with (
-            asyncio.timeout(left),
-            httpx.AsyncClient(
-                headers={"User-Agent": USER_AGENT},
-                timeout=httpx.Timeout(left, connect=min(5.0, left)),
-                mounts={"all://127.0.0.1": None, "all://localhost": None},
-            ) as client,
-            client.stream("GET", url) as response,
-        ):
+        async with asyncio.timeout(left), client.stream("GET", url, timeout=left) as response:
             seconds = time.monotonic() - began
     except TimeoutError:
-        network.reach[name] = Reach(url, left, error=f"no answer within {left:.0f} s")
+        return Reach(url, left, error=f"no answer within {left:.0f} s")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        network.reach[name] = Reach(url, time.monotonic() - began, error=f"{type(error).__name__} {error}".strip())
-    else:
-        fresh = response.headers.get("age", "0") == "0"  # an answer out of a cache has the date of its making
-        ahead = clock_ahead(response.headers.get("date", ""), clock, clock + seconds) if fresh else None
-        network.reach[name] = Reach(url, seconds, response.status_code, ahead=ahead)
+        return Reach(url, time.monotonic() - began, error=f"{type(error).__name__} {error}".strip())
+    fresh = response.headers.get("age", "0") == "0"  # an answer out of a cache has the date of its making
+    ahead = clock_ahead(response.headers.get("date", ""), clock, clock + seconds) if fresh else None
+    return Reach(url, seconds, response.status_code, ahead=ahead)
 
 
 def clock_ahead(date: str, sent: float, received: float) -> tuple[float, float] | None:

@@ -1,13 +1,16 @@
 """The report of the doctor: text for people, one JSON object for programs."""
 
+import textwrap
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Any, TextIO
 
 from polypipe.ops.doctor.result import Result, Status, overall
 
+LEAST_COLUMNS = 30
 _WORST: tuple[Status, ...] = ("error", "warning", "unknown")
-WORDS: dict[Status, str] = {"ok": "ok", "warning": "WARNING", "error": "ERROR", "unknown": "unknown", "skipped": "-"}
+WORDS: dict[Status, str] = {"ok": "ok", "warning": "WARNING", "error": "ERROR", "unknown": "unknown", "skipped": "skipped"}
 STYLES: dict[Status, str] = {"ok": "green", "warning": "yellow", "error": "bold red", "unknown": "yellow", "skipped": "dim"}
 SUMMARY: dict[Status, str] = {
     "ok": "all good",
@@ -33,41 +36,51 @@ def as_json(results: Sequence[Result], simulated: bool) -> dict[str, Any]:
     return {"status": overall(results), "simulated": simulated, "checks": checks}
 
 
-def lines(results: Sequence[Result]) -> Iterator[tuple[str, str]]:
-    """(text, style) of each line of the report: a heading a group, a line a check, indented what to do and details."""
+@dataclass(frozen=True)
+class Line:
+    """One line of the report; where it is wrapped it goes on at column `hang`."""
+
+    text: str
+    style: str = ""
+    hang: int = 0
+
+
+def lines(results: Sequence[Result]) -> Iterator[Line]:
+    """A heading a group, a line a check, and indented below it what to do and details."""
     width = max((len(result.name) for result in results), default=0)
+    hang = width + 13
     for group, members in groupby(results, key=lambda result: result.group):
-        yield "", ""
-        yield group, "bold"
+        yield Line("")
+        yield Line(group, "bold")
         for result, following in pairwise([*members, None]):
             assert result is not None
-            yield f"  {WORDS[result.status]:<8} {result.name:<{width}}  {result.finding}", STYLES[result.status]
-            indent = " " * (width + 13)
+            head = f"  {WORDS[result.status]:<8} {result.name:<{width}}  "
+            yield Line(head + result.finding, STYLES[result.status], hang)
             if result.advice and (following is None or following.advice != result.advice):  # the same once for several
-                yield f"{indent}-> {result.advice}", ""
+                yield Line(f"{' ' * hang}-> {result.advice}", "", hang + 3)
             for detail in result.details:
-                yield f"{indent}{detail}", "dim"
-    yield "", ""
+                yield Line(" " * hang + detail, "dim", hang + 2)
+    yield Line("")
     told = {status: sum(result.status == status for result in results) for status in WORDS}
     counts = ", ".join(f"{number} {status}" for status, number in told.items() if number)
-    yield f"{SUMMARY[overall(results)]} ({counts})", "bold"
+    yield Line(f"{SUMMARY[overall(results)]} ({counts})", "bold")
     for status in _WORST:
         names = [result.name for result in results if result.status == status]
         if names:
-            yield f"{WORDS[status]}: {', '.join(names)}", STYLES[status]
+            yield Line(f"{WORDS[status]}: {', '.join(names)}", STYLES[status], 9)
 
 
 def write(results: Sequence[Result], out: TextIO) -> None:
     """The report: in colour and wrapped on a terminal, plain elsewhere."""
     if not out.isatty():
-        out.writelines(f"{text}\n" for text, _ in lines(results))
+        out.writelines(f"{line.text}\n" for line in lines(results))
         return
     from rich.console import Console
-    from rich.padding import Padding
     from rich.text import Text
 
-    console = Console(file=out, highlight=False, markup=False, emoji=False)
-    for text, style in lines(results):
+    console = Console(file=out)
+    for line in lines(results):
+        hang = line.hang if line.hang + LEAST_COLUMNS <= console.width else 4
+        wrapped = textwrap.fill(line.text, console.width, subsequent_indent=" " * hang, break_on_hyphens=False)
         # Text, not markup: square brackets in a finding are somebody's words.
-        indent = len(text) - len(text.lstrip())
-        console.print(Padding(Text(text.strip(), style=style), (0, 0, 0, indent)))
+        console.print(Text(wrapped, style=line.style), soft_wrap=True)

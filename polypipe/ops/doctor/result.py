@@ -1,11 +1,12 @@
 """What a check says, and the exit code of all of them together. Pure."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
+from polypipe.ops.status import duration
 from polypipe.polymarket.errors import one_line
 
 Status = Literal["ok", "warning", "error", "unknown", "skipped"]
@@ -31,16 +32,17 @@ class Result:
     details: Sequence[str] = ()
     group: str = ""
 
-    def inert(self) -> "Result":
-        """The same with every text fit for a terminal: it may hold what a stranger wrote into a title or a slug."""
-        return Result(
-            inert(self.name),
-            self.status,
-            inert(self.finding),
-            inert(self.advice),
-            tuple(inert(line) for line in self.details),
-            self.group,
-        )
+    def fit(self, group: str, secrets: Collection[str] = ()) -> "Result":
+        """The same, of a group, with every text fit to be shown: no control characters, which may be in what a stranger
+        wrote into a title or a slug, and none of the `secrets`."""
+
+        def shown(text: str) -> str:
+            for secret in secrets:
+                text = text.replace(secret, "(secret)")
+            return inert(text)
+
+        details = tuple(shown(line) for line in self.details)
+        return Result(shown(self.name), self.status, shown(self.finding), shown(self.advice), details, group)
 
 
 def ok(name: str, finding: str, details: Sequence[str] = ()) -> Result:
@@ -87,21 +89,8 @@ def inert(text: str) -> str:
 
 
 def age_text(age: timedelta) -> str:
-    """`45 s`, `12 min`, `3 h 05 min`, `4 days`."""
-    seconds = round(age.total_seconds())
-    if abs(seconds) < 120:
-        return f"{seconds} s"
-    minutes = round(seconds / 60)
-    if abs(minutes) < 120:
-        return f"{minutes} min"
-    if abs(minutes) < 48 * 60:
-        return f"{minutes // 60} h {minutes % 60:02} min"
-    return f"{round(minutes / 1440)} days"
-
-
-def size_text(size: float) -> str:
-    """`512 MB`, `3.2 GB`: decimal units."""
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+    """An age in words."""
+    return duration(age.total_seconds())
 
 
 def count(number: int, noun: str, nouns: str = "") -> str:

@@ -1,10 +1,12 @@
 """Checks of what is stored: the DuckDB file and who holds it, what is published, what waits, how old the data is."""
 
+import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from polypipe.ops.doctor.facts import Facts
+from polypipe.ops.doctor.machine import process_named
 from polypipe.ops.doctor.result import Result, age_text, count, error, ok, skipped, unknown, warning
 from polypipe.settings import Settings
 from polypipe.warehouse import WarehouseBusy, WarehouseError
@@ -52,10 +54,10 @@ def _open_database(layout: Layout) -> Result:
     except duckdb.IOException as failure:
         if "Could not set lock" not in str(failure):
             return _broken(layout, failure)
-        what = f"somebody has it open: {' '.join(str(failure).split())}"
-        return warning(
-            "DuckDB file", what, "close it there: while it is open, rows wait in the spool. polypipe sql needs no lock"
-        )
+        pid = re.search(r"PID (\d+)", str(failure))
+        what = f"{process_named(int(pid[1])) if pid else 'another process'} has it open"
+        advice = "close it there: while it is open, rows wait in the spool. polypipe sql reads without holding anything"
+        return warning("DuckDB file", what, advice)
     except duckdb.Error as failure:
         return _broken(layout, failure)
     try:

@@ -1,0 +1,27 @@
+"""One exchange for all tests of the doctor: its first answers cost seconds."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from polypipe.ops.doctor.network import ask_all
+from polypipe.sim.server import SimServer
+from polypipe_tests.conftest import settings_for
+from polypipe_tests.ops.doctor.support import WALLETS
+
+
+@pytest.fixture(scope="package")
+def warm() -> Iterator[SimServer]:
+    """An exchange at the present, as the demo's is; its clock stands still."""
+    with SimServer(events=120, seed=3, start=datetime.now(UTC)) as server:
+        ask_all(settings_for(server.url, **WALLETS), deadline=60)
+        yield server
+
+
+@pytest.fixture
+def sim(warm: SimServer) -> Iterator[SimServer]:
+    """The same, without faults and with an empty log."""
+    warm.requests.clear()
+    yield warm
+    warm.faults.clear()
