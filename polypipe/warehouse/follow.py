@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -36,15 +36,29 @@ class Following:
     error: str | None
 
 
+@dataclass(frozen=True)
+class Shape:
+    """One table of a follower: the published table it is made from, and a query over it, which it sees as `rows`.
+
+    The query runs over the closed days and over the newest day apart: one row of it must rest on one day.
+    """
+
+    name: str
+    source: str
+    sql: str
+
+
 class FollowingReader:
     """Queries over the published tables without touching a file. `close` it, or use it as a context manager.
 
-    A new version is loaded in one transaction: a query sees all of it or nothing of it. When loading fails, the
-    old version stays and `status` says why and since when. Cost follows what changed: of a time table the newest
-    day is loaded apart from the days before it.
+    Its tables are the published ones, whole, or those of `shapes`. A new version is loaded in one transaction: a query
+    sees all of it or nothing of it. When loading fails, the old version stays and `status` says why and since when.
+    Cost follows what changed: of a time table the newest day is loaded apart from the days before it.
     """
 
-    def __init__(self, warehouse: Warehouse, poll_seconds: float = 0.1) -> None:
+    def __init__(self, warehouse: Warehouse, poll_seconds: float = 0.1, shapes: Sequence[Shape] | None = None) -> None:
+        whole = [Shape(table, table, "FROM rows") for table in DAY_COLUMN]
+        self._shapes = {shape.name: shape for shape in (whole if shapes is None else shapes)}
         self._warehouse = warehouse
         self._poll_seconds = poll_seconds
         self._loaded: dict[str, list[str]] = {}  # part -> paths of its files
@@ -52,11 +66,12 @@ class FollowingReader:
         self._status = Following(0, None, datetime.now(UTC), None)
         self._con = open_memory()
         create_stored(self._con)
-        for table in DAY_COLUMN:
-            for part in (_closed(table), _newest(table)):
-                self._con.execute(f"CREATE TABLE {part} AS FROM stored.{quoted(table)}")
-            self._con.execute(f"CREATE VIEW {quoted(table)} AS FROM {_closed(table)} UNION ALL FROM {_newest(table)}")
-        describe(self._con)
+        for name, shape in self._shapes.items():
+            for part in (_closed(name), _newest(name)):
+                self._con.execute(f"CREATE TABLE {part} AS {_shaped(shape, f'FROM stored.{quoted(shape.source)}')}")
+            self._con.execute(f"CREATE VIEW {quoted(name)} AS FROM {_closed(name)} UNION ALL FROM {_newest(name)}")
+        if shapes is None:
+            describe(self._con)
         self.refresh()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="warehouse-follower", daemon=True)
@@ -124,7 +139,11 @@ class FollowingReader:
         return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
     def _load(self, current: Current) -> None:
-        wanted = _parts(current)
+        wanted: dict[str, tuple[Shape, list[PublishedFile]]] = {}
+        for name, shape in self._shapes.items():
+            known = current.tables.get(shape.source)
+            files = known.files if known is not None else []
+            wanted |= {_closed(name): (shape, files[:-1]), _newest(name): (shape, files[-1:])}
         changed = {
             part: paths
             for part, (_, files) in wanted.items()
@@ -133,26 +152,20 @@ class FollowingReader:
         with self.cursor() as con:
             con.execute("BEGIN")
             for part in changed:
-                table, files = wanted[part]
-                rows = select(self._warehouse.layout, table, files)
-                con.execute(f"CREATE OR REPLACE TABLE {part} AS {rows}")
+                shape, files = wanted[part]
+                rows = select(self._warehouse.layout, shape.source, files)
+                con.execute(f"CREATE OR REPLACE TABLE {part} AS {_shaped(shape, rows)}")
             con.execute("COMMIT")
         self._loaded |= changed
 
 
-def _parts(current: Current) -> dict[str, tuple[str, list[PublishedFile]]]:
-    parts = {}
-    for table in DAY_COLUMN:
-        known = current.tables.get(table)
-        files = known.files if known is not None else []
-        parts[_closed(table)] = (table, files[:-1])
-        parts[_newest(table)] = (table, files[-1:])
-    return parts
+def _shaped(shape: Shape, rows: str) -> str:
+    return f"WITH rows AS ({rows}) FROM ({shape.sql})"
 
 
-def _closed(table: str) -> str:
-    return f"stored.{quoted(table + '_closed')}"
+def _closed(name: str) -> str:
+    return f"stored.{quoted(name + '_closed')}"
 
 
-def _newest(table: str) -> str:
-    return f"stored.{quoted(table + '_newest')}"
+def _newest(name: str) -> str:
+    return f"stored.{quoted(name + '_newest')}"

@@ -3,7 +3,7 @@
 import threading
 
 from polypipe.warehouse import Append, Replace, Warehouse
-from polypipe.warehouse.follow import FollowingReader
+from polypipe.warehouse.follow import FollowingReader, Shape
 from polypipe_tests.warehouse.helpers import crawl, token, wait_for, write
 
 
@@ -41,6 +41,21 @@ def test_only_what_changed_is_loaded(wh: Warehouse) -> None:
         reader.refresh()
         assert {part for part, files in reader._loaded.items() if first.get(part) != files} == {'stored."crawls_newest"'}
         assert _ids(reader) == ["c0", "c1", "c2", "today"]
+
+
+def test_tables_of_other_shapes_follow_too(wh: Warehouse) -> None:
+    by_day = "SELECT finished_at::DATE AS day, count(*) AS crawls FROM rows GROUP BY ALL"
+    shapes = [Shape("days", "crawls", by_day), Shape("ids", "tokens", "SELECT token_id FROM rows")]
+    with FollowingReader(wh, poll_seconds=60, shapes=shapes) as reader, reader.cursor() as con:
+        for number, day in enumerate((0, 1, 1, 2)):
+            write(wh, f"c{number}", tokens=number, day=day)
+            wh.drain()
+        reader.refresh()
+        assert reader.status.error is None
+        assert con.execute("SELECT crawls FROM days ORDER BY day").fetchall() == [(1,), (2,), (1,)]
+        assert con.execute("SELECT count(*) FROM ids").fetchall() == [(3,)]
+        views = con.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY 1").fetchall()
+        assert views == [("days",), ("ids",)]
 
 
 def test_the_old_version_stays_and_says_so_while_the_new_one_is_bad(wh: Warehouse) -> None:

@@ -94,3 +94,16 @@ def test_files_that_count_are_never_removed_however_old(wh: Warehouse) -> None:
     wh.drain()
     assert_published_is_live(wh)
     assert wh.layout.pointer.stat().st_mode & 0o777 == 0o644
+
+
+def test_how_long_batches_waited_is_told(wh: Warehouse) -> None:
+    late = write(wh, "c1")
+    early = f"20260101T000000000000{late[late.index('-') :]}"
+    (wh.layout.spool / late).rename(wh.layout.spool / early)  # it has been waiting for months
+    write(wh, "c2", day=1)
+    wh.drain()
+    current = wh.current()
+    assert current is not None
+    assert len(current.waited) == 2
+    assert current.waited[0] > 86_400
+    assert 0 <= current.waited[1] < 60
