@@ -66,9 +66,15 @@ def check_directory(facts: Facts) -> Result:
 
 def check_files(facts: Facts) -> Iterator[Result]:
     """The six files: valid, fresh, ours, readable by the bot."""
-    publications = last_publications(facts.warehouse) if facts.any_data else {}
+    publications: dict[str, Published] = {}
+    untold = ""
+    try:
+        if facts.any_data:
+            publications = last_publications(facts.warehouse)
+    except Exception as failure:  # the tables may be broken in any way: what the bot reads must be judged all the same
+        untold = str(failure)
     for spec in CACHES:
-        yield check_file(spec, facts.settings.bot_dir / spec.file, publications.get(spec.file), facts.now)
+        yield check_file(spec, facts.settings.bot_dir / spec.file, publications.get(spec.file), facts.now, untold)
 
 
 def last_publications(warehouse: Warehouse) -> dict[str, Published]:
@@ -93,22 +99,22 @@ def last_publications(warehouse: Warehouse) -> dict[str, Published]:
     return found
 
 
-def check_file(spec: CacheSpec, path: Path, published: Published | None, now: datetime) -> Result:
-    """Read the file once, and judge it."""
+def check_file(spec: CacheSpec, path: Path, published: Published | None, now: datetime, untold: str = "") -> Result:
+    """Read the file once, and judge it. `untold`: why its publications cannot be read."""
     try:
         with path.open("rb") as file:
             payload, state = file.read(), os.fstat(file.fileno())
     except FileNotFoundError:
         if published is None:
-            return skipped(spec.file, "not there yet", MAKE)
+            return unknown(spec.file, f"not there; {untold}") if untold else skipped(spec.file, "not there yet", MAKE)
         return error(spec.file, f"{path} is gone; it was last published {age_text(now - published.time)} ago", MAKE)
     except OSError as failure:
         return error(spec.file, f"{path} cannot be read: {failure.strerror}", "let this user read it")
-    return judge_file(spec, payload, state, published, now)
+    return judge_file(spec, payload, state, published, now, untold)
 
 
 def judge_file(
-    spec: CacheSpec, payload: bytes, state: os.stat_result, published: Published | None, now: datetime
+    spec: CacheSpec, payload: bytes, state: os.stat_result, published: Published | None, now: datetime, untold: str = ""
 ) -> Result:
     """The worst that can be said of a file, by what it does to the bot."""
     try:
@@ -122,6 +128,8 @@ def judge_file(
     if not entries and not believed_empty:
         return error(spec.file, "it is empty: it wipes what the bot knows", "polypipe refresh")
     told = count(len(entries), "entry", "entries")
+    if published is None and untold:
+        return unknown(spec.file, f"{told}, valid; when it was published cannot be read: {untold}", "see published tables")
     if published is None:
         return warning(spec.file, f"{told}; written by something else than polypipe: no publication is known", MAKE)
     changed_at = datetime.fromtimestamp(state.st_mtime, UTC)

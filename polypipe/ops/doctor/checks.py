@@ -78,7 +78,8 @@ def examine(
         named = zip([result, *rest], CHECKS, strict=True)
         return None, [result.fit(check.group) for result, check in named]
     logging.getLogger("polypipe").addHandler(logging.NullHandler())  # what goes wrong is told by the checks
-    facts = Facts(settings, datetime.now(UTC), dotenv, ask_all(settings, deadline))
+    network = ask_all(settings, deadline)
+    facts = Facts(settings, datetime.now(UTC), dotenv, network)
     return settings, [result for check in CHECKS for result in results_of(check, facts)]
 
 

@@ -89,8 +89,9 @@ def inert(text: str) -> str:
 
 
 def age_text(age: timedelta) -> str:
-    """An age in words."""
-    return duration(age.total_seconds())
+    """An age in words. What was made while we looked is 0 s old; a greater negative age is a clock that went back."""
+    seconds = age.total_seconds()
+    return duration(0.0 if -30 < seconds < 0 else seconds)
 
 
 def count(number: int, noun: str, nouns: str = "") -> str:

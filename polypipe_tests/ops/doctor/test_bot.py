@@ -94,6 +94,20 @@ def test_before_the_first_start_nothing_is_wrong(here):
     assert {result.status for result in found.values()} == {"skipped"}
 
 
+def test_with_broken_tables_the_files_are_judged_all_the_same(here, bot):
+    publish_all(here, datetime.now(UTC))
+    (here.home / "CURRENT.json").write_text("torn")
+    (bot / ".live_cache.json").write_text('{"1":null}')
+    (bot / ".ligue1_tokens.json").unlink()
+    found = results(facts_of(here), "files")
+    assert found[".live_cache.json"].status == "error"
+    assert found[".ligue1_tokens.json"].status == "unknown"
+    assert (found[".clob_slug_cache.json"].status, "2 entries, valid" in found[".clob_slug_cache.json"].finding) == (
+        "unknown",
+        True,
+    )
+
+
 @pytest.mark.parametrize(
     ("file", "payload", "status", "words"),
     [
