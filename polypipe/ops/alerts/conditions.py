@@ -11,11 +11,10 @@ from polypipe.caches.spec import FRESH_WITHIN
 from polypipe.ops.alerts.readings import Observation, Reading, when
 from polypipe.ops.alerts.rules import Rule
 from polypipe.ops.alerts.situation import Situation
-from polypipe.ops.alerts.text import plain, span
+from polypipe.ops.alerts.text import plain, span, why
 
 Condition = Callable[[Situation, Rule], Reading]
 
-REASON = 160
 DRIFT = "of the wrong shape"
 """How the client names JSON that is not what the API used to send."""
 
@@ -38,7 +37,7 @@ def crawl_incomplete(situation: Situation, rule: Rule) -> Reading:
     found = []
     for crawl in situation.crawls:
         word = "rate limited; " if RATE_LIMITED in crawl.error else ""
-        text = f"The last {crawl.incomplete} crawls ({crawl.kind}) are incomplete: {word}{plain(crawl.error, REASON)}"
+        text = f"Crawl ({crawl.kind}) incomplete, {crawl.incomplete} in a row: {word}{why(crawl.error)}"
         found.append(Observation(crawl.kind, when(crawl.incomplete >= least), text, crawl.incomplete, least))
     return Reading("crawl_incomplete", found)
 
@@ -80,11 +79,11 @@ def contract_drift(situation: Situation, rule: Rule) -> Reading:
         text = f"The last complete crawl ({crawl.kind}) could not read {crawl.dropped} rows"
         found.append(Observation(f"rows {crawl.kind}", when(crawl.dropped >= dropped), text, crawl.dropped, dropped))
         drifted = crawl.incomplete > 0 and DRIFT in crawl.error
-        found.append(Observation(f"shape {crawl.kind}", when(drifted), f"The crawl says: {plain(crawl.error, REASON)}"))
+        found.append(Observation(f"shape {crawl.kind}", when(drifted), f"The crawl says: {why(crawl.error)}"))
     snapshot = situation.snapshot
     if snapshot is not None and situation.wallets is not None:
         strange = sorted(reason for reason in snapshot.reasons.values() if DRIFT in reason)
-        text = f"A source of the snapshots says: {plain(strange[0], REASON)}" if strange else ""
+        text = f"A source of the snapshots says: {why(strange[0])}" if strange else ""
         found.append(Observation("shape snapshots", when(bool(strange)), text, len(strange)))
     return Reading("contract_drift", found)
 
@@ -94,7 +93,7 @@ def file_refused(situation: Situation, rule: Rule) -> Reading:
     return Reading(
         "file_refused",
         [
-            Observation(file.name, when(file.refused is not None), f"{file.name}: {plain(file.refused or '', REASON)}")
+            Observation(file.name, when(file.refused is not None), f"{file.name}: {why(file.refused or '')}")
             for file in situation.files
         ],
     )
@@ -128,7 +127,7 @@ def alert_rules(situation: Situation, rule: Rule) -> Reading:
 def alert_state(situation: Situation, rule: Rule) -> Reading:
     """What the alerts remembered could not be read; they began anew in this tick."""
     error = situation.state_error
-    text = f"What was remembered of earlier alerts could not be read and was set aside: {plain(error or '', REASON)}"
+    text = f"What was remembered of earlier alerts could not be read and was set aside: {why(error or '')}"
     return Reading("alert_state", [Observation("", when(error is not None), text)])
 
 
@@ -156,8 +155,8 @@ def _failing(situation: Situation, rule: Rule, kinds: tuple[str, ...]) -> Iterat
         if one.kind in kinds:
             least = rule.limit("failures") if one.pace == "minute" else 1.0
             times = "has failed" if one.failures == 1 else f"has failed {one.failures} times in a row"
-            why = f": {plain(one.error, REASON)}" if one.error else ""
-            text = f"{one.kind.capitalize()} {one.name} {times}{why}"
+            because = f": {why(one.error)}" if one.error else ""
+            text = f"{one.kind.capitalize()} {one.name} {times}{because}"
             yield Observation(one.name, when(one.failures >= least), text, one.failures, least)
 
 

@@ -27,6 +27,8 @@ POSITIONS_AGE = timedelta(minutes=20)
 SETTLING = timedelta(seconds=60)
 """How long after the end of its time a copy may still be on its way into the exchange's listing."""
 
+TWO_TICKS = timedelta(seconds=120)
+
 BOT_DELAY = timedelta(seconds=90)
 """The bot writes its line up to 20 s after the whale's fill, and a fill is listed some seconds after its block."""
 
@@ -82,8 +84,9 @@ def missed_copy(situation: Situation, rule: Rule) -> Reading:
             + (f"; the bot's log: {said}" if said else "")
         )
         found.append(Observation(f"{token} {side}", "firing", text, worth, limit))
-    # What the pages do not reach back to is not judged: then what is not firing is not known to be over.
-    short = f"the listing reaches back to {seen_since:%H:%M:%S} UTC only" if seen_since > first else None
+    # Each fill is judged by the first tick after its time is over. A listing that does not reach back to the tick before
+    # leaves some that nobody ever judged: then what is not firing is not known to be over.
+    short = f"the listing reaches back to {seen_since:%H:%M:%S} UTC only" if seen_since > last - TWO_TICKS else None
     return Reading("missed_copy", found, short)
 
 

@@ -1,9 +1,11 @@
 """Words of messages: text from outside made harmless, durations and money as people read them. Pure."""
 
+import re
 import unicodedata
 from datetime import timedelta
 
 PHRASE = 80
+REASON = 160
 LINE = 300
 
 # What chat programs read as markup, mentions or addresses, with what looks alike and means nothing to them.
@@ -17,6 +19,11 @@ def plain(text: str, longest: int = PHRASE) -> str:
     kept = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in text[: 20 * longest])
     line = " ".join(kept.split()).translate(_INERT).replace("://", ": //").replace("www.", "www ")
     return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+def why(error: str, longest: int = REASON) -> str:
+    """An error from outside, without the queries of addresses, which would fill the line."""
+    return plain(re.sub(r"\?\S*?(?=:?(?:\s|$))", "", error), longest)
 
 
 def bounded(line: str, longest: int = LINE) -> str:

@@ -68,6 +68,7 @@ def test_a_listing_that_does_not_reach_back_leaves_the_rest_unknown():
     reading = missed([fill(5), fill(8, token="U")], since=NOW - 6 * MINUTE)
     assert seen(reading) == {"T BUY": "firing", "unknown": "the listing reaches back to 11:54:02 UTC only"}
     assert reading.seen("U BUY") == "unknown"
+    assert seen(missed([fill(5)], since=NOW - 7 * MINUTE)) == {"T BUY": "firing"}  # the ticks before saw what was before
 
 
 def test_the_wallets_that_could_not_be_looked_at_are_unknown_and_without_wallets_there_is_nothing():

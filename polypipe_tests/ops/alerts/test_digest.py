@@ -73,7 +73,8 @@ def test_a_day(con):
     )  # fmt: skip
     insert(
         con, "copy_metrics_daily", day=START, window_days=1, days_known=1, eligible_fills=10, copied_fills=8,
-        copy_rate=80.0, funnel='{"copied": {"fills": 8, "usd": 900.0}, "error": {"fills": 2, "usd": 120.0}}', reasons="{}", **OURS,
+        copy_rate=80.0, reasons="{}", **OURS,
+        funnel='{"copied": {"fills": 8, "usd": 900.0}, "error": {"fills": 2, "usd": 120.0}}',
     )  # fmt: skip
     for n, complete in enumerate((True, False)):
         insert(

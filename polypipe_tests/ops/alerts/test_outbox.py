@@ -255,13 +255,13 @@ with only_one(home):
 
 
 def test_kill_9_of_a_sending_process_loses_nothing_and_repeats_at_most_what_says_so(tmp_path):
-    """Real processes, a real channel. Killed at moments that the channel's progress chooses, up to eight times."""
+    """Real processes, a real channel. Killed at moments that the channel's progress chooses, up to four times."""
     with inbox() as channel:
         book = Book(watching_since=NOW)
         enqueue(book, [message(str(n)) for n in range(LONGEST_QUEUE)], ["json-1"], NOW)
         save_book(tmp_path, book)
         kills = 0
-        for stop_after in (1, 7, 8, 16, 23, 24, 30, 1000):
+        for stop_after in (1, 9, 10, 24, 1000):
             sender = subprocess.Popen(
                 [sys.executable, "-c", SENDER, str(tmp_path), channel.url], stdout=subprocess.PIPE, text=True
             )
@@ -275,7 +275,7 @@ def test_kill_9_of_a_sending_process_loses_nothing_and_repeats_at_most_what_says
             sender.stdout.close()
             if not read_book(tmp_path, NOW)[0].letters:
                 break
-        assert kills >= 5
+        assert kills >= 3
         titles = Counter(title.removeprefix("polypipe ") for title in channel.titles)
         assert set(titles) == {str(n) for n in range(LONGEST_QUEUE)}
         repeated = [one for one in channel.messages if titles[one["title"].removeprefix("polypipe ")] > 1]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from polypipe.ops.alerts.messages import LINES, compose
 from polypipe.ops.alerts.state import Transition
-from polypipe.ops.alerts.text import LINE, plain, span, usd
+from polypipe.ops.alerts.text import LINE, plain, span, usd, why
 from polypipe_tests.ops.alerts.support import MINUTE, NOW, RULES
 
 
@@ -25,6 +25,12 @@ def test_what_chat_programs_would_act_on():
     assert plain("[Claim](https://evil.example) @everyone <!channel> **now** \u202eabc") == (
         "(Claim)(https: //evil.example) ＠everyone ‹!channel› ∗∗now∗∗ abc"
     )
+
+
+def test_an_error_leaves_out_the_query_of_an_address():
+    error = "GET https://h.example/events/keyset?limit=100&after_cursor=abc (page 3): HTTP 429; after 5 attempts?"
+    assert why(error) == "GET https: //h.example/events/keyset (page 3): HTTP 429; after 5 attempts"
+    assert why("GET http://h/value?user=0x1: HTTP 500") == "GET http: //h/value: HTTP 500"
 
 
 def test_durations_and_money():
