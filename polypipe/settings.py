@@ -80,7 +80,7 @@ def _url(text: str) -> str:
 def _ping(text: str) -> str:
     """A URL that is called as it is: the outside service decides what its path and query mean."""
     parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[^!-~]", text):
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or re.search(r"[^!-~]", text):
         raise ValueError
     _ = parts.port  # raises ValueError when it is not a port number
     return text
@@ -135,9 +135,10 @@ def _token(text: str) -> str:
 
 
 def _postgres(text: str) -> str:
-    if not re.match(r"postgres(ql)?://[^/]+/.", text):
+    match = re.fullmatch(r"postgres(?:ql)?(?:\+psycopg2)?://([^/]+/.+)", text)
+    if not match:
         raise ValueError
-    return text
+    return f"postgresql+psycopg2://{match[1]}"  # without it SQLAlchemy takes another driver
 
 
 def _urls(text: str) -> tuple[str, ...]:
@@ -199,7 +200,7 @@ VARIABLES = (
     Variable("snapshot_seconds", ("POLYPIPE_SNAPSHOT_SECONDS",), "60", _seconds, "whole seconds from 10 to 3600"),
     Variable("history_start", ("POLYPIPE_HISTORY_START",), None, _day, f"a date (UTC) from {FIRST_DAY} to today"),
     Variable("alert_urls", ("POLYPIPE_ALERT_URLS",), "", _urls, "Apprise URLs separated by commas", secret=True),
-    Variable("ping_url", ("POLYPIPE_PING_URL",), None, _ping, "an http or https URL", secret=True),
+    Variable("ping_url", ("POLYPIPE_PING_URL",), None, _ping, "an http or https URL without a password", secret=True),
     # Set by `polypipe demo` for its child processes: numbers are then marked as simulated wherever they are shown.
     Variable("simulated", ("POLYPIPE_SIMULATED",), "0", _flag, "0 or 1"),
 )
