@@ -1,7 +1,8 @@
-"""A dashboard over a home of its own, asked in this process."""
+"""A dashboard over a home of its own: asked in this process, or looked at with a real browser."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 import pytest
 from starlette.testclient import TestClient
@@ -12,6 +13,11 @@ from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
 from polypipe_tests.conftest import NOWHERE, settings_for
 from polypipe_tests.dashboard.support import COPIER, WHALE
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+    from polypipe_tests.dashboard.browser import Looker, Served
 
 
 class Dashboard:
@@ -54,3 +60,36 @@ def open_dashboard() -> Iterator[Callable[..., Dashboard]]:
 @pytest.fixture
 def dashboard(open_dashboard, settings: Settings) -> Dashboard:
     return open_dashboard(settings)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    from playwright.sync_api import sync_playwright
+
+    from polypipe_tests.dashboard.browser import ARGUMENTS, CHROMIUM
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def served(settings: Settings) -> Iterator["Served"]:
+    from polypipe_tests.dashboard.browser import Served
+
+    with Served(settings) as running:
+        yield running
+
+
+@pytest.fixture
+def look(browser: "Browser", served: "Served") -> Iterator["Looker"]:
+    """Opens pages; at the end nobody else was asked for anything and nothing went wrong in the console."""
+    from polypipe_tests.dashboard.browser import Looker
+
+    looker = Looker(browser, served.url)
+    yield looker
+    for context in browser.contexts:
+        context.close()
+    assert looker.foreign == []
+    assert looker.errors == []

@@ -2,17 +2,17 @@
 
 import json
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import expect
 
 from polypipe.caches.registry import CACHES
 from polypipe_tests.conftest import NOWHERE, settings_for
-from polypipe_tests.dashboard.browser import ARGUMENTS, CHROMIUM, Looker, Served
+from polypipe_tests.dashboard.browser import CHROMIUM, Looker, Served
+from polypipe_tests.dashboard.copying_rows import put_copying
 from polypipe_tests.dashboard.hostile import HOSTILE
 from polypipe_tests.dashboard.support import (
     COPIER,
@@ -36,31 +36,6 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is not installed (Debian: apt-get install chromium)"),
 ]
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def served(settings) -> Iterator[Served]:
-    with Served(settings) as running:
-        yield running
-
-
-@pytest.fixture
-def look(browser, served) -> Iterator[Looker]:
-    """Opens pages; at the end nobody else was asked for anything and nothing went wrong in the console."""
-    looker = Looker(browser, served.url)
-    yield looker
-    for context in browser.contexts:
-        context.close()
-    assert looker.foreign == []
-    assert looker.errors == []
 
 
 def put_everything(warehouse, end=None):
@@ -97,6 +72,7 @@ def violations(page) -> list[str]:
 @pytest.mark.parametrize("width", [1400, 390])
 def test_every_section_with_data(look, warehouse, theme, width):
     put_everything(warehouse)
+    put_copying(warehouse, [now().replace(hour=0, minute=0, second=0) - n * timedelta(days=1) for n in range(1, 9)])
     page = look.open(width=width, height=844, color_scheme=theme)
     expect(page.locator("#status .words")).to_have_text("Live")
     expect(page.locator("#gap")).to_have_text(re.compile(r"^[+−]?\$\d+\.\d\d$"))
@@ -109,6 +85,9 @@ def test_every_section_with_data(look, warehouse, theme, width):
     expect(page.locator("#caches-body tbody tr")).to_have_count(6)
     expect(page.locator("#caches-body")).to_contain_text("last attempt refused")
     expect(page.locator("#quality-plot .main-svg").first).to_be_visible()
+    for part in ("waterfall", "funnel", "slippage", "latency", "exits", "classes"):
+        expect(page.locator(f"#part-{part} tbody tr").first).to_be_attached()
+    expect(page.locator("#part-latency svg rect").first).to_be_attached()
     expect(page.locator("#gaps summary")).to_contain_text("2 stretches")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate("document.documentElement.dataset.theme") == theme
@@ -349,6 +328,7 @@ def test_texts_of_strangers_do_nothing(browser, warehouse):
     row = snapshot(now(), copier_pnl=HOSTILE[0])
     put_snapshots(warehouse, [row | {"reasons": json.dumps(dict.fromkeys(json.loads(row["reasons"]), HOSTILE[0]))}])
     put_publications(warehouse, [publication(CACHES[0].file, now(), accepted=False, rewritten=False, reason=HOSTILE[1])])
+    put_copying(warehouse, [now().replace(hour=0, minute=0, second=0) - timedelta(days=1)], HOSTILE[0], HOSTILE[1])
     settings = settings_for(
         NOWHERE,
         POLYPIPE_COPIER_ADDRESS=COPIER,
@@ -367,6 +347,9 @@ def test_texts_of_strangers_do_nothing(browser, warehouse):
         for address in rows.locator("a").evaluate_all("nodes => nodes.map(n => n.href)"):
             assert address.startswith("https://polymarket.com/event/")
             assert "/" not in address.removeprefix("https://polymarket.com/event/")
+        expect(page.locator("#part-exits")).to_contain_text(HOSTILE[0])
+        expect(page.locator("#quality-log .raw")).to_have_text(HOSTILE[1])
+        assert page.locator("#part-exits a[href^='https://polymarket.com/event/']").count() == 2
         page.locator("#chart-pnl").get_by_role("button", name="Table").click()
         with page.expect_download():
             page.locator("#chart-pnl").get_by_role("button", name="PNG").click()

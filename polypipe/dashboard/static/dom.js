@@ -23,7 +23,29 @@ export function unknown(reason, { brief = false } = {}) {
   return h("span", { class: "unknown", title: reason }, "unknown", brief ? null : h("small", {}, reason));
 }
 
-/** A table: columns are {name, cell(row), number, title}; rows any objects. */
+/** A button whose bubble tells how a number comes about: for the mouse, the keyboard and screen readers. */
+export function tip(text) {
+  const bubble = h("span", { class: "bubble", "aria-hidden": "true" }, text);
+  const place = () => {
+    const box = button.getBoundingClientRect();
+    const room = document.documentElement.clientWidth - bubble.offsetWidth - 8;
+    bubble.style.left = `${Math.max(8, Math.min(room, box.right - bubble.offsetWidth + 6))}px`;
+    const below = box.bottom + 6;
+    bubble.style.top = `${below + bubble.offsetHeight > window.innerHeight ? box.top - bubble.offsetHeight - 6 : below}px`;
+  };
+  const button = h("button", { type: "button", class: "tip", "aria-label": `About this number: ${text}`, onpointerenter: place, onfocus: place }, "i", bubble);
+  return button;
+}
+
+/** A small panel with one number; `value` null is unknown, for the reason. */
+export function fact(title, value, write, { reason, note, formula, mood, id } = {}) {
+  const known = value !== null && value !== undefined;
+  return h("div", { class: `panel ${known && mood ? mood : ""}`, id },
+    h("h3", { class: formula ? "with-tip" : null }, title, formula ? tip(formula) : null),
+    h("p", { class: "value" }, known ? write(value) : unknown(reason ?? "no reason is recorded")), note ? h("p", { class: "word" }, note) : null);
+}
+
+/** A table: columns are {name, cell(row), number, title, tip}; rows any objects. */
 export function table(caption, columns, rows, { rowClass = () => null } = {}) {
   const cells = (row) => columns.map((column, place) => {
     const content = column.cell(row);
@@ -32,6 +54,6 @@ export function table(caption, columns, rows, { rowClass = () => null } = {}) {
   return h("table", {},
     h("caption", { class: "hidden" }, caption),
     h("thead", {}, h("tr", {}, columns.map((column) =>
-      h("th", { scope: "col", class: column.number ? "n" : null, title: column.title, "aria-sort": column.sort }, column.head ?? column.name)))),
+      h("th", { scope: "col", class: column.number ? "n" : null, title: column.title, "aria-sort": column.sort, abbr: column.tip ? column.name : null }, column.head ?? column.name, column.tip ? tip(column.tip) : null)))),
     h("tbody", {}, rows.map((row) => h("tr", { class: rowClass(row) }, cells(row)))));
 }

@@ -8,7 +8,7 @@ import { loadCaches } from "./caches.js";
 import { get, listen, now } from "./net.js";
 import { drawNow, tick, trouble } from "./now.js";
 import { loadPositions, startPositions } from "./positions.js";
-import { drawQuality, loadQuality } from "./quality.js";
+import { drawQuality, loadQuality, startQuality } from "./quality.js";
 
 const who = { copier: document.body.dataset.copier, whale: document.body.dataset.whale, ratio: Number(document.body.dataset.ratio) };
 const state = { latest: null, day: null, positions: null, lostAt: null, error: null };
@@ -112,6 +112,7 @@ $("refresh").addEventListener("click", refresh);
 $("help").addEventListener("click", KEYS["?"]);
 startHistory(refresh);
 startPositions((error) => { remember(error); show(); });
+startQuality((error) => { remember(error); show(); });
 let version = null;
 listen((news) => {
   const key = `${news.version} ${news.reload_error}`;

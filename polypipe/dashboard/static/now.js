@@ -1,6 +1,6 @@
 // Section "Now": the gauge of the gap and the cards. A number that is unknown is grey and says why; it is never zero.
 
-import { $, h, svg, unknown } from "./dom.js";
+import { $, h, svg, tip, unknown } from "./dom.js";
 import { count, instant, money, percent, shortMoney, span, zoneName } from "./format.js";
 import { now } from "./net.js";
 
@@ -83,17 +83,16 @@ function drawCard(card, s, reasons, day, positions) {
   const known = value !== null && value !== undefined;
   const word = known ? card.word?.(value, positions) : null;
   return h("article", { class: `panel card ${known ? card.mood?.(value) ?? "" : "is-unknown"}`, id: `card-${card.id}`, dataset: { field: card.field } },
-    h("h3", {}, card.title, tip(card, s)),
+    h("h3", {}, card.title, tip(about(card, s))),
     h("p", { class: "value" }, known ? card.write(value) : unknown(reasons[card.field] ?? "no reason is recorded")),
     word ? h("p", { class: "word" }, word) : null,
     sparkline(day, card.field, card.flip),
     h("p", { class: "age", dataset: { sources: card.sources.join(" "), card: card.id } }));
 }
 
-function tip(card, s) {
+function about(card, s) {
   const point = card.point && s[card.point] !== null && s[card.point] !== undefined ? ` Its newest hourly point was ${span(s[card.point])} old.` : "";
-  const text = card.formula + point;
-  return h("button", { type: "button", class: "tip", "aria-label": `About this number: ${text}` }, "i", h("span", { class: "bubble", "aria-hidden": "true" }, text));
+  return card.formula + point;
 }
 
 /** A line of the last 24 h, broken where the number is unknown. */

@@ -1,6 +1,6 @@
 // Section "Positions": the comparison table, sorted, filtered and cut into pages by the server.
 
-import { $, h, table, unknown } from "./dom.js";
+import { $, fact, h, table } from "./dom.js";
 import { count, instant, money, percent, shortMoney, span, zoneName } from "./format.js";
 import { get, now } from "./net.js";
 
@@ -79,22 +79,17 @@ function frame() {
   ];
 }
 
-function fact(title, value, write, reason, note) {
-  const known = value !== null && value !== undefined;
-  return h("div", { class: "panel" }, h("h3", {}, title), h("p", { class: "value" }, known ? write(value) : unknown(reason ?? "no reason is recorded")), note ? h("p", { class: "word" }, note) : null);
-}
-
 function facts() {
   const s = latest.summary;
   const why = latest.reasons;
   const signed = (value) => money(value, { signed: true });
   return [
-    fact("Coverage", s.coverage, percent, why.coverage, "held of what should be held, by value"),
-    fact("Fill rate", s.weighted_fill_rate, percent, why.weighted_fill_rate, "weighted by value, not capped"),
-    fact("Cost of deviation", s.cost_of_deviation, signed, why.cost_of_deviation, "missed ones included; minus is worse off"),
-    fact("Excess", s.excess_usd, shortMoney, why.excess_usd, "held beyond the expected size"),
-    fact("Orphans", s.orphan_usd, shortMoney, why.orphan_usd, `${count(s.orphan)} left by the whale, still yours`),
-    fact("Win rate", s.copier_win_rate, percent, why.copier_win_rate, s.whale_win_rate === null ? "whale: unknown" : `whale: ${percent(s.whale_win_rate)}`),
+    fact("Coverage", s.coverage, percent, { reason: why.coverage, note: "held of what should be held, by value" }),
+    fact("Fill rate", s.weighted_fill_rate, percent, { reason: why.weighted_fill_rate, note: "weighted by value, not capped" }),
+    fact("Cost of deviation", s.cost_of_deviation, signed, { reason: why.cost_of_deviation, note: "missed ones included; minus is worse off" }),
+    fact("Excess", s.excess_usd, shortMoney, { reason: why.excess_usd, note: "held beyond the expected size" }),
+    fact("Orphans", s.orphan_usd, shortMoney, { reason: why.orphan_usd, note: `${count(s.orphan)} left by the whale, still yours` }),
+    fact("Win rate", s.copier_win_rate, percent, { reason: why.copier_win_rate, note: s.whale_win_rate === null ? "whale: unknown" : `whale: ${percent(s.whale_win_rate)}` }),
   ];
 }
 

@@ -1,0 +1,133 @@
+// How the fills were copied: the figures, the funnel, and how slippage and latency are distributed.
+
+import { fact, h, svg, table, tip } from "./dom.js";
+import { count, money, percent, shortMoney } from "./format.js";
+
+const MINUS = "\u2212";
+export const cents = (value) => `${value > 0 ? "+" : ""}${value.toFixed(2)}`.replace("-", MINUS).replace(/^[+\u2212]0\.00$/, "0.00") + " ¢";
+const seconds = (value) => `${value.toFixed(value < 10 ? 1 : 0)} s`.replace("-", MINUS);
+const between = (low, high, write) => (low === null ? "too few events for an interval" : `95 %: ${write(low)} to ${write(high)}`);
+export const REASONS = {
+  small: "fewer than 10 shares", probability: "order below the minimum", disabled: "bot switched off", breaker: "breaker", error: "error",
+  unfilled: "not or partly filled", no_position: "nothing to sell", unknown: "reason unknown",
+};
+const STEPS = {
+  whale: ["The whale's fills", "All fills of the whale on these days."],
+  eligible: ["Eligible", "Fills of 10 shares and more, which the bot copies."],
+  sent: ["Order sent", "Eligible fills for which an order was sent: a fill of yours, or the bot's log, says so."],
+  filled: ["Filled", "Fills of which you got at least a part, resubmits included."],
+  whole: ["Filled in full", "Fills of which you got at least 99 % of ratio × the whale's shares."],
+};
+
+/** The small panels, for the whole answer. */
+export function figures(data) {
+  const m = data.metrics;
+  const why = m.reasons;
+  const gap = data.attribution.gap;
+  const zero = m.slippage_cents_low !== null && m.slippage_cents_low <= 0 && m.slippage_cents_high >= 0;
+  return [
+    fact("Gap", gap, (value) => money(value, { signed: true }), { reason: data.attribution.reason, id: "fact-gap", mood: gap > 0.005 ? "good" : gap < -0.005 ? "bad" : null,
+      note: `${gap > 0.005 ? "ahead of" : gap < -0.005 ? "behind" : "on"} the ratio`, formula: `Your PnL − ratio × the whale's, over ${data.attribution.days_known} of ${data.attribution.days} days.` }),
+    fact("Copy rate", m.copy_rate, percent, { reason: why.copy_rate, note: m.copy_rate === null ? null : between(m.copy_rate_low, m.copy_rate_high, percent),
+      formula: m.copy_rate === null ? "Eligible fills with an order sent ÷ eligible fills." : `Order sent ${count(m.copied_fills)} ÷ eligible ${count(m.eligible_fills)}; by USD ${percent(m.copy_rate_usd)}. Interval by Wilson.` }),
+    fact("Coverage", data.coverage, percent, { reason: data.coverage_reason, note: `at the end of ${data.until}`,
+      formula: "Σ min(your shares, ratio × the whale's) × price ÷ Σ ratio × the whale's × price, over open tokens worth an order." }),
+    fact("Fill ratio", m.fill_ratio, percent, { reason: why.fill_ratio, note: m.first_fill_ratio === null ? "first attempt: unknown" : `first attempt: ${percent(m.first_fill_ratio)}`,
+      formula: `Shares you got ÷ shares expected, over the fills with an order sent. First attempt: filled ÷ requested in the bot's log${m.first_fill_ratio === null ? `, unknown: ${why.first_fill_ratio}` : ""}.` }),
+    fact("Slippage", m.slippage_cents, cents, { reason: why.slippage_cents, id: "fact-slippage", mood: m.slippage_cents_low > 0 ? "bad" : m.slippage_cents_high < 0 && m.slippage_cents_high !== null ? "good" : null,
+      note: m.slippage_cents === null ? null : zero ? "not distinguishable from zero" : `${m.slippage_cents > 0 ? "worse" : "better"} a share, ${money(m.slippage_usd)}`,
+      formula: m.slippage_cents === null ? "Sign × (your price − the whale's), weighted by shares; + is worse." : `Sign × (your price − the whale's), weighted by shares; + is worse. ${money(m.slippage_usd)} in all, ${m.slippage_bps.toFixed(0)} bps; ${between(m.slippage_cents_low, m.slippage_cents_high, cents)}, each event counted once.` }),
+    fact("Latency", m.latency_p50, seconds, { reason: why.latency_p50, note: m.latency_p95 === null ? null : `p95: ${seconds(m.latency_p95)}`,
+      formula: "Median seconds from the whale's fill to your first copy; block times, good to 2 s." }),
+    fact("Shortfall", m.shortfall_usd, (value) => money(value, { signed: true }), { reason: why.shortfall_usd, id: "fact-shortfall",
+      note: m.shortfall_bps === null ? null : `${m.shortfall_usd > 0 ? "worse" : "better"} than on paper`,
+      formula: `Slippage + Σ sign × (expected − got) × (price at the end − the whale's price) + fees; + is worse than on paper.${m.shortfall_bps === null ? "" : ` ${count(m.shortfall_bps)} bps of what was expected.`}${m.unmarked_usd ? ` ${money(m.unmarked_usd)} of it in markets whose result is not known.` : ""}` }),
+  ];
+}
+
+/** The panel's content for the answer's `funnel`. */
+export function funnel(found) {
+  if (found.reason !== null) return [h("p", { class: "empty" }, "Unknown: ", found.reason)];
+  const all = found.steps[0].fills;
+  if (!all) return [h("p", { class: "empty" }, "The whale traded nothing on these days.")];
+  const bar = (start, fills, look) => svg("svg", { class: `fall ${look}`, viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" },
+    svg("rect", { x: 100 * start / all, width: Math.max(100 * fills / all, 0.4), y: 1.5, height: 7 }));
+  const rows = [];
+  found.steps.forEach((step, place) => {
+    const before = found.steps[place - 1];
+    const formula = `${STEPS[step.step][1]} ${count(step.fills)} of ${count(before?.fills ?? all)}, worth ${money(step.usd)} at the whale's prices.`;
+    rows.push({ name: h("span", { class: "named" }, STEPS[step.step][0], tip(formula)), picture: bar(0, step.fills, "end"), ...step, share: step.fills / all });
+    let start = step.fills;
+    for (const lost of found.lost.filter((one) => one.after === step.step)) {
+      start -= lost.fills;
+      rows.push({ lost: true, name: `lost: ${lost.after === "filled" ? "filled in part" : REASONS[lost.reason] ?? lost.reason}`, picture: bar(start, lost.fills, "bad"), fills: lost.fills, usd: lost.usd, share: lost.fills / all });
+    }
+  });
+  return [table("What became of the whale's fills", [
+    { name: "Step", cell: (row) => row.name },
+    { name: "", cell: (row) => row.picture },
+    { name: "Fills", number: true, cell: (row) => (row.lost ? `${MINUS}${count(row.fills)}` : count(row.fills)) },
+    { name: "of all", number: true, cell: (row) => percent(100 * row.share, { decimals: 0 }) },
+    { name: "USD", number: true, title: "the whale's shares × its price", cell: (row) => shortMoney(row.usd) },
+  ], rows, { rowClass: (row) => (row.lost ? "lost" : null) })];
+}
+
+const KINDS = {
+  slippage: { write: cents, marks: (m) => [["p50", m.slippage_p50], ["p95", m.slippage_p95]], unit: "cents a share, + is worse" },
+  latency: { write: seconds, marks: (m) => [["p50", m.latency_p50], ["p95", m.latency_p95], ["p99", m.latency_p99]], unit: "seconds from the whale's fill to your first copy" },
+};
+
+const span = (bar, write) => (bar.low === null ? `below ${write(bar.high)}` : bar.high === null ? `${write(bar.low)} and more` : `${write(bar.low)} to ${write(bar.high)}`);
+
+/** The panel's content for one distribution. The picture is drawn by `drawBars`, when its width is known. */
+export function distribution(kind, found, metrics) {
+  if (found.reason !== null) return [h("p", { class: "empty" }, "Unknown: ", found.reason)];
+  const { write, marks, unit } = KINDS[kind];
+  const words = marks(metrics).filter(([, value]) => value !== null).map(([name, value]) => `${name} ${write(value)}`).join(" · ");
+  return [
+    h("p", { class: "readout" }, h("span", {}, `${count(found.fills)} copied fills`), h("b", {}, words)),
+    h("div", { class: "histogram", role: "img", "aria-label": `Distribution of ${kind}, ${unit}: ${words}. The table below has the numbers.`, dataset: { kind } }),
+    h("details", {}, h("summary", {}, `As a table (${unit})`), h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `${kind}: table` },
+      table(`Copied fills by ${kind}`, [
+        { name: kind, whole: true, cell: (bar) => span(bar, write) },
+        { name: "fills", number: true, cell: (bar) => count(bar.fills) },
+        { name: "share", number: true, cell: (bar) => percent(100 * bar.fills / found.fills) },
+      ], found.bars.filter((bar) => bar.fills)))),
+  ];
+}
+
+/** Draw a distribution into its box, as wide as that is now. */
+export function drawBars(box, found, metrics) {
+  const { write, marks } = KINDS[box.dataset.kind];
+  const [width, height, foot, head] = [box.clientWidth, 190, 22, 16];
+  if (!width || !found.bars.length) return;
+  const step = found.bars.map((bar) => bar.high - bar.low).find((_, place) => found.bars[place].low !== null && found.bars[place].high !== null) ?? 1;
+  const start = found.bars[0].low ?? found.bars[0].high - step;
+  const end = start + step * found.bars.length;
+  const x = (value) => Math.max(0, Math.min(width, width * (value - start) / (end - start)));
+  const most = Math.max(...found.bars.map((bar) => bar.fills));
+  const y = (fills) => head + (height - foot - head) * (1 - fills / most);
+  const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
+  found.bars.forEach((bar, place) => {
+    const [left, right] = [x(start + step * place), x(start + step * (place + 1))];
+    const look = box.dataset.kind === "latency" ? "end" : (bar.high ?? Infinity) <= 0 ? "good" : "bad";
+    const exact = box.dataset.kind === "slippage" && bar.low === 0 ? "end" : look;
+    picture.append(svg("rect", { class: exact, x: left + 1, width: Math.max(1, right - left - 2), y: y(bar.fills), height: Math.max(bar.fills ? 1.5 : 0, height - foot - y(bar.fills)) },
+      svg("title", {}, `${span(bar, write)}: ${count(bar.fills)} fills`)));
+  });
+  picture.append(svg("line", { class: "base", x1: 0, x2: width, y1: height - foot, y2: height - foot }));
+  const every = Math.ceil(found.bars.length / Math.max(2, Math.floor(width / 70)));
+  for (let place = 0; place <= found.bars.length; place += every) {
+    const anchor = place === 0 ? "start" : place === found.bars.length ? "end" : "middle";
+    picture.append(svg("text", { x: x(start + step * place), y: height - 6, "text-anchor": anchor }, write(start + step * place)));
+  }
+  let taken = -Infinity;
+  for (const [name, value] of marks(metrics)) {
+    if (value === null) continue;
+    const at = x(value);
+    picture.append(svg("line", { class: "mark", x1: at, x2: at, y1: head - 2, y2: height - foot }));
+    if (at - taken > 30) picture.append(svg("text", { x: Math.min(at, width - 22), y: 11, "text-anchor": at < 14 ? "start" : "middle", class: "mark" }, name));
+    taken = at;
+  }
+  box.replaceChildren(picture);
+}

@@ -1,0 +1,65 @@
+// Where the money went: from ratio x the whale's PnL to the copier's, part by part, as a table whose bars are drawn in it.
+
+import { h, svg, tip } from "./dom.js";
+import { centsThatAddUp, count, money } from "./format.js";
+
+export const PARTS = {
+  slippage: ["Slippage", "−Σ sign × your shares × (your price − the whale's price) over the fills of these days."],
+  missed_small: ["Missed: fill below 10 shares", "Shares not bought because the whale's fill had fewer than 10, × what their price moved while they were missing."],
+  missed_probability: ["Missed: order below the minimum", "Orders below the exchange's minimum, which the bot sends by chance: shares missing × what their price moved."],
+  missed_disabled: ["Missed: bot switched off", "The bot's log says it was off or in mock mode: shares missing × what their price moved."],
+  missed_breaker: ["Missed: breaker", "Stopped by the bot's breaker or risk rules, as its log says: shares missing × what their price moved."],
+  missed_error: ["Missed: error", "Orders that failed, as the log says: shares missing × what their price moved."],
+  missed_unfilled: ["Missed: not or partly filled", "Orders that were filled in part or not at all: shares missing × what their price moved."],
+  missed_unknown: ["Missed: reason unknown", "Not copied, and neither log nor sizes say why: shares missing × what their price moved."],
+  excess: ["More than the ratio", "Shares copied beyond ratio × the whale's, the bot's 1.25 for large purchases included, × what their price moved."],
+  own: ["Your own trades", "Trades that copy nothing: shares × what their price moved while they were open."],
+  uncopied_exits: ["Uncopied exits", "Shares that the whale has sold and you still held × what their price moved since."],
+  fees: ["Fees and rebates", "Ratio × the whale's fees in its fills − yours in your copies; rebates count the other way."],
+  unexplained: ["Unexplained", "The measured gap − all parts above: what prices and fills that are known do not account for."],
+};
+
+/** The panel's content for the answer's `attribution`. */
+export function waterfall(found) {
+  if (found.gap === null) return [h("p", { class: "empty" }, "Unknown: ", found.reason), unknownDays(found)];
+  const [from, to] = [Math.round(100 * found.expected_pnl), Math.round(100 * found.copier_pnl)];
+  const cents = centsThatAddUp(found.parts.map((part) => part.usd), to - from);
+  const levels = [from];
+  for (const one of cents) levels.push(levels.at(-1) + one);
+  const [low, high] = [Math.min(0, ...levels), Math.max(0, ...levels)];
+  const x = (value) => 100 * (value - low) / (high - low || 1);
+  const bar = (start, end, look) => svg("svg", { class: `fall ${look}`, viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" },
+    svg("line", { x1: x(0), x2: x(0), y1: 0, y2: 10 }),
+    svg("rect", { x: Math.min(x(start), x(end)), width: Math.max(Math.abs(x(end) - x(start)), 0.4), y: 1.5, height: 7 }));
+  const row = (name, formula, picture, amount, word, kind = null) => h("tr", { class: kind }, h("th", { scope: "row" }, h("span", { class: "named" }, name, tip(formula))),
+    h("td", { class: "drawn" }, picture), h("td", { class: `n ${word === "better" ? "good" : word === "worse" ? "bad" : ""}` }, amount, h("small", { class: "muted" }, ` ${word}`)));
+  const usd = (value) => money(value / 100, { signed: true });
+  const over = `over ${count(found.days_known)} of ${count(found.days)} days`;
+  const ratio = found.ratio_low === found.ratio_high ? `${+(100 * found.ratio_low).toFixed(4)} %` : `the ratio in force (${+(100 * found.ratio_low).toFixed(4)} to ${+(100 * found.ratio_high).toFixed(4)} %)`;
+  return [
+    h("table", { class: "waterfall" }, h("caption", { class: "hidden" }, "From the expected PnL to yours, in USD"),
+      h("thead", { class: "hidden" }, h("tr", {}, ["part", "drawn", "USD"].map((name) => h("th", { scope: "col" }, name)))),
+      h("tbody", {},
+        row("Expected", `${ratio} × the whale's PnL of ${money(found.whale_pnl, { signed: true })}, hour by hour, ${over}.`, bar(0, from, "end"), usd(from), "to make", "total"),
+        found.parts.map((part, place) => row(PARTS[part.part][0], `${PARTS[part.part][1]} Summed ${over}; cents are rounded so that all parts add up.`,
+          bar(levels[place], levels[place + 1], part.part === "unexplained" ? "open" : cents[place] < 0 ? "bad" : "good"), usd(cents[place]),
+          cents[place] < 0 ? "worse" : cents[place] > 0 ? "better" : "nothing", part.part)),
+        row("Your PnL", `Your measured PnL, ${over}: expected ${usd(from)} and a gap of ${usd(to - from)}.`, bar(0, to, "end"), usd(to), "made", "total"))),
+    unknownDays(found),
+    notes(found),
+    h("p", { class: "muted" }, `Paid out beside, not in the PnL of positions: rewards and rebates of ${money(found.copier_income)} to you, ${money(found.whale_income)} to the whale.`),
+  ];
+}
+
+function unknownDays(found) {
+  if (!found.unknown.length) return null;
+  return h("details", { class: "left-out", open: found.unknown.length <= 3 },
+    h("summary", {}, `${count(found.unknown.length)} of ${count(found.days)} days left out: their gap is unknown`),
+    h("ul", {}, found.unknown.map((one) => h("li", {}, `${one.day}: ${one.reason}`))));
+}
+
+function notes(found) {
+  if (!found.notes.length) return null;
+  return h("details", {}, h("summary", {}, "What is in the unexplained part"),
+    h("ul", {}, found.notes.map((one) => h("li", {}, `${one.note} (${count(one.days)} ${one.days === 1 ? "day" : "days"}${one.usd === null ? "" : `, ${money(one.usd, { signed: true })}`})`))));
+}

@@ -1,0 +1,58 @@
+// The what-if form: the numbers by another ratio, size floor or tiers, beside those in force.
+
+import { $, h, tip, unknown } from "./dom.js";
+import { count, money, percent } from "./format.js";
+import { get } from "./net.js";
+
+const FIELDS = ["ratio", "floor", "tiers", "days"];
+let started = false;
+
+/** Make the form once; its values are the rule in force, its days those that are shown. */
+export function whatIfForm(box, data) {
+  if (started && box.firstChild) return;
+  started = true;
+  const field = (name, label, hint, options) => h("label", { title: hint }, label, h("input", { name, required: true, ...options }));
+  box.replaceChildren(
+    h("form", { class: "rule", id: "whatif-form", "aria-label": "What if", onsubmit: (event) => { event.preventDefault(); ask(event.currentTarget, data.until); } },
+      field("ratio", "Ratio", "your shares for one of the whale's", { type: "number", step: "any", min: "0.000001", max: "100", value: data.metrics.ratio ?? document.body.dataset.ratio }),
+      field("floor", "Floor, shares", "fills below it are not copied; the bot: 10", { type: "number", step: "any", min: "0", value: "10" }),
+      field("tiers", "Tiers", "SHARES:FACTOR, separated by commas: purchases from so many shares on are copied by the factor; none for none", { type: "text", value: "4000:1.25", maxlength: 100, autocomplete: "off" }),
+      field("days", "Days", "1 to 90, ending with the day shown above", { type: "number", min: "1", max: "90", step: "1", value: "30" }),
+      h("button", { type: "submit" }, "Ask")),
+    h("div", { id: "whatif-answer", role: "status", "aria-live": "polite" }, h("p", { class: "muted" }, "Expected PnL, gap and coverage of stored days as if this rule had been in force. What you really made stays what it was.")));
+}
+
+async function ask(form, until) {
+  const asked = Object.fromEntries(FIELDS.map((name) => [name, form.elements[name].value.replaceAll(" ", "")]));
+  asked.until = $("quality-until").value || until;
+  const [box, button] = [$("whatif-answer"), form.querySelector("button")];
+  button.disabled = true;
+  box.setAttribute("aria-busy", "true");
+  box.replaceChildren(h("p", { class: "muted" }, "computing"));
+  try {
+    box.replaceChildren(...answer(await get("/api/quality/whatif", asked), asked));
+  } catch (error) {
+    box.replaceChildren(h("p", { class: "notice bad" }, error.message));
+  }
+  button.disabled = false;
+  box.removeAttribute("aria-busy");
+}
+
+function answer(data, asked) {
+  const usd = (value) => money(value, { signed: true });
+  const why = data.reasons;
+  const cell = (value, write, reason) => h("td", { class: "n" }, value === null ? unknown(reason, { brief: true }) : write(value));
+  const line = (name, title, actual, field, write) => h("tr", {}, h("th", { scope: "row" }, h("span", { class: "named" }, name, tip(title))), cell(data[actual], write, why[actual]), cell(data[field], write, why[field]));
+  return [
+    ...data.warnings.map((text) => h("p", { class: "notice warn" }, text)),
+    h("p", { class: "sub" }, `${data.first} to ${data.last}, ${count(data.days_known)} of ${count(data.days)} days known: ${data.rule_in_words}`),
+    h("table", { id: "whatif-table" }, h("caption", { class: "hidden" }, "The rule beside what was in force"),
+      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, ""), h("th", { scope: "col", class: "n" }, `in force (${data.ratio_in_force})`), h("th", { scope: "col", class: "n" }, "what if"))),
+      h("tbody", {},
+        line("Expected PnL", `ratio × the whale's PnL${data.whale_pnl === null ? "" : ` of ${usd(data.whale_pnl)}`}; of the what-if, floor and tiers change ${usd(data.paper.effect)}`, "expected_in_force", "expected_pnl", usd),
+        line("Gap", `your PnL${data.copier_pnl === null ? "" : ` of ${usd(data.copier_pnl)}`} − expected`, "gap_in_force", "gap", usd),
+        line("Coverage", "of what the rule holds at the end, how much you hold, by value", "coverage_in_force", "coverage", percent))),
+    h("p", { class: "muted" }, `The rule asks for ${count(data.paper.asked)} of the whale's ${count(data.paper.fills)} fills; ${count(data.paper.below_minimum)} orders would be below the exchange's minimum.`),
+    h("a", { class: "button", href: `/api/export.csv?${new URLSearchParams({ what: "whatif", ...asked })}`, download: "" }, "CSV"),
+  ];
+}

@@ -1,0 +1,357 @@
+"""How fills were copied, as the API tells it: numbers worked out by hand, unknown ones with their reasons."""
+
+import csv
+import io
+import math
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from polypipe.attribution.attribution import PARTS
+from polypipe.attribution.whatif import bot_rule, what_if
+from polypipe.bot.misses import misses_summary
+from polypipe.dashboard.copying import attribution
+from polypipe.divergence.snapshot import Wallets
+from polypipe_tests.conftest import NOWHERE, settings_for
+from polypipe_tests.dashboard.copying_rows import (
+    DAY,
+    class_row,
+    copy_fill,
+    exit_row,
+    gap_day,
+    log_line,
+    metrics_row,
+    not_copied,
+    put_copying,
+    replace_tables,
+    unknown_metrics,
+)
+from polypipe_tests.dashboard.support import COPIER, WHALE, now, replace_table
+from polypipe_tests.dashboard.test_watching import quality_row, rows_of
+
+COPYING, CLASSES, LOG, WHATIF = (f"/api/quality/{name}" for name in ("copying", "breakdowns", "log", "whatif"))
+D = datetime(2026, 9, 10, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def parts_of(body):
+    return {part["part"]: part["usd"] for part in body["attribution"]["parts"]}
+
+
+def test_before_any_day_is_computed(dashboard):
+    body = dashboard.json(COPYING)
+    assert body["reason"].startswith("no day is computed yet")
+    assert (body["newest"], body["stale"], body["warning"]) == (None, None, None)
+    assert body["attribution"]["gap"] is None
+    assert {part["usd"] for part in body["attribution"]["parts"]} == {None}
+    assert (body["funnel"]["steps"], body["slippage"]["bars"], body["exits"]["rows"]) == ([], [], [])
+    for panel in ("funnel", "slippage", "latency", "exits"):
+        assert "not computed" in body[panel]["reason"]
+    assert dashboard.json(CLASSES)["rows"] == []
+    assert dashboard.json(LOG)["newest"] is None
+
+
+def test_without_wallets_it_says_what_to_set(open_dashboard):
+    body = open_dashboard(settings_for(NOWHERE)).json(COPYING)
+    assert "POLYPIPE_COPIER_ADDRESS" in body["reason"]
+
+
+def test_the_parts_of_the_known_days_sum_and_the_others_are_named(dashboard, warehouse):
+    days = [
+        gap_day(D - 3 * DAY, 1000.0, slippage=-50.0),  # before the window
+        gap_day(D - DAY, 100.0, {"old prices": 2.0}, slippage=-1.5, missed_error=4.0, unexplained=0.25),
+        gap_day(D, -50.0, {"old prices": 3.0, "no price": None}, slippage=-0.5, uncopied_exits=-7.0),
+        gap_day(D - 2 * DAY, None, slippage=-99.0),
+    ]
+    replace_table(warehouse, "gap_attribution", days)
+    body = dashboard.json(COPYING, days=7, until="2026-09-10")
+    found = body["attribution"]
+    assert (body["first"], body["until"], found["days"], found["days_known"]) == ("2026-09-04", "2026-09-10", 7, 3)
+    assert {one["day"]: one["reason"] for one in found["unknown"]}["2026-09-08"] == "the points end too early"
+    assert len(found["unknown"]) == 4
+    assert "not computed" in found["unknown"][0]["reason"]
+    parts = parts_of(body)
+    assert list(parts) == [*PARTS, "unexplained"]
+    assert parts["slippage"] == pytest.approx(-52.0)  # nothing of the day whose gap is unknown
+    assert (parts["missed_error"], parts["uncopied_exits"], parts["unexplained"]) == (4.0, -7.0, 0.25)
+    assert found["expected_pnl"] == pytest.approx(0.08 * 1050)
+    assert found["gap"] == pytest.approx(-54.75)
+    assert found["copier_pnl"] == pytest.approx(0.08 * 1050 - 54.75)
+    assert found["notes"] == [
+        {"note": "old prices", "days": 2, "usd": 5.0},
+        {"note": "no price", "days": 1, "usd": None},
+    ]
+    assert (found["copier_income"], found["whale_income"]) == (1.5, 6.0)
+    one = dashboard.json(COPYING, days=1, until="2026-09-08")["attribution"]
+    assert (one["gap"], one["days_known"]) == (None, 0)
+    assert one["reason"] == "the gap is known on none of these days: the points end too early"
+
+
+@given(st.lists(st.lists(st.floats(-1e6, 1e6), min_size=13, max_size=13), min_size=1, max_size=30))
+def test_expected_and_all_parts_make_the_copiers_pnl(days):
+    rows = {}
+    for n, amounts in enumerate(days):
+        row = gap_day(
+            D + n * DAY, amounts[0], **dict(zip((*PARTS, "unexplained"), [*amounts[1:], amounts[0]], strict=True))
+        )
+        rows[row["day"].date()] = row | {"notes": {}, "reasons": {}}
+    found = attribution(rows, list(rows))
+    total = found["expected_pnl"] + math.fsum(part["usd"] for part in found["parts"])
+    assert total == pytest.approx(found["copier_pnl"], abs=1e-5)
+    assert found["copier_pnl"] - found["expected_pnl"] == pytest.approx(found["gap"], abs=1e-5)
+
+
+def put_fills(warehouse):
+    """Seven fills on the day, one the day before, one of the copier alone."""
+    at = D + HOUR
+    rows = [
+        copy_fill(at, 0, slippage_cents=0.0, latency=2.0),
+        copy_fill(at, 1, slippage_cents=(0.51 - 0.5) * 100, latency=2.9),  # 1.0000000000000009
+        copy_fill(at, 2, slippage_cents=-0.3, latency=61.0, status="partial", reason="unfilled", copier_shares=3.0),
+        not_copied(at, 3, "unfilled", order_sent=True),
+        not_copied(at, 4, "breaker"),
+        not_copied(at, 5, "small", eligible=False, whale_shares=5.0, status="small"),
+        copy_fill(at, 6, eligible=False, whale_shares=4.0),  # copied by chance: not eligible all the same
+        copy_fill(D - HOUR, 7, slippage_cents=2.0, latency=3.0),
+        copy_fill(at, 8, status="own", eligible=False, whale_shares=None, whale_price=None, latency=None),
+    ]
+    replace_tables(warehouse, copy_fills=rows, copy_metrics_daily=[metrics_row(D, 1), metrics_row(D, 7)])
+
+
+def test_the_funnel_by_hand(dashboard, warehouse):
+    put_fills(warehouse)
+    found = dashboard.json(COPYING, days=1, until="2026-09-10")["funnel"]
+    steps = [(step["step"], step["fills"], step["usd"]) for step in found["steps"]]
+    assert steps == [
+        ("whale", 7, 254.5),
+        ("eligible", 5, 250.0),
+        ("sent", 4, 200.0),
+        ("filled", 3, 150.0),
+        ("whole", 2, 100.0),
+    ]
+    lost = [(one["after"], one["reason"], one["fills"], one["usd"]) for one in found["lost"]]
+    assert lost == [
+        ("whale", "small", 2, 4.5),
+        ("eligible", "breaker", 1, 50.0),
+        ("sent", "unfilled", 1, 50.0),
+        ("filled", "unfilled", 1, 50.0),
+    ]
+    assert dashboard.json(COPYING, days=7, until="2026-09-10")["funnel"]["steps"][0]["fills"] == 8
+
+
+def test_distributions_by_hand(dashboard, warehouse):
+    put_fills(warehouse)
+    body = dashboard.json(COPYING, days=1, until="2026-09-10")
+    bars = {bar["low"]: bar["fills"] for bar in body["slippage"]["bars"] if bar["fills"]}
+    assert bars == {-0.5: 1, 0.0: 1, 1.0: 1}  # -0.3, 0 and what a float makes of 1
+    assert body["slippage"]["fills"] == body["latency"]["fills"] == 3
+    assert sum(bar["fills"] for bar in body["latency"]["bars"]) == 3
+    assert body["latency"]["bars"][0] == {"low": 2.0, "high": 4.0, "fills": 2}
+    assert dashboard.json(COPYING, days=7, until="2026-09-10")["slippage"]["fills"] == 4
+
+
+def test_numbers_of_the_window_and_why_they_are_unknown(dashboard, warehouse):
+    put_fills(warehouse)
+    replace_table(warehouse, "copy_metrics_daily", [metrics_row(D, 1), unknown_metrics(D, 7, "known on 3 of 7 days")])
+    body = dashboard.json(COPYING, days=1, until="2026-09-10")
+    assert (body["metrics"]["copy_rate"], body["metrics"]["latency_p99"], body["metrics"]["reasons"]) == (80.0, 11.0, {})
+    body = dashboard.json(COPYING, days=7, until="2026-09-10")
+    assert body["metrics"]["copy_rate"] is None
+    assert body["metrics"]["reasons"]["copy_rate"] == "known on 3 of 7 days"
+    for panel in ("funnel", "slippage", "latency"):
+        assert body[panel]["reason"] == "known on 3 of 7 days"
+    body = dashboard.json(COPYING, days=30, until="2026-09-10")
+    assert "copy_metrics_daily of this day is not computed" in body["metrics"]["reasons"]["copy_rate"]
+
+
+def test_a_ratio_that_the_fills_do_not_show_is_warned_of(dashboard, warehouse):
+    replace_table(warehouse, "copy_metrics_daily", [metrics_row(D, 7, realised_ratio=0.05, realised_pairs=40)])
+    warning = dashboard.json(COPYING)["warning"]
+    assert "0.05 (median of 40 pairs)" in warning
+    assert "0.08" in warning
+    replace_table(warehouse, "copy_metrics_daily", [metrics_row(D, 7, realised_ratio=0.081)])
+    assert dashboard.json(COPYING)["warning"] is None
+
+
+def test_the_newest_day_unless_told_otherwise_and_stale_when_it_is_old(dashboard, warehouse):
+    replace_table(warehouse, "gap_attribution", [gap_day(D - DAY), gap_day(D)])
+    body = dashboard.json(COPYING)
+    assert (body["until"], body["oldest"], body["newest"]) == ("2026-09-10", "2026-09-09", "2026-09-10")
+    assert body["stale"].startswith("the newest day is 2026-09-10")
+    replace_table(warehouse, "gap_attribution", [gap_day(now().replace(hour=0, minute=0, second=0) - DAY)])
+    assert dashboard.json(COPYING)["stale"] is None
+
+
+def test_exits_of_the_last_day_the_most_at_risk_first(dashboard, warehouse):
+    many = [exit_row(D, str(n), 1.0 + n) for n in range(60)]
+    day = gap_day(D) | {"uncopied_exit_usd": 1830.0, "uncopied_exit_tokens": 60}
+    exits = [*many, exit_row(D - DAY, "before", 900.0)]
+    replace_tables(warehouse, uncopied_exits=exits, gap_attribution=[gap_day(D - DAY), day])
+    found = dashboard.json(COPYING)["exits"]
+    assert (found["tokens"], found["usd"], found["as_of"]) == (60, 1830.0, "2026-09-11T00:00:00Z")
+    assert [row["usd"] for row in found["rows"]] == [60.0 - n for n in range(50)]
+    assert len(rows_of(dashboard, what="exits")) == 60
+    assert "not computed" in dashboard.json(COPYING, until="2026-09-12")["exits"]["reason"]
+
+
+def test_classes_sort_by_what_they_mean(dashboard, warehouse):
+    sizes = ("1,000-2,000", "100-250", "500-1,000")
+    rows = [
+        class_row(D, "size", size, 7, eligible_fills=n, slippage_cents=None if n == 1 else -float(n))
+        for n, size in enumerate(sizes)
+    ]
+    rows += [class_row(D, "league", "atp", 7), class_row(D, "league", "wta", 7), class_row(D, "league", "atp", 1)]
+    replace_tables(warehouse, copy_breakdowns=rows, copy_metrics_daily=[metrics_row(D, 7)])
+    body = dashboard.json(CLASSES, dimension="size", sort="value", order="asc")
+    assert [row["value"] for row in body["rows"]] == ["100-250", "500-1,000", "1,000-2,000"]
+    assert (body["counts"]["size"], body["counts"]["league"], body["counts"]["sport"]) == (3, 2, 0)
+    by_slippage = dashboard.json(CLASSES, dimension="size", sort="slippage_cents", order="asc")["rows"]
+    assert [row["slippage_cents"] for row in by_slippage] == [-2.0, 0.0, None]
+    assert [row["eligible_fills"] for row in dashboard.json(CLASSES, dimension="size")["rows"]] == [2, 1, 0]
+    assert [row["value"] for row in dashboard.json(CLASSES, dimension="league", q="WT")["rows"]] == ["wta"]
+    assert dashboard.get(CLASSES, dimension="weather").status_code == 400
+
+
+def test_the_log_and_its_misses_as_the_bots_own_module_counts_them(dashboard, warehouse, settings):
+    time = now()
+    seen = [("old", 500), ("late", 2), ("late", 1), ("new", 3)]  # hours ago; a token that came back has two rows
+    replace_table(warehouse, "token_first_seen", [{"token_id": t, "first_seen": time - n * HOUR} for t, n in seen])
+    lines = [
+        log_line(time - 5 * HOUR, 0, token_id="old"),
+        log_line(time - 5 * HOUR, 1, token_id="late", whale_usd=30.0),
+        log_line(time - 4 * HOUR, 2, token_id="new", whale_usd=20.0),
+        log_line(time - 4 * HOUR, 3, token_id="never", whale_usd=10.0),
+        log_line(time - 1 * HOUR, 4, token_id="new"),
+        log_line(time - 30 * HOUR, 5, token_id="never"),
+        log_line(time - 3 * HOUR, 6, token_id=None, outcome="UNKNOWN", raw="what is <b>this</b>", problems="columns"),
+    ]
+    replace_table(warehouse, "trade_log", lines)
+    body = dashboard.json(LOG, days=1)
+    assert (body["lines"], body["unknown"], body["problems"]) == (6, 1, 1)
+    assert [line["raw"] for line in body["unknown_lines"]] == ["what is <b>this</b>"]
+    misses = body["misses"]
+    assert (misses["fills"], misses["tokens"], misses["usd"], misses["tokens_still_unknown"]) == (3, 3, 60.0, 1)
+    assert (misses["median_seconds_until"], misses["longest_seconds_until"]) == (2 * 3600.0, 3 * 3600.0)
+    assert [row["token_id"] for row in body["missed"]] == ["never", "new", "late"]
+    with warehouse.read() as con:
+        for days in (1, 7):
+            theirs = misses_summary(con, time - days * DAY)
+            ours = dashboard.json(LOG, days=days)["misses"]
+            assert {name: ours[name] for name in theirs} == theirs
+    assert len(rows_of(dashboard, what="misses", days=7)) == 4
+    assert [row["raw"] for row in rows_of(dashboard, what="unknown_lines", days=1)] == ["what is <b>this</b>"]
+
+
+def test_a_log_without_a_crawl_or_without_new_lines(dashboard, warehouse):
+    replace_table(warehouse, "trade_log", [log_line(now() - 3 * DAY)])
+    body = dashboard.json(LOG, days=1)
+    assert (body["lines"], body["misses"]) == (0, None)
+    assert body["newest"] is not None
+    body = dashboard.json(LOG, days=7)
+    assert (body["lines"], body["misses"]) == (1, None)
+    assert "no crawl" in body["reason"]
+
+
+def test_what_if_is_that_of_the_command(dashboard, warehouse, settings):
+    at = D + HOUR
+    fills = [copy_fill(at, n, token_id=str(n), whale_shares=1000.0 * (n + 1), event_slug="") for n in range(5)]
+    quality = [quality_row(D - n * DAY, copier_pnl=1.0, whale_pnl=50.0, expected_pnl=4.0, gap=-3.0) for n in range(3)]
+    replace_tables(warehouse, copy_fills=fills, copy_quality_daily=quality)
+    body = dashboard.json(WHATIF, ratio=0.02, floor=10, tiers="2000:1.5", days=30)
+    expected = what_if(warehouse, Wallets(COPIER, WHALE, 0.08), bot_rule(0.02, 10.0, [(2000.0, 1.5)])).as_json()
+    assert body == expected | {"rule": expected["rule"] | {"tiers": [[2000.0, 1.5]]}}
+    assert (body["first"], body["last"], body["expected_in_force"], body["gap_in_force"]) == (
+        "2026-09-08",
+        "2026-09-10",
+        12.0,
+        -9.0,
+    )
+    rows = rows_of(dashboard, what="whatif", ratio=0.02, floor=10, tiers="2000:1.5", days=30)
+    assert [(row["number"], row["actual"], row["what_if"]) for row in rows] == [
+        (name, _text(body[f"{name.removesuffix('_pnl')}_in_force"]), _text(body[name]))
+        for name in ("expected_pnl", "gap", "coverage")
+    ]
+
+
+def _text(value):
+    return "" if value is None else str(value)
+
+
+def test_what_if_says_in_one_line_what_is_wrong(dashboard, open_dashboard, warehouse):
+    for parameters, words in (
+        ({"ratio": 0}, "numbers from 1e-06 to 100"),
+        ({"ratio": "nan"}, "numbers from"),
+        ({"floor": -1}, "numbers from 0"),
+        ({"tiers": "1:2:3"}, "SHARES:FACTOR"),
+        ({"tiers": "5"}, "SHARES:FACTOR"),
+        ({"tiers": ",".join(["1:1"] * 6)}, "at most 5"),
+        ({"days": 91}, "whole numbers from 1 to 90"),
+        ({"until": "2026-02-30"}, "a day is written as"),
+    ):
+        response = dashboard.get(WHATIF, **parameters)
+        assert (response.status_code, response.text.count("\n")) == (400, 0)
+        assert words in response.json()["error"]
+    assert dashboard.get(WHATIF).status_code == 404
+    response = open_dashboard(settings_for(NOWHERE, POLYPIPE_COPIER_ADDRESS="", POLYPIPE_WHALE_ADDRESS="")).get(WHATIF)
+    assert (response.status_code, response.json()["error"][:20]) == (404, "no wallets to compar")
+    replace_table(warehouse, "copy_quality_daily", [quality_row(D)])
+    response = dashboard.get(WHATIF, until="2026-09-11")
+    assert (response.status_code, response.json()["error"]) == (400, "until: days are stored from 2026-09-10 to 2026-09-10")
+
+
+def test_csv_is_what_is_shown(dashboard, warehouse):
+    put_copying(warehouse, [D - n * DAY for n in range(8)])
+    asked = {"days": 7, "until": "2026-09-10"}
+    body = dashboard.json(COPYING, **asked)
+    waterfall = rows_of(dashboard, what="waterfall", **asked)
+    steps = [("expected_pnl", body["attribution"]["expected_pnl"]), *parts_of(body).items()]
+    assert [(row["part"], row["usd"]) for row in waterfall[:-1]] == [(name, str(usd)) for name, usd in steps]
+    assert math.fsum(float(row["usd"]) for row in waterfall[:-1]) == pytest.approx(float(waterfall[-1]["usd"]), abs=1e-6)
+    assert {row["days_known"] for row in waterfall} == {"6"}
+    lines = rows_of(dashboard, what="funnel", **asked)
+    assert [row["fills"] for row in lines if not row["lost_because"]] == [str(s["fills"]) for s in body["funnel"]["steps"]]
+    assert [row["fills"] for row in lines if row["lost_because"]] == [str(s["fills"]) for s in body["funnel"]["lost"]]
+    for kind in ("slippage", "latency"):
+        bars = [{name: _text(value) for name, value in bar.items()} for bar in body[kind]["bars"]]
+        assert rows_of(dashboard, what=kind, **asked) == bars
+    numbers = {row["number"]: row["value"] for row in rows_of(dashboard, what="metrics", **asked)}
+    assert (numbers["copy_rate"], numbers["coverage"]) == ("80.0", "90.0")
+    exits = rows_of(dashboard, what="exits", **asked)
+    assert [row["token_id"] for row in exits] == [row["token_id"] for row in body["exits"]["rows"]] == ["2", "1"]
+    classes = dashboard.json(CLASSES, dimension="price", **asked)["rows"]
+    assert [row["value"] for row in rows_of(dashboard, what="breakdowns", dimension="price", **asked)] == [
+        row["value"] for row in classes
+    ]
+
+
+def test_a_title_is_no_formula(dashboard, warehouse):
+    put_copying(warehouse, [D], title="=HYPERLINK(1)")
+    text = dashboard.get("/api/export.csv", what="exits").text
+    assert "'=HYPERLINK(1)" in next(csv.reader(io.StringIO(text.splitlines()[2])))
+
+
+def test_what_did_not_change_is_not_sent_again(dashboard, warehouse):
+    put_copying(warehouse, [D, D - DAY])
+    tag = dashboard.get(COPYING).headers["etag"]
+    replace_table(warehouse, "positions", [])  # another version of other tables
+    dashboard.store.refresh()
+    assert dashboard.client.get(COPYING, headers={"If-None-Match": tag}).status_code == 304
+
+
+def test_fills_of_another_pair_are_not_counted(dashboard, warehouse):
+    other = {"user1_address": "0x" + "dd" * 20}
+    replace_tables(
+        warehouse,
+        copy_metrics_daily=[metrics_row(D), metrics_row(D, whale_fills=99) | other],
+        copy_fills=[copy_fill(D + HOUR), copy_fill(D + HOUR, 1, **other)],
+        gap_attribution=[gap_day(D, slippage=-1.0), gap_day(D, slippage=-50.0) | other],
+        copy_breakdowns=[class_row(D, "sport", "golf") | other],
+        uncopied_exits=[exit_row(D, "1", 5.0) | other],
+    )
+    body = dashboard.json(COPYING, days=1)
+    assert parts_of(body)["slippage"] == -1.0
+    assert (body["metrics"]["whale_fills"], body["funnel"]["steps"][0]["fills"]) == (6, 1)
+    assert body["exits"]["rows"] == []
+    assert dashboard.json(CLASSES, days=1)["counts"]["sport"] == 0

@@ -1,0 +1,177 @@
+"""The copy-quality section in a real browser: what is shown adds up, follows the days that are chosen, and is the CSV."""
+
+import csv
+import re
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import expect
+
+from polypipe_tests.conftest import NOWHERE, settings_for
+from polypipe_tests.dashboard.browser import CHROMIUM, Looker, Served
+from polypipe_tests.dashboard.copying_rows import gap_day, metrics_row, put_copying, replace_tables
+from polypipe_tests.dashboard.support import now, put_snapshots, replace_table, snapshot
+from polypipe_tests.dashboard.test_page import query, violations
+from polypipe_tests.dashboard.test_watching import quality_row
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is not installed (Debian: apt-get install chromium)"),
+]
+DAY = timedelta(days=1)
+
+
+def midnight():
+    return now().replace(hour=0, minute=0, second=0)
+
+
+def put_days(warehouse, days=30):
+    put_copying(warehouse, [midnight() - n * DAY for n in range(1, days + 1)])
+    quality = [
+        quality_row(midnight() - n * DAY, w, copier_pnl=1.0, whale_pnl=50.0, expected_pnl=4.0, gap=-3.0)
+        for n in range(1, days + 1)
+        for w in (1, 7, 30)
+    ]
+    replace_table(warehouse, "copy_quality_daily", quality)
+
+
+def dollars(text):
+    """The amount at the beginning of a text such as "−$1,234.50 worse"."""
+    sign, digits = re.match(r"([+−]?)\$([\d,]+\.\d\d)", text.strip()).groups()
+    return round(100 * float(digits.replace(",", ""))) * (-1 if sign == "−" else 1)
+
+
+def waterfall(page):
+    """Cents as shown, from the expected PnL to the copier's."""
+    return [dollars(text) for text in page.locator("#part-waterfall tbody td.n").all_inner_texts()]
+
+
+def test_the_waterfall_adds_up_as_shown_for_the_days_that_are_chosen(look, warehouse):
+    put_days(warehouse)
+    page = look.open("/?range=6H&days=30")
+    expect(page.locator("#part-waterfall tbody tr")).to_have_count(15)
+    seen = []
+    for name in ("30 days", "7 days", "1 day"):
+        page.locator("#quality-days").get_by_role("button", name=name).click()
+        expect(page.locator("#quality-days button[aria-pressed=true]")).to_have_text(name)
+        last = midnight() - DAY
+        first = last - (int(name.split()[0]) - 1) * DAY
+        words = f"{last:%Y-%m-%d}, UTC" if name == "1 day" else f"{first:%Y-%m-%d} to {last:%Y-%m-%d}, UTC days"
+        expect(page.locator("#quality-sub")).to_have_text(words)
+        amounts = waterfall(page)
+        assert sum(amounts[:-1]) == amounts[-1], name
+        gap = dollars(page.locator("#fact-gap .value").inner_text())
+        assert abs(amounts[-1] - amounts[0] - gap) <= 1
+        seen.append(amounts)
+        assert query(page) == {"range": "6H", "days": name.split()[0]}
+    assert len({tuple(amounts) for amounts in seen}) == 3
+    page.go_back()
+    expect(page.locator("#quality-days button[aria-pressed=true]")).to_have_text("7 days")
+    expect(page.locator("#part-waterfall")).to_contain_text("1 of 7 days left out")
+    expect(page.locator("#part-waterfall .left-out")).to_contain_text("the points end too early")
+    until = midnight() - 10 * DAY
+    page.locator("#quality-until").fill(f"{until:%Y-%m-%d}")
+    expect(page.locator("#quality-sub")).to_contain_text(f"to {until:%Y-%m-%d}")
+    assert query(page)["until"] == f"{until:%Y-%m-%d}"
+
+
+def test_csv_is_what_is_shown(look, warehouse):
+    put_days(warehouse, 9)
+    page = look.open("/?days=7")
+    expect(page.locator("#part-waterfall tbody tr")).to_have_count(15)
+    shown = waterfall(page)
+    with page.expect_download() as download:
+        page.locator("#part-waterfall").get_by_role("link", name="CSV").click()
+    rows = list(csv.DictReader(download.value.path().read_text().splitlines()))
+    assert len(rows) == len(shown) == 15
+    assert all(abs(100 * float(row["usd"]) - cents) < 1.01 for row, cents in zip(rows, shown, strict=True))
+    page.locator("#class-dimensions").get_by_role("button", name=re.compile("^sport")).click()
+    expect(page.locator("#class-rows tbody tr")).to_have_count(1)
+    expect(page.locator("#class-rows")).to_contain_text("▼ costs")
+    page.locator("#class-dimensions").get_by_role("button", name=re.compile("^price")).click()
+    page.locator("#class-rows thead").get_by_role("button", name=re.compile("^price")).click()
+    expect(page.locator("#class-rows tbody th").first).to_have_text("0.20-0.40")
+    expect(page.locator("#class-rows tbody")).to_contain_text("not distinguishable from zero")
+    with page.expect_download() as download:
+        page.locator("#classes-csv").click()
+    rows = list(csv.DictReader(download.value.path().read_text().splitlines()))
+    assert [row["value"] for row in rows] == page.locator("#class-rows tbody th").all_inner_texts()
+    page.locator("#class-filter").fill("0.05")
+    expect(page.locator("#class-rows tbody tr")).to_have_count(1)
+    expect(page.locator("#part-exits tbody tr").first).to_contain_text("$50.00")
+    assert page.locator("#part-exits tbody a").first.get_attribute("href") == "https://polymarket.com/event/event-2"
+
+
+def test_a_number_tells_its_formula_to_the_keyboard_too(look, warehouse):
+    put_days(warehouse, 9)
+    page = look.open("/?days=7", width=390)
+    tips = page.locator("#quality .tip")
+    expect(tips.first).to_be_attached()
+    facts = page.locator("#quality-copying .panel")
+    assert facts.count() == page.locator("#quality-copying .tip").count() == 7
+    assert page.locator("#part-waterfall tbody tr").count() == page.locator("#part-waterfall .tip").count() == 15
+    tip = page.locator("#quality-copying .panel", has_text="Copy rate").locator(".tip")
+    assert "Order sent 4 ÷ eligible 5" in tip.get_attribute("aria-label")
+    for one in (tip, page.locator("#class-rows .tip").last):
+        one.focus()
+        expect(one.locator(".bubble")).to_be_visible()
+        box = one.locator(".bubble").bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+
+
+def test_what_if_there_and_back(look, warehouse):
+    put_days(warehouse, 9)
+    page = look.open()
+    form = page.locator("#whatif-form")
+    expect(form.locator("[name=ratio]")).to_have_value("0.08")
+    form.locator("[name=ratio]").fill("0.02")
+    form.locator("[name=tiers]").fill("none")
+    form.locator("[name=floor]").fill("0")
+    form.get_by_role("button", name="Ask").click()
+    rows = page.locator("#whatif-table tbody tr")
+    expect(rows).to_have_count(3)
+    assert rows.nth(0).locator("td").all_inner_texts() == ["+$36.00", "+$9.00"]  # 9 days of 4, and 2 % of 9 x 50
+    assert rows.nth(1).locator("td").all_inner_texts() == ["−$27.00", "$0.00"]
+    with page.expect_download() as download:
+        page.locator("#whatif-answer").get_by_role("link", name="CSV").click()
+    first = next(csv.DictReader(download.value.path().read_text().splitlines()))
+    assert (float(first["actual"]), float(first["what_if"])) == (36.0, pytest.approx(9.0))
+    replace_table(warehouse, "positions", [])  # news: what was asked for stays
+    page.keyboard.press("Escape")
+    page.locator("#refresh").click()
+    expect(form.locator("[name=ratio]")).to_have_value("0.02")
+    expect(rows).to_have_count(3)
+    form.locator("[name=tiers]").fill("many")
+    form.get_by_role("button", name="Ask").click()
+    expect(page.locator("#whatif-answer .notice")).to_contain_text("SHARES:FACTOR")
+    look.errors.clear()  # the console names every answer of 400
+
+
+def test_unknown_numbers_and_old_days_say_so(look, warehouse):
+    put_snapshots(warehouse, [snapshot(now())])
+    day = midnight() - 9 * DAY
+    metrics = metrics_row(day, 7, realised_ratio=0.05, slippage_cents_low=None, slippage_cents_high=None)
+    replace_tables(warehouse, gap_attribution=[gap_day(day, None)], copy_metrics_daily=[metrics])
+    page = look.open("/?days=7")
+    expect(page.locator("#quality-notices")).to_contain_text(f"Stale: the newest day is {day:%Y-%m-%d}")
+    expect(page.locator("#quality-notices")).to_contain_text("the copier's fills show a ratio of 0.05")
+    expect(page.locator("#fact-gap .value")).to_contain_text("unknown")
+    expect(page.locator("#part-waterfall")).to_contain_text("7 of 7 days left out")
+    expect(page.locator("#part-funnel")).to_contain_text("The whale traded nothing on these days.")
+    expect(page.locator("#part-slippage")).to_contain_text("nothing was copied on these days")
+    expect(page.locator("#part-exits")).to_contain_text("None at")
+    expect(page.locator("#quality-log")).to_contain_text("No line of matches_optimized.csv was ever read")
+    assert "$0.00" not in page.locator("#part-waterfall").inner_text()
+    assert violations(page) == []
+
+
+def test_without_wallets_the_log_is_still_there(browser):
+    with Served(settings_for(NOWHERE)) as served:
+        look = Looker(browser, served.url)
+        page = look.open()
+        expect(page.locator("#quality-body")).to_contain_text("No wallets to compare: set POLYPIPE_COPIER_ADDRESS")
+        expect(page.locator("#quality-log")).to_contain_text("The bot's log")
+        assert page.locator("#quality-body .part").count() == 0
+        assert look.errors == []
+        page.context.close()
