@@ -1,0 +1,336 @@
+"""What the tests of API, disk, clock and day share: a faked clock for real processes, a worker that does what it is told,
+small disks that fill up or turn read-only.
+"""
+
+import contextlib
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from polypipe.ops.processes import free_port
+from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
+from polypipe_tests.faults.support import FILES, ROOT
+from polypipe_tests.oracle import read_like_serde
+
+SITE = Path(__file__).parent / "day_site"
+FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
+WAIT_SECONDS = 170.0
+
+needs_faketime = pytest.mark.skipif(
+    not FAKETIME.exists(), reason="Debian's libfaketime is not installed (package faketime)"
+)
+
+
+# ------------------------------------------------------------------------------ clock
+
+
+class FakeClock:
+    """The wall clock of the processes that are started with `env()`: the real one plus an offset that can change at any
+    time.
+
+    Their monotonic clock, and with it every timeout, stays real. `run(speed)` lets it run fast in steps of 50 ms, because
+    a rate of libfaketime's own would shorten every wait for a socket too.
+    """
+
+    def __init__(self, directory: Path, start: datetime | None = None, speed: float = 1.0) -> None:
+        self.file = directory / "clock"
+        self.speed = speed
+        self.offset = 0.0
+        self.jump(start.timestamp() - time.time() if start else 0.0)
+
+    def now(self) -> float:
+        """Faked epoch seconds."""
+        return time.time() + self.offset
+
+    def jump(self, seconds: float) -> None:
+        """Set the clock forward, or back."""
+        self.offset += seconds
+        new = self.file.with_suffix(".new")
+        new.write_text(f"{self.offset:+.3f}\n")
+        new.replace(self.file)
+
+    def env(self) -> dict[str, str]:
+        """Variables that put a process under this clock."""
+        line = {"DAY_LINE": f"{self.speed} {time.time() - time.monotonic()}"} if self.speed != 1 else {}
+        return line | {
+            "LD_PRELOAD": str(FAKETIME),
+            "FAKETIME_TIMESTAMP_FILE": str(self.file),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "PYTHONPATH": os.pathsep.join([str(SITE), str(ROOT)]),
+        }
+
+    @contextlib.contextmanager
+    def running(self, held: Callable[[], bool]) -> Iterator[None]:
+        """Let it run at its speed for as long as the block lasts; while `held()` is true, at the real one."""
+        stop = threading.Event()
+
+        def step() -> None:
+            last = time.monotonic()
+            while not stop.wait(0.05):
+                passed, last = time.monotonic() - last, time.monotonic()
+                if not held():
+                    self.jump(passed * (self.speed - 1))
+
+        thread = threading.Thread(target=step, name="clock", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+
+# ------------------------------------------------------------------------------ worker
+
+
+@dataclass
+class Done:
+    """How a piece of work ended. Times are epoch seconds of the worker's clock, `seconds` are real ones."""
+
+    kind: str
+    name: str
+    ok: bool
+    reasons: list[str]
+    began: float
+    ended: float
+    seconds: float
+    skipped: str | None = None
+    asked: list[Any] = field(default_factory=list)
+    result: Any = None
+
+    @property
+    def why(self) -> str:
+        """All reasons in one text."""
+        return "; ".join(self.reasons)
+
+
+class Worker:
+    """A `day_worker` process on one home. A context manager; killed at the end if it still runs."""
+
+    def __init__(
+        self, home: Path, url: str, clock: FakeClock | None = None, patience: float = 1.0, name: str = "worker", **env: str
+    ) -> None:
+        self.home = home
+        self.log = home.parent / f"{home.name}-{name}.log"
+        hosts = {f"POLYPIPE_{name}_URL": url for name in ("GAMMA", "DATA", "PNL", "CLOB")}
+        self.env = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home.parent),
+            "PYTHONPATH": str(ROOT),
+            "POLYPIPE_HOME": str(home),
+            "POLYPIPE_COPIER_ADDRESS": COPIER_ADDRESS,
+            "POLYPIPE_WHALE_ADDRESS": WHALE_ADDRESS,
+            "DAY_PATIENCE": str(patience),
+            **hosts,
+            **(clock.env() if clock else {}),
+            **env,
+        }
+        self.lines: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self.start()
+
+    def start(self) -> None:
+        """Start the process (again)."""
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "polypipe_tests.faults.day_worker"],
+                env=self.env,
+                cwd=self.home.parent,  # away from any .env of the developer
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        self.lines = queue.Queue()
+        threading.Thread(target=self._read, args=(self.process, self.lines), daemon=True).start()
+
+    def _read(self, process: "subprocess.Popen[str]", lines: "queue.Queue[dict[str, Any] | None]") -> None:
+        assert process.stdout
+        for line in process.stdout:
+            lines.put(json.loads(line))
+        lines.put(None)
+
+    def next_line(self, timeout: float = WAIT_SECONDS) -> dict[str, Any] | None:
+        """What the worker tells next; None when it is gone. Fails after `timeout` real seconds of silence."""
+        try:
+            return self.lines.get(timeout=timeout)
+        except queue.Empty:
+            raise AssertionError(f"nothing heard for {timeout} s: {self.tail()}") from None
+
+    def send(self, kind: str, name: str = "", **arguments: Any) -> None:
+        """Have something done without waiting for it."""
+        assert self.process.stdin
+        self.process.stdin.write(json.dumps({"kind": kind, "name": name, "arguments": arguments}) + "\n")
+        self.process.stdin.flush()
+
+    def wait(self) -> Done:
+        """The end of the piece of work that is being done."""
+        began: dict[str, Any] | None = None
+        while True:
+            line = self.next_line()
+            assert line is not None, f"the worker died: {self.tail()}"
+            if line["event"] == "begin":
+                began = line
+            elif line["event"] == "end":
+                assert began is not None
+                return done(began, line)
+
+    def ask(self, kind: str, name: str = "", **arguments: Any) -> Done:
+        """Have something done, and how it ended."""
+        self.send(kind, name, **arguments)
+        return self.wait()
+
+    def crawl(self) -> Done:
+        """The universe and the files that rest on it."""
+        return self.ask("job", "crawl")
+
+    def live(self) -> Done:
+        """`.live_cache.json`."""
+        return self.ask("job", "live_cache_refresh")
+
+    def snapshot(self) -> Done:
+        """One tick of the snapshot sensor."""
+        return self.ask("sensor", "divergence_snapshot_sensor")
+
+    def tail(self) -> str:
+        """The end of its log."""
+        return self.log.read_text()[-3000:]
+
+    def kill(self) -> None:
+        """kill -9, and reap."""
+        self.process.kill()
+        self.process.wait()
+
+    def __enter__(self) -> "Worker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+
+def done(began: dict[str, Any], ended: dict[str, Any]) -> Done:
+    """A piece of work from what was told at its two ends."""
+    return Done(
+        kind=ended["kind"],
+        name=ended["name"],
+        ok=ended["ok"],
+        reasons=ended["reasons"],
+        began=began["at"],
+        ended=ended["at"],
+        seconds=ended["monotonic"] - began["monotonic"],
+        skipped=ended.get("skipped"),
+        asked=ended.get("asked") or [],
+        result=ended.get("result"),
+    )
+
+
+class Dashboard:
+    """The dashboard's process beside a worker, under the same clock. A context manager."""
+
+    def __init__(self, worker: Worker) -> None:
+        self.port = free_port()
+        self.log = worker.home.parent / f"{worker.home.name}-dashboard.log"
+        self.env = worker.env | {"POLYPIPE_DASHBOARD_PORT": str(self.port)}
+        with self.log.open("a") as log:
+            command = [sys.executable, "-m", "polypipe.cli", "dashboard"]
+            self.process = subprocess.Popen(command, env=self.env, cwd=worker.home.parent, stdout=log, stderr=log)
+
+    def get(self, path: str) -> tuple[int, Any]:
+        """Status and JSON of an answer; waits until it listens."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while True:
+            try:
+                answer = httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=30, trust_env=False)
+                return answer.status_code, answer.json()
+            except httpx.TransportError:
+                assert self.process.poll() is None, self.log.read_text()[-3000:]
+                assert time.monotonic() < deadline, self.log.read_text()[-3000:]
+                time.sleep(0.1)
+
+    def __enter__(self) -> "Dashboard":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+# ------------------------------------------------------------------------------ files
+
+
+def contents(bot: Path) -> dict[str, bytes]:
+    """The six files' bytes, each read as the bot would: a file that it could not use fails here."""
+    for name in FILES:
+        read_like_serde(bot / name)
+    return {name: (bot / name).read_bytes() for name in FILES}
+
+
+def check_pointer(home: Path) -> int:
+    """`CURRENT.json` can be read and every file that it names is there; its version, 0 before the first publication."""
+    pointer = home / "CURRENT.json"
+    if not pointer.exists():
+        return 0
+    current = json.loads(pointer.read_bytes())
+    for name, table in current["tables"].items():
+        assert table["rows"] == sum(file["rows"] for file in table["files"]), name
+        for file in table["files"]:
+            assert (home / file["path"]).stat().st_size > 0, file
+    return int(current["version"])
+
+
+# ------------------------------------------------------------------------------ disks
+
+
+FULL = ("No space left on device", "database or disk is full", "disk I/O error")  # how a full disk is told
+
+
+class SmallDisk:
+    """A tmpfs of its own on a directory, to be filled to the brim or turned read-only. Needs root."""
+
+    def __init__(self, directory: Path, megabytes: int) -> None:
+        self.directory = directory
+        self.ballast = directory / "ballast"
+        directory.mkdir(parents=True, exist_ok=True)
+        options = ["-t", "tmpfs", "-o", f"size={megabytes}m"]
+        mounted = subprocess.run(["mount", *options, "tmpfs", str(directory)], capture_output=True, text=True, check=False)
+        if mounted.returncode:
+            pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip() or 'no reason given'}")
+
+    def fill(self, leave: int) -> None:
+        """Take all space but `leave` bytes (in steps of a page)."""
+        self.empty()
+        free = os.statvfs(self.directory)
+        size = free.f_bavail * free.f_frsize - leave
+        with self.ballast.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, max(1, size))
+
+    def empty(self) -> None:
+        """Give the space back."""
+        self.ballast.unlink(missing_ok=True)
+
+    def read_only(self, on: bool = True) -> None:
+        """Refuse every write, or allow them again."""
+        subprocess.run(["mount", "-o", f"remount,{'ro' if on else 'rw'}", str(self.directory)], check=True)
+
+    def __enter__(self) -> "SmallDisk":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        subprocess.run(["umount", "-l", str(self.directory)], check=True)
+
+
+def utc(seconds: float) -> datetime:
+    """Epoch seconds as an instant."""
+    return datetime.fromtimestamp(seconds, UTC)

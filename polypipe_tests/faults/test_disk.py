@@ -1,0 +1,147 @@
+"""Disks that are full or read-only, at random points of every place that is written to: the bot's files, the spool, DuckDB
+and its Parquet, Dagster's storage. The error is clear, what was there stays whole, with room again the next try succeeds.
+"""
+
+import random
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from polypipe.sim import SimServer
+from polypipe.warehouse import Warehouse
+from polypipe_tests.faults.day import FULL, SmallDisk, Worker, check_pointer, contents
+from polypipe_tests.faults.support import look
+
+pytestmark = pytest.mark.timeout(900)
+
+
+# Place -> its directory in the home, megabytes of its disk, and the bytes among which the free space is drawn.
+PLACES = {
+    "bot's files": ("bot", 4, 60_000),
+    "spool": ("spool", 8, 300_000),
+    "everything": (".", 64, 900_000),
+    "Parquet": ("published", 8, 60_000),
+    "Dagster's storage": ("dagster", 16, 20_000),
+}
+
+
+def check(home: Path) -> int:
+    """All that must hold at any instant; the version that is published."""
+    contents(home / "bot")
+    version = check_pointer(home)
+    look(home, live=False)
+    return version
+
+
+def stored(home: Path) -> set[int]:
+    with Warehouse(home).read() as con:
+        return {id for (id,) in con.execute("SELECT id FROM snapshots").fetchall()}
+
+
+def temporary(home: Path) -> list[Path]:
+    """What a failed write left lying around."""
+    return [*home.glob("bot/*.tmp"), *home.glob("*.tmp"), *home.glob("spool/.tmp-*")]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_full_disk(place, chaos, figures, tmp_path):
+    directory, megabytes, free = PLACES[place]
+    if not chaos and place != "everything":
+        pytest.skip("the short version has one disk for everything; run with --chaos for each place apart")
+    chance = random.Random(f"20261123 {place}")
+    home = tmp_path / "home"
+    errors, slowest = 0, 0.0
+    rounds = 30 if chaos else 2
+    with (
+        SmallDisk(home / directory, megabytes) as disk,
+        SimServer(events=30, seed=3, start=datetime.now(UTC), speed=1) as sim,
+        Worker(home, sim.url) as worker,
+    ):
+        for first in (worker.crawl, worker.live, worker.snapshot):
+            assert first().ok, worker.tail()
+        work_done = (worker.crawl, worker.live, worker.snapshot) if chaos else (worker.crawl, worker.snapshot)
+        for number in range(rounds):
+            sim.clock.advance(6 * 3600)  # so that there is something new to write
+            known = stored(home)
+            disk.fill(0 if number % 3 == 0 else chance.randrange(free))
+            for work in work_done:
+                done = work()
+                check(home)
+                if not done.ok:
+                    errors += 1
+                    assert any(text in done.why for text in FULL), done.why
+                    assert len(done.why) < 6 * 600, done.why
+            disk.empty()
+            began = time.monotonic()
+            for work in work_done:
+                done = work()
+                assert done.ok, (number, done.why, worker.tail())
+            slowest = max(slowest, time.monotonic() - began)
+            check(home)
+            now = stored(home)
+            assert now > known
+            assert temporary(home) == []
+        tables = look(home)
+        assert tables.live == tables.published
+        assert set(tables.live.snapshots) == stored(home)
+    assert errors >= max(1, rounds // 3)
+    figures.add(
+        5, f"disk full: {place}", rounds, f"{errors} clear errors; files, pointer and DuckDB whole each time", slowest
+    )
+
+
+def test_a_read_only_directory(chaos, figures, tmp_path):
+    home = tmp_path / "home"
+    with (
+        SmallDisk(home / "bot", 4) as disk,
+        SimServer(events=30, seed=3, start=datetime.now(UTC), speed=1) as sim,
+        Worker(home, sim.url) as worker,
+    ):
+        for first in (worker.crawl, worker.live):
+            assert first().ok, worker.tail()
+        before = contents(home / "bot")
+        sim.clock.advance(6 * 3600)  # so that there is something new to write
+        disk.read_only()
+        done = worker.crawl()
+        assert not done.ok
+        assert f"it cannot be written to {home / 'bot'}: Read-only file system" in done.why
+        assert contents(home / "bot") == before
+        assert worker.snapshot().ok  # of no concern to it
+        disk.read_only(False)
+        began = time.monotonic()
+        assert worker.crawl().ok
+        after = contents(home / "bot")
+        assert after[".clob_slug_cache.json"] != before[".clob_slug_cache.json"]
+        figures.add(
+            5, "bot's directory read-only", 1, "the reason in one line, old file untouched", time.monotonic() - began
+        )
+
+
+def test_a_read_only_home(chaos, figures, tmp_path):
+    if not chaos:
+        pytest.skip("in full only: run with --chaos")
+    home = tmp_path / "home"
+    with (
+        SmallDisk(home, 64) as disk,
+        SimServer(events=30, seed=3, start=datetime.now(UTC), speed=1) as sim,
+        Worker(home, sim.url) as worker,
+    ):
+        for first in (worker.crawl, worker.live, worker.snapshot):
+            assert first().ok, worker.tail()
+        before = contents(home / "bot")
+        sim.clock.advance(6 * 3600)
+        disk.read_only()
+        for work in (worker.live, worker.snapshot):
+            done = work()
+            assert not done.ok
+            assert "read-only" in done.why.lower() or "readonly" in done.why.lower(), done.why
+            assert contents(home / "bot") == before
+            check(home)
+        disk.read_only(False)
+        began = time.monotonic()
+        for work in (worker.crawl, worker.live, worker.snapshot):
+            assert work().ok, worker.tail()
+        assert contents(home / "bot") != before
+        figures.add(5, "home read-only", 2, "clear errors, files and tables untouched", time.monotonic() - began)
