@@ -102,7 +102,7 @@ def _postgres(url: str) -> Iterator[Query]:
             return rows
 
     try:
-        con = psycopg2.connect(url, connect_timeout=2)
+        con = psycopg2.connect(url.replace("+psycopg2", "", 1), connect_timeout=2)
         with contextlib.closing(con):
             yield query
     except psycopg2.Error as error:  # its text may tell the user and the host, never the password

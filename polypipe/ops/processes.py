@@ -25,7 +25,9 @@ SECRET_FOR = {
     "postgres_url": ("code-server", "daemon", "webserver"),
 }
 
-STOP_SECONDS = 6
+STOP_SECONDS = 4
+"""What has not ended by then is killed: the daemon may wait a minute for a tick, and no kill does harm."""
+
 OPEN_FILES = 8192
 """Descriptors for each process: a thousand slow connections are a thousand descriptors, and the usual limit is 1024."""
 

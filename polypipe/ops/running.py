@@ -13,7 +13,7 @@ LOCK = "run/up.lock"
 MARK = "POLYPIPE_UP"
 """Variable that every process below `polypipe up` inherits: the home. Found by it even when its parents are dead."""
 
-END_SECONDS = 8.5
+END_SECONDS = 8.0
 """How long `polypipe up` has to stop everything before it is killed with what it started."""
 
 _GLANCE_SECONDS = 1.0

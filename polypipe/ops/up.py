@@ -184,7 +184,7 @@ def _stop(supervisor: "subprocess.Popen[bytes]") -> int:
     if supervisor.poll() is None:
         supervisor.terminate()
         try:
-            supervisor.wait(timeout=STOP_SECONDS + 1)
+            supervisor.wait(timeout=STOP_SECONDS + 2)
         except subprocess.TimeoutExpired:
             supervisor.kill()  # its children die with it
     return supervisor.wait()

@@ -32,6 +32,7 @@ class Server:
     def __init__(self, directory: Path) -> None:
         self.home = directory / "home" / "demo"
         self.port = free_port()
+        self.green: set[str] = set()  # assets that were seen healthy
         self.log = directory / "output.txt"
         secrets = {"PRIVATE_KEY": "s3cret-canary", "CLOB_API_KEY": "s3cret-canary"}
         self.env = {
@@ -63,6 +64,25 @@ class Server:
             return None
         assert "errors" not in answer, answer
         return answer["data"]
+
+    def launch(self, job: str):
+        """Start a run as the UI does; its id, or None while the server does not answer."""
+        selector = f'{{jobName: "{job}", repositoryName: "__repository__", repositoryLocationName: "polypipe"}}'
+        parameters = f'{{mode: "default", selector: {selector}}}'
+        success = "... on LaunchRunSuccess { run { id } }"
+        data = self.query(f"mutation {{ launchRun(executionParams: {parameters}) {{ {success} }} }}")
+        return data and data["launchRun"].get("run", {}).get("id")
+
+    def run(self, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+        """A command of polypipe in the environment of the server."""
+        return subprocess.run(
+            [POLYPIPE, *arguments],
+            env=self.env | environ,
+            cwd=self.directory,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     def runs(self):
         data = self.query(RUNS)

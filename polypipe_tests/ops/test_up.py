@@ -1,5 +1,6 @@
 """`polypipe demo` as a newcomer starts it: real processes, watched over GraphQL like the UI does."""
 
+import json
 import os
 import re
 import signal
@@ -11,7 +12,7 @@ import psutil
 import pytest
 
 from polypipe.caches.registry import CACHES
-from polypipe_tests.ops.support import POLYPIPE, Server
+from polypipe_tests.ops.support import POLYPIPE
 from polypipe_tests.oracle import read_like_serde
 
 ASSETS = """{ assetNodes {
@@ -22,108 +23,114 @@ ASSETS = """{ assetNodes {
 } }"""
 
 
-@pytest.fixture
-def server(tmp_path):
-    running = Server(tmp_path)
-    yield running
-    if running.process.poll() is None:
-        running.process.kill()
-        running.process.wait()
-
-
 def all_healthy(server):
-    """Every file published, fresh and with green checks in the UI."""
+    """Every file published, fresh and with green checks in the UI: the nodes, or None while that is not so.
+
+    Each file at a moment of its own: while a run goes on, the checks of its files are not green.
+    """
     data = server.query(ASSETS)
     if not data:
         return None
     nodes = {node["assetKey"]["path"][0]: node for node in data["assetNodes"]}
-    for spec in CACHES:
-        node = nodes.get(spec.asset)
-        if not node or not node["assetMaterializations"]:
-            return None
-        checks = node["assetChecksOrError"].get("checks", [])
-        states = {c["name"]: (c["executionForLatestMaterialization"] or {}).get("status") for c in checks}
-        if node["freshnessStatusInfo"]["freshnessStatus"] != "HEALTHY" or set(states.values()) != {"SUCCEEDED"}:
-            return None
-    return nodes
+    server.green.update(spec.asset for spec in CACHES if spec.asset in nodes and is_healthy(nodes[spec.asset]))
+    return nodes if server.green >= {spec.asset for spec in CACHES} else None
 
 
-def launched_by(run):
-    tags = {tag["key"]: tag["value"] for tag in run["tags"]}
-    return tags.get("dagster/schedule_name") or tags.get("dagster/sensor_name")
+def is_healthy(node):
+    states = {(c["executionForLatestMaterialization"] or {}).get("status") for c in node["assetChecksOrError"]["checks"]}
+    fresh = node["freshnessStatusInfo"]["freshnessStatus"] == "HEALTHY"
+    return bool(node["assetMaterializations"]) and fresh and states == {"SUCCEEDED"}
+
+
+def launchers(server):
+    """Which schedules and sensors have launched runs that succeeded."""
+    tags = [{t["key"]: t["value"] for t in run["tags"]} for run in server.runs() if run["status"] == "SUCCESS"]
+    return {t.get("dagster/schedule_name") or t.get("dagster/sensor_name") for t in tags}
+
+
+def status_of(server, run_id):
+    return next((run["status"] for run in server.runs() if run["id"] == run_id), None)
 
 
 @pytest.mark.timeout(420)
-def test_the_demo_from_start_to_stop(server):
-    nodes = server.wait_for(lambda: all_healthy(server))
+def test_a_newcomers_demo(demo):
+    nodes = demo.wait_for(lambda: all_healthy(demo))
     labels = {entry["label"] for entry in nodes["live_cache"]["assetMaterializations"][0]["metadataEntries"]}
     assert {"SIMULATED DATA", "dagster/row_count", "newest_live_events"} <= labels
     for spec in CACHES:
-        assert read_like_serde(server.home / "bot" / spec.file)
+        assert read_like_serde(demo.home / "bot" / spec.file)
     assert not Path("/nonexistent").exists()
-
-    # nobody pressed a button: the crawl was asked for by the sensor that catches up, the live file by its schedule too
-    server.wait_for(
-        lambda: any(
-            run["status"] == "SUCCESS" and launched_by(run) == "live_cache_refresh_schedule" for run in server.runs()
-        )
-    )
-    assert {launched_by(run) for run in server.runs()} >= {"catch_up", "live_cache_refresh_schedule"}
-
-    second = subprocess.run(
-        [POLYPIPE, "demo"], env=server.env, cwd=server.directory, capture_output=True, text=True, check=False
-    )
-    assert second.returncode == 1
-    assert f"already up on {server.home}: pid {server.process.pid}" in second.stderr
-
-    for child in server.children():
-        assert "s3cret-canary" not in " ".join(child.environ().values()), child.name()
-    for program in ("exchange", "code-server", "daemon", "webserver"):
-        assert (server.home / "logs" / f"{program}.log").exists()
-
-    assert server.stop() == 0
-    output = server.log.read_text()
+    output = demo.log.read_text()
     assert output.startswith("SIMULATED DATA")
-    assert f"all {len(CACHES)} files are in" in output
-    assert output.endswith("stopped\n")
-    assert b"s3cret-canary" not in b"".join(p.read_bytes() for p in server.home.rglob("*") if p.is_file())
+    demo.wait_for(lambda: f"all {len(CACHES)} files are in" in demo.log.read_text())
+    for program in ("exchange", "code-server", "daemon", "webserver", "dashboard"):
+        assert (demo.home / "logs" / f"{program}.log").exists()
+
+    second = demo.run("demo")
+    assert second.returncode == 1
+    assert f"already up on {demo.home}: pid {demo.process.pid}" in second.stderr
 
 
 @pytest.mark.timeout(420)
-def test_after_kill_9_of_everything_the_next_start_closes_the_run_and_goes_on(server):
+def test_the_demo_is_healthy(demo):
+    home = {"POLYPIPE_HOME": str(demo.home)}
+    status = demo.wait_for(lambda: (s := demo.run("status", "--json", **home)).returncode == 0 and s)
+    told = json.loads(status.stdout)
+    assert (told["health"], told["reasons"], told["simulated"]) == ("healthy", [], True)
+    assert told["pid"] == demo.process.pid
+    names = {"exchange", "code-server", "daemon", "webserver", "dashboard"}
+    assert {p["name"]: p["state"] for p in told["processes"]} == dict.fromkeys(names, "running")
+    assert all(p["memory_bytes"] > 1_000_000 and p["uptime_seconds"] > 0 for p in told["processes"])
+    ticks = {tick["name"]: tick for tick in told["ticks"]}
+    assert ticks["catch_up"]["every_seconds"] == 15
+    assert {file["file"] for file in told["files"]} == {spec.file for spec in CACHES}
+    assert all(0 <= file["age_seconds"] <= file["limit_seconds"] and file["entries"] for file in told["files"])
+    assert told["snapshot_age_seconds"] is not None
+    assert (told["rejected"], told["abandoned"], told["strays"], told["unknown"]) == ([], [], [], [])
+    assert demo.run("status", **home).stdout.endswith("healthy\n")
+
+    mixed = demo.run("restart", **home)  # it would bring real rows into the demo's tables
+    assert mixed.returncode == 1
+    assert "holds the demo's simulated data" in mixed.stderr
+
+
+@pytest.mark.timeout(420)
+def test_no_button_is_needed(demo):
+    """The crawl is asked for by the sensor that catches up after the start, the files later by their schedules."""
+    demo.wait_for(lambda: {"catch_up", "live_cache_refresh_schedule"} <= launchers(demo))
+
+
+@pytest.mark.timeout(420)
+def test_after_kill_9_of_everything_the_next_start_closes_the_run_and_goes_on(demo):
     """The exchange is made to hang, so that a crawl is surely running when everything dies."""
-    exchange = server.wait_for(lambda: re.search(r"at (http://\S+)", log_of(server, "exchange")))[1]
-    fault = {"kind": "hang", "path": "/events/keyset"}
-    server.wait_for(lambda: answers(exchange, fault))
-    run = server.wait_for(lambda: next((r for r in server.runs() if r["status"] == "STARTED"), None))
-    children = server.children()
-    for process in [psutil.Process(server.process.pid), *children]:
+    demo.wait_for(lambda: all_healthy(demo))
+    exchange = re.search(r"at (http://\S+)", (demo.home / "logs" / "exchange.log").read_text())[1]
+    hang = {"kind": "hang", "path": "/events/keyset"}
+    assert httpx.post(f"{exchange}/_sim/faults", json=hang, trust_env=False).status_code < 300
+    run = demo.wait_for(lambda: demo.launch("crawl"))
+    demo.wait_for(lambda: status_of(demo, run) == "STARTED")
+    children = demo.children()
+    for process in [psutil.Process(demo.process.pid), *children]:
         process.kill()
-    server.process.wait()
+    demo.process.wait()
     psutil.wait_procs(children, timeout=10)
+    home = {"POLYPIPE_HOME": str(demo.home)}
+    left = demo.run("status", "--json", **home)
+    assert left.returncode == 4
+    assert run in [abandoned["run_id"] for abandoned in json.loads(left.stdout)["abandoned"]]
 
-    server.start()
-    server.wait_for(lambda: all_healthy(server))
-    assert f"closed run {run['id']}" in server.log.read_text()
-    assert next(r for r in server.runs() if r["id"] == run["id"])["status"] == "FAILURE"
-
-    # a program that dies alone is started again
-    webserver = next(p for p in server.children() if "polypipe.ops.webserver" in " ".join(p.cmdline()))
-    webserver.kill()
-    server.wait_for(lambda: not webserver.is_running() and server.query("{ version }"))
-    assert server.stop(signal.SIGINT) == 0
-
-
-def log_of(server, program):
-    path = server.home / "logs" / f"{program}.log"
-    return path.read_text() if path.exists() else ""
+    demo.start()
+    again = demo.wait_for(lambda: demo.launch("crawl"))
+    assert f"closed run {run}" in demo.log.read_text()
+    assert status_of(demo, run) == "FAILURE"
+    demo.wait_for(lambda: status_of(demo, again) == "SUCCESS")  # its pool is free
 
 
-def answers(exchange, fault):
-    try:
-        return httpx.post(f"{exchange}/_sim/faults", json=fault, trust_env=False).status_code < 300
-    except httpx.HTTPError:
-        return False
+@pytest.mark.timeout(420)
+def test_ctrl_c_stops_everything_in_time(demo):
+    demo.wait_for(lambda: demo.query("{ version }"))
+    assert demo.stop(signal.SIGINT) == 0
+    assert demo.log.read_text().endswith("stopped\n")
 
 
 def test_a_port_in_use_is_one_line(tmp_path):
