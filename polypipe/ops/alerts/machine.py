@@ -30,11 +30,15 @@ def read_log(con: "duckdb.DuckDBPyConnection", settings: Settings, now: datetime
 
 
 def free_bytes(settings: Settings) -> dict[str, int]:
-    """Place -> bytes that are free there."""
-    free = {}
+    """Place -> bytes that are free there; places on the same disk are one."""
+    by_disk: dict[int, list[str]] = {}
+    free: dict[int, int] = {}
     for name, path in {"POLYPIPE_HOME": settings.home, "POLYPIPE_BOT_DIR": settings.bot_dir}.items():
-        free[name] = shutil.disk_usage(_existing(path)).free
-    return free
+        existing = _existing(path)
+        disk = existing.stat().st_dev
+        by_disk.setdefault(disk, []).append(name)
+        free[disk] = shutil.disk_usage(existing).free
+    return {" and ".join(names): free[disk] for disk, names in by_disk.items()}
 
 
 def _existing(path: Path) -> Path:

@@ -89,6 +89,6 @@ def test_check_prints_what_would_be_sent_and_remembers_nothing(home):
     assert result.exit_code == 0
     assert "firing   disk_low: " in result.output
     assert "clear    run_failed" in result.output
-    assert "would be sent: CRITICAL: The disk is nearly full (2)" in result.output
+    assert "would be sent: CRITICAL: The disk is nearly full\n" in result.output
     assert not (home / "alerts").exists()
     assert TOKEN not in result.output
