@@ -228,8 +228,8 @@ def load(
         text, name, source = _look_up(variable, layers)
         sources[variable.field] = source
         try:
-            cleared = text is None or (text == "" and variable.default is None)
-            values[variable.field] = None if cleared else variable.parse(text)
+            cleared = text == "" and variable.default is None
+            values[variable.field] = None if text is None or cleared else variable.parse(text)
         except (ValueError, KeyError):
             hide = variable.secret or "@" in (text or "")  # https://user:password@host
             shown = "the value given (not shown: it may hold a secret)" if hide else repr(text)
