@@ -86,6 +86,13 @@ def _ping(text: str) -> str:
     return text
 
 
+def _directory(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # ~somebody who does not exist
+        raise ValueError from None
+
+
 def _ratio(text: str) -> float:
     value = float(text)
     if not math.isfinite(value) or value <= 0:
@@ -179,8 +186,8 @@ VARIABLES = (
     Variable("copier_label", ("POLYPIPE_COPIER_LABEL",), "You", str, "any text"),
     Variable("whale_label", ("POLYPIPE_WHALE_LABEL",), None, str, "any text"),
     Variable("scaling_ratio", ("POLYPIPE_SCALING_RATIO",), "0.08", _ratio, "a number above 0"),
-    Variable("home", ("POLYPIPE_HOME",), "data", Path, "a directory"),
-    Variable("bot_dir", ("POLYPIPE_BOT_DIR",), None, Path, "a directory"),
+    Variable("home", ("POLYPIPE_HOME",), "data", _directory, "a directory"),
+    Variable("bot_dir", ("POLYPIPE_BOT_DIR",), None, _directory, "a directory"),
     Variable("gamma_url", ("POLYPIPE_GAMMA_URL",), "https://gamma-api.polymarket.com", _url, _URL),
     Variable("data_url", ("POLYPIPE_DATA_URL",), "https://data-api.polymarket.com", _url, _URL),
     Variable("pnl_url", ("POLYPIPE_PNL_URL",), "https://user-pnl-api.polymarket.com", _url, _URL),
@@ -235,8 +242,8 @@ def load(
             shown = "the value given (not shown: it may hold a secret)" if hide else repr(text)
             raise SettingError(f"{name}: {shown} is not {variable.allowed} (from {source})") from None
 
-    values["home"] = values["home"].expanduser().absolute()
-    values["bot_dir"] = (values["bot_dir"] or values["home"] / "bot").expanduser().absolute()
+    values["home"] = values["home"].absolute()
+    values["bot_dir"] = (values["bot_dir"] or values["home"] / "bot").absolute()
     if values["whale_label"] is None:
         values["whale_label"] = short_address(values["whale_address"]) or "whale"
     values["history_start"] = values["history_start"] or datetime.now(UTC).date() - HISTORY

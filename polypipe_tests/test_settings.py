@@ -57,6 +57,7 @@ def test_our_name_wins_over_the_bots_name(tmp_path):
     ("name", "value"),
     [
         ("POLYPIPE_COPIER_ADDRESS", "0x12"),
+        ("POLYPIPE_HOME", "~no-such-user/data"),
         ("TARGET_WHALE_ADDRESS", "z" * 40),
         ("POLYPIPE_SCALING_RATIO", "0"),
         ("POLYPIPE_SCALING_RATIO", "-0.1"),
