@@ -152,7 +152,13 @@ def test_the_ping_url_is_kept_as_it_is_and_never_shown(tmp_path):
     assert settings.ping_url == url
     assert "s3cret" not in repr(settings)
     assert settings.to_env()["POLYPIPE_PING_URL"] == url
-    for bad in ("ftp://push.example/s3cret", "push.example/s3cret", "https://push.example/s3 cret", "https://", "https://me:s3@h/"):
+    for bad in (
+        "ftp://push.example/s3cret",
+        "push.example/s3cret",
+        "https://push.example/s3 cret",
+        "https://",
+        "https://me:s3@h/",
+    ):
         with pytest.raises(SettingError) as error:
             read(tmp_path, POLYPIPE_PING_URL=bad)
         assert "POLYPIPE_PING_URL" in str(error.value)
