@@ -73,7 +73,7 @@ class Teller:
         self.process.wait()
 
 
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(3600)
 def test_two_writers_at_once_lose_and_double_nothing(chaos, figures, tmp_path):
     rounds = ROUNDS if chaos else SHORT_ROUNDS
     acknowledged, slowest, waited = set(), 0.0, 0
@@ -118,7 +118,7 @@ def spooled_ids(home, table, column):
     return [json.loads(line)[column] for file in files for line in file.read_text().splitlines()]
 
 
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(3600)
 def test_rows_wait_in_the_spool_while_somebody_holds_the_duckdb_file(chaos, figures, tmp_path):
     home = tmp_path / "home"
     with SimServer(events=60, seed=3, start=datetime.now(UTC)) as sim:
