@@ -65,6 +65,7 @@ class FollowingReader:
         self._seen: tuple[int, ...] | None = None  # the pointer file that was loaded
         self._status = Following(0, None, datetime.now(UTC), None)
         self._con = open_memory()
+        self._con.execute("SET GLOBAL enable_external_file_cache = false")  # every published file is read once: 65 MB less
         create_stored(self._con)
         for name, shape in self._shapes.items():
             for part in (_closed(name), _newest(name)):

@@ -18,6 +18,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+import duckdb
+
 from polypipe.caches.registry import CACHES
 from polypipe.files import fsync
 from polypipe.ops.upkeep.archive import FORMAT, Manifest, entries, write_archive
@@ -75,7 +77,7 @@ def back_up(settings: Settings, target: Path | None, keep: int | None = None) ->
             write_archive(staging / "content", manifest, staging / "archive")
             (staging / "archive").replace(path)
             fsync(path.parent)
-    except (OSError, sqlite3.Error, WarehouseError) as error:
+    except (OSError, sqlite3.Error, duckdb.Error, WarehouseError) as error:
         raise CannotBackUp(f"no backup was written: {' '.join(str(error).split())}") from error
     removed = _remove_older(path.parent, keep) if keep is not None else []
     return Backup(path, path.stat().st_size, manifest, removed)

@@ -43,6 +43,9 @@ def keep_up(instance: dg.DagsterInstance, settings: Settings, warehouse: Warehou
     now = datetime.now(UTC)
     swept = sweep(settings.home)
     skipped = []
+    pruned = prune(instance, now, PRUNE_SECONDS)
+    if pruned.unfinished:
+        skipped.append(f"the rest of Dagster's storage: {PRUNE_SECONDS:.0f} s were over; tomorrow goes on")
     merged = 0
     try:
         merged = len(warehouse.merge_days(now.date(), GATE_WAIT))
@@ -51,9 +54,6 @@ def keep_up(instance: dg.DagsterInstance, settings: Settings, warehouse: Warehou
     compacted = warehouse.compact(GATE_WAIT)
     if compacted.skipped:
         skipped.append(f"compaction: {compacted.skipped}")
-    pruned = prune(instance, now, PRUNE_SECONDS)
-    if pruned.unfinished:
-        skipped.append(f"the rest of Dagster's storage: {PRUNE_SECONDS:.0f} s were over; tomorrow goes on")
     return {
         "runs_removed": pruned.runs,
         "events_removed": pruned.runless_events + pruned.orphaned_events,

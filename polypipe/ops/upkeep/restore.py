@@ -61,10 +61,14 @@ def restore(settings: Settings, archive: Path, force: bool) -> Restored:
                 raise CannotRestore(f"{home} has data already: with --force it is moved aside")
             manifest = unpack(archive, staging)
             _prove(archive, staging, manifest)
-            aside = _swap(Layout(home), staging, manifest)
-            result = Restored(manifest, 0, 0, aside)
-            _put_bot_files(settings, staging, result)
-            _publish(home, result)
+            result = Restored(manifest, 0, 0, _swap(Layout(home), staging, manifest))
+            try:
+                _put_bot_files(settings, staging, result)
+                _publish(home, result)
+            except (OSError, WarehouseError, duckdb.Error) as error:
+                before = f"; what was there before is in {result.aside}" if result.aside else ""
+                reason = " ".join(str(error).split())
+                raise CannotRestore(f"the backup is in place, but not all of it could be done: {reason}{before}") from error
             return result
     except ArchiveRefused as error:
         raise CannotRestore(str(error)) from None
@@ -156,10 +160,7 @@ def _publish(home: Path, result: Restored) -> None:
             seen = con.execute(f"SELECT count(*) FROM {quoted(table)}").fetchall()[0][0]  # noqa: S608 -- quoted
             expected = result.manifest.tables.get(table, 0) if not result.manifest.batches else entry.rows
             if seen != expected:
-                raise CannotRestore(
-                    f"the backup is in place, but {table} shows {seen} rows instead of {expected}; "
-                    f"what was there before is in {result.aside}"
-                )
+                raise WarehouseError(f"{table} shows {seen} rows instead of {expected}")
             result.rows += seen
 
 

@@ -328,3 +328,23 @@ def test_the_commands(full, tmp_path, monkeypatch):
     assert "what was there before" in forced.output
     assert archive.exists()
     assert _members(archive)[0][0].name == MANIFEST
+
+
+def test_what_fails_after_the_move_says_where_the_old_state_is(full, tmp_path, monkeypatch):
+    archive = back_up(full, tmp_path / "b.tar.gz").path
+
+    def fail(*_args, **_more):
+        raise duckdb.OutOfMemoryException("no memory\nleft")
+
+    monkeypatch.setattr(Warehouse, "drain", fail)
+    with pytest.raises(
+        CannotRestore, match=r"is in place, but .* no memory left; what was there before is in .*before-restore-"
+    ):
+        restore(full, archive, force=True)
+    monkeypatch.setattr(restoring, "unpack", fail)
+    with pytest.raises(duckdb.OutOfMemoryException):  # a bug is not dressed up
+        restore(full, archive, force=True)
+    monkeypatch.setattr("polypipe.ops.upkeep.backup.copy_database", fail)
+    with pytest.raises(CannotBackUp, match="no backup was written: no memory left"):
+        back_up(full, tmp_path / "c.tar.gz")
+    assert not (tmp_path / "c.tar.gz").exists()

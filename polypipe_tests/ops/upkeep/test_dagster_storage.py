@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from polypipe.ops.instance import open_instance
 from polypipe.ops.upkeep import dagster_storage
 from polypipe.ops.upkeep.dagster_storage import KEEP, KEEP_FAILURES, KEEP_RUNS_OF_A_JOB, Run, doomed, prune
+from polypipe_tests.ops.test_postgres import postgres_url as postgres_url  # a fixture
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 DAYS = dg.DailyPartitionsDefinition(start_date="2026-10-01")
@@ -48,9 +49,13 @@ DEFS = dg.Definitions(assets=[plain, daily], asset_checks=[good], jobs=[dg.defin
 GOOD = dg.AssetCheckKey(dg.AssetKey("plain"), "good")
 
 
-@pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    with open_instance(tmp_path / "home") as instance:
+@pytest.fixture(params=["SQLite", "Postgres"])
+def instance(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dg.DagsterInstance]:
+    monkeypatch.setenv("POLYPIPE_POSTGRES_URL", "")
+    url = request.getfixturevalue("postgres_url") if request.param == "Postgres" else None
+    with open_instance(tmp_path / "home", url) as instance:
         yield instance
 
 
