@@ -31,7 +31,7 @@ from polypipe.warehouse.gate import Holder
 
 T = TypeVar("T")
 
-ANSWER_SECONDS = 1.5
+ANSWER_SECONDS = 3.0
 LEAST_SNAPSHOT_LIMIT = 180
 """Seconds; else three snapshots: the same as on the page."""
 

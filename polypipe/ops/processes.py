@@ -25,7 +25,7 @@ SECRET_FOR = {
     "postgres_url": ("code-server", "daemon", "webserver"),
 }
 
-STOP_SECONDS = 4
+STOP_SECONDS = 3
 """What has not ended by then is killed: the daemon may wait a minute for a tick, and no kill does harm."""
 
 OPEN_FILES = 8192

@@ -11,8 +11,10 @@ import dagster as dg
 import pytest
 import yaml
 
+from polypipe import settings as settings_module
 from polypipe.ops.dagster_tables import last_ticks, tables, unfinished_runs
 from polypipe.ops.instance import close_abandoned_runs, dagster_home, open_instance
+from polypipe.settings import SettingError
 from polypipe_tests.ops.test_dagster_tables import some_job, write_ticks
 
 BINARIES = max(Path("/usr/lib/postgresql").glob("*/bin"), default=Path("/nonexistent"))
@@ -44,6 +46,22 @@ def postgres_url():
             yield f"postgresql+psycopg2://polypipe:{SECRET}@/postgres?host={directory}"
         finally:
             subprocess.run([*control, "-m", "immediate", "stop"], **run)
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
+def test_the_setting_names_the_driver_that_is_installed(scheme):
+    given = f"{scheme}://me:{SECRET}@/db?host=/run/postgresql"
+    settings = settings_module.load(overrides={"POLYPIPE_POSTGRES_URL": given})
+    assert settings.postgres_url == f"postgresql+psycopg2://me:{SECRET}@/db?host=/run/postgresql"
+    assert settings_module.load(overrides=settings.to_env()).postgres_url == settings.postgres_url
+    assert SECRET not in repr(settings)
+
+
+@pytest.mark.parametrize("bad", ["mysql://a:b@host/db", "postgresql://host", "postgresql://me@host/", "host/db"])
+def test_a_bad_url_is_refused_without_being_shown(bad):
+    with pytest.raises(SettingError) as told:
+        settings_module.load(overrides={"POLYPIPE_POSTGRES_URL": bad})
+    assert bad not in str(told.value).replace("postgresql://user:password@host/database", "")
 
 
 def test_the_configuration_names_the_variable_and_not_its_value(tmp_path):
