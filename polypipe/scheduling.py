@@ -51,7 +51,8 @@ def is_unfinished(instance: dg.DagsterInstance, job_name: str) -> bool:
 
 def tried_lately(instance: dg.DagsterInstance, job_name: str, pause: timedelta) -> bool:
     """True while a run of the job is unfinished, and for `pause` after one was asked for, however it ended."""
-    recent = dg.RunsFilter(job_name=job_name, created_after=datetime.now(UTC) - pause)
+    now = datetime.now(UTC)  # a run from the future is from before the clock was set back: nobody knows how long
+    recent = dg.RunsFilter(job_name=job_name, created_after=now - pause, created_before=now + pause)
     return is_unfinished(instance, job_name) or instance.get_runs_count(recent) > 0
 
 

@@ -20,6 +20,7 @@ import httpx
 
 from polypipe.caches.registry import CACHES
 from polypipe.dashboard.address import Refused, check_binding, dashboard_url
+from polypipe.ops.clock import Watch
 from polypipe.ops.instance import POSTGRES_URL, dagster_home
 from polypipe.ops.processes import (
     STOP_SECONDS,
@@ -137,8 +138,9 @@ def _close_abandoned_runs(settings: Settings, directory: Path) -> list[str]:
 def _supervise(
     settings: Settings, config: Path, programs: list[Program], directory: Path, say: Callable[[str], None]
 ) -> int | None:
-    stopping = False
+    stopping, back = False, 0.0
     started = time.monotonic()
+    clock = Watch(time.time(), started)
 
     def stop(number: int, frame: FrameType | None) -> None:
         nonlocal stopping
@@ -165,13 +167,18 @@ def _supervise(
         for line in _news(settings, started):
             if line:
                 say(line)
-            if stopping or supervisor.poll() is not None:
+            back = clock.set_back(time.time(), time.monotonic())
+            if stopping or back or supervisor.poll() is not None:
                 break
             time.sleep(POLL_SECONDS)
     finally:
         if stopping:
             _notify("STOPPING=1")
         code = _stop(supervisor)
+    if back and not stopping:
+        end_leftovers(settings.home, patience=0)
+        say(f"the clock was set back by {back / 60:.0f} min: starting everything anew, or nothing would tick for as long")
+        return None
     if not stopping:
         say(f"the supervisor ended by itself (exit code {code}); see {settings.home / 'logs' / 'supervisor.log'}")
         return None if time.monotonic() - started > YOUNG_SECONDS else 1  # what dies at once would die again
