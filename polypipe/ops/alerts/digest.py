@@ -32,7 +32,7 @@ def due_digest(digested: str | None, rule: DigestRule, now: datetime) -> tuple[s
     """The last day that needs no digest any more, and the day that one is owed for now, or None. `digested` is the former
     as remembered. After an outage one digest comes late; on the first day of all there is nothing to tell yet."""
     yesterday = now.date() - DAY
-    if digested is None:
+    if digested is None or date.fromisoformat(digested) > yesterday + DAY:  # the latter: the clock was far ahead once
         return yesterday.isoformat(), None
     if now.time() < rule.at or date.fromisoformat(digested) >= yesterday:
         return digested, None

@@ -30,7 +30,8 @@ def test_once_a_day_at_its_time_and_late_rather_than_never():
     assert due_digest(digested, RULE, at(0, 40, 24)) == ("2026-11-23", date(2026, 11, 23))
     assert due_digest("2026-11-23", RULE, at(0, 41, 24)) == ("2026-11-23", None)
     assert due_digest("2026-11-20", RULE, at(15, 0, 24)) == ("2026-11-23", date(2026, 11, 23))  # after an outage: one
-    assert due_digest("2026-11-23", RULE, at(12, 0, 22)) == ("2026-11-23", None)  # the clock was set back
+    assert due_digest("2026-11-23", RULE, at(12, 0, 23)) == ("2026-11-23", None)  # the clock was set back
+    assert due_digest("2027-11-23", RULE, at(12, 0, 23)) == ("2026-11-22", None)  # the clock was a year ahead
 
 
 @pytest.fixture
