@@ -93,7 +93,10 @@ def _sqlite(path: Path) -> Iterator[Query]:
 
 @contextlib.contextmanager
 def _postgres(url: str) -> Iterator[Query]:
-    import psycopg2  # type: ignore[import-untyped]  # comes with dagster-postgres, where that is used
+    try:
+        import psycopg2  # type: ignore[import-untyped]
+    except ImportError:
+        raise OSError("Postgres needs two more packages: see deploy/requirements-postgres.lock") from None
 
     def query(sql: str) -> list[tuple[Any, ...]]:
         with con.cursor() as cursor:

@@ -73,7 +73,8 @@ def _part(unknown: list[str], name: str, look: Callable[[], dict[str, Any]]) -> 
 
     try:
         return look()
-    except (OSError, WarehouseError, duckdb.Error, psutil.Error) as error:
+    # LookupError and ValueError: Dagster's rows in a shape that we do not know.
+    except (OSError, WarehouseError, duckdb.Error, psutil.Error, LookupError, ValueError) as error:
         unknown.append(f"{name}: {' '.join(str(error).split())[:300]}")
         return {}
 

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event
 from types import FrameType
 
 import httpx
@@ -50,15 +51,16 @@ def up(settings: Settings, extra: Callable[[], list[Program]] = list, say: Calla
     try:
         with only_one(settings.home):
             _refuse_mixture(settings)
+            stopping = _asked_to_stop()
             while True:
-                code = _run(settings, extra, say)
+                code = _run(settings, extra, stopping, say)
                 if code is not None:
                     return code
     except Held as held:
         raise CannotStart(str(held)) from None
 
 
-def _run(settings: Settings, extra: Callable[[], list[Program]], say: Callable[[str], None]) -> int | None:
+def _run(settings: Settings, extra: Callable[[], list[Program]], stopping: Event, say: Callable[[str], None]) -> int | None:
     """Start everything and wait for a signal. The exit code, or None when the supervisor died and all is to start anew."""
     for pid in end_leftovers(settings.home):
         say(f"killed pid {pid}: an earlier start had left it behind")
@@ -71,7 +73,7 @@ def _run(settings: Settings, extra: Callable[[], list[Program]], say: Callable[[
     config.write_text(supervisor_config(settings.home, directory, programs), encoding="utf-8")
     for record in record_of(settings.home, "").iterdir():
         record.unlink()
-    return _supervise(settings, config, programs, directory, say)
+    return _supervise(settings, config, programs, directory, stopping, say)
 
 
 def make_directories(settings: Settings) -> None:
@@ -136,21 +138,16 @@ def _close_abandoned_runs(settings: Settings, directory: Path) -> list[str]:
 
 
 def _supervise(
-    settings: Settings, config: Path, programs: list[Program], directory: Path, say: Callable[[str], None]
+    settings: Settings,
+    config: Path,
+    programs: list[Program],
+    directory: Path,
+    stopping: Event,
+    say: Callable[[str], None],
 ) -> int | None:
-    stopping, back = False, 0.0
+    back = 0.0
     started = time.monotonic()
     clock = Watch(time.time(), started)
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal stopping
-        stopping = True
-
-    # Set before the start: a shell that starts us in the background has SIGINT ignored, and children inherit that.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # ignored by nohup and by --detach: the terminal may go
-        signal.signal(signal.SIGHUP, stop)
     supervisor = subprocess.Popen(
         [sys.executable, "-m", "polypipe.ops.child", "--", sys.executable, "-m", "polypipe.ops.supervise", str(config)],
         stdin=subprocess.PIPE,
@@ -168,23 +165,40 @@ def _supervise(
             if line:
                 say(line)
             back = clock.set_back(time.time(), time.monotonic())
-            if stopping or back or supervisor.poll() is not None:
+            if stopping.is_set() or back or supervisor.poll() is not None:
                 break
             time.sleep(POLL_SECONDS)
     finally:
-        if stopping:
+        if stopping.is_set():
             _notify("STOPPING=1")
         code = _stop(supervisor)
-    if back and not stopping:
+    if back and not stopping.is_set():
         end_leftovers(settings.home, patience=0)
         say(f"the clock was set back by {back / 60:.0f} min: starting everything anew, or nothing would tick for as long")
         return None
-    if not stopping:
+    if not stopping.is_set():
         say(f"the supervisor ended by itself (exit code {code}); see {settings.home / 'logs' / 'supervisor.log'}")
         return None if time.monotonic() - started > YOUNG_SECONDS else 1  # what dies at once would die again
     end_leftovers(settings.home, patience=0)  # runs whose code server was killed are in nobody's process group
     say("stopped")
     return 0
+
+
+def _asked_to_stop() -> Event:
+    """Set by Ctrl-C, SIGTERM, or SIGHUP where that is not ignored.
+
+    Before anything is started: a shell that starts us in the background has SIGINT ignored, and children inherit that.
+    """
+    stopping = Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopping.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # ignored by nohup and by --detach: the terminal may go
+        signal.signal(signal.SIGHUP, stop)
+    return stopping
 
 
 def _stop(supervisor: "subprocess.Popen[bytes]") -> int:
