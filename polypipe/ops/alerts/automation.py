@@ -1,14 +1,21 @@
-"""When alerts are evaluated: a sensor whose ticks do the work themselves: they are seen in the UI, and cost no run."""
+"""When alerts are evaluated: a sensor whose ticks do the work themselves: they are seen in the UI, and cost no run.
+
+Every run of every job imports this module, so what a tick needs is imported by the tick.
+"""
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from polypipe.ops.alerts.book import Locked
-from polypipe.ops.alerts.tick import SENSOR, Place, Tick, run_tick
 from polypipe.resources import Polymarket
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from polypipe.ops.alerts.tick import Tick
+
+SENSOR = "alerts"
 
 
 @dg.sensor(
@@ -28,6 +35,9 @@ def alerts(
     polymarket: dg.ResourceParam[Polymarket],
 ) -> dg.SkipReason:
     """One tick; it never asks for a run."""
+    from polypipe.ops.alerts.book import Locked
+    from polypipe.ops.alerts.tick import Place, run_tick
+
     assert context.repository_def is not None
     try:
         tick = run_tick(Place(settings, warehouse, polymarket, context.instance, context.repository_def))
@@ -45,7 +55,7 @@ def alerts(
     return dg.SkipReason(summary(tick, settings))
 
 
-def summary(tick: Tick, settings: Settings) -> str:
+def summary(tick: "Tick", settings: Settings) -> str:
     """The tick in one line, for the list of ticks."""
     judged = tick.judged
     firing = Counter(

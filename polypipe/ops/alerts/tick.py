@@ -15,6 +15,7 @@ import dagster as dg
 
 from polypipe.divergence.snapshot import Wallets, wallets_of
 from polypipe.ops.alerts import machine, stored
+from polypipe.ops.alerts.automation import SENSOR
 from polypipe.ops.alerts.book import Book, only_one, read_book, read_mutes, save_book, set_aside
 from polypipe.ops.alerts.channels import Channels
 from polypipe.ops.alerts.conditions import PIPELINE, evaluate
@@ -37,7 +38,6 @@ from polypipe.warehouse import Warehouse
 if TYPE_CHECKING:
     import duckdb
 
-SENSOR = "alerts"
 SENDING_ENDS = 14.0
 """Seconds after the start of a tick at which no further sending begins; one that has begun may take 9 s more."""
 
