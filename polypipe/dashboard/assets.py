@@ -6,20 +6,25 @@ from polypipe.caches.registry import CACHES
 from polypipe.dashboard.address import dashboard_url
 from polypipe.settings import Settings
 
+_SHOWN = (
+    "divergence_snapshot", "positions", "wallet_pnl", "copy_quality_daily", "copy_fills", "copy_metrics_daily",
+    "gap_attribution", "bot_trade_log",
+)  # fmt: skip
+
 
 def dashboard_spec(settings: Settings) -> dg.AssetSpec:
     """The page behind everything it shows."""
     url = dashboard_url(settings)
     return dg.AssetSpec(
         "dashboard",
-        deps=["divergence_snapshot", "positions", "copy_quality_daily", "wallet_pnl", *(spec.asset for spec in CACHES)],
+        deps=[*_SHOWN, *(spec.asset for spec in CACHES)],
         group_name="export",
         kinds={"html"},
         owners=["team:trading-data"],
         description=(
             f"The page at [{url}]({url}) for the trader who copies: gap now and over time, efficiency, positions, the "
-            "bot's files, copy quality. It follows what is published within a second and is never materialized; "
-            "`polypipe up`, `demo` and `dashboard` serve it."
+            "bot's files, copy quality, where the gap went. It follows what is published within a second and is never "
+            "materialized; `polypipe up`, `demo` and `dashboard` serve it."
         ),
         metadata={"url": dg.MetadataValue.url(url)},
     )

@@ -56,10 +56,12 @@ def midnight(day: date) -> datetime:
 
 
 def stored_days(store: Store) -> tuple[date, date] | None:
-    """The first and the last day of which anything is known; None before there is one."""
+    """The first day of which anything is known, and the last one that is put to causes (without any: the last known);
+    None before there is one."""
     ((first, last),) = store.values(
-        "SELECT min(day), max(day) FROM (SELECT day FROM gap_days UNION ALL SELECT day FROM copy_metrics "
-        "UNION ALL SELECT day FROM quality WHERE window_days = 1)"
+        "SELECT min(day), coalesce(max(day) FILTER (explained), max(day)) FROM ("
+        "SELECT day, true AS explained FROM gap_days UNION ALL SELECT day, true FROM copy_metrics "
+        "UNION ALL SELECT day, false FROM quality WHERE window_days = 1)"
     )
     return None if first is None else (first.astimezone(UTC).date(), last.astimezone(UTC).date())
 

@@ -6,11 +6,13 @@ its texts would take half a gigabyte; as numbers it takes 60 MB.
 
 # ruff: noqa: S608 -- the SQL is our own, values are written as literals
 
+import contextlib
+import ctypes
 import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from importlib.resources import files
 from typing import Any, TypeVar
@@ -41,11 +43,21 @@ _ANY_TIME = datetime.fromtimestamp(0, UTC)
 
 @dataclass(frozen=True)
 class Shape:
-    """One table of the store: the published table it is made from, and the query over its `rows`."""
+    """One table of the store: the published table it is made from, of which only the newest `days` if that is not None,
+    and the query over its `rows`."""
 
     name: str
     source: str
     sql: str
+    days: int | None = None
+
+    def files(self, published: list[PublishedFile]) -> list[PublishedFile]:
+        """The files that are read."""
+        dates = [day for file in published[-1:] for day in file.days()]
+        if self.days is None or not dates:
+            return published
+        first = max(dates) - timedelta(days=self.days - 1)
+        return [file for file in published if any(day >= first for day in file.days())]
 
 
 class Store(FollowingReader):
@@ -85,6 +97,13 @@ class Store(FollowingReader):
         value: T = kept[1]
         return value
 
+    def day_rows(self, table: str, day: date, condition: str) -> list[Row]:
+        """The rows of a UTC day of a table that is not kept in memory, read from its published file."""
+        current = self._warehouse.current()
+        known = current.tables.get(table) if current is not None else None
+        published = [file for file in known.files if day in file.days()] if known is not None else []
+        return self.rows(f"FROM ({select(self._warehouse.layout, table, published)}) WHERE {self._ours} AND {condition}")
+
     def _make(self) -> None:
         """Create the tables, empty, once."""
         with self._making, self.cursor() as con:
@@ -104,7 +123,7 @@ class Store(FollowingReader):
         wanted: dict[str, tuple[Shape, list[PublishedFile]]] = {}
         for shape in shapes():
             known = current.tables.get(shape.source)
-            published = known.files if known is not None else []
+            published = shape.files(known.files) if known is not None else []
             closed, newest = _parts(shape)
             wanted |= {closed: (shape, published[:-1]), newest: (shape, published[-1:])}
         changed = {
@@ -120,10 +139,18 @@ class Store(FollowingReader):
                 con.execute(f"CREATE OR REPLACE TABLE {part} AS {self._query(shape, rows)}")
             con.execute("COMMIT")
         self._loaded |= changed
+        if any(part in changed for shape in shapes() for part in _parts(shape)[:1]):
+            _give_back_memory()  # closed days, at start and after midnight: reading them takes more than what is kept
 
     def _query(self, shape: Shape, rows: str) -> str:
         sql = shape.sql.replace("{ours}", self._ours).replace("{hole_ms}", str(self.hole_ms))
         return f"WITH rows AS ({rows}) FROM ({sql})"
+
+
+def _give_back_memory() -> None:
+    """Let the system have what was freed: glibc keeps it otherwise, about 25 MB here. Other libraries do not."""
+    with contextlib.suppress(AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def hole_ms(settings: Settings) -> int:
@@ -137,9 +164,9 @@ def shapes() -> tuple[Shape, ...]:
     found = []
     for entry in sorted(files("polypipe.dashboard").joinpath("sql").iterdir(), key=lambda entry: entry.name):
         sql = entry.read_text(encoding="utf-8")
-        match = re.match(r"-- from (\w+):", sql)
+        match = re.match(r"-- from (\w+)(?:, newest (\d+) days)?:", sql)
         assert match, entry.name
-        found.append(Shape(entry.name.removesuffix(".sql"), match[1], sql))
+        found.append(Shape(entry.name.removesuffix(".sql"), match[1], sql, int(match[2]) if match[2] else None))
     found.append(Shape("quarters", "snapshots", _quarters()))
     return tuple(shape for shape in found if shape.source in DAY_COLUMN)
 

@@ -40,6 +40,28 @@ def gap_day(day: datetime, whale_pnl: float | None = 100.0, notes: dict[str, Any
     return row | {"expected_pnl": expected, "gap": gap, "copier_pnl": expected + gap}
 
 
+def quality_row(day: datetime, window: int = 1, **changes: Any) -> Row:
+    """A row of copy_quality_daily."""
+    numbers = (
+        "copier_pnl",
+        "whale_pnl",
+        "expected_pnl",
+        "capture_up",
+        "capture_down",
+        "beta",
+        "beta_low",
+        "beta_high",
+        "r2",
+    )
+    row: Row = dict.fromkeys(numbers, 1.0) | {
+        "day": day, "window_days": window, **PAIR, "window_start": day,
+        "window_end": day + timedelta(days=1), "gap": 2.0, "beta_to_ratio": None, "tracking_error": 3.0, "gap_t": 1.0,
+        "hours_covered": 24, "fidelity": "hourly", "scaling_ratio": 0.08, "ratio_source": "setting", "capital": None,
+        "recorded_days": 0, "source": "reconstructed, hourly", "reasons": json.dumps({"beta_to_ratio": "too few hours"}),
+    }  # fmt: skip
+    return row | changes
+
+
 def metrics_row(day: datetime, window: int = 1, **changes: Any) -> Row:
     """A row of copy_metrics_daily."""
     row: Row = {

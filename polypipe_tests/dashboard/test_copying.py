@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from polypipe.attribution.attribution import PARTS
 from polypipe.attribution.whatif import bot_rule, what_if
 from polypipe.bot.misses import misses_summary
+from polypipe.dashboard.api import whatif
 from polypipe.dashboard.copying import attribution
 from polypipe.divergence.snapshot import Wallets
 from polypipe_tests.conftest import NOWHERE, settings_for
@@ -25,11 +26,12 @@ from polypipe_tests.dashboard.copying_rows import (
     metrics_row,
     not_copied,
     put_copying,
+    quality_row,
     replace_tables,
     unknown_metrics,
 )
 from polypipe_tests.dashboard.support import COPIER, WHALE, now, replace_table
-from polypipe_tests.dashboard.test_watching import quality_row, rows_of
+from polypipe_tests.dashboard.test_watching import rows_of
 
 COPYING, CLASSES, LOG, WHATIF = (f"/api/quality/{name}" for name in ("copying", "breakdowns", "log", "whatif"))
 D = datetime(2026, 9, 10, tzinfo=UTC)
@@ -176,7 +178,8 @@ def test_a_ratio_that_the_fills_do_not_show_is_warned_of(dashboard, warehouse):
 
 
 def test_the_newest_day_unless_told_otherwise_and_stale_when_it_is_old(dashboard, warehouse):
-    replace_table(warehouse, "gap_attribution", [gap_day(D - DAY), gap_day(D)])
+    quality = [quality_row(D + DAY)]  # a day that is not put to causes yet is no day to begin with
+    replace_tables(warehouse, gap_attribution=[gap_day(D - DAY), gap_day(D)], copy_quality_daily=quality)
     body = dashboard.json(COPYING)
     assert (body["until"], body["oldest"], body["newest"]) == ("2026-09-10", "2026-09-09", "2026-09-10")
     assert body["stale"].startswith("the newest day is 2026-09-10")
@@ -299,6 +302,13 @@ def test_what_if_says_in_one_line_what_is_wrong(dashboard, open_dashboard, wareh
     replace_table(warehouse, "copy_quality_daily", [quality_row(D)])
     response = dashboard.get(WHATIF, until="2026-09-11")
     assert (response.status_code, response.json()["error"]) == (400, "until: days are stored from 2026-09-10 to 2026-09-10")
+
+
+def test_only_one_what_if_at_a_time(dashboard, warehouse):
+    replace_table(warehouse, "copy_quality_daily", [quality_row(D)])
+    with whatif._one_at_a_time:
+        response = dashboard.get(WHATIF, ratio=0.03)
+    assert (response.status_code, response.json()["error"][:15]) == (503, "another what-if")
 
 
 def test_csv_is_what_is_shown(dashboard, warehouse):

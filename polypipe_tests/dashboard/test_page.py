@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from polypipe.caches.registry import CACHES
 from polypipe_tests.conftest import NOWHERE, settings_for
 from polypipe_tests.dashboard.browser import CHROMIUM, Looker, Served
-from polypipe_tests.dashboard.copying_rows import put_copying
+from polypipe_tests.dashboard.copying_rows import put_copying, quality_row
 from polypipe_tests.dashboard.hostile import HOSTILE
 from polypipe_tests.dashboard.support import (
     COPIER,
@@ -28,7 +28,6 @@ from polypipe_tests.dashboard.support import (
     wandering,
 )
 from polypipe_tests.dashboard.test_positions import put_positions
-from polypipe_tests.dashboard.test_watching import quality_row
 from polypipe_tests.divergence.support import position
 
 pytestmark = [

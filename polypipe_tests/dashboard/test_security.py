@@ -11,7 +11,10 @@ from polypipe_tests.dashboard.test_positions import put_positions
 from polypipe_tests.divergence.support import position
 
 TOKEN = "a-long-and-secret-token"
-ADDRESSES = ("/", "/api/latest", "/api/history", "/api/events", "/api/export.csv", "/healthz", "/metrics", "/openapi.json")
+ADDRESSES = (
+    "/", "/api/latest", "/api/history", "/api/events", "/api/quality/copying", "/api/quality/log", "/api/quality/whatif",
+    "/api/export.csv", "/healthz", "/metrics", "/openapi.json",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(

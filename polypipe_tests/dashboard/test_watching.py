@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 from datetime import timedelta
 
 import pytest
@@ -21,6 +20,7 @@ from polypipe.dashboard.context import Context
 from polypipe.dashboard.store import Store
 from polypipe.warehouse import Append, Warehouse
 from polypipe_tests.conftest import NOWHERE, settings_for
+from polypipe_tests.dashboard.copying_rows import quality_row
 from polypipe_tests.dashboard.support import (
     COPIER,
     WHALE,
@@ -188,27 +188,6 @@ def test_csv_of_caches_and_quality(dashboard, warehouse):
     assert rows_of(dashboard, what="quality", window=7) == []
     assert dashboard.get("/api/export.csv", what="secrets").status_code == 400
     assert dashboard.get("/api/export.csv", what="caches", q="x").status_code == 400
-
-
-def quality_row(day, window=1, **changes):
-    numbers = (
-        "copier_pnl",
-        "whale_pnl",
-        "expected_pnl",
-        "capture_up",
-        "capture_down",
-        "beta",
-        "beta_low",
-        "beta_high",
-        "r2",
-    )
-    row = dict.fromkeys(numbers, 1.0) | {
-        "day": day, "window_days": window, "user1_address": COPIER, "user2_address": WHALE, "window_start": day,
-        "window_end": day + timedelta(days=1), "gap": 2.0, "beta_to_ratio": None, "tracking_error": 3.0, "gap_t": 1.0,
-        "hours_covered": 24, "fidelity": "hourly", "scaling_ratio": 0.08, "ratio_source": "setting", "capital": None,
-        "recorded_days": 0, "source": "reconstructed, hourly", "reasons": json.dumps({"beta_to_ratio": "too few hours"}),
-    }  # fmt: skip
-    return row | changes
 
 
 def test_copy_quality(dashboard, warehouse):

@@ -23,12 +23,19 @@ NO_CRAWL = "when tokens came into our files is not known yet: no crawl is comple
 PARAMETERS: dict[str, Parser] = {"days": DAYS["days"]}
 
 _MISSES = """
-    SELECT logged_at, token_id, side, whale_usd, outcome, is_live, first_seen,
-        epoch(first_seen) - epoch(logged_at) AS seconds_until
-    FROM log_lines
-    LEFT JOIN (SELECT token, min(first_seen) AS first_seen FROM first_seen GROUP BY token) USING (token)
-    WHERE token_id IS NOT NULL AND logged_at >= (SELECT min(first_seen) FROM first_seen)
-        AND (first_seen IS NULL OR first_seen > logged_at) AND logged_at >= {since}
+    WITH fills AS (
+        SELECT token, logged_at, token_id, side, whale_usd, outcome, is_live
+        FROM log_lines
+        WHERE token_id IS NOT NULL AND logged_at >= {since} AND logged_at >= (SELECT min(first_seen) FROM first_seen)
+    ), seen AS (
+        SELECT token, min(first_seen) AS first_seen
+        FROM first_seen
+        WHERE token IN (SELECT token FROM fills)
+        GROUP BY token
+    )
+    SELECT fills.* EXCLUDE (token), first_seen, epoch(first_seen) - epoch(logged_at) AS seconds_until
+    FROM fills LEFT JOIN seen USING (token)
+    WHERE first_seen IS NULL OR first_seen > logged_at
 """
 """As `polypipe.bot.misses` has them, which asks the tables that are not kept here."""
 

@@ -107,8 +107,8 @@ def _ask(
     command += [f"--tier={size:.6f}:{factor:.6f}" for size, factor in tiers]
     command += ["--from", str(first), "--to", str(last)]
     environment = child_environment(settings, settings.home)
-    if not _one_at_a_time.acquire(timeout=SECONDS):
-        raise HTTPException(503, "another what-if is being computed: ask again in a minute")
+    if not _one_at_a_time.acquire(blocking=False):  # who waits would hold a thread that other answers need
+        raise HTTPException(503, "another what-if is being computed: ask again in a few seconds")
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired:

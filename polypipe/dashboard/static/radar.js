@@ -1,8 +1,7 @@
-// What the whale has sold and the copier still holds, and the classes of fills: two tables of the copy-quality section.
+// The orphan radar: what the whale has sold and the copier still held at the end of the last day that is shown.
 
 import { h, table } from "./dom.js";
-import { count, instant, money, percent, span, zoneName } from "./format.js";
-import { cents } from "./copies.js";
+import { count, instant, money, span, zoneName } from "./format.js";
 
 const OLD_PRICE_HOURS = 24;
 
@@ -35,27 +34,4 @@ function market(row) {
 function price(row) {
   const old = row.price_age_hours > OLD_PRICE_HOURS;
   return [`${+(100 * row.price).toFixed(2)}¢`, old ? h("small", { class: "bad-word", title: "an old price of a game means that it is over and nobody has redeemed" }, ` ${span(3600 * row.price_age_hours)} old`) : null];
-}
-
-export const DIMENSIONS = { sport: "sport", league: "league", market_type: "market type", live: "in play", price: "price", size: "size in shares", side: "side" };
-const VERDICTS = { costs: ["bad", "▼ costs"], gains: ["good", "▲ gains"] };
-const optional = (value, write) => (value === null ? h("span", { class: "muted" }, "–") : write(value));
-
-/** The table of classes; `sortable(name, column)` gives what a head needs to be pressed. */
-export function classTable(rows, dimension, sortable) {
-  const column = (name, field, tip, cell, first) => ({ name, number: true, tip, ...sortable(name, field, first), cell });
-  return table(`Eligible fills by ${DIMENSIONS[dimension]}`, [
-    { name: DIMENSIONS[dimension], ...sortable(DIMENSIONS[dimension], "value", "asc"), cell: (row) => row.value },
-    column("Eligible", "eligible_fills", "The whale's fills of 10 shares and more in this class.", (row) => count(row.eligible_fills)),
-    column("Copied", "copied_fills", "Those with at least one order sent.", (row) => count(row.copied_fills)),
-    column("Copy rate", "copy_rate", "Copied ÷ eligible of the same line; below it the 95 % interval (Wilson).",
-      (row) => [percent(row.copy_rate, { decimals: 0 }), h("small", { class: "below" }, `${percent(row.copy_rate_low, { decimals: 0 })} to ${percent(row.copy_rate_high, { decimals: 0 })}`)]),
-    column("Fill ratio", "fill_ratio", "Shares you got ÷ shares expected, over the copied ones.", (row) => optional(row.fill_ratio, (v) => percent(v, { decimals: 0 }))),
-    column("Latency", "latency_p50", "Median seconds to your first copy.", (row) => optional(row.latency_p50, (v) => `${v.toFixed(0)} s`)),
-    column("Slippage", "slippage_cents", "Cents a share, weighted by shares, + is worse; below it the 95 % interval, fills of one event counted once.",
-      (row) => optional(row.slippage_cents, (v) => [cents(v), h("small", { class: "below" }, row.slippage_cents_low === null ? `${count(row.events)} events` : `${cents(row.slippage_cents_low)} to ${cents(row.slippage_cents_high)}`)])),
-    column("Cost", "slippage_usd", "Σ slippage × shares in USD, + is worse.", (row) => optional(row.slippage_usd, (v) => money(v, { signed: true }))),
-    { name: "Verdict", ...sortable("Verdict", "verdict", "asc"), tip: "What the interval of the slippage says: if it holds 0, the slippage is not distinguishable from zero.",
-      cell: (row) => { const [mood, word] = VERDICTS[row.verdict] ?? ["", row.verdict]; return h("span", { class: `tag ${mood}` }, word); } },
-  ], rows);
 }

@@ -1,2 +1,0 @@
--- from copy_breakdowns: all of it but the addresses.
-SELECT * EXCLUDE (user1_address, user2_address) FROM rows WHERE {ours}

@@ -1,0 +1,89 @@
+// The eligible fills by class: one dimension at a time, sorted and filtered by the server.
+
+import { $, h, table } from "./dom.js";
+import { count, money, percent } from "./format.js";
+import { cents } from "./copies.js";
+import { get } from "./net.js";
+
+const DIMENSIONS = { sport: "sport", league: "league", market_type: "market type", live: "in play", price: "price", size: "size in shares", side: "side" };
+const VERDICTS = { costs: ["bad", "▼ costs"], gains: ["good", "▲ gains"] };
+const optional = (value, write) => (value === null ? h("span", { class: "muted" }, "–") : write(value));
+
+function classTable(rows, dimension) {
+  const column = (name, field, tip, cell, first) => ({ name, number: true, tip, ...sortable(name, field, first), cell });
+  return table(`Eligible fills by ${DIMENSIONS[dimension]}`, [
+    { name: DIMENSIONS[dimension], ...sortable(DIMENSIONS[dimension], "value", "asc"), cell: (row) => row.value },
+    column("Eligible", "eligible_fills", "The whale's fills of 10 shares and more in this class.", (row) => count(row.eligible_fills)),
+    column("Copied", "copied_fills", "Those with at least one order sent.", (row) => count(row.copied_fills)),
+    column("Copy rate", "copy_rate", "Copied ÷ eligible of the same line; below it the 95 % interval (Wilson).",
+      (row) => [percent(row.copy_rate, { decimals: 0 }), h("small", { class: "below" }, `${percent(row.copy_rate_low, { decimals: 0 })} to ${percent(row.copy_rate_high, { decimals: 0 })}`)]),
+    column("Fill ratio", "fill_ratio", "Shares you got ÷ shares expected, over the copied ones.", (row) => optional(row.fill_ratio, (v) => percent(v, { decimals: 0 }))),
+    column("Latency", "latency_p50", "Median seconds to your first copy.", (row) => optional(row.latency_p50, (v) => `${v.toFixed(0)} s`)),
+    column("Slippage", "slippage_cents", "Cents a share, weighted by shares, + is worse; below it the 95 % interval, fills of one event counted once.",
+      (row) => optional(row.slippage_cents, (v) => [cents(v), h("small", { class: "below" }, row.slippage_cents_low === null ? `${count(row.events)} ${row.events === 1 ? "event" : "events"}` : `${cents(row.slippage_cents_low)} to ${cents(row.slippage_cents_high)}`)])),
+    column("Cost", "slippage_usd", "Σ slippage × shares in USD, + is worse.", (row) => optional(row.slippage_usd, (v) => money(v, { signed: true }))),
+    { name: "Verdict", ...sortable("Verdict", "verdict", "asc"), tip: "What the interval of the slippage says: if it holds 0, the slippage is not distinguishable from zero.",
+      cell: (row) => { const [mood, word] = VERDICTS[row.verdict] ?? ["", row.verdict]; return h("span", { class: `tag ${mood}` }, word); } },
+  ], rows);
+}
+
+const asked = { dimension: "price", sort: "value", order: "asc", q: "" };
+let days = {}; // the parameters that name the days
+let latest = 0;
+let report = () => {};
+
+const parameters = () => Object.fromEntries(Object.entries({ ...days, ...asked }).filter(([, value]) => value !== "" && value !== null));
+
+/** The answer for the days that are named. */
+export function askClasses(wanted) {
+  days = wanted;
+  latest += 1;
+  return get("/api/quality/breakdowns", parameters());
+}
+
+async function change(what) {
+  Object.assign(asked, what);
+  const mine = ++latest;
+  try {
+    const data = await get("/api/quality/breakdowns", parameters());
+    if (mine === latest) drawClasses(data, report); // else it is overtaken by a later question
+  } catch (error) { report(error); }
+}
+
+/** Draw an answer; `failed` is told what goes wrong when something is pressed. What had the focus keeps it. */
+export function drawClasses(data, failed) {
+  if (data.dimension !== asked.dimension) return; // another one was pressed meanwhile
+  report = failed;
+  const box = $("classes-content");
+  if (data.reason !== null) { box.replaceChildren(h("p", { class: "empty" }, "Unknown: ", data.reason)); return; }
+  if (!$("class-filter")) box.replaceChildren(...frame());
+  const parts = [$("class-dimensions"), $("class-rows")];
+  const focused = parts.map((part) => [...part.querySelectorAll("button")].indexOf(document.activeElement));
+  parts[0].replaceChildren(...Object.entries(DIMENSIONS).map(([name, words]) =>
+    h("button", { type: "button", "aria-pressed": String(name === data.dimension), onclick: () => change({ dimension: name, q: "" }) }, words, h("b", {}, count(data.counts[name])))));
+  if (document.activeElement !== $("class-filter")) $("class-filter").value = asked.q;
+  parts[1].replaceChildren(data.rows.length ? classTable(data.rows, data.dimension) : h("p", { class: "empty" }, asked.q ? "No class matches the filter." : "No eligible fill has this."));
+  parts.forEach((part, place) => part.querySelectorAll("button")[focused[place]]?.focus());
+  $("classes-csv").href = `/api/export.csv?${new URLSearchParams({ what: "breakdowns", ...parameters() })}`;
+}
+
+function frame() {
+  let waiting = null;
+  return [
+    h("div", { class: "filter" }, h("div", { class: "counts", id: "class-dimensions", role: "group", "aria-label": "Classes by" }),
+      h("label", { class: "hidden", for: "class-filter" }, "Filter the classes"),
+      h("input", { id: "class-filter", type: "search", placeholder: "Filter", maxlength: 100, autocomplete: "off",
+        oninput: (event) => { clearTimeout(waiting); waiting = setTimeout(() => change({ q: event.target.value.trim() }), 150); } }),
+      h("a", { class: "button", id: "classes-csv", download: "" }, "CSV")),
+    h("div", { class: "scroll", id: "class-rows", tabindex: "0", role: "region", "aria-label": "Fills by class" }),
+  ];
+}
+
+function sortable(name, column, first = "desc") {
+  const active = asked.sort === column;
+  const way = active ? (asked.order === "asc" ? "desc" : "asc") : first;
+  return {
+    head: h("button", { type: "button", onclick: () => change({ sort: column, order: way }) }, name + (active ? (asked.order === "asc" ? " ▲" : " ▼") : "")),
+    sort: active ? (asked.order === "asc" ? "ascending" : "descending") : null,
+  };
+}
