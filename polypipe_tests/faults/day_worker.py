@@ -22,7 +22,7 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 
 from polypipe import settings as settings_module
 from polypipe.definitions import build_defs
-from polypipe.ops.instance import close_abandoned_runs, open_instance
+from polypipe.ops.instance import OWNER_PID_TAG, close_abandoned_runs, open_instance
 from polypipe.polymarket import PolymarketHttp
 from polypipe.resources import Polymarket
 from polypipe.warehouse import Warehouse
@@ -70,7 +70,7 @@ class Pipeline:
         """Run a job; why it failed, one reason a failed step."""
         result = self.defs.resolve_job_def(name).execute_in_process(
             instance=self.instance,
-            tags=tags or {},
+            tags={**(tags or {}), OWNER_PID_TAG: str(os.getpid())},  # spares it when another worker starts
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )

@@ -1,0 +1,243 @@
+"""Clocks that jump an hour each way, and the nights in which local time jumps: nothing is lost, doubled or stuck."""
+
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+
+import psutil
+import pytest
+
+from polypipe import settings as settings_module
+from polypipe.ops.instance import dagster_home
+from polypipe.ops.processes import child_environment, dagster_programs
+from polypipe.sim import SimServer
+from polypipe.warehouse import Warehouse
+from polypipe_tests.faults.day import FakeClock, Worker, check_pointer, contents, needs_faketime, utc
+from polypipe_tests.faults.support import look
+from polypipe_tests.ops.support import Server
+
+pytestmark = [pytest.mark.timeout(1800), needs_faketime]
+
+HOUR = 3600.0
+RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+
+
+def snapshots(warehouse: Warehouse) -> list[float]:
+    """Epoch seconds of all of them, by id."""
+    with warehouse.read() as con:
+        return [id / 1000 for (id,) in con.execute("SELECT id FROM snapshots ORDER BY id").fetchall()]
+
+
+def everything_works(worker: Worker, sim: SimServer) -> None:
+    """One cycle of all that is written; the files are those of the exchange's present."""
+    for work in (worker.crawl, worker.live, worker.snapshot):
+        done = work()
+        assert done.ok, (done.why, worker.tail())
+    contents(worker.home / "bot")
+    check_pointer(worker.home)
+
+
+def test_a_clock_that_jumps_an_hour_each_way(chaos, figures, tmp_path):
+    jumps = [HOUR, -HOUR] if not chaos else [HOUR, -HOUR, -HOUR, HOUR, 86_400.0, -86_400.0]
+    clock = FakeClock(tmp_path)
+    with (
+        SimServer(events=30, seed=3, start=datetime.now(UTC), speed=1) as sim,
+        Worker(tmp_path / "home", sim.url, clock) as worker,
+    ):
+        warehouse = Warehouse(worker.home)
+        everything_works(worker, sim)
+        taken, slowest = 1, 0.0
+        for jump in jumps:
+            clock.jump(jump)
+            began = time.monotonic()
+            everything_works(worker, sim)
+            slowest = max(slowest, time.monotonic() - began)
+            taken += 1
+            newest = min(snapshots(warehouse), key=lambda at: abs(at - clock.now()))
+            assert newest == pytest.approx(clock.now(), abs=30), "the row has the clock's time, whatever came before"
+            assert len(snapshots(warehouse)) == taken
+        found = worker.ask("job", "divergence_export")
+        assert found.ok, found.why
+        with sqlite3.connect(worker.home / "bot" / "divergence_data.db") as db:
+            exported = [id for (id,) in db.execute("SELECT id FROM snapshots ORDER BY timestamp").fetchall()]
+        assert [id / 1000 for id in exported] == snapshots(warehouse)
+        worker.kill()
+        tables = look(worker.home)
+        assert tables.live == tables.published
+    figures.add(
+        5, "clock jumps by an hour and a day" if chaos else "clock jumps", len(jumps), "all work goes on at once", slowest
+    )
+
+
+# When local time jumps, in UTC: zone, instant, length of the local day in hours.
+NIGHTS = [
+    ("America/New_York", datetime(2027, 11, 7, 6, tzinfo=UTC)),  # back, 01:00 to 02:00 twice
+    ("Europe/Paris", datetime(2027, 3, 28, 1, tzinfo=UTC)),  # forward, no 02:00 to 03:00
+    ("Europe/Paris", datetime(2027, 10, 31, 1, tzinfo=UTC)),
+    ("America/New_York", datetime(2027, 3, 14, 7, tzinfo=UTC)),
+]
+
+
+def test_the_nights_in_which_local_time_jumps(chaos, figures, tmp_path):
+    held = 0
+    for zone, change in NIGHTS if chaos else NIGHTS[:1]:
+        one_night(zone, change, 20 if chaos else 60, tmp_path / f"{change:%m%d}")
+        held += 1
+    figures.add(
+        5, "nights of summer time", held, "snapshots, days, points, export and every schedule: each hour of UTC once"
+    )
+
+
+def one_night(zone: str, change: datetime, step_minutes: int, directory) -> None:
+    """Three hours around the change in steps, then the day's history, the export and the schedules."""
+    directory.mkdir()
+    step = step_minutes * 60.0
+    clock = FakeClock(directory, change - timedelta(minutes=90))
+    with SimServer(events=30, seed=3, start=utc(clock.now()), speed=1) as sim, ExitStack() as stack:
+        worker = stack.enter_context(Worker(directory / "home", sim.url, clock, TZ=zone))
+        warehouse = Warehouse(worker.home)
+        everything_works(worker, sim)
+        expected = [clock.now()]
+        for _ in range(int(180 / step_minutes)):
+            clock.jump(step)
+            sim.clock.advance(step)
+            assert worker.snapshot().ok, worker.tail()
+            expected.append(clock.now())
+        found = snapshots(warehouse)
+        assert len(found) == len(expected)
+        assert found == [pytest.approx(at, abs=60) for at in expected]
+
+        clock.jump(30 * HOUR)  # past the end of the day in UTC and in the zone
+        sim.clock.advance(30 * HOUR)
+        everything_works(worker, sim)
+        first, last = (change - timedelta(days=1)).date(), change.date()
+        done = worker.ask("job", "history", tags=dict(zip(RANGE, (str(first), str(last)), strict=True)))
+        assert done.ok, done.why
+        with warehouse.read() as con:
+            points = con.execute("SELECT wallet, t FROM wallet_pnl WHERE fidelity = '1h'").fetchall()
+            days = con.execute("SELECT day, count(*) FROM copy_quality_daily GROUP BY day ORDER BY day").fetchall()
+        hours = Counter((wallet, at.astimezone(UTC).date()) for wallet, at in points)
+        assert {count for (_, day), count in hours.items() if first <= day <= last} == {24}
+        assert len(hours) >= 4
+        assert [(day.date(), count) for day, count in days] == [(first, 3), (last, 3)]
+
+        done = worker.ask("job", "divergence_export")
+        assert done.ok, done.why
+        with sqlite3.connect(worker.home / "bot" / "divergence_data.db") as db:
+            texts = [text for (text,) in db.execute("SELECT timestamp FROM snapshots ORDER BY timestamp").fetchall()]
+        assert all(text.endswith("+00:00") for text in texts)
+        assert [datetime.fromisoformat(text).timestamp() for text in texts] == [
+            pytest.approx(at, abs=0.001) for at in snapshots(warehouse)
+        ]
+
+        # Whatever is on a schedule comes as often, and as evenly, as on a day without a change.
+        start = change.replace(hour=0).timestamp()
+        that_day = worker.ask("ticks", start=start, end=start + 24 * HOUR).result
+        week_before = worker.ask("ticks", start=start - 7 * 24 * HOUR, end=start - 6 * 24 * HOUR).result
+        assert that_day
+        for name, ticks in that_day.items():
+            assert ticks == [at + 7 * 24 * HOUR for at in week_before[name]], name
+
+
+def test_real_daemon_when_the_clock_is_set_back(chaos, figures, tmp_path):
+    """Dagster's own daemon stands still until the clock has caught up; the start that `polypipe up` makes then helps it."""
+    if not chaos:
+        pytest.skip("in full only: run with --chaos")
+    clock = FakeClock(tmp_path)
+    with (
+        SimServer(events=30, seed=3, start=datetime.now(UTC), speed=1) as sim,
+        Worker(tmp_path / "home", sim.url) as worker,
+    ):
+        everything_works(worker, sim)
+        worker.kill()
+        home = worker.home
+        warehouse = Warehouse(home)
+        overrides = {name: value for name, value in worker.env.items() if name.startswith("POLYPIPE_")}
+        settings = settings_module.load(environ={}, overrides=overrides | {"POLYPIPE_SNAPSHOT_SECONDS": "10"})
+        directory = dagster_home(home)
+        env = child_environment(settings, directory) | clock.env()
+        server, daemon = (program.command for program in dagster_programs(settings, directory)[:2])
+        log = (tmp_path / "daemon.log").open("w")
+
+        def start(command):
+            return subprocess.Popen(command, env=env, cwd=tmp_path, stdout=log, stderr=log)
+
+        def wait(condition, seconds=400.0):
+            deadline = time.monotonic() + seconds
+            while not condition():
+                assert time.monotonic() < deadline, (tmp_path / "daemon.log").read_text()[-3000:]
+                time.sleep(0.5)
+
+        def published(name):
+            with warehouse.read() as con:
+                query = f"SELECT max(time) FROM publications WHERE file = '{name}' AND time <= '{utc(clock.now())}'"
+                return con.execute(query).fetchone()[0]
+
+        def goes_on():
+            """A snapshot and a file of the last moments, by the clock as it is."""
+            began = clock.now()
+            wait(lambda: any(began < at <= clock.now() for at in snapshots(warehouse)))
+            wait(lambda: (at := published(".live_cache.json")) is not None and at.timestamp() > began)
+
+        def prepare():
+            command = [sys.executable, "-m", "polypipe.ops.instance", str(home)]
+            subprocess.run(command, env=env, check=True, capture_output=True)
+
+        running = []
+        try:
+            prepare()
+            running = [start(server), start(daemon)]
+            goes_on()
+            clock.jump(HOUR)
+            forward = time.monotonic()
+            goes_on()
+            forward = time.monotonic() - forward
+            clock.jump(-HOUR)
+            back = time.monotonic()
+            for process in reversed(running):
+                process.terminate()
+                process.wait(timeout=30)
+            prepare()
+            running = [start(server), start(daemon)]
+            goes_on()
+            back = time.monotonic() - back
+        finally:
+            for process in running:
+                process.kill()
+                process.wait()
+            log.close()
+        found = snapshots(warehouse)
+        assert len(set(found)) == len(found)
+    figures.add(5, "clock jumps an hour each way, Dagster's daemon", 2, "snapshots and files go on", max(forward, back))
+
+
+def test_up_starts_everything_anew_when_the_clock_is_set_back(chaos, figures, tmp_path):
+    if not chaos:
+        pytest.skip("in full only: run with --chaos")
+    clock = FakeClock(tmp_path)
+
+    class Clocked(Server):
+        def start(self) -> None:
+            self.env |= clock.env()
+            super().start()
+
+    server = Clocked(tmp_path)
+    try:
+        server.wait_for(lambda: "Dagster UI" in server.log.read_text())
+        before = {child.pid for child in server.children()}
+        clock.jump(-HOUR)
+        began = time.monotonic()
+        server.wait_for(lambda: re.search(r"the clock was set back by 60 min", server.log.read_text()))
+        server.wait_for(lambda: server.query("{ version }") and not before & {child.pid for child in server.children()})
+        figures.add(5, "clock set back under polypipe up", 1, "noticed, everything started anew", time.monotonic() - began)
+        assert server.stop(signal.SIGTERM) == 0
+    finally:
+        if server.process.poll() is None:
+            for process in [*server.children(), psutil.Process(server.process.pid)]:
+                process.kill()
