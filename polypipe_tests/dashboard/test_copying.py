@@ -257,6 +257,13 @@ def test_a_log_without_a_crawl_or_without_new_lines(dashboard, warehouse):
     assert "no crawl" in body["reason"]
 
 
+def test_only_the_newest_31_days_of_the_log_are_kept(dashboard, warehouse):
+    replace_table(warehouse, "trade_log", [log_line(D - n * DAY, n) for n in (0, 1, 30, 31, 90)])
+    dashboard.store.refresh()
+    kept = dashboard.store.values("SELECT logged_at FROM log_lines ORDER BY 1")
+    assert [time for (time,) in kept] == [D - 30 * DAY, D - DAY, D]
+
+
 def test_what_if_is_that_of_the_command(dashboard, warehouse, settings):
     at = D + HOUR
     fills = [copy_fill(at, n, token_id=str(n), whale_shares=1000.0 * (n + 1), event_slug="") for n in range(5)]

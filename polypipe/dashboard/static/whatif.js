@@ -5,12 +5,10 @@ import { count, money, percent } from "./format.js";
 import { get } from "./net.js";
 
 const FIELDS = ["ratio", "floor", "tiers", "days"];
-let started = false;
 
 /** Make the form once; its values are the rule in force, its days those that are shown. */
 export function whatIfForm(box, data) {
-  if (started && box.firstChild) return;
-  started = true;
+  if (box.firstChild) return;
   const field = (name, label, hint, options) => h("label", { title: hint }, label, h("input", { name, required: true, ...options }));
   box.replaceChildren(
     h("form", { class: "rule", id: "whatif-form", "aria-label": "What if", onsubmit: (event) => { event.preventDefault(); ask(event.currentTarget, data.until); } },
