@@ -4,6 +4,7 @@ Values go into SQL through `literal`, not as bound parameters: duckdb's Python s
 first bound parameter of a process, 0.4 s and 50 MB that no run here needs.
 """
 
+import logging
 import os
 import random
 import re
@@ -17,6 +18,8 @@ from polypipe.warehouse.errors import WarehouseBusy, one_line
 
 if TYPE_CHECKING:
     import duckdb
+
+log = logging.getLogger(__name__)
 
 _Config = dict[str, str | bool | int | float | list[str]]  # as duckdb.connect has it
 # One thread: the tables are small, and on a busy machine a query of two threads waits for the later of the two. It
@@ -69,6 +72,16 @@ def open_memory() -> "duckdb.DuckDBPyConnection":
 def prepare_session(con: "duckdb.DuckDBPyConnection") -> None:
     """What every connection and every cursor needs: UTC, and no progress bar drawn into somebody's output."""
     con.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+
+
+def roll_back(con: "duckdb.DuckDBPyConnection") -> None:
+    """Roll back after any error; a failed COMMIT has done so already."""
+    import duckdb
+
+    try:
+        con.execute("ROLLBACK")
+    except duckdb.Error as error:
+        log.info("nothing to roll back: %s", error)
 
 
 def literal(value: object) -> str:

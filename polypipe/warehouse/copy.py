@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polypipe.files import fsync
-from polypipe.warehouse.connection import literal, quoted
+from polypipe.warehouse.connection import literal, quoted, roll_back
 from polypipe.warehouse.errors import WarehouseError
 
 if TYPE_CHECKING:
@@ -58,6 +58,9 @@ def copy_database(con: "duckdb.DuckDBPyConnection", target: Path, seconds: float
                 live: str = con.execute("SELECT current_database()").fetchall()[0][0]
                 con.execute(f"COPY FROM DATABASE {quoted(live)} TO copy")
                 counts = _compare(con, live)
+        except BaseException:
+            roll_back(con)  # COPY FROM DATABASE leaves its transaction behind when it is interrupted
+            raise
         finally:
             con.execute("DETACH copy")
         if wal_of(target).exists():

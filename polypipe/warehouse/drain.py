@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from polypipe.warehouse import publish, spool
-from polypipe.warehouse.connection import literal, open_live
+from polypipe.warehouse.connection import literal, open_live, roll_back
 from polypipe.warehouse.errors import BatchRejected
 from polypipe.warehouse.gate import gate
 from polypipe.warehouse.layout import Layout
@@ -90,7 +90,7 @@ def _merge_and_publish(
         except BaseException:
             if staged is not None:
                 staged.undo()
-            _rollback(con)
+            roll_back(con)
             raise
         if staged is not None:
             publish.swap(layout, staged, keep_retired)
@@ -116,13 +116,3 @@ def _merge_all(con: "duckdb.DuckDBPyConnection", layout: Layout, waiting: list[s
         old = f"merged_at < now() - INTERVAL {_REMEMBERED_DAYS} DAY AND batch_id NOT IN ({here})"
         con.execute(f"DELETE FROM merged_batches WHERE {old}")
     return touched, fresh
-
-
-def _rollback(con: "duckdb.DuckDBPyConnection") -> None:
-    """Roll back after any error; a failed COMMIT has done so already."""
-    import duckdb
-
-    try:
-        con.execute("ROLLBACK")
-    except duckdb.Error as error:
-        log.info("nothing to roll back: %s", error)

@@ -16,7 +16,7 @@ import sqlalchemy as db
 if TYPE_CHECKING:
     import dagster as dg
 
-KEEP = timedelta(days=7)
+KEEP = timedelta(days=3)
 """Successful runs, events without a run, and results of checks."""
 
 KEEP_FAILURES = timedelta(days=30)
