@@ -3,6 +3,7 @@ small disks that fill up or turn read-only.
 """
 
 import contextlib
+import errno
 import json
 import os
 import queue
@@ -311,10 +312,15 @@ class SmallDisk:
     def fill(self, leave: int) -> None:
         """Take all space but `leave` bytes (in steps of a page)."""
         self.empty()
-        free = os.statvfs(self.directory)
-        size = free.f_bavail * free.f_frsize - leave
         with self.ballast.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, max(1, size))
+            while True:
+                free = os.statvfs(self.directory)
+                try:
+                    os.posix_fallocate(file.fileno(), 0, max(1, free.f_bavail * free.f_frsize - leave))
+                    return
+                except OSError as error:
+                    if error.errno != errno.ENOSPC:  # some of it went to another writer meanwhile: measure again
+                        raise
 
     def empty(self) -> None:
         """Give the space back."""

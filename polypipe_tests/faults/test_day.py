@@ -42,6 +42,7 @@ from polypipe_tests.faults.day import (
 from polypipe_tests.faults.day_truth import World, check_files
 from polypipe_tests.faults.support import look
 
+HOURS = 24.0
 SPEED = 60.0
 EVENTS = 60
 LAST_QUIET = 2.0  # minutes without a fault at the end of the day
@@ -225,7 +226,7 @@ def plan(chance: random.Random, hours: float) -> list[tuple[str, Any, float]]:
 @needs_faketime
 @pytest.mark.timeout(3600)
 def test_a_day(chaos, figures, tmp_path):
-    hours = 24.0 if chaos else 0.25
+    hours = HOURS if chaos else 0.25
     chance = random.Random(20261123)
     home, kept = tmp_path / "home", tmp_path / "kept"
     kept.mkdir()
