@@ -46,7 +46,13 @@ def stop() -> None:
 @click.command()
 def restart() -> None:
     """Stop everything that runs on the home of the settings, then the same as `up --detach`."""
+    from polypipe.ops.up import CannotStart, refuse_mixture
+
     settings = load_settings()
+    try:
+        refuse_mixture(settings)
+    except CannotStart as error:
+        fail(str(error))
     _stop(settings)
     _start(settings)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 from polypipe.ops.running import Held, end, running
-from polypipe.ops.up import CannotStart, make_directories
+from polypipe.ops.up import CannotStart, make_directories, refuse_mixture
 from polypipe.settings import Settings
 
 START_SECONDS = 180.0
@@ -27,6 +27,7 @@ def detach(settings: Settings) -> int:
     Raises `CannotStart` with the reason when they do not; nothing of it is left running then. What it says goes to
     `logs/up.log`.
     """
+    refuse_mixture(settings)
     make_directories(settings)
     try:
         if process := running(settings.home):

@@ -37,6 +37,9 @@ from polypipe.ops.processes import (
 from polypipe.ops.running import Held, end_leftovers, only_one
 from polypipe.settings import Settings
 
+SIMULATED = "SIMULATED"
+"""An empty file in the home that marks it as the demo's."""
+
 POLL_SECONDS = 0.5
 YOUNG_SECONDS = 10.0
 
@@ -47,10 +50,12 @@ class CannotStart(Exception):
 
 def up(settings: Settings, extra: Callable[[], list[Program]] = list, say: Callable[[str], None] = print) -> int:
     """Run the servers (and the `extra` programs) until told to stop. Returns the exit code. Raises `CannotStart`."""
+    refuse_mixture(settings)
     make_directories(settings)
     try:
         with only_one(settings.home):
-            _refuse_mixture(settings)
+            if settings.simulated:
+                (settings.home / SIMULATED).touch()
             stopping = _asked_to_stop()
             while True:
                 code = _run(settings, extra, stopping, say)
@@ -101,12 +106,12 @@ def answers(url: str, timeout: float = 1.0) -> bool:
     return status in (200, 401)  # 401: the dashboard wants its token
 
 
-def _refuse_mixture(settings: Settings) -> None:
-    """A home of the demo stays one: simulated and real rows in one table could not be told apart any more."""
-    mark = settings.home / "SIMULATED"
-    if settings.simulated:
-        mark.touch()
-    elif mark.exists():
+def refuse_mixture(settings: Settings) -> None:
+    """A home of the demo stays one: simulated and real rows in one table could not be told apart any more.
+
+    Raises `CannotStart`, before anything is made or stopped.
+    """
+    if not settings.simulated and (settings.home / SIMULATED).exists():
         raise CannotStart(f"{settings.home} holds the demo's simulated data: run `polypipe demo`, or choose another home")
 
 

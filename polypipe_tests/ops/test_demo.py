@@ -95,6 +95,8 @@ def test_the_demo_is_healthy(demo):
     mixed = demo.run("restart", **home)  # it would bring real rows into the demo's tables
     assert mixed.returncode == 1
     assert "holds the demo's simulated data" in mixed.stderr
+    assert demo.process.poll() is None
+    assert not Path("/nonexistent").exists()
 
 
 @pytest.mark.timeout(420)
