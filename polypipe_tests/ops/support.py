@@ -14,7 +14,7 @@ from polypipe.ops.processes import free_port
 
 POLYPIPE = str(Path(sys.executable).parent / "polypipe")
 
-RUNS = "{ runsOrError { ... on Runs { results { id jobName status tags { key value } } } } }"
+RUNS = "{ runsOrError { ... on Runs { results { id jobName status assetSelection { path } tags { key value } } } } }"
 
 
 def wait_until(condition, seconds=20.0):
