@@ -72,8 +72,8 @@ def read_gaps(store: Store, start: int, end: int) -> list[Row]:
     """
     query = f"""
         WITH ends AS (
-            SELECT (SELECT max(id) FROM stored.shape_points_closed) AS closed,
-                   (SELECT min(id) FROM stored.shape_points_newest) AS newest
+            SELECT (SELECT max(id) FROM stored.points_closed) AS closed,
+                   (SELECT min(id) FROM stored.points_newest) AS newest
         ), silent AS (
             SELECT first_id AS "from", last_id AS "to" FROM silences
             UNION ALL SELECT closed, newest FROM ends WHERE newest - closed > {store.hole_ms}

@@ -6,22 +6,18 @@ its texts would take half a gigabyte; as numbers it takes 60 MB.
 
 # ruff: noqa: S608 -- the SQL is our own, values are written as literals
 
-import contextlib
-import ctypes
 import re
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any, TypeVar
 
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
-from polypipe.warehouse.connection import literal, quoted
-from polypipe.warehouse.follow import Following, FollowingReader
-from polypipe.warehouse.publish import Current, PublishedFile
+from polypipe.warehouse.connection import literal
+from polypipe.warehouse.follow import Following, FollowingReader, Shape
 from polypipe.warehouse.read import select
 from polypipe.warehouse.tables import DAY_COLUMN
 
@@ -41,27 +37,8 @@ T = TypeVar("T")
 _ANY_TIME = datetime.fromtimestamp(0, UTC)
 
 
-@dataclass(frozen=True)
-class Shape:
-    """One table of the store: the published table it is made from, of which only the newest `days` if that is not None,
-    and the query over its `rows`."""
-
-    name: str
-    source: str
-    sql: str
-    days: int | None = None
-
-    def files(self, published: list[PublishedFile]) -> list[PublishedFile]:
-        """The files that are read."""
-        dates = [day for file in published[-1:] for day in file.days()]
-        if self.days is None or not dates:
-            return published
-        first = max(dates) - timedelta(days=self.days - 1)
-        return [file for file in published if any(day >= first for day in file.days())]
-
-
 class Store(FollowingReader):
-    """The tables of `shapes()` as views, each made of a part for closed days and one for the newest day.
+    """The tables of `shapes()`.
 
     Rows of other wallets than those of the settings are left out: they are the history of another pair.
     """
@@ -69,11 +46,9 @@ class Store(FollowingReader):
     def __init__(self, warehouse: Warehouse, settings: Settings, poll_seconds: float = 0.1) -> None:
         self._ours = _ours(settings)
         self.hole_ms = hole_ms(settings)
-        self._making = threading.Lock()
-        self._made = False
         self._kept: dict[str, tuple[Following, Any]] = {}
-        super().__init__(warehouse, poll_seconds)
-        self._make()
+        fill = {"{ours}": self._ours, "{hole_ms}": str(self.hole_ms)}
+        super().__init__(warehouse, poll_seconds, [_filled(shape, fill) for shape in shapes()])
 
     def values(self, query: str) -> list[tuple[Any, ...]]:
         """The rows of a query."""
@@ -103,54 +78,6 @@ class Store(FollowingReader):
         known = current.tables.get(table) if current is not None else None
         published = [file for file in known.files if day in file.days()] if known is not None else []
         return self.rows(f"FROM ({select(self._warehouse.layout, table, published)}) WHERE {self._ours} AND {condition}")
-
-    def _make(self) -> None:
-        """Create the tables, empty, once."""
-        with self._making, self.cursor() as con:
-            if self._made:
-                return
-            con.execute("SET GLOBAL enable_external_file_cache = false")  # every published file is read once: 65 MB less
-            for table in DAY_COLUMN:  # the whole tables, which the class above would show
-                con.execute(f"DROP VIEW main.{quoted(table)}")
-            for shape in shapes():
-                for part in _parts(shape):
-                    con.execute(f"CREATE TABLE {part} AS {self._query(shape, f'FROM stored.{shape.source}')}")
-                con.execute(f"CREATE VIEW main.{shape.name} AS " + " UNION ALL ".join(f"FROM {p}" for p in _parts(shape)))
-            self._made = True
-
-    def _load(self, current: Current) -> None:
-        self._make()
-        wanted: dict[str, tuple[Shape, list[PublishedFile]]] = {}
-        for shape in shapes():
-            known = current.tables.get(shape.source)
-            published = shape.files(known.files) if known is not None else []
-            closed, newest = _parts(shape)
-            wanted |= {closed: (shape, published[:-1]), newest: (shape, published[-1:])}
-        changed = {
-            part: paths
-            for part, (_, published) in wanted.items()
-            if (paths := [file.path for file in published]) != self._loaded.get(part, [])
-        }
-        with self.cursor() as con:
-            con.execute("BEGIN")
-            for part in changed:
-                shape, published = wanted[part]
-                rows = select(self._warehouse.layout, shape.source, published)
-                con.execute(f"CREATE OR REPLACE TABLE {part} AS {self._query(shape, rows)}")
-            con.execute("COMMIT")
-        self._loaded |= changed
-        if any(part in changed for shape in shapes() for part in _parts(shape)[:1]):
-            _give_back_memory()  # closed days, at start and after midnight: reading them takes more than what is kept
-
-    def _query(self, shape: Shape, rows: str) -> str:
-        sql = shape.sql.replace("{ours}", self._ours).replace("{hole_ms}", str(self.hole_ms))
-        return f"WITH rows AS ({rows}) FROM ({sql})"
-
-
-def _give_back_memory() -> None:
-    """Let the system have what was freed: glibc keeps it otherwise, about 25 MB here. Other libraries do not."""
-    with contextlib.suppress(AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def hole_ms(settings: Settings) -> int:
@@ -188,5 +115,8 @@ def _ours(settings: Settings) -> str:
     return f"(({pair}) OR user1_address IS NULL)"  # rows of an old database name no wallets
 
 
-def _parts(shape: Shape) -> tuple[str, str]:
-    return f'stored."shape_{shape.name}_closed"', f'stored."shape_{shape.name}_newest"'
+def _filled(shape: Shape, values: dict[str, str]) -> Shape:
+    sql = shape.sql
+    for name, value in values.items():
+        sql = sql.replace(name, value)
+    return replace(shape, sql=sql)

@@ -140,7 +140,7 @@ class Faults:
             seconds=seconds,
             field=field,
             value=value,
-            chance=random.Random(f"{kind} {path}"),  # noqa: S311 - a simulation, not a secret
+            chance=random.Random(f"{kind} {path}"),  # noqa: S311 -- a simulation, not a secret  # nosec B311
         )
         with self._lock:
             self.active.append(fault)

@@ -14,7 +14,9 @@ def test_the_figures_of_all_workers_become_one_ordered_table(tmp_path):
     document.write_text(f"# Before\n{BEGIN}\nold\n{END}\nafter\n")
     write_table(document, read(tmp_path))
     text = document.read_text()
-    assert text.startswith("# Before\n") and text.endswith("after\n") and "old" not in text
+    assert text.startswith("# Before\n")
+    assert text.endswith("after\n")
+    assert "old" not in text
     assert text.index("| run killed | 1,000 | files whole |  | nothing |") < text.index(
         "| daemon killed | 3 | back by itself | 4.2 s |"
     )
