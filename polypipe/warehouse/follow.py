@@ -30,12 +30,14 @@ class Following:
     """What a follower shows. `published_at` is when its version was published, null before the first one.
 
     `checked_at` is when this was last known to be the current version; it stands still while `error` is not null.
+    `waited` are the seconds that each of the last batches waited for its merge, oldest first.
     """
 
     version: int
     published_at: datetime | None
     checked_at: datetime
     error: str | None
+    waited: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,9 @@ class FollowingReader:
                 current = self._warehouse.current()
                 if current is not None:
                     self._load(current)
-                    self._status = replace(self._status, version=current.version, published_at=current.time)
+                    self._status = replace(
+                        self._status, version=current.version, published_at=current.time, waited=tuple(current.waited)
+                    )
                 self._seen = seen
             self._status = replace(self._status, checked_at=datetime.now(UTC), error=None)
         except (WarehouseError, duckdb.Error, OSError) as error:

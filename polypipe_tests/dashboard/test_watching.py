@@ -155,6 +155,15 @@ def test_metrics_tell_of_batches_that_wait(dashboard, warehouse):
     assert float(metrics(dashboard)["polypipe_lock_waiting_batches"]) == 1
 
 
+def test_metrics_tell_how_long_batches_waited(dashboard, warehouse):
+    assert not [name for name in metrics(dashboard) if name.startswith("polypipe_lock_waited")]
+    put_snapshots(warehouse, [snapshot(now())])
+    dashboard.store.refresh()
+    found = {name: float(value) for name, value in metrics(dashboard).items() if name.startswith("polypipe_lock_waited")}
+    assert list(found) == [f'polypipe_lock_waited_seconds{{quantile="{share}"}}' for share in ("0.5", "0.95", "1")]
+    assert 0 <= min(found.values()) <= max(found.values()) < 60
+
+
 def rows_of(dashboard, **asked):
     response = dashboard.get("/api/export.csv", **asked)
     assert response.status_code == 200, response.text

@@ -1,6 +1,7 @@
 """`/healthz` and `/metrics`: for machines that watch. Both tell the present, so their answers hold ages."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from starlette.requests import Request
@@ -125,6 +126,15 @@ def _metrics(context: Context, now: datetime) -> Iterator[str]:
     yield from _family("reload_ok", "gauge", "0 while a newer version cannot be loaded.", {"": status.error is None})
     yield from _family("lock_waiting_batches", "gauge", "Batches that wait for the database's lock.", {"": len(waiting)})
     yield from _family("lock_wait_seconds", "gauge", "How long the oldest of them waits.", {"": max(waiting, default=0.0)})
+    yield from _family(
+        "lock_waited_seconds", "gauge", "How long the last 100 batches waited from their commit to their merge.",
+        {f'quantile="{share}"': _quantile(status.waited, share) for share in (0.5, 0.95, 1)},
+    )  # fmt: skip
+
+
+def _quantile(values: Sequence[float], share: float) -> float | None:
+    """The least value that so large a share of the values does not exceed."""
+    return sorted(values)[math.ceil(share * len(values)) - 1] if values else None
 
 
 def _family(name: str, kind: str, text: str, samples: dict[str, float | None]) -> Iterator[str]:
