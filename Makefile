@@ -29,7 +29,7 @@ test: env  ## every test
 	$(VENV)/bin/python -m pytest -n 2 --dist worksteal
 
 chaos: env  ## the fault tests in full (about an hour); writes docs/reliability.md
-	$(VENV)/bin/python -m pytest polypipe_tests/faults -n 3 --dist worksteal --chaos --figures docs/reliability.md
+	$(VENV)/bin/python -m pytest polypipe_tests/faults polypipe_tests/divergence/test_snapshot.py -n 3 --dist worksteal --chaos --figures docs/reliability.md
 
 lint: env  ## ruff, mypy and bandit
 	$(VENV)/bin/ruff check .

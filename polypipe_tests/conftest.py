@@ -21,8 +21,14 @@ NOWHERE = "http://127.0.0.1:9"  # the discard port: a test that forgets its exch
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:  # here, because pytest asks only the topmost conftest in time
-    parser.addoption("--chaos", action="store_true", help="fault tests in full: about an hour")
+    parser.addoption("--chaos", action="store_true", help="fault tests and soaks in full: about an hour")
     parser.addoption("--figures", metavar="DOCUMENT", help="write the figures of the fault tests into this document")
+
+
+@pytest.fixture(scope="session")
+def chaos(pytestconfig: pytest.Config) -> bool:
+    """True for the full version (`make chaos`), False for the short one (`make test`)."""
+    return bool(pytestconfig.getoption("chaos"))
 
 
 @pytest.fixture(autouse=True)

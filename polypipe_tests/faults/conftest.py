@@ -12,12 +12,6 @@ DIRECTORY = "POLYPIPE_FIGURES_DIRECTORY"  # how the workers of xdist learn where
 
 
 @pytest.fixture(scope="session")
-def chaos(pytestconfig: pytest.Config) -> bool:
-    """True for the full version (`make chaos`), False for the short one (`make test`)."""
-    return bool(pytestconfig.getoption("chaos"))
-
-
-@pytest.fixture(scope="session")
 def figures() -> Figures:
     """Where a test tells what it measured."""
     directory = os.environ.get(DIRECTORY)
