@@ -26,10 +26,11 @@ up: env  ## the whole pipeline against the real Polymarket; files in data/bot/
 	$(VENV)/bin/polypipe up
 
 test: env  ## every test
-	$(VENV)/bin/python -m pytest -n 2 --dist worksteal
+	$(VENV)/bin/python -m pytest -n 3 --dist worksteal
 
 chaos: env  ## the fault tests in full (about an hour); writes docs/reliability.md
-	$(VENV)/bin/python -m pytest polypipe_tests/faults polypipe_tests/divergence/test_snapshot.py -n 3 --dist worksteal --chaos --figures docs/reliability.md
+	$(VENV)/bin/python -m pytest polypipe_tests/faults polypipe_tests/divergence/test_snapshot.py \
+		polypipe_tests/attribution/test_matching.py -n 3 --dist worksteal --chaos --figures docs/reliability.md
 
 lint: env  ## ruff, mypy and bandit
 	$(VENV)/bin/ruff check .

@@ -30,9 +30,11 @@ def pairs_of(whale, copier, habit=HABIT):
 
 
 @pytest.mark.parametrize(("seed", "days"), [(3, 495), (7, 500), (11, 480)])
-def test_on_10_000_simulated_fills_precision_and_recall(seed, days) -> None:
+def test_on_10_000_simulated_fills_precision_and_recall(seed, days, chaos) -> None:
     """The setting is wrong on purpose: the ratio is read from the fills. What is left are partial fills beside a missed
     fill of the same second that they fit as well: nothing in the data tells these apart, and they are flagged."""
+    if seed != 3 and not chaos:
+        pytest.skip("one seed of three: run with --chaos for all")
     truth = simulated(seed, days)
     began = [one for one in truth.truths if one.reason != "not_started"][:10_000]
     assert len(began) > 9_900

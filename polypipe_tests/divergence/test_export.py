@@ -217,7 +217,7 @@ numbers = st.none() | st.floats(allow_nan=False, allow_infinity=False)
 
 
 @given(st.lists(st.lists(st.tuples(st.integers(0, 6000), numbers), max_size=5), max_size=5))
-@hypothesis_settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_after_any_sequence_of_writes_it_holds_what_is_published(tmp_path_factory, batches):
     home = tmp_path_factory.mktemp("export")
     warehouse, path = Warehouse(home / "home"), home / "bot" / "divergence_data.db"

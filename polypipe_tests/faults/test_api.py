@@ -98,7 +98,7 @@ def cases(hang: float, retry_after: int) -> list[Case]:
     return [
         Case("10 % errors", [{"kind": "status", "path": "*", "share": 0.1}], every, "live snapshot"),
         Case("10 % torn answers", [torn], every),
-        Case("10 % hang", [stuck | {"share": 0.1}], "crawl"),
+        Case("two of a crawl hang", [stuck | {"nth": [2, 4]}], "crawl"),
         Case("everything hangs", [stuck], every, "snapshot", GIVEN_UP, GIVEN_UP, EVERYTHING, GIVEN_UP),
         Case("a burst of 429", [storm | {"times": 2}], "live", "live"),
         Case("429 storm", [storm], every, "snapshot", "429", "429", EVERYTHING, "429"),
@@ -222,6 +222,7 @@ def test_an_hour_of_outage(running, chaos, figures):
     sim, worker, clock = running.sim, running.worker, running.clock
     if clock is None:
         pytest.skip("libfaketime is not installed (Debian: faketime)")
+    sim.faults.clear()
     step = 300 if chaos else 1800
     before, ended, tries, began = contents(running.bot), clock.now() + 3600, 0, len(sim.requests)
     with Dashboard(worker) as page:

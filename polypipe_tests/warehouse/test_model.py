@@ -67,7 +67,7 @@ def _apply(table: list[Row], mode: Mode, new: list[Row]) -> list[Row]:
             return [row for row in table if not _inside(row, mode)] + new
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.lists(st.tuples(_batch(), st.booleans()), min_size=1, max_size=5))
 def test_the_tables_are_what_a_list_would_be(steps: list[tuple[tuple[Mode, list[Row]], bool]]) -> None:
     query = f"SELECT {', '.join(_COLUMNS)} FROM crawls"
