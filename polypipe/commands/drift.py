@@ -37,6 +37,8 @@ def watch(
 
     overrides = {"POLYPIPE_SCALING_RATIO": ratio} if ratio is not None else {}
     for who, address in (("COPIER", copier), ("WHALE", whale)):
+        if address == "":
+            fail(f"--{who.lower()}: '' is not 40 hex digits, with or without 0x")
         if address is not None:  # the label of the settings belongs to the wallet of the settings
             overrides |= {f"POLYPIPE_{who}_ADDRESS": address, f"POLYPIPE_{who}_LABEL": ""}
     settings = load_settings(overrides)

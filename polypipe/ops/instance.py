@@ -3,6 +3,7 @@
 The configuration is ours: it is written at each start, there is nothing to set by hand.
 """
 
+import fcntl
 import os
 import sys
 import time
@@ -94,7 +95,10 @@ def open_instance(home: Path, postgres_url: str | None = None) -> Iterator["dg.D
     os.environ["DAGSTER_HOME"] = str(directory)  # dagster.yaml names these variables
     if postgres_url is not None:
         os.environ[POSTGRES_URL] = postgres_url
-    with dg.DagsterInstance.from_config(str(directory)) as instance:
+    with (directory / "opening.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two that made the storage at once would leave it with two versions, for good
+        opened = dg.DagsterInstance.from_config(str(directory))
+    with opened as instance:
         yield instance
 
 

@@ -295,7 +295,7 @@ def test_without_wallets_it_says_what_to_give(sim: SimServer, wallets: dict[str,
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--whale", ""], "POLYPIPE_WHALE_ADDRESS: '' is not 40 hex digits"),
+        (["--whale", ""], "--whale: '' is not 40 hex digits"),
         (["--copier", "0x12"], "POLYPIPE_COPIER_ADDRESS: '0x12' is not 40 hex digits"),
         (["--ratio", "0"], "POLYPIPE_SCALING_RATIO: '0' is not a number above 0"),
     ],

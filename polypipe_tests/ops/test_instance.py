@@ -46,3 +46,13 @@ def test_runs_left_open_by_a_kill_are_closed_and_others_spared(tmp_path):
         assert {instance.get_run_by_id(run_id).status for run_id in left} == {status.FAILURE}
         assert status.FAILURE not in {instance.get_run_by_id(run_id).status for run_id in spared}
         assert close_abandoned_runs(instance) == []
+
+
+def test_many_that_make_the_storage_at_once(tmp_path):
+    code = "import sys, pathlib; from polypipe.ops.instance import open_instance\n"
+    code += "with open_instance(pathlib.Path(sys.argv[1])) as instance: print(instance.get_runs_count())"
+    command = [sys.executable, "-c", code, str(tmp_path / "home")]
+    openers = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    for opener in openers:
+        out, err = opener.communicate(timeout=120)
+        assert (out, opener.returncode) == ("0\n", 0), err
