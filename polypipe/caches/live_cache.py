@@ -1,6 +1,6 @@
 """`.live_cache.json`: which tokens are in play now. The only file that asks Polymarket itself, for one or two pages."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -39,13 +39,19 @@ class LiveEvents:
         return sorted(self.lines, reverse=True)[:PREVIEW_EVENTS]
 
 
-def live_content(stored: Sequence[tuple[str, str]], live: dict[str, set[str]]) -> dict[str, bool]:
+def live_content(
+    stored: Sequence[tuple[str, str, str]], live: Mapping[str, set[str]], unread: Collection[str] = ()
+) -> dict[str, bool]:
     """Token id -> in play, for the stored universe joined with the events in play.
 
-    `stored` is (token id, event id); `live` maps the id of each event in play to its tokens now. What was read just now
-    wins over the stored rows of the same event: new tokens are added at once, tokens of closed markets leave.
+    `stored` is (token id, event id, market id); `live` maps the id of each event in play to its tokens now. What was read
+    just now wins over the stored rows of the same event: new tokens are added at once, tokens of closed markets leave. Only
+    of a market in `unread`, whose ids could not be read now, the stored ones stay: the market is still there.
     """
-    content = {token_id: False for token_id, event_id in stored if event_id not in live}
+    content = {token_id: False for token_id, event_id, _ in stored if event_id not in live}
+    for token_id, event_id, market_id in stored:
+        if event_id in live and market_id in unread:
+            content[token_id] = True
     for token_ids in live.values():
         content |= dict.fromkeys(token_ids, True)
     return content
@@ -56,7 +62,7 @@ def build(sources: Sources) -> Built:
     with sources.warehouse.read() as con:
         universe = latest_universe(con)
         fresh_enough = universe is not None and universe.age <= MAX_UNIVERSE_AGE
-        stored = con.execute("SELECT token_id, event_id FROM tokens").fetchall() if fresh_enough else []
+        stored = con.execute("SELECT token_id, event_id, market_id FROM tokens").fetchall() if fresh_enough else []
     if universe is None or not fresh_enough:
         return _build_from_full_crawl(sources)
 
@@ -70,10 +76,11 @@ def build(sources: Sources) -> Built:
     with sources.warehouse.batch("live_crawl") as batch:  # merged together with the row of the publication
         batch.add("crawls", [crawl_row(crawl_id, report)])
         batch.commit({"crawls": Append()})
-    known = {token_id for token_id, _ in stored}
+    known = {token_id for token_id, _, _ in stored}
+    unread = {problem.id for problem in (*report.skipped, *report.dropped) if problem.kind == "market"}
     new = sum(len(token_ids - known) for token_ids in live.tokens.values())
     return Built(
-        live_content(stored, live.tokens),
+        live_content(stored, live.tokens, unread),
         crawl_id,
         report.started_at,
         _notes(report, len(live.tokens), live.newest()) | {"tokens_not_in_universe_yet": new},

@@ -347,6 +347,24 @@ def test_new_tokens_on_live_events_are_added_at_once(run, sim, settings):
     assert metadata(result, "live_cache")["tokens_not_in_universe_yet"] == 2
 
 
+def test_tokens_of_a_live_event_whose_ids_cannot_be_read_stay_in_play(run, sim, settings):
+    """Too few markets to tell a changed contract by, as many as one event in play has."""
+    assert run().success
+    before = read_like_serde(settings.bot_dir / ".live_cache.json")
+    live_now = [e for e in open_events(sim.url) if e.get("live") is True and e.get("ended") is not True]
+    chosen = next(e for e in live_now if {t["id"] for t in e["tags"]} & WANTED and any(map(token_ids, e["markets"])))
+
+    def change(event):
+        for market in event["markets"] if event["id"] == chosen["id"] else ():
+            market["version"] = "v3"
+
+    edit_events(sim, change)
+    result = run("live_cache")
+    assert result.success
+    assert read_like_serde(settings.bot_dir / ".live_cache.json") == before
+    assert all(before[token] for market in chosen["markets"] if market["active"] for token in token_ids(market))
+
+
 def test_live_takes_at_most_three_requests(run, sim):
     assert run().success
     sim.requests.clear()
