@@ -318,7 +318,8 @@ def test_a_server_that_is_gone_is_told(look, served, warehouse):
     page.keyboard.press("r")
     expect(page.locator("#notice")).to_contain_text("does not answer")
     expect(page.locator("#status .words")).to_have_text("Not live")
-    look.errors.clear()  # the console names every address that did not answer
+    page.close()
+    look.errors.clear()  # the console named every address that did not answer
 
 
 def test_texts_of_strangers_do_nothing(browser, warehouse):
