@@ -22,7 +22,7 @@ from polypipe.ops import dagster_tables
 from polypipe.ops.child import read_record
 from polypipe.ops.instance import OWNER_PID_TAG
 from polypipe.ops.processes import configured_programs, record_of
-from polypipe.ops.running import Held, leftovers, running
+from polypipe.ops.running import Held, leftovers, running, works_by_hand
 from polypipe.ops.status import AbandonedRun, File, Process, Rejected, Status, Tick
 from polypipe.ops.up import SIMULATED, answers, servers
 from polypipe.settings import Settings
@@ -135,15 +135,15 @@ def _dagster(settings: Settings, is_up: bool) -> dict[str, Any]:
     abandoned = [
         AbandonedRun(run.run_id, run.job, None if run.started is None else now - run.started)
         for run in runs
-        if _is_abandoned(run, is_up, now)
+        if _is_abandoned(run, settings.home, is_up, now)
     ]
     return {"ticks": ticks, "abandoned": abandoned}
 
 
-def _is_abandoned(run: dagster_tables.Run, is_up: bool, now: float) -> bool:
+def _is_abandoned(run: dagster_tables.Run, home: Path, is_up: bool, now: float) -> bool:
     """Dagster ends a run at its limit; one that is still there some minutes later has nobody who could."""
     if owner := run.tags.get(OWNER_PID_TAG):
-        return not psutil.pid_exists(int(owner))
+        return not works_by_hand(home, int(owner))
     limit = float(run.tags.get("dagster/max_runtime", MAX_RUNTIME)) + RUN_GRACE_SECONDS
     return not is_up or (run.started is not None and now - run.started > limit)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polypipe.files import replace_file
+from polypipe.ops.running import works_by_hand
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -102,20 +103,19 @@ def open_instance(home: Path, postgres_url: str | None = None) -> Iterator["dg.D
         yield instance
 
 
-def close_abandoned_runs(instance: "dg.DagsterInstance") -> list[str]:
+def close_abandoned_runs(instance: "dg.DagsterInstance", home: Path) -> list[str]:
     """Mark runs as failed that no process works on any more, so that their pools are free. Returns their ids.
 
     To be called before the servers start, when nothing can be running but `polypipe refresh` in a process of its own.
     """
     import dagster as dg
-    import psutil
 
     status = dg.DagsterRunStatus
     unfinished = dg.RunsFilter(statuses=[status.NOT_STARTED, status.STARTING, status.STARTED, status.CANCELING])
     closed = []
     for run in instance.get_runs(unfinished):
         owner = run.tags.get(OWNER_PID_TAG)
-        if owner and psutil.pid_exists(int(owner)):
+        if owner and works_by_hand(home, int(owner)):
             continue
         instance.report_run_failed(run, "polypipe was killed or stopped while this run was going on")
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
@@ -128,5 +128,5 @@ if __name__ == "__main__":  # for `polypipe up`, which would carry Dagster's 70 
 
     with open_instance(Path(sys.argv[1]), os.environ.get(POSTGRES_URL)) as this_instance:
         rewind(this_instance, time.time())  # a clock that ran fast and was put right would have nothing tick for as long
-        for run_id in close_abandoned_runs(this_instance):
+        for run_id in close_abandoned_runs(this_instance, Path(sys.argv[1])):
             print(run_id)

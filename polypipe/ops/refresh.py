@@ -12,6 +12,7 @@ from polypipe.caches.publish import FIRST
 from polypipe.caches.registry import CACHES
 from polypipe.definitions import build_defs
 from polypipe.ops.instance import OWNER_PID_TAG, open_instance
+from polypipe.ops.running import by_hand
 from polypipe.polymarket import CrawlReport
 from polypipe.resources import Polymarket
 from polypipe.settings import Settings
@@ -65,7 +66,7 @@ def _materialize(
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},  # our lines say it shorter
         "ops": {name: {"config": {"allow_shrink": allow_shrink}} for name in wanted if name in FILE_OF},
     }
-    with open_instance(settings.home, settings.postgres_url) as instance:
+    with open_instance(settings.home, settings.postgres_url) as instance, by_hand(settings.home):
         return with_job.resolve_job_def("refresh").execute_in_process(
             run_config=config, instance=instance, tags={OWNER_PID_TAG: str(os.getpid())}, raise_on_error=False
         )

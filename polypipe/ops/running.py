@@ -10,6 +10,9 @@ from pathlib import Path
 import psutil
 
 LOCK = "run/up.lock"
+BY_HAND = "run/refresh"
+"""File that every `polypipe refresh` of the home has open while it works."""
+
 MARK = "POLYPIPE_UP"
 """Variable that every process below `polypipe up` inherits: the home. Found by it even when its parents are dead."""
 
@@ -61,6 +64,20 @@ def running(home: Path) -> psutil.Process | None:
         if time.monotonic() > deadline:  # until then: it has just been locked, and the pid is about to be written
             raise Held(f"{path} is locked, but no process here is seen to hold it (pid in it: {text or 'none'})")
         time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def by_hand(home: Path) -> Iterator[None]:
+    """Be known as a `polypipe refresh` at work on this home."""
+    path = home / BY_HAND
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a"):
+        yield
+
+
+def works_by_hand(home: Path, pid: int) -> bool:
+    """Whether the process of that pid is a `polypipe refresh` at work on this home, not a stranger with a pid used anew."""
+    return _holder(pid, home / BY_HAND) is not None
 
 
 def leftovers(home: Path) -> list[psutil.Process]:

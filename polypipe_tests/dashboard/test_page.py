@@ -177,6 +177,7 @@ def test_dragging_zooms_and_asks_for_finer_points(look, warehouse):
     put_everything(warehouse)
     page = look.open("/?range=3D")
     expect(page.locator("#history-sub")).to_contain_text("least and greatest")
+    expect(page.locator("#plot-gap .main-svg").first).to_be_visible()  # the sketch before it cannot be dragged
     box = page.locator("#plot-gap").bounding_box()
     left, top = box["x"] + 62, box["y"] + box["height"] / 2
     width = box["width"] - 62 - 14
@@ -190,7 +191,7 @@ def test_dragging_zooms_and_asks_for_finer_points(look, warehouse):
     assert (end - start) / timedelta(hours=72) == pytest.approx(0.1, abs=0.02)
     assert history_requests(look)[-1]["from"] == query(page)["from"]
     expect(page.locator("#ranges button[aria-pressed=true]")).to_have_count(0)
-    page.locator("#plot-gap").dblclick(position={"x": 400, "y": 100})
+    page.locator("#plot-gap").dblclick(position={"x": 400, "y": 100}, delay=400)  # slow, as on a busy page
     expect(page.locator("#ranges button[aria-pressed=true]")).to_have_text("24H")
 
 

@@ -6,6 +6,7 @@ import dagster as dg
 import yaml
 
 from polypipe.ops.instance import OWNER_PID_TAG, close_abandoned_runs, dagster_home, open_instance
+from polypipe.ops.running import by_hand
 
 
 @dg.job
@@ -34,18 +35,20 @@ def test_dagster_accepts_the_configuration(tmp_path):
 def test_runs_left_open_by_a_kill_are_closed_and_others_spared(tmp_path):
     gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
     status = dg.DagsterRunStatus
-    with open_instance(tmp_path) as instance:
+    with open_instance(tmp_path) as instance, by_hand(tmp_path):
 
         def make(run_status, **tags):
             return instance.create_run_for_job(some_job, status=run_status, tags=tags).run_id
 
         left = [make(status.STARTED), make(status.STARTING), make(status.CANCELING), make(status.NOT_STARTED)]
         left.append(make(status.STARTED, **{OWNER_PID_TAG: gone.stdout.decode().strip()}))
+        stranger = str(os.getppid())  # has the pid that a refresh had before the machine was started anew
+        left.append(make(status.STARTED, **{OWNER_PID_TAG: stranger}))
         spared = [make(status.SUCCESS), make(status.STARTED, **{OWNER_PID_TAG: str(os.getpid())})]
-        assert sorted(close_abandoned_runs(instance)) == sorted(left)
+        assert sorted(close_abandoned_runs(instance, tmp_path)) == sorted(left)
         assert {instance.get_run_by_id(run_id).status for run_id in left} == {status.FAILURE}
         assert status.FAILURE not in {instance.get_run_by_id(run_id).status for run_id in spared}
-        assert close_abandoned_runs(instance) == []
+        assert close_abandoned_runs(instance, tmp_path) == []
 
 
 def test_many_that_make_the_storage_at_once(tmp_path):

@@ -80,7 +80,7 @@ def test_runs_and_ticks_are_kept_in_postgres(tmp_path, postgres_url, monkeypatch
         with tables(tmp_path, postgres_url) as (ticks, runs):
             assert {tick.name: tick.state for tick in last_ticks(ticks)} == {"good": "skipped", "bad": "failure"}
             assert [(r.run_id, r.tags["dagster/max_runtime"]) for r in unfinished_runs(runs)] == [(run.run_id, "9")]
-        assert close_abandoned_runs(instance) == [run.run_id]
+        assert close_abandoned_runs(instance, tmp_path) == [run.run_id]
         with tables(tmp_path, postgres_url) as (_, runs):
             assert unfinished_runs(runs) == []
     assert not list(tmp_path.rglob("*.db"))

@@ -14,6 +14,7 @@ import pytest
 
 from polypipe.ops.gather import gate_holder, gather
 from polypipe.ops.instance import OWNER_PID_TAG, open_instance
+from polypipe.ops.running import by_hand
 from polypipe.ops.status import (
     AbandonedRun,
     File,
@@ -158,13 +159,12 @@ def test_what_is_found_of_a_home(settings):
     rejected = warehouse.layout.rejected / "20261123T000000000000-aa-fills"
     rejected.mkdir(parents=True)
     (rejected / "reason.txt").write_text("a reason\n")
-    with open_instance(settings.home) as instance:
+    with open_instance(settings.home) as instance, by_hand(settings.home):
         write_ticks(instance)
         started = dg.DagsterRunStatus.STARTED
         abandoned = instance.create_run_for_job(some_job, status=started).run_id
         instance.create_run_for_job(some_job, status=started, tags={OWNER_PID_TAG: str(os.getpid())})  # `polypipe refresh`
-
-    status = gather(settings)
+        status = gather(settings)
     files = {file.file: file for file in status.files}
     live, ligue1 = files[".live_cache.json"], files[".ligue1_tokens.json"]
     assert 90 <= live.age_seconds < 200

@@ -35,6 +35,8 @@ export class Chart {
     this.plot = h("div", { class: "plot", tabindex: "0", role: "img", "aria-label": options.title, id: `plot-${options.id}`,
       onkeydown: (event) => this.step(event), onpointermove: (event) => this.point(event), onpointerleave: () => crossAt(null) },
     this.canvas, this.cross, this.message);
+    // The browser counts clicks by when they were made, Plotly by when it came to see them: on a busy page it missed the second.
+    this.plot.addEventListener("mousedown", (event) => { if (event.detail === 2) this.reset(); }, true);
     this.readout = h("p", { class: "readout" });
     this.csv = h("a", { class: "button", download: "" }, "CSV");
     this.behind = h("div", { class: "data scroll", tabindex: "0", role: "region", "aria-label": `${options.title}: table`, hidden: true });
@@ -85,7 +87,6 @@ export class Chart {
         const [from, to] = [change["xaxis.range[0]"], change["xaxis.range[1]"]];
         if (from !== undefined) this.zoomed(toMs(from), toMs(to));
       });
-      this.canvas.on("plotly_doubleclick", () => this.reset());
     }
   }
 
@@ -237,6 +238,7 @@ export class Chart {
   /** A PNG of the chart with title, range, and where it comes from. */
   async png() {
     if (!this.data) return;
+    if (!window.Plotly) { withPlotly(() => this.png()); return; }
     const simulated = document.body.dataset.simulated ? " · SIMULATED DATA" : "";
     const title = `${this.options.title} · ${instant(this.range[0])} to ${instant(this.range[1])} ${zoneName(this.range[1])}${simulated}`;
     const layout = { ...this.layout(), width: 1400, height: 520, paper_bgcolor: colour("--panel"), margin: { l: 70, r: 70, t: 50, b: 40 },
