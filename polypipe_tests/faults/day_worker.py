@@ -57,7 +57,7 @@ class Pipeline:
             "polymarket": Polymarket(hosts, client=client),
         }
         self.instance = stack.enter_context(open_instance(self.settings.home))
-        close_abandoned_runs(self.instance)  # as `polypipe up` does
+        close_abandoned_runs(self.instance, self.settings.home)  # as `polypipe up` does
         self.defs = build_defs(**self.resources)
         self.repository = self.defs.get_repository_def()
         self.sensors = {s.name: s for s in self.repository.sensor_defs if s.sensor_type.name == STANDARD}
