@@ -77,7 +77,8 @@ def by_hand(home: Path) -> Iterator[None]:
 
 def works_by_hand(home: Path, pid: int) -> bool:
     """Whether the process of that pid is a `polypipe refresh` at work on this home, not a stranger with a pid used anew."""
-    return _holder(pid, home / BY_HAND) is not None
+    path = home / BY_HAND
+    return path.exists() and _holder(pid, path) is not None
 
 
 def leftovers(home: Path) -> list[psutil.Process]:

@@ -100,7 +100,8 @@ def literal(value: object) -> str:
         case date():
             return f"DATE '{value.isoformat()}'"
         case _:
-            return "'" + str(value).replace("'", "''") + "'"
+            pieces = ["'" + piece.replace("'", "''") + "'" for piece in str(value).split("\0")]
+            return pieces[0] if len(pieces) == 1 else f"({' || chr(0) || '.join(pieces)})"  # the parser stops at a NUL
 
 
 def quoted(name: str) -> str:

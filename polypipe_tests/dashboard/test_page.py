@@ -218,6 +218,9 @@ def test_one_crosshair_for_all_charts(look, warehouse):
     }
     assert len(lefts) == 1
     expect(page.locator("#chart-pnl .readout")).to_contain_text("UTC")
+    with page.expect_response("**/api/quality/copying?*"):  # asked for after the charts are drawn
+        page.keyboard.press("r")  # as news do: the crosshair stays under the pointer
+    expect(page.locator("#chart-pnl .readout")).to_contain_text("UTC")
     page.mouse.move(5, 5)
     expect(page.locator("#plot-gap .cross")).to_be_hidden()
     page.locator("#plot-gap").focus()

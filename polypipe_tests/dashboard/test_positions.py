@@ -143,6 +143,10 @@ def test_wrong_parameters(dashboard, asked):
     assert dashboard.get("/api/positions/rows", **asked).status_code == 400
 
 
+def test_a_nul_in_a_filter_is_a_character_like_others(several):
+    assert several.json("/api/positions/rows", q="market\0")["total"] == 0
+
+
 def test_verdicts(dashboard, warehouse):
     copier = [position("over", 400.0, price=0.3), position("under", 10.0, price=0.9)]
     whale = [

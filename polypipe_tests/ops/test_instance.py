@@ -51,6 +51,13 @@ def test_runs_left_open_by_a_kill_are_closed_and_others_spared(tmp_path):
         assert close_abandoned_runs(instance, tmp_path) == []
 
 
+def test_a_run_by_hand_of_an_older_polypipe_is_closed_too(tmp_path):
+    with open_instance(tmp_path) as instance:
+        tags = {OWNER_PID_TAG: str(os.getpid())}
+        run = instance.create_run_for_job(some_job, status=dg.DagsterRunStatus.STARTED, tags=tags)
+        assert close_abandoned_runs(instance, tmp_path) == [run.run_id]
+
+
 def test_many_that_make_the_storage_at_once(tmp_path):
     code = "import sys, pathlib; from polypipe.ops.instance import open_instance\n"
     code += "with open_instance(pathlib.Path(sys.argv[1])) as instance: print(instance.get_runs_count())"

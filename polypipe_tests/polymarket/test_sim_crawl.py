@@ -120,7 +120,7 @@ def test_a_lasting_fault_fails_the_crawl_and_names_the_page(
 ) -> None:
     sim.faults.add(fault, LISTING, query=SPORTS, page=2)
     with pytest.raises(kind) as caught:
-        crawl(sim, attempts=3, deadline=2 if fault == "hang" else 60)
+        crawl(sim, attempts=3, deadline=4 if fault == "hang" else 60)
     assert reason in str(caught.value)
     page = sum(request.path == LISTING and request.fault == "" for request in sim.requests) + 1
     assert caught.value.page == page > 1

@@ -28,6 +28,7 @@ export class Chart {
     this.reset = reset;
     this.data = null;
     this.place = null;
+    this.at = null; // where the crosshair is, in milliseconds
     this.off = new Set(options.lines.filter((line) => line.hidden).map((line) => line.name));
     this.canvas = h("div", { class: "canvas" });
     this.cross = h("div", { class: "cross", hidden: true });
@@ -57,7 +58,7 @@ export class Chart {
     const empty = !this.lines.some((line) => line.values.some((value) => value !== null));
     this.say(empty ? this.options.empty(data) : "");
     this.draw();
-    this.read(null);
+    this.read();
     if (!this.behind.hidden) this.fillTable();
   }
 
@@ -159,9 +160,11 @@ export class Chart {
     crossAt(this.data.t[Math.max(0, Math.min(last, from + way * (event.shiftKey ? 20 : 1)))]);
   }
 
-  /** Put the crosshair at an instant (null: nowhere) and write the numbers there. */
-  read(at) {
+  /** Put the crosshair at an instant (null: nowhere) and write the numbers there; without one, where it was, on new data. */
+  read(at = this.at) {
+    this.at = at;
     if (!this.data || !this.range) return;
+    if (at < this.range[0] || at > this.range[1]) at = null;
     this.cross.hidden = at === null;
     this.place = at === null || !this.data.t.length ? null : nearest(this.data.t, at);
     if (at !== null) {
@@ -214,7 +217,7 @@ export class Chart {
   toggle(name) {
     if (this.off.has(name)) this.off.delete(name); else this.off.add(name);
     this.draw();
-    this.read(null);
+    this.read();
   }
 
   toggleTable() {
@@ -282,7 +285,7 @@ export function startPlotly() {
 export function withPlotly(draw) { whenLoaded.push(draw); }
 
 export function redraw() {
-  for (const chart of charts) { chart.draw(); chart.read(null); }
+  for (const chart of charts) { chart.draw(); chart.read(); }
 }
 
 function toMs(value) {
