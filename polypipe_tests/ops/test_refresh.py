@@ -1,12 +1,14 @@
-"""`polypipe refresh` and `polypipe sql` as a user or cron runs them: real processes."""
+"""`polypipe refresh` and `polypipe sql` as a user or cron runs them: once as real processes, for the rest in this one."""
 
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from polypipe.caches.registry import CACHES
+from polypipe.cli import main
 from polypipe_tests.oracle import open_events, read_like_serde, six_files
 
 POLYPIPE = str(Path(sys.executable).parent / "polypipe")
@@ -19,6 +21,17 @@ def polypipe(settings, tmp_path):
     def run(*arguments, **environ):
         env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)} | settings.to_env() | environ
         return subprocess.run([POLYPIPE, *arguments], env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    return run
+
+
+@pytest.fixture
+def here(settings, monkeypatch):
+    """Run the command in this process, which has loaded Dagster already; returns what click's runner saw."""
+    monkeypatch.setenv("DAGSTER_HOME", "")  # to be put back: the command sets it
+
+    def run(*arguments, **environ):
+        return CliRunner().invoke(main, arguments, env=settings.to_env() | environ)
 
     return run
 
@@ -48,30 +61,30 @@ def test_refresh_publishes_all_six_files_and_says_a_line_for_each(polypipe, sim,
     assert "nonsense" in bad.stderr
 
 
-def test_named_assets_only(polypipe, settings):
-    assert polypipe("refresh", "sports_events", "ligue1_tokens").returncode == 0
+def test_named_assets_only(here, settings):
+    assert here("refresh", "sports_events", "ligue1_tokens").exit_code == 0
     assert [path.name for path in settings.bot_dir.iterdir()] == [".ligue1_tokens.json"]
 
 
-def test_a_refused_file_is_exit_code_1_with_the_reason(polypipe, sim, settings):
-    assert polypipe("refresh").returncode == 0
+def test_a_refused_file_is_exit_code_1_with_the_reason(here, sim, settings):
+    assert here("refresh").exit_code == 0
     before = (settings.bot_dir / ".clob_market_cache.json").read_bytes()
     kept = {event["id"] for event in open_events(sim.url)[::5]}
     sim.faults.add(
         "mutate", "/events/keyset", mutate=lambda page: page | {"events": [e for e in page["events"] if e["id"] in kept]}
     )
-    refused = polypipe("refresh", "sports_events", "market_cache")
-    assert refused.returncode == 1
+    refused = here("refresh", "sports_events", "market_cache")
+    assert refused.exit_code == 1
     assert ".clob_market_cache.json: NOT accepted: " in refused.stdout
     assert "would fall from" in refused.stdout
     assert (settings.bot_dir / ".clob_market_cache.json").read_bytes() == before
-    assert polypipe("refresh", "--allow-shrink", "market_cache").returncode == 0
+    assert here("refresh", "--allow-shrink", "market_cache").exit_code == 0
 
 
-def test_a_failed_crawl_is_exit_code_1_and_names_the_page(polypipe, sim, settings):
+def test_a_failed_crawl_is_exit_code_1_and_names_the_page(here, sim, settings):
     sim.faults.add("status", "/events/keyset", status=404, query={"tag_id": "1"})
-    failed = polypipe("refresh")
-    assert failed.returncode == 1
+    failed = here("refresh")
+    assert failed.exit_code == 1
     (line,) = [line for line in failed.stdout.splitlines() if line.startswith("sports_events: ")]
     assert "NOT accepted" in line
     assert "page" in line
@@ -80,15 +93,15 @@ def test_a_failed_crawl_is_exit_code_1_and_names_the_page(polypipe, sim, setting
     assert not settings.bot_dir.exists()
 
 
-def test_an_unknown_asset_and_a_bad_setting_are_one_line(polypipe):
-    unknown = polypipe("refresh", "live_cash")
-    assert unknown.returncode == 1
+def test_an_unknown_asset_and_a_bad_setting_are_one_line(here):
+    unknown = here("refresh", "live_cash")
+    assert unknown.exit_code == 1
     assert "'live_cash' is not an asset; there are " in unknown.stderr
     assert "live_cache" in unknown.stderr
-    bad = polypipe("refresh", POLYPIPE_SCALING_RATIO="eight")
-    assert bad.returncode == 1
+    bad = here("refresh", POLYPIPE_SCALING_RATIO="eight")
+    assert bad.exit_code == 1
     assert bad.stderr == ("polypipe: POLYPIPE_SCALING_RATIO: 'eight' is not a number above 0 (from environment)\n")
 
 
-def test_simulated_data_is_marked(polypipe):
-    assert "SIMULATED DATA" in polypipe("refresh", "ligue1_tokens", POLYPIPE_SIMULATED="1").stdout
+def test_simulated_data_is_marked(here):
+    assert "SIMULATED DATA" in here("refresh", "ligue1_tokens", POLYPIPE_SIMULATED="1").stdout
