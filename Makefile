@@ -16,7 +16,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@echo "making $(VENV) from requirements.lock (one to three minutes the first time)"
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	PYTHONWARNINGS=ignore $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
 demo: env  ## the whole pipeline against a simulated Polymarket; Dagster UI at http://127.0.0.1:3000

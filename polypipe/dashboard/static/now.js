@@ -4,7 +4,7 @@ import { $, h, svg, tip, unknown } from "./dom.js";
 import { count, instant, money, percent, shortMoney, span, zoneName } from "./format.js";
 import { now } from "./net.js";
 
-const WORDS = { ahead: "ahead", behind: "behind" };
+const WORDS = { ahead: "ahead of", behind: "behind" };
 const SIGNS = { ahead: "▲", behind: "▼", on_target: "◆" };
 
 /** What a card shows: its number, how to write it, the sources that it needs, and how it comes about. */
@@ -168,7 +168,7 @@ function gauge(s, day) {
 }
 
 function sentence(s) {
-  return s.verdict === "on_target" ? `on target, ±${money(s.guard_usd)}` : `${WORDS[s.verdict]} of the ratio`;
+  return s.verdict === "on_target" ? `on target, ±${money(s.guard_usd)}` : `${WORDS[s.verdict]} the ratio`;
 }
 
 /** Ages move by themselves: write each again, amber from two missed snapshots, red from three. */
