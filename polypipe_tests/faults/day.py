@@ -29,6 +29,7 @@ SITE = Path(__file__).parent / "day_site"
 # Where Debian has it, whatever the machine's architecture.
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), Path("/usr/lib/faketime/libfaketimeMT.so.1"))
 WAIT_SECONDS = 170.0
+CATCH_UP = 2.0  # the most that a clock goes faster than its speed, to make up for the times in which it was held
 
 needs_faketime = pytest.mark.skipif(
     not FAKETIME.exists(), reason="Debian's libfaketime is not installed (package faketime)"
@@ -76,15 +77,21 @@ class FakeClock:
 
     @contextlib.contextmanager
     def running(self, held: Callable[[], bool]) -> Iterator[None]:
-        """Let it run at its speed for as long as the block lasts; while `held()` is true, at the real one."""
+        """Let it run at its speed on average for as long as the block lasts.
+
+        While `held()` is true it goes on at the real speed; what that costs is made up for afterwards, at `CATCH_UP` times
+        its speed at most.
+        """
         stop = threading.Event()
+        start, began = self.now(), time.monotonic()
 
         def step() -> None:
-            last = time.monotonic()
+            last = began
             while not stop.wait(0.05):
                 passed, last = time.monotonic() - last, time.monotonic()
+                behind = start + self.speed * (last - began) - self.now()
                 if not held():
-                    self.jump(passed * (self.speed - 1))
+                    self.jump(max(0.0, min(behind, passed * (CATCH_UP * self.speed - 1))))
 
         thread = threading.Thread(target=step, name="clock", daemon=True)
         thread.start()

@@ -3,7 +3,7 @@
 Two processes do the work of Dagster's daemon under a faked clock (`day_worker.py`): one takes the snapshots, as the code
 server does, one does everything else. The exchange runs in this process by the same clock; a process at real time watches
 (`day_watch.py`). While a snapshot or a restart takes longer than half a second the clock goes on at real speed, so that
-patience, kills and a slow machine cost minutes of the day and not hours.
+patience, kills and a slow machine cost minutes of the day and not hours; afterwards it makes up for that.
 """
 
 import json
