@@ -1,8 +1,10 @@
-"""Replacing files in one step: what durability rests on, for every subject."""
+"""Replacing files in one step and taking turns: what durability rests on, for every subject."""
 
 import contextlib
+import fcntl
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -41,3 +43,24 @@ def sweep_leftovers(path: Path) -> None:
     """Remove the temp files that killed writers of `path` left. The caller must be its only writer now."""
     for leftover in path.parent.glob(f"{path.name}.*.tmp"):
         leftover.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def one_at_a_time(lock: Path) -> Iterator[None]:
+    """Wait for the turn of this process (or thread) at a lock file; the kernel frees the lock of a holder that died.
+
+    The file is made if missing and never deleted: a new file under the same name would be a second lock.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def locked(descriptor: int, how: int = fcntl.LOCK_EX) -> bool:
+    """Take the lock of an open file or directory without waiting; False when somebody else has it."""
+    try:
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -5,12 +5,10 @@ only read. A line without its newline waits for it. Whatever the size of the fil
 and what DuckDB needs to merge one batch.
 """
 
-import fcntl
 import os
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +18,7 @@ from polypipe.bot.grammar import UNKNOWN, TradeRow
 from polypipe.bot.logs import MAX_LINE, Log, check_header
 from polypipe.bot.own_fills import OwnFillRow
 from polypipe.bot.positions import Position, moved_away, start_of, stored_positions, tail_of
+from polypipe.files import one_at_a_time
 from polypipe.warehouse import Append, Upsert, Warehouse
 
 READ_BYTES = 1 << 20
@@ -66,7 +65,7 @@ def ingest(warehouse: Warehouse, log: Log, path: Path, batch_bytes: int = BATCH_
     `FileNotFoundError`, `UnknownHeader`, `WarehouseBusy` (nothing is lost: the file is still there) and `BatchRejected`.
     """
     reading = Reading(log.file)
-    with _one_reader(warehouse, log):
+    with one_at_a_time(warehouse.layout.home / "run" / f"read-{log.file}.lock"):
         warehouse.drain(wait=DRAIN_WAIT_SECONDS)  # what a killed reader left: its rows and its position
         known = stored_positions(warehouse, log.file)
         with path.open("rb") as file:
@@ -187,13 +186,3 @@ def _status(file: BinaryIO) -> tuple[int, int]:
     """(inode, size)."""
     status = os.fstat(file.fileno())
     return status.st_ino, status.st_size
-
-
-@contextmanager
-def _one_reader(warehouse: Warehouse, log: Log) -> Iterator[None]:
-    """Two readers of one log take turns; the kernel frees the lock of one that died."""
-    locks = warehouse.layout.home / "run"
-    locks.mkdir(parents=True, exist_ok=True)
-    with (locks / f"read-{log.file}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

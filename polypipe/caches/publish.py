@@ -6,10 +6,8 @@ record a row in table `publications`. Until the replace the old file is untouche
 
 # ruff: noqa: S608 -- values go into SQL as literals, which spares the import of pandas
 
-import contextlib
-import fcntl
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from operator import ne
@@ -19,7 +17,7 @@ from uuid import uuid4
 
 from polypipe.caches.formats import Format, FormatError
 from polypipe.caches.guard import Attempt, shrink_refusal, shrinks_too_much
-from polypipe.files import replace_file, sweep_leftovers
+from polypipe.files import one_at_a_time, replace_file, sweep_leftovers
 from polypipe.warehouse import Append, Warehouse
 from polypipe.warehouse.connection import literal
 
@@ -82,7 +80,7 @@ def publish(
     fault = _fault(format, content)
     payload = b"" if fault else format.encode(content)
     new = format.flatten(content)
-    with _one_publisher(warehouse, path.name):
+    with one_at_a_time(warehouse.layout.home / "run" / f"publish{path.name}.lock"):
         old_payload, old = _read_old(path, format)
         difference = _difference(new, old or {})
         attempt = Publication(
@@ -112,16 +110,6 @@ def publish(
         except OSError as error:
             return _refuse(warehouse, attempt, f"it cannot be written to {path.parent}: {error.strerror or error}")
         return _record(warehouse, attempt, rewritten=True, reason="" if old is not None else FIRST)
-
-
-@contextlib.contextmanager
-def _one_publisher(warehouse: Warehouse, file: str) -> Iterator[None]:
-    """Two publishers of one file take turns; the kernel frees the lock of one that died."""
-    locks = warehouse.layout.home / "run"
-    locks.mkdir(parents=True, exist_ok=True)
-    with (locks / f"publish{file}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _read_old(path: Path, format: Format) -> tuple[bytes, dict[str, Any] | None]:

@@ -7,7 +7,6 @@ the same; the others are deleted and inserted again in a copy of the file, which
 # ruff: noqa: S608 -- names are our own, values are written as literals or bound
 
 import contextlib
-import fcntl
 import os
 import shutil
 import sqlite3
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from polypipe.files import fsync, replace_file
+from polypipe.files import fsync, one_at_a_time, replace_file
 from polypipe.warehouse import Warehouse
 from polypipe.warehouse.connection import literal
 
@@ -82,11 +81,9 @@ class _State(msgspec.Struct):
 def export(warehouse: Warehouse, path: Path) -> Exported:
     """Make `path` hold exactly the published snapshots. Raises `ExportRefused` when a file of somebody else is there."""
     run = warehouse.layout.home / "run"
-    for directory in (run, path.parent):
-        directory.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     remembered = run / "divergence_db.json"
-    with (run / "divergence_db.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with one_at_a_time(run / "divergence_db.lock"):
         _check_owner(path, remembered)
         current = warehouse.current()  # before the rows are read: a newer file is then found next time, never missed
         published = current.tables.get("snapshots") if current is not None else None

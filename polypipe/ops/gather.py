@@ -4,17 +4,15 @@ Each part stands alone: one that cannot be read is named in `Status.unknown`, th
 """
 
 import contextlib
-import fcntl
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-import msgspec
 import psutil
 
 from polypipe.caches.registry import CACHES
@@ -27,7 +25,7 @@ from polypipe.ops.status import AbandonedRun, File, Process, Rejected, Status, T
 from polypipe.ops.up import SIMULATED, answers, servers
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse, WarehouseError, spool
-from polypipe.warehouse.gate import Holder
+from polypipe.warehouse.gate import holder_of
 
 T = TypeVar("T")
 
@@ -186,17 +184,5 @@ def _spool(settings: Settings) -> dict[str, Any]:
         "waiting_batches": len(ages),
         "waiting_seconds": max(ages, default=None),
         "rejected": [Rejected(name, spool.rejection(layout, name) or "no reason given") for name in names],
-        "gate": next(gate_holder(layout.lock), None),
+        "gate": holder_of(layout.lock),
     }
-
-
-def gate_holder(path: Path) -> Iterator[str]:
-    """Who holds the warehouse's gate now, if anybody does."""
-    with contextlib.suppress(FileNotFoundError), path.open("rb") as lock:
-        try:
-            fcntl.flock(lock.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)  # let go at once; a writer asks again in 50 ms
-        except BlockingIOError:
-            try:
-                yield str(msgspec.json.decode(lock.read(), type=Holder))
-            except msgspec.DecodeError:  # taken or let go this very moment
-                yield "another process"

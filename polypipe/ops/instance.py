@@ -3,7 +3,6 @@
 The configuration is ours: it is written at each start, there is nothing to set by hand.
 """
 
-import fcntl
 import os
 import sys
 import time
@@ -12,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from polypipe.files import replace_file
+from polypipe.files import one_at_a_time, replace_file
 from polypipe.ops.running import works_by_hand
 
 if TYPE_CHECKING:
@@ -96,8 +95,7 @@ def open_instance(home: Path, postgres_url: str | None = None) -> Iterator["dg.D
     os.environ["DAGSTER_HOME"] = str(directory)  # dagster.yaml names these variables
     if postgres_url is not None:
         os.environ[POSTGRES_URL] = postgres_url
-    with (directory / "opening.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two that made the storage at once would leave it with two versions, for good
+    with one_at_a_time(directory / "opening.lock"):  # two that made the storage at once left it with two versions, for good
         opened = dg.DagsterInstance.from_config(str(directory))
     with opened as instance:
         yield instance

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import psutil
 
+from polypipe.files import locked
+
 LOCK = "run/up.lock"
 BY_HAND = "run/refresh"
 """File that every `polypipe refresh` of the home has open while it works."""
@@ -31,7 +33,7 @@ def only_one(home: Path) -> Iterator[None]:
     """Hold the lock of this home. The kernel frees it when the holder dies, so no lock is ever stale. Raises `Held`."""
     with (home / LOCK).open("a+") as lock:
         deadline = time.monotonic() + _GLANCE_SECONDS  # `running` holds it for a moment to look
-        while not _locked(lock.fileno(), fcntl.LOCK_EX):
+        while not locked(lock.fileno()):
             if time.monotonic() > deadline:
                 lock.seek(0)
                 raise Held(f"polypipe is already up on {home}: pid {lock.read().strip() or 'unknown'}")
@@ -39,8 +41,10 @@ def only_one(home: Path) -> Iterator[None]:
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
         lock.flush()
-        yield
-        lock.truncate(0)
+        try:
+            yield
+        finally:
+            lock.truncate(0)
 
 
 def running(home: Path) -> psutil.Process | None:
@@ -54,7 +58,7 @@ def running(home: Path) -> psutil.Process | None:
     while True:
         try:
             with path.open() as lock:
-                if _locked(lock.fileno(), fcntl.LOCK_SH):
+                if locked(lock.fileno(), fcntl.LOCK_SH):
                     return None
                 text = lock.read().strip()
         except FileNotFoundError:
@@ -129,11 +133,3 @@ def _holder(pid: int, path: Path) -> psutil.Process | None:
     except psutil.NoSuchProcess:
         return None
     return process if held else None
-
-
-def _locked(descriptor: int, how: int) -> bool:
-    try:
-        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

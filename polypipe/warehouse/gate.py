@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from polypipe.files import locked
 from polypipe.warehouse.errors import WarehouseBusy, one_line
 
 
@@ -35,7 +36,7 @@ def gate(path: Path, deadline: float) -> Iterator[None]:
     started = time.monotonic()
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        while not _locked(fd):
+        while not locked(fd):
             if time.monotonic() >= deadline:
                 raise WarehouseBusy(path.name, _holder(fd), time.monotonic() - started)
             time.sleep(random.uniform(0.01, 0.05))  # noqa: S311 -- jitter, not a secret  # nosec B311
@@ -52,12 +53,17 @@ def gate(path: Path, deadline: float) -> Iterator[None]:
         os.close(fd)
 
 
-def _locked(fd: int) -> bool:
+def holder_of(path: Path) -> str | None:
+    """Who holds the gate of this file now, None when nobody does."""
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        # Shared and let go at once: a writer that finds it so asks again in 50 ms.
+        return None if locked(fd, fcntl.LOCK_SH) else _holder(fd)
+    finally:
+        os.close(fd)
 
 
 def _holder(fd: int) -> str:

@@ -19,7 +19,7 @@ from typing import IO, Any
 
 import msgspec
 
-from polypipe.files import fsync
+from polypipe.files import fsync, locked
 from polypipe.warehouse.errors import BadRows, NewerSchema
 from polypipe.warehouse.layout import Layout
 from polypipe.warehouse.migrate import latest
@@ -211,12 +211,9 @@ def _abandoned(directory: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        return locked(fd)
     finally:
         os.close(fd)
-    return True
 
 
 def _stamp(layout: Layout) -> str:

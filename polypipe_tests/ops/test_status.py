@@ -12,7 +12,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from polypipe.ops.gather import gate_holder, gather
+from polypipe.ops.gather import gather
 from polypipe.ops.instance import OWNER_PID_TAG, open_instance
 from polypipe.ops.running import by_hand
 from polypipe.ops.status import (
@@ -30,6 +30,7 @@ from polypipe.ops.status import (
     to_json,
 )
 from polypipe.warehouse import Append, Warehouse
+from polypipe.warehouse.gate import holder_of
 from polypipe_tests.conftest import settings_for
 from polypipe_tests.ops.test_dagster_tables import some_job, write_ticks
 
@@ -198,7 +199,7 @@ def test_wallets_that_are_set_expect_snapshots(sim):
 
 def test_who_holds_the_gate(warehouse):
     layout = warehouse.layout
-    assert next(gate_holder(layout.lock), None) is None
+    assert holder_of(layout.lock) is None
     code = (
         "import sys, time; from pathlib import Path; from polypipe.warehouse.gate import gate\n"
         "with gate(Path(sys.argv[1]), time.monotonic() + 9): print('held', flush=True); sys.stdin.read()"
@@ -208,12 +209,12 @@ def test_who_holds_the_gate(warehouse):
         [sys.executable, "-c", code, str(layout.lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert holder.stdout.readline() == "held\n"
-    assert next(gate_holder(layout.lock)).startswith(f"pid {holder.pid} (")
+    assert holder_of(layout.lock).startswith(f"pid {holder.pid} (")
     holder.communicate()
-    assert next(gate_holder(layout.lock), None) is None
+    assert holder_of(layout.lock) is None
     with layout.lock.open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # taken this very moment: nothing is written yet
-        assert next(gate_holder(layout.lock)) == "another process"
+        assert holder_of(layout.lock) == "another process"
 
 
 def test_status_is_light(settings):

@@ -3,14 +3,13 @@ to be sent, what was sent lately. Because it is one file, a firing and the lette
 or not at all: a kill loses none and repeats none."""
 
 import contextlib
-import fcntl
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
-from polypipe.files import replace_file, sweep_leftovers
+from polypipe.files import locked, replace_file, sweep_leftovers
 from polypipe.ops.alerts.state import Entry
 
 DIRECTORY = "alerts"
@@ -98,10 +97,8 @@ def only_one(home: Path) -> Iterator[None]:
     directory = home / DIRECTORY
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Locked("another process is evaluating the alerts") from None
+        if not locked(lock.fileno()):
+            raise Locked("another process is evaluating the alerts")
         sweep_leftovers(book_path(home))
         yield
 

@@ -4,7 +4,6 @@ What was there is moved aside, never deleted. Files of the bot are put back only
 """
 
 import contextlib
-import fcntl
 import shutil
 import sqlite3
 import tempfile
@@ -18,6 +17,7 @@ import duckdb
 
 from polypipe.caches.registry import CACHES
 from polypipe.files import fsync, replace_file
+from polypipe.ops.running import Held, only_one
 from polypipe.ops.upkeep.archive import ArchiveRefused, Manifest, unpack
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse, WarehouseError
@@ -168,14 +168,11 @@ def _publish(home: Path, result: Restored) -> None:
 def _nobody_up(home: Path) -> Iterator[None]:
     """Hold the lock of `polypipe up`, so that it neither runs nor starts."""
     (home / "run").mkdir(exist_ok=True)
-    with (home / "run" / "up.lock").open("a+") as lock:
+    with contextlib.ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise CannotRestore(
-                f"polypipe is up on {home} (pid {lock.read().strip() or 'unknown'}): stop it first"
-            ) from None
+            stack.enter_context(only_one(home))
+        except Held as error:
+            raise CannotRestore(f"{error}; stop it first") from None
         yield
 
 

@@ -109,7 +109,7 @@ def test_data_that_is_there_is_moved_aside_only_with_force(full, tmp_path, monke
         lock.write("4711\n")
         lock.flush()
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(CannotRestore, match=r"is up on .* \(pid 4711\)"):
+        with pytest.raises(CannotRestore, match=r"already up on .*: pid 4711; stop it first"):
             restore(full, archive, force=True)
     with duckdb.connect(str(wh.layout.database)), monkeypatch.context() as patch:
         patch.setattr(restoring, "GATE_WAIT", 0.1)
