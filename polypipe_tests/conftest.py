@@ -21,7 +21,7 @@ NOWHERE = "http://127.0.0.1:9"  # the discard port: a test that forgets its exch
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:  # here, because pytest asks only the topmost conftest in time
-    parser.addoption("--chaos", action="store_true", help="fault tests and soaks in full: about an hour")
+    parser.addoption("--chaos", action="store_true", help="fault tests and soaks in full: 47 minutes")
     parser.addoption("--figures", metavar="DOCUMENT", help="write the figures of the fault tests into this document")
 
 

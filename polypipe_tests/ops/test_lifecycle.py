@@ -155,20 +155,23 @@ def test_degraded_with_every_reason(cron):
 @pytest.mark.timeout(420)
 def test_whatever_is_killed_is_back(cron):
     wait_until(cron.knows_the_assets, 60)
-    back = [cron.knows_the_assets, lambda: cron.answers(cron.dashboard, "/api/config")]
-    before = cron.programs()
-    for program in before.values():
-        os.kill(program["pid"], signal.SIGKILL)
+    back = {
+        "dashboard": lambda: cron.answers(cron.dashboard, "/api/config"),
+        "daemon": record_of(cron.home, "daemon").exists,
+    }
+    for name in PROGRAMS:
+        before = cron.programs()[name]
+        killed = time.time()
+        os.kill(before["pid"], signal.SIGKILL)
 
-    def again():
-        now = cron.programs()
-        return all(now[name]["pid"] not in (None, before[name]["pid"]) for name in PROGRAMS) and now
+        def again(name=name, before=before):
+            now = cron.programs()[name]
+            return now["pid"] not in (None, before["pid"]) and now
 
-    now = wait_until(again, 10)
-    assert all(now[name]["restarts"] > before[name]["restarts"] for name in PROGRAMS)
-    for came_back in back:
-        wait_until(came_back, 60)
-    assert record_of(cron.home, "daemon").exists()
+        now = wait_until(again, 60)
+        assert psutil.Process(now["pid"]).create_time() - killed < 10
+        assert now["restarts"] == before["restarts"] + 1
+        wait_until(back.get(name, cron.knows_the_assets), 60)
 
 
 @pytest.mark.timeout(420)
