@@ -27,9 +27,3 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     document = session.config.getoption("figures")
     if document and exitstatus == 0 and not hasattr(session.config, "workerinput"):
         write_table(Path(document), read(Path(os.environ[DIRECTORY])))
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The day takes longest by far: begun first, it is over with the others."""
-    if config.getoption("chaos"):
-        items.sort(key=lambda item: item.name != "test_a_day")
