@@ -19,7 +19,7 @@ hypothesis_settings.load_profile("polypipe")
 
 NOWHERE = "http://127.0.0.1:9"  # the discard port: a test that forgets its exchange fails at once
 
-BEGUN_FIRST = ("test_day.py", "test_demo.py")
+BEGUN_FIRST = ("test_day.py", "test_backfill.py", "test_demo.py")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:  # here, because pytest asks only the topmost conftest in time
