@@ -28,7 +28,7 @@ up: env  ## the whole pipeline against the real Polymarket; files in data/bot/
 test: env  ## every test
 	$(VENV)/bin/python -m pytest -n 3 --dist worksteal
 
-chaos: env  ## the fault tests in full (47 minutes); writes docs/reliability.md
+chaos: env  ## the fault tests in full (40 minutes); writes docs/reliability.md
 	$(VENV)/bin/python -m pytest polypipe_tests/faults polypipe_tests/divergence/test_snapshot.py \
 		polypipe_tests/attribution/test_matching.py -n 3 --dist worksteal --chaos --figures docs/reliability.md
 

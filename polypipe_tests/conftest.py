@@ -23,7 +23,7 @@ BEGUN_FIRST = ("test_day.py", "test_backfill.py", "test_demo.py")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:  # here, because pytest asks only the topmost conftest in time
-    parser.addoption("--chaos", action="store_true", help="fault tests and soaks in full: 47 minutes")
+    parser.addoption("--chaos", action="store_true", help="fault tests and soaks in full: 40 minutes")
     parser.addoption("--figures", metavar="DOCUMENT", help="write the figures of the fault tests into this document")
 
 

@@ -179,7 +179,12 @@ def test_whatever_is_killed_comes_back_and_no_snapshot_is_lost_or_doubled(chaos,
             what = "closed as failed, the next run of the job succeeds"
         name = {"up": "`polypipe demo` itself", "run": "a run's process", "everything": victim}.get(victim, f"the {victim}")
         figures.add(2, f"kill -9 of {name}", number, what, slowest[victim])
-    held = f"{rows} snapshots: one a tick, none doubled; {gaps or 'no'} gaps, each while something was dead"
+    found = (
+        f"{gaps} gaps longer than {GAP_SECONDS} s, each while something was dead"
+        if gaps
+        else f"no gap longer than {GAP_SECONDS} s"
+    )
+    held = f"{rows} snapshots: one a tick, none doubled; {found}"
     figures.add(2, "snapshots across all of these kills", kills, held)
 
 
