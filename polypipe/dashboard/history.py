@@ -77,9 +77,16 @@ def read_gaps(store: Store, start: int, end: int) -> list[Row]:
         ), silent AS (
             SELECT first_id AS "from", last_id AS "to" FROM silences
             UNION ALL SELECT closed, newest FROM ends WHERE newest - closed > {store.hole_ms}
+        ), unknown AS (  -- closed days and the newest are kept apart: what goes on over midnight is joined
+            SELECT min(first_id) AS "from", max(last_id) AS "to", arg_min(reason, first_id) AS reason,
+                   sum(rows)::BIGINT AS rows
+            FROM unknowns, ends GROUP BY CASE
+                WHEN newest - closed <= {store.hole_ms} AND (last_id = closed OR first_id = newest) THEN closed
+                ELSE first_id
+            END
         ), found AS (
             SELECT "from", "to", 'no snapshot was taken' AS reason, 0 AS rows FROM silent
-            UNION ALL SELECT first_id, last_id, coalesce(reason, 'no reason is recorded'), rows FROM unknowns
+            UNION ALL SELECT "from", "to", coalesce(reason, 'no reason is recorded'), rows FROM unknown
         ), longest AS (
             FROM found WHERE "to" >= {start} AND "from" <= {end} ORDER BY "to" - "from" DESC LIMIT {SHOWN_GAPS}
         )
@@ -158,10 +165,15 @@ def _of_quarters(names: Sequence[str], width: int, start: int, end: int) -> str:
     extremes = [
         (f"min({n}_min)", f"max({n}_max)", f"arg_min({n}_min_at, {n}_min)", f"arg_max({n}_max_at, {n}_max)") for n in names
     ]
-    return (
-        f"{_select('first_id', 'last_id', extremes)} FROM quarters WHERE last_id >= {start} AND first_id <= {end} "
-        f"GROUP BY first_id // {width} ORDER BY 1"
-    )
+    first, behind = -(-start // QUARTER_MS) * QUARTER_MS, (end + 1) // QUARTER_MS * QUARTER_MS
+    whole = ", ".join(f"{n}_min, {n}_min_at, {n}_max, {n}_max_at" for n in names)
+    alone = ", ".join(f"{n}, id, {n}, id" for n in names)
+    source = f"""
+        SELECT first_id, last_id, {whole} FROM quarters WHERE first_id >= {first} AND first_id < {behind}
+        UNION ALL SELECT id, id, {alone} FROM points  -- of the quarters that the ends of the range cut
+        WHERE id BETWEEN {start} AND {first - 1} OR id BETWEEN {behind} AND {end}
+    """
+    return f"{_select('first_id', 'last_id', extremes)} FROM ({source}) GROUP BY first_id // {width} ORDER BY 1"
 
 
 def _select(first: str, last: str, extremes: Sequence[tuple[str, str, str, str]]) -> str:

@@ -89,6 +89,35 @@ def test_a_hole_over_midnight_is_found(dashboard, warehouse):
     assert len(body["gaps"]) == 1
 
 
+@pytest.mark.parametrize("known", [None, -1, 0])
+def test_an_outage_over_midnight_is_one_gap(dashboard, warehouse, known):
+    """Unless a snapshot beside midnight knows the gap."""
+    midnight = datetime(2026, 11, 20, tzinfo=UTC)
+    rows = [
+        outage(midnight + n * MINUTE) if -10 <= n < 5 and n != known else snapshot(midnight + n * MINUTE)
+        for n in range(-30, 30)
+    ]
+    put_snapshots(warehouse, rows)
+    body = columns(dashboard, **{"from": "2026-11-19T20:00Z", "to": "2026-11-20T04:00Z"})
+    assert [gap["rows"] for gap in body["gaps"]] == {None: [15], -1: [9, 5], 0: [10, 4]}[known]
+    assert body["gaps"][0]["from"].startswith("2026-11-19T23:50:00")
+    assert body["gaps"][-1]["to"].startswith("2026-11-20T00:04:00")
+
+
+def test_the_ends_of_a_long_range_are_exact(dashboard, warehouse):
+    """A range begins and ends within a quarter of an hour; extremes just outside of it are not in it."""
+    start = datetime(2026, 11, 20, 6, 7, tzinfo=UTC)
+    end = start + timedelta(hours=24)
+    outside = {start - MINUTE: -1000.0, end + MINUTE: 1000.0}
+    ends = {start: -50.0, end: 50.0}
+    times = [start + n * MINUTE for n in range(-30, 24 * 60 + 30)]
+    put_snapshots(warehouse, [snapshot(time, copier_pnl=(outside | ends).get(time, 1.0)) for time in times])
+    body = columns(dashboard, points=12, **{"from": start.isoformat(), "to": end.isoformat()})
+    assert body["resolution_seconds"] > 1800
+    assert body["stored_rows"] == 24 * 60 + 1
+    assert (min(body["columns"]["user1_pnl"]), max(body["columns"]["user1_pnl"])) == (-50.0, 50.0)
+
+
 def test_an_outage_is_a_gap_with_its_reason(dashboard, warehouse):
     end = now()
     rows = [snapshot(end - n * MINUTE) for n in range(60) if not 10 <= n < 25]
