@@ -6,7 +6,7 @@ Each pixel bucket keeps the least and the greatest value of every number, and a 
 # ruff: noqa: S608 -- names come from `SERIES`, values are numbers or written as literals
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,14 +44,22 @@ def read_history(store: Store, start: int, end: int, names: Sequence[str], point
     Two snapshots more than the store's `hole_ms` apart have a hole between them.
     """
     first, last = store.once("ends", lambda: store.values("SELECT min(first_id), max(last_id) FROM quarters"))[0]
+    with store.at_once() as values:
+        drawn, rows, width = _read_points(values, store.hole_ms, start, end, names, points)
+    return History(drawn, rows, width, first, last)
+
+
+def _read_points(
+    values: Callable[[str], list[Point]], hole_ms: int, start: int, end: int, names: Sequence[str], points: int
+) -> tuple[list[Point], int, int | None]:
+    """What is drawn, the number of snapshots that it stands for, and the width of a bucket."""
     inside = f"id BETWEEN {start} AND {end}"
-    rows, begin, finish = store.values(f"SELECT count(*), min(id), max(id) FROM points WHERE {inside}")[0]
+    rows, begin, finish = values(f"SELECT count(*), min(id), max(id) FROM points WHERE {inside}")[0]
     if rows <= points:
-        found = store.values(f"SELECT id, {', '.join(names)} FROM points WHERE {inside} ORDER BY id")
-        drawn = list(_with_holes(found, store.hole_ms))
+        drawn = list(_with_holes(values(f"SELECT id, {', '.join(names)} FROM points WHERE {inside} ORDER BY id"), hole_ms))
         if len(drawn) <= points:
-            return History(drawn, rows, None, first, last)
-    silences = store.values(f"SELECT first_id, last_id FROM silences WHERE last_id BETWEEN {start} AND {end} ORDER BY 1")
+            return drawn, rows, None
+    silences = values(f"SELECT first_id, last_id FROM silences WHERE last_id BETWEEN {start} AND {end} ORDER BY 1")
     for points_a_bucket in (2, 3):  # three where a hole is drawn before or in each bucket
         width = -(-(finish - begin + 1) // (points // points_a_bucket - 1))
         if width >= 2 * QUARTER_MS:
@@ -59,10 +67,10 @@ def read_history(store: Store, start: int, end: int, names: Sequence[str], point
             query = _of_quarters(names, width, start, end)
         else:
             query = _of_points(names, width, inside)
-        drawn = list(_of_buckets(store.values(query), silences, store.hole_ms))
+        drawn = list(_of_buckets(values(query), silences, hole_ms))
         if len(drawn) <= points:
             break
-    return History(drawn, rows, width, first, last)
+    return drawn, rows, width
 
 
 def read_gaps(store: Store, start: int, end: int) -> list[Row]:

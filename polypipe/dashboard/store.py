@@ -7,7 +7,8 @@ its texts would take half a gigabyte; as numbers it takes 60 MB.
 # ruff: noqa: S608 -- the SQL is our own, values are written as literals
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cache
@@ -55,6 +56,16 @@ class Store(FollowingReader):
         with self.cursor() as con:
             found: list[tuple[Any, ...]] = con.execute(query).fetchall()
             return found
+
+    @contextmanager
+    def at_once(self) -> Iterator[Callable[[str], list[tuple[Any, ...]]]]:
+        """`values` for queries that belong together: all see one version, whatever is loaded between them."""
+        with self.cursor() as con:
+            con.execute("BEGIN")
+            try:
+                yield lambda query: con.execute(query).fetchall()
+            finally:
+                con.execute("ROLLBACK")
 
     def rows(self, query: str) -> list[Row]:
         """The rows of a query by column name."""
