@@ -5,6 +5,7 @@ programs; lines of that file whose name is not one of ours are not parsed at all
 """
 
 import io
+import json
 import math
 import os
 import re
@@ -17,6 +18,8 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
+from polypipe.files import replace_file
+
 
 class SettingError(ValueError):
     """A setting has a value that is not allowed. The message is one line: the variable, the value, what is allowed."""
@@ -24,7 +27,10 @@ class SettingError(ValueError):
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings, checked. `sources` tells where each came from: `environment`, `.env`, `command line` or `default`."""
+    """All settings, checked.
+
+    `sources` tells where each came from: `environment`, `.env`, `command line`, `demo` (the file in its home) or `default`.
+    """
 
     copier_address: str | None
     whale_address: str | None
@@ -155,6 +161,12 @@ def _urls(text: str) -> tuple[str, ...]:
     return urls
 
 
+COMMAND_LINE = "command line"
+DEMO = "demo"
+Layers = list[tuple[str, Mapping[str, str]]]
+"""Where a setting may come from, what comes first first: the name of the source, and its variables."""
+
+
 @dataclass(frozen=True)
 class Variable:
     """One setting: its field, the names it is read from (ours first), its default, its parser and what is allowed."""
@@ -172,6 +184,9 @@ class Variable:
             return ",".join(value)
         return str(int(value)) if isinstance(value, bool) else str(value)
 
+
+SIMULATED = "SIMULATED"
+"""A file in the home of the demo with what stands in for everything real, so that any command on that home meets only that."""
 
 FIRST_DAY = date(2020, 1, 1)  # Polymarket is younger; an earlier year is a slip
 HISTORY = timedelta(days=90)
@@ -208,7 +223,7 @@ VARIABLES = (
     Variable("history_start", ("POLYPIPE_HISTORY_START",), None, _day, f"a date (UTC) from {FIRST_DAY} to today"),
     Variable("alert_urls", ("POLYPIPE_ALERT_URLS",), "", _urls, "Apprise URLs separated by commas", secret=True),
     Variable("ping_url", ("POLYPIPE_PING_URL",), None, _ping, "an http or https URL without a password", secret=True),
-    # Set by `polypipe demo` for its child processes: numbers are then marked as simulated wherever they are shown.
+    # Set by `polypipe demo`: numbers are then marked as simulated wherever they are shown.
     Variable("simulated", ("POLYPIPE_SIMULATED",), "0", _flag, "0 or 1"),
 )
 
@@ -220,15 +235,17 @@ def load(
 ) -> Settings:
     """Read every setting: command line first, then the environment, then `.env`, then the default.
 
-    An empty value counts as unset, but for the command line, which can thereby clear a setting. `environ` defaults to
-    the process environment, `dotenv` to `.env` in the working directory; `overrides` maps our variable names to text.
+    On the home of the demo what the demo wrote there comes before the environment. An empty value counts as unset, but for
+    the command line and the demo, which can thereby clear a setting. `environ` defaults to the process environment,
+    `dotenv` to `.env` in the working directory; `overrides` maps our variable names to text.
     Raises `SettingError` for the first bad value.
     """
-    layers = [
-        ("command line", dict(overrides or {})),
+    layers: Layers = [
+        (COMMAND_LINE, dict(overrides or {})),
         ("environment", os.environ if environ is None else environ),
         (".env", _read_dotenv(Path(".env") if dotenv is None else dotenv)),
     ]
+    layers.insert(1, (DEMO, _read_demo(layers)))
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for variable in VARIABLES:
@@ -256,14 +273,38 @@ def short_address(address: str | None) -> str | None:
     return f"{address[:6]}…{address[-4:]}" if address else None
 
 
-def _look_up(variable: Variable, layers: list[tuple[str, Mapping[str, str]]]) -> tuple[str | None, str, str]:
+def mark_simulated(settings: Settings) -> None:
+    """Write the settings that the demo gave on its command line into its home, where `load` finds them from now on."""
+    env = settings.to_env()
+    given = [v.names[0] for v in VARIABLES if settings.sources[v.field] == COMMAND_LINE and v.field != "home"]
+    replace_file(settings.home / SIMULATED, json.dumps({name: env.get(name, "") for name in given}, indent=1).encode())
+
+
+def _look_up(variable: Variable, layers: Layers) -> tuple[str | None, str, str]:
     """(text, name it was found under, where it was found)."""
     for source, layer in layers:
         for name in variable.names:
             text = layer.get(name, "").strip()
-            if text or (source == "command line" and name in layer):
+            if text or (source in (COMMAND_LINE, DEMO) and name in layer):
                 return text, name, source
     return variable.default, variable.names[0], "default"
+
+
+def _read_demo(layers: Layers) -> dict[str, str]:
+    """What the demo wrote into the home that the layers name; empty for any other home."""
+    (home,) = (variable for variable in VARIABLES if variable.field == "home")
+    text, _, _ = _look_up(home, layers)
+    try:
+        path = _directory(text or "") / SIMULATED
+    except ValueError:
+        return {}  # `load` says so, with the variable's name
+    try:
+        found = json.loads(path.read_bytes() or b"{}")  # an empty one is of an earlier version, which kept nothing in it
+        return {"POLYPIPE_SIMULATED": "1"} | {name: str(value) for name, value in found.items()}
+    except OSError:
+        return {}  # there is none; or the home cannot be read, and whatever is to be done there will say so
+    except (ValueError, AttributeError):
+        raise SettingError(f"{path} is not what the demo writes there: delete {path.parent}, it holds no real data") from None
 
 
 def _read_dotenv(path: Path) -> dict[str, str]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polypipe.settings import VARIABLES, SettingError, load, short_address
+from polypipe.settings import SIMULATED, VARIABLES, SettingError, load, mark_simulated, short_address
 
 COPIER = "0x" + "c0" * 20
 
@@ -174,3 +174,45 @@ def test_the_command_line_can_clear_whatever_may_be_unset(tmp_path):
     }
     settings = load(environ, tmp_path / "none", overrides=unset)
     assert (settings.ping_url, settings.alert_urls, settings.webserver_name) == (None, (), None)
+
+
+def test_on_the_home_of_the_demo_nothing_real_is_met(tmp_path):
+    """Whatever a shell or a shared `.env` holds: `refresh` there would mix real rows into simulated ones."""
+    home = tmp_path / "data" / "demo"
+    given = {
+        "POLYPIPE_HOME": str(home),
+        "POLYPIPE_BOT_DIR": str(home / "bot"),
+        "POLYPIPE_GAMMA_URL": "http://127.0.0.1:4001",
+        "POLYPIPE_ALERT_URLS": "",
+        "POLYPIPE_PING_URL": "",
+        "POLYPIPE_SIMULATED": "1",
+    }
+    started = load({}, tmp_path / "none", given)
+    mark_simulated(started)
+    path = tmp_path / "dotenv"
+    path.write_text(f"FUNDER_ADDRESS={COPIER}\nPOLYPIPE_BOT_DIR=/srv/bot\nPOLYPIPE_WEBSERVER_PORT=3003\n")
+    real = {"POLYPIPE_HOME": str(home), "POLYPIPE_GAMMA_URL": "https://gamma.example", "POLYPIPE_ALERT_URLS": "json://a"}
+    settings = load(real, path)
+    assert (settings.simulated, settings.gamma_url, settings.alert_urls) == (True, "http://127.0.0.1:4001", ())
+    assert settings.bot_dir == home / "bot"
+    assert settings.sources["gamma_url"] == settings.sources["alert_urls"] == "demo"
+    assert (settings.webserver_port, settings.sources["webserver_port"]) == (3003, ".env")  # the demo gave none
+    assert load(real, path, {"POLYPIPE_GAMMA_URL": "http://127.0.0.1:5"}).gamma_url == "http://127.0.0.1:5"
+    assert load(real | {"POLYPIPE_HOME": str(tmp_path / "data")}, path).gamma_url == "https://gamma.example"
+    assert (home / SIMULATED).stat().st_mode & 0o777 == 0o644
+
+
+def test_the_mark_of_a_demo_of_an_earlier_version_is_empty(tmp_path):
+    (tmp_path / SIMULATED).touch()
+    settings = load({"POLYPIPE_HOME": str(tmp_path)}, tmp_path / "none")
+    assert (settings.simulated, settings.sources["simulated"]) == (True, "demo")
+    assert settings.sources["gamma_url"] == "default"
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "0", '"text"', "\xff"])
+def test_a_damaged_mark_of_the_demo_is_one_line(tmp_path, content):
+    (tmp_path / SIMULATED).write_text(content, encoding="latin-1")
+    with pytest.raises(SettingError) as caught:
+        load({"POLYPIPE_HOME": str(tmp_path)}, tmp_path / "none")
+    assert str(tmp_path / SIMULATED) in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -26,7 +26,7 @@ def doctor(as_json: bool) -> None:
     from polypipe.ops.doctor.result import exit_code, overall
 
     settings, results = examine(settings_module.load, Path(".env"))
-    simulated = settings is not None and (settings.simulated or (settings.home / "SIMULATED").exists())
+    simulated = settings is not None and settings.simulated
     if as_json:
         click.echo(json.dumps(report(results, simulated)))
     else:

@@ -22,7 +22,7 @@ from polypipe.ops.instance import OWNER_PID_TAG
 from polypipe.ops.processes import configured_programs, record_of
 from polypipe.ops.running import Held, leftovers, running, works_by_hand
 from polypipe.ops.status import AbandonedRun, File, Process, Rejected, Status, Tick
-from polypipe.ops.up import SIMULATED, answers, servers
+from polypipe.ops.up import answers, servers
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse, WarehouseError, spool
 from polypipe.warehouse.gate import holder_of
@@ -57,7 +57,7 @@ def gather(settings: Settings) -> Status:
     nearest = next(folder for folder in (home, *home.parents) if folder.exists())
     return Status(
         home=home,
-        simulated=settings.simulated or (home / SIMULATED).exists(),
+        simulated=settings.simulated,
         pid=process.pid if process else None,
         uptime_seconds=time.time() - process.create_time() if process else None,
         disk_free_bytes=shutil.disk_usage(nearest).free,

@@ -35,10 +35,7 @@ from polypipe.ops.processes import (
     supervisor_config,
 )
 from polypipe.ops.running import Held, end_leftovers, only_one
-from polypipe.settings import Settings
-
-SIMULATED = "SIMULATED"
-"""An empty file in the home that marks it as the demo's."""
+from polypipe.settings import DEMO, Settings, mark_simulated
 
 POLL_SECONDS = 0.5
 YOUNG_SECONDS = 10.0
@@ -55,7 +52,7 @@ def up(settings: Settings, extra: Callable[[], list[Program]] = list, say: Calla
     try:
         with only_one(settings.home):
             if settings.simulated:
-                (settings.home / SIMULATED).touch()
+                mark_simulated(settings)
             stopping = _asked_to_stop()
             while True:
                 code = _run(settings, extra, stopping, say)
@@ -111,7 +108,7 @@ def refuse_mixture(settings: Settings) -> None:
 
     Raises `CannotStart`, before anything is made or stopped.
     """
-    if not settings.simulated and (settings.home / SIMULATED).exists():
+    if settings.sources["simulated"] == DEMO:
         raise CannotStart(f"{settings.home} holds the demo's simulated data: run `polypipe demo`, or choose another home")
 
 

@@ -107,6 +107,26 @@ def test_the_demo_is_healthy(demo):
 
 
 @pytest.mark.timeout(420)
+def test_every_command_on_the_demos_home_meets_the_exchange_of_the_demo(demo):
+    """With nothing but the home named, as a newcomer does it, and with a real bot's settings lying about."""
+    demo.wait_for(lambda: all_healthy(demo))
+    real = {"POLYPIPE_HOME": str(demo.home), "FUNDER_ADDRESS": "0x" + "11" * 20, "POLYPIPE_BOT_DIR": "/nonexistent"}
+    doctor = demo.run("doctor", "--json", **real)
+    told = json.loads(doctor.stdout)
+    by_name = {check["name"]: check for check in told["checks"]}
+    assert told["simulated"]
+    for name in ("gamma", "data", "pnl", "gamma paging", "gamma fields", "data fields", "bot directory"):
+        assert by_name[name]["status"] == "ok", by_name[name]
+    watched = demo.run("watch", "--once", "--json", **real)
+    assert watched.returncode == 0, watched.stderr
+    assert watched.stderr.startswith("SIMULATED DATA")
+    refreshed = demo.run("refresh", "live_cache", **real)
+    assert refreshed.returncode == 0, refreshed.stderr
+    assert ".live_cache.json: accepted" in refreshed.stdout
+    assert not Path("/nonexistent").exists()
+
+
+@pytest.mark.timeout(420)
 def test_after_kill_9_of_everything_the_next_start_closes_the_run_and_goes_on(demo):
     """The exchange is made to hang, so that a run is surely going on when everything dies.
 
