@@ -186,7 +186,7 @@ class Variable:
 
 
 SIMULATED = "SIMULATED"
-"""A file in the home of the demo with what stands in for everything real, so that any command on that home meets only that."""
+"""A file in the home of the demo with what stands in for everything real: no command on that home meets anything else."""
 
 FIRST_DAY = date(2020, 1, 1)  # Polymarket is younger; an earlier year is a slip
 HISTORY = timedelta(days=90)
@@ -304,7 +304,9 @@ def _read_demo(layers: Layers) -> dict[str, str]:
     except OSError:
         return {}  # there is none; or the home cannot be read, and whatever is to be done there will say so
     except (ValueError, AttributeError):
-        raise SettingError(f"{path} is not what the demo writes there: delete {path.parent}, it holds no real data") from None
+        raise SettingError(
+            f"{path} is not what `polypipe demo` writes there: delete it, or the whole home of the demo"
+        ) from None
 
 
 def _read_dotenv(path: Path) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Fixtures that every test may use: a home, settings that name no real host, the simulated exchange."""
 
+import signal
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,13 @@ BEGUN_FIRST = ("test_day.py", "test_backfill.py", "test_demo.py")
 def pytest_addoption(parser: pytest.Parser) -> None:  # here, because pytest asks only the topmost conftest in time
     parser.addoption("--chaos", action="store_true", help="fault tests and soaks in full: 40 minutes")
     parser.addoption("--figures", metavar="DOCUMENT", help="write the figures of the fault tests into this document")
+
+
+def pytest_configure() -> None:
+    """Processes that the tests start must hear the signals of a terminal, also below `nohup` and `&`, which ignore them."""
+    for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, default)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
