@@ -304,9 +304,8 @@ def _read_demo(layers: Layers) -> dict[str, str]:
     except OSError:
         return {}  # there is none; or the home cannot be read, and whatever is to be done there will say so
     except (ValueError, AttributeError):
-        raise SettingError(
-            f"{path} is not what `polypipe demo` writes there: delete it, or the whole home of the demo"
-        ) from None
+        why = f"is not as `polypipe demo` writes it: delete {path.parent}, which holds simulated data only"
+        raise SettingError(f"{path} {why}") from None
 
 
 def _read_dotenv(path: Path) -> dict[str, str]:

@@ -5,7 +5,7 @@ import sys
 import click
 
 from polypipe.commands.common import SIMULATED, fail, load_settings
-from polypipe.settings import Settings
+from polypipe.settings import SettingError, Settings
 
 
 @click.command()
@@ -113,7 +113,10 @@ def demo(events: int, seed: int) -> None:
     from polypipe.ops.up import CannotStart
     from polypipe.ops.up import up as run_up
 
-    settings, port = demo_settings(load_settings())
+    try:
+        settings, port = demo_settings(load_settings())
+    except SettingError as error:
+        fail(str(error))
     click.echo(SIMULATED)
     try:
         sys.exit(run_up(settings, lambda: demo_programs(port, events, seed), say=click.echo))
