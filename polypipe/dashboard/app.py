@@ -32,7 +32,6 @@ from polypipe.dashboard.api import (
 )
 from polypipe.dashboard.api.answers import error
 from polypipe.dashboard.api.parameters import BadParameter
-from polypipe.dashboard.context import Context
 from polypipe.dashboard.security import Guard
 from polypipe.dashboard.static_files import assets, foreign_styles, modules, stamp, static
 from polypipe.dashboard.store import Store
@@ -53,7 +52,7 @@ def build_app(settings: Settings, store: Store | None = None) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         assets()
         own = store or Store(Warehouse(settings.home), settings)
-        app.state.context = Context(settings, own)
+        app.state.settings, app.state.store = settings, own
         app.state.listeners = live.Listeners()
         try:
             yield
@@ -93,8 +92,7 @@ def build_app(settings: Settings, store: Store | None = None) -> Starlette:
 
 async def page(request: Request) -> Response:
     """The page. Its numbers come from the API."""
-    context: Context = request.app.state.context
-    settings = context.settings
+    settings: Settings = request.app.state.settings
     html = _PAGES.get_template("page.html").render(
         settings=settings,
         stamp=stamp(),

@@ -1,11 +1,16 @@
-"""What every request is answered from: the settings and the store, and how fresh the store's content is."""
+"""What every request is answered from: the settings and one version of the tables, and how fresh that is."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from polypipe.dashboard.store import Store
+from starlette.requests import Request
+
+from polypipe.dashboard.store import View
 from polypipe.settings import Settings
+from polypipe.warehouse.follow import Following
 
 SILENT_AFTER = timedelta(minutes=10)
 """Something is written every two minutes; after this long without anything, the daemon does not tick."""
@@ -13,20 +18,19 @@ SILENT_AFTER = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class Context:
-    """Settings and store, as `request.app.state.context`."""
+    """Settings and tables, for one request."""
 
     settings: Settings
-    store: Store
+    view: View
 
     @property
     def stale_after(self) -> timedelta:
         """The age at which the newest snapshot, or a source's last answer, is stale: three snapshots are missing."""
-        return timedelta(milliseconds=self.store.hole_ms)
+        return timedelta(milliseconds=self.view.hole_ms)
 
     def freshness(self) -> dict[str, Any]:
         """Which version is shown, when it was published, and why a newer one could not be loaded (null: none was)."""
-        status = self.store.status
-        return {"version": status.version, "published_at": status.published_at, "reload_error": status.error}
+        return freshness(self.view.status)
 
     def labels(self) -> dict[str, Any]:
         """Who is compared, under the names of the old API."""
@@ -38,6 +42,19 @@ class Context:
             "user2_address": settings.whale_address,
             "simulated": settings.simulated,
         }
+
+
+@contextmanager
+def at_once(request: Request) -> Iterator[Context]:
+    """What this request is answered from: all of it sees one version, whatever is loaded meanwhile."""
+    state = request.app.state
+    with state.store.at_once() as view:
+        yield Context(state.settings, view)
+
+
+def freshness(status: Following) -> dict[str, Any]:
+    """Which version is shown, when it was published, and why a newer one could not be loaded (null: none was)."""
+    return {"version": status.version, "published_at": status.published_at, "reload_error": status.error}
 
 
 def utc_now() -> datetime:

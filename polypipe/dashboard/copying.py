@@ -1,4 +1,4 @@
-"""How well fills were copied over the days that end with one: read from the store, summed, never guessed.
+"""How well fills were copied over the days that end with one: read from the tables, summed, never guessed.
 
 Every window is one that `copy_metrics_daily` has (1, 7 or 30 days), because percentiles of days do not add up.
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 from polypipe.attribution.attribution import PARTS
 from polypipe.dashboard.distribution import histogram
-from polypipe.dashboard.store import Row, Store
+from polypipe.dashboard.store import Row, View
 from polypipe.warehouse.connection import literal
 from polypipe.warehouse.tables import columns
 
@@ -55,10 +55,10 @@ def midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
 
 
-def stored_days(store: Store) -> tuple[date, date] | None:
+def stored_days(view: View) -> tuple[date, date] | None:
     """The first day of which anything is known, and the last one that is put to causes (without any: the last known);
     None before there is one."""
-    ((first, last),) = store.values(
+    ((first, last),) = view.values(
         "SELECT min(day), coalesce(max(day) FILTER (explained), max(day)) FROM ("
         "SELECT day, true AS explained FROM gap_days UNION ALL SELECT day, true FROM copy_metrics "
         "UNION ALL SELECT day, false FROM quality WHERE window_days = 1)"
@@ -66,9 +66,9 @@ def stored_days(store: Store) -> tuple[date, date] | None:
     return None if first is None else (first.astimezone(UTC).date(), last.astimezone(UTC).date())
 
 
-def gap_rows(store: Store, span: Span) -> dict[date, Row]:
+def gap_rows(view: View, span: Span) -> dict[date, Row]:
     """Day -> its row of gap_attribution with `notes` and `reasons` parsed."""
-    rows = store.rows(f"FROM gap_days WHERE {span.condition} ORDER BY day")
+    rows = view.rows(f"FROM gap_days WHERE {span.condition} ORDER BY day")
     return {
         row["day"].astimezone(UTC).date(): row | {name: json.loads(row[name]) for name in ("notes", "reasons")}
         for row in rows
@@ -113,9 +113,9 @@ def attribution(rows: dict[date, Row], days: Sequence[date]) -> Row:
     }
 
 
-def metrics(store: Store, span: Span) -> Row:
+def metrics(view: View, span: Span) -> Row:
     """The row of copy_metrics_daily for these days, `reasons` saying why a number is None."""
-    found = store.rows(f"FROM copy_metrics WHERE day = {literal(midnight(span.last))} AND window_days = {len(span.days)}")
+    found = view.rows(f"FROM copy_metrics WHERE day = {literal(midnight(span.last))} AND window_days = {len(span.days)}")
     if not found:
         why = NOT_COMPUTED.format("copy_metrics_daily")
         return dict.fromkeys(METRICS) | {"reasons": dict.fromkeys(METRICS, why)}
@@ -127,14 +127,14 @@ def why_unknown(measured: Row) -> str | None:
     return measured["reasons"].get("whale_fills", "no reason is recorded") if measured["whale_fills"] is None else None
 
 
-def funnel(store: Store, span: Span, reason: str | None) -> Row:
+def funnel(view: View, span: Span, reason: str | None) -> Row:
     """How far the whale's fills came: `steps`, each a part of the one before, and what was `lost` after each, by reason.
 
     With a `reason` there are none of them.
     """
     if reason is not None:
         return {"reason": reason, "steps": [], "lost": []}
-    rows = store.rows(
+    rows = view.rows(
         "SELECT eligible, sent, filled, whole, reason, sum(fills)::BIGINT AS fills, sum(usd) AS usd FROM fill_counts "
         f"WHERE {span.condition} GROUP BY ALL ORDER BY fills DESC, reason"
     )
@@ -152,12 +152,12 @@ def funnel(store: Store, span: Span, reason: str | None) -> Row:
     return {"reason": None, "steps": steps, "lost": lost}
 
 
-def distribution(store: Store, span: Span, name: str, reason: str | None) -> Row:
+def distribution(view: View, span: Span, name: str, reason: str | None) -> Row:
     """The copied fills by `slippage` (cents a share) or `latency` (s), as bars from `low` on and below `high`."""
     if reason is not None:
         return {"reason": reason, "fills": None, "bars": []}
     bins = dict(
-        store.values(
+        view.values(
             f"SELECT bin, sum(fills)::BIGINT FROM fill_bins WHERE name = {literal(name)} AND {span.condition} GROUP BY bin"
         )
     )
@@ -165,7 +165,7 @@ def distribution(store: Store, span: Span, name: str, reason: str | None) -> Row
     return {"reason": empty, "fills": sum(bins.values()), "bars": [asdict(bar) for bar in histogram(bins, UNITS[name])]}
 
 
-def exits(store: Store, last: date, day: Row | None, limit: int | None) -> Row:
+def exits(view: View, last: date, day: Row | None, limit: int | None) -> Row:
     """What the whale had sold and the copier still held at the end of a day, the most at risk first.
 
     `day` is that day's row of gap_attribution; without it nothing is known.
@@ -174,7 +174,7 @@ def exits(store: Store, last: date, day: Row | None, limit: int | None) -> Row:
     if day is None:
         nothing: Row = {"as_of": as_of, "reason": NOT_COMPUTED.format("gap_attribution")}
         return nothing | {"tokens": None, "usd": None, "rows": []}
-    rows = store.rows(
+    rows = view.rows(
         f"SELECT * EXCLUDE (day) FROM exits WHERE day = {literal(midnight(last))} ORDER BY usd DESC, token_id"
         + ("" if limit is None else f" LIMIT {limit}")
     )

@@ -6,11 +6,11 @@ Each pixel bucket keeps the least and the greatest value of every number, and a 
 # ruff: noqa: S608 -- names come from `SERIES`, values are numbers or written as literals
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from polypipe.dashboard.store import QUARTER_MS, Row, Store
+from polypipe.dashboard.store import QUARTER_MS, Row, View
 from polypipe.warehouse.connection import literal
 
 SHOWN_GAPS = 100
@@ -38,28 +38,28 @@ class History:
     last: int | None
 
 
-def read_history(store: Store, start: int, end: int, names: Sequence[str], points: int) -> History:
+def read_history(view: View, start: int, end: int, names: Sequence[str], points: int) -> History:
     """The snapshots from `start` to `end` (milliseconds, both included) as at most `points` points, at least 12.
 
-    Two snapshots more than the store's `hole_ms` apart have a hole between them.
+    Two snapshots more than the view's `hole_ms` apart have a hole between them.
     """
-    first, last = store.once("ends", lambda: store.values("SELECT min(first_id), max(last_id) FROM quarters"))[0]
-    with store.at_once() as values:
-        drawn, rows, width = _read_points(values, store.hole_ms, start, end, names, points)
+    first, last = view.once("ends", lambda: view.values("SELECT min(first_id), max(last_id) FROM quarters"))[0]
+    drawn, rows, width = _read_points(view, start, end, names, points)
     return History(drawn, rows, width, first, last)
 
 
 def _read_points(
-    values: Callable[[str], list[Point]], hole_ms: int, start: int, end: int, names: Sequence[str], points: int
+    view: View, start: int, end: int, names: Sequence[str], points: int
 ) -> tuple[list[Point], int, int | None]:
     """What is drawn, the number of snapshots that it stands for, and the width of a bucket."""
     inside = f"id BETWEEN {start} AND {end}"
-    rows, begin, finish = values(f"SELECT count(*), min(id), max(id) FROM points WHERE {inside}")[0]
+    rows, begin, finish = view.values(f"SELECT count(*), min(id), max(id) FROM points WHERE {inside}")[0]
     if rows <= points:
-        drawn = list(_with_holes(values(f"SELECT id, {', '.join(names)} FROM points WHERE {inside} ORDER BY id"), hole_ms))
+        found = view.values(f"SELECT id, {', '.join(names)} FROM points WHERE {inside} ORDER BY id")
+        drawn = list(_with_holes(found, view.hole_ms))
         if len(drawn) <= points:
             return drawn, rows, None
-    silences = values(f"SELECT first_id, last_id FROM silences WHERE last_id BETWEEN {start} AND {end} ORDER BY 1")
+    silences = view.values(f"SELECT first_id, last_id FROM silences WHERE last_id BETWEEN {start} AND {end} ORDER BY 1")
     for points_a_bucket in (2, 3):  # three where a hole is drawn before or in each bucket
         width = -(-(finish - begin + 1) // (points // points_a_bucket - 1))
         if width >= 2 * QUARTER_MS:
@@ -67,13 +67,13 @@ def _read_points(
             query = _of_quarters(names, width, start, end)
         else:
             query = _of_points(names, width, inside)
-        drawn = list(_of_buckets(values(query), silences, hole_ms))
+        drawn = list(_of_buckets(view.values(query), silences, view.hole_ms))
         if len(drawn) <= points:
             break
     return drawn, rows, width
 
 
-def read_gaps(store: Store, start: int, end: int) -> list[Row]:
+def read_gaps(view: View, start: int, end: int) -> list[Row]:
     """Stretches of the range over which the gap is not known, the longest 100, in order of time.
 
     `from` and `to` in milliseconds, the `reason`, and how many `rows` say so: 0 where there is no snapshot at all.
@@ -84,12 +84,12 @@ def read_gaps(store: Store, start: int, end: int) -> list[Row]:
                    (SELECT min(id) FROM stored.points_newest) AS newest
         ), silent AS (
             SELECT first_id AS "from", last_id AS "to" FROM silences
-            UNION ALL SELECT closed, newest FROM ends WHERE newest - closed > {store.hole_ms}
+            UNION ALL SELECT closed, newest FROM ends WHERE newest - closed > {view.hole_ms}
         ), unknown AS (  -- closed days and the newest are kept apart: what goes on over midnight is joined
             SELECT min(first_id) AS "from", max(last_id) AS "to", arg_min(reason, first_id) AS reason,
                    sum(rows)::BIGINT AS rows
             FROM unknowns, ends GROUP BY CASE
-                WHEN newest - closed <= {store.hole_ms} AND (last_id = closed OR first_id = newest) THEN closed
+                WHEN newest - closed <= {view.hole_ms} AND (last_id = closed OR first_id = newest) THEN closed
                 ELSE first_id
             END
         ), found AS (
@@ -100,11 +100,11 @@ def read_gaps(store: Store, start: int, end: int) -> list[Row]:
         )
         FROM longest ORDER BY "from"
     """
-    return store.rows(query)
+    return view.rows(query)
 
 
 def read_reconstructed(
-    store: Store, start: int, end: int, wallets: tuple[str, str], ratio: float, points: int
+    view: View, start: int, end: int, wallets: tuple[str, str], ratio: float, points: int
 ) -> list[Point]:
     """What the hourly PnL of both wallets says of hours without a snapshot: instant, copier's 24 h PnL, expected, gap.
 
@@ -121,10 +121,10 @@ def read_reconstructed(
         AND c.t // {HOUR_MS} NOT IN (SELECT first_id // {HOUR_MS} FROM quarters)
     """
     names = ("copier", "expected", "gap")
-    found = store.values(f"SELECT id, {', '.join(names)} FROM ({hours}) ORDER BY id")
+    found = view.values(f"SELECT id, {', '.join(names)} FROM ({hours}) ORDER BY id")
     if len(found) > points:
         width = -(-(found[-1][0] - found[0][0] + 1) // (points // 3 - 1))
-        found = store.values(_of_points(names, width, "true", f"({hours})"))
+        found = view.values(_of_points(names, width, "true", f"({hours})"))
         return list(_of_buckets(found, [], max(FURTHEST_HOURS, width)))
     return list(_with_holes(found, FURTHEST_HOURS))
 

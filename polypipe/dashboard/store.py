@@ -13,14 +13,18 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cache
 from importlib.resources import files
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
 from polypipe.warehouse.connection import literal
 from polypipe.warehouse.follow import Following, FollowingReader, Shape
+from polypipe.warehouse.publish import Current
 from polypipe.warehouse.read import select
 from polypipe.warehouse.tables import DAY_COLUMN
+
+if TYPE_CHECKING:
+    import duckdb
 
 QUARTER_MS = 900_000
 """A quarter of an hour: the step to which the whole history is summed up. Parts are days, which it divides."""
@@ -51,44 +55,60 @@ class Store(FollowingReader):
         fill = {"{ours}": self._ours, "{hole_ms}": str(self.hole_ms)}
         super().__init__(warehouse, poll_seconds, [_filled(shape, fill) for shape in shapes()])
 
-    def values(self, query: str) -> list[tuple[Any, ...]]:
-        """The rows of a query."""
-        with self.cursor() as con:
-            found: list[tuple[Any, ...]] = con.execute(query).fetchall()
-            return found
-
     @contextmanager
-    def at_once(self) -> Iterator[Callable[[str], list[tuple[Any, ...]]]]:
-        """`values` for queries that belong together: all see one version, whatever is loaded between them."""
+    def at_once(self) -> Iterator["View"]:
+        """What is shown now, for queries that belong together: all see one version, whatever is loaded between them."""
+        status = self.status  # before the rows: what comes in between may be newer than is told, never older
         with self.cursor() as con:
             con.execute("BEGIN")
             try:
-                yield lambda query: con.execute(query).fetchall()
+                yield View(self, con, status)
             finally:
                 con.execute("ROLLBACK")
 
-    def rows(self, query: str) -> list[Row]:
-        """The rows of a query by column name."""
-        with self.cursor() as con:
-            con.execute(query)
-            names = [name for name, *_ in con.description or []]
-            return [dict(zip(names, row, strict=True)) for row in con.fetchall()]
-
-    def once(self, name: str, make: Callable[[], T]) -> T:
-        """What `make` gives, made once for each version that is shown."""
-        status = replace(self.status, checked_at=_ANY_TIME)
+    def once(self, name: str, status: Following, make: Callable[[], T]) -> T:
+        """What `make` gives, made once for each version."""
+        status = replace(status, checked_at=_ANY_TIME)
         kept = self._kept.get(name)
         if kept is None or kept[0] != status:
             kept = self._kept[name] = (status, make())
         value: T = kept[1]
         return value
 
-    def day_rows(self, table: str, day: date, condition: str) -> list[Row]:
-        """The rows of a UTC day of a table that is not kept in memory, read from its published file."""
-        current = self._warehouse.current()
+    def day_query(self, current: Current | None, table: str, day: date, condition: str) -> str:
+        """A query for rows of a UTC day of a table that is not kept in memory: it reads the published file."""
         known = current.tables.get(table) if current is not None else None
         published = [file for file in known.files if day in file.days()] if known is not None else []
-        return self.rows(f"FROM ({select(self._warehouse.layout, table, published)}) WHERE {self._ours} AND {condition}")
+        return f"FROM ({select(self._warehouse.layout, table, published)}) WHERE {self._ours} AND {condition}"
+
+
+class View:
+    """The tables of a store as of one moment, for one thread. `status` tells of which version."""
+
+    def __init__(self, store: Store, con: "duckdb.DuckDBPyConnection", status: Following) -> None:
+        self._store = store
+        self._con = con
+        self.status = status
+        self.hole_ms = store.hole_ms
+
+    def values(self, query: str) -> list[tuple[Any, ...]]:
+        """The rows of a query."""
+        found: list[tuple[Any, ...]] = self._con.execute(query).fetchall()
+        return found
+
+    def rows(self, query: str) -> list[Row]:
+        """The rows of a query by column name."""
+        self._con.execute(query)
+        names = [name for name, *_ in self._con.description or []]
+        return [dict(zip(names, row, strict=True)) for row in self._con.fetchall()]
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """What `make` gives, made once for each version that is shown."""
+        return self._store.once(name, self.status, make)
+
+    def day_rows(self, table: str, day: date, condition: str) -> list[Row]:
+        """The rows of a UTC day of a table that is not kept in memory, read from its published file."""
+        return self.rows(self._store.day_query(self.status.current, table, day, condition))
 
 
 def hole_ms(settings: Settings) -> int:

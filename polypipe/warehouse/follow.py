@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,8 @@ class Following:
     """What a follower shows. `published_at` is when its version was published, null before the first one.
 
     `checked_at` is when this was last known to be the current version; it stands still while `error` is not null.
-    `waited` are the seconds that each of the last batches waited for its merge, oldest first.
+    `waited` are the seconds that each of the last batches waited for its merge, oldest first. `current` names the files
+    of the version, for what is not kept in memory; writers delete them some minutes after a newer version has come.
     """
 
     version: int
@@ -38,6 +39,7 @@ class Following:
     checked_at: datetime
     error: str | None
     waited: tuple[float, ...] = ()
+    current: Current | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,11 @@ class FollowingReader:
                 if current is not None:
                     self._load(current)
                     self._status = replace(
-                        self._status, version=current.version, published_at=current.time, waited=tuple(current.waited)
+                        self._status,
+                        version=current.version,
+                        published_at=current.time,
+                        waited=tuple(current.waited),
+                        current=current,
                     )
                 self._seen = seen
             self._status = replace(self._status, checked_at=datetime.now(UTC), error=None)

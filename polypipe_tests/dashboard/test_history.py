@@ -1,13 +1,10 @@
 """Down-sampling: extremes and holes survive, points stay few; ranges are what was asked for."""
 
 import math
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from polypipe.dashboard.history import read_history
-from polypipe.dashboard.store import Store
 from polypipe_tests.dashboard.support import now, outage, put_snapshots, snapshot, wandering
 
 MINUTE = timedelta(minutes=1)
@@ -90,34 +87,6 @@ def test_a_hole_over_midnight_is_found(dashboard, warehouse):
     body = columns(dashboard, **{"from": "2026-11-19T20:00Z", "to": "2026-11-20T04:00Z"})
     assert body["columns"]["user1_pnl"].count(None) == 1
     assert len(body["gaps"]) == 1
-
-
-def test_snapshots_that_come_between_two_queries_wait_for_the_next_answer(settings, warehouse):
-    """An answer is of one version: the number of rows and the rows belong together."""
-    made = list(wandering(now(), 600))
-    start, end = made[0]["id"], made[-1]["id"]
-    with Store(warehouse, settings, poll_seconds=3600) as store:
-        at_once = store.at_once
-
-        @contextmanager
-        def then_news():
-            with at_once() as values:
-
-                def one(query):
-                    found = values(query)
-                    put_snapshots(warehouse, made)
-                    store.refresh()
-                    return found
-
-                yield one
-
-        store.at_once = then_news
-        before = read_history(store, start, end, ["user1_pnl"], 100)
-        assert (before.points, before.rows) == ([], 0)
-        store.at_once = at_once
-        after = read_history(store, start, end, ["user1_pnl"], 100)
-        assert after.rows == 600
-        assert 2 <= len(after.points) <= 100
 
 
 @pytest.mark.parametrize("known", [None, -1, 0])

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from polypipe.caches.registry import CACHES
 from polypipe_tests.conftest import NOWHERE, settings_for
-from polypipe_tests.dashboard.browser import CHROMIUM, Looker, Served
+from polypipe_tests.dashboard.browser import CHROMIUM, Looker, Served, until
 from polypipe_tests.dashboard.copying_rows import put_copying, quality_row
 from polypipe_tests.dashboard.hostile import HOSTILE
 from polypipe_tests.dashboard.support import (
@@ -305,6 +305,8 @@ def test_news_reach_the_page_and_a_hidden_tab_asks_for_nothing(look, warehouse):
         "() => { Object.defineProperty(document, 'hidden', {get: () => window.away, configurable: true});"
         " window.away = true; document.dispatchEvent(new Event('visibilitychange')); }"
     )
+    last_asked = ("positions/rows", "caches", "window=30", "copying", "breakdowns", "quality/log")
+    until(page, lambda: all(sum(part in address for address in look.requests) == 2 for part in last_asked))
     before = len(look.requests)
     put_snapshots(warehouse, [snapshot(now() + timedelta(seconds=2), copier_pnl=54.0)])
     page.wait_for_timeout(1500)  # nothing to wait for: nothing may happen

@@ -91,15 +91,19 @@ def test_how_old_the_bots_view_may_be(dashboard, warehouse, settings):
     time = now()
     put_publications(warehouse, [publication(FIRST, time - timedelta(minutes=minutes)) for minutes in (50, 40, 20, 10)])
     dashboard.store.refresh()
-    entry = next(e for e in file_states(Context(settings, dashboard.store), time) if e["file"] == FIRST)
+
+    def state(at):
+        with dashboard.store.at_once() as view:
+            return next(entry for entry in file_states(Context(settings, view), at) if entry["file"] == FIRST)
+
+    entry = state(time)
     # The bot read at some moment of the last 30 minutes: at worst just before the attempt 20 minutes ago.
     assert entry["bot_sure_since"] == time - timedelta(minutes=40)
     assert entry["bot_observed_at"] == time - timedelta(minutes=40, seconds=20)
     assert entry["bot_is_current"] is False
-    later = next(
-        e for e in file_states(Context(settings, dashboard.store), time + timedelta(minutes=21)) if e["file"] == FIRST
-    )
-    assert later["bot_is_current"] is True  # nothing has changed since the attempt that it must have read
+    assert (
+        state(time + timedelta(minutes=21))["bot_is_current"] is True
+    )  # nothing has changed since the attempt that it must have read
 
 
 def test_health_tells_every_reason(dashboard, warehouse):

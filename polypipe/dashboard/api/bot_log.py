@@ -13,7 +13,7 @@ from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.copying import DEFAULT_DAYS
 from polypipe.dashboard.api.copying import PARAMETERS as DAYS
 from polypipe.dashboard.api.parameters import Parser, read_parameters
-from polypipe.dashboard.context import Context, utc_now
+from polypipe.dashboard.context import Context, at_once, utc_now
 from polypipe.dashboard.store import Row
 from polypipe.warehouse.connection import literal
 
@@ -42,20 +42,20 @@ _MISSES = """
 
 def bot_log(request: Request) -> Response:
     """The lines of the last 1, 7 or 30 days up to now."""
-    context: Context = request.app.state.context
-    return json_answer(request, log_body(context, read_parameters(request, PARAMETERS), utc_now()))
+    with at_once(request) as context:
+        return json_answer(request, log_body(context, read_parameters(request, PARAMETERS), utc_now()))
 
 
 def log_body(context: Context, asked: dict[str, Any], now: datetime) -> Row:
     """The answer to parsed parameters. `misses` is None with its reason where nothing can be said of them."""
-    store, since = context.store, literal(_since(asked, now))
-    ((ever,),) = store.values("SELECT max(logged_at) FROM log_lines")
-    outcomes = store.rows(
+    view, since = context.view, literal(_since(asked, now))
+    ((ever,),) = view.values("SELECT max(logged_at) FROM log_lines")
+    outcomes = view.rows(
         "SELECT outcome, count(*) AS lines, sum(whale_usd) AS usd, count(problems) AS problems FROM log_lines "
         f"WHERE logged_at >= {since} GROUP BY outcome ORDER BY lines DESC, outcome"
     )
     lines = sum(row["lines"] for row in outcomes)
-    ((crawled,),) = store.values("SELECT count(*) > 0 FROM first_seen")
+    ((crawled,),) = view.values("SELECT count(*) > 0 FROM first_seen")
     reason = None if lines and crawled else NO_CRAWL if lines else NO_LINE
     return {
         "days": int(asked.get("days", DEFAULT_DAYS)),
@@ -73,7 +73,7 @@ def log_body(context: Context, asked: dict[str, Any], now: datetime) -> Row:
 
 def unknown_lines(context: Context, asked: dict[str, Any], now: datetime, limit: int | None = None) -> list[Row]:
     """The lines that were not understood, the newest first, at most 500 characters of each."""
-    return context.store.rows(
+    return context.view.rows(
         f"SELECT logged_at, problems, raw FROM log_lines WHERE outcome = {literal(UNKNOWN)} "
         f"AND logged_at >= {literal(_since(asked, now))} ORDER BY logged_at DESC, raw{_limit(limit)}"
     )
@@ -82,11 +82,11 @@ def unknown_lines(context: Context, asked: dict[str, Any], now: datetime, limit:
 def missed(context: Context, asked: dict[str, Any], now: datetime, limit: int | None = None) -> list[Row]:
     """The whale's fills whose token was in none of our files then, the newest first."""
     query = _MISSES.format(since=literal(_since(asked, now)))
-    return context.store.rows(f"FROM ({query}) ORDER BY logged_at DESC, token_id, side{_limit(limit)}")
+    return context.view.rows(f"FROM ({query}) ORDER BY logged_at DESC, token_id, side{_limit(limit)}")
 
 
 def _summary(context: Context, since: str) -> Row:
-    (row,) = context.store.rows(
+    (row,) = context.view.rows(
         "SELECT count(*) AS fills, count(DISTINCT token_id) AS tokens, coalesce(sum(whale_usd), 0.0) AS usd, "
         "count(DISTINCT token_id) FILTER (first_seen IS NULL) AS tokens_still_unknown, "
         "median(seconds_until) AS median_seconds_until, max(seconds_until) AS longest_seconds_until "

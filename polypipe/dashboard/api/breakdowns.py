@@ -10,7 +10,7 @@ from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.copying import PARAMETERS as DAYS
 from polypipe.dashboard.api.copying import asked_span
 from polypipe.dashboard.api.parameters import Parser, one_of, read_parameters, short_text
-from polypipe.dashboard.context import Context, utc_now
+from polypipe.dashboard.context import Context, at_once, utc_now
 from polypipe.dashboard.copying import metrics, midnight, why_unknown
 from polypipe.dashboard.store import Row
 from polypipe.divergence.positions import BUCKETS
@@ -34,8 +34,8 @@ _PLACES = {value: place for place, value in enumerate((*PRICE_BUCKETS, *BUCKETS)
 
 def breakdowns(request: Request) -> Response:
     """Classes of one dimension (the sport unless another is named) of the days as `/api/quality/copying` has them."""
-    context: Context = request.app.state.context
-    return json_answer(request, breakdowns_body(context, read_parameters(request, PARAMETERS)))
+    with at_once(request) as context:
+        return json_answer(request, breakdowns_body(context, read_parameters(request, PARAMETERS)))
 
 
 def breakdowns_body(context: Context, asked: dict[str, Any]) -> Row:
@@ -45,11 +45,11 @@ def breakdowns_body(context: Context, asked: dict[str, Any]) -> Row:
     these = f"day = {literal(midnight(span.last))} AND window_days = {len(span.days)}"
     found = [
         {name: value for name, value in row.items() if name not in _NOT_SHOWN}
-        for row in context.store.day_rows("copy_breakdowns", span.last, these)
+        for row in context.view.day_rows("copy_breakdowns", span.last, these)
     ]
     text = asked.get("q", "").strip().lower()
     rows = [row for row in found if row["dimension"] == dimension and text in row["value"].lower()]
-    reason = range_["reason"] or why_unknown(metrics(context.store, span))
+    reason = range_["reason"] or why_unknown(metrics(context.view, span))
     if reason is None and not found:
         reason = "the whale has no eligible fill on these days"
     return {

@@ -10,7 +10,7 @@ from polypipe.caches.registry import CACHES
 from polypipe.caches.spec import CacheSpec
 from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.parameters import read_parameters
-from polypipe.dashboard.context import Context, utc_now
+from polypipe.dashboard.context import Context, at_once, utc_now
 from polypipe.dashboard.store import Row
 
 BOT_READS_EVERY = timedelta(minutes=30)
@@ -20,17 +20,17 @@ SHOWN_REFUSALS = 5
 def caches(request: Request) -> Response:
     """One object a file; see `file_state`."""
     read_parameters(request, {})
-    context: Context = request.app.state.context
-    body = {"files": file_states(context, utc_now()), "bot_reads_every_seconds": BOT_READS_EVERY.total_seconds()}
-    return json_answer(request, body | context.freshness())
+    with at_once(request) as context:
+        body = {"files": file_states(context, utc_now()), "bot_reads_every_seconds": BOT_READS_EVERY.total_seconds()}
+        return json_answer(request, body | context.freshness())
 
 
 def file_states(context: Context, now: datetime) -> list[Row]:
     """The state of every file, in the order of the registry."""
-    attempts = context.store.once("attempts", lambda: context.store.rows("FROM publications ORDER BY time DESC"))
+    attempts = context.view.once("attempts", lambda: context.view.rows("FROM publications ORDER BY time DESC"))
     counts = {
         file: (accepted, refused, rewritten)
-        for file, accepted, refused, rewritten in context.store.values(
+        for file, accepted, refused, rewritten in context.view.values(
             "SELECT file, sum(accepted)::BIGINT, sum(refused)::BIGINT, sum(rewritten)::BIGINT "
             "FROM publication_counts GROUP BY file"
         )

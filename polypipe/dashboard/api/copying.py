@@ -9,7 +9,7 @@ from starlette.responses import Response
 from polypipe.attribution.metrics import ratio_warning
 from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.parameters import Parser, day, one_of, read_parameters
-from polypipe.dashboard.context import Context, utc_now
+from polypipe.dashboard.context import Context, at_once, utc_now
 from polypipe.dashboard.copying import (
     METRICS,
     Span,
@@ -37,16 +37,16 @@ PARAMETERS: dict[str, Parser] = {"days": one_of(*map(str, WINDOWS)), "until": da
 
 def copying(request: Request) -> Response:
     """Attribution, funnel, distributions and uncopied exits of the 1, 7 or 30 days that end with `until`."""
-    context: Context = request.app.state.context
-    return json_answer(request, copying_body(context, read_parameters(request, PARAMETERS), utc_now()))
+    with at_once(request) as context:
+        return json_answer(request, copying_body(context, read_parameters(request, PARAMETERS), utc_now()))
 
 
 def copying_body(context: Context, asked: dict[str, Any], now: datetime) -> Row:
     """The answer to parsed parameters. It names no version, so that it is the same while these days are."""
     span, range_ = asked_span(context, asked, now)
-    store = context.store
-    by_day = gap_rows(store, span)
-    measured = metrics(store, span)
+    view = context.view
+    by_day = gap_rows(view, span)
+    measured = metrics(view, span)
     unknown = why_unknown(measured)
     last = by_day.get(span.last)
     realised, pairs, ratio = (measured[name] for name in ("realised_ratio", "realised_pairs", "ratio"))
@@ -57,10 +57,10 @@ def copying_body(context: Context, asked: dict[str, Any], now: datetime) -> Row:
         "metrics": measured,
         "coverage": last["coverage"] if last else None,
         "coverage_reason": last["reasons"].get("coverage") if last else "gap_attribution of the last day is not computed",
-        "funnel": funnel(store, span, unknown),
-        "slippage": distribution(store, span, "slippage", unknown),
-        "latency": distribution(store, span, "latency", unknown),
-        "exits": exits(store, span.last, last, SHOWN_EXITS),
+        "funnel": funnel(view, span, unknown),
+        "slippage": distribution(view, span, "slippage", unknown),
+        "latency": distribution(view, span, "latency", unknown),
+        "exits": exits(view, span.last, last, SHOWN_EXITS),
     }
 
 
@@ -69,7 +69,7 @@ def asked_span(context: Context, asked: dict[str, Any], now: datetime) -> tuple[
 
     `reason` says why there is nothing at all to show, `stale` that yesterday should be there and is not.
     """
-    stored = context.store.once("copying days", lambda: stored_days(context.store))
+    stored = context.view.once("copying days", lambda: stored_days(context.view))
     wallets = wallets_of(context.settings)
     reason = wallets if isinstance(wallets, str) else NOTHING_YET if stored is None else None
     due = (now - DUE_AFTER).date() - timedelta(days=1)

@@ -13,12 +13,14 @@ from polypipe.bot.misses import COLUMNS as MISS_COLUMNS
 from polypipe.dashboard.api import bot_log, breakdowns, caches, copying, history, positions, quality, whatif
 from polypipe.dashboard.api.answers import answer
 from polypipe.dashboard.api.parameters import BadParameter, Parser, one_of, read_parameters
-from polypipe.dashboard.context import Context, utc_now
+from polypipe.dashboard.context import Context, at_once, utc_now
 from polypipe.dashboard.copying import exits, gap_rows
 from polypipe.dashboard.store import SERIES, Row
 from polypipe.warehouse.tables import columns
 
 Table = tuple[Sequence[str], Iterable[Mapping[str, Any]]]
+"""Names of the columns, and rows; these may be made later, after the tables were read."""
+
 _HISTORY = {name: parser for name, parser in history.PARAMETERS.items() if name != "layout"}
 
 # A spreadsheet runs a cell that begins so as a formula; titles of markets are written by strangers.
@@ -27,20 +29,19 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 def export(request: Request) -> Response:
     """CSV with a header line; an unknown number is an empty cell, an instant ISO-8601 in UTC."""
-    context: Context = request.app.state.context
     what = request.query_params.get("what", "history")
     if what not in TABLES:
         raise BadParameter(f"what: allowed are {', '.join(TABLES)}")
     parsers, make = TABLES[what]
     asked = read_parameters(request, {"what": one_of(*TABLES), **parsers})
-    names, rows = make(context, asked)
+    with at_once(request) as context:
+        names, rows = make(context, asked)
+        simulated = "-SIMULATED" if context.settings.simulated else ""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)
     writer.writerows([_cell(row[name]) for name in names] for row in rows)
-    simulated = "-SIMULATED" if context.settings.simulated else ""
-    name = f"polypipe-{what}{simulated}.csv"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    headers = {"Content-Disposition": f'attachment; filename="polypipe-{what}{simulated}.csv"'}
     return answer(request, text.getvalue().encode(), "text/csv; charset=utf-8", headers)
 
 
@@ -72,7 +73,7 @@ def _of_copying(names: Sequence[str], rows: Callable[[Row], Iterable[Row]]) -> C
 
 def _exits(context: Context, asked: dict[str, Any]) -> Table:
     span, _ = copying.asked_span(context, asked, utc_now())
-    found = exits(context.store, span.last, gap_rows(context.store, span).get(span.last), None)
+    found = exits(context.view, span.last, gap_rows(context.view, span).get(span.last), None)
     return [column.name for column in columns("uncopied_exits") if column.name not in _NOT_SHOWN], found["rows"]
 
 
@@ -91,7 +92,7 @@ def _unknown_lines(context: Context, asked: dict[str, Any]) -> Table:
 
 def _whatif(context: Context, asked: dict[str, Any]) -> Table:
     names = ("number", "actual", "what_if", "reason", "rule", "first", "last", "days_known")
-    return names, whatif.whatif_rows(whatif.whatif_body(context, asked))
+    return names, whatif.whatif_rows(whatif.question(context, asked))
 
 
 _NOT_SHOWN = ("day", "window_days", "user1_address", "user2_address")

@@ -11,7 +11,7 @@ from polypipe.dashboard.api.answers import answer, encode
 from polypipe.dashboard.api.caches import file_states
 from polypipe.dashboard.api.latest import latest_body
 from polypipe.dashboard.api.parameters import read_parameters
-from polypipe.dashboard.context import SILENT_AFTER, Context, utc_now
+from polypipe.dashboard.context import SILENT_AFTER, Context, at_once, utc_now
 from polypipe.divergence.snapshot import wallets_of
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -20,10 +20,10 @@ TEXT = "text/plain; version=0.0.4; charset=utf-8"
 def healthz(request: Request) -> Response:
     """200 when all is well, else 503 with the reasons, one line each."""
     read_parameters(request, {})
-    context: Context = request.app.state.context
-    reasons = faults(context, utc_now())
-    body = encode({"status": "unhealthy" if reasons else "ok", "reasons": reasons, **context.freshness()})
-    return Response(body, 503 if reasons else 200, {"Cache-Control": "no-store"}, "application/json")
+    with at_once(request) as context:
+        reasons = faults(context, utc_now())
+        body = encode({"status": "unhealthy" if reasons else "ok", "reasons": reasons, **context.freshness()})
+        return Response(body, 503 if reasons else 200, {"Cache-Control": "no-store"}, "application/json")
 
 
 def faults(context: Context, now: datetime) -> list[str]:
@@ -45,7 +45,7 @@ def faults(context: Context, now: datetime) -> list[str]:
             found.append(f"{file['file']} was never published")
         elif file["state"] == "stale":
             found.append(f"{file['file']} was last confirmed {_age(now - file['accepted_at'])} ago")
-    status = context.store.status
+    status = context.view.status
     if status.error is not None:
         found.append(f"the newest data cannot be loaded: {status.error}")
     if status.published_at is None:
@@ -60,12 +60,13 @@ def faults(context: Context, now: datetime) -> list[str]:
 def metrics(request: Request) -> Response:
     """Prometheus text. A number that is unknown is absent, never zero."""
     read_parameters(request, {})
-    context: Context = request.app.state.context
-    return answer(request, ("\n".join(_metrics(context, utc_now())) + "\n").encode(), TEXT, {"Cache-Control": "no-store"})
+    with at_once(request) as context:
+        lines = list(_metrics(context, utc_now()))
+    return answer(request, ("\n".join(lines) + "\n").encode(), TEXT, {"Cache-Control": "no-store"})
 
 
 def _metrics(context: Context, now: datetime) -> Iterator[str]:
-    latest, files, status = latest_body(context), file_states(context, now), context.store.status
+    latest, files, status = latest_body(context), file_states(context, now), context.view.status
     waiting = _waiting(context, now)
     sources = latest["sources"].items()
     by_file = {file["file"]: file for file in files}

@@ -19,9 +19,9 @@ from polypipe.dashboard.api.parameters import (
     some_of,
     whole,
 )
-from polypipe.dashboard.context import Context, utc_now
+from polypipe.dashboard.context import Context, at_once, utc_now
 from polypipe.dashboard.history import History, read_gaps, read_history, read_reconstructed
-from polypipe.dashboard.store import SERIES, Store
+from polypipe.dashboard.store import SERIES, View
 
 DEFAULT_POINTS = 1000
 FEWEST_POINTS, MOST_POINTS = 12, 4000
@@ -40,8 +40,8 @@ PARAMETERS: dict[str, Parser] = {
 
 def history(request: Request) -> Response:
     """At most `points` points between two instants, with the stretches over which the gap is unknown."""
-    context: Context = request.app.state.context
-    return json_answer(request, history_body(context, read_parameters(request, PARAMETERS)))
+    with at_once(request) as context:
+        return json_answer(request, history_body(context, read_parameters(request, PARAMETERS)))
 
 
 def history_body(context: Context, asked: dict[str, Any]) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def history_body(context: Context, asked: dict[str, Any]) -> dict[str, Any]:
     start, end = asked_range(asked)
     names: list[str] = asked.get("fields", list(SERIES))
     first_ms, last_ms = milliseconds(start) if start else 0, milliseconds(end)
-    found = read_history(context.store, first_ms, last_ms, names, asked.get("points", DEFAULT_POINTS))
+    found = read_history(context.view, first_ms, last_ms, names, asked.get("points", DEFAULT_POINTS))
     start = start or from_milliseconds(_first(context, found) or last_ms)
     return {
         **_points(found, names, asked.get("layout", "rows")),
@@ -63,7 +63,7 @@ def history_body(context: Context, asked: dict[str, Any]) -> dict[str, Any]:
         "resolution_seconds": None if found.resolution_ms is None else found.resolution_ms / 1000,
         "gaps": [
             gap | {"from": from_milliseconds(gap["from"]), "to": from_milliseconds(gap["to"])}
-            for gap in read_gaps(context.store, milliseconds(start), last_ms)
+            for gap in read_gaps(context.view, milliseconds(start), last_ms)
         ],
         "reconstructed": _reconstructed(context, first_ms, last_ms, asked.get("points", DEFAULT_POINTS)),
     }
@@ -71,22 +71,22 @@ def history_body(context: Context, asked: dict[str, Any]) -> dict[str, Any]:
 
 def _first(context: Context, found: History) -> int | None:
     """The beginning of everything: of the snapshots, or of the hours from which earlier days are reconstructed."""
-    ends = (found.first, _first_hour(context.store))
+    ends = (found.first, _first_hour(context.view))
     return min((first for first in ends if first is not None), default=None)
 
 
-def _first_hour(store: Store) -> int | None:
-    found: int | None = store.once("first hour", lambda: store.values("SELECT min(t) FROM wallet_points"))[0][0]
+def _first_hour(view: View) -> int | None:
+    found: int | None = view.once("first hour", lambda: view.values("SELECT min(t) FROM wallet_points"))[0][0]
     return found
 
 
 def _reconstructed(context: Context, start: int, end: int, points: int) -> dict[str, list[Any]] | None:
     """Columns `t`, `copier`, `expected`, `gap` of the hours that no snapshot covers; null when there are none."""
     settings = context.settings
-    if settings.copier_address is None or settings.whale_address is None or _first_hour(context.store) is None:
+    if settings.copier_address is None or settings.whale_address is None or _first_hour(context.view) is None:
         return None
     wallets = (settings.copier_address, settings.whale_address)
-    found = read_reconstructed(context.store, start, end, wallets, settings.scaling_ratio, points)
+    found = read_reconstructed(context.view, start, end, wallets, settings.scaling_ratio, points)
     if not found:
         return None
     columns = zip(*([point[0], *map(_round, point[1:])] for point in found), strict=True)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.parameters import read_parameters
-from polypipe.dashboard.context import Context
+from polypipe.dashboard.context import Context, at_once
 from polypipe.divergence.arithmetic import Fact, guard
 from polypipe.divergence.snapshot import wallets_of
 from polypipe.warehouse.tables import columns
@@ -23,17 +23,17 @@ def latest(request: Request) -> Response:
     It holds instants and no ages, so that it is the same until something new is published.
     """
     read_parameters(request, {})
-    context: Context = request.app.state.context
-    return json_answer(request, latest_body(context))
+    with at_once(request) as context:
+        return json_answer(request, latest_body(context))
 
 
 def latest_body(context: Context) -> dict[str, Any]:
     """The answer of `/api/latest`; not to be changed, for it is kept."""
-    return context.store.once("latest", lambda: _latest(context))
+    return context.view.once("latest", lambda: _latest(context))
 
 
 def _latest(context: Context) -> dict[str, Any]:
-    found = context.store.rows("FROM newest_snapshot ORDER BY timestamp DESC LIMIT 1")
+    found = context.view.rows("FROM newest_snapshot ORDER BY timestamp DESC LIMIT 1")
     row = found[0] if found else dict.fromkeys(column.name for column in columns("snapshots"))
     sources: dict[str, dict[str, Any]] = json.loads(row["sources"]) if row["sources"] else {}
     reasons: dict[str, str] = json.loads(row["reasons"]) if row["reasons"] else {}
@@ -70,18 +70,18 @@ def verdict(row: dict[str, Any], reasons: dict[str, str]) -> dict[str, Any]:
 def config(request: Request) -> Response:
     """Who is compared, at which ratio, how often."""
     read_parameters(request, {})
-    context: Context = request.app.state.context
-    settings = context.settings
-    return json_answer(
-        request,
-        {
-            "scaling_ratio": settings.scaling_ratio,
-            **context.labels(),
-            "fetch_interval": settings.snapshot_seconds,
-            "stale_after_seconds": context.stale_after.total_seconds(),
-            "dagster_url": f"http://127.0.0.1:{settings.webserver_port}",
-        },
-    )
+    with at_once(request) as context:
+        settings = context.settings
+        return json_answer(
+            request,
+            {
+                "scaling_ratio": settings.scaling_ratio,
+                **context.labels(),
+                "fetch_interval": settings.snapshot_seconds,
+                "stale_after_seconds": context.stale_after.total_seconds(),
+                "dagster_url": f"http://127.0.0.1:{settings.webserver_port}",
+            },
+        )
 
 
 def _answered_at(time: Any, age: float | None) -> datetime | None:

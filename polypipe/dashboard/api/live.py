@@ -9,7 +9,8 @@ from starlette.responses import Response, StreamingResponse
 
 from polypipe.dashboard.api.answers import error
 from polypipe.dashboard.api.parameters import read_parameters
-from polypipe.dashboard.context import Context
+from polypipe.dashboard.context import freshness
+from polypipe.dashboard.store import Store
 
 POLL_SECONDS = 0.25
 SILENCE_SECONDS = 15.0
@@ -30,17 +31,17 @@ async def events(request: Request) -> Response:
     listeners: Listeners = request.app.state.listeners
     if listeners.count >= MOST_LISTENERS:
         return error(503, f"{MOST_LISTENERS} pages listen already")
-    stream = _stream(request.app.state.context, listeners)
+    stream = _stream(request.app.state.store, listeners)
     return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
 
-async def _stream(context: Context, listeners: Listeners) -> AsyncIterator[bytes]:
+async def _stream(store: Store, listeners: Listeners) -> AsyncIterator[bytes]:
     listeners.count += 1
     try:
         yield b"retry: 3000\n\n"
         told, quiet = None, 0.0
         while not listeners.stopping:
-            state = context.freshness()
+            state = freshness(store.status)
             if state != told:
                 yield b"event: version\ndata: " + msgspec.json.encode(state) + b"\n\n"
                 told, quiet = state, 0.0

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.parameters import Parser, one_of, read_parameters, short_text, some_of, whole
-from polypipe.dashboard.context import Context
+from polypipe.dashboard.context import Context, at_once
 from polypipe.dashboard.store import Row
 from polypipe.divergence.positions import APART, BUCKETS, STATUSES
 from polypipe.divergence.snapshot import wallets_of
@@ -48,44 +48,46 @@ FILLED_OVER, FILLED_UNDER = 1.05, 0.95
 def positions(request: Request) -> Response:
     """Everything under the names of the old API."""
     read_parameters(request, {})
-    context: Context = request.app.state.context
+    with at_once(request) as context:
+        return json_answer(request, old_body(context))
+
+
+def old_body(context: Context) -> dict[str, Any]:
+    """The answer of `/api/positions`."""
     summary = newest_summary(context)
-    known = context.store.rows(
+    known = context.view.rows(
         f"FROM positions WHERE status NOT IN {_list(APART)} ORDER BY whale_size DESC, fill_rate, token_id"
     )
     ratio = summary["scaling_ratio"] if summary else context.settings.scaling_ratio
-    return json_answer(
-        request,
-        {
-            "timestamp": summary["compared_at"] if summary else None,
-            "scaling_ratio": ratio,
-            **context.labels(),
-            "summary": _old_summary(summary, known, ratio) if summary else None,
-            "comparisons": [_comparison(row, ratio) for row in known if row["whale_size"]],
-            "extra_positions": [_extra(row) for row in known if not row["whale_size"]],
-            "pnl_by_fill_status": {old: _old_group(summary["by_status"][new], ratio) for old, new in _OLD_STATUS.items()}
-            if summary
-            else {},
-            "size_bucket_analysis": _old_buckets(summary, known, ratio) if summary else [],
-            "reasons": summary["reasons"] if summary else {"summary": nothing_compared(context)},
-            "complete": summary is not None,
-            **context.freshness(),
-        },
-    )
+    return {
+        "timestamp": summary["compared_at"] if summary else None,
+        "scaling_ratio": ratio,
+        **context.labels(),
+        "summary": _old_summary(summary, known, ratio) if summary else None,
+        "comparisons": [_comparison(row, ratio) for row in known if row["whale_size"]],
+        "extra_positions": [_extra(row) for row in known if not row["whale_size"]],
+        "pnl_by_fill_status": {old: _old_group(summary["by_status"][new], ratio) for old, new in _OLD_STATUS.items()}
+        if summary
+        else {},
+        "size_bucket_analysis": _old_buckets(summary, known, ratio) if summary else [],
+        "reasons": summary["reasons"] if summary else {"summary": nothing_compared(context)},
+        "complete": summary is not None,
+        **context.freshness(),
+    }
 
 
 def rows(request: Request) -> Response:
     """One page of the comparison table, with the figures of the whole comparison."""
-    context: Context = request.app.state.context
-    return json_answer(request, rows_body(context, read_parameters(request, FILTERS | PAGING)))
+    with at_once(request) as context:
+        return json_answer(request, rows_body(context, read_parameters(request, FILTERS | PAGING)))
 
 
 def rows_body(context: Context, asked: dict[str, Any]) -> dict[str, Any]:
     """The answer of `/api/positions/rows` to parsed parameters."""
     where, order = _query(asked)
     limit, offset = asked.get("limit", 50), asked.get("offset", 0)
-    found = context.store.rows(f"FROM positions WHERE {where} ORDER BY {order} LIMIT {limit} OFFSET {offset}")
-    counts = dict(context.store.values(f"SELECT status, count(*) FROM positions WHERE {_search(asked)} GROUP BY status"))
+    found = context.view.rows(f"FROM positions WHERE {where} ORDER BY {order} LIMIT {limit} OFFSET {offset}")
+    counts = dict(context.view.values(f"SELECT status, count(*) FROM positions WHERE {_search(asked)} GROUP BY status"))
     summary = newest_summary(context)
     wanted = asked.get("status")
     return {
@@ -105,12 +107,12 @@ def rows_body(context: Context, asked: dict[str, Any]) -> dict[str, Any]:
 def all_rows(context: Context, asked: dict[str, Any]) -> list[Row]:
     """Every row that the filters let through, for the export."""
     where, order = _query(asked)
-    return context.store.rows(f"FROM positions WHERE {where} ORDER BY {order}")
+    return context.view.rows(f"FROM positions WHERE {where} ORDER BY {order}")
 
 
 def newest_summary(context: Context) -> Row | None:
     """The newest row of `position_summaries` with its JSON columns parsed; None before the first comparison."""
-    found = context.store.rows("FROM newest_summary ORDER BY compared_at DESC LIMIT 1")
+    found = context.view.rows("FROM newest_summary ORDER BY compared_at DESC LIMIT 1")
     if not found:
         return None
     row = found[0]

@@ -8,6 +8,8 @@ import json
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any
@@ -20,7 +22,7 @@ from polypipe.attribution.rule import FLOOR_SHARES, TIER_FACTOR, TIER_SHARES
 from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.copying import NOTHING_YET
 from polypipe.dashboard.api.parameters import BadParameter, Parser, day, number, read_parameters, whole
-from polypipe.dashboard.context import Context
+from polypipe.dashboard.context import Context, at_once
 from polypipe.dashboard.copying import stored_days
 from polypipe.dashboard.store import Row
 from polypipe.divergence.snapshot import wallets_of
@@ -58,55 +60,70 @@ PARAMETERS: dict[str, Parser] = {
 
 def whatif(request: Request) -> Response:
     """The rule's numbers beside those in force, over the `days` that end with `until`. 404 where nothing is stored."""
-    context: Context = request.app.state.context
-    return json_answer(request, whatif_body(context, read_parameters(request, PARAMETERS)))
+    with at_once(request) as context:
+        asked = question(context, read_parameters(request, PARAMETERS))
+    return json_answer(request, answer_to(asked))
 
 
-def whatif_body(context: Context, asked: dict[str, Any]) -> Row:
-    """The answer to parsed parameters. Raises `HTTPException` with a line for people."""
+@dataclass(frozen=True)
+class Question:
+    """All that the answer rests on. `version` is of the data: in the next one the answer may be another."""
+
+    settings: Settings
+    version: int
+    first: date
+    last: date
+    ratio: float
+    floor: float
+    tiers: tuple[tuple[float, float], ...]
+
+
+def question(context: Context, asked: dict[str, Any]) -> Question:
+    """What parsed parameters ask for. Raises `HTTPException` with a line for people."""
     settings = context.settings
     wallets = wallets_of(settings)
     if isinstance(wallets, str):
         raise HTTPException(404, wallets)
-    stored = context.store.once("copying days", lambda: stored_days(context.store))
+    stored = context.view.once("copying days", lambda: stored_days(context.view))
     if stored is None:
         raise HTTPException(404, NOTHING_YET)
     last: date = asked.get("until") or stored[1]
     first = last - timedelta(days=asked.get("days", DEFAULT_DAYS) - 1)
     if last > stored[1] or last < stored[0]:
         raise BadParameter(f"until: days are stored from {stored[0]} to {stored[1]}")
-    rule = (
+    return Question(
+        settings,
+        context.view.status.version,
+        max(first, stored[0]),
+        last,
         asked.get("ratio") or _ratio_in_force(context),
         asked.get("floor", FLOOR_SHARES),
         asked.get("tiers", ((TIER_SHARES, TIER_FACTOR),)),
     )
-    answer: Row = json.loads(_ask(settings, context.store.status.version, max(first, stored[0]), last, *rule))
-    return answer
 
 
 def _ratio_in_force(context: Context) -> float:
     """As history has it for the newest day."""
-    found = context.store.values(
+    found = context.view.values(
         "SELECT scaling_ratio FROM quality WHERE window_days = 1 AND scaling_ratio IS NOT NULL ORDER BY day DESC LIMIT 1"
     )
     ratio: float = found[0][0] if found else context.settings.scaling_ratio
     return ratio
 
 
+def answer_to(asked: Question) -> Row:
+    """The answer, which may take many seconds. Raises `HTTPException` with a line for people."""
+    answer: Row = json.loads(_ask(asked))
+    return answer
+
+
 @lru_cache(maxsize=32)
-def _ask(
-    settings: Settings,
-    version: int,  # of the data: the same question may have another answer in the next one
-    first: date,
-    last: date,
-    ratio: float,
-    floor: float,
-    tiers: tuple[tuple[float, float], ...],
-) -> str:
-    command = [sys.executable, "-m", "polypipe.cli", "whatif", "--json", "--ratio", repr(ratio), "--floor", repr(floor)]
-    command += [f"--tier={size:.6f}:{factor:.6f}" for size, factor in tiers]
-    command += ["--from", str(first), "--to", str(last)]
-    environment = child_environment(settings, settings.home)
+def _ask(asked: Question) -> str:
+    command = [sys.executable, "-m", "polypipe.cli", "whatif", "--json"]
+    command += ["--ratio", repr(asked.ratio), "--floor", repr(asked.floor)]
+    command += [f"--tier={size:.6f}:{factor:.6f}" for size, factor in asked.tiers]
+    command += ["--from", str(asked.first), "--to", str(asked.last)]
+    environment = child_environment(asked.settings, asked.settings.home)
     if not _one_at_a_time.acquire(blocking=False):  # who waits would hold a thread that other answers need
         raise HTTPException(503, "another what-if is being computed: ask again in a few seconds")
     try:
@@ -121,12 +138,10 @@ def _ask(
     return done.stdout
 
 
-def whatif_rows(body: Row) -> list[Row]:
+def whatif_rows(asked: Question) -> Iterator[Row]:
     """For the export: each number as it is, and by the rule."""
+    body = answer_to(asked)
     pairs = (("expected_pnl", "expected_in_force"), ("gap", "gap_in_force"), ("coverage", "coverage_in_force"))
-    rows = [
-        {"number": name, "actual": body[actual], "what_if": body[name], "reason": body["reasons"].get(name)}
-        for name, actual in pairs
-    ]
     shown = {"rule": body["rule_in_words"], "first": body["first"], "last": body["last"], "days_known": body["days_known"]}
-    return [row | shown for row in rows]
+    for name, actual in pairs:
+        yield {"number": name, "actual": body[actual], "what_if": body[name], "reason": body["reasons"].get(name)} | shown

@@ -1,0 +1,71 @@
+"""Every answer is of one version: what is loaded while it is made waits for the next answer."""
+
+from datetime import timedelta
+
+import pytest
+
+from polypipe.dashboard.store import View
+from polypipe_tests.dashboard.copying_rows import DAY, class_row, put_copying, quality_row, replace_tables
+from polypipe_tests.dashboard.support import all_files, now, put_publications, put_snapshots, wandering
+from polypipe_tests.dashboard.test_positions import put_positions
+from polypipe_tests.divergence.support import position
+
+PATHS = (
+    "/api/latest",
+    "/api/history?hours=all&to={to}",
+    "/api/history?hours=all&to={to}&points=40",
+    "/api/positions",
+    "/api/positions/rows",
+    "/api/caches",
+    "/api/quality",
+    "/api/quality/copying",
+    "/api/quality/breakdowns?dimension=price",
+    "/api/quality/log",
+    "/api/export.csv?what=positions",
+    "/api/export.csv?what=caches",
+    "/api/export.csv?what=exits",
+    "/api/export.csv?what=funnel",
+    "/api/export.csv?what=history&hours=all&to={to}",
+)
+
+
+def put_everything(warehouse, count):
+    """Rows for every table of the page; another `count` makes every answer another."""
+    put_snapshots(warehouse, wandering(now() - timedelta(minutes=count), 100 * count, seed=count))
+    put_publications(warehouse, all_files(now() - timedelta(minutes=5 - count), entries=5000 + count))
+    put_positions(warehouse, [position("1", 5.0)], [position(str(n), 400.0) for n in range(count)])
+    today = now().replace(hour=0, minute=0, second=0)
+    days = [today - n * DAY for n in range(1, 3 + 2 * count)]
+    replace_tables(warehouse, copy_quality_daily=[quality_row(day, copier_pnl=float(count)) for day in days])
+    put_copying(warehouse, days[count - 1 :], title=f"{count}", raw=f"{count}")
+    classes = [class_row(day, "price", "0.05-0.20", 7, eligible_fills=count) for day in days[count - 1 :]]
+    replace_tables(warehouse, copy_breakdowns=classes)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_what_comes_between_two_queries_waits_for_the_next_answer(open_dashboard, warehouse, settings, monkeypatch, path):
+    path = path.format(to=(now() + timedelta(minutes=1)).isoformat().replace("+00:00", "Z"))
+    put_everything(warehouse, 1)
+    expected = open_dashboard(settings).client.get(path).text
+    dashboard = open_dashboard(settings)
+    queries = []
+
+    def with_news(method):
+        def query(view, text):
+            found = method(view, text)
+            queries.append(text)
+            if len(queries) == 1:
+                put_everything(warehouse, 2)
+                dashboard.store.refresh()
+            return found
+
+        return query
+
+    with monkeypatch.context() as patched:
+        patched.setattr(View, "values", with_news(View.values))
+        patched.setattr(View, "rows", with_news(View.rows))
+        disturbed = dashboard.client.get(path)
+    assert queries
+    assert dashboard.store.status.error is None
+    assert disturbed.text == expected
+    assert dashboard.client.get(path).text != expected
