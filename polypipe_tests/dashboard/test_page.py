@@ -305,7 +305,7 @@ def test_news_reach_the_page_and_a_hidden_tab_asks_for_nothing(look, warehouse):
         "() => { Object.defineProperty(document, 'hidden', {get: () => window.away, configurable: true});"
         " window.away = true; document.dispatchEvent(new Event('visibilitychange')); }"
     )
-    last_asked = ("positions/rows", "caches", "window=30", "copying", "breakdowns", "quality/log")
+    last_asked = ("positions/rows", "api/caches", "window=30", "quality/copying", "quality/breakdowns", "quality/log")
     until(page, lambda: all(sum(part in address for address in look.requests) == 2 for part in last_asked))
     before = len(look.requests)
     put_snapshots(warehouse, [snapshot(now() + timedelta(seconds=2), copier_pnl=54.0)])
