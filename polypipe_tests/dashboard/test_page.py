@@ -277,6 +277,26 @@ def test_positions_sort_filter_and_turn_pages(look, warehouse):
     expect(rows.first).to_contain_text("whale out since")
 
 
+def test_news_take_away_neither_focus_nor_scroll(look, warehouse):
+    """Else nobody could work the page with the keyboard: it is drawn anew each minute."""
+    put_everything(warehouse)
+    page = look.open(width=390)
+    whale = page.get_by_role("button", name=re.compile("^Whale"))
+    whale.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#position-rows th[aria-sort]")).to_have_attribute("aria-sort", "descending")
+    expect(whale).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#position-rows th[aria-sort]")).to_have_attribute("aria-sort", "ascending")
+    page.locator("#caches-body .scroll").evaluate("box => { box.scrollLeft = 40; }")
+    for focused, entries in ((whale, 7000), (page.locator("#cards .tip").first, 8000)):
+        focused.focus()
+        put_publications(warehouse, all_files(now(), entries=entries))
+        expect(page.locator("#caches-body")).to_contain_text(f"{entries:,}")
+        expect(focused).to_be_focused()
+        assert page.locator("#caches-body .scroll").evaluate("box => box.scrollLeft") == 40
+
+
 def test_theme_and_zone_are_chosen_and_remembered(look, warehouse):
     put_everything(warehouse)
     page = look.open()

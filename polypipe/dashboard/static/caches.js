@@ -1,6 +1,6 @@
 // Section "Caches": what the bot can read, how fresh it is, what was refused.
 
-import { $, h, table } from "./dom.js";
+import { $, h, redraw, table } from "./dom.js";
 import { count, instant, span, zoneName } from "./format.js";
 import { get, now } from "./net.js";
 
@@ -22,7 +22,7 @@ function draw(data) {
     { name: "Refused", cell: refusals },
     { name: "The bot's view", title: "the bot reads each file every 30 minutes", cell: view },
   ];
-  $("caches-body").replaceChildren(h("div", { class: "panel scroll", tabindex: "0", role: "region", "aria-label": "Cache files" }, table("The files that the bot reads", columns, data.files)));
+  redraw($("caches-body"), h("div", { class: "panel scroll", tabindex: "0", role: "region", "aria-label": "Cache files" }, table("The files that the bot reads", columns, data.files)));
 }
 
 function when(time) {

@@ -1,6 +1,6 @@
 // The eligible fills by class: one dimension at a time, sorted and filtered by the server.
 
-import { $, h, table } from "./dom.js";
+import { $, h, redraw, table } from "./dom.js";
 import { count, money, percent } from "./format.js";
 import { cents } from "./copies.js";
 import { get } from "./net.js";
@@ -50,20 +50,17 @@ async function change(what) {
   } catch (error) { report(error); }
 }
 
-/** Draw an answer; `failed` is told what goes wrong when something is pressed. What had the focus keeps it. */
+/** Draw an answer; `failed` is told what goes wrong when something is pressed. */
 export function drawClasses(data, failed) {
   if (data.dimension !== asked.dimension) return; // another one was pressed meanwhile
   report = failed;
   const box = $("classes-content");
   if (data.reason !== null) { box.replaceChildren(h("p", { class: "empty" }, "Unknown: ", data.reason)); return; }
   if (!$("class-filter")) box.replaceChildren(...frame());
-  const parts = [$("class-dimensions"), $("class-rows")];
-  const focused = parts.map((part) => [...part.querySelectorAll("button")].indexOf(document.activeElement));
-  parts[0].replaceChildren(...Object.entries(DIMENSIONS).map(([name, words]) =>
+  redraw($("class-dimensions"), ...Object.entries(DIMENSIONS).map(([name, words]) =>
     h("button", { type: "button", "aria-pressed": String(name === data.dimension), onclick: () => change({ dimension: name, q: "" }) }, words, h("b", {}, count(data.counts[name])))));
   if (document.activeElement !== $("class-filter")) $("class-filter").value = asked.q;
-  parts[1].replaceChildren(data.rows.length ? classTable(data.rows, data.dimension) : h("p", { class: "empty" }, asked.q ? "No class matches the filter." : "No eligible fill has this."));
-  parts.forEach((part, place) => part.querySelectorAll("button")[focused[place]]?.focus());
+  redraw($("class-rows"), data.rows.length ? classTable(data.rows, data.dimension) : h("p", { class: "empty" }, asked.q ? "No class matches the filter." : "No eligible fill has this."));
   $("classes-csv").href = `/api/export.csv?${new URLSearchParams({ what: "breakdowns", ...parameters() })}`;
 }
 

@@ -18,6 +18,17 @@ export function h(tag, attributes = {}, ...children) { return fill(document.crea
 export function svg(tag, attributes = {}, ...children) { return fill(document.createElementNS(SVG, tag), attributes, children); }
 export const $ = (id) => document.getElementById(id);
 
+/** Replace what an element holds. What had the focus keeps it, by its place, and boxes stay scrolled: news come each minute. */
+export function redraw(node, ...children) {
+  const places = () => [...node.querySelectorAll("a, button, summary, [tabindex]")];
+  const boxes = () => [...node.querySelectorAll(".scroll")];
+  const focused = places().indexOf(document.activeElement);
+  const scrolled = boxes().map((box) => [box.scrollLeft, box.scrollTop]);
+  node.replaceChildren(...children);
+  boxes().forEach((box, place) => { if (scrolled[place]) box.scrollTo(...scrolled[place]); });
+  places()[focused]?.focus({ preventScroll: true });
+}
+
 /** Grey "unknown" with its reason. */
 export function unknown(reason, { brief = false } = {}) {
   return h("span", { class: "unknown", title: reason }, "unknown", brief ? null : h("small", {}, reason));

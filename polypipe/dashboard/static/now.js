@@ -1,6 +1,6 @@
 // Section "Now": the gauge of the gap and the cards. A number that is unknown is grey and says why; it is never zero.
 
-import { $, h, svg, tip, unknown } from "./dom.js";
+import { $, h, redraw, svg, tip, unknown } from "./dom.js";
 import { count, instant, money, percent, shortMoney, span, zoneName } from "./format.js";
 import { now } from "./net.js";
 
@@ -64,11 +64,11 @@ export function drawNow(latest, day, positions, who) {
   const section = $("now");
   section.classList.remove("loading");
   $("now-sub").replaceChildren(...windowWords(latest));
-  $("gauge").replaceChildren(gauge(latest, day));
+  redraw($("gauge"), gauge(latest, day));
   const context = { ...latest, coverage: positions?.summary?.coverage ?? null };
   const reasons = { ...latest.reasons, coverage: positions?.reasons?.coverage ?? "positions were not compared yet" };
   const made = cards(context, who).map((card) => drawCard(card, context, reasons, day, positions));
-  $("cards").replaceChildren(...made);
+  redraw($("cards"), ...made);
   tick(latest, positions);
 }
 

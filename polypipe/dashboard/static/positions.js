@@ -1,6 +1,6 @@
 // Section "Positions": the comparison table, sorted, filtered and cut into pages by the server.
 
-import { $, fact, h, table } from "./dom.js";
+import { $, fact, h, redraw, table } from "./dom.js";
 import { count, instant, money, percent, shortMoney, span, zoneName } from "./format.js";
 import { get, now } from "./net.js";
 
@@ -54,11 +54,11 @@ function draw() {
   const at = Date.parse(latest.compared_at);
   sub.textContent = `both wallets read to the end at ${instant(at)} ${zoneName(at)}, ${span((now() - at) / 1000)} ago`;
   if (!body.querySelector("#filter")) body.replaceChildren(...frame());
-  $("position-facts").replaceChildren(...facts());
-  $("position-counts").replaceChildren(...counts());
-  $("position-rows").replaceChildren(rows());
-  $("position-pager").replaceChildren(...pager());
-  $("position-groups").replaceChildren(byStatus(), bySize());
+  redraw($("position-facts"), ...facts());
+  redraw($("position-counts"), ...counts());
+  redraw($("position-rows"), rows());
+  redraw($("position-pager"), ...pager());
+  redraw($("position-groups"), byStatus(), bySize());
   $("positions-csv").href = `/api/export.csv?${new URLSearchParams(Object.entries({ what: "positions", ...parameters() }).filter(([, value]) => value !== null))}`;
 }
 

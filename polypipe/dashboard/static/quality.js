@@ -1,6 +1,6 @@
 // Section "Copy quality": one bar a day, and for the days that are chosen where the gap went and how fills were copied.
 
-import { $, h } from "./dom.js";
+import { $, h, redraw } from "./dom.js";
 import { isLocal } from "./format.js";
 import { botLog } from "./botlog.js";
 import { askClasses, drawClasses } from "./classes.js";
@@ -140,7 +140,7 @@ function drawDistributions() {
 }
 
 function drawLog(data) {
-  $("quality-log").replaceChildren(h("h3", {}, `The bot's log, last ${data.days === 1 ? "24 hours" : `${data.days} days`} to now`), ...botLog(data).filter(Boolean));
+  redraw($("quality-log"), h("h3", {}, `The bot's log, last ${data.days === 1 ? "24 hours" : `${data.days} days`} to now`), ...botLog(data).filter(Boolean));
 }
 
 /** Draw the pictures again, after a change of theme or width. */
