@@ -22,7 +22,7 @@ from polypipe.ops.instance import OWNER_PID_TAG
 from polypipe.ops.processes import configured_programs, record_of
 from polypipe.ops.running import Held, leftovers, running, works_by_hand
 from polypipe.ops.status import AbandonedRun, File, Process, Rejected, Status, Tick
-from polypipe.ops.up import answers, servers
+from polypipe.ops.up import answers, running_servers
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse, WarehouseError, spool
 from polypipe.warehouse.gate import holder_of
@@ -79,7 +79,8 @@ def _part(unknown: list[str], name: str, look: Callable[[], dict[str, Any]]) -> 
 
 def _processes(settings: Settings, up: psutil.Process) -> dict[str, Any]:
     with ThreadPoolExecutor(4) as pool:
-        asked = {name: pool.submit(answers, url, ANSWER_SECONDS) for name, (_, url) in servers(settings).items()}
+        urls = {name: url for name, (_, url) in running_servers(settings).items()}
+        asked = {name: pool.submit(answers, url, ANSWER_SECONDS) for name, url in urls.items()}
         found = []
         for name in configured_programs(settings.home):
             pid, starts, started = read_record(record_of(settings.home, name))

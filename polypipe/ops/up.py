@@ -21,6 +21,7 @@ import httpx
 
 from polypipe.caches.registry import CACHES
 from polypipe.dashboard.address import Refused, check_binding, dashboard_url
+from polypipe.files import replace_file
 from polypipe.ops.clock import Watch
 from polypipe.ops.instance import POSTGRES_URL, dagster_home
 from polypipe.ops.processes import (
@@ -73,6 +74,7 @@ def _run(settings: Settings, extra: Callable[[], list[Program]], stopping: Event
     programs = [*extra(), *dagster_programs(settings, directory), dashboard_program()]
     config = settings.home / "run" / "supervisor.conf"
     config.write_text(supervisor_config(settings.home, directory, programs), encoding="utf-8")
+    replace_file(_addresses(settings.home), json.dumps(servers(settings)).encode())
     for record in record_of(settings.home, "").iterdir():
         record.unlink()
     return _supervise(settings, config, programs, directory, stopping, say)
@@ -92,6 +94,19 @@ def servers(settings: Settings) -> dict[str, tuple[str, str]]:
     """Programs that answer over HTTP: where a browser finds each, and a light address of it."""
     page, ui = dashboard_url(settings), f"http://127.0.0.1:{settings.webserver_port}"
     return {"dashboard": (page, f"{page}/api/config"), "webserver": (ui, f"{ui}/server_info")}
+
+
+def running_servers(settings: Settings) -> dict[str, tuple[str, str]]:
+    """`servers` as the last `up` had them: the shell that asks may have other settings, or none."""
+    try:
+        found = json.loads(_addresses(settings.home).read_bytes())
+    except FileNotFoundError:  # an `up` of an earlier version
+        return servers(settings)
+    return {name: (page, light) for name, (page, light) in found.items()}
+
+
+def _addresses(home: Path) -> Path:
+    return home / "run" / "servers.json"
 
 
 def answers(url: str, timeout: float = 1.0) -> bool:

@@ -152,6 +152,14 @@ def test_degraded_with_every_reason(cron):
         webserver.resume()
 
 
+def test_a_shell_that_knows_only_the_home_asks_the_servers_where_they_are(cron):
+    """Not at the default ports, where nothing, or another home's server, would answer."""
+    wait_until(lambda: {p["state"] for p in cron.status()[1]["processes"]} == {"running"}, 60)
+    elsewhere = cron.run("status", "--json", cwd="/", POLYPIPE_HOME=str(cron.home))
+    told = {program["name"]: program["answers"] for program in json.loads(elsewhere.stdout)["processes"]}
+    assert told == {"code-server": None, "daemon": None, "webserver": True, "dashboard": True}
+
+
 @pytest.mark.timeout(420)
 def test_whatever_is_killed_is_back(cron):
     wait_until(cron.knows_the_assets, 60)
