@@ -44,7 +44,7 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True):
     """What the archive holds, and what wrote it.
 
     `tables`: rows of each table of the database; `batches`: the waiting ones that are not in them; `left_out`: what a
-    reader may miss, in words.
+    reader may miss, in words. `simulated`: it is of the home of a demo.
     """
 
     format: int
@@ -56,6 +56,7 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True):
     batches: list[str]
     left_out: list[str]
     files: dict[str, Entry]
+    simulated: bool = False
 
 
 def entries(root: Path) -> dict[str, Entry]:

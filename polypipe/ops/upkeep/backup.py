@@ -98,7 +98,9 @@ def _collect(settings: Settings, root: Path, now: datetime) -> Manifest:
     tables, batches = _copy_warehouse(Layout(settings.home), root)
     versions = {name: version(name) for name in ("duckdb", "dagster")} | {"python": platform.python_version()}
     files = entries(root)
-    return Manifest(FORMAT, now, version("polypipe"), latest(), versions, tables, batches, left_out, files)
+    return Manifest(
+        FORMAT, now, version("polypipe"), latest(), versions, tables, batches, left_out, files, settings.simulated
+    )
 
 
 def _copy_warehouse(layout: Layout, root: Path) -> tuple[dict[str, int], list[str]]:

@@ -49,7 +49,8 @@ class Restored:
 
 def restore(settings: Settings, archive: Path, force: bool) -> Restored:
     """Replace the state of the home by the backup. Raises `CannotRestore` while polypipe is up on it, when it has data and
-    not `force`, and for an archive that is not whole, is damaged, or was not written by polypipe."""
+    not `force`, for an archive that is not whole, is damaged, or was not written by polypipe, and for one of a demo where
+    the home is not the demo's (or the other way round)."""
     home = settings.home
     if not archive.is_file():
         raise CannotRestore(f"{archive} is not a file")
@@ -60,6 +61,7 @@ def restore(settings: Settings, archive: Path, force: bool) -> Restored:
             if _state(home) and not force:
                 raise CannotRestore(f"{home} has data already: with --force it is moved aside")
             manifest = unpack(archive, staging)
+            _refuse_mixture(settings, archive, manifest)
             _prove(archive, staging, manifest)
             result = Restored(manifest, 0, 0, _swap(Layout(home), staging, manifest))
             try:
@@ -85,6 +87,14 @@ def _state(home: Path) -> list[Path]:
     candidates = (layout.database, wal_of(layout.database), layout.spool, layout.published, layout.pointer)
     found = [path for path in candidates if path.is_file() or (path.is_dir() and any(path.iterdir()))]
     return found + [path for path in (home / "dagster",) if any(path.rglob("*.db"))]
+
+
+def _refuse_mixture(settings: Settings, archive: Path, manifest: Manifest) -> None:
+    """Simulated rows and files never come to a real home or bot, nor real ones to the demo: it calls all simulated."""
+    if manifest.simulated and not settings.simulated:
+        raise CannotRestore(f"{archive} is of a demo: it can only be restored to the home of a demo, after `polypipe demo`")
+    if settings.simulated and not manifest.simulated:
+        raise CannotRestore(f"{settings.home} is the home of the demo, and {archive} holds real data: choose another home")
 
 
 def _prove(archive: Path, staging: Path, manifest: Manifest) -> None:

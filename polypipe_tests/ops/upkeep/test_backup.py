@@ -129,6 +129,24 @@ def test_data_that_is_there_is_moved_aside_only_with_force(full, tmp_path, monke
     assert_published_is_live(wh)
 
 
+def test_simulated_and_real_data_do_not_meet(full, tmp_path):
+    """`restore` would bring the demo's files even to the real bot."""
+    demo = settings_for(NOWHERE, POLYPIPE_HOME=str(tmp_path / "demo"), POLYPIPE_SIMULATED="1")
+    write(Warehouse(demo.home), "simulated")
+    simulated, real = back_up(demo, tmp_path / "s.tar.gz").path, back_up(full, tmp_path / "r.tar.gz").path
+    before = _tree(full.home), _tree(demo.home)
+    with pytest.raises(CannotRestore, match="is of a demo"):
+        restore(full, simulated, force=True)
+    with pytest.raises(CannotRestore, match="holds real data"):
+        restore(demo, real, force=True)
+    new = _home(tmp_path / "new")
+    with pytest.raises(CannotRestore, match="is of a demo"):
+        restore(new, simulated, force=False)
+    assert not new.home.exists()
+    assert (_tree(full.home), _tree(demo.home)) == before
+    assert restore(demo, simulated, force=True).rows
+
+
 def _pack(path: Path, members: list[tuple[tarfile.TarInfo, bytes]]) -> Path:
     with tarfile.open(path, "w:gz") as tar:
         for info, body in members:
