@@ -228,7 +228,7 @@ def test_on_a_terminal_a_panel_and_on_ctrl_c_the_summary(live: SimServer) -> Non
                 screen += os.read(controller, 65536)
 
     with running(live, "--interval", "1", stdin=terminal, stdout=terminal, stderr=terminal) as process:
-        see(b"Efficiency")
+        see(b"Divergence")
         see(b"since the last")
         see(b"3 updates")
         see(b"Age, 0xc0b1")
