@@ -13,8 +13,11 @@ from polypipe_tests.ops.doctor.support import WALLETS
 
 @pytest.fixture(scope="package")
 def warm() -> Iterator[SimServer]:
-    """An exchange at the present, as the demo's is; its clock stands still."""
-    with SimServer(events=120, seed=3, start=datetime.now(UTC)) as server:
+    """An exchange at the present, as the demo's is; its clock stands still.
+
+    So large that games are live at each hour: of 120 events none is at some.
+    """
+    with SimServer(events=400, seed=3, start=datetime.now(UTC)) as server:
         ask_all(settings_for(server.url, **WALLETS), deadline=60)
         yield server
 
