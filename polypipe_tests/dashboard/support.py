@@ -15,6 +15,7 @@ from polypipe.warehouse import Append, Replace, Upsert, Warehouse
 
 COPIER, WHALE = COPIER_ADDRESS, WHALE_ADDRESS
 SOURCES = tuple(f"user{n}_{source}" for n in (1, 2) for source in ("value", "pnl", "standing"))
+PHASE_HOURS = 204  # where the waves of `wandering` end: the whale wins for the last 12 hours, has lost and won before
 
 
 def snapshot(
@@ -90,7 +91,7 @@ def wandering(end: datetime, count: int, step: timedelta = timedelta(minutes=1),
     drift = 0.0
     for number in range(count):
         time = end - (count - 1 - number) * step
-        hours = time.timestamp() / 3600
+        hours = PHASE_HOURS + (time - end) / timedelta(hours=1)  # from the end: the same at any hour
         whale = 900 * math.sin(hours / 9.7) + 500 * math.sin(hours / 31) + rng.gauss(0, 14)
         drift = 0.998 * drift + rng.gauss(0, 0.9)
         copier = 0.08 * whale * 0.93 - 6 + drift
