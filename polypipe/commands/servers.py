@@ -119,7 +119,7 @@ def demo(events: int, seed: int) -> None:
         fail(str(error))
     click.echo(SIMULATED)
     try:
-        sys.exit(run_up(settings, lambda: demo_programs(port, events, seed), say=click.echo))
+        sys.exit(run_up(settings, lambda: demo_programs(settings, port, events, seed), say=click.echo))
     except CannotStart as error:
         fail(str(error))
 

@@ -3,6 +3,7 @@
 import sys
 
 from polypipe import settings as settings_module
+from polypipe.bot.logs import TRADE_LOG
 from polypipe.ops.processes import Program, free_port
 from polypipe.settings import Settings
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
@@ -36,8 +37,8 @@ def demo_settings(settings: Settings) -> tuple[Settings, int]:
     return settings_module.load(overrides=overrides), port
 
 
-def demo_programs(port: int, events: int, seed: int) -> list[Program]:
-    """The simulated exchange."""
-    options = {"--port": port, "--events": events, "--seed": seed}
+def demo_programs(settings: Settings, port: int, events: int, seed: int) -> list[Program]:
+    """The simulated exchange, which also writes the log of the copier's bot."""
+    options = {"--port": port, "--events": events, "--seed": seed, "--bot-log": settings.bot_dir / TRADE_LOG.file}
     arguments = [str(part) for option in options.items() for part in option]
     return [Program("exchange", [sys.executable, "-m", "polypipe.sim", *arguments])]

@@ -1,9 +1,12 @@
 """Command line of the simulated exchange."""
 
+import threading
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
+from polypipe.sim.bot import BotLog
 from polypipe.sim.server import SimServer
 
 
@@ -20,14 +23,23 @@ from polypipe.sim.server import SimServer
 @click.option("--latency-ms", default=0.0, show_default=True, help="Wait before every answer.")
 @click.option("--seed", default=7, show_default=True, help="The same seed gives the same world.")
 @click.option("--speed", default=1.0, show_default=True, help="Simulated seconds per real second, from now.")
-def main(host: str, port: int, events: int, latency_ms: float, seed: int, speed: float) -> None:
+@click.option("--bot-log", type=click.Path(dir_okay=False, path_type=Path), help="File for the log of the copier's bot.")
+def main(host: str, port: int, events: int, latency_ms: float, seed: int, speed: float, bot_log: Path | None) -> None:
     """Simulated Polymarket: Gamma, Data, user-pnl and CLOB on one port."""
     try:
         server = SimServer(events, seed, start=datetime.now(UTC), speed=speed, latency_ms=latency_ms, host=host, port=port)
     except OSError as error:
         raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror}") from error
     click.echo(f"simulated Polymarket at {server.url} (seed {seed}, {events} events)")
+    if bot_log is None:
+        server.run()
+        return
+    log = BotLog(server.ledger, server.clock, bot_log)
+    bot = threading.Thread(target=log.follow, name="bot-log", daemon=True)
+    bot.start()
     server.run()
+    log.stop()
+    bot.join(timeout=5)
 
 
 if __name__ == "__main__":

@@ -45,6 +45,12 @@ def is_healthy(node):
     return bool(node["assetMaterializations"]) and fresh and set(states.values()) == {"SUCCEEDED"}
 
 
+def logged_lines(server):
+    """Lines of the bot's log that are published; 0 while the tables are not there."""
+    counted = server.run("sql", "--csv", "SELECT count(*) FROM trade_log", POLYPIPE_HOME=str(server.home))
+    return int(counted.stdout.split()[-1]) if counted.returncode == 0 else 0
+
+
 def launchers(server):
     """Which schedules and sensors have launched runs that succeeded."""
     tags = [{t["key"]: t["value"] for t in run["tags"]} for run in server.runs() if run["status"] == "SUCCESS"]
@@ -75,6 +81,7 @@ def test_a_newcomers_demo(demo):
     demo.wait_for(lambda: f"all {len(CACHES)} files are in" in demo.log.read_text())
     for program in ("exchange", "code-server", "daemon", "webserver", "dashboard"):
         assert (demo.home / "logs" / f"{program}.log").exists()
+    demo.wait_for(lambda: logged_lines(demo) > 100)  # what the simulated bot has logged for a month
 
     second = demo.run("demo")
     assert second.returncode == 1
