@@ -11,6 +11,9 @@ const charts = [];
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+/** An instant for Plotly: it would draw a Date at the browser's hours, and name a zoom by these. */
+const utc = (ms) => new Date(ms).toISOString();
+
 /** "#56b4e9" and 0.15 as a colour with alpha. */
 function wash(hex, alpha) {
   const value = parseInt(hex.slice(1), 16);
@@ -101,7 +104,7 @@ export class Chart {
     for (const line of this.lines) {
       const ink = colour(line.colour);
       const shown = !this.off.has(line.name);
-      const x = line.t.map((t) => new Date(t));
+      const x = line.t.map(utc);
       if (this.options.fill && !line.source) {
         for (const [sign, name] of [[1, "--good"], [-1, "--bad"]]) {
           made.push({ ...side(line, sign), mode: "lines", fill: "tozeroy", line: { width: 0 }, fillcolor: wash(colour(name), 0.2), hoverinfo: "skip" });
@@ -118,14 +121,14 @@ export class Chart {
     const grid = colour("--line");
     const axis = { gridcolor: grid, zeroline: false, fixedrange: true, tickfont: { size: 11 }, automargin: false };
     const flat = (y, dash) => ({ type: "line", xref: "paper", x0: 0, x1: 1, y0: y, y1: y, line: { color: colour("--faint"), width: dash === "solid" ? 1 : 1.5, dash }, layer: "below" });
-    const holes = (this.data.gaps ?? []).map((gap) => ({ type: "rect", yref: "paper", y0: 0, y1: 1, x0: new Date(gap.from), x1: new Date(gap.to),
+    const holes = (this.data.gaps ?? []).map((gap) => ({ type: "rect", yref: "paper", y0: 0, y1: 1, x0: utc(Date.parse(gap.from)), x1: utc(Date.parse(gap.to)),
       fillcolor: wash(colour("--faint"), 0.14), line: { width: 0 }, layer: "below" }));
     const right = this.options.lines.some((line) => line.axis2 && !this.off.has(line.name));
     return {
       margin: { ...MARGIN, r: right ? 62 : MARGIN.r }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { color: colour("--soft"), family: getComputedStyle(document.body).fontFamily, size: 11 }, showlegend: false, dragmode: "zoom", hovermode: "x",
       width: this.plot.clientWidth, height: this.plot.clientHeight,
-      xaxis: { ...axis, fixedrange: false, type: "date", range: this.range.map((t) => new Date(t)), tickmode: "array", tickvals: values.map((t) => new Date(t)), ticktext: labels, showgrid: true },
+      xaxis: { ...axis, fixedrange: false, type: "date", range: this.range.map(utc), tickmode: "array", tickvals: values.map(utc), ticktext: labels, showgrid: true },
       yaxis: { ...axis, ...this.options.axis, ...this.bounds() },
       yaxis2: { ...axis, ...this.options.axis, overlaying: "y", side: "right", showgrid: false, visible: right },
       shapes: [...holes, ...(this.options.zero ? [flat(0, "solid")] : []), ...(this.options.hundred ? [flat(100, "dash")] : [])],
@@ -256,7 +259,7 @@ function side(line, sign) {
   const [x, y] = [[], []];
   line.values.forEach((value, place) => {
     if (value === null) return;
-    const t = new Date(line.t[place]);
+    const t = utc(line.t[place]);
     if (line.values[place - 1] === null) { x.push(t); y.push(0); }
     x.push(t);
     y.push(sign * Math.max(0, sign * value));
