@@ -279,7 +279,7 @@ def test_positions_sort_filter_and_turn_pages(look, warehouse):
     expect(rows.first).to_contain_text("whale out since")
 
 
-def test_news_take_away_neither_focus_nor_scroll(look, warehouse):
+def test_news_take_away_neither_focus_nor_scroll_nor_what_is_folded_open(look, warehouse):
     """Else nobody could work the page with the keyboard: it is drawn anew each minute."""
     put_everything(warehouse)
     page = look.open(width=390)
@@ -290,6 +290,7 @@ def test_news_take_away_neither_focus_nor_scroll(look, warehouse):
     expect(whale).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#position-rows th[aria-sort]")).to_have_attribute("aria-sort", "ascending")
+    page.locator("#caches-body summary").click()
     page.locator("#caches-body .scroll").evaluate("box => { box.scrollLeft = 40; }")
     for focused, entries in ((whale, 7000), (page.locator("#cards .tip").first, 8000)):
         focused.focus()
@@ -297,6 +298,7 @@ def test_news_take_away_neither_focus_nor_scroll(look, warehouse):
         expect(page.locator("#caches-body")).to_contain_text(f"{entries:,}")
         expect(focused).to_be_focused()
         assert page.locator("#caches-body .scroll").evaluate("box => box.scrollLeft") == 40
+        expect(page.locator("#caches-body details[open]")).to_contain_text("it lost half")
 
 
 def test_theme_and_zone_are_chosen_and_remembered(look, warehouse):

@@ -30,7 +30,7 @@ export function botLog(data) {
       { name: "Lines", number: true, cell: (row) => count(row.lines) },
       { name: "Whale's USD", number: true, cell: (row) => (row.usd === null ? "unknown" : money(row.usd)) },
     ], data.outcomes)),
-    data.missed.length ? h("details", {}, h("summary", {}, `The newest ${data.missed.length} of ${count(m.fills)} cache misses`), csv("misses", "CSV of all"),
+    data.missed.length ? h("details", { dataset: { fold: "missed" } }, h("summary", {}, `The newest ${data.missed.length} of ${count(m.fills)} cache misses`), csv("misses", "CSV of all"),
       scroll("Cache misses", table("Fills on tokens that were in none of our files", [
         { name: `line written (${zoneName()})`, cell: (row) => at(row.logged_at) },
         { name: "token", cell: (row) => h("span", { title: row.token_id }, `${row.token_id.slice(0, 10)}…`) },
@@ -39,7 +39,7 @@ export function botLog(data) {
         { name: "outcome", cell: (row) => row.outcome },
         { name: "in our files after", number: true, cell: (row) => (row.seconds_until === null ? "not yet" : span(row.seconds_until)) },
       ], data.missed))) : null,
-    data.unknown_lines.length ? h("details", { open: true }, h("summary", {}, `The newest ${data.unknown_lines.length} of ${count(data.unknown)} lines that were not understood`), csv("unknown_lines", "CSV of all"),
+    data.unknown_lines.length ? h("details", { open: true, dataset: { fold: "unknown" } }, h("summary", {}, `The newest ${data.unknown_lines.length} of ${count(data.unknown)} lines that were not understood`), csv("unknown_lines", "CSV of all"),
       scroll("Lines that were not understood", table("Lines that were not understood", [
         { name: `written (${zoneName()})`, cell: (row) => at(row.logged_at) },
         { name: "line", cell: (row) => h("code", { class: "raw" }, row.raw) },

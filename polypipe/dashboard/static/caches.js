@@ -39,7 +39,7 @@ function change(file) {
 
 function refusals(file) {
   if (!file.refused_count) return h("span", { class: "muted" }, "none");
-  return h("details", {}, h("summary", {}, `${count(file.refused_count)}, last ${span((now() - Date.parse(file.refused[0].time)) / 1000)} ago`),
+  return h("details", { dataset: { fold: file.file } }, h("summary", {}, `${count(file.refused_count)}, last ${span((now() - Date.parse(file.refused[0].time)) / 1000)} ago`),
     h("ul", {}, file.refused.map((attempt) => h("li", {}, `${instant(Date.parse(attempt.time))} ${zoneName()}: ${attempt.reason}`))));
 }
 

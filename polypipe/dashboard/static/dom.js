@@ -18,13 +18,19 @@ export function h(tag, attributes = {}, ...children) { return fill(document.crea
 export function svg(tag, attributes = {}, ...children) { return fill(document.createElementNS(SVG, tag), attributes, children); }
 export const $ = (id) => document.getElementById(id);
 
-/** Replace what an element holds. What had the focus keeps it, by its place, and boxes stay scrolled: news come each minute. */
+/**
+ * Replace what an element holds. What had the focus keeps it, by its place, boxes stay scrolled and what was folded open
+ * or shut stays so, by its place or by its data-fold: news come each minute.
+ */
 export function redraw(node, ...children) {
   const places = () => [...node.querySelectorAll("a, button, summary, [tabindex]")];
   const boxes = () => [...node.querySelectorAll(".scroll")];
+  const folds = () => [...node.querySelectorAll("details")].map((fold, place) => [fold.dataset.fold ?? place, fold]);
   const focused = places().indexOf(document.activeElement);
   const scrolled = boxes().map((box) => [box.scrollLeft, box.scrollTop]);
+  const open = new Map(folds().map(([name, fold]) => [name, fold.open]));
   node.replaceChildren(...children);
+  for (const [name, fold] of folds()) fold.open = open.get(name) ?? fold.open;
   boxes().forEach((box, place) => { if (scrolled[place]) box.scrollTo(...scrolled[place]); });
   places()[focused]?.focus({ preventScroll: true });
 }
@@ -34,10 +40,14 @@ export function unknown(reason, { brief = false } = {}) {
   return h("span", { class: "unknown", title: reason }, "unknown", brief ? null : h("small", {}, reason));
 }
 
+let placed = null; // puts the bubble that was shown last beside its button
+document.addEventListener("scroll", () => placed?.(), { capture: true, passive: true });
+
 /** A button whose bubble tells how a number comes about: for the mouse, the keyboard and screen readers. */
 export function tip(text) {
   const bubble = h("span", { class: "bubble", "aria-hidden": "true" }, text);
   const place = () => {
+    placed = place;
     const box = button.getBoundingClientRect();
     const room = document.documentElement.clientWidth - bubble.offsetWidth - 8;
     bubble.style.left = `${Math.max(8, Math.min(room, box.right - bubble.offsetWidth + 6))}px`;

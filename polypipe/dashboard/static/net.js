@@ -16,7 +16,8 @@ export async function get(path, parameters = {}) {
     throw new Error("the dashboard's server does not answer; is polypipe running?");
   }
   const date = Date.parse(response.headers.get("Date") ?? "");
-  if (Number.isFinite(date) && Math.abs(date - Date.now()) > 2500) offset = date - Date.now();
+  const ahead = date - Date.now();
+  if (Number.isFinite(ahead)) offset = Math.abs(ahead) > 2500 ? ahead : 0; // what was wrong once may be right again
   const body = await response.json().catch(() => ({ error: `answer ${response.status} is not JSON` }));
   if (!response.ok) throw new Error(body.error ?? `answer ${response.status}`);
   return body;
