@@ -245,6 +245,8 @@ def test_the_log_and_its_misses_as_the_bots_own_module_counts_them(dashboard, wa
             assert {name: ours[name] for name in theirs} == theirs
     assert len(rows_of(dashboard, what="misses", days=7)) == 4
     assert [row["raw"] for row in rows_of(dashboard, what="unknown_lines", days=1)] == ["what is <b>this</b>"]
+    outcomes = [(row["outcome"], row["lines"]) for row in rows_of(dashboard, what="outcomes", days=1)]
+    assert outcomes == [(row["outcome"], str(row["lines"])) for row in body["outcomes"]]
 
 
 def test_a_log_without_a_crawl_or_without_new_lines(dashboard, warehouse):

@@ -181,7 +181,8 @@ def test_csv_is_what_is_shown(dashboard, warehouse):
     asked = {"hours": 3, "fields": "user1_pnl,pnl_vs_expected", "points": 100}
     shown = dashboard.json("/api/history", **asked)["snapshots"]
     rows = rows_of(dashboard, what="history", **asked)
-    assert list(rows[0]) == ["timestamp", "user1_pnl", "pnl_vs_expected"]
+    assert list(rows[0]) == ["timestamp", "user1_pnl", "pnl_vs_expected", "source"]
+    assert [row["source"] for row in rows] == ["snapshots"] * 40 + ["unknown"]
     assert [row["user1_pnl"] for row in rows] == [
         "" if row["user1_pnl"] is None else str(row["user1_pnl"]) for row in shown
     ]
@@ -193,6 +194,28 @@ def test_csv_of_positions_is_filtered_and_has_no_formulas(dashboard, warehouse):
     rows = rows_of(dashboard, what="positions", sort="title")
     assert [row["title"] for row in rows] == ['\'=HYPERLINK("http://evil")', "Market 2"]
     assert len(rows_of(dashboard, what="positions", q="market")) == 1
+
+
+def test_csv_of_the_small_tables(dashboard, warehouse):
+    put_positions(warehouse, [], [position("1", 1000.0), position("2", 3000.0)])
+    shown = dashboard.json("/api/positions/rows")
+    for what, name in (("by_status", "status"), ("by_size", "size")):
+        groups = [group for group in shown[what] if group["rows"]]
+        rows = rows_of(dashboard, what=what)
+        assert [(row[name], row["rows"], row["verdict"]) for row in rows] == [
+            (group[name], str(group["rows"]), group["verdict"] or "") for group in groups
+        ]
+        assert rows
+    orphans = [group for group in shown["by_status"] if group["status"] in ("orphan", "manual", "netted", "resolved")]
+    assert [group["cost_of_deviation"] for group in orphans] == [None] * 4
+    time = now()
+    put_snapshots(warehouse, [snapshot(time - timedelta(hours=2)), snapshot(time - timedelta(hours=1)), outage(time)])
+    gaps = dashboard.json("/api/history", hours=3)["gaps"]
+    assert [(row["rows"], row["reason"]) for row in rows_of(dashboard, what="gaps", hours=3)] == [
+        (str(gap["rows"]), gap["reason"]) for gap in gaps
+    ]
+    assert len(gaps) >= 2
+    assert dashboard.get("/api/export.csv", what="gaps", points=100).status_code == 400
 
 
 def test_csv_of_caches_and_quality(dashboard, warehouse):
@@ -233,6 +256,11 @@ def test_days_before_the_first_snapshot_are_reconstructed(dashboard, warehouse):
     assert set(rebuilt["copier"]) == {24.0}
     assert set(rebuilt["expected"]) == {19.2}  # 8 % of 240
     assert set(rebuilt["gap"]) == {4.8}
+    rows = rows_of(dashboard, what="history", hours="all", fields="expected_pnl,user2_pnl")
+    drawn = [row for row in rows if row["source"] == "reconstructed"]
+    assert [(row["expected_pnl"], row["user2_pnl"]) for row in drawn] == [("19.2", "")] * len(rebuilt["t"])
+    assert [row["timestamp"] for row in rows] == sorted(row["timestamp"] for row in rows)
+    assert {row["source"] for row in rows_of(dashboard, what="history", hours="all", fields="user2_pnl")} == {"snapshots"}
     assert len(dashboard.json("/api/history", hours="all", points=20, layout="columns")["reconstructed"]["t"]) <= 20
 
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from polypipe.bot.misses import COLUMNS as MISS_COLUMNS
 from polypipe.dashboard.api import bot_log, breakdowns, caches, copying, history, positions, quality, whatif
 from polypipe.dashboard.api.answers import answer
-from polypipe.dashboard.api.parameters import BadParameter, Parser, one_of, read_parameters
+from polypipe.dashboard.api.parameters import BadParameter, Parser, from_milliseconds, one_of, read_parameters
 from polypipe.dashboard.context import Context, at_once, utc_now
 from polypipe.dashboard.copying import exits, gap_rows
 from polypipe.dashboard.store import SERIES, Row
@@ -21,6 +21,7 @@ from polypipe.warehouse.tables import columns
 Table = tuple[Sequence[str], Iterable[Mapping[str, Any]]]
 """Names of the columns, and rows; these may be made later, after the tables were read."""
 
+_REBUILT = {"user1_pnl", "expected_pnl", "pnl_vs_expected"}
 _HISTORY = {name: parser for name, parser in history.PARAMETERS.items() if name != "layout"}
 
 # A spreadsheet runs a cell that begins so as a formula; titles of markets are written by strangers.
@@ -31,7 +32,7 @@ def export(request: Request) -> Response:
     """CSV with a header line; an unknown number is an empty cell, an instant ISO-8601 in UTC."""
     what = request.query_params.get("what", "history")
     if what not in TABLES:
-        raise BadParameter(f"what: allowed are {', '.join(TABLES)}")
+        raise BadParameter(f"what={what[:40]!r}: allowed are {', '.join(TABLES)}")
     parsers, make = TABLES[what]
     asked = read_parameters(request, {"what": one_of(*TABLES), **parsers})
     with at_once(request) as context:
@@ -46,7 +47,29 @@ def export(request: Request) -> Response:
 
 
 def _history(context: Context, asked: dict[str, Any]) -> Table:
-    return ["timestamp", *asked.get("fields", SERIES)], history.history_body(context, asked)["snapshots"]
+    """What the charts draw: points of snapshots, where nothing is known, and hours that are reconstructed."""
+    body = history.history_body(context, asked)
+    names = asked.get("fields", SERIES)
+    rows = [row | {"source": "unknown" if row["id"] is None else "snapshots"} for row in body["snapshots"]]
+    if body["reconstructed"] is not None and not _REBUILT.isdisjoint(names):
+        for t, copier, expected, gap in zip(*body["reconstructed"].values(), strict=True):
+            numbers = {"user1_pnl": copier, "expected_pnl": expected, "pnl_vs_expected": gap}
+            source = "unknown" if gap is None else "reconstructed"
+            rows.append(dict.fromkeys(names) | numbers | {"timestamp": from_milliseconds(t), "source": source})
+    return ["timestamp", *names, "source"], sorted(rows, key=lambda row: row["timestamp"])
+
+
+def _gaps(context: Context, asked: dict[str, Any]) -> Table:
+    return ("from", "to", "rows", "reason"), history.history_body(context, asked)["gaps"]
+
+
+def _groups(group: str, names: Sequence[str]) -> Callable[[Context, dict[str, Any]], Table]:
+    """A table of groups of positions, without the empty ones."""
+    return lambda context, asked: (names, (row for row in positions.rows_body(context, asked)[group] if row["rows"]))
+
+
+def _outcomes(context: Context, asked: dict[str, Any]) -> Table:
+    return ("outcome", "lines", "usd", "problems"), bot_log.log_body(context, asked, utc_now())["outcomes"]
 
 
 def _positions(context: Context, asked: dict[str, Any]) -> Table:
@@ -102,10 +125,16 @@ _CACHE_COLUMNS = (
     "bot_is_current",
 )  # fmt: skip
 _BARS = ("low", "high", "fills")
+_STATUS_COLUMNS = ("status", "rows", "scaled_whale_pnl", "copier_pnl", "cost_of_deviation", "verdict")
+_SIZE_COLUMNS = ("size", "rows", "filled", "scaled_whale_pnl", "copier_pnl", "verdict")
+_RANGE = {name: parser for name, parser in _HISTORY.items() if name in ("hours", "from", "to")}
 
 TABLES: dict[str, tuple[dict[str, Parser], Callable[[Context, dict[str, Any]], Table]]] = {
     "history": (_HISTORY, _history),
+    "gaps": (_RANGE, _gaps),
     "positions": (positions.FILTERS, _positions),
+    "by_status": ({}, _groups("by_status", _STATUS_COLUMNS)),
+    "by_size": ({}, _groups("by_size", _SIZE_COLUMNS)),
     "caches": ({}, _caches),
     "quality": (quality.PARAMETERS, _quality),
     "metrics": (copying.PARAMETERS, _of_copying(("number", "value", "reason"), copying.metric_rows)),
@@ -118,6 +147,7 @@ TABLES: dict[str, tuple[dict[str, Parser], Callable[[Context, dict[str, Any]], T
     "latency": (copying.PARAMETERS, _of_copying(_BARS, lambda body: body["latency"]["bars"])),
     "exits": (copying.PARAMETERS, _exits),
     "breakdowns": (breakdowns.PARAMETERS, _breakdowns),
+    "outcomes": (bot_log.PARAMETERS, _outcomes),
     "misses": (bot_log.PARAMETERS, _misses),
     "unknown_lines": (bot_log.PARAMETERS, _unknown_lines),
     "whatif": (whatif.PARAMETERS, _whatif),

@@ -14,6 +14,7 @@ from polypipe.dashboard.context import Context, at_once
 from polypipe.dashboard.store import Row
 from polypipe.divergence.positions import APART, BUCKETS, STATUSES
 from polypipe.divergence.snapshot import wallets_of
+from polypipe.divergence.summary import EXPECTED
 from polypipe.warehouse.connection import literal
 
 ATTENTION = ("orphan", "missed", "over", "under", "manual", "on_target", "below_minimum", "netted", "resolved")
@@ -31,6 +32,9 @@ FILTERS: dict[str, Parser] = {
     "order": one_of("asc", "desc"),
 }
 PAGING: dict[str, Parser] = {"limit": whole(1, 500), "offset": whole(0, 1_000_000)}
+
+MEASURED = (*EXPECTED, "below_minimum")
+"""Statuses whose deviation has a cost: the whale's price is there to measure it by."""
 
 _OLD_STATUS = {"overfilled": "over", "underfilled": "under", "on_target": "on_target", "missed": "missed"}
 
@@ -156,6 +160,8 @@ def _with_verdict(status: str, group: Row) -> Row:
     word, mood = _WORDS.get((status, (pnl or 0) > 0), (None, None)) if pnl and group["rows"] else (None, None)
     if status == "orphan" and group["rows"]:
         word, mood = "the whale is out", "bad"
+    if status not in MEASURED:
+        group = group | {"cost_of_deviation": None}  # a sum of nothing, and no zero
     return {"status": status, **group, "verdict": word, "mood": mood}
 
 

@@ -20,11 +20,12 @@ export function botLog(data) {
       fact("Lines", data.lines, count, { note: `newest ${instant(Date.parse(data.newest))}`, formula: `Lines of matches_optimized.csv of the last ${data.days} days: one a fill of the whale.` }),
       fact("Not understood", data.unknown, count, { id: "fact-unknown-lines", mood: data.unknown ? "bad" : null, note: data.problems ? `${count(data.problems)} with a broken column` : "kept with their text",
         formula: "Lines with outcome UNKNOWN: no rule of the log's grammar fits them. They are counted as not known, never dropped." }),
-      fact("Cache misses", m?.fills, count, { reason: data.reason, id: "fact-misses", mood: m?.fills ? "bad" : null, note: m ? `${count(m.tokens)} tokens, ${shortMoney(m.usd)}` : null,
+      fact("Cache misses", m?.fills, count, { reason: data.reason, id: "fact-misses", mood: m?.fills ? "bad" : null, note: m ? `${count(m.tokens)} ${m.tokens === 1 ? "token" : "tokens"}, ${shortMoney(m.usd)}` : null,
         formula: "Fills of the whale on tokens that were in none of our files when the bot wrote the line: it had to ask Polymarket itself." }),
       fact("Until in our files", m?.median_seconds_until ?? null, span, { reason: m && !m.fills ? "nothing was missed" : m ? "none of these tokens came into our files" : data.reason,
         note: m?.fills ? `longest ${m.longest_seconds_until === null ? "unknown" : span(m.longest_seconds_until)}; ${count(m.tokens_still_unknown)} never came` : null,
         formula: "Median seconds from the line to the crawl that brought the token. Tokens of no sport never come." })),
+    h("div", { class: "actions" }, csv("outcomes", "CSV")),
     scroll("Outcomes", table("What the bot did", [
       { name: "Outcome", cell: (row) => h("span", { class: `tag ${row.outcome === "UNKNOWN" ? "bad" : ""}` }, row.outcome) },
       { name: "Lines", number: true, cell: (row) => count(row.lines) },

@@ -22,7 +22,9 @@ function draw(data) {
     { name: "Refused", cell: refusals },
     { name: "The bot's view", title: "the bot reads each file every 30 minutes", cell: view },
   ];
-  redraw($("caches-body"), h("div", { class: "panel scroll", tabindex: "0", role: "region", "aria-label": "Cache files" }, table("The files that the bot reads", columns, data.files)));
+  redraw($("caches-body"), h("div", { class: "panel" },
+    h("div", { class: "actions" }, h("a", { class: "button", href: "/api/export.csv?what=caches", download: "" }, "CSV")),
+    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Cache files" }, table("The files that the bot reads", columns, data.files))));
 }
 
 function when(time) {

@@ -21,7 +21,7 @@ export function drawDaily([daily, week, month], press) {
     h("details", { class: "panel gaps" }, h("summary", {}, "All days as a table"),
       h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Copy quality by day" }, dayTable())),
   ] : [h("p", { class: "panel empty" }, "The gap by day is not computed yet: copy_quality_daily has no row.")]));
-  $("quality-windows").replaceChildren(...(rows.length ? [windowPanel("7 days", week.at(-1)), windowPanel("30 days", month.at(-1))] : []));
+  $("quality-windows").replaceChildren(...(rows.length ? [windowPanel(7, week.at(-1)), windowPanel(30, month.at(-1))] : []));
   drawGaps();
 }
 
@@ -38,12 +38,14 @@ function dayTable() {
   ], rows.toReversed());
 }
 
-function windowPanel(title, row) {
+function windowPanel(days, row) {
+  const title = `${days} days`;
   if (!row) return h("div", { class: "panel" }, h("h3", {}, title), h("p", { class: "empty" }, "not computed yet"));
   const why = row.reasons;
   const line = (name, note, value) => h("tr", {}, h("th", { scope: "row" }, h("span", { class: "named" }, name, tip(note))), h("td", { class: "n" }, value));
   const certain = row.gap_t === null ? null : Math.abs(row.gap_t) >= 2 ? "distinguishable from 0" : "not distinguishable from 0";
-  return h("div", { class: "panel" }, h("h3", {}, `${title} to the end of ${day(row)} · ${row.source}`),
+  const csv = h("a", { class: "button", href: `/api/export.csv?what=quality&window=${days}&days=1`, download: "" }, "CSV");
+  return h("div", { class: "panel part" }, h("header", {}, h("h3", {}, `${title} to the end of ${day(row)} · ${row.source}`), h("div", { class: "actions" }, csv)),
     h("table", {}, h("caption", { class: "hidden" }, `Copy quality over ${title}`), h("tbody", {},
       line("Gap", "Your PnL − Σ over the hours of ratio × the change of the whale's PnL.", known(row.gap, usd, why.gap)),
       line("t of the gap", "Mean hourly gap ÷ its standard error; between −2 and 2 it is not distinguishable from 0.", h("span", {}, known(row.gap_t, (t) => t.toFixed(2).replace("-", "\u2212"), why.gap_t), certain ? h("small", { class: "muted" }, ` ${certain}`) : null)),

@@ -122,16 +122,16 @@ function draw(data, which) {
     $("custom").elements.to.value = inputValue(Date.parse(data.to));
   }
   for (const node of document.querySelectorAll(".zone-name")) node.textContent = zoneName();
-  drawGaps(data.gaps);
+  drawGaps(data.gaps, which);
 }
 
-function drawGaps(gaps) {
+function drawGaps(gaps, { points, fields, ...which }) {
   const box = $("gaps");
   box.hidden = !gaps.length;
   if (!gaps.length) return;
   const total = gaps.reduce((sum, gap) => sum + Date.parse(gap.to) - Date.parse(gap.from), 0) / 1000;
   box.querySelector("summary").textContent = `${gaps.length} stretch${gaps.length === 1 ? "" : "es"} of this range without a known gap, ${span(total)} together`;
-  box.querySelector("div").replaceChildren(table("Stretches over which the gap is not known", [
+  box.querySelector("div").replaceChildren(h("a", { class: "button", href: `/api/export.csv?${new URLSearchParams({ what: "gaps", ...which })}`, download: "" }, "CSV"), table("Stretches over which the gap is not known", [
     { name: `from (${zoneName()})`, cell: (gap) => instant(Date.parse(gap.from), true) },
     { name: "to", cell: (gap) => instant(Date.parse(gap.to), true) },
     { name: "length", number: true, cell: (gap) => span((Date.parse(gap.to) - Date.parse(gap.from)) / 1000) },

@@ -155,12 +155,15 @@ function pager() {
 
 const verdict = (row) => (row.verdict ? h("span", { class: `tag ${row.mood}` }, `${row.mood === "good" ? "▲" : "▼"} ${row.verdict}`) : h("span", { class: "muted" }, "–"));
 
-function group(title, id, columns, made) {
-  return h("div", { class: "panel" }, h("h3", {}, title), h("div", { class: "scroll", id, tabindex: "0", role: "region", "aria-label": title }, table(title, columns, made)));
+function group(title, what, columns, made) {
+  const id = what.replace("_", "-");
+  return h("div", { class: "panel part" },
+    h("header", {}, h("h3", {}, title), h("div", { class: "actions" }, h("a", { class: "button", href: `/api/export.csv?what=${what}`, download: "" }, "CSV"))),
+    h("div", { class: "scroll", id, tabindex: "0", role: "region", "aria-label": title }, table(title, columns, made)));
 }
 
 function byStatus() {
-  return group("By fill status", "by-status", [
+  return group("By fill status", "by_status", [
     { name: "Status", cell: (row) => NAMES[row.status] },
     { name: "Rows", number: true, cell: (row) => count(row.rows) },
     { name: "Whale × ratio", number: true, title: "the whale's unrealised PnL, scaled", cell: (row) => signedMoney(row.scaled_whale_pnl) },
@@ -171,7 +174,7 @@ function byStatus() {
 }
 
 function bySize() {
-  return group("By size of the whale's position, in shares", "by-size", [
+  return group("By size of the whale's position, in shares", "by_size", [
     { name: "Shares", whole: true, cell: (row) => row.size.replace("-", "–") },
     { name: "Rows", number: true, cell: (row) => count(row.rows) },
     { name: "Filled", number: true, title: "actual ÷ expected, by value", cell: (row) => optional(row.filled, (share) => percent(share, { decimals: 0 })) },
