@@ -165,6 +165,21 @@ def test_unknown_numbers_and_old_days_say_so(look, warehouse):
     assert violations(page) == []
 
 
+def test_the_first_day_is_a_day_on_an_axis_of_days(look, warehouse):
+    put_days(warehouse, 1)
+    week = quality_row(midnight() - DAY, 7, beta=0.06, beta_to_ratio=0.75, beta_low=0.04, beta_high=0.088, reasons="{}")
+    replace_table(warehouse, "copy_quality_daily", [quality_row(midnight() - DAY), week])
+    page = look.open("/?days=1")
+    labels = page.locator("#quality-plot .xtick text")
+    expect(labels.last).to_have_text(f"{midnight() - DAY:%b %-d}")
+    expect(labels).to_have_count(7)
+    beta = page.locator("#quality-windows tr", has_text="Beta").first
+    expect(beta).to_contain_text("0.75×")
+    expect(beta).to_contain_text("95 %: 0.50× to 1.10×")
+    assert "0.0600, ÷ the ratio of 0.08" in beta.locator(".tip").get_attribute("aria-label")
+    expect(page.locator("#quality-windows .panel").last).to_contain_text("not computed yet")
+
+
 def test_without_wallets_the_log_is_still_there(browser):
     with Served(settings_for(NOWHERE)) as served:
         look = Looker(browser, served.url)

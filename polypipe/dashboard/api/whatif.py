@@ -90,7 +90,7 @@ def question(context: Context, asked: dict[str, Any]) -> Question:
     last: date = asked.get("until") or stored[1]
     first = last - timedelta(days=asked.get("days", DEFAULT_DAYS) - 1)
     if last > stored[1] or last < stored[0]:
-        raise BadParameter(f"until: days are stored from {stored[0]} to {stored[1]}")
+        raise BadParameter(f"until={last}: days are stored from {stored[0]} to {stored[1]}")
     return Question(
         settings,
         context.view.status.version,

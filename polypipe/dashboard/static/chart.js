@@ -7,6 +7,7 @@ import { ticks } from "./ticks.js";
 
 const MARGIN = { l: 62, r: 14, t: 8, b: 26 };
 const TABLE_ROWS = 120;
+const FEW = 5; // so few points are drawn as such: a line of two minutes cannot be seen
 const charts = [];
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -110,7 +111,7 @@ export class Chart {
           made.push({ ...side(line, sign), mode: "lines", fill: "tozeroy", line: { width: 0 }, fillcolor: wash(colour(name), 0.2), hoverinfo: "skip" });
         }
       }
-      made.push({ x, y: line.values, name: line.name, mode: line.t.length === 1 ? "markers" : "lines", connectgaps: false, hoverinfo: "none",
+      made.push({ x, y: line.values, name: line.name, mode: line.values.filter((value) => value !== null).length <= FEW ? "lines+markers" : "lines", connectgaps: false, hoverinfo: "none",
         visible: shown, yaxis: line.axis2 ? "y2" : "y", line: { color: ink, width: line.width ?? 1.8, dash: line.dash ?? "solid" }, marker: { color: ink } });
     }
     return made;

@@ -12,7 +12,7 @@ const optional = (value, write) => (value === null ? h("span", { class: "muted" 
 function classTable(rows, dimension) {
   const column = (name, field, tip, cell, first) => ({ name, number: true, tip, ...sortable(name, field, first), cell });
   return table(`Eligible fills by ${DIMENSIONS[dimension]}`, [
-    { name: DIMENSIONS[dimension], ...sortable(DIMENSIONS[dimension], "value", "asc"), cell: (row) => row.value },
+    { name: DIMENSIONS[dimension], whole: ["price", "size"].includes(dimension), ...sortable(DIMENSIONS[dimension], "value", "asc"), cell: (row) => row.value },
     column("Eligible", "eligible_fills", "The whale's fills of 10 shares and more in this class.", (row) => count(row.eligible_fills)),
     column("Copied", "copied_fills", "Those with at least one order sent.", (row) => count(row.copied_fills)),
     column("Copy rate", "copy_rate", "Copied ÷ eligible of the same line; below it the 95 % interval (Wilson).",

@@ -4,8 +4,9 @@ import { $, h, table, tip, unknown } from "./dom.js";
 import { count, money, percent } from "./format.js";
 import { withPlotly } from "./chart.js";
 
-const known = (value, write, reason) => (value === null ? unknown(reason ?? "no reason is recorded", { brief: true }) : write(value));
+const known = (value, write, reason, brief = false) => (value === null ? unknown(reason ?? "no reason is recorded", { brief }) : write(value));
 const usd = (value) => h("span", { class: value > 0.005 ? "mood-good" : value < -0.005 ? "mood-bad" : null }, money(value, { signed: true }));
+const [DAY_MS, LEAST_DAYS] = [86_400_000, 7];
 let rows = [];
 let pressed = () => {};
 
@@ -15,7 +16,7 @@ export function drawDaily([daily, week, month], press) {
   pressed = press;
   const chart = h("div", { class: "plot", id: "quality-plot", role: "img", "aria-label": "Gap by day; the table below has the numbers" }, h("div", { class: "canvas" }));
   $("quality-daily").replaceChildren(...(rows.length ? [
-    h("div", { class: "panel chart" }, h("header", {}, h("h3", {}, `Gap by day, last ${rows.length} days (pale: reconstructed; press a bar for its day)`),
+    h("div", { class: "panel chart" }, h("header", {}, h("h3", {}, `Gap by day, last ${rows.length === 1 ? "day" : `${rows.length} days`} (pale: reconstructed; press a bar for its day)`),
       h("div", { class: "actions" }, h("a", { class: "button", href: "/api/export.csv?what=quality&window=1&days=60", download: "" }, "CSV"),
         h("button", { type: "button", onclick: png }, "PNG"))), chart),
     h("details", { class: "panel gaps" }, h("summary", {}, "All days as a table"),
@@ -28,7 +29,7 @@ export function drawDaily([daily, week, month], press) {
 const day = (row) => row.day.slice(0, 10);
 
 function dayTable() {
-  const column = (name, field, write) => ({ name, number: true, cell: (row) => known(row[field], write, row.reasons[field]) });
+  const column = (name, field, write) => ({ name, number: true, cell: (row) => known(row[field], write, row.reasons[field], field !== "gap") });
   return table("Copy quality by day", [
     { name: "day (UTC)", cell: day },
     column("gap", "gap", usd), column("your PnL", "copier_pnl", usd), column("expected", "expected_pnl", usd),
@@ -42,16 +43,19 @@ function windowPanel(days, row) {
   const title = `${days} days`;
   if (!row) return h("div", { class: "panel" }, h("h3", {}, title), h("p", { class: "empty" }, "not computed yet"));
   const why = row.reasons;
-  const line = (name, note, value) => h("tr", {}, h("th", { scope: "row" }, h("span", { class: "named" }, name, tip(note))), h("td", { class: "n" }, value));
+  const line = (name, note, value) => h("tr", {}, h("th", { scope: "row" }, h("span", { class: "named" }, name, tip(`${note} Over ${count(row.hours_covered)} hours.`))), h("td", { class: "n" }, value));
+  const ahead = row.gap === null ? "" : ` ${money(row.copier_pnl, { signed: true })} − (${money(row.expected_pnl, { signed: true })}).`;
+  const times = (value) => `${value.toFixed(2)}×`.replace("-", "\u2212");
+  const interval = row.beta_to_ratio === null || row.beta_low === null ? null : h("small", { class: "muted" }, ` 95 %: ${times(row.beta_low / row.scaling_ratio)} to ${times(row.beta_high / row.scaling_ratio)}`);
   const certain = row.gap_t === null ? null : Math.abs(row.gap_t) >= 2 ? "distinguishable from 0" : "not distinguishable from 0";
   const csv = h("a", { class: "button", href: `/api/export.csv?what=quality&window=${days}&days=1`, download: "" }, "CSV");
   return h("div", { class: "panel part" }, h("header", {}, h("h3", {}, `${title} to the end of ${day(row)} · ${row.source}`), h("div", { class: "actions" }, csv)),
     h("table", {}, h("caption", { class: "hidden" }, `Copy quality over ${title}`), h("tbody", {},
-      line("Gap", "Your PnL − Σ over the hours of ratio × the change of the whale's PnL.", known(row.gap, usd, why.gap)),
+      line("Gap", `Your PnL − Σ over the hours of ratio × the change of the whale's PnL.${ahead}`, known(row.gap, usd, why.gap)),
       line("t of the gap", "Mean hourly gap ÷ its standard error; between −2 and 2 it is not distinguishable from 0.", h("span", {}, known(row.gap_t, (t) => t.toFixed(2).replace("-", "\u2212"), why.gap_t), certain ? h("small", { class: "muted" }, ` ${certain}`) : null)),
       line("Capture up", "Your PnL in the hours in which the whale gained ÷ ratio × its gains; high is good.", known(row.capture_up, percent, why.capture_up)),
       line("Capture down", "Your PnL in the hours in which the whale lost ÷ ratio × its losses; low is good.", known(row.capture_down, percent, why.capture_down)),
-      line("Beta ÷ ratio", "Slope of your hourly changes on the whale's ÷ the ratio; 1 is as configured.", known(row.beta_to_ratio, (beta) => `${beta.toFixed(2)}×`.replace("-", "\u2212"), why.beta_to_ratio)),
+      line("Beta ÷ ratio", `Slope of your hourly changes on the whale's${row.beta === null ? "" : `, ${row.beta.toFixed(4).replace("-", "\u2212")},`} ÷ the ratio${row.scaling_ratio === null ? "" : ` of ${row.scaling_ratio}`}; 1 is as configured.`, h("span", {}, known(row.beta_to_ratio, times, why.beta_to_ratio), interval)),
       line("R²", "Share of the variance of your hourly changes that the whale's explain, 0 to 1.", known(row.r2, (r2) => r2.toFixed(2), why.r2)),
       line("Tracking error", "Standard deviation of the hourly gap × √24, in USD a day.", known(row.tracking_error, (value) => `${money(value)} a day`, why.tracking_error)))));
 }
@@ -59,15 +63,20 @@ function windowPanel(days, row) {
 withPlotly(() => drawGaps());
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-function figure() {
+function figure(wide) {
   const bars = {
-    type: "bar", x: rows.map(day), y: rows.map((row) => row.gap), hoverinfo: "text", hovertext: rows.map((row) => `${day(row)}: ${row.gap === null ? "unknown" : money(row.gap, { signed: true })}`),
+    type: "bar", width: 0.75 * DAY_MS, x: rows.map(day), y: rows.map((row) => row.gap), hoverinfo: "text", hovertext: rows.map((row) => `${day(row)}: ${row.gap === null ? "unknown" : money(row.gap, { signed: true })}`),
     marker: { color: rows.map((row) => colour(row.gap >= 0 ? "--good" : "--bad")), opacity: rows.map((row) => (row.source === "recorded" ? 1 : 0.5)) },
   };
+  // Left to itself Plotly draws a single day over the whole width, on an axis of a millisecond.
+  const [oldest, newest] = [rows[0], rows.at(-1)].map((row) => Date.parse(day(row)));
+  const start = Math.min(oldest, newest - (LEAST_DAYS - 1) * DAY_MS);
+  const few = newest - start < LEAST_DAYS * DAY_MS ? { tick0: day(rows.at(-1)), dtick: wide ? DAY_MS : 3 * DAY_MS, tickformat: "%b %-d" } : {};
+  const dates = { range: [start - DAY_MS / 2, newest + DAY_MS / 2].map((ms) => new Date(ms).toISOString()), ...few };
   const axis = { gridcolor: colour("--line"), zerolinecolor: colour("--faint"), fixedrange: true, tickfont: { size: 11 } };
   const layout = {
-    margin: { l: 62, r: 14, t: 8, b: 26 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", bargap: 0.25, showlegend: false,
-    font: { color: colour("--soft"), family: getComputedStyle(document.body).fontFamily, size: 11 }, xaxis: { ...axis, type: "date", showgrid: false }, yaxis: { ...axis, tickformat: "$,~r" },
+    margin: { l: 62, r: 14, t: 8, b: 26 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false,
+    font: { color: colour("--soft"), family: getComputedStyle(document.body).fontFamily, size: 11 }, xaxis: { ...axis, ...dates, type: "date", showgrid: false }, yaxis: { ...axis, tickformat: "$,~r" },
   };
   return { data: [bars], layout };
 }
@@ -76,7 +85,7 @@ function figure() {
 export function drawGaps() {
   const plot = $("quality-plot");
   if (!plot || !window.Plotly) return;
-  const { data, layout } = figure();
+  const { data, layout } = figure(plot.clientWidth > 600);
   Plotly.react(plot.firstChild, data, { ...layout, width: plot.clientWidth, height: plot.clientHeight }, { displayModeBar: false });
   if (plot.dataset.wired) return;
   plot.dataset.wired = "1";
@@ -84,7 +93,7 @@ export function drawGaps() {
 }
 
 function png() {
-  const { data, layout } = figure();
+  const { data, layout } = figure(true);
   const simulated = document.body.dataset.simulated ? " · SIMULATED DATA" : "";
   const whole = { ...layout, width: 1400, height: 520, paper_bgcolor: colour("--panel"), margin: { l: 70, r: 40, t: 50, b: 40 }, title: { text: `Gap by UTC day${simulated}` } };
   return Plotly.downloadImage({ data, layout: whole }, { format: "png", width: 1400, height: 520, filename: "polypipe-quality" });

@@ -83,13 +83,16 @@ function facts() {
   const s = latest.summary;
   const why = latest.reasons;
   const signed = (value) => money(value, { signed: true });
+  const expected = s.expected_usd === null ? "" : ` Expected: ${money(s.expected_usd)}.`;
   return [
-    fact("Coverage", s.coverage, percent, { reason: why.coverage, note: "held of what should be held, by value" }),
-    fact("Fill rate", s.weighted_fill_rate, percent, { reason: why.weighted_fill_rate, note: "weighted by value, not capped" }),
-    fact("Cost of deviation", s.cost_of_deviation, signed, { reason: why.cost_of_deviation, note: "missed ones included; minus is worse off" }),
-    fact("Excess", s.excess_usd, shortMoney, { reason: why.excess_usd, note: "held beyond the expected size" }),
-    fact("Orphans", s.orphan_usd, shortMoney, { reason: why.orphan_usd, note: `${count(s.orphan)} left by the whale, still yours` }),
-    fact("Win rate", s.copier_win_rate, percent, { reason: why.copier_win_rate, note: s.whale_win_rate === null ? "whale: unknown" : `whale: ${percent(s.whale_win_rate)}` }),
+    fact("Coverage", s.coverage, percent, { reason: why.coverage, note: "held of what should be held, by value",
+      formula: `Σ min(yours, expected) ÷ Σ expected, by value, over open positions of the whale worth an order of $1.01. Expected is ratio × the whale's.${expected}` }),
+    fact("Fill rate", s.weighted_fill_rate, percent, { reason: why.weighted_fill_rate, note: "weighted by value, not capped", formula: `Σ yours ÷ Σ expected, by value, over the same positions.${expected}` }),
+    fact("Cost of deviation", s.cost_of_deviation, signed, { reason: why.cost_of_deviation, note: "missed ones included; minus is worse off",
+      formula: "Σ (your shares − expected) × (price − the whale's average price). Orphans and your own positions have no such price; they are in the excess." }),
+    fact("Excess", s.excess_usd, shortMoney, { reason: why.excess_usd, note: "held beyond the expected size", formula: `Σ max(yours − expected, 0), by value, over all open positions.${s.actual_usd === null ? "" : ` Yours: ${money(s.actual_usd)}.`}` }),
+    fact("Orphans", s.orphan_usd, shortMoney, { reason: why.orphan_usd, note: `${count(s.orphan)} left by the whale, still yours`, formula: "Σ your shares × price of positions that the whale has left." }),
+    fact("Win rate", s.copier_win_rate, percent, { reason: why.copier_win_rate, formula: `Your open positions in profit ÷ those in profit or loss. You hold ${count(s.copier_positions)}, the whale ${count(s.whale_positions)}.`, note: s.whale_win_rate === null ? "whale: unknown" : `whale: ${percent(s.whale_win_rate)}` }),
   ];
 }
 

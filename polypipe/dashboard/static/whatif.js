@@ -39,7 +39,7 @@ async function ask(form, until) {
 function answer(data, asked) {
   const usd = (value) => money(value, { signed: true });
   const why = data.reasons;
-  const cell = (value, write, reason) => h("td", { class: "n" }, value === null ? unknown(reason, { brief: true }) : write(value));
+  const cell = (value, write, reason) => h("td", { class: "n" }, value === null ? unknown(reason) : write(value));
   const line = (name, title, actual, field, write) => h("tr", {}, h("th", { scope: "row" }, h("span", { class: "named" }, name, tip(title))), cell(data[actual], write, why[actual]), cell(data[field], write, why[field]));
   return [
     ...data.warnings.map((text) => h("p", { class: "notice warn" }, text)),
