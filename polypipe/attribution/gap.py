@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import duckdb
 
 PNL_HOURS = 24.0
+DAY_UNKNOWN = "the activity of this day is not known completely"
+EARLIER_UNKNOWN = "the activity of earlier days is not known completely"
 
 
 @dataclass(frozen=True)
@@ -91,9 +93,9 @@ def gap_rows(
     exits: list[Row] = []
     for day, found, one in zip(days, known, explained, strict=True):
         if day not in complete:
-            one.notes["the activity of this day is not known completely"] = None
+            one.notes[DAY_UNKNOWN] = None
         if fills and any(before not in complete for before in days_of(_midnight(fills[0].t), day)):
-            one.notes["the activity of earlier days is not known completely"] = None
+            one.notes[EARLIER_UNKNOWN] = None
         base = {"day": day, "user1_address": wallets.copier, "user2_address": wallets.whale}
         more = {
             "copier_income": income.get((wallets.copier, day), 0.0),

@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from polypipe.attribution.attribution import PARTS
+from polypipe.attribution.gap import DAY_UNKNOWN, EARLIER_UNKNOWN
 from polypipe.dashboard.distribution import histogram
 from polypipe.dashboard.store import Row, View
 from polypipe.warehouse.connection import literal
@@ -168,18 +169,29 @@ def distribution(view: View, span: Span, name: str, reason: str | None) -> Row:
 def exits(view: View, last: date, day: Row | None, limit: int | None) -> Row:
     """What the whale had sold and the copier still held at the end of a day, the most at risk first.
 
-    `day` is that day's row of gap_attribution; without it nothing is known.
+    `day` is that day's row of gap_attribution; without it nothing is known. `incomplete` says why there may be more.
     """
     as_of = midnight(last) + DAY
     if day is None:
         nothing: Row = {"as_of": as_of, "reason": NOT_COMPUTED.format("gap_attribution")}
-        return nothing | {"tokens": None, "usd": None, "rows": []}
+        return nothing | {"incomplete": None, "tokens": None, "usd": None, "rows": []}
     rows = view.rows(
         f"SELECT * EXCLUDE (day) FROM exits WHERE day = {literal(midnight(last))} ORDER BY usd DESC, token_id"
         + ("" if limit is None else f" LIMIT {limit}")
     )
     tokens, usd = day["uncopied_exit_tokens"], day["uncopied_exit_usd"]
-    return {"as_of": as_of, "reason": None, "tokens": tokens, "usd": usd, "rows": rows}
+    incomplete = next((why for why in (DAY_UNKNOWN, EARLIER_UNKNOWN) if why in day["notes"]), None)
+    found = {"tokens": tokens, "usd": usd, "rows": rows}
+    return {"as_of": as_of, "reason": None, "incomplete": incomplete, **found}
+
+
+def coverage(day: Row | None) -> tuple[float | None, str | None]:
+    """Percent at the end of the day, or None and the reason: fills that are not known leave holdings out."""
+    if day is None:
+        return None, "gap_attribution of the last day is not computed"
+    if DAY_UNKNOWN in day["notes"]:
+        return None, DAY_UNKNOWN
+    return day["coverage"], day["reasons"].get("coverage")
 
 
 def _total(rows: Sequence[Row]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polypipe.attribution.attribution import PARTS
+from polypipe.attribution.gap import DAY_UNKNOWN, EARLIER_UNKNOWN
 from polypipe.attribution.whatif import bot_rule, what_if
 from polypipe.bot.misses import misses_summary
 from polypipe.dashboard.api import whatif
@@ -197,6 +198,16 @@ def test_exits_of_the_last_day_the_most_at_risk_first(dashboard, warehouse):
     assert [row["usd"] for row in found["rows"]] == [60.0 - n for n in range(50)]
     assert len(rows_of(dashboard, what="exits")) == 60
     assert "not computed" in dashboard.json(COPYING, until="2026-09-12")["exits"]["reason"]
+
+
+def test_what_rests_on_fills_that_are_not_known_says_so(dashboard, warehouse):
+    days = [gap_day(D, notes={DAY_UNKNOWN: None}), gap_day(D - DAY, notes={EARLIER_UNKNOWN: None}), gap_day(D - 2 * DAY)]
+    replace_tables(warehouse, gap_attribution=days)
+    told = {}
+    for number in (10, 9, 8):
+        body = dashboard.json(COPYING, until=f"2026-09-{number:02}")
+        told[number] = (body["coverage"], body["coverage_reason"], body["exits"]["incomplete"])
+    assert told == {10: (None, DAY_UNKNOWN, DAY_UNKNOWN), 9: (90.0, None, EARLIER_UNKNOWN), 8: (90.0, None, None)}
 
 
 def test_classes_sort_by_what_they_mean(dashboard, warehouse):

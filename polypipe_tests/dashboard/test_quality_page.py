@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import expect
 
+from polypipe.attribution.gap import DAY_UNKNOWN, EARLIER_UNKNOWN
 from polypipe_tests.conftest import NOWHERE, settings_for
-from polypipe_tests.dashboard.browser import CHROMIUM, Looker, Served
+from polypipe_tests.dashboard.browser import CHROMIUM, Looker, Served, until
 from polypipe_tests.dashboard.copying_rows import gap_day, metrics_row, put_copying, quality_row, replace_tables
 from polypipe_tests.dashboard.support import now, put_snapshots, replace_table, snapshot
 from polypipe_tests.dashboard.test_page import query, violations
@@ -110,13 +111,90 @@ def test_a_number_tells_its_formula_to_the_keyboard_too(look, warehouse):
     assert facts.count() == page.locator("#quality-copying .tip").count() == 7
     assert page.locator("#part-waterfall tbody tr").count() == page.locator("#part-waterfall .tip").count() == 15
     tip = page.locator("#quality-copying .panel", has_text="Copy rate").locator(".tip")
-    assert "Order sent 4 ÷ eligible 5" in tip.get_attribute("aria-label")
+    for title, words in {
+        "Gap": "over 6 of 7 days",
+        "Copy rate": "Order sent 4 ÷ eligible 5",
+        "Coverage": "$450.00 of $500.00",
+        "Fill ratio": "over the 4 fills",
+        "Slippage": "$2.25 in all",
+        "Latency": "over 28 copied fills",
+        "Shortfall": "+$2.25 of it is slippage, +$1.25 the rest",
+    }.items():
+        about = facts.filter(has_text=re.compile(f"^{title}")).locator(".tip").get_attribute("aria-label")
+        assert words in about, title
+    about = page.locator("#fact-gap .tip").get_attribute("aria-label")
+    ends = [about.partition(words)[2] for words in ("Your PnL of ", "which is ")]
+    assert abs(dollars(ends[0]) - dollars(ends[1]) - dollars(page.locator("#fact-gap .value").inner_text())) <= 1
+    assert page.locator("#part-funnel tbody tr").count() == page.locator("#part-funnel tbody .tip").count() == 7
+    breaker = page.locator("#part-funnel tr", has_text="breaker").locator(".tip").get_attribute("aria-label")
+    assert "7 of the 35 of the step above, worth $350.00" in breaker
     for one in (tip, page.locator("#class-rows .tip").last):
         one.focus()
         expect(one.locator(".bubble")).to_be_visible()
         box = one.locator(".bubble").bounding_box()
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= 390
+
+
+def test_a_bubble_stays_with_its_number(look, warehouse):
+    put_days(warehouse, 9)
+    page = look.open("/?days=7")
+    tip = page.locator("#part-waterfall .tip").first
+    tip.focus()
+    bubble = tip.locator(".bubble")
+    expect(bubble).to_be_visible()
+
+    def apart() -> float:
+        one, other = tip.bounding_box(), bubble.bounding_box()
+        return min(abs(other["y"] - one["y"] - one["height"]), abs(one["y"] - other["y"] - other["height"]))
+
+    before = tip.bounding_box()["y"]
+    page.evaluate("window.scrollBy(0, 120)")
+    until(page, lambda: abs(tip.bounding_box()["y"] - before) > 100 and apart() < 10)
+
+
+def test_a_day_is_asked_for_when_its_year_is_typed_to_the_end(look, warehouse):
+    put_days(warehouse, 9)
+    page = look.open("/?days=1")
+    expect(page.locator("#part-waterfall tbody tr")).to_have_count(15)
+    day = midnight() - 3 * DAY
+    page.locator("#quality-until").focus()
+    page.keyboard.type(f"{day:%m%d%Y}")
+    expect(page.locator("#quality-sub")).to_have_text(f"{day:%Y-%m-%d}, UTC")
+    assert query(page)["until"] == f"{day:%Y-%m-%d}"
+    assert {address for address in look.requests if "until=0" in address} == set()
+    page.go_back()  # one step: nothing else was chosen
+    expect(page.locator("#quality-sub")).to_have_text(f"{midnight() - DAY:%Y-%m-%d}, UTC")
+    expect(page.locator("#quality-until")).to_have_value(f"{midnight() - DAY:%Y-%m-%d}")
+    page.locator("#quality-until").fill("2001-01-01")  # before the first stored day: nothing is asked
+    page.locator("#quality-until").blur()
+    expect(page.locator("#quality-until")).to_have_value(f"{midnight() - DAY:%Y-%m-%d}")
+    assert query(page) == {"days": "1"}
+
+
+def test_what_is_not_known_of_the_fills_is_told_beside_what_rests_on_them(look, warehouse):
+    put_days(warehouse, 30)
+    last = midnight() - DAY
+    put_gaps = [
+        gap_day(last, -500.0, {DAY_UNKNOWN: None}, slippage=-1.0, unexplained=-150.0),
+        gap_day(last - DAY, -500.0, {EARLIER_UNKNOWN: None}, slippage=-1.0),
+    ]
+    metrics = [metrics_row(last, 1), metrics_row(last, 30, days_known=28), metrics_row(last - DAY, 1)]
+    replace_tables(warehouse, gap_attribution=put_gaps, copy_metrics_daily=metrics, uncopied_exits=[])
+    page = look.open("/?days=1")
+    expect(page.locator("#part-waterfall .notice")).to_contain_text("More is unexplained than all causes together")
+    expect(page.locator("#part-waterfall .notice")).to_contain_text(DAY_UNKNOWN)
+    expect(page.locator("#part-waterfall tr.total").first).to_contain_text("to lose")
+    expect(page.locator("#part-exits .notice")).to_contain_text(f"Exits may be missing: {DAY_UNKNOWN}")
+    coverage = page.locator("#quality-copying .panel", has_text="Coverage")
+    expect(coverage).to_contain_text(f"unknown{DAY_UNKNOWN}")
+    expect(page.locator("#quality-notices")).to_be_empty()
+    assert violations(page) == []
+    page.locator("#quality-days").get_by_role("button", name="30 days").click()
+    expect(page.locator("#quality-notices")).to_contain_text("Fills are known and matched on 28 of 30 days")
+    page.goto(f"{page.url.partition('?')[0]}?days=1&until={last - DAY:%Y-%m-%d}")
+    expect(coverage).to_contain_text(f"may be off: {EARLIER_UNKNOWN}")
+    expect(page.locator("#part-waterfall .notice")).to_have_count(0)
 
 
 def test_what_if_there_and_back(look, warehouse):

@@ -14,6 +14,7 @@ from polypipe.dashboard.copying import (
     METRICS,
     Span,
     attribution,
+    coverage,
     distribution,
     exits,
     funnel,
@@ -49,14 +50,16 @@ def copying_body(context: Context, asked: dict[str, Any], now: datetime) -> Row:
     measured = metrics(view, span)
     unknown = why_unknown(measured)
     last = by_day.get(span.last)
+    covered, why_not_covered = coverage(last)
     realised, pairs, ratio = (measured[name] for name in ("realised_ratio", "realised_pairs", "ratio"))
     return {
         **range_,
         "warning": ratio_warning(realised, pairs, ratio) if ratio else None,
         "attribution": attribution(by_day, span.days),
         "metrics": measured,
-        "coverage": last["coverage"] if last else None,
-        "coverage_reason": last["reasons"].get("coverage") if last else "gap_attribution of the last day is not computed",
+        "coverage": covered,
+        "coverage_usd": last["expected_usd"] if last else None,
+        "coverage_reason": why_not_covered,
         "funnel": funnel(view, span, unknown),
         "slippage": distribution(view, span, "slippage", unknown),
         "latency": distribution(view, span, "latency", unknown),

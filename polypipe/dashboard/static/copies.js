@@ -7,10 +7,17 @@ const MINUS = "\u2212";
 export const cents = (value) => `${value > 0 ? "+" : ""}${value.toFixed(2)}`.replace("-", MINUS).replace(/^[+\u2212]0\.00$/, "0.00") + " ¢";
 const seconds = (value) => `${value.toFixed(value < 10 ? 1 : 0)} s`.replace("-", MINUS);
 const between = (low, high, write) => (low === null ? "too few events for an interval" : `95 %: ${write(low)} to ${write(high)}`);
-export const REASONS = {
-  small: "fewer than 10 shares", probability: "order below the minimum", disabled: "bot switched off", breaker: "breaker", error: "error",
-  unfilled: "not or partly filled", no_position: "nothing to sell", unknown: "reason unknown",
+const REASONS = {
+  small: ["fewer than 10 shares", "Fills of fewer than 10 shares, which the bot copies only by chance."],
+  probability: ["order below the minimum", "Copies below the exchange's minimum of $1.01, which the bot sends by chance: its log says that it did not, or the size does."],
+  disabled: ["bot switched off", "The bot's log says that it was off or in mock mode."],
+  breaker: ["breaker", "Stopped by the bot's breaker or risk rules, as its log says."],
+  error: ["error", "Orders that failed, as the bot's log says."],
+  unfilled: ["not or partly filled", "Orders that nobody filled, as the bot's log says."],
+  no_position: ["nothing to sell", "Sales of the whale of what you did not hold, as the bot's log or your fills say."],
+  unknown: ["reason unknown", "Neither the bot's log nor sizes and holdings say why."],
 };
+const PARTLY = ["filled in part", "Fills of which you got less than 99 % of ratio × the whale's shares."];
 const STEPS = {
   whale: ["The whale's fills", "All fills of the whale on these days."],
   eligible: ["Eligible", "Fills of 10 shares and more, which the bot copies."],
@@ -23,25 +30,26 @@ const STEPS = {
 export function figures(data) {
   const m = data.metrics;
   const why = m.reasons;
-  const gap = data.attribution.gap;
+  const { gap, copier_pnl: copier, expected_pnl: expected, days, days_known: known } = data.attribution;
+  const usd = (value) => money(value, { signed: true });
   const zero = m.slippage_cents_low !== null && m.slippage_cents_low <= 0 && m.slippage_cents_high >= 0;
   return [
-    fact("Gap", gap, (value) => money(value, { signed: true }), { reason: data.attribution.reason, id: "fact-gap", mood: gap > 0.005 ? "good" : gap < -0.005 ? "bad" : null,
-      note: `${gap > 0.005 ? "ahead of" : gap < -0.005 ? "behind" : "on"} the ratio`, formula: `Your PnL − ratio × the whale's, over ${data.attribution.days_known} of ${data.attribution.days} days.` }),
+    fact("Gap", gap, usd, { reason: data.attribution.reason, id: "fact-gap", mood: gap > 0.005 ? "good" : gap < -0.005 ? "bad" : null,
+      note: `${gap > 0.005 ? "ahead of" : gap < -0.005 ? "behind" : "on"} the ratio`, formula: `Your PnL${gap === null ? "" : ` of ${usd(copier)}`} − ratio × the whale's${gap === null ? "" : `, which is ${usd(expected)}`}, over ${known} of ${days} days.` }),
     fact("Copy rate", m.copy_rate, percent, { reason: why.copy_rate, note: m.copy_rate === null ? null : between(m.copy_rate_low, m.copy_rate_high, percent),
       formula: m.copy_rate === null ? "Eligible fills with an order sent ÷ eligible fills." : `Order sent ${count(m.copied_fills)} ÷ eligible ${count(m.eligible_fills)}; by USD ${percent(m.copy_rate_usd)}. Interval by Wilson.` }),
-    fact("Coverage", data.coverage, percent, { reason: data.coverage_reason, note: `at the end of ${data.until}`,
-      formula: "Σ min(your shares, ratio × the whale's) × price ÷ Σ ratio × the whale's × price, over open tokens worth an order." }),
+    fact("Coverage", data.coverage, percent, { reason: data.coverage_reason, note: `at the end of ${data.until}${data.coverage !== null && data.exits.incomplete ? `; may be off: ${data.exits.incomplete}` : ""}`,
+      formula: "Σ min(your shares, ratio × the whale's) × price ÷ Σ ratio × the whale's × price, over open tokens worth an order." + (data.coverage === null ? "" : ` ${money(data.coverage / 100 * data.coverage_usd)} of ${money(data.coverage_usd)}.`) }),
     fact("Fill ratio", m.fill_ratio, percent, { reason: why.fill_ratio, note: m.first_fill_ratio === null ? "first attempt: unknown" : `first attempt: ${percent(m.first_fill_ratio)}`,
-      formula: `Shares you got ÷ shares expected, over the fills with an order sent. First attempt: filled ÷ requested in the bot's log${m.first_fill_ratio === null ? `, unknown: ${why.first_fill_ratio}` : ""}.` }),
+      formula: `Shares you got ÷ shares expected, over the ${count(m.copied_fills ?? 0)} fills with an order sent. First attempt: filled ÷ requested in the bot's log${m.first_fill_ratio === null ? `, unknown: ${why.first_fill_ratio}` : ""}.` }),
     fact("Slippage", m.slippage_cents, cents, { reason: why.slippage_cents, id: "fact-slippage", mood: m.slippage_cents_low > 0 ? "bad" : m.slippage_cents_high < 0 && m.slippage_cents_high !== null ? "good" : null,
       note: m.slippage_cents === null ? null : zero ? "not distinguishable from zero" : `${m.slippage_cents > 0 ? "worse" : "better"} a share, ${money(m.slippage_usd)}`,
       formula: m.slippage_cents === null ? "Sign × (your price − the whale's), weighted by shares; + is worse." : `Sign × (your price − the whale's), weighted by shares; + is worse. ${money(m.slippage_usd)} in all, ${m.slippage_bps.toFixed(0)} bps; ${between(m.slippage_cents_low, m.slippage_cents_high, cents)}, each event counted once.` }),
     fact("Latency", m.latency_p50, seconds, { reason: why.latency_p50, note: m.latency_p95 === null ? null : `p95: ${seconds(m.latency_p95)}`,
-      formula: "Median seconds from the whale's fill to your first copy; block times, good to 2 s." }),
-    fact("Shortfall", m.shortfall_usd, (value) => money(value, { signed: true }), { reason: why.shortfall_usd, id: "fact-shortfall",
+      formula: `Median seconds from the whale's fill to your first copy, over ${count(data.latency.fills ?? 0)} copied fills; block times, good to 2 s.` }),
+    fact("Shortfall", m.shortfall_usd, usd, { reason: why.shortfall_usd, id: "fact-shortfall",
       note: m.shortfall_bps === null ? null : `${m.shortfall_usd > 0 ? "worse" : "better"} than on paper`,
-      formula: `Slippage + Σ sign × (expected − got) × (price at the end − the whale's price) + fees; + is worse than on paper.${m.shortfall_bps === null ? "" : ` ${count(m.shortfall_bps)} bps of what was expected.`}${m.unmarked_usd ? ` ${money(m.unmarked_usd)} of it in markets whose result is not known.` : ""}` }),
+      formula: `Slippage + Σ sign × (expected − got) × (price at the end − the whale's price) + fees; + is worse than on paper.${m.shortfall_usd === null ? "" : ` ${usd(m.slippage_usd ?? 0)} of it is slippage, ${usd(m.shortfall_usd - (m.slippage_usd ?? 0))} the rest.`}${m.shortfall_bps === null ? "" : ` ${count(m.shortfall_bps)} bps of what was expected.`}${m.unmarked_usd ? ` ${money(m.unmarked_usd)} of it in markets whose result is not known.` : ""}` }),
   ];
 }
 
@@ -60,7 +68,9 @@ export function funnel(found) {
     let start = step.fills;
     for (const lost of found.lost.filter((one) => one.after === step.step)) {
       start -= lost.fills;
-      rows.push({ lost: true, name: `lost: ${lost.after === "filled" ? "filled in part" : REASONS[lost.reason] ?? lost.reason}`, picture: bar(start, lost.fills, "bad"), fills: lost.fills, usd: lost.usd, share: lost.fills / all });
+      const [words, meaning] = lost.after === "filled" ? PARTLY : REASONS[lost.reason] ?? [lost.reason, "The reason is named so in the tables."];
+      const share = `${meaning} ${count(lost.fills)} of the ${count(step.fills)} of the step above, worth ${money(lost.usd)} at the whale's prices.`;
+      rows.push({ lost: true, name: h("span", { class: "named" }, `lost: ${words}`, tip(share)), picture: bar(start, lost.fills, "bad"), fills: lost.fills, usd: lost.usd, share: lost.fills / all });
     }
   });
   return [table("What became of the whale's fills", [

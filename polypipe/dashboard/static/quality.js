@@ -1,6 +1,6 @@
 // Section "Copy quality": one bar a day, and for the days that are chosen where the gap went and how fills were copied.
 
-import { $, h, redraw } from "./dom.js";
+import { $, h, redraw, tip } from "./dom.js";
 import { isLocal } from "./format.js";
 import { botLog } from "./botlog.js";
 import { askClasses, drawClasses } from "./classes.js";
@@ -12,9 +12,15 @@ import { waterfall } from "./waterfall.js";
 import { whatIfForm } from "./whatif.js";
 
 const DAYS = ["1", "7", "30"];
+const ABOUT = {
+  slippage: "Of each copied fill: sign × (your price − the whale's) × 100, in cents a share; + is worse. Half of the fills are at p50 or below it, 95 % at p95.",
+  latency: "Of each copied fill: seconds from the whale's fill to your first copy, by block times, good to 2 s. Half of the fills are at p50 or below it, 95 % at p95, 99 % at p99.",
+  exits: "Shares that the whale has sold and you still held at the end of the last day, each token × its last known price; tokens worth less than an order of $1.01 are left out.",
+};
 let drawn = {}; // part of the section -> what it shows, as text: an answer that is the same is not drawn again
 let chosen = { days: "7", until: null }; // until null: the newest day
 let copying = null;
+let typing = false;
 let asked = 0;
 let report = () => {};
 
@@ -22,11 +28,22 @@ let report = () => {};
 export function startQuality(failed) {
   report = failed;
   readAddress();
-  window.addEventListener("popstate", () => { readAddress(); again(); });
+  window.addEventListener("popstate", () => { typing = false; readAddress(); again(); });
   $("quality-days").replaceChildren(...DAYS.map((days) => h("button", { type: "button", dataset: { days }, onclick: () => choose({ days }) }, days === "1" ? "1 day" : `${days} days`)));
-  $("quality-until").addEventListener("change", (event) => choose({ until: event.target.value || null }));
+  // A year that is being typed is 2, 20 and 202 first: before `min`, and no question yet.
+  const input = $("quality-until");
+  input.addEventListener("input", () => { typing = true; });
+  input.addEventListener("change", () => { if (input.validity.valid && input.value !== shownDay()) choose({ until: input.value || null }); });
+  input.addEventListener("blur", () => { typing = false; writeDay(); });
   let width = 0;
   new ResizeObserver(([entry]) => { if (entry.contentRect.width !== width) { width = entry.contentRect.width; drawQuality(); } }).observe($("quality-body"));
+}
+
+const shownDay = () => chosen.until ?? copying?.until ?? "";
+
+/** The day that is shown into its field, unless somebody is typing there. */
+function writeDay() {
+  if (!typing && $("quality-until").value !== shownDay()) $("quality-until").value = shownDay();
 }
 
 function readAddress() {
@@ -98,9 +115,9 @@ function mark() {
 
 const csvOf = (what, parameters) => `/api/export.csv?${new URLSearchParams({ what, ...parameters })}`;
 
-function panel(id, title, { csv, wide = false } = {}) {
+function panel(id, title, { csv, about, wide = false } = {}) {
   return h("div", { class: `panel part${wide ? " wide" : ""}`, id: `part-${id}` },
-    h("header", {}, h("h3", {}, title), csv === undefined ? null : h("div", { class: "actions" }, h("a", { class: "button", dataset: { csv }, download: "" }, "CSV"))),
+    h("header", {}, h("h3", {}, title), about === undefined ? null : tip(about), csv === undefined ? null : h("div", { class: "actions" }, h("a", { class: "button", dataset: { csv }, download: "" }, "CSV"))),
     h("div", { class: "content", id: `${id}-content` }));
 }
 
@@ -111,9 +128,9 @@ function frame() {
     h("div", { class: "facts", id: "quality-copying" }),
     h("div", { class: "actions" }, h("a", { class: "button", dataset: { csv: "metrics" }, download: "" }, "CSV of these numbers")),
     h("div", { class: "two" }, panel("waterfall", "Where the gap went", { csv: "waterfall" }), panel("funnel", "What became of the whale's fills", { csv: "funnel" })),
-    h("div", { class: "two" }, panel("slippage", "Slippage", { csv: "slippage" }), panel("latency", "Latency", { csv: "latency" })),
+    h("div", { class: "two" }, panel("slippage", "Slippage", { csv: "slippage", about: ABOUT.slippage }), panel("latency", "Latency", { csv: "latency", about: ABOUT.latency })),
     h("div", { class: "two", id: "quality-windows" }),
-    panel("exits", "Orphan radar: what the whale has sold and you still held", { csv: "exits", wide: true }),
+    panel("exits", "Orphan radar: what the whale has sold and you still held", { csv: "exits", wide: true, about: ABOUT.exits }),
     panel("classes", "By class", { wide: true }),
     panel("whatif", "What if", { wide: true }),
   ];
@@ -123,16 +140,21 @@ function drawCopying(data) {
   $("quality-sub").textContent = data.first === data.until ? `${data.until}, UTC` : `${data.first} to ${data.until}, UTC days`;
   const input = $("quality-until");
   Object.assign(input, { min: data.oldest, max: data.newest });
-  if (document.activeElement !== input) input.value = data.until;
-  $("quality-notices").replaceChildren(...[data.stale ? `Stale: ${data.stale}` : null, data.warning].filter(Boolean).map((text) => h("p", { class: "notice warn" }, text)));
+  writeDay();
+  $("quality-notices").replaceChildren(...[data.stale ? `Stale: ${data.stale}` : null, data.warning, daysLeftOut(data)].filter(Boolean).map((text) => h("p", { class: "notice warn" }, text)));
   $("quality-copying").replaceChildren(...figures(data));
   $("waterfall-content").replaceChildren(...waterfall(data.attribution).filter(Boolean));
   $("funnel-content").replaceChildren(...funnel(data.funnel));
   for (const kind of ["slippage", "latency"]) $(`${kind}-content`).replaceChildren(...distribution(kind, data[kind], data.metrics));
-  $("exits-content").replaceChildren(...radar(data.exits));
+  $("exits-content").replaceChildren(...radar(data.exits).filter(Boolean));
   whatIfForm($("whatif-content"), data);
   for (const link of $("quality-days-body").querySelectorAll("[data-csv]")) link.href = csvOf(link.dataset.csv, { days: data.days, until: data.until });
   drawDistributions();
+}
+
+function daysLeftOut({ metrics, days }) {
+  if (metrics.whale_fills === null || metrics.days_known >= days) return null;
+  return `Fills are known and matched on ${metrics.days_known} of ${days} days: what is counted in fills leaves the others out.`;
 }
 
 function drawDistributions() {

@@ -11,14 +11,16 @@ export function radar(found) {
   const at = Date.parse(found.as_of);
   const more = found.tokens > found.rows.length ? `, the ${found.rows.length} with the most at risk are shown, the CSV has all` : "";
   const words = `${count(found.tokens)} ${found.tokens === 1 ? "token" : "tokens"}, ${money(found.usd)} at risk at ${instant(at)} ${zoneName(at)}${more}`;
-  if (!found.rows.length) return [h("p", { class: "empty" }, `None at ${instant(at)} ${zoneName(at)}: every exit of the whale that is known was followed.`)];
+  const incomplete = found.incomplete === null ? null : h("p", { class: "notice warn" }, `Exits may be missing: ${found.incomplete}.`);
+  if (!found.rows.length) return [incomplete, h("p", { class: "empty" }, `None at ${instant(at)} ${zoneName(at)}: every exit of the whale that is known was followed.`)];
   return [
+    incomplete,
     h("p", { class: "sub" }, words),
     h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Uncopied exits" }, table("Uncopied exits, the most at risk first", [
       { name: "Market", cell: market },
       { name: "At risk", number: true, tip: "Shares too many × the last known price, in USD. The most comes first.", cell: (row) => h("b", {}, money(row.usd)) },
       { name: "Age", number: true, tip: "Since the first of the whale's sales that were not copied, to the end of the day.", cell: (row) => span(3600 * row.age_hours) },
-      { name: "Since", whole: true, title: zoneName(), cell: (row) => h("span", { class: "whole" }, instant(Date.parse(row.since))) },
+      { name: `Since (${zoneName()})`, whole: true, cell: (row) => h("span", { class: "whole" }, instant(Date.parse(row.since))) },
       { name: "Shares", number: true, tip: "What you hold beyond ratio × the whale's shares.", cell: (row) => count(row.shares, 1) },
       { name: "Price", number: true, tip: "The last one known by the end of the day: of a fill, or of a reading of positions.", cell: price },
     ], found.rows)),

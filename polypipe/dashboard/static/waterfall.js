@@ -40,11 +40,11 @@ export function waterfall(found) {
     h("table", { class: "waterfall" }, h("caption", { class: "hidden" }, "From the expected PnL to yours, in USD"),
       h("thead", { class: "hidden" }, h("tr", {}, ["part", "drawn", "USD"].map((name) => h("th", { scope: "col" }, name)))),
       h("tbody", {},
-        row("Expected", `${ratio} × the whale's PnL of ${money(found.whale_pnl, { signed: true })}, hour by hour, ${over}.`, bar(0, from, "end"), usd(from), "to make", "total"),
+        row("Expected", `${ratio} × the whale's PnL of ${money(found.whale_pnl, { signed: true })}, hour by hour, ${over}.`, bar(0, from, "end"), usd(from), from < 0 ? "to lose" : "to make", "total"),
         found.parts.map((part, place) => row(PARTS[part.part][0], `${PARTS[part.part][1]} Summed ${over}; cents are rounded so that all parts add up.`,
           bar(levels[place], levels[place + 1], part.part === "unexplained" ? "open" : cents[place] < 0 ? "bad" : "good"), usd(cents[place]),
           cents[place] < 0 ? "worse" : cents[place] > 0 ? "better" : "nothing", part.part)),
-        row("Your PnL", `Your measured PnL, ${over}: expected ${usd(from)} and a gap of ${usd(to - from)}.`, bar(0, to, "end"), usd(to), "made", "total"))),
+        row("Your PnL", `Your measured PnL, ${over}: expected ${usd(from)} and a gap of ${usd(to - from)}.`, bar(0, to, "end"), usd(to), to < 0 ? "lost" : "made", "total"))),
     unknownDays(found),
     notes(found),
     h("p", { class: "muted" }, `Paid out beside, not in the PnL of positions: rewards and rebates of ${money(found.copier_income)} to you, ${money(found.whale_income)} to the whale.`),
@@ -59,7 +59,9 @@ function unknownDays(found) {
 }
 
 function notes(found) {
-  if (!found.notes.length) return null;
-  return h("details", {}, h("summary", {}, "What is in the unexplained part"),
-    h("ul", {}, found.notes.map((one) => h("li", {}, `${one.note} (${count(one.days)} ${one.days === 1 ? "day" : "days"}${one.usd === null ? "" : `, ${money(one.usd, { signed: true })}`})`))));
+  const sizes = found.parts.map((part) => Math.abs(part.usd));
+  const most = sizes.at(-1) >= 0.01 && sizes.at(-1) > sizes.slice(0, -1).reduce((sum, usd) => sum + usd, 0);
+  const told = h("ul", {}, found.notes.map((one) => h("li", {}, `${one.note} (${count(one.days)} ${one.days === 1 ? "day" : "days"}${one.usd === null ? "" : `, ${money(one.usd, { signed: true })}`})`)));
+  if (most) return h("div", { class: "notice warn" }, `More is unexplained than all causes together explain${found.notes.length ? ":" : ", and nothing that is known tells why."}`, found.notes.length ? told : null);
+  return found.notes.length ? h("details", {}, h("summary", {}, "What is in the unexplained part"), told) : null;
 }
