@@ -234,6 +234,7 @@ def test_unknown_numbers_and_old_days_say_so(look, warehouse):
     expect(page.locator("#quality-notices")).to_contain_text(f"Stale: the newest day is {day:%Y-%m-%d}")
     expect(page.locator("#quality-notices")).to_contain_text("the copier's fills show a ratio of 0.05")
     expect(page.locator("#fact-gap .value")).to_contain_text("unknown")
+    assert page.locator("#fact-gap .word").count() == 0  # nothing is said of a gap that is not known
     expect(page.locator("#part-waterfall")).to_contain_text("7 of 7 days left out")
     expect(page.locator("#part-funnel")).to_contain_text("The whale traded nothing on these days.")
     expect(page.locator("#part-slippage")).to_contain_text("nothing was copied on these days")

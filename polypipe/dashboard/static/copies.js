@@ -35,12 +35,12 @@ export function figures(data) {
   const zero = m.slippage_cents_low !== null && m.slippage_cents_low <= 0 && m.slippage_cents_high >= 0;
   return [
     fact("Gap", gap, usd, { reason: data.attribution.reason, id: "fact-gap", mood: gap > 0.005 ? "good" : gap < -0.005 ? "bad" : null,
-      note: `${gap > 0.005 ? "ahead of" : gap < -0.005 ? "behind" : "on"} the ratio`, formula: `Your PnL${gap === null ? "" : ` of ${usd(copier)}`} − ratio × the whale's${gap === null ? "" : `, which is ${usd(expected)}`}, over ${known} of ${days} days.` }),
+      note: gap === null ? null : `${gap > 0.005 ? "ahead of" : gap < -0.005 ? "behind" : "on"} the ratio`, formula: `Your PnL${gap === null ? "" : ` of ${usd(copier)}`} − ratio × the whale's${gap === null ? "" : `, which is ${usd(expected)}`}, over ${known} of ${days} days.` }),
     fact("Copy rate", m.copy_rate, percent, { reason: why.copy_rate, note: m.copy_rate === null ? null : between(m.copy_rate_low, m.copy_rate_high, percent),
       formula: m.copy_rate === null ? "Eligible fills with an order sent ÷ eligible fills." : `Order sent ${count(m.copied_fills)} ÷ eligible ${count(m.eligible_fills)}; by USD ${percent(m.copy_rate_usd)}. Interval by Wilson.` }),
-    fact("Coverage", data.coverage, percent, { reason: data.coverage_reason, note: `at the end of ${data.until}${data.coverage !== null && data.exits.incomplete ? `; may be off: ${data.exits.incomplete}` : ""}`,
+    fact("Coverage", data.coverage, percent, { reason: data.coverage_reason, note: data.coverage === null ? null : `at the end of ${data.until}${data.exits.incomplete ? `; may be off: ${data.exits.incomplete}` : ""}`,
       formula: "Σ min(your shares, ratio × the whale's) × price ÷ Σ ratio × the whale's × price, over open tokens worth an order." + (data.coverage === null ? "" : ` ${money(data.coverage / 100 * data.coverage_usd)} of ${money(data.coverage_usd)}.`) }),
-    fact("Fill ratio", m.fill_ratio, percent, { reason: why.fill_ratio, note: m.first_fill_ratio === null ? "first attempt: unknown" : `first attempt: ${percent(m.first_fill_ratio)}`,
+    fact("Fill ratio", m.fill_ratio, percent, { reason: why.fill_ratio, note: m.fill_ratio === null ? null : m.first_fill_ratio === null ? "first attempt: unknown" : `first attempt: ${percent(m.first_fill_ratio)}`,
       formula: `Shares you got ÷ shares expected, over the ${count(m.copied_fills ?? 0)} fills with an order sent. First attempt: filled ÷ requested in the bot's log${m.first_fill_ratio === null ? `, unknown: ${why.first_fill_ratio}` : ""}.` }),
     fact("Slippage", m.slippage_cents, cents, { reason: why.slippage_cents, id: "fact-slippage", mood: m.slippage_cents_low > 0 ? "bad" : m.slippage_cents_high < 0 && m.slippage_cents_high !== null ? "good" : null,
       note: m.slippage_cents === null ? null : zero ? "not distinguishable from zero" : `${m.slippage_cents > 0 ? "worse" : "better"} a share, ${money(m.slippage_usd)}`,
@@ -48,7 +48,7 @@ export function figures(data) {
     fact("Latency", m.latency_p50, seconds, { reason: why.latency_p50, note: m.latency_p95 === null ? null : `p95: ${seconds(m.latency_p95)}`,
       formula: `Median seconds from the whale's fill to your first copy, over ${count(data.latency.fills ?? 0)} copied fills; block times, good to 2 s.` }),
     fact("Shortfall", m.shortfall_usd, usd, { reason: why.shortfall_usd, id: "fact-shortfall",
-      note: m.shortfall_bps === null ? null : `${m.shortfall_usd > 0 ? "worse" : "better"} than on paper`,
+      note: m.shortfall_bps === null ? null : Math.abs(m.shortfall_usd) < 0.005 ? "as on paper" : `${m.shortfall_usd > 0 ? "worse" : "better"} than on paper`,
       formula: `Slippage + Σ sign × (expected − got) × (price at the end − the whale's price) + fees; + is worse than on paper.${m.shortfall_usd === null ? "" : ` ${usd(m.slippage_usd ?? 0)} of it is slippage, ${usd(m.shortfall_usd - (m.slippage_usd ?? 0))} the rest.`}${m.shortfall_bps === null ? "" : ` ${count(m.shortfall_bps)} bps of what was expected.`}${m.unmarked_usd ? ` ${money(m.unmarked_usd)} of it in markets whose result is not known.` : ""}` }),
   ];
 }
