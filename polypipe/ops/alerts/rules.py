@@ -4,7 +4,6 @@ A rule says when a condition counts (its limits), for how long it must last (hol
 and whether it is told at all. A file with a mistake changes nothing: the last good rules stay in force.
 """
 
-import math
 import re
 import tomllib
 from collections.abc import Mapping
@@ -169,7 +168,7 @@ def parse(text: bytes) -> Rules:
     """The rules that a file asks for. Raises `BadRules`."""
     try:
         document = tomllib.loads(text.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not only TOMLDecodeError: a number of 5,000 digits, a nest of brackets
         raise BadRules(f"it is not TOML: {' '.join(str(error).split())}") from None
     rules, digest = defaults(), DigestRule()
     for name, section in document.items():
@@ -236,8 +235,8 @@ def _flag(where: str, value: Any) -> bool:
 
 
 def _number(where: str, value: Any, limit: Limit) -> float:
-    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not number or not limit.low <= value <= limit.high:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not limit.low <= value <= limit.high:  # nan is in no range
         raise BadRules(f"{where}: {_shown(value)} is not a number from {limit.low:g} to {limit.high:g} ({limit.unit})")
     if where.startswith("copy_gap.days") and value not in (1, 7, 30):
         raise BadRules(f"{where}: {_shown(value)} is not 1, 7 or 30")

@@ -51,6 +51,9 @@ def test_a_file_changes_what_it_names_and_nothing_else():
         ('[digest]\nat = "25:00"\n', ["digest.at", "25:00"]),
         ("[digest]\nhour = 1\n", ["'hour'", "at"]),
         ("[digest\n", ["not TOML"]),
+        (f"[missed_copy]\nusd = {'9' * 400}\n", ["missed_copy.usd", "999", "0.01"]),
+        (f"[missed_copy]\nusd = {'9' * 5000}\n", ["not TOML"]),
+        (f"x = {'[' * 5000}", ["not TOML"]),
     ],
 )
 def test_a_mistake_is_named_in_one_line_with_what_is_allowed(text, named):
