@@ -6,6 +6,7 @@ Apprise (33 MB, half a second) is imported when the first letter is sent.
 
 import logging
 import re
+import sys
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 CONNECT_SECONDS, READ_SECONDS = 3.0, 4.0
 TOTAL_SECONDS = 9.0
 """For one sending, whatever the other side does; after that its outcome counts as unknown."""
+
+TITLE_MARKUP = 40
+"""Characters that a service may put around a title which it sends as part of the body."""
+
+CUT = "… all of it: polypipe alert list"
 
 _NEVER_CONNECTED = ("NewConnectionError", "ConnectTimeoutError", "NameResolutionError", "Connection refused")
 _CHATTY = ("apprise", "urllib3", "requests")  # at DEBUG, and some at WARNING, they write addresses with tokens
@@ -60,12 +66,13 @@ class Channels:
             return Outcome(False, f"its URL cannot be read ({type(error).__name__})")
         if channel is None:
             return Outcome(False, "Apprise does not know this kind of URL, or something is missing in it")
-        mark = "SIMULATED " if self._simulated else ""
+        title = f"{'SIMULATED ' if self._simulated else ''}polypipe {message.title}"
+        body = f"SIMULATED DATA\n{message.body}" if self._simulated else message.body
         began = time.monotonic()
         try:
             result = channel.notify(
-                title=f"{mark}polypipe {message.title}",
-                body=f"SIMULATED DATA\n{message.body}" if self._simulated else message.body,
+                title=title,
+                body=_fitting(body, _room(next(iter(channel)), title)),
                 body_format=apprise.NotifyFormat.TEXT,
                 notify_type=_notify_type(message.severity),
                 interpret_escapes=False,
@@ -101,6 +108,29 @@ class Channels:
                 channel.add(service)
                 self._open[name] = channel
         return self._open[name]
+
+
+def _room(service: "apprise.NotifyBase", title: str) -> int:
+    """Characters of a body that the service takes; what is longer it would refuse, again and again, and with it all that
+    waits behind. A URL with `overflow=split` has Apprise make several messages of it."""
+    import apprise
+
+    if service.overflow_mode != apprise.OverflowMode.UPSTREAM:
+        return sys.maxsize
+    joined = service.title_maxlen <= 0 or service.overflow_amalgamate_title  # the title is sent as part of the body
+    return int(service.body_maxlen) - (len(title) + TITLE_MARKUP if joined else 0)
+
+
+def _fitting(body: str, room: int) -> str:
+    """The body, or as many whole lines from its top as there is room for, with a word that there was more."""
+    if len(body) <= room:
+        return body
+    kept = ""
+    for line in body.splitlines(keepends=True):
+        if len(kept) + len(line) + len(CUT) > room:
+            break
+        kept += line
+    return kept + CUT if kept else body[: max(room - 1, 0)] + "…"
 
 
 def _notify_type(severity: str) -> "apprise.NotifyType":

@@ -3,6 +3,7 @@
 import logging
 import time
 
+import apprise
 import pytest
 
 from polypipe.ops.alerts import channels as channels_module
@@ -44,6 +45,28 @@ def test_a_message_arrives_as_it_is():
         assert got["title"] == f"polypipe {HOSTILE.title}"
         assert got["message"] == HOSTILE.body
         assert got["type"] == "failure"
+
+
+def test_a_message_longer_than_the_service_takes_is_cut_at_a_line(monkeypatch):
+    """A service refuses what is too long for it, and would get it again and again, before all that waits behind it."""
+    lines = [f"line {n} {'x' * 100}" for n in range(20)]
+    long = Message("critical", "t", "\n".join(lines))
+    with inbox() as channel:
+        service = type(apprise.Apprise.instantiate(channel.url))
+        monkeypatch.setattr(service, "body_maxlen", 1024)
+        Channels([channel.url]).send("json-1", long)
+        got = channel.messages[-1]["message"]
+        assert got.splitlines() == [*lines[:9], channels_module.CUT]
+        assert len(got) <= 1024
+        monkeypatch.setattr(service, "body_maxlen", 80)
+        Channels([channel.url]).send("json-1", long)
+        assert channel.messages[-1]["message"] == f"{lines[0][:79]}…"
+        monkeypatch.setattr(service, "title_maxlen", 0)  # then the title is part of the body
+        Channels([channel.url]).send("json-1", long)
+        assert len(channel.messages[-1]["message"]) <= 80
+        before = len(channel.messages)
+        Channels([f"{channel.url}?overflow=split"]).send("json-1", long)
+        assert len(channel.messages) > before + 10
 
 
 def test_the_demo_says_so_first():
