@@ -36,7 +36,9 @@ def _message(rule: Rule, group: list[Transition], now: datetime) -> Message:
     over = group[0].kind == "recovered"
     severity = RECOVERED if over else rule.severity
     count = f" ({len(group)})" if len(group) > 1 else ""
-    lines = [bounded(f"Over after {span(now - one.since)}: {one.text}" if over else one.text) for one in group[:LINES]]
+    lines = [
+        bounded(f"{rule.over} after {span(now - one.since)}: {one.text}" if over else one.text) for one in group[:LINES]
+    ]
     if len(group) > LINES:
         lines.append(f"and {len(group) - LINES} more")
     return Message(severity, f"{severity.upper()}: {rule.headline}{count}", "\n".join([*lines, f"({rule.condition})"]))

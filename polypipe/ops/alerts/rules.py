@@ -39,7 +39,7 @@ class Limit:
 class Rule:
     """One condition: its name, the headline of its messages, and everything that the user may change of it.
 
-    `limits` are numbers by name; `names` lists of texts by name (known market versions).
+    `limits` are numbers by name; `names` lists of texts by name (known market versions). `over` begins a recovery.
     """
 
     condition: str
@@ -52,6 +52,7 @@ class Rule:
     mute: bool = False
     dry_run: bool = False
     source: str = "default"
+    over: str = "Over"
 
     def limit(self, name: str) -> float:
         """The value of one limit."""
@@ -84,10 +85,12 @@ def _rule(
     hold: str,
     cooldown: str,
     names: Mapping[str, tuple[str, ...]] | None = None,
+    over: str = "Over",
     **limits: tuple[float, float, float, str],
 ) -> Rule:
     numbers = {name: Limit(*parts) for name, parts in limits.items()}
-    return Rule(condition, headline, severity, duration_of(hold), duration_of(cooldown), numbers, names or {})
+    times = duration_of(hold), duration_of(cooldown)
+    return Rule(condition, headline, severity, *times, numbers, names or {}, over=over)
 
 
 def defaults() -> dict[str, Rule]:
@@ -113,6 +116,7 @@ def defaults() -> dict[str, Rule]:
         # Copying, told within minutes
         _rule(
             "missed_copy", "critical", "The whale traded and the copier did not", "0s", "5m",
+            over="No new miss (whether it was made good is not looked at)",
             usd=(100, *usd), seconds=(180, 30, 600, "seconds after the whale's fill"),
         ),
         _rule("uncopied_exit", "critical", "The whale is out, the copier still in", "15m", "1h", usd=(25, *usd)),

@@ -57,7 +57,9 @@ def test_one_message_a_condition_and_kind_however_many_things_fire():
     assert fired.title == "CRITICAL: The whale traded and the copier did not (42)"
     assert fired.body.splitlines() == [*(f"text of {n}" for n in range(LINES)), "and 37 more", "(missed_copy)"]
     assert (over.severity, over.title) == ("recovered", "RECOVERED: The whale traded and the copier did not")
-    assert over.body == "Over after 5 min: text of x\n(missed_copy)"
+    assert over.body == "No new miss (whether it was made good is not looked at) after 5 min: text of x\n(missed_copy)"
+    (disk,) = compose([transition("y", "recovered", "disk_low")], RULES, NOW)
+    assert disk.body == "Over after 5 min: text of y\n(disk_low)"
     assert other.title == "CRITICAL: The disk is nearly full"
 
 
