@@ -6,7 +6,7 @@ older than they should be make a condition unknown.
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from polypipe.attribution.fills import Fill
@@ -15,7 +15,7 @@ from polypipe.attribution.rule import FLOOR_SHARES
 from polypipe.divergence.positions import MINIMUM_USD
 from polypipe.ops.alerts.conditions import Condition
 from polypipe.ops.alerts.look import WINDOW
-from polypipe.ops.alerts.readings import Observation, Reading, when
+from polypipe.ops.alerts.readings import NO_WALLETS, Observation, Reading, when
 from polypipe.ops.alerts.rules import Rule
 from polypipe.ops.alerts.situation import Logged, Situation
 from polypipe.ops.alerts.text import plain, span, usd
@@ -31,6 +31,8 @@ TWO_TICKS = timedelta(seconds=120)
 
 BOT_DELAY = timedelta(seconds=90)
 """The bot writes its line up to 20 s after the whale's fill, and a fill is listed some seconds after its block."""
+
+NO_LOG = "there is no log of the bot in POLYPIPE_BOT_DIR, and never was"
 
 FAILURES = frozenset(
     (
@@ -52,20 +54,21 @@ def missed_copy(situation: Situation, rule: Rule) -> Reading:
     """The whale's fills of one token and side, worth so much together, without any fill of the copier in time.
 
     Judged are fills that the bot copies by its rule: of 10 shares and more, worth its minimum order at the ratio, and sales
-    only of what the copier holds. Fills of a whale's order that comes in pieces count together.
+    only of what the copier held then. Fills of a whale's order that comes in pieces count together.
     """
     if situation.wallets is None:
-        return Reading("missed_copy")
+        return Reading("missed_copy", unknown=NO_WALLETS)
     if situation.look is None:
         return Reading("missed_copy", unknown=situation.look_failed or "the wallets were not looked at")
     look, now, limit = situation.look, situation.now, rule.limit("usd")
     reach = timedelta(seconds=rule.limit("seconds"))
     first, last = now - WINDOW, now - reach - SETTLING
     seen_since = max(look.whale.since, look.copier.since + timedelta(seconds=BEFORE))
+    held = _holdings(situation, look.copier.fills)
     missed: dict[tuple[str, str], list[Fill]] = defaultdict(list)
     for fill in look.whale.fills:
         at = _moment(fill.t)
-        if not max(first, seen_since) <= at <= last or not _copied_by_rule(fill, situation):
+        if not max(first, seen_since) <= at <= last or not _copied_by_rule(fill, situation.wallets.ratio, held):
             continue
         low, high = fill.t - BEFORE, fill.t + reach.total_seconds()
         if not any(c.token == fill.token and c.side == fill.side and low <= c.t <= high for c in look.copier.fills):
@@ -86,8 +89,12 @@ def missed_copy(situation: Situation, rule: Rule) -> Reading:
         found.append(Observation(f"{token} {side}", "firing", text, worth, limit))
     # Each fill is judged by the first tick after its time is over. A listing that does not reach back to the tick before
     # leaves some that nobody ever judged: then what is not firing is not known to be over.
-    short = f"the listing reaches back to {seen_since:%H:%M:%S} UTC only" if seen_since > last - TWO_TICKS else None
-    return Reading("missed_copy", found, short)
+    unknown = None
+    if seen_since > last - TWO_TICKS:
+        unknown = f"the listing reaches back to {seen_since:%H:%M:%S} UTC only"
+    elif held is None and any(fill.side == "SELL" and first <= _moment(fill.t) <= last for fill in look.whale.fills):
+        unknown = "sales cannot be judged: there is no fresh comparison of positions"
+    return Reading("missed_copy", found, unknown)
 
 
 def uncopied_exit(situation: Situation, rule: Rule) -> Reading:
@@ -111,8 +118,10 @@ def unredeemed(situation: Situation, rule: Rule) -> Reading:
 def bot_silent(situation: Situation, rule: Rule) -> Reading:
     """The whale traded so often since the bot's log last grew. Without a log, now or ever, there is nothing to compare."""
     log, look = situation.log, situation.look
-    if situation.wallets is None or not log.known:
-        return Reading("bot_silent")
+    if situation.wallets is None:
+        return Reading("bot_silent", unknown=NO_WALLETS)
+    if not log.known:
+        return Reading("bot_silent", unknown=NO_LOG)
     if look is None:
         return Reading("bot_silent", unknown=situation.look_failed or "the wallets were not looked at")
     limit = rule.limit("fills")
@@ -128,6 +137,8 @@ def bot_silent(situation: Situation, rule: Rule) -> Reading:
 def failure_burst(situation: Situation, rule: Rule) -> Reading:
     """One reason so often in so many minutes, as the bot's log has it."""
     log = situation.log
+    if not log.known:
+        return Reading("failure_burst", unknown=NO_LOG)
     if not log.read:
         return Reading("failure_burst", unknown="the bot's log waits to be read")
     limit, since = rule.limit("count"), situation.now - timedelta(minutes=rule.limit("minutes"))
@@ -153,7 +164,7 @@ def failure_burst(situation: Situation, rule: Rule) -> Reading:
 def daily_loss(situation: Situation, rule: Rule) -> Reading:
     """The copier's PnL of 24 hours in the newest snapshot."""
     if situation.wallets is None:
-        return Reading("daily_loss")
+        return Reading("daily_loss", unknown=NO_WALLETS)
     snapshot = situation.snapshot
     if snapshot is None or situation.now - snapshot.time > SNAPSHOT_AGE:
         return Reading("daily_loss", unknown="there is no fresh snapshot")
@@ -187,18 +198,34 @@ def _name(title: str, outcome: str) -> str:
     return f'"{plain(title) or "a market without a title"}" ({plain(outcome, 30) or "?"})'
 
 
-def _copied_by_rule(fill: Fill, situation: Situation) -> bool:
-    assert situation.wallets is not None
-    if fill.shares < FLOOR_SHARES or situation.wallets.ratio * fill.shares * fill.price < MINIMUM_USD:
+Holdings = Callable[[str, float], float]
+"""Shares that the copier held of a token just before an instant (epoch seconds)."""
+
+
+def _copied_by_rule(fill: Fill, ratio: float, held: Holdings | None) -> bool:
+    if fill.shares < FLOOR_SHARES or ratio * fill.shares * fill.price < MINIMUM_USD:
         return False
-    return fill.side == "BUY" or fill.token in _holdings(situation)
+    if fill.side == "BUY":
+        return True
+    # What is worth less than the minimum order cannot be sold.
+    return held is not None and held(fill.token, fill.t) * fill.price >= MINIMUM_USD
 
 
-def _holdings(situation: Situation) -> set[str]:
+def _holdings(situation: Situation, fills: Sequence[Fill]) -> Holdings | None:
+    """From the newest comparison of positions and the copier's fills around it; None without a fresh comparison. A whale
+    that sells in pieces is copied until the copier has nothing left, and the comparison may still show what it had."""
     positions = situation.positions
     if positions is None or situation.now - positions.compared_at > POSITIONS_AGE:
-        return set()
-    return {row.token for row in positions.rows if row.copier_shares > 0}
+        return None
+    compared = {row.token: row.copier_shares for row in positions.rows}
+    at = positions.compared_at.timestamp()
+
+    def held(token: str, t: float) -> float:
+        own = [fill for fill in fills if fill.token == token]
+        since = sum(fill.sign * fill.shares for fill in own if at < fill.t < t)
+        return compared.get(token, 0.0) + since - sum(fill.sign * fill.shares for fill in own if t <= fill.t <= at)
+
+    return held
 
 
 def _word(line: Logged) -> str:
@@ -209,7 +236,7 @@ def _positions(
     condition: str, situation: Situation, rule: Rule, status: str, tell: Callable[[str, str, str], str]
 ) -> Reading:
     if situation.wallets is None:
-        return Reading(condition)
+        return Reading(condition, unknown=NO_WALLETS)
     positions, limit = situation.positions, rule.limit("usd")
     if positions is None or situation.now - positions.compared_at > POSITIONS_AGE:
         return Reading(condition, unknown="there is no fresh comparison of positions")

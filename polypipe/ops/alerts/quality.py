@@ -11,7 +11,7 @@ from polypipe.attribution.intervals import NORMAL, wilson
 from polypipe.attribution.metrics import LEAST_PAIRS
 from polypipe.ops.alerts.conditions import Condition
 from polypipe.ops.alerts.copying import money_limit
-from polypipe.ops.alerts.readings import Observation, Reading, when
+from polypipe.ops.alerts.readings import NO_WALLETS, Observation, Reading, when
 from polypipe.ops.alerts.rules import Rule
 from polypipe.ops.alerts.situation import Copied, Situation
 from polypipe.ops.alerts.text import usd
@@ -23,7 +23,7 @@ DAILY_AGE = timedelta(days=2)
 def copy_gap(situation: Situation, rule: Rule) -> Reading:
     """A gap beyond the limit that is distinguishable from zero."""
     if situation.wallets is None:
-        return Reading("copy_gap")
+        return Reading("copy_gap", unknown=NO_WALLETS)
     quality = situation.quality
     if quality is None or situation.now - quality.closes > DAILY_AGE:
         return Reading("copy_gap", unknown="copy quality is not computed up to yesterday")
@@ -41,7 +41,7 @@ def copy_gap(situation: Situation, rule: Rule) -> Reading:
 def ratio_mismatch(situation: Situation, rule: Rule) -> Reading:
     """The 95 % interval of the ratio at which the bot really copies excludes the setting, by more than rounding."""
     if situation.wallets is None:
-        return Reading("ratio_mismatch")
+        return Reading("ratio_mismatch", unknown=NO_WALLETS)
     pairs, setting = situation.pairs, situation.wallets.ratio
     if len(pairs) < LEAST_PAIRS:
         return Reading("ratio_mismatch", unknown=f"{len(pairs)} pairs of fills at this setting, {LEAST_PAIRS} are needed")
@@ -74,7 +74,7 @@ def copy_rate(situation: Situation, rule: Rule) -> Reading:
     below the limit."""
     fills = _newest(situation, int(rule.limit("fills")), copied=False)
     if (why := _not_enough(situation, rule, fills)) is not None:
-        return Reading("copy_rate", unknown=why or None)
+        return Reading("copy_rate", unknown=why)
     sent = sum(fill.order_sent for fill in fills)
     rate, upper, limit = 100 * sent / len(fills), 100 * wilson(sent, len(fills))[1], rule.limit("percent")
     text = f"{sent} of the last {len(fills)} eligible fills were copied: {rate:.0f} %; limit {limit:g} % {_until(fills)}"
@@ -94,7 +94,7 @@ def median_interval(values: Sequence[float]) -> tuple[float, float, float]:
 def drawdown(situation: Situation, rule: Rule) -> Reading:
     """How far the copier's PnL is below its best hour of the last days."""
     if situation.wallets is None:
-        return Reading("drawdown")
+        return Reading("drawdown", unknown=NO_WALLETS)
     peak, last, at = situation.peak_pnl, situation.last_pnl, situation.pnl_at
     if peak is None or last is None or at is None or situation.now - at > DAILY_AGE:
         return Reading("drawdown", unknown="the hourly PnL of the copier is not up to date")
@@ -114,9 +114,9 @@ def _newest(situation: Situation, count: int, copied: bool) -> list[Copied]:
 
 
 def _not_enough(situation: Situation, rule: Rule, fills: Sequence[Copied]) -> str | None:
-    """Why the last fills say nothing now; "" when there is nothing to say at all, None when they can be judged."""
+    """Why the last fills say nothing now; None when they can be judged."""
     if situation.wallets is None:
-        return ""
+        return NO_WALLETS
     wanted = int(rule.limit("fills"))
     if len(fills) < wanted:
         return f"{len(fills)} fills are known, {wanted} are needed"
@@ -136,7 +136,7 @@ def _percentile(
     unit: str,
 ) -> Reading:
     if (why := _not_enough(situation, rule, fills)) is not None:
-        return Reading(condition, unknown=why or None)
+        return Reading(condition, unknown=why)
     values.sort()
     p95, limit = values[ceil(0.95 * len(values)) - 1], rule.limit(key)
     text = f"95 % of the last {len(fills)} copies have a {what} of up to {p95:.1f} {unit}; limit {limit:g} {_until(fills)}"

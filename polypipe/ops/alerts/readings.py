@@ -38,6 +38,9 @@ class Reading:
         return "clear" if self.unknown is None else "unknown"
 
 
+NO_WALLETS = "no wallets are set"
+
+
 def when(firing: bool) -> Seen:
     """`firing` or `clear`."""
     return "firing" if firing else "clear"

@@ -20,6 +20,7 @@ MINUTE = timedelta(minutes=1)
 EVER = datetime.min.replace(tzinfo=UTC)
 WALLETS = Wallets("0x" + "c0" * 20, "0x" + "a1" * 20, 0.1)
 RULES = defaults()
+NO_WALLETS = {"unknown": "no wallets are set"}
 TOKEN = "s3cret-canary-token"
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from polypipe.ops.alerts import copying
 from polypipe.ops.alerts.situation import BotLog, Held, Logged, Positions, Snapshot
-from polypipe_tests.ops.alerts.support import MINUTE, NOW, fill, look, rule, seen, situation
+from polypipe_tests.ops.alerts.support import MINUTE, NO_WALLETS, NOW, fill, look, rule, seen, situation
 
 SECOND = timedelta(seconds=1)
 
@@ -52,10 +52,24 @@ def held(token="T", shares=50.0, price=0.5, status="orphan", since=None, age=MIN
 
 def test_a_sale_counts_only_of_what_the_copier_is_known_to_hold():
     sale = [fill(6, side="SELL")]
-    assert seen(missed(sale)) == {}
+    unknown = {"unknown": "sales cannot be judged: there is no fresh comparison of positions"}
+    assert seen(missed(sale)) == unknown
     assert seen(missed(sale, positions=held())) == {"T SELL": "firing"}
-    assert seen(missed(sale, positions=held(age=21 * MINUTE))) == {}
+    assert seen(missed(sale, positions=held(age=21 * MINUTE))) == unknown
     assert seen(missed(sale, positions=held("U"))) == {}
+    assert seen(missed([fill(6), fill(40, side="SELL")])) == {"T BUY": "firing"}  # an old sale leaves nothing open
+
+
+def test_what_the_copier_held_is_known_for_the_moment_of_the_sale():
+    """The comparison is up to 20 minutes old: what the copier did since then, or before it but after the sale, counts."""
+    sale, old, new = [fill(6, side="SELL")], held(age=12 * MINUTE), held(age=MINUTE)
+    assert seen(missed(sale, [fill(10, 50, side="SELL")], positions=old)) == {}  # the whale's pieces before were copied
+    assert seen(missed(sale, [fill(10, 49, side="SELL")], positions=old)) == {}  # $0.50 is too little to be sold
+    assert seen(missed(sale, [fill(10, 40, side="SELL")], positions=old)) == {"T SELL": "firing"}
+    assert seen(missed(sale, [fill(10, 50)], positions=held("U", age=12 * MINUTE))) == {"T SELL": "firing"}
+    none = held(shares=0.0, age=MINUTE)
+    assert seen(missed(sale, [fill(2, 50, side="SELL")], positions=none)) == {"T SELL": "firing"}  # sold, but too late
+    assert seen(missed(sale, [fill(2, 50)], positions=new)) == {}  # bought after the sale
 
 
 def test_the_bots_own_word_is_told_with_it():
@@ -74,12 +88,12 @@ def test_a_listing_that_does_not_reach_back_leaves_the_rest_unknown():
 def test_the_wallets_that_could_not_be_looked_at_are_unknown_and_without_wallets_there_is_nothing():
     reading = copying.missed_copy(situation(look_failed="HTTP 500"), rule("missed_copy"))
     assert seen(reading) == {"unknown": "HTTP 500"}
-    assert seen(copying.missed_copy(situation(wallets=None), rule("missed_copy"))) == {}
+    assert seen(copying.missed_copy(situation(wallets=None), rule("missed_copy"))) == NO_WALLETS
 
 
 def test_a_quiet_market_fires_nothing():
     log = BotLog(True, NOW - timedelta(days=3), True)
-    here = situation(look=look([], []), log=log, positions=Positions(NOW, []))
+    here = situation(look=look([], []), log=log, positions=Positions(NOW, []))  # a whale without positions
     for condition in (copying.missed_copy, copying.bot_silent, copying.failure_burst, copying.uncopied_exit):
         reading = condition(here, rule(condition.__name__))
         assert all(one.seen == "clear" for one in reading.observations)
@@ -101,7 +115,7 @@ def test_an_exit_that_was_not_copied():
     assert seen(exits(positions=held(shares=100, status="manual"))) == {}
     assert "unknown" in seen(exits())
     assert "unknown" in seen(exits(positions=held(shares=100, age=21 * MINUTE)))
-    assert seen(exits(wallets=None)) == {}
+    assert seen(exits(wallets=None)) == NO_WALLETS
 
 
 def test_winnings_that_wait():
@@ -123,7 +137,7 @@ def test_a_bot_that_is_silent_while_the_whale_trades():
     assert silent(BotLog(True, NOW - 8 * MINUTE, True), whale) == {"": "firing"}
     assert silent(BotLog(True, NOW - 5 * MINUTE, True), whale) == {"": "clear"}
     assert silent(BotLog(True, None, True), whale) == {"": "firing"}  # there was a log: it is gone
-    assert silent(BotLog(False, None, True), whale) == {}  # there never was one
+    assert silent(BotLog(False, None, True), whale) == {"unknown": copying.NO_LOG}  # there never was one
     assert silent(BotLog(True, NOW - 60 * MINUTE, True), whale[:2], since=NOW - 11 * MINUTE) == {
         "unknown": "the listing does not reach back to the log's last line"
     }
@@ -151,6 +165,7 @@ def test_the_same_failure_again_and_again():
     mixed = [line(1, "REJECTED", 400)] * 5 + [line(1, "REJECTED", 425)] * 3
     assert burst(*mixed) == {"REJECTED 400": "firing", "REJECTED 425": "clear"}
     assert burst(*[line(1, "SKIPPED_SMALL")] * 9, *[line(1, "REJECTED", 400, "FAK: nobody")] * 9) == {}
+    assert seen(copying.failure_burst(situation(), rule("failure_burst"))) == {"unknown": copying.NO_LOG}
     assert burst(*[line(1, "EXEC_FAIL")] * 9, read=False) == {"unknown": "the bot's log waits to be read"}
 
 
@@ -163,4 +178,4 @@ def test_a_daily_loss_is_measured_by_the_larger_of_both_limits():
     assert loss(-101, 100) == loss(-201, 1000) == loss(-101, None) == {"": "firing"}
     assert loss(None, 100) == {"unknown": "PnL is unknown: too old"}
     assert loss(-500, 100, age=11 * MINUTE) == {"unknown": "there is no fresh snapshot"}
-    assert seen(copying.daily_loss(situation(wallets=None), rule("daily_loss"))) == {}
+    assert seen(copying.daily_loss(situation(wallets=None), rule("daily_loss"))) == NO_WALLETS

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from polypipe.ops.alerts import quality
 from polypipe.ops.alerts.situation import Copied, Quality
-from polypipe_tests.ops.alerts.support import MINUTE, NOW, rule, seen, situation
+from polypipe_tests.ops.alerts.support import MINUTE, NO_WALLETS, NOW, rule, seen, situation
 
 CLOSED = NOW.replace(hour=0)
 FRESH = Quality(CLOSED, 0.0, 0.0, 100.0)
@@ -26,7 +26,7 @@ def test_a_gap_counts_beyond_the_limit_and_when_it_is_no_chance():
     for unknown in (gap(None, -2.5), gap(-150, None), gap(-150, -2.5, closes=CLOSED - timedelta(days=2))):
         assert "unknown" in unknown
     assert "unknown" in seen(quality.copy_gap(situation(), rule("copy_gap")))
-    assert seen(quality.copy_gap(situation(wallets=None), rule("copy_gap"))) == {}
+    assert seen(quality.copy_gap(situation(wallets=None), rule("copy_gap"))) == NO_WALLETS
 
 
 def mismatch(pairs):
@@ -81,7 +81,7 @@ def test_percentiles_over_the_last_copies():
         assert "unknown" in judged(condition, copied(99))
         assert "unknown" in judged(condition, copied(100), None)
         assert "unknown" in judged(condition, copied(100), Quality(CLOSED - timedelta(days=2), 0.0, 0.0, None))
-        assert seen(condition(situation(wallets=None), rule(condition.__name__))) == {}
+        assert seen(condition(situation(wallets=None), rule(condition.__name__))) == NO_WALLETS
 
 
 def test_too_few_fills_copied_beyond_chance():
@@ -99,4 +99,4 @@ def test_a_drawdown():
     assert drawdown(1000, 801) == drawdown(1000, 1000) == {"": "clear"}
     assert "unknown" in drawdown(1000, 0, age=timedelta(days=2, minutes=1))
     assert "unknown" in seen(quality.drawdown(situation(), rule("drawdown")))
-    assert seen(quality.drawdown(situation(wallets=None), rule("drawdown"))) == {}
+    assert seen(quality.drawdown(situation(wallets=None), rule("drawdown"))) == NO_WALLETS
