@@ -48,7 +48,8 @@ class Mute(msgspec.Struct):
 
 
 class Book(msgspec.Struct, kw_only=True):
-    """Everything remembered. `watching_since`: the first tick; what never was is as old as that."""
+    """Everything remembered. `watching_since`: the first tick; what never was is as old as that. `looked_at`: when both
+    wallets' fills were last seen."""
 
     watching_since: datetime
     entries: list[Entry] = msgspec.field(default_factory=list)
@@ -56,6 +57,7 @@ class Book(msgspec.Struct, kw_only=True):
     backoff: dict[str, Backoff] = msgspec.field(default_factory=dict)
     attempts: list[datetime] = msgspec.field(default_factory=list)
     digested: str | None = None
+    looked_at: datetime | None = None
 
 
 class Locked(Exception):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from polypipe.caches.spec import FRESH_WITHIN
-from polypipe.ops.alerts.readings import Observation, Reading, when
+from polypipe.ops.alerts.readings import Observation, Reading, Seen, when
 from polypipe.ops.alerts.rules import Rule
 from polypipe.ops.alerts.situation import Situation
 from polypipe.ops.alerts.text import plain, span, why
@@ -19,6 +19,9 @@ DRIFT = "of the wrong shape"
 """How the client names JSON that is not what the API used to send."""
 
 RATE_LIMITED = "HTTP 429"
+
+_SOURCES = {"value": ("value", "value"), "pnl": ("hourly PnL", "pnl"), "standing": ("rank and volume", "rank")}
+"""Source of the snapshots -> its words, and the column that it fills."""
 
 
 def run_failed(situation: Situation, rule: Rule) -> Reading:
@@ -43,7 +46,8 @@ def crawl_incomplete(situation: Situation, rule: Rule) -> Reading:
 
 
 def source_stale(situation: Situation, rule: Rule) -> Reading:
-    """A source of the snapshots without a usable answer, snapshots that do not come at all, and an old universe."""
+    """A source of the snapshots without a usable answer, snapshots that do not come at all, an old universe, and fills that
+    cannot be looked at: without them nobody would know of a missed copy or a silent bot."""
     limit = timedelta(minutes=rule.limit("minutes"))
     found = []
     for crawl in situation.crawls:
@@ -54,8 +58,14 @@ def source_stale(situation: Situation, rule: Rule) -> Reading:
         found.append(
             _age("snapshots", "The newest snapshot was taken", snapshot.time if snapshot else None, situation, limit)
         )
+        because = f": {why(situation.look_failed)}" if situation.look_failed else ""
+        what = "Polymarket last told the newest fills of both wallets"
+        found.append(_age("fills", what, situation.looked_at, situation, limit, because))
         for name, at in (snapshot.answered_at if snapshot else {}).items():
-            one = _age(name, f"Source {name} last answered", at, situation, limit)
+            what, column = _source(name)
+            reason = snapshot.reasons.get(column) if snapshot else None
+            because = f": {why(reason)}" if reason else ""
+            one = _age(name, f"Polymarket last told {what}", at, situation, limit, because)
             if snapshot is not None and situation.now - snapshot.time > limit:  # then nobody asked it lately
                 one = Observation(name, "unknown", "no snapshot was taken lately")
             found.append(one)
@@ -77,14 +87,16 @@ def contract_drift(situation: Situation, rule: Rule) -> Reading:
     ]
     for crawl in situation.crawls:
         text = f"The last complete crawl ({crawl.kind}) could not read {crawl.dropped} rows"
-        found.append(Observation(f"rows {crawl.kind}", when(crawl.dropped >= dropped), text, crawl.dropped, dropped))
-        drifted = crawl.incomplete > 0 and DRIFT in crawl.error
-        found.append(Observation(f"shape {crawl.kind}", when(drifted), f"The crawl says: {why(crawl.error)}"))
+        lost: Seen = "unknown" if crawl.observed_at is None else when(crawl.dropped >= dropped)
+        found.append(Observation(f"rows {crawl.kind}", lost, text, crawl.dropped, dropped))
+        shape = _shape(DRIFT in crawl.error, answered=not crawl.incomplete)
+        found.append(Observation(f"shape {crawl.kind}", shape, f"The crawl says: {why(crawl.error)}"))
     snapshot = situation.snapshot
     if snapshot is not None and situation.wallets is not None:
         strange = sorted(reason for reason in snapshot.reasons.values() if DRIFT in reason)
+        answered = all(at == snapshot.time for at in snapshot.answered_at.values())
         text = f"A source of the snapshots says: {why(strange[0])}" if strange else ""
-        found.append(Observation("shape snapshots", when(bool(strange)), text, len(strange)))
+        found.append(Observation("shape snapshots", _shape(bool(strange), answered), text, len(strange)))
     return Reading("contract_drift", found)
 
 
@@ -150,6 +162,13 @@ PIPELINE: tuple[Condition, ...] = (
 )
 
 
+def _shape(strange: bool, answered: bool) -> Seen:
+    """Of an API that is down, nobody knows what shape its answers would have: that is no recovery."""
+    if strange:
+        return "firing"
+    return "clear" if answered else "unknown"
+
+
 def _failing(situation: Situation, rule: Rule, kinds: tuple[str, ...]) -> Iterator[Observation]:
     for one in situation.failing:
         if one.kind in kinds:
@@ -160,10 +179,19 @@ def _failing(situation: Situation, rule: Rule, kinds: tuple[str, ...]) -> Iterat
             yield Observation(one.name, when(one.failures >= least), text, one.failures, least)
 
 
-def _age(key: str, what: str, at: datetime | None, situation: Situation, limit: timedelta) -> Observation:
+def _source(name: str) -> tuple[str, str]:
+    """A source of the snapshots in words, and the column whose reason says why it gave nothing."""
+    user, _, kind = name.partition("_")
+    wallet = {"user1": "the copier's", "user2": "the whale's"}.get(user, user)
+    words, column = _SOURCES.get(kind, (kind, kind))
+    return f"{wallet} {words}", f"{user}_{column}"
+
+
+def _age(
+    key: str, what: str, at: datetime | None, situation: Situation, limit: timedelta, because: str = ""
+) -> Observation:
     """Firing when `at` is longer ago than the limit; what never was is as old as our watching."""
     age = situation.now - (at or situation.watching_since)
-    text = f"{what} {span(age)} ago" if at is not None else f"{what} never, as far as is known, for {span(age)}"
-    return Observation(
-        key, when(age > limit), f"{text}; limit {span(limit)}", age.total_seconds() / 60, limit.total_seconds() / 60
-    )  # fmt: skip
+    text = f"{what} {span(age)} ago" if at is not None else f"{what}: never in the last {span(age)}"
+    text += f"; limit {span(limit)}{because}"
+    return Observation(key, when(age > limit), text, age.total_seconds() / 60, limit.total_seconds() / 60)

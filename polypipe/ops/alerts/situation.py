@@ -152,7 +152,8 @@ class Look:
 
 @dataclass(frozen=True)
 class Situation:
-    """Everything at one instant. `look` is None with the reason in `look_failed`, or without wallets.
+    """Everything at one instant. `look` is None with the reason in `look_failed`, or without wallets. `looked_at`: when a
+    look last succeeded; None: never.
 
     `pairs`: copier's over whale's shares of the fills that show the ratio at which the bot copies (see stored.py).
     `peak_pnl`, `last_pnl`: of the copier's cumulative PnL in the last days, USD, `pnl_at` the last point.
@@ -179,4 +180,5 @@ class Situation:
     log: BotLog = field(default_factory=lambda: BotLog(False, None, True))
     look: Look | None = None
     look_failed: str = ""
+    looked_at: datetime | None = None
     free: Mapping[str, int] = field(default_factory=dict)

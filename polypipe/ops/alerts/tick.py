@@ -62,6 +62,7 @@ class Judged:
     readings: Sequence[Reading]
     entries: list[Entry]
     digested: str
+    looked_at: datetime | None
     messages: Sequence[Message]
     dry: Sequence[Message]
 
@@ -107,7 +108,7 @@ def run_tick(place: Place, clock: Clock = utc_now) -> Tick:
             judged = judge(place, book, load_rules(home, remember=True), now, damage)
             if damage is not None:
                 set_aside(home, now)
-            book.entries, book.digested = judged.entries, judged.digested
+            book.entries, book.digested, book.looked_at = judged.entries, judged.digested, judged.looked_at
             enqueue(book, judged.messages, channels.names, now)
             save_book(home, book)
         except Exception:
@@ -136,7 +137,7 @@ def judge(place: Place, book: Book, rules: Rules, now: datetime, damage: str | N
         if day is not None and not rules.digest.mute and DIGEST not in mutes:
             told = messages if audible and not rules.digest.dry_run else dry
             told.append(compose_digest(con, wallets, day, situation, entries, dict(rules.rules)))
-    return Judged(rules, readings, entries, digested, messages, dry)
+    return Judged(rules, readings, entries, digested, situation.looked_at, messages, dry)
 
 
 def _wallets(settings: Settings) -> Wallets | None:
@@ -177,6 +178,7 @@ def _situation(
         log=machine.read_log(con, place.settings, now),
         look=seen,
         look_failed=blind,
+        looked_at=now if seen is not None else book.looked_at and min(book.looked_at, now),
         free=machine.free_bytes(place.settings),
     )
     if wallets is None:

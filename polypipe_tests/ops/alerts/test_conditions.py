@@ -50,7 +50,9 @@ def snapshot(age=MINUTE, reasons=None, **answered):
 
 
 def stale(**known):
-    return seen(conditions.source_stale(situation(**known), rule("source_stale")))
+    found = seen(conditions.source_stale(situation(**{"looked_at": NOW} | known), rule("source_stale")))
+    assert found.pop("fills", "clear") == "clear"
+    return found
 
 
 def test_a_source_that_gives_nothing():
@@ -58,6 +60,32 @@ def test_a_source_that_gives_nothing():
     assert stale(snapshot=here) == {
         "snapshots": "clear", "user1_value": "clear", "user2_value": "firing", "user1_pnl": "firing",
     }  # fmt: skip
+
+
+def test_a_source_is_told_in_words_with_the_reason():
+    reasons = {"user2_rank": "GET https://data-api/v1/leaderboard?user=0xa1: HTTP 500 after 3 attempts"}
+    here = situation(snapshot=snapshot(reasons=reasons, user2_standing=20 * MINUTE), looked_at=NOW)
+    told = [one.text for one in conditions.source_stale(here, rule("source_stale")).observations if one.seen == "firing"]
+    assert told == [
+        "Polymarket last told the whale's rank and volume 20 min ago; limit 15 min: "
+        "GET https: //data-api/v1/leaderboard: HTTP 500 after 3 attempts"
+    ]
+
+
+def test_fills_that_cannot_be_looked_at_for_long_are_told_as_nobody_would_know_of_a_missed_copy():
+    def fills(**known):
+        here = situation(look_failed="HTTP 403", snapshot=snapshot(), **known)
+        reading = conditions.source_stale(here, rule("source_stale"))
+        return next((one for one in reading.observations if one.key == "fills"), None)
+
+    assert fills(looked_at=NOW - 14 * MINUTE).seen == "clear"
+    old = fills(looked_at=NOW - 16 * MINUTE)
+    assert (old.seen, old.text) == (
+        "firing", "Polymarket last told the newest fills of both wallets 16 min ago; limit 15 min: HTTP 403",
+    )  # fmt: skip
+    assert fills().seen == "firing"
+    assert fills(watching_since=NOW - MINUTE).seen == "clear"  # just started
+    assert fills(wallets=None) is None
 
 
 def test_no_snapshots_at_all_are_told_once_and_their_sources_are_unknown():
@@ -94,6 +122,23 @@ def test_contract_drift():
     assert drift(crawls=[crawl(incomplete=1, error="HTTP 500")]) == set()
     here = situation(snapshot=snapshot(reasons={"user1_value": shape}))
     assert seen(conditions.contract_drift(here, rule("contract_drift"))) == {"shape snapshots": "firing"}
+
+
+def test_an_api_that_is_down_is_no_recovery_of_its_contract():
+    def drift(**known):
+        return seen(conditions.contract_drift(situation(**known), rule("contract_drift")))
+
+    shape = "JSON of the wrong shape: Object missing required field `events`"
+    assert drift(crawls=[crawl(incomplete=1, error="HTTP 500")])["shape universe"] == "unknown"
+    assert drift(crawls=[crawl()])["shape universe"] == "clear"
+    assert drift(crawls=[crawl(incomplete=200, error=shape, age=None)]) == {
+        "rows universe": "unknown",  # no complete crawl is known any more
+        "shape universe": "firing",
+    }
+    down = snapshot(timedelta(0), {"user1_value": "HTTP 500"}, user1_value=MINUTE, user2_value=timedelta(0))
+    assert drift(snapshot=down) == {"shape snapshots": "unknown"}
+    quiet = snapshot(timedelta(0), {"user1_rank": "the wallet is not on the day's leaderboard"}, user1_value=timedelta(0))
+    assert drift(snapshot=quiet) == {"shape snapshots": "clear"}
 
 
 def test_a_file_refused_and_a_file_that_is_old():

@@ -96,9 +96,9 @@ def test_snapshots(con):
     snapshot(con, 3 * MINUTE, pnl=1.0)
     snapshot(con, MINUTE, user1_value=0.0, user2_value=840.0, user1_pnl=None)
     snapshot(con, timedelta(), wallets=OTHERS)
-    here = situation(snapshot=stored.read_snapshot(con, WALLETS, NOW))
+    here = situation(snapshot=stored.read_snapshot(con, WALLETS, NOW), looked_at=NOW)
     assert seen(conditions.source_stale(here, rule("source_stale", minutes=14))) == {
-        "snapshots": "clear", "user1_value": "clear", "user2_value": "firing", "user1_pnl": "firing",
+        "snapshots": "clear", "fills": "clear", "user1_value": "clear", "user2_value": "firing", "user1_pnl": "firing",
     }  # fmt: skip
     assert seen(copying.daily_loss(here, rule("daily_loss"))) == {"": "firing"}
 

@@ -286,6 +286,18 @@ def test_the_look_is_two_small_requests_and_its_failure_is_unknown(place, sim):
     assert readings["missed_copy"].unknown == "HTTP 500"
 
 
+def test_fills_that_cannot_be_seen_for_long_are_told(place, sim, channel):
+    now = datetime.now(UTC)
+    run_tick(place, lambda: now)
+    sim.faults.add("status", "/activity", status=403)
+    for minutes in (1, 14, 16, 20):
+        assert not any("newest fills" in message["message"] for message in channel.messages)
+        run_tick(place, lambda minutes=minutes: now + minutes * MINUTE)
+    (told,) = [message for message in channel.messages if "newest fills" in message["message"]]
+    assert told["title"] == "polypipe WARNING: A source gives nothing (2)"  # and no snapshot was taken
+    assert "told the newest fills of both wallets 20 min ago; limit 15 min: HTTP 403" in told["message"]
+
+
 def test_paces(place):
     found = paces(place.repository)
     assert found["crawl"] == found["catch_up"] == found["trade_log_read"] == "minute"
