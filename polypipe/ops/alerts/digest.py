@@ -46,11 +46,13 @@ def compose_digest(
     situation: Situation,
     entries: Iterable[Entry],
     rules: dict[str, Rule],
+    failing_channels: Iterable[str] = (),
 ) -> Message:
-    """The message about `day`."""
+    """The message about `day`. Of a channel that fails only another channel can tell: `failing_channels` are the words."""
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
     lines = [] if wallets is None else [*_money(con, wallets, start), *_fills(con, wallets, start), _exits(situation)]
     lines += _health(con, start, situation, [entry for entry in entries if entry.phase == "firing"], rules)
+    lines += [f"Channel failing: {channel}" for channel in failing_channels]
     return Message("info", f"digest of {day.isoformat()} (UTC)", "\n".join(bounded(line) for line in lines))
 
 

@@ -8,6 +8,7 @@
 - A queue that grows too long is collapsed: its older letters become one that counts them and names the first ones.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -119,6 +120,15 @@ def due(book: Book, now: datetime) -> Letter | None:
     ready = [letter for name, letter in heads.items() if name not in backoff or backoff[name].next_try <= now]
     failures = {name: backoff[name].failures if name in backoff else 0 for name in heads}
     return min(ready, key=lambda letter: (failures[letter.channel], letter.created_at), default=None)
+
+
+def failing_channels(book: Book) -> list[str]:
+    """Each channel that is down, in words: how often it failed, why, and what waits for it."""
+    waiting = Counter(letter.channel for letter in book.letters)
+    return [
+        f"{name} failed {backoff.failures} times in a row: {backoff.reason}; messages that wait: {waiting[name]}"
+        for name, backoff in book.backoff.items()
+    ]
 
 
 def pause_after(failures: int) -> timedelta:

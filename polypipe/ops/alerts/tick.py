@@ -23,7 +23,7 @@ from polypipe.ops.alerts.copying import COPYING
 from polypipe.ops.alerts.digest import compose_digest, due_digest
 from polypipe.ops.alerts.look import CannotSee, look
 from polypipe.ops.alerts.messages import Message, compose
-from polypipe.ops.alerts.outbox import Sent, deliver, enqueue, recover
+from polypipe.ops.alerts.outbox import Sent, deliver, enqueue, failing_channels, recover
 from polypipe.ops.alerts.ping import ping
 from polypipe.ops.alerts.pipeline import read_failing
 from polypipe.ops.alerts.quality import QUALITY
@@ -136,7 +136,8 @@ def judge(place: Place, book: Book, rules: Rules, now: datetime, damage: str | N
         digested, day = due_digest(book.digested, rules.digest, now)
         if day is not None and not rules.digest.mute and DIGEST not in mutes:
             told = messages if audible and not rules.digest.dry_run else dry
-            told.append(compose_digest(con, wallets, day, situation, entries, dict(rules.rules)))
+            down = failing_channels(book)
+            told.append(compose_digest(con, wallets, day, situation, entries, dict(rules.rules), down))
     return Judged(rules, readings, entries, digested, situation.looked_at, messages, dry)
 
 

@@ -25,6 +25,7 @@ from polypipe.ops.alerts.book import only_one, read_book
 from polypipe.ops.alerts.outbox import pause_after
 from polypipe.ops.alerts.pipeline import paces, read_failing
 from polypipe.ops.alerts.tick import Place, run_tick
+from polypipe.ops.processes import free_port
 from polypipe.polymarket import PolymarketError
 from polypipe.settings import Settings
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS, SimServer
@@ -242,6 +243,18 @@ def test_a_digest_goes_out_once_a_day(place, channel):
         run_tick(place, lambda minutes=minutes: morning + minutes * MINUTE)
     digests = [title for title in channel.titles if "digest" in title]
     assert digests == [f"polypipe digest of {(morning - timedelta(days=1)).date()} (UTC)"]
+
+
+def test_the_digest_tells_the_others_of_a_channel_that_is_down(place, channel):
+    dead = f"json://127.0.0.1:{free_port()}/{TOKEN}"
+    both = replace(place, settings=replace(place.settings, alert_urls=(channel.url, dead)))
+    (place.settings.home / "alerts.toml").write_text("[disk_low]\ngigabytes = 1000000\n")
+    morning = datetime.now(UTC).replace(hour=0, minute=41) + timedelta(days=1)
+    run_tick(both, lambda: morning - timedelta(hours=12))
+    run_tick(both, lambda: morning)
+    (digest,) = [message for message in channel.messages if "digest" in message["title"]]
+    assert "\nChannel failing: json-2 failed 1 times in a row: no connection; messages that wait: 1" in digest["message"]
+    assert TOKEN not in digest["message"]
 
 
 def test_a_missed_copy_of_the_simulated_whale(place, sim, channel):
