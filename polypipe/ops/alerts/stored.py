@@ -1,5 +1,6 @@
 """What the tables know, read through the warehouse's reader. Rows become the plain values of `situation.py`, nothing is
-judged here."""
+judged here. What a clock that was ahead has written is left out until its time comes: as the newest row it would hide what
+really is, and pass for fresh."""
 
 # ruff: noqa: S608 -- values are written as literals
 
@@ -28,7 +29,7 @@ def read_files(con: "duckdb.DuckDBPyConnection", now: datetime) -> list[File]:
     """Every file of the registry."""
     rows = con.execute(
         "SELECT file, max(time) FILTER (accepted), arg_max(accepted, time), arg_max(reason, time) FROM publications "
-        f"WHERE time > {literal(now - 30 * DAY)} GROUP BY file"
+        f"WHERE time BETWEEN {literal(now - 30 * DAY)} AND {literal(now)} GROUP BY file"
     ).fetchall()
     found = {file: rest for file, *rest in rows}
     files = []
@@ -45,7 +46,7 @@ def read_crawls(con: "duckdb.DuckDBPyConnection", now: datetime) -> list[Crawl]:
     for kind in ("universe", "live"):
         rows = con.execute(
             "SELECT complete, error, started_at, dropped FROM crawls "
-            f"WHERE kind = {literal(kind)} AND finished_at > {literal(now - 7 * DAY)} "
+            f"WHERE kind = {literal(kind)} AND finished_at BETWEEN {literal(now - 7 * DAY)} AND {literal(now)} "
             f"ORDER BY finished_at DESC LIMIT {_CRAWLS_LOOKED_AT}"
         ).fetchall()
         complete = next((n for n, row in enumerate(rows) if row[0]), len(rows))
@@ -71,7 +72,7 @@ def read_snapshot(con: "duckdb.DuckDBPyConnection", wallets: Wallets, now: datet
     """The newest one of these wallets."""
     row = con.execute(
         "SELECT timestamp, sources, reasons, user1_pnl, user1_value FROM snapshots "
-        f"WHERE {_of(wallets)} AND origin = 'polypipe' AND timestamp > {literal(now - 7 * DAY)} "
+        f"WHERE {_of(wallets)} AND origin = 'polypipe' AND timestamp BETWEEN {literal(now - 7 * DAY)} AND {literal(now)} "
         "ORDER BY timestamp DESC LIMIT 1"
     ).fetchone()
     if row is None:

@@ -103,6 +103,22 @@ def test_snapshots(con):
     assert seen(copying.daily_loss(here, rule("daily_loss"))) == {"": "firing"}
 
 
+def test_what_a_clock_that_was_ahead_has_written_neither_hides_nor_passes_for_what_is(con):
+    """The clock jumped an hour ahead and was put right: for an hour the rows of then would be the newest ones."""
+    file = CACHES[0].file
+    publication(con, file, 2 * MINUTE)
+    publication(con, file, -50 * MINUTE, accepted=False, reason="x")
+    crawl(con, MINUTE, complete=False, error="HTTP 500")
+    crawl(con, -50 * MINUTE)
+    snapshot(con, MINUTE, pnl=-500.0)
+    snapshot(con, -50 * MINUTE, pnl=1.0)
+    (found,) = [one for one in stored.read_files(con, NOW) if one.name == file]
+    assert (found.accepted_at, found.refused) == (NOW - 2 * MINUTE, None)
+    assert stored.read_crawls(con, NOW)[0].incomplete == 1
+    taken = stored.read_snapshot(con, WALLETS, NOW)
+    assert (taken.time, taken.pnl) == (NOW - MINUTE, -500.0)
+
+
 def summary(con, compared_at, wallets=OURS):
     counts = ("on_target", "under", "over", "missed", "below_minimum", "orphan", "manual", "resolved", "netted")
     zeros = dict.fromkeys((*counts, "whale_positions", "copier_positions"), 0)
