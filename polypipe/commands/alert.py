@@ -133,7 +133,7 @@ def mute(condition: str, duration: str) -> None:
     try:
         until = now + duration_of(duration)
     except ValueError:
-        fail(f"--for {duration!r} is not a duration such as 90s, 30m, 2h or 7d")
+        fail(f"--for {duration!r} is not a duration such as 90s, 30m, 2h or 7d, at most 366d")
     write_mutes(settings.home, read_mutes(settings.home, now) | {condition: until})
     click.echo(f"{condition} is muted until {until:%Y-%m-%d %H:%M:%S} UTC")
 

@@ -105,7 +105,11 @@ def file_refused(situation: Situation, rule: Rule) -> Reading:
     return Reading(
         "file_refused",
         [
-            Observation(file.name, when(file.refused is not None), f"{file.name}: {why(file.refused or '')}")
+            Observation(
+                file.name,
+                when(file.refused is not None),
+                f"{file.name} stays as it was: {why(file.refused or '')}",
+            )
             for file in situation.files
         ],
     )

@@ -251,7 +251,9 @@ def _asked_duration(where: str, value: Any) -> timedelta:
     try:
         return duration_of(value)
     except (TypeError, ValueError):
-        raise BadRules(f'{where}: {_shown(value)} is not a duration such as "90s", "15m", "2h" or "7d"') from None
+        raise BadRules(
+            f'{where}: {_shown(value)} is not a duration such as "90s", "15m", "2h" or "7d", at most 366d'
+        ) from None
 
 
 def duration_of(text: str) -> timedelta:

@@ -69,6 +69,7 @@ def test_mute_list_unmute(home):
     [
         (("mute", "disk", "--for", "2h"), "disk_low"),
         (("mute", "disk_low", "--for", "2"), "2h"),
+        (("mute", "disk_low", "--for", "400d"), "at most 366d"),
         (("unmute", "disk"), "disk_low"),
     ],
 )

@@ -148,7 +148,9 @@ def test_a_file_refused_and_a_file_that_is_old():
         File("old", HOUR, NOW - HOUR - MINUTE, None),
         File("never", HOUR, None, None),
     ]
-    refused = seen(conditions.file_refused(situation(files=files), rule("file_refused")))
+    reading = conditions.file_refused(situation(files=files), rule("file_refused"))
+    refused = seen(reading)
+    assert reading.observations[1].text == "refused stays as it was: it lost more than half"
     old = seen(conditions.file_old(situation(files=files), rule("file_old")))
     assert refused == {"fresh": "clear", "refused": "firing", "old": "clear", "never": "clear"}
     assert old == {"fresh": "clear", "refused": "clear", "old": "firing", "never": "firing"}
