@@ -17,9 +17,10 @@ from polypipe.ops.alerts.outbox import Outcome
 if TYPE_CHECKING:
     import apprise
 
-CONNECT_SECONDS, READ_SECONDS = 3.0, 4.0
-TOTAL_SECONDS = 9.0
-"""For one sending, whatever the other side does; after that its outcome counts as unknown."""
+CONNECT_SECONDS, READ_SECONDS = 3.0, 10.0
+TOTAL_SECONDS = 15.0
+"""For one sending, whatever the other side does; after that its outcome counts as unknown. Not less: a service that takes
+every message but answers later than this gets the first one again and again, and never the next."""
 
 TITLE_MARKUP = 40
 """Characters that a service may put around a title which it sends as part of the body."""

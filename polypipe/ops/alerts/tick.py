@@ -1,5 +1,5 @@
 """One tick of the alerts: read what is, judge it, remember it together with the letters it calls for, send what is due,
-call the outside service. Bounded to about 25 s, of the 60 that a sensor has.
+call the outside service. Bounded to about 35 s, of the 60 that a sensor has.
 
 The order is what makes it safe: nothing is sent that is not remembered, and the ping comes last, so that it says that all
 of this worked. When judging fails, letters that wait are still sent, but there is no ping.
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import duckdb
 
 SENDING_ENDS = 14.0
-"""Seconds after the start of a tick at which no further sending begins; one that has begun may take 9 s more."""
+"""Seconds after the start of a tick at which no further sending begins; one that has begun may take 15 s more."""
 
 
 @dataclass(frozen=True)
