@@ -147,10 +147,11 @@ def _notify_type(severity: str) -> "apprise.NotifyType":
 def _failure(log: str, seconds: float) -> Outcome:
     """Why, in our own words, from Apprise's log, which may hold anything.
 
-    Only an answer, or a connection that never came about, proves that the message did not arrive.
+    Only an answer, or a connection that never came about, proves that the message did not arrive; and that only where the
+    URL does not name several recipients of whom another has it.
     """
     if status := re.search(r"\berror=(\d{3})\b", log):
-        return Outcome(False, f"it answered HTTP {status[1]}")
+        return Outcome(False, f"it answered HTTP {status[1]}", certain=not re.search(r"\bSent ", log))
     if any(cause in log for cause in _NEVER_CONNECTED):
         return Outcome(False, "no connection")
     if seconds >= READ_SECONDS:

@@ -90,6 +90,23 @@ def test_an_answer_that_refuses_is_told_by_its_number(status, reason):
         assert reason in outcome.reason
 
 
+def test_a_url_of_two_recipients_of_whom_one_refuses(monkeypatch):
+    """The other one has the message, and gets it once more: that says so."""
+    with inbox() as channel:
+        service = type(apprise.Apprise.instantiate(channel.url))
+        send = service.send
+
+        def to_both(self, *arguments, **named):
+            first = send(self, *arguments, **named)
+            channel.answer = 403
+            return send(self, *arguments, **named) and first
+
+        monkeypatch.setattr(service, "send", to_both)
+        outcome = Channels([channel.url]).send("json-1", HOSTILE)
+        assert len(channel.messages) == 1
+        assert (outcome.ok, outcome.reason, outcome.certain) == (False, "it answered HTTP 403", False)
+
+
 def test_nobody_listening():
     outcome = Channels([f"json://127.0.0.1:{free_port()}/{TOKEN}"]).send("json-1", HOSTILE)
     assert (outcome.ok, outcome.reason, outcome.certain) == (False, "no connection", True)
