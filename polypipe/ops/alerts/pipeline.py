@@ -12,6 +12,9 @@ from polypipe.ops.alerts.situation import Failing, Pace
 LOOKED_AT = 25
 """Newest runs, or ticks, that are looked at; a longer row of failures counts as so many."""
 
+FROM_OUTSIDE = "from outside the execution context"
+"""What Dagster says of a run that it ended itself; why is in an event before."""
+
 _FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 _TICKED = [TickStatus.SUCCESS, TickStatus.SKIPPED, TickStatus.FAILURE]
 
@@ -56,7 +59,18 @@ def _why(instance: dg.DagsterInstance, run_id: str) -> str:
                 data = event.step_failure_data
                 told = data.user_failure_data.description if data.user_failure_data is not None else None
                 return told or _cause(data.error)
-            return event.message or ""
+            message = event.message or ""
+            return _engine_error(instance, run_id) or message if FROM_OUTSIDE in message else message
+    return ""
+
+
+def _engine_error(instance: dg.DagsterInstance, run_id: str) -> str:
+    """The last error that Dagster itself had with a run, such as that the code server was not there to start it."""
+    records = instance.get_records_for_run(run_id, of_type=DagsterEventType.ENGINE_EVENT, limit=LOOKED_AT, ascending=False)
+    for record in records.records:
+        event = record.event_log_entry.dagster_event
+        if event is not None and (error := event.engine_event_data.error) is not None:
+            return error.message
     return ""
 
 

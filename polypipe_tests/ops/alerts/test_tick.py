@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.events import EngineEventData
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
 from dagster._core.scheduler.instigation import (
     InstigatorState,
@@ -316,6 +317,29 @@ def test_paces(place):
     assert found["crawl"] == found["catch_up"] == found["trade_log_read"] == "minute"
     assert found["history"] == found["history_schedule"] == found["attribution"] == "daily"
     assert not any(name.startswith("__") for name in found)
+
+
+def test_a_run_that_dagster_ended_itself_is_told_with_its_reason(place, tmp_path):
+    @dg.job(name="crawl")
+    def never_begun():
+        pass
+
+    def told(own):
+        return next(one.error for one in read_failing(own, place.repository, "alerts") if one.name == "crawl")
+
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as own:
+        own.report_run_failed(own.create_run_for_job(never_begun))
+        assert "from outside" in told(own)  # nothing better is known
+        run = own.create_run_for_job(never_begun)
+        inner = SerializableErrorInfo("grpc: many lines", [], "RpcError", None)
+        error = SerializableErrorInfo("Could not reach user code server", [], "DagsterError", inner)
+        own.report_engine_event("Unexpected error in IPC client", run, EngineEventData.engine_error(error))
+        own.report_engine_event("Process for run exited", run)
+        own.report_run_failed(run)
+        assert told(own) == "Could not reach user code server"
+        run = own.create_run_for_job(never_begun)
+        own.report_run_failed(run, "polypipe was killed")
+        assert told(own) == "polypipe was killed"
 
 
 def test_failing_ticks_of_sensors_that_are_on(place):
