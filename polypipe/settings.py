@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 
 from polypipe.files import replace_file
 
@@ -311,12 +311,24 @@ def _read_demo(layers: Layers) -> dict[str, str]:
 def _read_dotenv(path: Path) -> dict[str, str]:
     """Our variables from a `.env`; a missing file is empty. Other lines (the bot's secrets) are dropped unparsed."""
     names = "|".join(name for variable in VARIABLES for name in variable.names)
-    ours = re.compile(rf"\s*(?:export\s+)?(?:{names})\s*=")
+    ours = re.compile(rf"\s*(?:export\s+)?({names})\s*=")
+    kept = []
     try:
-        with path.open(encoding="utf-8", errors="replace") as lines:
-            kept = "".join(line for line in lines if ours.match(line))
+        with path.open(encoding="utf-8-sig", errors="replace") as lines:  # editors of Windows begin it with a mark
+            for line in lines:
+                if "\0" in line:
+                    raise SettingError(f".env: {path} is no text in UTF-8: save it as such")
+                if ours.match(line):
+                    kept.append(line)
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
         raise SettingError(f".env: {path} cannot be read: {error.strerror}") from None
-    return {k: v for k, v in dotenv_values(stream=io.StringIO(kept), interpolate=False).items() if v}
+    found = {}
+    for pair in parse_stream(io.StringIO("".join(kept))):
+        if pair.error:  # passed over, it would silently have its default; the value may be a secret
+            name = ours.match(pair.original.string)
+            raise SettingError(f"{name[1] if name else '.env'}: its line in {path} is not NAME=value: a quote not closed?")
+        if pair.key and pair.value:
+            found[pair.key] = pair.value
+    return found

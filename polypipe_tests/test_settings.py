@@ -116,6 +116,31 @@ def test_history_may_begin_on_any_day_up_to_today(tmp_path):
     assert read(tmp_path, POLYPIPE_HISTORY_START=str(today)).history_start == today
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b'POLYPIPE_SCALING_RATIO="0.02\n', "POLYPIPE_SCALING_RATIO: its line in .* a quote not closed"),
+        (b"A=1\nPOLYPIPE_ALERT_URLS='tgram://s3cret/1\nPOLYPIPE_HOME=/x\n", "POLYPIPE_ALERT_URLS: its line in"),
+        ("POLYPIPE_SCALING_RATIO=0.02\n".encode("utf-16"), r"\.env: .* is no text in UTF-8"),
+        (b"POLYPIPE_HOME=a\0b\n", r"\.env: .* is no text in UTF-8"),
+    ],
+)
+def test_a_line_that_cannot_be_read_does_not_silently_leave_the_default(tmp_path, content, words, caplog):
+    path = tmp_path / "dotenv"
+    path.write_bytes(content)
+    with pytest.raises(SettingError, match=words) as caught:
+        load({}, path)
+    assert "s3cret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert caplog.records == []
+
+
+def test_a_dotenv_of_windows_is_read_from_its_first_line_on(tmp_path):
+    path = tmp_path / "dotenv"
+    path.write_bytes(b"\xef\xbb\xbfPOLYPIPE_SCALING_RATIO=0.02\r\nPOLYPIPE_WEBSERVER_PORT=3003\r\n")
+    assert (load({}, path).scaling_ratio, load({}, path).webserver_port) == (pytest.approx(0.02), 3003)
+
+
 def test_a_missing_dotenv_is_no_error(tmp_path):
     assert load({}, tmp_path / "none").scaling_ratio == pytest.approx(0.08)
 
