@@ -1,5 +1,6 @@
 """Removing files that nobody will use again: rotated logs, temp files of killed processes, old rejected batches."""
 
+import re
 import shutil
 import tempfile
 import time
@@ -7,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+
+import psutil
 
 from polypipe.warehouse import Warehouse
 
@@ -50,10 +53,16 @@ def sweep(home: Path, now: float | None = None) -> Swept:
 
 
 def _temporary(home: Path) -> Iterator[Path]:
-    """What a kill leaves: of replaced files in our own directories, and of readers that spilled to disk."""
+    """What a kill leaves: of replaced files in our own directories, of backups and restores, of readers that spilled."""
     for directory in (home, *(home / name for name in ("run", "alerts", "dagster"))):
         yield from (path for path in _entries(directory) if path.name.endswith(".tmp") and path.is_file())
-    yield from (path for path in _entries(Path(tempfile.gettempdir())) if path.name.startswith("polypipe-duckdb-"))
+    for directory, prefix in ((home, ".restore-"), (home / "backups", ".polypipe-backup-")):
+        yield from (path for path in _entries(directory) if path.name.startswith(prefix))
+    for path in _entries(Path(tempfile.gettempdir())):
+        owner = re.match(r"polypipe-duckdb-(\d+)-", path.name)
+        # A dashboard lives for months, and reads there what it spilled.
+        if owner and path.is_dir() and not psutil.pid_exists(int(owner[1])):
+            yield path
 
 
 def _rejected(directory: Path, now: float) -> tuple[list[Path], list[Path]]:

@@ -34,10 +34,13 @@ def test_only_what_is_old_and_ours_goes(tmp_path, monkeypatch):
         _file(home / "logs" / "daemon.log.3", 31),
         _file(home / "CURRENT.json.abc.tmp", 2),
         _file(home / "run" / "x.tmp", 2),
-        _file(tmp_path / "tmp" / "polypipe-duckdb-1-2" / "spilled", 2).parent,
+        _file(tmp_path / "tmp" / "polypipe-duckdb-99999999-2" / "spilled", 2).parent,  # a pid that none has
         _batch(home, "20260101T000000000000-aa-x", 100),
+        _file(home / ".restore-abc" / "polypipe.duckdb", 2).parent,
+        _file(home / "backups" / ".polypipe-backup-abc" / "archive", 2).parent,
     ]
-    os.utime(gone[3], (time.time() - 2 * DAY,) * 2)
+    for directory in (gone[3], *gone[5:]):
+        os.utime(directory, (time.time() - 2 * DAY,) * 2)
     kept = [
         _file(home / "logs" / "daemon.log", 1),
         _file(home / "CURRENT.json.abd.tmp", 0.5),  # perhaps being written
@@ -46,13 +49,18 @@ def test_only_what_is_old_and_ours_goes(tmp_path, monkeypatch):
         _file(home / "published" / "tokens.v1.parquet", 400),
         _file(home / "spool" / "20260101T000000000000-bb-y" / "t.ndjson", 400),
         _file(tmp_path / "tmp" / "somebody-else", 400),
+        _file(tmp_path / "tmp" / f"polypipe-duckdb-{os.getpid()}-2" / "spilled", 400).parent,  # of a process at work
+        _file(home / "backups" / "polypipe-20260101T000000Z.tar.gz", 400),
+        _file(home / "before-restore-20260101T000000000000Z" / "polypipe.duckdb", 400).parent,
         _batch(home, "20261101T000000000000-aa-x", 5),
     ]
+    for directory in (kept[7], kept[9]):
+        os.utime(directory, (time.time() - 400 * DAY,) * 2)
     done = sweep(home)
     assert [path for path in gone if path.exists()] == []
     assert [path for path in kept if not path.exists()] == []
-    assert (done.logs, done.temporary, done.rejected, done.rejected_left) == (1, 3, 1, 1)
-    assert done.bytes == 50
+    assert (done.logs, done.temporary, done.rejected, done.rejected_left) == (1, 5, 1, 1)
+    assert done.bytes == 70
     assert sweep(tmp_path / "nothing").logs == 0
 
 
