@@ -26,7 +26,7 @@ NEVER = "nothing is stored yet"
 
 
 def check_database(facts: Facts) -> Result:
-    """The live file opens, its schema is known, its tables have the rows that were published."""
+    """The live file opens, its schema is known, its tables can be read to the end and have the rows that were published."""
     layout = facts.warehouse.layout
     if not layout.database.exists():
         if layout.pointer.exists():
@@ -63,11 +63,13 @@ def _open_database(layout: Layout) -> Result:
     try:
         version, when = con.execute("SELECT max(version), max(applied_at) FROM schema_migrations").fetchall()[0]
         parts = con.execute("SELECT table_name, sum(row_count)::BIGINT FROM partitions GROUP BY table_name").fetchall()
-        wrong = [
-            f"{table} has {found:,} rows, {rows:,} are accounted for"
-            for table, rows in parts
-            if (found := con.execute(f"SELECT count(*) FROM {quoted(table)}").fetchall()[0][0]) != rows  # noqa: S608
-        ]
+        wrong = []
+        for table, rows in parts:
+            # Every value, which for 50 MB takes 0.1 s: only so are the blocks read, and their checksums looked at.
+            query = f"SELECT count(*), bit_xor(hash(t)) FROM {quoted(table)} AS t"  # noqa: S608 -- quoted
+            found = con.execute(query).fetchall()[0][0]
+            if found != rows:
+                wrong.append(f"{table} has {found:,} rows, {rows:,} are accounted for")
     except duckdb.Error as failure:
         return _broken(layout, failure)
     finally:
@@ -90,7 +92,7 @@ def _broken(layout: Layout, failure: Exception) -> Result:
         f"stop polypipe, move {layout.database} and its .wal away and restore a backup; "
         "without one the next writer begins anew (what is published stays readable until then)"
     )
-    return error("DuckDB file", f"it does not open: {what}", advice)
+    return error("DuckDB file", f"it cannot be read: {what}", advice)
 
 
 def check_published(facts: Facts) -> Result:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, time, timedelta
 
+import duckdb
 import pytest
 
 from polypipe.ops.doctor import stored
@@ -63,7 +64,8 @@ def test_looking_changes_nothing(here, filled):
 @pytest.mark.parametrize(
     ("damage", "name", "words"),
     [
-        (lambda layout: layout.database.write_bytes(b"not a database" * 1000), "DuckDB file", "it does not open"),
+        (lambda layout: layout.database.write_bytes(b"not a database" * 1000), "DuckDB file", "it cannot be read"),
+        (lambda layout: wear(layout), "DuckDB file", "it cannot be read"),
         (lambda layout: layout.database.unlink(), "DuckDB file", "is gone, although data was published"),
         (lambda layout: layout.pointer.write_text("{torn"), "published tables", "cannot be read"),
         (lambda layout: next(layout.published.glob("tokens*")).unlink(), "published tables", "is missing"),
@@ -78,6 +80,16 @@ def test_damage_is_an_error_in_one_line(here, filled, damage, name, words):
     assert "\n" not in finding
 
 
+def wear(layout):
+    """A value of a row was changed on the disk: the file opens, and its rows can be counted."""
+    content = bytearray(layout.database.read_bytes())
+    place = content.index(b"atp-player-")
+    content[place : place + 10] = b"something "
+    layout.database.write_bytes(content)
+    with duckdb.connect(str(layout.database), read_only=True) as con:
+        assert con.execute("SELECT count(*) FROM tokens").fetchall() == [(10,)]
+
+
 def shorten(layout):
     """The pointer promises a row more than the file has."""
     current = json.loads(layout.pointer.read_bytes())
@@ -86,8 +98,6 @@ def shorten(layout):
 
 
 def test_rows_that_are_not_accounted_for(here, filled):
-    import duckdb
-
     with duckdb.connect(str(filled.layout.database)) as con:
         con.execute("DELETE FROM tokens WHERE token_id = (SELECT min(token_id) FROM tokens)")
     status, finding = look(here, "DuckDB file")["DuckDB file"]
@@ -95,8 +105,6 @@ def test_rows_that_are_not_accounted_for(here, filled):
 
 
 def test_a_newer_schema(here, filled):
-    import duckdb
-
     with duckdb.connect(str(filled.layout.database)) as con:
         con.execute("INSERT INTO schema_migrations VALUES (9999, 'future', now())")
     status, finding = look(here, "DuckDB file")["DuckDB file"]
