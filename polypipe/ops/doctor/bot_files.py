@@ -16,6 +16,7 @@ from polypipe.caches.formats import Format, FormatError
 from polypipe.caches.registry import CACHES
 from polypipe.caches.spec import CacheSpec
 from polypipe.ops.doctor.facts import Facts
+from polypipe.ops.doctor.machine import nearest
 from polypipe.ops.doctor.result import Result, age_text, count, error, ok, skipped, unknown, warning
 from polypipe.warehouse import Warehouse
 
@@ -48,6 +49,14 @@ def check_directory(facts: Facts) -> Result:
     try:
         kind = path.stat()
     except FileNotFoundError:
+        if not os.access(nearest(path), os.W_OK | os.X_OK):
+            return error(name, f"{path} does not exist, and cannot be made in {nearest(path)}", "make it, for this user")
+        if not advice:  # somebody named it: more likely a slip than a bot that is still to come
+            return warning(
+                name,
+                f"{path} does not exist: polypipe would make it, and a bot that runs elsewhere reads nothing of it",
+                "set POLYPIPE_BOT_DIR to the directory where the bot runs, or make this one",
+            )
         return skipped(name, f"{where} does not exist yet: it is made at the first start", advice)
     except OSError as failure:
         return error(name, f"{path} cannot be looked at: {failure.strerror}", f"let this user into {path}")

@@ -14,6 +14,7 @@ from polypipe.caches.registry import CACHES
 from polypipe.ops.doctor.bot_files import Published, check_file, last_publications
 from polypipe.ops.doctor.bot_hearing import Heard, judge_hearing, read_tail
 from polypipe.ops.doctor.bot_program import CURRENT, OF_V2_MARKETS, RETIRED, Named, read_named
+from polypipe.ops.doctor.network import Answer, Network, Wallet
 from polypipe.ops.doctor.ratio import judge_bot_ratio
 from polypipe.warehouse import Upsert, Warehouse
 from polypipe_tests.bot.corpus import line
@@ -202,11 +203,19 @@ def test_last_publications_know_a_newer_refusal(tmp_path):
     assert last_publications(warehouse) == {"f": Published(NOW, NOW, 1, "aa", "it would shrink")}
 
 
-def test_the_directory(here, bot, tmp_path):
+def test_the_directory(here, bot, tmp_path, monkeypatch):
     assert results(facts_of(here), "bot directory")["bot directory"].status == "ok"
     assert list(bot.iterdir()) == []  # the probe is gone
     missing = settings_for("http://127.0.0.1:9", POLYPIPE_BOT_DIR=str(tmp_path / "none"))
-    assert results(facts_of(missing), "bot directory")["bot directory"].status == "skipped"
+    named = results(facts_of(missing), "bot directory")["bot directory"]
+    assert (named.status, "polypipe would make it" in named.finding) == ("warning", True)
+    assert not (tmp_path / "none").exists()
+    with monkeypatch.context() as patch:
+        patch.setattr("os.access", lambda path, mode: path != tmp_path)
+        locked = results(facts_of(missing), "bot directory")["bot directory"]
+    assert (locked.status, f"cannot be made in {tmp_path}" in locked.finding) == ("error", True)
+    unset = settings_for("http://127.0.0.1:9")
+    assert results(facts_of(unset), "bot directory")["bot directory"].status == "skipped"
     (tmp_path / "file").write_text("")
     wrong = settings_for("http://127.0.0.1:9", POLYPIPE_BOT_DIR=str(tmp_path / "file"))
     assert "is not a directory" in results(facts_of(wrong), "bot directory")["bot directory"].finding
@@ -288,6 +297,16 @@ def test_a_bot_that_is_deaf_for_one_version_of_markets(tmp_path):
     assert next(iter(OF_V2_MARKETS)) in result.advice
     one = judge_hearing([*known, *unheard], heard(MINUTE, [*known, unheard[0]]), versions, NOTHING, NOW, tmp_path)
     assert one.status == "ok"
+
+
+def test_with_broken_tables_a_silent_bot_is_told_all_the_same(here, bot):
+    publish_all(here, datetime.now(UTC))
+    (here.home / "CURRENT.json").write_text("torn")
+    (bot / "matches_optimized.csv").write_text(line(time="2026-11-20 09:00:00.000") + "\n")
+    settings = replace(here, whale_address=RECENT[0].wallet)
+    network = Network(wallets={RECENT[0].wallet: Wallet(Answer(RECENT), Answer())})
+    result = results(facts_of(settings, network, NOW), "bot hears the whale")["bot hears the whale"]
+    assert (result.status, "has logged nothing for 3 h" in result.finding) == ("error", True), result
 
 
 def test_the_tail_of_the_log(tmp_path):
