@@ -12,6 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+MOVE_AWAY = (
+    "polypipe stop, move $POLYPIPE_HOME/dagster aside, and Dagster begins anew: it forgets runs, ticks and which days are "
+    "filled; no row of a table is in it"
+)
+"""What to do about a file of Dagster's that is damaged."""
+
 Query = Callable[[str], list[tuple[Any, ...]]]
 
 # The last tick of each schedule and sensor, and whether it is switched on.
@@ -78,6 +84,27 @@ def tables(home: Path, postgres_url: str | None) -> Iterator[tuple[Query, Query]
             stack.enter_context(_sqlite(dagster / "schedules" / "schedules.db")),
             stack.enter_context(_sqlite(dagster / "history" / "runs.db")),
         )
+
+
+def damage(path: Path) -> str:
+    """What SQLite finds wrong with a file, in one line; "" when it is whole. Raises `OSError` where it cannot be looked at.
+
+    A file that nobody has open is looked at without its log, which SQLite would else make and leave beside it.
+    """
+    closed = not path.with_name(f"{path.name}-wal").exists()
+    found = ""
+    for how in ("&immutable=1", "") if closed else ("",):  # again, for it may have been opened just then
+        try:
+            uri = f"{path.absolute().as_uri()}?mode=ro{how}"
+            with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=5)) as con:
+                found = str(con.execute("PRAGMA quick_check(1)").fetchone()[0])
+        except sqlite3.OperationalError as error:  # locked, or not ours to read: that says nothing of its content
+            raise OSError(f"{path} cannot be read: {error}") from None
+        except sqlite3.DatabaseError as error:
+            found = str(error)
+        if found == "ok":
+            return ""
+    return " ".join(found.split())[:200]
 
 
 @contextlib.contextmanager

@@ -22,6 +22,7 @@ import duckdb
 
 from polypipe.caches.registry import CACHES
 from polypipe.files import fsync
+from polypipe.ops.dagster_tables import MOVE_AWAY, damage
 from polypipe.ops.upkeep.archive import FORMAT, Manifest, entries, write_archive
 from polypipe.settings import Settings
 from polypipe.warehouse import WarehouseError, spool
@@ -54,7 +55,8 @@ class Backup:
 
 def back_up(settings: Settings, target: Path | None, keep: int | None = None) -> Backup:
     """Write a backup to the file `target`, or under a name of its own into the directory `target` (by default `backups`
-    in the home) and remove all but the newest `keep` there. Raises `CannotBackUp`; nothing is left then."""
+    in the home) and remove all but the newest `keep` there. Raises `CannotBackUp`; nothing is left then, unless the
+    message says so."""
     directory = settings.home / "backups" if target is None else target
     now = datetime.now(UTC)
     if target is None or target.is_dir():
@@ -79,7 +81,10 @@ def back_up(settings: Settings, target: Path | None, keep: int | None = None) ->
             fsync(path.parent)
     except (OSError, sqlite3.Error, duckdb.Error, WarehouseError) as error:
         raise CannotBackUp(f"no backup was written: {' '.join(str(error).split())}") from error
-    removed = _remove_older(path.parent, keep) if keep is not None else []
+    try:
+        removed = _remove_older(path, keep) if keep is not None else []
+    except OSError as error:
+        raise CannotBackUp(f"{path} is written, but not all older ones could be removed: {error}") from error
     return Backup(path, path.stat().st_size, manifest, removed)
 
 
@@ -91,6 +96,9 @@ def _collect(settings: Settings, root: Path, now: datetime) -> Manifest:
     else:
         for source in sorted((settings.home / "dagster").rglob("*.db")):
             _copy_sqlite(source, root / "dagster" / source.relative_to(settings.home / "dagster"))
+    rejected = Layout(settings.home).rejected
+    if rejected.is_dir() and (number := len(list(rejected.iterdir()))):
+        left_out.append(f"what was rejected ({number} in {rejected}): rows that no table has")
     for spec in CACHES:
         _copy_file(settings.bot_dir / spec.file, root / "bot" / spec.file)
     for name in ("alerts.toml", "alerts/state.json", "alerts/mutes.json"):
@@ -114,10 +122,10 @@ def _copy_warehouse(layout: Layout, root: Path) -> tuple[dict[str, int], list[st
                 tables = copy_database(con, root / layout.database.name, COPY_SECONDS)
             finally:
                 con.close()
-        # Nobody merges now, but batches still come. Those of before this moment are all in the listing, so that with a
-        # batch every earlier one of the same writer is in the backup.
-        moment = datetime.now(UTC)
-        batches = [batch_id for batch_id in spool.pending(layout) if spool.committed_at(batch_id) <= moment]
+        # Nobody merges now, but batches still come, and a listing may have one and not an earlier one. The second listing
+        # has all that come before any of the first: each batch is named to come after all that wait, whatever the clock.
+        newest = max(spool.pending(layout), default="")
+        batches = [batch_id for batch_id in spool.pending(layout) if batch_id <= newest]
         for batch_id in batches:
             shutil.copytree(layout.spool / batch_id, root / "spool" / batch_id)
     return tables, batches
@@ -125,11 +133,19 @@ def _copy_warehouse(layout: Layout, root: Path) -> tuple[dict[str, int], list[st
 
 def _copy_sqlite(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        contextlib.closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True, timeout=30)) as old,
-        contextlib.closing(sqlite3.connect(target)) as new,
-    ):
-        old.backup(new)
+    try:
+        with (
+            contextlib.closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True, timeout=30)) as old,
+            contextlib.closing(sqlite3.connect(target)) as new,
+        ):
+            old.backup(new)
+        wrong = damage(target)  # pages are copied as they are, and `restore` takes no damaged file
+    except sqlite3.OperationalError as error:
+        raise CannotBackUp(f"no backup was written: {source}: {error}") from error
+    except sqlite3.DatabaseError as error:
+        wrong = str(error)
+    if wrong:
+        raise CannotBackUp(f"no backup was written: {source} is damaged ({wrong}): {MOVE_AWAY}")
 
 
 def _copy_file(source: Path, target: Path) -> None:
@@ -154,9 +170,10 @@ def _staging(directory: Path) -> Iterator[Path]:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _remove_older(directory: Path, keep: int) -> list[Path]:
-    own = sorted(path for path in directory.iterdir() if _NAME.fullmatch(path.name))
-    removed = own[: max(0, len(own) - keep)]
+def _remove_older(newest: Path, keep: int) -> list[Path]:
+    """The one just written stays, whatever the clock was when the others got their names."""
+    others = sorted(path for path in newest.parent.iterdir() if _NAME.fullmatch(path.name) and path != newest)
+    removed = others[: max(0, len(others) - keep + 1)]
     for path in removed:
         path.unlink(missing_ok=True)
     return removed

@@ -14,6 +14,7 @@ from polypipe.ops.doctor.configuration import secrets_of, setting_lines
 from polypipe.ops.doctor.facts import Facts
 from polypipe.ops.doctor.network import Network
 from polypipe.ops.doctor.result import ok
+from polypipe.ops.instance import open_instance
 from polypipe.ops.processes import free_port
 from polypipe.ops.running import only_one
 from polypipe.settings import VARIABLES
@@ -120,6 +121,26 @@ def test_a_home_of_another_user(monkeypatch):
     assert (found.status, "runs.db cannot be written to" in found.finding) == ("error", True)
     monkeypatch.setattr("os.access", lambda path, mode: False)
     assert results(facts_of(settings), "home")["home"].status == "error"
+
+
+def test_dagsters_storage():
+    """Without it nothing starts: `up` says so, and so must doctor."""
+    settings = settings_for(NOWHERE)
+    look = "Dagster's storage"
+    assert results(facts_of(settings), look)[look].status == "skipped"
+    with open_instance(settings.home):
+        pass
+    found = results(facts_of(settings), look)[look]
+    assert (found.status, "each whole" in found.finding) == ("ok", True)
+    damaged = settings.home / "dagster" / "history" / "runs.db"
+    damaged.write_bytes(b"no database at all" * 1000)
+    found = results(facts_of(settings), look)[look]
+    assert (found.status, f"{damaged} is damaged: file is not a database" in found.finding) == ("error", True)
+    assert "restore a backup" in found.advice
+    elsewhere = settings_for(NOWHERE, POLYPIPE_POSTGRES_URL="postgresql://me:canary@127.0.0.1:9/db")
+    found = results(facts_of(elsewhere), look)[look]
+    assert (found.status, "canary" in str(found)) == ("error", False)
+    assert "POLYPIPE_POSTGRES_URL" in found.advice
 
 
 def test_every_setting_is_shown_and_no_secret_is():

@@ -320,6 +320,10 @@ def test_refusals_and_keep(full, tmp_path):
     assert sorted(path.name for path in target.iterdir()) == sorted(
         ["polypipe-20260104T000000Z.tar.gz", "polypipe-mine.tar.gz", done.path.name]
     )
+    (target / "polypipe-20990101T000000Z.tar.gz").write_bytes(b"")  # from before the clock was put right
+    done.path.unlink()
+    done = back_up(full, target, keep=1)
+    assert sorted(path.name for path in target.iterdir()) == sorted(["polypipe-mine.tar.gz", done.path.name])
     with pytest.raises(CannotBackUp, match="is there already"):
         back_up(full, done.path)
     with pytest.raises(CannotBackUp, match="--keep counts"):
@@ -341,6 +345,9 @@ def test_the_commands(full, tmp_path, monkeypatch):
     assert "1 waiting batches" in made.output
     refused = run(main, ["restore", str(archive)])
     assert (refused.exit_code, refused.output.count("\n")) == (1, 1)
+    (full.home / "spool" / "rejected" / "20260101T000000000000-aa-x").mkdir(parents=True)
+    again = run(main, ["backup", str(full.home.parent / "again.tar.gz")])
+    assert "without what was rejected (1 in" in again.output
     forced = run(main, ["restore", str(archive), "--force"])
     assert forced.exit_code == 0, forced.output
     assert "what was there before" in forced.output
@@ -366,3 +373,28 @@ def test_what_fails_after_the_move_says_where_the_old_state_is(full, tmp_path, m
     with pytest.raises(CannotBackUp, match="no backup was written: no memory left"):
         back_up(full, tmp_path / "c.tar.gz")
     assert not (tmp_path / "c.tar.gz").exists()
+
+
+def test_a_damaged_storage_of_dagster_is_told_by_the_backup_and_not_first_by_the_restore(full, tmp_path):
+    events = full.home / "dagster" / "event_log.db"
+    content = bytearray(events.read_bytes())
+    content[8192:40960] = b"\xff" * 32768
+    events.write_bytes(content)
+    for wal in events.parent.glob("event_log.db-*"):
+        wal.unlink()
+    with pytest.raises(CannotBackUp, match=r"event_log\.db is damaged .*move .* aside"):
+        back_up(full, tmp_path / "b.tar.gz")
+    events.write_bytes(b"no database at all" * 100)
+    with pytest.raises(CannotBackUp, match=r"event_log\.db is damaged"):
+        back_up(full, tmp_path / "b.tar.gz")
+    assert not (tmp_path / "b.tar.gz").exists()
+
+
+def test_what_waits_from_before_the_clock_was_set_back_is_in_it(full, tmp_path):
+    wh = Warehouse(full.home)
+    (waiting,) = wh.layout.spool.glob("2*")
+    waiting.rename(waiting.with_name(f"2099{waiting.name[4:]}"))
+    archive = back_up(full, tmp_path / "b.tar.gz").path
+    new = _home(tmp_path / "new")
+    restore(new, archive, force=False)
+    assert crawl_ids(Warehouse(new.home)) == ["c1", "c2", "waiting"]
