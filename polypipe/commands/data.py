@@ -20,7 +20,10 @@ def refresh(assets: tuple[str, ...], allow_shrink: bool) -> None:
 
     from polypipe.ops.refresh import UnknownAsset
     from polypipe.ops.refresh import refresh as run_refresh
+    from polypipe.ops.upkeep.unfinished import unfinished
 
+    if cut_off := unfinished(settings.home):
+        fail(cut_off)
     if settings.simulated:
         click.echo(SIMULATED)
     try:

@@ -36,6 +36,7 @@ from polypipe.ops.processes import (
     supervisor_config,
 )
 from polypipe.ops.running import Held, end_leftovers, only_one
+from polypipe.ops.upkeep.unfinished import unfinished
 from polypipe.settings import DEMO, Settings, mark_simulated
 
 POLL_SECONDS = 0.5
@@ -52,6 +53,8 @@ def up(settings: Settings, extra: Callable[[], list[Program]] = list, say: Calla
     make_directories(settings)
     try:
         with only_one(settings.home):
+            if cut_off := unfinished(settings.home):
+                raise CannotStart(cut_off)
             if settings.simulated:
                 mark_simulated(settings)
             stopping = _asked_to_stop()

@@ -20,6 +20,7 @@ from polypipe.ops.gather import gather
 from polypipe.ops.processes import port_is_free
 from polypipe.ops.running import Held, running
 from polypipe.ops.status import LEAST_DISK_BYTES, duration, judge, size
+from polypipe.ops.upkeep.unfinished import unfinished
 
 FULL_BYTES = 2e8
 LOW_INODES = 10_000
@@ -127,6 +128,8 @@ def check_home(facts: Facts) -> Result:
         )
     if existing != home:
         return skipped("home", f"{home} does not exist yet: it is made at the first start")
+    if cut_off := unfinished(home):
+        return error("home", cut_off, "until then nothing may be written: polypipe up does not start")
     layout = facts.warehouse.layout
     own = [
         home / "dagster",

@@ -24,6 +24,7 @@ from polypipe.caches.registry import CACHES
 from polypipe.files import fsync
 from polypipe.ops.dagster_tables import MOVE_AWAY, damage
 from polypipe.ops.upkeep.archive import FORMAT, Manifest, entries, write_archive
+from polypipe.ops.upkeep.unfinished import unfinished
 from polypipe.settings import Settings
 from polypipe.warehouse import WarehouseError, spool
 from polypipe.warehouse.connection import open_live
@@ -69,6 +70,8 @@ def back_up(settings: Settings, target: Path | None, keep: int | None = None) ->
         raise CannotBackUp(f"{path} is there already: name another file, or a directory")
     if not settings.home.is_dir():
         raise CannotBackUp(f"there is nothing to back up: {settings.home} does not exist")
+    if cut_off := unfinished(settings.home):  # with --keep, copies of half a state would push out the whole ones
+        raise CannotBackUp(cut_off)
     try:
         if target is None:
             directory.mkdir(exist_ok=True)

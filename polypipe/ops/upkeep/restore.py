@@ -5,7 +5,6 @@ What was there is moved aside, never deleted. Files of the bot are put back only
 
 import contextlib
 import shutil
-import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,8 +16,10 @@ import duckdb
 
 from polypipe.caches.registry import CACHES
 from polypipe.files import fsync, replace_file
+from polypipe.ops.dagster_tables import damage
 from polypipe.ops.running import Held, only_one
 from polypipe.ops.upkeep.archive import ArchiveRefused, Manifest, unpack
+from polypipe.ops.upkeep.unfinished import mark, unfinished, unmark
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse, WarehouseError
 from polypipe.warehouse.connection import open_live, quoted
@@ -29,6 +30,7 @@ from polypipe.warehouse.migrate import latest
 
 GATE_WAIT = 20.0
 _ASIDE = "before-restore-"
+_STAGING = ".restore-"
 
 
 class CannotRestore(Exception):
@@ -58,12 +60,14 @@ def restore(settings: Settings, archive: Path, force: bool) -> Restored:
     try:
         home.mkdir(parents=True, exist_ok=True)
         with _nobody_up(home), _staging(home) as staging:
+            if not force and (cut_off := unfinished(home)):
+                raise CannotRestore(cut_off)
             if _state(home) and not force:
                 raise CannotRestore(f"{home} has data already: with --force it is moved aside")
             manifest = unpack(archive, staging)
             _refuse_mixture(settings, archive, manifest)
             _prove(archive, staging, manifest)
-            result = Restored(manifest, 0, 0, _swap(Layout(home), staging, manifest))
+            result = Restored(manifest, 0, 0, _swap(Layout(home), staging, manifest, archive))
             try:
                 _put_bot_files(settings, staging, result)
                 _publish(home, result)
@@ -75,7 +79,8 @@ def restore(settings: Settings, archive: Path, force: bool) -> Restored:
     except ArchiveRefused as error:
         raise CannotRestore(str(error)) from None
     except (OSError, WarehouseError) as error:
-        raise CannotRestore(" ".join(str(error).split())) from error
+        half = f"; {cut_off}" if (cut_off := unfinished(home)) else ""
+        raise CannotRestore(" ".join(str(error).split()) + half) from error
     finally:
         if made and not _state(home):
             shutil.rmtree(home, ignore_errors=True)
@@ -116,17 +121,16 @@ def _prove(archive: Path, staging: Path, manifest: Manifest) -> None:
         except duckdb.Error as error:
             raise ArchiveRefused(f"{archive} is damaged: {' '.join(str(error).split())[:200]}") from None
     for path in sorted(staging.rglob("*.db")):
-        try:
-            with contextlib.closing(sqlite3.connect(path)) as db:
-                health = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-        except sqlite3.Error as error:
-            health = str(error)
-        if health != "ok":
-            raise ArchiveRefused(f"{archive} is damaged: {path.relative_to(staging)}: {health}")
+        if wrong := damage(path):
+            raise ArchiveRefused(f"{archive} is damaged: {path.relative_to(staging)}: {wrong}")
 
 
-def _swap(layout: Layout, staging: Path, manifest: Manifest) -> Path | None:
-    """Move the old state aside and the new one in; where the old one lies, None when there was none."""
+def _swap(layout: Layout, staging: Path, manifest: Manifest, archive: Path) -> Path | None:
+    """Move the old state aside and the new one in; where the old one lies, None when there was none.
+
+    It takes several steps. Killed between two of them it leaves a mark, with which `polypipe up` does not start: else it
+    would begin a new, empty database in the place of the one that was moved.
+    """
     deadline = time.monotonic() + GATE_WAIT
     with gate(layout.lock, deadline):
         if layout.database.exists():
@@ -137,6 +141,7 @@ def _swap(layout: Layout, staging: Path, manifest: Manifest) -> Path | None:
         leaving = {path for path in _state(layout.home) if path.name != "dagster"}
         leaving |= {layout.home / name for name in brought if (layout.home / name).exists()}
         aside = layout.home / f"{_ASIDE}{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}" if leaving else None
+        mark(layout.home, archive, aside)
         if aside is not None:
             aside.mkdir()
             for path in sorted(leaving):
@@ -144,6 +149,7 @@ def _swap(layout: Layout, staging: Path, manifest: Manifest) -> Path | None:
         for name in sorted(brought):
             (staging / name).rename(layout.home / name)
         fsync(layout.home)
+        unmark(layout.home)
         return aside
 
 
@@ -188,7 +194,9 @@ def _nobody_up(home: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _staging(home: Path) -> Iterator[Path]:
-    staging = Path(tempfile.mkdtemp(dir=home, prefix=".restore-"))
+    for entry in home.glob(f"{_STAGING}*"):  # a killed one left it; the lock says that no other is at work
+        shutil.rmtree(entry, ignore_errors=True)
+    staging = Path(tempfile.mkdtemp(dir=home, prefix=_STAGING))
     try:
         yield staging
     finally:

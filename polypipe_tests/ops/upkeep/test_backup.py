@@ -19,12 +19,15 @@ from click.testing import CliRunner
 
 from polypipe.cli import main
 from polypipe.ops.instance import open_instance
+from polypipe.ops.up import CannotStart, up
 from polypipe.ops.upkeep import restore as restoring
 from polypipe.ops.upkeep.archive import MANIFEST, Entry
 from polypipe.ops.upkeep.backup import CannotBackUp, back_up
 from polypipe.ops.upkeep.restore import CannotRestore, restore
+from polypipe.ops.upkeep.unfinished import unfinished
 from polypipe.warehouse import Warehouse
 from polypipe_tests.conftest import NOWHERE, settings_for
+from polypipe_tests.ops.doctor.support import facts_of, results
 from polypipe_tests.warehouse.helpers import assert_published_is_live, crawl_ids, start, write
 
 CANARY = b"canary-a7c1"
@@ -366,13 +369,100 @@ def test_what_fails_after_the_move_says_where_the_old_state_is(full, tmp_path, m
         CannotRestore, match=r"is in place, but .* no memory left; what was there before is in .*before-restore-"
     ):
         restore(full, archive, force=True)
-    monkeypatch.setattr(restoring, "unpack", fail)
-    with pytest.raises(duckdb.OutOfMemoryException):  # a bug is not dressed up
-        restore(full, archive, force=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(restoring, "unpack", fail)
+        with pytest.raises(duckdb.OutOfMemoryException):  # a bug is not dressed up
+            restore(full, archive, force=True)
     monkeypatch.setattr("polypipe.ops.upkeep.backup.copy_database", fail)
     with pytest.raises(CannotBackUp, match="no backup was written: no memory left"):
         back_up(full, tmp_path / "c.tar.gz")
     assert not (tmp_path / "c.tar.gz").exists()
+
+    renamed, rename = [], Path.rename
+
+    def full_disk(path, target):
+        renamed.append(path)
+        if len(renamed) == 3:
+            raise OSError(28, "No space left on device")
+        return rename(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", full_disk)
+        with pytest.raises(CannotRestore, match=r"No space left .*; a restore into .* was cut off"):
+            restore(full, archive, force=True)
+
+
+def _restore_and_die(where: int) -> str:
+    """Code of a restore that dies before the `where`-th time that it moves, makes or removes something."""
+    return f"""
+import os, pathlib, sys
+from polypipe.ops.upkeep.restore import restore
+from polypipe_tests.ops.upkeep.test_backup import _home
+steps = 0
+def stepping(do):
+    def step(*arguments, **more):
+        global steps
+        steps += 1
+        if steps == {where}:
+            os.kill(os.getpid(), 9)
+        return do(*arguments, **more)
+    return step
+from polypipe.ops.upkeep import restore as module
+swap = module._swap
+def swapping(*arguments):  # what comes before it touches nothing but its own directory
+    for name in ("rename", "mkdir", "unlink", "replace"):
+        setattr(pathlib.Path, name, stepping(getattr(pathlib.Path, name)))
+    return swap(*arguments)
+module._swap = swapping
+restore(_home(pathlib.Path(sys.argv[1])), pathlib.Path(sys.argv[2]), force=True)
+print("whole")
+"""
+
+
+def test_a_killed_restore_is_told_and_can_be_repeated(full, tmp_path):
+    """Between any two of its steps: `up` must not begin an empty database where half of the old state is gone."""
+    archive = back_up(full, tmp_path / "b.tar.gz").path
+    write(Warehouse(full.home), "later", 3)
+    Warehouse(full.home).drain()
+
+    def kept() -> dict[str, str]:
+        return {name: digest for name, digest in _tree(full.home).items() if not name.startswith((".rest", "RESTORING."))}
+
+    told = 0
+    for where in range(1, 60, 4):  # not each: one costs a process
+        before = kept()
+        process = start(_restore_and_die(where), full.home, archive)
+        output, _ = process.communicate(timeout=60)
+        if process.returncode == 0:
+            assert output == "whole\n"
+            break
+        assert process.returncode == -signal.SIGKILL
+        cut_off = unfinished(full.home)
+        if cut_off is None:  # nothing was moved yet, or everything is in its place
+            if kept() != before:
+                Warehouse(full.home).drain(wait=30)  # the next writer, or the next `up`, publishes what was restored
+                assert crawl_ids(Warehouse(full.home)) == ["c1", "c2", "waiting"]
+            continue
+        told += 1
+        assert (str(archive) in cut_off, "\n" in cut_off) == (True, False)
+        with pytest.raises(CannotStart, match="was cut off"):
+            up(full)
+        with pytest.raises(CannotBackUp, match="was cut off"):
+            back_up(full, tmp_path / "half.tar.gz")
+        assert results(facts_of(full), "home")["home"].status == "error"
+        with pytest.raises(CannotRestore, match="was cut off"):
+            restore(full, archive, force=False)
+        assert restore(full, archive, force=True).aside is not None
+        assert unfinished(full.home) is None
+        assert crawl_ids(Warehouse(full.home)) == ["c1", "c2", "waiting"]
+    assert told >= 3
+    assert not list(full.home.glob(".restore-*"))
+    olds = list(full.home.glob("before-restore-*/polypipe.duckdb"))
+    counts = set()
+    for old in olds:
+        with duckdb.connect(str(old), read_only=True) as con:
+            counts.add(con.execute("SELECT count(*) FROM crawls").fetchall()[0][0])
+    assert 4 in counts  # the rows that were there before the first restore still are
 
 
 def test_a_damaged_storage_of_dagster_is_told_by_the_backup_and_not_first_by_the_restore(full, tmp_path):
