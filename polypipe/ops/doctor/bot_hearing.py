@@ -36,9 +36,9 @@ class Heard:
 
 def check_hearing(facts: Facts) -> Result:
     """Whether the bot hears the whale's fills."""
-    whale = facts.settings.whale_address
+    whale, named = facts.settings.whale_address, facts.bot_program
     if whale is None:
-        return skipped("bot hears the whale", "no whale is set")
+        return judge_contracts(named) or skipped("bot hears the whale", "no whale is set")
     log = facts.settings.bot_dir / TRADE_LOG.file
     try:
         heard = read_tail(log)
@@ -46,7 +46,6 @@ def check_hearing(facts: Facts) -> Result:
         heard = None
     answer = facts.network.wallets[whale].activity if whale in facts.network.wallets else None
     fills = [fill for fill in (answer.value if answer else None) or () if fill.type == "TRADE"]
-    named = facts.bot_program
     if answer is None or answer.value is None:
         return judge_contracts(named) or unknown("bot hears the whale", "the whale's fills cannot be read")
     tokens = {fill.asset for fill in fills if fill.asset}

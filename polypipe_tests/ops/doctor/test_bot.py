@@ -309,6 +309,15 @@ def test_with_broken_tables_a_silent_bot_is_told_all_the_same(here, bot):
     assert (result.status, "has logged nothing for 3 h" in result.finding) == ("error", True), result
 
 
+def test_retired_contracts_are_named_without_a_whale_and_without_an_answer(here, bot):
+    assert results(facts_of(here), "bot hears the whale")["bot hears the whale"].status == "skipped"
+    (bot / "src").mkdir()
+    (bot / "src" / "settings.rs").write_text(f'pub const A: &str = "0x{next(iter(RETIRED))}";')
+    for settings in (here, replace(here, whale_address=RECENT[0].wallet)):
+        result = results(facts_of(settings), "bot hears the whale")["bot hears the whale"]
+        assert (result.status, "were retired on 2026-04-28" in result.finding) == ("error", True), result
+
+
 def test_the_tail_of_the_log(tmp_path):
     path = tmp_path / "matches_optimized.csv"
     with pytest.raises(FileNotFoundError):
