@@ -20,6 +20,9 @@ from polypipe.warehouse.spool import pending, rejection
 GATE_SECONDS = 3.0
 """A writer holds the gate for 2 s at most."""
 
+FUTURE = timedelta(seconds=30)
+"""What is younger than now by so much was not made while we looked: the clock went back."""
+
 WAITING_TOO_LONG = timedelta(minutes=5)
 HISTORY_LOOK_BACK = timedelta(days=30)
 NEVER = "nothing is stored yet"
@@ -114,6 +117,10 @@ def check_published(facts: Facts) -> Result:
         if newer is not None and newer.version != current.version:
             return unknown("published tables", "a new version was published this moment", "run doctor again")
         return error("published tables", f"{finding}; {faults[0]}", "polypipe refresh writes them anew", faults[1:])
+    if current.time - facts.now > FUTURE:
+        what = f"{finding}: of {current.time:%Y-%m-%d %H:%M:%S} UTC, which is still to come"
+        advice = "our clock is behind, or was ahead then (see clock): every age told here is wrong by as much"
+        return warning("published tables", what, advice)
     return ok("published tables", finding)
 
 

@@ -47,6 +47,13 @@ def test_a_healthy_home(here, filled):
     assert "nobody holds it" in found["DuckDB file"][1]
 
 
+def test_what_is_of_the_future_is_a_clock_that_went_back(here, filled):
+    early = facts_of(here, now=datetime.now(UTC) - timedelta(hours=2))
+    result = results(early, "published tables")["published tables"]
+    assert (result.status, "which is still to come" in result.finding) == ("warning", True)
+    assert "clock" in result.advice
+
+
 def test_looking_changes_nothing(here, filled):
     def state():
         return {
