@@ -99,7 +99,7 @@ def _broken(layout: Layout, failure: Exception) -> Result:
 
 
 def check_published(facts: Facts) -> Result:
-    """`CURRENT.json` and every file that it names."""
+    """`CURRENT.json` and every file that it names, read to the end."""
     layout = facts.warehouse.layout
     try:
         current = read_current(layout)
@@ -116,7 +116,10 @@ def check_published(facts: Facts) -> Result:
         newer = read_current(layout)
         if newer is not None and newer.version != current.version:
             return unknown("published tables", "a new version was published this moment", "run doctor again")
-        return error("published tables", f"{finding}; {faults[0]}", "polypipe refresh writes them anew", faults[1:])
+        advice = (
+            "move a damaged file away; what is missing the next writer (polypipe refresh) writes anew from polypipe.duckdb"
+        )
+        return error("published tables", f"{finding}; {faults[0]}", advice, faults[1:])
     if current.time - facts.now > FUTURE:
         what = f"{finding}: of {current.time:%Y-%m-%d %H:%M:%S} UTC, which is still to come"
         advice = "our clock is behind, or was ahead then (see clock): every age told here is wrong by as much"
@@ -133,16 +136,17 @@ def _faults(layout: Layout, current: Current) -> Iterator[str]:
             if missing:
                 yield f"{table}: {missing[0]} is missing" + (f" and {len(missing) - 1} more" if missing[1:] else "")
                 continue
-            if not entry.files:
-                continue
-            paths = ", ".join(literal(layout.home / file.path) for file in entry.files)
-            try:
-                found = con.execute(f"SELECT sum(num_rows)::BIGINT FROM parquet_file_metadata([{paths}])").fetchall()[0][0]  # noqa: S608
-            except duckdb.Error as failure:
-                yield f"{table}: {' '.join(str(failure).split())}"
-                continue
-            if found != entry.rows:
-                yield f"{table}: {found:,} rows in its files, {entry.rows:,} expected"
+            found = 0
+            for file in entry.files:
+                query = f"SELECT count(*), bit_xor(hash(t)) FROM read_parquet({literal(layout.home / file.path)}) AS t"  # noqa: S608
+                try:
+                    found += con.execute(query).fetchall()[0][0]
+                except duckdb.Error as failure:
+                    yield f"{table}: {file.path} is damaged: {' '.join(str(failure).split())}"
+                    break
+            else:
+                if found != entry.rows:
+                    yield f"{table}: {found:,} rows in its files, {entry.rows:,} expected"
 
 
 def check_spool(facts: Facts) -> Result:

@@ -47,6 +47,25 @@ def test_a_healthy_home(here, filled):
     assert "nobody holds it" in found["DuckDB file"][1]
 
 
+def test_a_damaged_published_file_comes_back_as_the_advice_says(here, filled):
+    """The file of a closed day: nothing else would ever write it again."""
+    helpers.write(filled, "c2", tokens=0, day=1)
+    filled.drain()
+    (file,) = filled.layout.published.glob("crawls.2026-11-20.*")
+    content = bytearray(file.read_bytes())
+    content[4 : len(content) // 2] = bytes(len(content) // 2 - 4)  # not the end, where the number of rows is
+    file.write_bytes(content)
+    found = results(facts_of(here), "published tables")["published tables"]
+    assert (found.status, f"crawls: published/{file.name} is damaged" in found.finding) == ("error", True), found
+    assert found.advice.startswith("move a damaged file away")
+    filled.drain()
+    assert results(facts_of(here), "published tables")["published tables"].status == "error"
+    file.unlink()
+    filled.drain()
+    assert results(facts_of(here), "published tables")["published tables"].status == "ok"
+    helpers.assert_published_is_live(filled)
+
+
 def test_what_is_of_the_future_is_a_clock_that_went_back(here, filled):
     early = facts_of(here, now=datetime.now(UTC) - timedelta(hours=2))
     result = results(early, "published tables")["published tables"]
