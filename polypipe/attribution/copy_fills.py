@@ -144,7 +144,7 @@ class _RowMaker:
             "slippage_usd": None if worse is None else found.shares * worse,
             "slippage_bps": None if price is None else 1e4 * whale.sign * (price / whale.price - 1),
             "fill_ratio": found.shares / expected if expected else None,
-            "first_fill_ratio": logged.first_fill_ratio if logged else None,
+            "first_fill_ratio": logged.first_fill_ratio(found.shares) if logged else None,
             "ambiguous": found.ambiguous,
             "live": logged.live if logged else None,
         }
@@ -192,4 +192,5 @@ class _RowMaker:
         if not lines:
             return None
         line = min(lines, key=lambda line: abs(line["whale_shares"] - whale.shares))
-        return Logged(line["outcome"], line["reason"], line["requested_shares"], line["filled_shares"], line["is_live"])
+        names = ("outcome", "reason", "requested_shares", "filled_shares", "is_live", "fill_state")
+        return Logged(*(line[name] for name in names))

@@ -38,23 +38,32 @@ _SENT = ("SENT", "REJECTED")
 
 @dataclass(frozen=True)
 class Logged:
-    """What the bot's log says of a fill of the whale. `requested` and `filled` are shares of the first attempt."""
+    """What the bot's log says of a fill of the whale. `requested` and `filled` are shares of the first attempt, `state` is
+    how far it was filled."""
 
     outcome: str
     detail: str | None = None
     requested: float | None = None
     filled: float | None = None
     live: bool | None = None
+    state: str | None = None
 
     @property
     def order_sent(self) -> bool:
         """The exchange answered an order for it."""
         return self.outcome in _SENT
 
-    @property
-    def first_fill_ratio(self) -> float | None:
-        """Filled / requested of the first attempt; None where the log does not say."""
-        return None if not self.requested or self.filled is None else self.filled / self.requested
+    def first_fill_ratio(self, got: float) -> float | None:
+        """Filled / requested of the first attempt; None where the log does not say. `got` are all shares of the copies.
+
+        An order that was answered 200 without a word of an underfill counts as filled, but for no more than was got at
+        all: the bot writes the same line of an order that the exchange only put off.
+        """
+        if not self.requested:
+            return None
+        if self.filled is None:
+            return min(got / self.requested, 1.0) if self.state == "ASSUMED_FULL" else None
+        return self.filled / self.requested
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,7 @@ def read_log(con: "duckdb.DuckDBPyConnection", start: datetime, end: datetime) -
         lines[line["tx_hash"], line["token_id"], line["side"]].append(line)
     return lines
 
+        "fill_state",
 
 def held_before(con: "duckdb.DuckDBPyConnection", wallet: str, first: datetime) -> dict[str, float]:
     """Token -> shares from the trades of `LOOK_BACK` before `first`."""

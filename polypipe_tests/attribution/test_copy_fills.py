@@ -6,6 +6,9 @@ import pytest
 
 from polypipe.attribution.copy_fills import fill_rows
 from polypipe_tests.attribution.tables import COPIER, T0, WALLETS, WHALE, insert, measured, trade
+from polypipe.bot.grammar import TradeRow, parse_status
+from polypipe.divergence.snapshot import Wallets
+from polypipe.warehouse.connection import literal
 
 DAY, S = timedelta(days=1), timedelta(seconds=1)
 NOON = T0 + timedelta(hours=12)
@@ -138,6 +141,23 @@ def test_the_bots_log_says_why_and_whether_in_play(con) -> None:
 
 
 def test_lines_of_one_transaction_are_told_apart_by_size(con) -> None:
+def test_an_order_of_which_no_underfill_is_told_was_filled_at_once(con) -> None:
+    """The bot writes numbers only of an underfill: to count those lines alone would make of 97 % filled orders 25 %."""
+    line = TradeRow("", side="BUY")
+    parse_status("200 OK [SCALED] | my 100.00 @ 0.41 | whale 1000.0 @ 0.40", line)
+    said = {name: getattr(line, name) for name in ("requested_shares", "filled_shares", "fill_state")}
+    assert (line.outcome, said) == (
+        "SENT",
+        {"requested_shares": 100.0, "filled_shares": None, "fill_state": "ASSUMED_FULL"},
+    )
+    for n, got in enumerate((100, 60, 0)):
+        trade(con, WHALE, NOON + n * 1000 * S, 1000, 0.40, tx=f"0x{n}")
+        log_line(con, f"0x{n}", line.outcome, **said)
+        if got:
+            trade(con, COPIER, NOON + n * 1000 * S + 4 * S, got, 0.41)
+    assert [row["first_fill_ratio"] for row in fill_rows(con, WALLETS, T0, T0 + DAY)] == [1.0, 0.6, 0.0]
+
+
     trade(con, WHALE, NOON, 1000, 0.40, tx="0x1")
     trade(con, WHALE, NOON, 20, 0.40, tx="0x1")
     log_line(con, "0x1", "SKIPPED_PROBABILITY", 20.0)

@@ -85,9 +85,14 @@ def test_every_reason_is_listed() -> None:
 
 
 def test_what_the_log_says_of_the_first_attempt() -> None:
-    assert Logged("SENT", None, 40.0, 10.0).first_fill_ratio == 0.25
-    assert Logged("SENT", None, 40.0, None).first_fill_ratio is None
-    assert Logged("SENT", None, 0.0, 0.0).first_fill_ratio is None
+    assert Logged("SENT", None, 40.0, 10.0).first_fill_ratio(40.0) == 0.25
+    assert Logged("REJECTED", None, 40.0, 0.0).first_fill_ratio(40.0) == 0
+    assert Logged("SENT", None, 40.0, None).first_fill_ratio(40.0) is None
+    assert Logged("SENT", None, 0.0, 0.0).first_fill_ratio(40.0) is None
+    # Answered 200, no underfill reported: full, unless the exchange knows of less.
+    assert [Logged("SENT", None, 40.0, None, state="ASSUMED_FULL").first_fill_ratio(got) for got in (40.1, 30, 0)] == [
+        1.0, 0.75, 0.0,
+    ]  # fmt: skip
     assert [Logged(word).order_sent for word in ("SENT", "REJECTED", "MOCK_ONLY")] == [True, True, False]
 
 

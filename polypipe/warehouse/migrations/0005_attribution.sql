@@ -70,7 +70,7 @@ COMMENT ON COLUMN copy_fills.slippage_cents IS 'sign x (copier_price - whale_pri
 COMMENT ON COLUMN copy_fills.slippage_usd IS 'The same x copier_shares, in USD.';
 COMMENT ON COLUMN copy_fills.slippage_bps IS '10,000 x sign x (copier_price / whale_price - 1). Explodes below 5 cents.';
 COMMENT ON COLUMN copy_fills.fill_ratio IS 'copier_shares / expected_shares; null when nothing is expected.';
-COMMENT ON COLUMN copy_fills.first_fill_ratio IS 'Filled / requested shares of the first attempt, from the log; null without it.';
+COMMENT ON COLUMN copy_fills.first_fill_ratio IS 'Filled / requested shares of the first attempt, from the log; null without it. An order of which the log tells no underfill counts as filled, for no more than copier_shares.';
 COMMENT ON COLUMN copy_fills.ambiguous IS 'A copy would have fitted another fill of the whale nearly as well.';
 COMMENT ON COLUMN copy_fills.live IS 'In play, as the bot''s log says it, which is false also where the bot does not know; null without a log.';
 COMMENT ON COLUMN copy_fills.sport IS 'From the tags of the event; unknown when the token, or games like it, are in no crawl.';
