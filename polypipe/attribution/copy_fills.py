@@ -2,26 +2,33 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from polypipe.attribution.fills import Fill, Match
+from polypipe.attribution.habits import HABIT_DAYS, Habits
 from polypipe.attribution.labels import Catalog, price_bucket, read_catalog
-from polypipe.attribution.matching import ClearPair, Habit, clear_pairs, habit_of, match
+from polypipe.attribution.matching import clear_pairs, match
 from polypipe.attribution.reasons import Logged, judge
 from polypipe.attribution.rule import FLOOR_SHARES, Rule
-from polypipe.attribution.stored import DAY, Row, held_before, moment, ratios_by_day, read_fills, read_log
+from polypipe.attribution.stored import (
+    DAY,
+    Row,
+    held_before,
+    moment,
+    ratios_by_day,
+    ratios_by_hour,
+    read_fills,
+    read_log,
+)
 from polypipe.divergence.positions import bucket
 from polypipe.divergence.snapshot import Wallets
 from polypipe.warehouse import Warehouse, Window
 
 if TYPE_CHECKING:
     import duckdb
-
-HABIT_DAYS = 7
-"""Ratio and latency that the copier really has are read from the clear pairs of so many days before, and the day."""
 
 BEYOND = timedelta(hours=1)
 """Fills so far before and after the range take part in the matching, so that each day comes out the same whatever
@@ -52,7 +59,8 @@ def fill_rows(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetim
     first = start - HABIT_DAYS * DAY - BEYOND
     whale = read_fills(con, wallets.whale, first, end + BEYOND)
     copier = read_fills(con, wallets.copier, first, end + BEYOND)
-    habits = _Habits(clear_pairs(whale, copier), ratios_by_day(con, wallets, start - DAY, end + DAY), wallets.ratio)
+    span = con, wallets, first - DAY, end + DAY
+    habits = Habits(clear_pairs(whale, copier), ratios_by_hour(*span), ratios_by_day(*span), wallets.ratio)
     since = (start - BEYOND).timestamp()
     matched = match([fill for fill in whale if fill.t >= since], [fill for fill in copier if fill.t >= since], habits.at)
     maker = _RowMaker(
@@ -66,27 +74,6 @@ def fill_rows(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetim
     rows = [maker.of_match(found) for found in matched.matches if low <= found.whale.t < high]
     rows += [maker.of_own(fill) for fill in matched.own if low <= fill.t < high]
     return sorted(rows, key=lambda row: (row["timestamp"], row["key"]))
-
-
-class _Habits:
-    """The ratio in force and the copier's habit, by UTC day."""
-
-    def __init__(self, pairs: Sequence[ClearPair], ratios: Mapping[date, float], setting: float) -> None:
-        self._pairs, self._ratios, self._setting = pairs, ratios, setting
-        self._times = [pair.t for pair in pairs]
-        self._known: dict[date, Habit] = {}
-
-    def ratio(self, t: float) -> float:
-        return self._ratios.get(moment(t).date(), self._setting)
-
-    def at(self, t: float) -> Habit:
-        day = moment(t).date()
-        if day not in self._known:
-            midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
-            bounds = (midnight - HABIT_DAYS * DAY, midnight + DAY)
-            first, last = (bisect_left(self._times, bound.timestamp()) for bound in bounds)
-            self._known[day] = habit_of(self._pairs[first:last], self.ratio(t))
-        return self._known[day]
 
 
 class _Holdings:
@@ -109,7 +96,7 @@ class _Holdings:
 @dataclass
 class _RowMaker:
     wallets: Wallets
-    habits: _Habits
+    habits: Habits
     catalog: Catalog
     holdings: _Holdings
     log: Mapping[tuple[str, str, str], list[Row]]

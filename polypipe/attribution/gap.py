@@ -7,13 +7,24 @@ part of its own. Prices that the tables do not keep (`positions` has the latest 
 # ruff: noqa: S608 -- values are written as literals
 
 import json
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from polypipe.attribution.attribution import Explained, explain
+from polypipe.attribution.attribution import RATIO_CHANGED, Explained, explain
 from polypipe.attribution.prices import read_prices
-from polypipe.attribution.stored import DAY, LOOK_BACK, Row, days_of, later_days, moment, read_copy_fills, read_sets
+from polypipe.attribution.stored import (
+    DAY,
+    LOOK_BACK,
+    Row,
+    days_of,
+    later_days,
+    moment,
+    ratios_by_hour,
+    read_copy_fills,
+    read_sets,
+)
 from polypipe.divergence.snapshot import Wallets
 from polypipe.warehouse import Upsert, Warehouse, Window
 from polypipe.warehouse.connection import literal
@@ -89,9 +100,12 @@ def gap_rows(
     spans = [(day.timestamp(), (day + DAY).timestamp(), found.ratio) for day, found in zip(days, known, strict=True)]
     explained = explain(fills, read_sets(con, wallets, since, end), prices, spans)
     complete = _complete_days(con, wallets, since, end)
+    ratios = _ratios_of_days(con, wallets, start, end)
     rows: list[Row] = []
     exits: list[Row] = []
     for day, found, one in zip(days, known, explained, strict=True):
+        if len(ratios.get(day, ())) > 1:  # the day's last one counts for what was open; by the hour it is another
+            one.notes[RATIO_CHANGED] = None
         if day not in complete:
             one.notes[DAY_UNKNOWN] = None
         if fills and any(before not in complete for before in days_of(_midnight(fills[0].t), day)):
@@ -169,6 +183,16 @@ def _complete_days(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: da
         f"AND day >= {literal(start)} AND day < {literal(end)} GROUP BY day HAVING count(DISTINCT wallet) = 2"
     ).fetchall()
     return {moment(t) for (t,) in rows}
+
+
+def _ratios_of_days(
+    con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime
+) -> dict[datetime, set[float]]:
+    """Day -> the ratios that were in force in its hours, where snapshots tell."""
+    found: dict[datetime, set[float]] = defaultdict(set)
+    for hour, ratio in ratios_by_hour(con, wallets, start, end).items():
+        found[_midnight(3600.0 * hour)].add(ratio)
+    return found
 
 
 def _midnight(t: float) -> datetime:

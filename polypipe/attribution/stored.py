@@ -68,6 +68,18 @@ def ratios_by_day(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: dat
     return {moment(t).date(): ratio for t, ratio in rows}
 
 
+def ratios_by_hour(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> dict[int, float]:
+    """The ratio in force in each hour of [start, end) that has a snapshot, by hours since 1970: as copy_quality_daily has
+    it, which takes the last one of the hour."""
+    rows = con.execute(
+        "SELECT epoch(date_trunc('hour', timestamp)) // 3600, arg_max(scaling_ratio, timestamp) FROM snapshots "
+        f"WHERE ((user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)}) "
+        "OR origin = 'import') AND scaling_ratio IS NOT NULL "
+        f"AND timestamp >= {literal(start)} AND timestamp < {literal(end)} GROUP BY ALL"
+    ).fetchall()
+    return {int(hour): ratio for hour, ratio in rows}
+
+
 def read_log(con: "duckdb.DuckDBPyConnection", start: datetime, end: datetime) -> dict[tuple[str, str, str], list[Row]]:
     """(transaction, token, side) -> the lines of the bot's log about fills of [start, end); empty without a log."""
     # A line is written seconds after the fill; a day is what a log that was read late can be off by.
@@ -81,6 +93,7 @@ def read_log(con: "duckdb.DuckDBPyConnection", start: datetime, end: datetime) -
         "requested_shares",
         "filled_shares",
         "is_live",
+        "fill_state",
     )
     rows = con.execute(
         f"SELECT {', '.join(columns)} FROM trade_log WHERE tx_hash IS NOT NULL AND token_id IS NOT NULL "
@@ -93,7 +106,6 @@ def read_log(con: "duckdb.DuckDBPyConnection", start: datetime, end: datetime) -
         lines[line["tx_hash"], line["token_id"], line["side"]].append(line)
     return lines
 
-        "fill_state",
 
 def held_before(con: "duckdb.DuckDBPyConnection", wallet: str, first: datetime) -> dict[str, float]:
     """Token -> shares from the trades of `LOOK_BACK` before `first`."""

@@ -55,7 +55,7 @@ COMMENT ON COLUMN copy_fills.side IS 'BUY or SELL.';
 COMMENT ON COLUMN copy_fills.whale_shares IS 'Shares of the whale''s fill; null for own.';
 COMMENT ON COLUMN copy_fills.whale_price IS 'USD a share; null for own.';
 COMMENT ON COLUMN copy_fills.whale_fee IS 'USD that the fill cost beyond shares x price, negative for a rebate; null for own.';
-COMMENT ON COLUMN copy_fills.ratio IS 'The ratio in force on that day.';
+COMMENT ON COLUMN copy_fills.ratio IS 'The ratio in force in that hour.';
 COMMENT ON COLUMN copy_fills.eligible IS 'The whale''s fill has at least 10 shares, so that the bot copies it; false for own.';
 COMMENT ON COLUMN copy_fills.expected_shares IS 'ratio x whale_shares, x 1.25 for a purchase of 4,000 shares and more; 0 when not eligible.';
 COMMENT ON COLUMN copy_fills.copier_shares IS 'Shares that the copier got, split fills and resubmits added up; 0 when none.';
@@ -234,7 +234,7 @@ COMMENT ON TABLE gap_attribution IS 'Where each dollar of the gap between copier
 COMMENT ON COLUMN gap_attribution.day IS 'Midnight UTC at which the day begins.';
 COMMENT ON COLUMN gap_attribution.user1_address IS 'Wallet of the copier.';
 COMMENT ON COLUMN gap_attribution.user2_address IS 'Wallet of the whale.';
-COMMENT ON COLUMN gap_attribution.ratio IS 'The ratio in force on that day.';
+COMMENT ON COLUMN gap_attribution.ratio IS 'The ratio in force at the end of that day.';
 COMMENT ON COLUMN gap_attribution.copier_pnl IS 'Measured: of copy_quality_daily, in USD.';
 COMMENT ON COLUMN gap_attribution.whale_pnl IS 'Measured likewise.';
 COMMENT ON COLUMN gap_attribution.expected_pnl IS 'ratio x whale_pnl, by the hour.';

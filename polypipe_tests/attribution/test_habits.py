@@ -1,0 +1,81 @@
+"""The ratio in force by the hour, and the copier's habit beside it: when the ratio is changed, and when it is wrong."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from polypipe.attribution.attribution import RATIO_CHANGED
+from polypipe.attribution.copy_fills import fill_rows
+from polypipe.attribution.gap import gap_rows
+from polypipe.attribution.habits import Habits
+from polypipe.attribution.matching import LEAST_PAIRS, USUAL_LATENCY, ClearPair, Habit
+from polypipe_tests.attribution.tables import COPIER, T0, WALLETS, WHALE, insert, known_days, measured, trade
+
+DAY, HOUR, S = timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)
+START = T0.timestamp()
+
+
+def pairs(count, day, ratio, latency=4.0):
+    """Clear pairs of the first hours of a day."""
+    return [ClearPair(START + 86_400 * day + 900 * n, ratio, latency) for n in range(count)]
+
+
+def snapshot(con, at, ratio) -> None:
+    insert(
+        con, "snapshots", id=int(at.timestamp()), timestamp=at, user1_address=COPIER, user2_address=WHALE,
+        scaling_ratio=ratio, origin="polypipe", reasons="{}",
+    )  # fmt: skip
+
+
+def test_a_ratio_counts_from_its_hour_else_of_its_day_else_the_setting() -> None:
+    hour = int(START // 3600)
+    habits = Habits([], {hour + 5: 0.2}, {T0.date(): 0.05}, 0.1)
+    assert [habits.ratio(START + 3600 * n) for n in (4, 5, 6, 24)] == [0.05, 0.2, 0.05, 0.1]
+    assert habits.at(START + 5.5 * 3600) == Habit(0.2, USUAL_LATENCY, 0)
+
+
+def test_a_wrong_setting_is_told_by_the_pairs_of_the_day() -> None:
+    """The bot copies at 0.08. The setting is 0.05 and is put right on the second day, which has many pairs."""
+    found = [*pairs(2 * LEAST_PAIRS, 0, 0.08), *pairs(LEAST_PAIRS, 1, 0.08, 6.0)]
+    days = {T0.date(): 0.05, (T0 + DAY).date(): 0.08}
+    habits = Habits(found, {}, days, 0.08)
+    assert habits.at(START) == Habit(pytest.approx(0.08), 4.0, 2 * LEAST_PAIRS)
+    assert habits.at(START + 86_400) == Habit(pytest.approx(0.08), 6.0, LEAST_PAIRS)
+
+
+def test_a_quiet_day_has_the_habit_of_the_week_before() -> None:
+    """Ratio and setting went from 0.04 to 0.1 together: what was ordered before is right, at its ratio."""
+    found = [*pairs(LEAST_PAIRS, 0, 0.04), *pairs(LEAST_PAIRS - 1, 1, 0.1)]
+    habits = Habits(found, {}, {T0.date(): 0.04}, 0.1)
+    assert habits.at(START + 86_400) == Habit(pytest.approx(0.1), 4.0, 2 * LEAST_PAIRS - 1)
+    assert habits.at(START + 9 * 86_400).pairs == 0
+
+
+def test_a_ratio_changed_at_noon(con) -> None:
+    """From 0.04 to 0.1, in the setting and in the bot: all fills before and after it are whole copies, none is the
+    copier's own, and nothing is missed or in excess."""
+    known_days(con, T0 - DAY, T0)
+    measured(con, T0, 100.0, 1000.0, ratio=0.1, expected_pnl=70.0)
+    for hour in range(24):
+        ratio = 0.04 if hour < 12 else 0.1
+        snapshot(con, T0 + hour * HOUR + 59 * 60 * S, ratio)
+        trade(con, WHALE, T0 + hour * HOUR, 1000, 0.40, token=f"T{hour}")
+        trade(con, COPIER, T0 + hour * HOUR + 5 * S, 1000 * ratio, 0.40, token=f"T{hour}")
+        trade(con, WHALE, T0 + hour * HOUR + 1800 * S, 100, 0.50, token=f"T{hour}")
+        trade(con, COPIER, T0 + hour * HOUR + 1805 * S, 100 * ratio, 0.50, token=f"T{hour}")
+    for n in range(50):
+        trade(con, WHALE, T0 - DAY + n * 900 * S, 1000, 0.40, token=f"B{n}")
+        trade(con, COPIER, T0 - DAY + n * 900 * S + 5 * S, 40, 0.40, token=f"B{n}")
+        snapshot(con, T0 - DAY + n * 900 * S, 0.04)
+    rows = fill_rows(con, WALLETS, T0, T0 + DAY)
+    assert {(row["status"], row["ambiguous"]) for row in rows} == {("copied", False)}
+    assert len(rows) == 48
+    assert [row["ratio"] for row in rows] == [0.04] * 24 + [0.1] * 24
+    for row in rows:
+        insert(con, "copy_fills", **{name: value for name, value in row.items() if value is not None})
+    ((row,), _) = gap_rows(con, WALLETS, T0, T0 + DAY)
+    assert {name: row[name] for name in ("missed_unfilled", "missed_unknown", "excess", "own")} == pytest.approx(
+        {"missed_unfilled": 0.0, "missed_unknown": 0.0, "excess": 0.0, "own": 0.0}, abs=1e-9
+    )
+    assert RATIO_CHANGED in json.loads(row["notes"])
