@@ -26,7 +26,7 @@ from statistics import median
 from typing import NamedTuple
 
 from polypipe.attribution.fills import Fill, Match
-from polypipe.attribution.rule import FLOOR_SHARES, TIER_FACTOR, TIER_SHARES
+from polypipe.attribution.rule import FLOOR_SHARES, TELLING_USD, TIER_FACTOR, TIER_SHARES
 from polypipe.divergence.positions import MINIMUM_USD
 
 REACH = 180.0
@@ -126,6 +126,8 @@ def clear_pairs(whale: Iterable[Fill], copier: Iterable[Fill]) -> list[ClearPair
             if last - first != 1 or not FLOOR_SHARES <= fill.shares < TIER_SHARES:
                 continue
             order = here[first]
+            if order.shares * fill.price < TELLING_USD:
+                continue
             if bisect_right(times, order.t + BEFORE) - bisect_left(times, order.t - REACH) == 1:
                 pairs.append(ClearPair(fill.t, order.shares / fill.shares, order.t - fill.t))
     return sorted(pairs)

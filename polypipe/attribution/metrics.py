@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from polypipe.attribution.intervals import ratio_interval, verdict, wilson
-from polypipe.attribution.rule import FLOOR_SHARES, TIER_SHARES
+from polypipe.attribution.rule import FLOOR_SHARES, TELLING_USD, TIER_SHARES
 from polypipe.attribution.shortfall import Missed, missed_by_window
 from polypipe.attribution.stored import DAY, Row, days_of, later_days
 from polypipe.divergence.arithmetic import MIN_COVERED
+from polypipe.divergence.positions import MINIMUM_USD
 from polypipe.divergence.snapshot import Wallets
 from polypipe.history.copy_quality import WINDOWS
 from polypipe.warehouse import Warehouse, Window
@@ -88,6 +89,8 @@ def metric_rows(
         "windows": str(list(windows)),
         "floor": literal(FLOOR_SHARES),
         "tier": literal(TIER_SHARES),
+        "telling": literal(TELLING_USD),
+        "minimum": literal(MINIMUM_USD),
     }.items():
         con.execute(f"SET VARIABLE {name} = {value}")
     missed = missed_by_window(con, wallets, days, windows)
@@ -174,8 +177,8 @@ def _classes(rows: Iterable[Row]) -> dict[tuple[datetime, int], dict[tuple[str, 
 
 def _class_row(events: Sequence[Row]) -> Row:
     eligible, copied = (sum(event[name] for event in events) for name in ("eligible_fills", "copied_fills"))
-    shares, expected, usd = (
-        sum(event[name] for event in events) for name in ("copier_shares", "expected_shares", "slippage_usd")
+    shares, ordered, usd = (
+        sum(event[name] for event in events) for name in ("copier_shares", "ordered_shares", "slippage_usd")
     )
     low, high = wilson(copied, eligible)
     clusters = [(100 * event["slippage_usd"], event["copier_shares"]) for event in events if event["copier_shares"] > 0]
@@ -186,7 +189,7 @@ def _class_row(events: Sequence[Row]) -> Row:
         "copy_rate": 100 * copied / eligible,
         "copy_rate_low": 100 * low,
         "copy_rate_high": 100 * high,
-        "fill_ratio": 100 * shares / expected if expected else None,
+        "fill_ratio": 100 * shares / ordered if ordered else None,
         "latency_p50": events[0]["latency_p50"],
         "slippage_usd": usd if shares else None,
         "slippage_cents": 100 * usd / shares if shares else None,

@@ -7,9 +7,15 @@ The bot's own rule is ratio x shares, nothing for fills of less than 10 shares, 
 from dataclasses import dataclass
 from typing import Protocol
 
+from polypipe.divergence.positions import MINIMUM_USD
+
 FLOOR_SHARES = 10.0
 TIER_SHARES = 4000.0
 TIER_FACTOR = 1.25
+
+TELLING_USD = 1.1 * MINIMUM_USD
+"""A copy tells the ratio only if it is worth more than this at the whale's price: for a fill whose share is too small to
+be ordered, the bot orders the exchange's minimum by chance, or nothing."""
 
 
 class Sized(Protocol):

@@ -207,3 +207,4 @@ def test_clear_pairs_have_nobody_else_near() -> None:
     assert clear_pairs([fill(100, 500, side="SELL")], [fill(106, 40, side="SELL")]) == []  # capped by what is held
     assert clear_pairs([fill(100, 5000)], [fill(106, 400)]) == []  # the tier
     assert clear_pairs([fill(100, 9)], [fill(106, 1)]) == []  # not eligible
+    assert clear_pairs([fill(100, 20)], [fill(106, 2.02)]) == []  # $1.01: the smallest order, whatever the ratio

@@ -198,6 +198,38 @@ def test_fills_of_one_event_are_one_observation(con) -> None:
     assert {row["verdict"] for row in breakdowns if row["dimension"] == "sport"} == {"too few events"}
 
 
+def test_what_was_ordered_is_at_least_the_minimum(con) -> None:
+    """Of 14 shares @ 0.10 the bot takes 1.4, $0.14; what it orders by chance is 10.1 for $1.01."""
+    known_days(con, T0)
+    copy_fill(con, 1, shares=14.0, price=0.10, got=10.1, at=0.10, first_fill_ratio=1.0)
+    row, _ = one(con)
+    assert (row["fill_ratio"], row["first_fill_ratio"]) == (pytest.approx(100), pytest.approx(100))
+    copy_fill(con, 2, shares=1010.0, price=0.10, got=50.5, at=0.10, first_fill_ratio=0.0)
+    row, breakdowns = one(con)
+    assert row["fill_ratio"] == pytest.approx(100 * (10.1 + 50.5) / (10.1 + 101))
+    assert row["first_fill_ratio"] == pytest.approx(100 * 10.1 / (10.1 + 101))
+    assert {found["fill_ratio"] for found in breakdowns if found["dimension"] == "side"} == {row["fill_ratio"]}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"shares": 4000.0, "got": 500.0},  # the bot's tier
+        {"shares": 10.0, "got": 2.02},  # an order of the exchange's minimum
+        {"shares": 1000.0, "got": 50.0, "ratio": 0.05},  # before the ratio was changed
+        {"shares": 1000.0, "got": 50.0, "side": "SELL"},
+    ],
+)
+def test_fills_that_tell_another_ratio_do_not_spoil_the_realised_one(con, other) -> None:
+    known_days(con, T0)
+    for n in range(1, 4 * LEAST_PAIRS):
+        copy_fill(con, n, at=0.5, **other)
+    for n in range(4 * LEAST_PAIRS, 5 * LEAST_PAIRS):
+        copy_fill(con, n, got=100.0, at=0.5)
+    row, _ = one(con)
+    assert (row["realised_ratio"], row["realised_pairs"], row["ratio"]) == (pytest.approx(0.1), LEAST_PAIRS, 0.1)
+
+
 def test_the_realised_ratio_and_its_warning(con) -> None:
     known_days(con, T0)
     for n in range(1, LEAST_PAIRS + 1):

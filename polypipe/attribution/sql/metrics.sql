@@ -40,10 +40,22 @@ known AS (
     GROUP BY windows.day, window_days
 ),
 fills AS (
-    SELECT windows.day, window_days, copy_fills.*, eligible AND order_sent AS copied, whale_shares * whale_price AS usd
+    SELECT
+        windows.day,
+        window_days,
+        copy_fills.*,
+        eligible AND order_sent AS copied,
+        whale_shares * whale_price AS usd,
+        -- An order that would be too small is sent, by chance, at the exchange's minimum.
+        greatest(expected_shares, getvariable('minimum') / whale_price) AS ordered
     FROM windows
     JOIN copy_fills ON copy_fills.timestamp >= windows.opens AND copy_fills.timestamp < windows.closes
     WHERE user1_address = getvariable('copier') AND user2_address = getvariable('whale')
+),
+lasts AS (
+    SELECT day AS last_day, window_days AS last_window, arg_max(ratio, timestamp) AS last_ratio
+    FROM fills
+    GROUP BY day, window_days
 ),
 funnels AS (
     SELECT day, window_days, CAST(json_group_object(step, json_object('fills', fills, 'usd', usd)) AS VARCHAR) AS funnel
@@ -66,9 +78,9 @@ sums AS (
         count(*) FILTER (ambiguous) AS ambiguous_fills,
         count(*) FILTER (status = 'own') AS own_fills,
         100 * coalesce(sum(usd) FILTER (copied), 0) / sum(usd) FILTER (eligible) AS copy_rate_usd,
-        100 * sum(copier_shares) FILTER (copied) / sum(expected_shares) FILTER (copied) AS fill_ratio,
-        100 * sum(first_fill_ratio * expected_shares) FILTER (copied)
-            / sum(expected_shares) FILTER (copied AND first_fill_ratio IS NOT NULL) AS first_fill_ratio,
+        100 * sum(copier_shares) FILTER (copied) / sum(ordered) FILTER (copied) AS fill_ratio,
+        100 * sum(first_fill_ratio * ordered) FILTER (copied)
+            / sum(ordered) FILTER (copied AND first_fill_ratio IS NOT NULL) AS first_fill_ratio,
         quantile_cont(slippage_cents, 0.5) FILTER (eligible) AS slippage_p50,
         quantile_cont(slippage_cents, 0.95) FILTER (eligible) AS slippage_p95,
         sum(slippage_usd) FILTER (eligible) AS slippage_usd,
@@ -79,13 +91,15 @@ sums AS (
         sum(expected_shares * whale_price) FILTER (eligible) AS paper_usd,
         median(copier_shares / whale_shares) FILTER (paired) AS realised_ratio,
         count(*) FILTER (paired) AS realised_pairs,
-        arg_max(ratio, timestamp) AS ratio
+        any_value(last_ratio) AS ratio
     FROM (
         SELECT
             *,
             side = 'BUY' AND copier_fills = 1 AND NOT ambiguous AND status <> 'own'
-                AND whale_shares BETWEEN getvariable('floor') AND getvariable('tier') AS paired
+                AND whale_shares >= getvariable('floor') AND whale_shares < getvariable('tier')
+                AND copier_shares * whale_price >= getvariable('telling') AND ratio = last_ratio AS paired
         FROM fills
+        JOIN lasts ON day = last_day AND window_days = last_window
     )
     GROUP BY day, window_days
 )

@@ -47,7 +47,7 @@ SELECT
     count(*) AS eligible_fills,
     count(*) FILTER (order_sent) AS copied_fills,
     coalesce(sum(copier_shares) FILTER (order_sent), 0) AS copier_shares,
-    coalesce(sum(expected_shares) FILTER (order_sent), 0) AS expected_shares,
+    coalesce(sum(greatest(expected_shares, getvariable('minimum') / whale_price)) FILTER (order_sent), 0) AS ordered_shares,
     coalesce(sum(slippage_usd), 0) AS slippage_usd
 FROM classed
 JOIN latencies USING (day, window_days, class)

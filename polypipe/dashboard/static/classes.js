@@ -17,7 +17,7 @@ function classTable(rows, dimension) {
     column("Copied", "copied_fills", "Those with at least one order sent.", (row) => count(row.copied_fills)),
     column("Copy rate", "copy_rate", "Copied ÷ eligible of the same line; below it the 95 % interval (Wilson).",
       (row) => [percent(row.copy_rate, { decimals: 0 }), h("small", { class: "below" }, `${percent(row.copy_rate_low, { decimals: 0 })} to ${percent(row.copy_rate_high, { decimals: 0 })}`)]),
-    column("Fill ratio", "fill_ratio", "Shares you got ÷ shares expected, over the copied ones.", (row) => optional(row.fill_ratio, (v) => percent(v, { decimals: 0 }))),
+    column("Fill ratio", "fill_ratio", "Shares you got ÷ shares ordered (what is expected, at least a $1.01 order), over the copied ones.", (row) => optional(row.fill_ratio, (v) => percent(v, { decimals: 0 }))),
     column("Latency", "latency_p50", "Median seconds to your first copy.", (row) => optional(row.latency_p50, (v) => `${v.toFixed(0)} s`)),
     column("Slippage", "slippage_cents", "Cents a share, weighted by shares, + is worse; below it the 95 % interval, fills of one event counted once.",
       (row) => optional(row.slippage_cents, (v) => [cents(v), h("small", { class: "below" }, row.slippage_cents_low === null ? `${count(row.events)} ${row.events === 1 ? "event" : "events"}` : `${cents(row.slippage_cents_low)} to ${cents(row.slippage_cents_high)}`)])),

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from polypipe.attribution.rule import FLOOR_SHARES, TIER_SHARES
+from polypipe.attribution.rule import FLOOR_SHARES, TELLING_USD, TIER_SHARES
 from polypipe.caches.registry import CACHES
 from polypipe.divergence.snapshot import Wallets
 from polypipe.ops.alerts.situation import Copied, Crawl, File, Held, Logged, Positions, Quality, Snapshot
@@ -126,7 +126,8 @@ def read_pairs(con: "duckdb.DuckDBPyConnection", wallets: Wallets, now: datetime
         "SELECT copier_shares / whale_shares AS r FROM copy_fills "
         f"WHERE {_of(wallets)} AND timestamp > {literal(now - PAIRS_DAYS)} AND side = 'BUY' AND copier_fills = 1 "
         "AND NOT ambiguous AND status <> 'own' "
-        f"AND whale_shares BETWEEN {literal(FLOOR_SHARES)} AND {literal(TIER_SHARES)} "
+        f"AND whale_shares >= {literal(FLOOR_SHARES)} AND whale_shares < {literal(TIER_SHARES)} "
+        f"AND copier_shares * whale_price >= {literal(TELLING_USD)} "
         f"AND abs(ratio / {literal(wallets.ratio)} - 1) < 1e-9 ORDER BY r"
     ).fetchall()
     return [ratio for (ratio,) in rows]

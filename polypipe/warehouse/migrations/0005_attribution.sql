@@ -133,8 +133,8 @@ COMMENT ON COLUMN copy_metrics_daily.copy_rate IS 'Percent: copied_fills / eligi
 COMMENT ON COLUMN copy_metrics_daily.copy_rate_low IS 'Lower end of its 95 % interval (Wilson).';
 COMMENT ON COLUMN copy_metrics_daily.copy_rate_high IS 'Upper end of it.';
 COMMENT ON COLUMN copy_metrics_daily.copy_rate_usd IS 'Percent: USD of the whale in copied fills / in eligible fills.';
-COMMENT ON COLUMN copy_metrics_daily.fill_ratio IS 'Percent: shares that the copier got / shares expected, over the copied fills.';
-COMMENT ON COLUMN copy_metrics_daily.first_fill_ratio IS 'Percent: the same of first attempts, from the bot''s log, weighted by expected shares.';
+COMMENT ON COLUMN copy_metrics_daily.fill_ratio IS 'Percent: shares that the copier got / shares ordered, over the copied fills. Ordered is expected_shares, or the exchange''s minimum of $1.01 where that is more.';
+COMMENT ON COLUMN copy_metrics_daily.first_fill_ratio IS 'Percent: the same of first attempts, from the bot''s log.';
 COMMENT ON COLUMN copy_metrics_daily.slippage_cents IS 'Mean slippage in cents a share weighted by shares; + is worse for the copier.';
 COMMENT ON COLUMN copy_metrics_daily.slippage_cents_low IS 'Lower end of its 95 % interval, with fills of one event counted as one observation.';
 COMMENT ON COLUMN copy_metrics_daily.slippage_cents_high IS 'Upper end of it. An interval that holds 0 means: not distinguishable from zero.';
@@ -148,7 +148,7 @@ COMMENT ON COLUMN copy_metrics_daily.latency_p99 IS '99th percentile of it.';
 COMMENT ON COLUMN copy_metrics_daily.shortfall_usd IS 'Implementation shortfall: slippage_usd + sum of sign x (expected_shares - copier_shares) x (mark - whale_price) + copier''s fees, over eligible fills, marked at the end of the window. + is what the copier is worse off than on paper.';
 COMMENT ON COLUMN copy_metrics_daily.shortfall_bps IS '10,000 x shortfall_usd / sum of expected_shares x whale_price.';
 COMMENT ON COLUMN copy_metrics_daily.unmarked_usd IS 'USD at the whale''s price of shares expected and not got in markets whose result is not known: in shortfall_usd as if the price had not moved.';
-COMMENT ON COLUMN copy_metrics_daily.realised_ratio IS 'Median of copier''s over whale''s shares in unambiguous pairs, one fill each, purchases of 10 to 4,000 shares: the ratio at which the bot really copies. Null below 20 pairs.';
+COMMENT ON COLUMN copy_metrics_daily.realised_ratio IS 'Median of copier''s over whale''s shares in unambiguous pairs, one fill each, purchases of 10 to below 4,000 shares of which the copy is larger than the exchange''s minimum, while the ratio in force was that of column ratio: the ratio at which the bot really copies. Null below 20 pairs.';
 COMMENT ON COLUMN copy_metrics_daily.realised_pairs IS 'How many such pairs.';
 COMMENT ON COLUMN copy_metrics_daily.ratio IS 'The ratio in force at the end of the window.';
 COMMENT ON COLUMN copy_metrics_daily.funnel IS 'JSON object: reason (copied for none) -> fills and USD of the whale, over all its fills.';
@@ -187,7 +187,7 @@ COMMENT ON COLUMN copy_breakdowns.copied_fills IS 'Those with at least one order
 COMMENT ON COLUMN copy_breakdowns.copy_rate IS 'Percent.';
 COMMENT ON COLUMN copy_breakdowns.copy_rate_low IS 'Lower end of its 95 % interval (Wilson).';
 COMMENT ON COLUMN copy_breakdowns.copy_rate_high IS 'Upper end of it.';
-COMMENT ON COLUMN copy_breakdowns.fill_ratio IS 'Percent, over copied fills; null when none was copied.';
+COMMENT ON COLUMN copy_breakdowns.fill_ratio IS 'Percent, over copied fills: as in copy_metrics_daily; null when none was copied.';
 COMMENT ON COLUMN copy_breakdowns.latency_p50 IS 'Seconds; null likewise.';
 COMMENT ON COLUMN copy_breakdowns.slippage_usd IS 'USD; null likewise.';
 COMMENT ON COLUMN copy_breakdowns.slippage_cents IS 'Cents a share, weighted by shares; null likewise.';

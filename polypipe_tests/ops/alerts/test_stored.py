@@ -208,6 +208,7 @@ def test_the_ratio_is_read_from_clear_pairs_at_the_present_setting(con):
     for n in range(25):
         copy_fill(con, n, realised=0.08)
     others = [{"side": "SELL"}, {"copier_fills": 2}, {"ambiguous": True}, {"status": "own"}, {"whale_shares": 5000.0}]
+    others += [{"whale_shares": 4000.0}, {"whale_shares": 10.0, "copier_shares": 2.02}]  # the tier; a minimum order
     for n, more in enumerate([*others, {"ratio": 0.2}, {"timestamp": NOW - 8 * DAY}, OTHERS]):
         copy_fill(con, 100 + n, **{"realised": 0.5, **more})
     pairs = stored.read_pairs(con, WALLETS, NOW)
