@@ -1,7 +1,7 @@
 """Following a rule on paper: what it would have asked for, fill by fill. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from polypipe.attribution.fills import CopyFill, SetChange
@@ -12,7 +12,8 @@ from polypipe.divergence.positions import MINIMUM_USD
 
 @dataclass
 class Paper:
-    """What a rule asks for in a window. USD; `effect` is what floor and tiers change of ratio x the whale's PnL.
+    """What a rule asks for in a window. USD; `effect` is what floor and tiers change of ratio x the whale's PnL on the days
+    that count.
 
     `fills` counts the whale's in the window, `asked` those that the rule copies, `below_minimum` those of them that
     would be too small an order. Coverage is as of the end, in percent; None when the rule holds nothing.
@@ -32,11 +33,18 @@ class Paper:
 
 
 def on_paper(
-    fills: Iterable[CopyFill], sets: Iterable[SetChange], prices: Prices, rule: Rule, start: float, end: float
+    fills: Iterable[CopyFill],
+    sets: Iterable[SetChange],
+    prices: Prices,
+    rule: Rule,
+    start: float,
+    end: float,
+    counting: Sequence[tuple[float, float]] | None = None,
 ) -> Paper:
     """Follow a rule on paper through fills in order of time; the window is [start, end) in epoch seconds.
 
-    Neither the rule nor the plain ratio sells more than it holds: what the whale held before the first fill is not known.
+    `counting` are the spans within it, in order, whose effect counts; without them it is all of it. Neither the rule nor
+    the plain ratio sells more than it holds: what the whale held before the first fill is not known.
     """
     paper = Paper()
     plain: dict[str, float] = defaultdict(float)  # shares by the plain ratio
@@ -45,10 +53,21 @@ def on_paper(
     split: dict[str, list[SetChange]] = defaultdict(list)
     for change in sets:
         split[change.condition].append(change)
-    opening: dict[str, float] | None = None
+    spans = [(start, end)] if counting is None else list(counting)
+    opened = 0
+
+    def open_spans(t: float) -> None:
+        """Count what the shares that the rule has more or fewer make over each span that begins by `t`."""
+        nonlocal opened
+        while opened < len(spans) and spans[opened][0] <= t:
+            for token, shares in asked.items():
+                before, after = (prices.at(token, edge) for edge in spans[opened])
+                if before is not None and after is not None:
+                    paper.effect += (shares - plain[token]) * (after.price - before.price)
+            opened += 1
+
     for fill in fills:
-        if fill.t >= start and opening is None:
-            opening = {token: asked[token] - plain[token] for token in asked}
+        open_spans(fill.t)
         has[fill.token] += fill.sign * fill.copier_shares
         if fill.whale_shares is None or fill.whale_price is None:
             continue
@@ -63,14 +82,10 @@ def on_paper(
             wanted = min(wanted, max(asked[fill.token], 0.0))
         plain[fill.token] += fill.sign * simple
         asked[fill.token] += fill.sign * wanted
-        if fill.t >= start and (mark := prices.at(fill.token, end)) is not None:
+        closes = spans[opened - 1][1] if opened else fill.t
+        if fill.t < closes and (mark := prices.at(fill.token, closes)) is not None:
             paper.effect += fill.sign * (wanted - simple) * (mark.price - fill.whale_price)
-    if opening is None:
-        opening = {token: asked[token] - plain[token] for token in asked}
-    for token, shares in opening.items():
-        before, after = prices.at(token, start), prices.at(token, end)
-        if before is not None and after is not None:
-            paper.effect += shares * (after.price - before.price)
+    open_spans(end)
     for token, shares in asked.items():
         mark = prices.at(token, end)
         if mark is None:

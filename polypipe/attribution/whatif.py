@@ -87,7 +87,7 @@ def what_if(
         sets = read_sets(con, wallets, start - LOOK_BACK, end)
         (realised,) = metric_rows(con, wallets, [end - DAY], [days])[0]
     span = start.timestamp(), end.timestamp()
-    answer.paper = on_paper(fills, sets, prices, rule, *span)
+    answer.paper = on_paper(fills, sets, prices, rule, *span, counting=_runs(sorted(known)))
     answer.coverage = answer.paper.coverage
     answer.coverage_in_force = on_paper(fills, sets, prices, bot_rule(in_force), *span).coverage
     for name in ("coverage", "coverage_in_force"):
@@ -127,6 +127,7 @@ def lines_of(answer: WhatIf) -> list[str]:
         value = getattr(answer, name)
         return f"unknown: {answer.reasons[name]}" if value is None else f"{value:.1f} %"
 
+    of_which = "" if answer.expected_pnl is None else f", of which floor and tiers {money(paper.effect)}"
     return [
         f"{answer.first} to {answer.last}, {answer.days_known} of {answer.days} days known",
         f"  copier PnL               {shown('copier_pnl')}",
@@ -136,13 +137,25 @@ def lines_of(answer: WhatIf) -> list[str]:
         f"  gap                      {shown('gap_in_force')}",
         f"  coverage at the end      {covered('coverage_in_force')}",
         f"what if: {answer.rule.describe()}",
-        f"  expected PnL             {shown('expected_pnl')}, of which floor and tiers {money(paper.effect)}",
+        f"  expected PnL             {shown('expected_pnl')}{of_which}",
         f"  gap                      {shown('gap')}",
         f"  coverage at the end      {covered('coverage')}",
         f"  fills of the whale       {paper.fills}, to be copied {paper.asked}, "
         f"of these below the minimum order {paper.below_minimum}",
         *(f"warning: {warning}" for warning in answer.warnings),
     ]
+
+
+def _runs(days: Sequence[datetime]) -> list[tuple[float, float]]:
+    """Days in order as spans in epoch seconds; those that follow each other are one."""
+    runs: list[tuple[float, float]] = []
+    for day in days:
+        begins, ends = day.timestamp(), (day + DAY).timestamp()
+        if runs and runs[-1][1] == begins:
+            runs[-1] = runs[-1][0], ends
+        else:
+            runs.append((begins, ends))
+    return runs
 
 
 def _span(

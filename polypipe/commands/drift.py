@@ -1,5 +1,6 @@
 """Commands on the drift between copier and whale: watch it live, ask what another rule would have done."""
 
+import math
 import re
 import sys
 from datetime import datetime
@@ -8,6 +9,9 @@ from pathlib import Path
 import click
 
 from polypipe.commands.common import SIMULATED, fail, load_settings
+
+MOST_SHARES, MOST_FACTOR = 1e9, 100.0
+FIRST_YEAR, LAST_YEAR = 2000, 2200
 
 
 @click.command()
@@ -52,9 +56,13 @@ def watch(
 
 @click.command()
 @click.option(
-    "--ratio", type=click.FloatRange(min=0, min_open=True), help="Scaling ratio; without it, that of the settings."
+    "--ratio",
+    type=click.FloatRange(min=0, min_open=True, max=MOST_FACTOR),
+    help="Scaling ratio; without it, that of the settings.",
 )
-@click.option("--floor", type=click.FloatRange(min=0), help="Copy no fill below so many shares (the bot: 10).")
+@click.option(
+    "--floor", type=click.FloatRange(min=0, max=MOST_SHARES), help="Copy no fill below so many shares (the bot: 10)."
+)
 @click.option(
     "--tier",
     "tiers",
@@ -84,13 +92,13 @@ def whatif(
     wallets = wallets_of(settings)
     if isinstance(wallets, str):
         fail(wallets)
-    pairs = []
-    for tier in tiers:
-        numbers = re.fullmatch(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)", tier)
-        if numbers is None:
-            fail(f"--tier {tier!r} is not SHARES:FACTOR, as in 4000:1.25")
-        pairs.append((float(numbers[1]), float(numbers[2])))
-    rule = bot_rule(wallets.ratio if ratio is None else ratio, floor, pairs)
+    for name, number in (("--ratio", ratio), ("--floor", floor)):
+        if number is not None and math.isnan(number):  # which a range lets through
+            fail(f"{name} {number} is not a number")
+    for name, day in (("--from", first), ("--to", last)):
+        if day is not None and not FIRST_YEAR <= day.year <= LAST_YEAR:
+            fail(f"{name} {day:%Y-%m-%d}: a day is in the years {FIRST_YEAR} to {LAST_YEAR}")
+    rule = bot_rule(wallets.ratio if ratio is None else ratio, floor, _tiers(tiers))
     if settings.simulated:
         click.echo(SIMULATED, err=as_json)
     try:
@@ -99,3 +107,19 @@ def whatif(
     except (NothingStored, WarehouseError) as error:
         fail(str(error))
     click.echo(json.dumps(answer.as_json()) if as_json else "\n".join(lines_of(answer)))
+
+
+def _tiers(texts: tuple[str, ...]) -> list[tuple[float, float]]:
+    """(shares, factor) of each; a bad one ends the command with its one line."""
+    pairs: dict[float, float] = {}
+    for text in texts:
+        numbers = re.fullmatch(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)", text)
+        if numbers is None:
+            fail(f"--tier {text!r} is not SHARES:FACTOR, as in 4000:1.25")
+        shares, factor = float(numbers[1]), float(numbers[2])
+        if shares > MOST_SHARES or factor > MOST_FACTOR:
+            fail(f"--tier {text!r}: at most {MOST_SHARES:,.0f} shares, and a factor of {MOST_FACTOR:g}")
+        if shares in pairs:
+            fail(f"--tier {text!r}: {shares:,g} shares have the factor {pairs[shares]:g} already")
+        pairs[shares] = factor
+    return list(pairs.items())

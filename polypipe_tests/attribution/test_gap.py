@@ -132,6 +132,23 @@ def test_what_was_asked_before_the_window_counts_from_its_mark() -> None:
     assert paper.fills == 1
 
 
+def test_only_the_days_that_count_have_an_effect() -> None:
+    """125 shares more than the plain ratio from t 10 on, 250 more from 150 on; the price rises by 0.10 every 100 s."""
+    fills = fills_of((10, "BUY", 5000, 0.40, 500), (150, "BUY", 10_000, 0.55, 1000))
+    prices = Prices({"T": [(float(t), 0.4 + t / 1000) for t in range(0, 400, 10)]})
+
+    def effect(*counting):
+        return on_paper(fills, [], prices, Rule(0.1), 0.0, 400.0, counting=counting).effect
+
+    first, second, third, fourth = (effect((100.0 * n, 100.0 * (n + 1))) for n in range(4))
+    assert (first, second) == (pytest.approx(125 * 0.10), pytest.approx(125 * 0.10 + 250 * 0.05))
+    assert (third, fourth) == (pytest.approx(375 * 0.10), pytest.approx(375 * 0.09))  # the last price is of 390
+    assert effect() == 0
+    assert effect((0.0, 400.0)) == pytest.approx(first + second + third + fourth)
+    assert effect((0.0, 200.0), (300.0, 400.0)) == pytest.approx(first + second + fourth)
+    assert on_paper(fills, [], prices, Rule(0.1), 0.0, 400.0).effect == effect((0.0, 400.0))
+
+
 def test_nobody_sells_on_paper_what_he_does_not_hold() -> None:
     fills = fills_of((10, "BUY", 50, 0.40, 0), (20, "SELL", 50, 0.60, 0), (30, "SELL", 500, 0.60, 0))
     paper = on_paper(fills, [], Prices({"T": [(90.0, 0.9)]}), Rule(0.1, 100), 0.0, 100.0)
@@ -151,6 +168,11 @@ def stored(warehouse, con):
     measured(con, T0, -14.0, 201.0)
     measured(con, T0 + DAY, 5.0, 100.0)
     matched(con, 2)
+    return publish(warehouse, con)
+
+
+def publish(warehouse, con):
+    """A warehouse that has the tables of `con`."""
     with warehouse.batch("stored") as batch:
         tables = ("wallet_activity", "activity_days", "copy_quality_daily", "copy_fills")
         for table in tables:
@@ -160,6 +182,19 @@ def stored(warehouse, con):
         batch_id = batch.commit(dict.fromkeys(tables, Replace()))
     warehouse.store(batch_id)
     return warehouse
+
+
+def test_floor_and_tiers_change_nothing_on_days_that_are_left_out(warehouse, con) -> None:
+    """Both days have a purchase of 5000 that rises by 10 cents; the PnL of the second day is not known."""
+    for n in range(2):
+        trade(con, WHALE, T0 + n * DAY + HOUR, 5000, 0.40, token=f"T{n}")
+        trade(con, WHALE, T0 + n * DAY + 20 * HOUR, 10, 0.50, token=f"T{n}")
+    known_days(con, T0, T0 + DAY)
+    measured(con, T0, 50.0, 500.0)
+    matched(con, 2)
+    answer = what_if(publish(warehouse, con), WALLETS, Rule(0.1, 10, ((4000, 1.25),)), T0.date(), (T0 + DAY).date())
+    assert (answer.days, answer.days_known, answer.paper.fills) == (2, 1, 4)
+    assert answer.expected_pnl == pytest.approx(50 + 125 * 0.10)
 
 
 def test_a_plain_ratio_is_ratio_times_the_whale(stored) -> None:
@@ -217,10 +252,32 @@ def test_the_command(stored, monkeypatch) -> None:
     assert answer["rule"] == {"ratio": 0.02, "floor": 10.0, "tiers": [[4000.0, 1.25]]}
     assert (answer["first"], answer["last"], answer["days_known"]) == ("2026-09-01", "2026-09-01", 1)
     assert answer["expected_pnl"] == pytest.approx(0.02 * 201)
-    for bad in (["--tier", "4000"], ["--tier", "4000:x"], ["--ratio", "0"], ["--from", "2026-09-03", "--to", "2026-09-01"]):
-        failed = run(main, ["whatif", *bad])
-        assert failed.exit_code != 0
-        assert failed.exception is None or isinstance(failed.exception, SystemExit)
+
+
+@pytest.mark.parametrize(
+    ("bad", "line"),
+    [
+        (["--tier", "4000"], "--tier '4000' is not SHARES:FACTOR"),
+        (["--tier", "4000:x"], "--tier '4000:x' is not SHARES:FACTOR"),
+        (["--tier", "4000:1000"], "--tier '4000:1000': at most 1,000,000,000 shares, and a factor of 100"),
+        (["--tier", "4000:1.25", "--tier", "4000.0:2"], "'4000.0:2': 4,000 shares have the factor 1.25 already"),
+        (["--ratio", "0"], "0.0 is not in the range"),
+        (["--ratio", "inf"], "inf is not in the range"),
+        (["--ratio", "nan"], "--ratio nan is not a number"),
+        (["--floor", "nan"], "--floor nan is not a number"),
+        (["--floor", "-1"], "-1.0 is not in the range"),
+        (["--from", "0001-01-01"], "a day is in the years 2000 to 2200"),
+        (["--to", "9999-12-31"], "--to 9999-12-31: a day is in the years 2000 to 2200"),
+        (["--from", "2026-09-03", "--to", "2026-09-01"], "no days from 2026-09-03 to 2026-09-01"),
+    ],
+)
+def test_what_cannot_be_asked_is_told_in_a_line(stored, monkeypatch, bad, line) -> None:
+    for name, value in (("HOME", stored.layout.home), ("COPIER_ADDRESS", COPIER), ("WHALE_ADDRESS", WHALE)):
+        monkeypatch.setenv(f"POLYPIPE_{name}", str(value))
+    failed = CliRunner().invoke(main, ["whatif", *bad])
+    assert failed.exit_code != 0
+    assert isinstance(failed.exception, SystemExit)
+    assert line in failed.output.strip().rpartition("\n")[2]
 
 
 # Stored days
