@@ -149,13 +149,13 @@ class _Walk:
         if state is None:
             state = self.tokens[fill.token] = _Token(fill)
         state.last = fill
-        known = self._known_share(state, fill)
-        if known < 1 and day is not None:
+        known, known_own = self._known_shares(state, fill)
+        if min(known, known_own) < 1 and day is not None:
             day.notes[FROM_BEFORE] = None
         mark = self.prices.at(fill.token, day.end) if day is not None else None
         if day is not None and mark is None:
             day.notes[NO_PRICE] = None
-        copied = fill.sign * fill.copier_shares * known
+        copied = fill.sign * fill.copier_shares * known_own
         whale = fill.sign * (fill.whale_shares or 0.0) * known
         target = fill.ratio * whale
         state.whale += whale
@@ -195,16 +195,19 @@ class _Walk:
         if day.stale_tokens:
             day.notes[STALE_PRICES] = None
 
-    def _known_share(self, state: _Token, fill: CopyFill) -> float:
-        """Which share of a sale is of shares whose purchase is known; 1 for a purchase."""
+    def _known_shares(self, state: _Token, fill: CopyFill) -> tuple[float, float]:
+        """Which share of the whale's and of the copier's sale is of shares whose purchase is known; 1 for a purchase."""
         if fill.side == "BUY":
-            return 1.0
-        if fill.whale_shares is None:
-            held, sold = state.copier, fill.copier_shares
-        else:
-            sets = sum(change.shares for change in self.sets.get(fill.condition or "", ()) if change.t <= fill.t)
-            held, sold = state.whale + max(sets, 0.0), fill.whale_shares
-        return 1.0 if held >= sold - _DUST_SHARES else max(held, 0.0) / sold
+            return 1.0, 1.0
+        sets = sum(change.shares for change in self.sets.get(fill.condition or "", ()) if change.t <= fill.t)
+        return (
+            _share(state.whale + max(sets, 0.0), fill.whale_shares or 0.0),
+            _share(state.copier, fill.copier_shares),
+        )
+
+
+def _share(held: float, sold: float) -> float:
+    return 1.0 if held >= sold - _DUST_SHARES else max(held, 0.0) / sold
 
 
 def _cause(fill: CopyFill, deviation: float) -> tuple[str, frozenset[str]]:
@@ -213,7 +216,9 @@ def _cause(fill: CopyFill, deviation: float) -> tuple[str, frozenset[str]]:
         return "own", _MISSED if deviation > 0 else frozenset({"uncopied_exits", "excess"})
     if fill.side == "BUY":
         if deviation < 0:
-            return f"missed_{fill.reason if fill.reason in MISSED else 'unknown'}", frozenset({"uncopied_exits"})
+            # A copy that counts as full is a few hundredths of a share short: not for an unknown reason.
+            reason = "unfilled" if fill.reason is None and fill.copier_shares else fill.reason
+            return f"missed_{reason if reason in MISSED else 'unknown'}", frozenset({"uncopied_exits"})
         return "excess", _MISSED
     if deviation > 0:
         return "uncopied_exits", _MISSED

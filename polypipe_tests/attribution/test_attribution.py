@@ -64,6 +64,7 @@ def random_fills(chance, n, tokens):
         shares = chance.uniform(0.1, 1) * (held[token] if side == "SELL" else 1000)
         held[token] += shares if side == "BUY" else -shares
         copied = 0.1 * shares * chance.choice([0, 0, 0.4, 1, 1, 1, 1.25])
+        copied = max(min(copied, ours[token]), 0.0) if side == "SELL" else copied
         ours[token] += copied if side == "BUY" else -copied
         reason = chance.choice(REASONS)
         fills.append(whale(float(t), shares, price, copied, other, side, reason, token, fee=chance.random() * 0.1))
@@ -268,6 +269,21 @@ def test_sales_of_what_was_held_before_are_unexplained_and_said_so() -> None:
     assert parts(day) == {}
     assert day.notes == {FROM_BEFORE: None}
     assert day.exits == []
+
+
+def test_what_the_copier_bought_is_gone_though_the_whale_sells_what_it_held_before() -> None:
+    """The copier caught up 50 by hand and sells them with the whale, of whose purchases 500 of 1000 are known: nothing is
+    left of the copier's, and the price may do what it likes."""
+    fills = [whale(10, 500, 0.40), own(20, 50, 0.40), whale(30, 1000, 0.40, 50, side="SELL")]
+    days = account(fills, {"T": [(10, 0.40), (150, 0.90)]}, days=2)
+    assert [parts(day) for day in days] == [{}, {}]
+    assert days[0].notes == {FROM_BEFORE: None}
+    assert (days[0].open_tokens, days[0].exits) == (0, [])
+
+
+def test_rounding_is_not_missed_for_an_unknown_reason() -> None:
+    (day,) = account([whale(10, 1000, 0.40, 99.5, reason=None)], {"T": [(90, 0.50)]})
+    assert parts(day) == {"missed_unfilled": -0.05}
 
 
 def test_a_split_gives_what_can_be_sold() -> None:
