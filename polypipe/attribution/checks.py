@@ -4,6 +4,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -15,6 +16,9 @@ from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
 from polypipe.warehouse.connection import literal
 
+if TYPE_CHECKING:
+    import duckdb
+
 EXACT_USD = 1e-6
 
 
@@ -23,18 +27,8 @@ EXACT_USD = 1e-6
 )
 def fills_counted(settings: dg.ResourceParam[Settings], warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
     """Compare the last 30 days with the activity they were made of."""
-    since = literal(due_day(datetime.now(UTC)) - LOOK_BACK)
     with warehouse.read() as con:
-        wrong = con.execute(
-            "WITH matched AS (SELECT date_trunc('day', timestamp) AS day, user2_address AS wallet, count(*) AS fills, "
-            f"count(DISTINCT key) AS keys FROM copy_fills WHERE status <> 'own' AND timestamp >= {since} GROUP BY ALL), "
-            "traded AS (SELECT date_trunc('day', timestamp) AS day, wallet, count(*) AS fills FROM wallet_activity "
-            "WHERE type = 'TRADE' AND asset IS NOT NULL AND side IS NOT NULL AND size > 0 AND price > 0 "
-            f"AND timestamp >= {since} GROUP BY ALL) "
-            "SELECT strftime(day, '%Y-%m-%d'), matched.fills, keys, coalesce(traded.fills, 0) FROM matched "
-            "LEFT JOIN traded USING (day, wallet) "
-            "WHERE matched.fills <> coalesce(traded.fills, 0) OR matched.fills <> keys ORDER BY day"
-        ).fetchall()
+        wrong = miscounted(con, due_day(datetime.now(UTC)) - LOOK_BACK)
     text = "; ".join(f"{day}: {fills} rows, {keys} fills, {traded} traded" for day, fills, keys, traded in wrong[:5])
     return dg.AssetCheckResult(
         passed=not wrong,
@@ -42,6 +36,22 @@ def fills_counted(settings: dg.ResourceParam[Settings], warehouse: dg.ResourcePa
         description=text or "every fill once",
         metadata={"days": len(wrong)},
     )
+
+
+def miscounted(con: "duckdb.DuckDBPyConnection", since: datetime) -> list[tuple[str, int, int, int]]:
+    """(day, rows, fills among them, trades of the whale) of the days from `since` on, of each pair of wallets, where these
+    three are not one number."""
+    return con.execute(
+        "WITH matched AS (SELECT date_trunc('day', timestamp) AS day, user1_address, user2_address AS wallet, "
+        "count(*) AS fills, count(DISTINCT key) AS keys FROM copy_fills "
+        f"WHERE status <> 'own' AND timestamp >= {literal(since)} GROUP BY ALL), "
+        "traded AS (SELECT date_trunc('day', timestamp) AS day, wallet, count(*) AS fills FROM wallet_activity "
+        "WHERE type = 'TRADE' AND asset IS NOT NULL AND side IS NOT NULL AND size > 0 AND price > 0 "
+        f"AND timestamp >= {literal(since)} GROUP BY ALL) "
+        "SELECT strftime(day, '%Y-%m-%d'), matched.fills, keys, coalesce(traded.fills, 0) FROM matched "
+        "LEFT JOIN traded USING (day, wallet) "
+        "WHERE matched.fills <> coalesce(traded.fills, 0) OR matched.fills <> keys ORDER BY day, user1_address"
+    ).fetchall()
 
 
 @dg.multi_asset_check(

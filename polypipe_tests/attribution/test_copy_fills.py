@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import pytest
 
+from polypipe.attribution.checks import miscounted
 from polypipe.attribution.copy_fills import fill_rows
-from polypipe_tests.attribution.tables import COPIER, T0, WALLETS, WHALE, insert, measured, trade
 from polypipe.bot.grammar import TradeRow, parse_status
 from polypipe.divergence.snapshot import Wallets
 from polypipe.warehouse.connection import literal
+from polypipe_tests.attribution.tables import COPIER, T0, WALLETS, WHALE, insert, measured, trade
 
 DAY, S = timedelta(days=1), timedelta(seconds=1)
 NOON = T0 + timedelta(hours=12)
@@ -140,7 +141,6 @@ def test_the_bots_log_says_why_and_whether_in_play(con) -> None:
     assert [row["first_fill_ratio"] for row in rows] == [None, 0.25, None]
 
 
-def test_lines_of_one_transaction_are_told_apart_by_size(con) -> None:
 def test_an_order_of_which_no_underfill_is_told_was_filled_at_once(con) -> None:
     """The bot writes numbers only of an underfill: to count those lines alone would make of 97 % filled orders 25 %."""
     line = TradeRow("", side="BUY")
@@ -158,12 +158,28 @@ def test_an_order_of_which_no_underfill_is_told_was_filled_at_once(con) -> None:
     assert [row["first_fill_ratio"] for row in fill_rows(con, WALLETS, T0, T0 + DAY)] == [1.0, 0.6, 0.0]
 
 
+def test_lines_of_one_transaction_are_told_apart_by_size(con) -> None:
     trade(con, WHALE, NOON, 1000, 0.40, tx="0x1")
     trade(con, WHALE, NOON, 20, 0.40, tx="0x1")
     log_line(con, "0x1", "SKIPPED_PROBABILITY", 20.0)
     log_line(con, "0x1", "CB_BLOCKED", 1000.0)
     found = {row["whale_shares"]: row["reason"] for row in fill_rows(con, WALLETS, T0, T0 + DAY)}
     assert found == {1000: "breaker", 20: "probability"}
+
+
+def test_each_fill_of_the_whale_is_counted_once_a_copier(con) -> None:
+    """What another copier of the same whale made of its fills is no second count of them."""
+    trade(con, WHALE, NOON, 1000, 0.40)
+    trade(con, WHALE, NOON + 900 * S, 1000, 0.40)
+    trade(con, COPIER, NOON + 4 * S, 100, 0.40)
+    for wallets in (WALLETS, Wallets("0x" + "d0" * 20, WHALE, 0.1)):
+        for row in fill_rows(con, wallets, T0, T0 + DAY):
+            insert(con, "copy_fills", **{name: value for name, value in row.items() if value is not None})
+    assert miscounted(con, T0) == []
+    trade(con, WHALE, NOON + 1800 * S, 1000, 0.40)
+    assert miscounted(con, T0) == [("2026-09-01", 2, 2, 3)] * 2
+    con.execute(f"INSERT INTO copy_fills SELECT * FROM copy_fills WHERE timestamp > {literal(NOON)} AND status <> 'own'")
+    assert miscounted(con, T0) == [("2026-09-01", 3, 2, 3)] * 2
 
 
 def test_rows_that_no_fill_can_be_made_of_are_left_out(con) -> None:
