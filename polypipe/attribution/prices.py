@@ -96,8 +96,9 @@ def read_prices(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datet
     redeems = [
         Redeem(*row)
         for row in con.execute(
-            "SELECT wallet, condition_id, epoch(min(timestamp)), coalesce(sum(usdc_size), 0) FROM wallet_activity "
-            f"WHERE type = 'REDEEM' AND {both} AND {span} AND condition_id IS NOT NULL GROUP BY wallet, condition_id"
+            "SELECT wallet, condition_id, epoch(min(timestamp)), sum(usdc_size) FROM wallet_activity "
+            f"WHERE type = 'REDEEM' AND {both} AND {span} AND condition_id IS NOT NULL GROUP BY wallet, condition_id "
+            "HAVING bool_and(usdc_size IS NOT NULL)"  # an amount that is not known is no loss
         ).fetchall()
     ]
     sets = {

@@ -118,6 +118,8 @@ def test_from_the_tables() -> None:
         row(con, WHALE, T0 + 9 * DAY, "REDEEM", None, None, 100.0, 100.0)
         row(con, WHALE, T0 + DAY, "TRADE", "G", "BUY", 100.0, 40.0, 0.4, "g", "atp-a-b-2026-09-02")
         row(con, WHALE, T0 + 9 * DAY, "REDEEM", None, None, 100.0, 0.0, None, "g", "atp-a-b-2026-09-02")
+        row(con, WHALE, T0 + DAY, "TRADE", "N", "BUY", 100.0, 40.0, 0.4, "n")
+        row(con, WHALE, T0 + 9 * DAY, "REDEEM", None, None, 100.0, None, None, "n")  # nobody says what was paid
         con.execute(
             f"INSERT INTO position_prices VALUES ('A', {literal(T0 + 3 * DAY + timedelta(minutes=27))}, 0.6, false)"
         )
@@ -130,6 +132,7 @@ def test_from_the_tables() -> None:
     assert [price("A", n) for n in (0.5, 1, 2, 3, 8.9, 9)] == [
         None, (0.4, False), (0.5, False), (0.6, False), (0.6, False), (1.0, True),
     ]  # fmt: skip
+    assert "N" not in prices.settled
     # The first comparison of positions after midnight is the mark of midnight.
     assert prices.at("A", (T0 + 3 * DAY).timestamp()).age == AHEAD - 27 * 60
     # A game is settled a day after its date, though its losers were cleared away a week later.
