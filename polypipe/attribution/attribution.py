@@ -7,9 +7,10 @@ A fill of the whale of q shares is to be copied with w = ratio x q. What the cop
   each day's part of that cause is deviation x what the token's mark moved that day (from the fill's price on its day).
 
 A later trade that makes good an open deviation closes it before it opens one of its own: a sale of the whale that the
-copier could not follow closes the purchase it had missed; a purchase of the copier's own closes what was missed, and a
-sale of its own closes an exit that was not copied. So the copier's shares are always ratio x the whale's + all open
-deviations, and the parts of a day sum to copier PnL - ratio x whale PnL at the marks, whatever the classification.
+copier could not follow closes the purchase it had missed, or its own sale before; a purchase of the copier's own closes
+what was missed, and a sale of its own closes an exit that was not copied. So the copier's shares are always ratio x the
+whale's + all open deviations, and the parts of a day sum to copier PnL - ratio x whale PnL at the marks, whatever the
+classification.
 """
 
 from collections import defaultdict
@@ -220,8 +221,8 @@ def _cause(fill: CopyFill, deviation: float) -> tuple[str, frozenset[str]]:
             reason = "unfilled" if fill.reason is None and fill.copier_shares else fill.reason
             return f"missed_{reason if reason in MISSED else 'unknown'}", frozenset({"uncopied_exits"})
         return "excess", _MISSED
-    if deviation > 0:
-        return "uncopied_exits", _MISSED
+    if deviation > 0:  # what the copier has sold before the whale, it does not hold any more
+        return "uncopied_exits", _MISSED | {"own", "excess"}
     return "excess", frozenset({"uncopied_exits", "own"})
 
 

@@ -98,6 +98,9 @@ def test_parts_sum_to_copier_minus_ratio_times_whale(seed, n) -> None:
         gap = pnl["copier"] - 0.1 * pnl["whale"]
         assert day.total == pytest.approx(gap, rel=1e-9, abs=1e-6)
         assert set(day.parts) == set(PARTS)
+        for exit_ in day.exits:  # nobody can lose what he does not hold
+            holds = sum(one.sign * one.copier_shares for one in fills if one.token == exit_.token and one.t < day.end)
+            assert exit_.shares <= holds + 1e-6
         assert not set(day.notes) & {NO_PRICE, FROM_BEFORE, RATIO_CHANGED}
 
 
@@ -203,6 +206,17 @@ def test_an_uncopied_exit_is_at_risk_until_it_is_made_good() -> None:
     assert orphan.usd == pytest.approx(40)
     assert orphan.price_age == 10
     assert none == []
+
+
+@pytest.mark.parametrize("early", [own(30, 100, 0.50, side="SELL"), whale(30, 500, 0.50, 100, side="SELL")])
+def test_who_is_out_before_the_whale_holds_nothing_at_risk(early) -> None:
+    """Bought 100 with the whale, sold all of it by hand or with its first sale; then the whale sells the rest @ 0.60."""
+    left = 1000 - (early.whale_shares or 0)
+    fills = [whale(10, 1000, 0.40, 100), early, whale(50, left, 0.60, side="SELL", reason="no_position")]
+    days = account(fills, {"T": [(10, 0.40), (50, 0.60), (150, 0.90)]}, days=2)
+    cause = "own" if early.whale_shares is None else "excess"
+    assert [parts(day) for day in days] == [{cause: pytest.approx(-0.1 * left * 0.10)}, {}]
+    assert [(day.exits, day.open_tokens) for day in days] == [([], 0), ([], 0)]
 
 
 def test_a_partial_copy_of_an_exit_leaves_the_rest_at_risk() -> None:
