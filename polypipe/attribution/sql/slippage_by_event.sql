@@ -10,11 +10,11 @@ windows AS (
         closes - window_days * INTERVAL 24 HOUR AS opens
     FROM (SELECT unnest(getvariable('windows')) AS window_days)
 ),
+span AS (SELECT min(opens) AS opens, max(closes) AS closes FROM windows),
 fills AS (
     SELECT
-        windows.day,
-        window_days,
         copy_fills.*,
+        date_trunc('day', timestamp) AS date,
         coalesce(nullif(event_slug, ''), condition_id, token_id) AS event,
         [
             {dimension: 'all', value: 'all'},
@@ -26,16 +26,49 @@ fills AS (
             {dimension: 'size', value: size_bucket},
             {dimension: 'live', value: CASE WHEN live THEN 'yes' WHEN NOT live THEN 'no or not known' ELSE 'unknown' END}
         ] AS classes
-    FROM windows
-    JOIN copy_fills ON copy_fills.timestamp >= windows.opens AND copy_fills.timestamp < windows.closes
+    FROM copy_fills, span
     WHERE user1_address = getvariable('copier') AND user2_address = getvariable('whale') AND eligible
+        AND timestamp >= span.opens AND timestamp < span.closes
 ),
 classed AS (SELECT * EXCLUDE (classes), unnest(classes) AS class FROM fills),
--- Percentiles do not add up over events: they are taken of the class as a whole.
-latencies AS (
-    SELECT day, window_days, class, quantile_cont(latency, 0.5) AS latency_p50
+-- A day is in up to 38 windows: what is summed over windows is one row a day, not one a fill.
+days AS (
+    SELECT
+        date,
+        class,
+        event,
+        count(*) AS eligible_fills,
+        count(*) FILTER (order_sent) AS copied_fills,
+        sum(copier_shares) FILTER (order_sent) AS copier_shares,
+        sum(greatest(expected_shares, getvariable('minimum') / whale_price)) FILTER (order_sent) AS ordered_shares,
+        sum(slippage_usd) AS slippage_usd
     FROM classed
     GROUP BY ALL
+),
+seconds AS (
+    SELECT date, class, latency, count(*) AS fills FROM classed WHERE latency IS NOT NULL GROUP BY ALL
+),
+-- Percentiles do not add up over events: the median is taken of the class as a whole.
+ranks AS (
+    SELECT
+        day,
+        window_days,
+        class,
+        latency,
+        sum(sum(fills)) OVER (PARTITION BY day, window_days, class ORDER BY latency) AS up_to,
+        sum(sum(fills)) OVER (PARTITION BY day, window_days, class) AS all_fills
+    FROM windows
+    JOIN seconds ON date >= opens AND date < closes
+    GROUP BY day, window_days, class, latency
+),
+latencies AS (
+    SELECT
+        day,
+        window_days,
+        class,
+        (min(latency) FILTER (2 * up_to >= all_fills) + min(latency) FILTER (2 * up_to > all_fills)) / 2 AS latency_p50
+    FROM ranks
+    GROUP BY day, window_days, class
 )
 SELECT
     day,
@@ -44,12 +77,13 @@ SELECT
     class.value AS value,
     latency_p50,
     event,
-    count(*) AS eligible_fills,
-    count(*) FILTER (order_sent) AS copied_fills,
-    coalesce(sum(copier_shares) FILTER (order_sent), 0) AS copier_shares,
-    coalesce(sum(greatest(expected_shares, getvariable('minimum') / whale_price)) FILTER (order_sent), 0) AS ordered_shares,
+    sum(eligible_fills)::BIGINT AS eligible_fills,
+    sum(copied_fills)::BIGINT AS copied_fills,
+    coalesce(sum(copier_shares), 0) AS copier_shares,
+    coalesce(sum(ordered_shares), 0) AS ordered_shares,
     coalesce(sum(slippage_usd), 0) AS slippage_usd
-FROM classed
-JOIN latencies USING (day, window_days, class)
+FROM windows
+JOIN days ON date >= opens AND date < closes
+LEFT JOIN latencies USING (day, window_days, class)
 GROUP BY ALL
 ORDER BY ALL
