@@ -108,6 +108,11 @@ def what_if(
         answer.warnings.append(f"the PnL of both wallets is known on {len(known)} of {days} days; the others are left out")
     if not answer.paper.fills:
         answer.warnings.append("no fills of the whale are matched on these days: materialize copy_fills for them")
+    elif realised["days_known"] < days:
+        answer.warnings.append(
+            f"the whale's fills are matched on {realised['days_known']} of {days} days: floor, tiers and coverage know "
+            "nothing of the others"
+        )
     if answer.paper.without_price:
         answer.warnings.append(f"{answer.paper.without_price} tokens have no known price and count as unmoved")
     if warning := ratio_warning(realised["realised_ratio"], realised["realised_pairs"], in_force):

@@ -220,7 +220,10 @@ def test_the_coverage_of_the_rule_in_force_stands_beside(stored) -> None:
 def test_days_can_be_chosen_and_unknown_ones_are_said(stored) -> None:
     answer = what_if(stored, WALLETS, Rule(0.1), date(2026, 9, 2), date(2026, 9, 4))
     assert (answer.days, answer.days_known, answer.whale_pnl) == (3, 1, 100.0)
-    assert any("1 of 3 days" in warning for warning in answer.warnings)
+    assert [warning.partition(";")[0].partition(":")[0] for warning in answer.warnings] == [
+        "the PnL of both wallets is known on 1 of 3 days",
+        "the whale's fills are matched on 1 of 3 days",
+    ]
     answer = what_if(stored, WALLETS, Rule(0.1), date(2026, 9, 3), date(2026, 9, 4))
     assert answer.gap is None
     assert answer.reasons["gap"] == "the PnL of both wallets is known on none of these days"
