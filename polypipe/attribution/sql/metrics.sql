@@ -10,18 +10,20 @@ windows AS (
         closes - window_days * INTERVAL 24 HOUR AS opens
     FROM (SELECT unnest(getvariable('windows')) AS window_days)
 ),
+span AS (SELECT min(opens) AS opens, max(closes) AS closes FROM windows),
 -- Days whose activity is known, and matched: copy_fills has every trade of the whale. A quiet day has nothing to match.
 traded AS (
     SELECT date_trunc('day', timestamp) AS day, count(*) AS fills
-    FROM wallet_activity, (SELECT min(opens) AS opens, max(closes) AS closes FROM windows) AS span
+    FROM wallet_activity, span
     WHERE type = 'TRADE' AND wallet = getvariable('whale') AND timestamp >= span.opens AND timestamp < span.closes
         AND asset IS NOT NULL AND side IS NOT NULL AND size > 0 AND price > 0
     GROUP BY ALL
 ),
 matched AS (
     SELECT date_trunc('day', timestamp) AS day, count(*) AS fills
-    FROM copy_fills
+    FROM copy_fills, span
     WHERE user1_address = getvariable('copier') AND user2_address = getvariable('whale') AND status <> 'own'
+        AND timestamp >= span.opens AND timestamp < span.closes
     GROUP BY ALL
 ),
 known_days AS (
@@ -41,71 +43,121 @@ known AS (
 ),
 fills AS (
     SELECT
-        windows.day,
-        window_days,
         copy_fills.*,
+        date_trunc('day', timestamp) AS date,
+        status <> 'own' AS whales,
         eligible AND order_sent AS copied,
         whale_shares * whale_price AS usd,
         -- An order that would be too small is sent, by chance, at the exchange's minimum.
         greatest(expected_shares, getvariable('minimum') / whale_price) AS ordered
-    FROM windows
-    JOIN copy_fills ON copy_fills.timestamp >= windows.opens AND copy_fills.timestamp < windows.closes
+    FROM copy_fills, span
     WHERE user1_address = getvariable('copier') AND user2_address = getvariable('whale')
+        AND timestamp >= span.opens AND timestamp < span.closes
 ),
-lasts AS (
-    SELECT day AS last_day, window_days AS last_window, arg_max(ratio, timestamp) AS last_ratio
+-- A day is in up to 38 windows: what adds up is one row a day there, not one a fill.
+steps AS (
+    SELECT date, coalesce(reason, 'copied') AS step, count(*) AS fills, sum(usd) AS usd
     FROM fills
-    GROUP BY day, window_days
+    WHERE whales
+    GROUP BY ALL
 ),
 funnels AS (
     SELECT day, window_days, CAST(json_group_object(step, json_object('fills', fills, 'usd', usd)) AS VARCHAR) AS funnel
     FROM (
-        SELECT day, window_days, coalesce(reason, 'copied') AS step, count(*) AS fills, sum(usd) AS usd
-        FROM fills
-        WHERE status <> 'own'
+        SELECT windows.day, window_days, step, sum(fills)::BIGINT AS fills, sum(usd) AS usd
+        FROM windows
+        JOIN steps ON date >= opens AND date < closes
         GROUP BY ALL
         ORDER BY ALL
     )
     GROUP BY day, window_days
 ),
-sums AS (
+days AS (
     SELECT
-        day,
-        window_days,
-        count(*) FILTER (status <> 'own') AS whale_fills,
+        date,
+        count(*) FILTER (whales) AS whale_fills,
         count(*) FILTER (eligible) AS eligible_fills,
         count(*) FILTER (copied) AS copied_fills,
         count(*) FILTER (ambiguous) AS ambiguous_fills,
-        count(*) FILTER (status = 'own') AS own_fills,
-        100 * coalesce(sum(usd) FILTER (copied), 0) / sum(usd) FILTER (eligible) AS copy_rate_usd,
-        100 * sum(copier_shares) FILTER (copied) / sum(ordered) FILTER (copied) AS fill_ratio,
-        100 * sum(first_fill_ratio * ordered) FILTER (copied)
-            / sum(ordered) FILTER (copied AND first_fill_ratio IS NOT NULL) AS first_fill_ratio,
-        quantile_cont(slippage_cents, 0.5) FILTER (eligible) AS slippage_p50,
-        quantile_cont(slippage_cents, 0.95) FILTER (eligible) AS slippage_p95,
+        count(*) FILTER (NOT whales) AS own_fills,
+        sum(usd) FILTER (copied) AS copied_usd,
+        sum(usd) FILTER (eligible) AS eligible_usd,
+        sum(copier_shares) FILTER (copied) AS shares,
+        sum(ordered) FILTER (copied) AS ordered,
+        sum(first_fill_ratio * ordered) FILTER (copied) AS first_shares,
+        sum(ordered) FILTER (copied AND first_fill_ratio IS NOT NULL) AS first_ordered,
         sum(slippage_usd) FILTER (eligible) AS slippage_usd,
-        1e4 * sum(slippage_usd) FILTER (eligible) / sum(copier_shares * whale_price) FILTER (copied) AS slippage_bps,
-        quantile_cont(latency, 0.5) FILTER (eligible) AS latency_p50,
-        quantile_cont(latency, 0.95) FILTER (eligible) AS latency_p95,
-        quantile_cont(latency, 0.99) FILTER (eligible) AS latency_p99,
+        sum(copier_shares * whale_price) FILTER (copied) AS at_whales_prices,
         sum(expected_shares * whale_price) FILTER (eligible) AS paper_usd,
-        median(copier_shares / whale_shares) FILTER (paired) AS realised_ratio,
-        count(*) FILTER (paired) AS realised_pairs,
-        any_value(last_ratio) AS ratio
-    FROM (
-        SELECT
-            *,
-            side = 'BUY' AND copier_fills = 1 AND NOT ambiguous AND status <> 'own'
+        arg_max(ratio, timestamp) AS ratio
+    FROM fills
+    GROUP BY date
+),
+sums AS (
+    SELECT
+        windows.day,
+        window_days,
+        sum(whale_fills)::BIGINT AS whale_fills,
+        sum(eligible_fills)::BIGINT AS eligible_fills,
+        sum(copied_fills)::BIGINT AS copied_fills,
+        sum(ambiguous_fills)::BIGINT AS ambiguous_fills,
+        sum(own_fills)::BIGINT AS own_fills,
+        100 * coalesce(sum(copied_usd), 0) / sum(eligible_usd) AS copy_rate_usd,
+        100 * sum(shares) / sum(ordered) AS fill_ratio,
+        100 * sum(first_shares) / sum(first_ordered) AS first_fill_ratio,
+        sum(slippage_usd) AS slippage_usd,
+        1e4 * sum(slippage_usd) / sum(at_whales_prices) AS slippage_bps,
+        sum(paper_usd) AS paper_usd,
+        arg_max(ratio, date) AS ratio
+    FROM windows
+    JOIN days ON date >= opens AND date < closes
+    GROUP BY windows.day, window_days
+),
+-- What does not: of each fill a few numbers.
+points AS (
+    SELECT
+        date,
+        CASE WHEN eligible THEN slippage_cents END AS slippage_cents,
+        CASE WHEN eligible THEN latency END AS latency,
+        ratio,
+        CASE
+            WHEN side = 'BUY' AND copier_fills = 1 AND NOT ambiguous AND whales
                 AND whale_shares >= getvariable('floor') AND whale_shares < getvariable('tier')
-                AND copier_shares * whale_price >= getvariable('telling') AND ratio = last_ratio AS paired
-        FROM fills
-        JOIN lasts ON day = last_day AND window_days = last_window
-    )
-    GROUP BY day, window_days
+                AND copier_shares * whale_price >= getvariable('telling')
+                THEN copier_shares / whale_shares
+        END AS pair
+    FROM fills
+    WHERE copier_shares > 0 AND whales
+),
+percentiles AS (
+    SELECT
+        sums.day,
+        window_days,
+        quantile_cont(slippage_cents, [0.5, 0.95]) AS slippage,
+        quantile_cont(latency, [0.5, 0.95, 0.99]) AS latency,
+        median(pair) FILTER (points.ratio = sums.ratio) AS realised_ratio,
+        count(pair) FILTER (points.ratio = sums.ratio) AS realised_pairs
+    FROM sums
+    JOIN windows USING (day, window_days)
+    JOIN points ON date >= opens AND date < closes
+    GROUP BY sums.day, window_days
 )
-SELECT windows.day, window_days, days_known, sums.* EXCLUDE (day, window_days), coalesce(funnel, '{}') AS funnel
+SELECT
+    windows.day,
+    window_days,
+    days_known,
+    sums.* EXCLUDE (day, window_days),
+    slippage[1] AS slippage_p50,
+    slippage[2] AS slippage_p95,
+    latency[1] AS latency_p50,
+    latency[2] AS latency_p95,
+    latency[3] AS latency_p99,
+    realised_ratio,
+    realised_pairs,
+    coalesce(funnel, '{}') AS funnel
 FROM windows
 JOIN known USING (day, window_days)
 LEFT JOIN sums USING (day, window_days)
+LEFT JOIN percentiles USING (day, window_days)
 LEFT JOIN funnels USING (day, window_days)
 ORDER BY windows.day, window_days
