@@ -1,7 +1,6 @@
 """The Dagster assets of attribution, partitioned by UTC day like history. Thin: the work is in plain modules."""
 
 from collections import Counter
-from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
 
@@ -64,8 +63,7 @@ def attribution_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.Asse
         window = context.partition_time_window
         computed = compute_fills(warehouse, wallets_or_fail(settings), window.start, window.end)
         for key in context.partition_keys:
-            rows = [row for row in computed.rows if row["timestamp"].date() == date.fromisoformat(key)]
-            context.add_asset_metadata(fills_metadata(rows), partition_key=key)
+            context.add_asset_metadata(fills_metadata(computed.status[date.fromisoformat(key)]), partition_key=key)
         return dg.MaterializeResult(
             metadata={
                 "waiting_in_spool": computed.waiting or "no",
@@ -152,9 +150,8 @@ def attribution_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.Asse
     return [copy_fills, copy_metrics_daily, gap_attribution]
 
 
-def fills_metadata(rows: Iterable[Row]) -> dict[str, Any]:
+def fills_metadata(status: Counter[str]) -> dict[str, Any]:
     """Metadata of one day."""
-    status = Counter(row["status"] for row in rows)
     return {"dagster/partition_row_count": status.total(), **{name: status[name] for name in sorted(status)}}
 
 

@@ -143,6 +143,17 @@ def test_the_same_in_one_run_in_days_in_any_order_and_twice(settings, warehouse,
     assert everything(other, first) == whole
 
 
+def test_a_long_range_in_pieces_is_the_same(wallets, warehouse, monkeypatch) -> None:
+    span = midnight(str(FIRST)), midnight(str(LAST + timedelta(days=1)))
+    computed = compute_fills(warehouse, wallets, *span)
+    whole = rows(warehouse, "SELECT * FROM copy_fills ORDER BY ALL")
+    assert sum(status.total() for status in computed.status.values()) == len(whole) > 300
+    assert len(computed.status) == 22
+    monkeypatch.setattr("polypipe.attribution.copy_fills.AT_ONCE", timedelta(days=4))
+    assert compute_fills(warehouse, wallets, *span) == computed
+    assert rows(warehouse, "SELECT * FROM copy_fills ORDER BY ALL") == whole
+
+
 def test_every_null_of_every_row_has_its_reason(settings, warehouse) -> None:
     materialize(settings, warehouse, "2026-07-08", "2026-07-12")  # the first two have no PnL
     for table in ("gap_attribution", "copy_metrics_daily"):
