@@ -34,6 +34,7 @@ STALE = 86_400.0
 RATIO_CHANGED = "the ratio changed while positions were open"
 NO_PRICE = "tokens without a price: games that must be over and whose result is not known, or never traded"
 FROM_BEFORE = "sales of what was held before the first known fill"
+AFTER_MIDNIGHT = "copies that came after midnight: they count on the day of the whale's fill"
 STALE_PRICES = "tokens whose last known price is older than a day"
 
 
@@ -108,13 +109,13 @@ def explain(
     walk = _Walk(prices, list(sets))
     n = 0
     while n < len(fills) and fills[n].t < days[0][0]:
-        walk.book(fills[n], None)
+        walk.book(fills[n], None, days[0][0])
         n += 1
     for start, end, ratio in days:
         day = Explained(start, end)
         walk.carry(day, ratio)
         while n < len(fills) and fills[n].t < end:
-            walk.book(fills[n], day)
+            walk.book(fills[n], day, end)
             n += 1
         walk.close(day, ratio)
         yield day
@@ -127,9 +128,12 @@ class _Walk:
         for change in sets:
             self.sets[change.condition].append(change)
         self.tokens: dict[str, _Token] = {}
+        self.after_midnight = 0.0  # USD that copies of the day before had made at its end, before they came
 
     def carry(self, day: Explained, ratio: float) -> None:
         """What is open at the start of a day, over that day."""
+        if self.after_midnight:
+            day.notes[AFTER_MIDNIGHT], self.after_midnight = self.after_midnight, 0.0
         for token, state in list(self.tokens.items()):
             before, after = self.prices.at(token, day.start), self.prices.at(token, day.end)
             if before is None or after is None:
@@ -144,8 +148,8 @@ class _Walk:
             if abs(changed) > 1e-9:
                 day.notes[RATIO_CHANGED] = (day.notes.get(RATIO_CHANGED) or 0.0) + changed
 
-    def book(self, fill: CopyFill, day: Explained | None) -> None:
-        """Take a fill into the books, and into the parts of its day."""
+    def book(self, fill: CopyFill, day: Explained | None, end: float) -> None:
+        """Take a fill into the books, and into the parts of its day, which ends at `end` or before."""
         state = self.tokens.get(fill.token)
         if state is None:
             state = self.tokens[fill.token] = _Token(fill)
@@ -153,7 +157,7 @@ class _Walk:
         known, known_own = self._known_shares(state, fill)
         if min(known, known_own) < 1 and day is not None:
             day.notes[FROM_BEFORE] = None
-        mark = self.prices.at(fill.token, day.end) if day is not None else None
+        mark = self.prices.at(fill.token, end)
         if day is not None and mark is None:
             day.notes[NO_PRICE] = None
         copied = fill.sign * fill.copier_shares * known_own
@@ -171,6 +175,11 @@ class _Walk:
                 state.exit_since = fill.t
             if day is not None and mark is not None:
                 day.parts[part] += shares * (mark.price - price)
+        if fill.copied_at is not None and fill.copied_at >= end and fill.copier_price is not None and mark is not None:
+            made = copied * (mark.price - fill.copier_price) - fill.copier_fee
+            self.after_midnight += made
+            if day is not None:
+                day.notes[AFTER_MIDNIGHT] = (day.notes.get(AFTER_MIDNIGHT) or 0.0) - made
         if day is not None:
             if fill.whale_price is not None and fill.copier_price is not None:
                 day.parts["slippage"] -= fill.sign * fill.copier_shares * (fill.copier_price - fill.whale_price)

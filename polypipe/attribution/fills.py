@@ -58,7 +58,7 @@ class Match:
 
 class CopyFill(msgspec.Struct, frozen=True, gc=False):
     """A row of table `copy_fills`, as far as it is needed here; the whale's columns are None for a fill of the copier's
-    own. Times in epoch seconds, fees in USD."""
+    own. Times in epoch seconds, fees in USD. `copied_at` is when the first copy came, None without one."""
 
     t: float
     token: str
@@ -75,6 +75,7 @@ class CopyFill(msgspec.Struct, frozen=True, gc=False):
     title: str = ""
     event_slug: str = ""
     outcome: str = ""
+    copied_at: float | None = None
 
     @property
     def sign(self) -> int:

@@ -6,8 +6,10 @@ from math import fsum
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from polypipe.attribution.attribution import (
+    AFTER_MIDNIGHT,
     FROM_BEFORE,
     NO_PRICE,
     PARTS,
@@ -316,6 +318,24 @@ def test_a_change_of_the_ratio_is_told_in_usd() -> None:
     assert parts(second) == {}
     # the copier gains 10, 0.2 x the whale's 100 is 20
     assert second.notes[RATIO_CHANGED] == pytest.approx(-10)
+
+
+def test_a_copy_after_midnight_is_told_in_usd_on_both_days() -> None:
+    """100 bought @ 0.42 two seconds after the end of the day, which the mark of 0.45 counts as 3 made: measured is that on
+    the next day. Whether the walk begins there or before."""
+    late = replace(whale(99, 1000, 0.40, 100, 0.42, own_fee=0.5), copied_at=101.0)
+    prices = Prices({"T": [(95.0, 0.45), (150.0, 0.60)]})
+    spans = [(100.0 * n, 100.0 * (n + 1), 0.1) for n in range(3)]
+    days = list(explain([late], (), prices, spans))
+    assert [day.notes for day in days] == [
+        {AFTER_MIDNIGHT: pytest.approx(-2.5)},
+        {AFTER_MIDNIGHT: pytest.approx(2.5)},
+        {},
+    ]
+    (second, _) = explain([late], (), prices, spans[1:])
+    assert second.notes == days[1].notes
+    in_time = replace(late, copied_at=99.5)
+    assert [day.notes for day in explain([in_time], (), prices, spans)] == [{}, {}, {}]
 
 
 def test_old_prices_are_counted() -> None:
