@@ -1,4 +1,4 @@
-"""Fixtures of the history tests: one exchange whose clock begins now, both wallets set."""
+"""Fixtures of the history tests: one exchange whose clock stands still at the beginning of a test, both wallets set."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -21,7 +21,8 @@ def exchange() -> Iterator[SimServer]:
 
 @pytest.fixture
 def sim(exchange: SimServer) -> Iterator[SimServer]:
-    """The exchange without faults."""
+    """The exchange without faults, at the present: the tests may go on over a midnight."""
+    exchange.clock.set(datetime.now(UTC).timestamp())
     exchange.faults.clear()
     exchange.requests.clear()
     yield exchange

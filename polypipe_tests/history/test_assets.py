@@ -20,7 +20,10 @@ from polypipe_tests.history.support import DAY, activity, asked, midnight, point
 
 pytestmark = pytest.mark.filterwarnings("ignore:Asset job .* varying BackfillPolicies")
 
-YESTERDAY = (datetime.now(UTC) - timedelta(days=1)).date()
+
+def yesterday() -> date:
+    """Asked when it is needed: the tests may go on over a midnight."""
+    return (datetime.now(UTC) - DAY).date()
 
 
 def materialize(settings, warehouse, polymarket, first, last, instance=None, raise_on_error=True, extra=()):
@@ -151,7 +154,7 @@ def test_policies_pools_and_partitions(settings) -> None:
         assert node.group_name == "history"
         assert node.freshness_policy is not None
         keys = node.partitions_def.get_partition_keys()
-        assert (keys[0], keys[-1]) == ("2026-06-01", str((datetime.now(UTC) - DAY).date()))
+        assert (keys[0], keys[-1]) == ("2026-06-01", str(yesterday()))
     assert graph.get(COPY_QUALITY).parent_keys == {WALLET_PNL}
 
 
@@ -168,7 +171,8 @@ def verdicts(settings, warehouse, polymarket, first, last):
 
 
 def test_all_is_well_after_the_last_days_were_filled(settings, warehouse, polymarket) -> None:
-    found = verdicts(settings, warehouse, polymarket, YESTERDAY - 2 * DAY, YESTERDAY)
+    last = yesterday()
+    found = verdicts(settings, warehouse, polymarket, last - 2 * DAY, last)
     assert len(found) == 7
     assert {key: text for key, (passed, text) in found.items() if not passed} == {}
 
@@ -184,7 +188,8 @@ def test_a_backfill_of_old_days_does_not_make_yesterday_recent(settings, warehou
 
 def test_holes_and_double_rows_are_found(sim, settings, warehouse, polymarket) -> None:
     holes = sim.faults.add("mutate", "/user-pnl", mutate=lambda body: [p for p in body if p["t"] % 86_400 != 39_600])
-    materialize(settings, warehouse, polymarket, YESTERDAY - 2 * DAY, YESTERDAY)
+    last = yesterday()
+    materialize(settings, warehouse, polymarket, last - 2 * DAY, last)
     assert holes.hits
     with warehouse.batch("double") as batch:
         row = rows(warehouse, "SELECT * FROM wallet_activity ORDER BY timestamp DESC LIMIT 1")[0]
@@ -227,14 +232,15 @@ def test_the_schedule_fills_yesterday_and_the_days_before_it_again(sim, settings
             instance=instance, repository_def=repository, resources={"settings": settings}
         ) as context,
     ):
+        until = yesterday()
         (request,) = schedule.evaluate_tick(context).run_requests
         first, last = request.tags[RANGE_START], request.tags[RANGE_END]
-        assert (first, last) == (str(YESTERDAY - AGAIN), str(YESTERDAY))
+        assert (first, last) == (str(until - AGAIN), str(until))
         job = defs.resolve_job_def("history")
         result = job.execute_in_process(tags=request.tags, instance=instance)
         assert result.success
         assert asked(sim, "/user-pnl") <= 4
-        filled = {str(YESTERDAY - n * DAY) for n in range(4)}
+        filled = {str(until - n * DAY) for n in range(4)}
         for key in (WALLET_PNL, WALLET_ACTIVITY, COPY_QUALITY):
             assert instance.get_materialized_partitions(key) == filled
         instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
@@ -250,13 +256,15 @@ def test_the_schedule_fills_yesterday_and_the_days_before_it_again(sim, settings
             {
                 "POLYPIPE_COPIER_ADDRESS": COPIER_ADDRESS,
                 "POLYPIPE_WHALE_ADDRESS": WHALE_ADDRESS,
-                "POLYPIPE_HISTORY_START": str(datetime.now(UTC).date()),
+                "POLYPIPE_HISTORY_START": "today",
             },
             "no day of it is over yet",
         ),
     ],
 )
 def test_the_schedule_has_nothing_to_do_without_wallets_or_days(sim, tmp_path, more, reason) -> None:
+    if "POLYPIPE_HISTORY_START" in more:
+        more = more | {"POLYPIPE_HISTORY_START": str(yesterday() + DAY)}
     settings = settings_for(sim.url, **more)
     repository = build_defs(settings=settings).get_repository_def()
     with (
