@@ -29,6 +29,9 @@ SITE = Path(__file__).parent / "day_site"
 # Where Debian has it, whatever the machine's architecture.
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), Path("/usr/lib/faketime/libfaketimeMT.so.1"))
 WAIT_SECONDS = 170.0
+START = datetime(2026, 11, 25, 17, 30, tzinfo=UTC)
+"""When the small exchanges of these tests begin: not now, for at some hours so few events have no game in Ligue 1, whose
+file the guard then refuses, and none in play. Here both are there for hours."""
 CATCH_UP = 2.0  # the most that a clock goes faster than its speed, to make up for the times in which it was held
 
 needs_faketime = pytest.mark.skipif(

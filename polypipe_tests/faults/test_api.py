@@ -18,7 +18,7 @@ import pytest
 from polypipe.sim import SimServer
 from polypipe.sim.control import Seen
 from polypipe.warehouse import Warehouse
-from polypipe_tests.faults.day import FAKETIME, Dashboard, FakeClock, Worker, contents
+from polypipe_tests.faults.day import FAKETIME, START, Dashboard, FakeClock, Worker, contents, utc
 
 pytestmark = pytest.mark.timeout(1500)
 
@@ -134,9 +134,9 @@ class Running:
 def running(chaos, tmp_path_factory) -> Iterator[Running]:
     """One for all tests of this file: its start is the dearest part of the short version."""
     directory, patience = tmp_path_factory.mktemp("api"), 1.0 if chaos else 0.1
-    clock = FakeClock(directory) if FAKETIME.exists() else None
+    clock = FakeClock(directory, START) if FAKETIME.exists() else None
     with (
-        SimServer(events=30, seed=3, start=datetime.now(UTC), speed=1) as sim,
+        SimServer(events=30, seed=3, start=utc(clock.now()) if clock else datetime.now(UTC), speed=1) as sim,
         Worker(directory / "home", sim.url, clock, patience) as worker,
     ):
         for first in (worker.crawl, worker.live, worker.snapshot):

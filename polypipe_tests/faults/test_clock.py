@@ -18,7 +18,7 @@ from polypipe.ops.instance import dagster_home
 from polypipe.ops.processes import child_environment, dagster_programs
 from polypipe.sim import SimServer
 from polypipe.warehouse import Warehouse
-from polypipe_tests.faults.day import FakeClock, Worker, check_pointer, contents, needs_faketime, utc
+from polypipe_tests.faults.day import START, FakeClock, Worker, check_pointer, contents, needs_faketime, utc
 from polypipe_tests.faults.support import look
 from polypipe_tests.ops.support import Server
 
@@ -152,7 +152,7 @@ def test_real_daemon_when_the_clock_is_set_back(chaos, figures, tmp_path):
         pytest.skip("in full only: run with --chaos")
     clock = FakeClock(tmp_path)
     with (
-        SimServer(events=30, seed=3, start=datetime.now(UTC), speed=1) as sim,
+        SimServer(events=30, seed=3, start=START, speed=1) as sim,
         Worker(tmp_path / "home", sim.url) as worker,
     ):
         everything_works(worker)

@@ -5,14 +5,13 @@ and its Parquet, Dagster's storage. The error is clear, what was there stays who
 import random
 import re
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from polypipe.sim import SimServer
 from polypipe.warehouse import Warehouse
-from polypipe_tests.faults.day import FULL, SmallDisk, Worker, check_pointer, contents
+from polypipe_tests.faults.day import FULL, START, SmallDisk, Worker, check_pointer, contents
 from polypipe_tests.faults.support import look
 
 pytestmark = pytest.mark.timeout(900)
@@ -55,7 +54,7 @@ def test_a_full_disk(place, chaos, figures, tmp_path):
     rounds = 12 if chaos else 2
     with (
         SmallDisk(home / directory, megabytes) as disk,
-        SimServer(events=30, seed=3, start=datetime.now(UTC), speed=1) as sim,
+        SimServer(events=30, seed=3, start=START, speed=1) as sim,
         Worker(home, sim.url) as worker,
     ):
         for first in (worker.crawl, worker.live, worker.snapshot):
@@ -99,7 +98,7 @@ def test_a_read_only_directory(chaos, figures, tmp_path):
     home = tmp_path / "home"
     with (
         SmallDisk(home / "bot", 4) as disk,
-        SimServer(events=30, seed=3, start=datetime.now(UTC), speed=1) as sim,
+        SimServer(events=30, seed=3, start=START, speed=1) as sim,
         Worker(home, sim.url) as worker,
     ):
         for first in (worker.crawl, worker.live):
@@ -128,7 +127,7 @@ def test_a_read_only_home(chaos, figures, tmp_path):
     home = tmp_path / "home"
     with (
         SmallDisk(home, 64) as disk,
-        SimServer(events=30, seed=3, start=datetime.now(UTC), speed=1) as sim,
+        SimServer(events=30, seed=3, start=START, speed=1) as sim,
         Worker(home, sim.url) as worker,
     ):
         for first in (worker.crawl, worker.live, worker.snapshot):

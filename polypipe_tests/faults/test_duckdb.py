@@ -6,13 +6,13 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 import pytest
 
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.sim.server import SimServer
 from polypipe.warehouse import Warehouse
+from polypipe_tests.faults.day import START
 from polypipe_tests.faults.support import FILES, POLYPIPE, look, truth, world_of, world_of_tables
 from polypipe_tests.oracle import read_like_serde
 from polypipe_tests.warehouse.helpers import start
@@ -121,7 +121,7 @@ def spooled_ids(home, table, column):
 @pytest.mark.timeout(3600)
 def test_rows_wait_in_the_spool_while_somebody_holds_the_duckdb_file(chaos, figures, tmp_path):
     home = tmp_path / "home"
-    with SimServer(events=60, seed=3, start=datetime.now(UTC)) as sim:
+    with SimServer(events=60, seed=3, start=START) as sim:
         sim.ledger.reach(sim.clock.now())
         env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "POLYPIPE_HOME": str(home)}
         env |= {f"POLYPIPE_{name}_URL": sim.url for name in ("GAMMA", "DATA", "PNL", "CLOB")}
