@@ -1,11 +1,12 @@
 """A backfill as it is started in the UI: over GraphQL, in the running demo."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
 
 from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY, WALLET_PNL
+from polypipe.history.automation import RANGE_END
 from polypipe.warehouse import Warehouse
 from polypipe_tests.ops.support import Server
 
@@ -41,8 +42,8 @@ def test_a_backfill_from_the_ui(demo) -> None:
     """The first start has filled the last 30 days by itself; some of them are filled again."""
     loaded = demo.wait_for(lambda: (demo.query("{ assetNodes { assetKey { path } } }") or {}).get("assetNodes"))
     assert {node["assetKey"]["path"][0] for node in loaded} >= set(ASSETS)
-    yesterday = (datetime.now(UTC) - timedelta(days=1)).date()
-    keys = [str(yesterday - timedelta(days=n)) for n in reversed(range(DAYS))]
+    last = demo.wait_for(lambda: last_day_of_the_first_fill(demo))
+    keys = [str(last - timedelta(days=n)) for n in reversed(range(DAYS))]
     backfill = launch(demo, keys)
     mine = demo.wait_for(lambda: finished(demo, backfill))
     assert state(demo, backfill) in ("REQUESTED", "COMPLETED_SUCCESS")  # Dagster closes it up to 30 s later
@@ -59,6 +60,12 @@ def test_a_backfill_from_the_ui(demo) -> None:
 
     demo.wait_for(lambda: counted(demo)[:3] == (2 * (FIRST_DAYS * 24 + 1), FIRST_DAYS, FIRST_DAYS))
     assert counted(demo)[3] >= 1  # beta over 30 days
+
+
+def last_day_of_the_first_fill(server: Server) -> date | None:
+    """Yesterday when the demo began, which need not be yesterday now."""
+    tags = [{tag["key"]: tag["value"] for tag in run["tags"]} for run in server.runs()]
+    return next((date.fromisoformat(t[RANGE_END]) for t in tags if t.get("dagster/sensor_name") == "first_history"), None)
 
 
 def finished(server: Server, backfill: str) -> list[dict]:
