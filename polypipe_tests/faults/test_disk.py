@@ -25,6 +25,8 @@ PLACES = {
     "Parquet": ("published", 8, 60_000),
     "Dagster's storage": ("dagster", 16, 20_000),
 }
+# One disk for everything is full before a file of the bot is begun: only in its own place does publishing fail.
+IN_SHORT = ("bot's files", "everything")
 
 
 def check(home: Path) -> int:
@@ -46,8 +48,8 @@ def temporary(home: Path) -> list[Path]:
 @pytest.mark.parametrize("place", PLACES)
 def test_a_full_disk(place, chaos, figures, tmp_path):
     directory, megabytes, free = PLACES[place]
-    if not chaos and place != "everything":
-        pytest.skip("the short version has one disk for everything; run with --chaos for each place apart")
+    if not chaos and place not in IN_SHORT:
+        pytest.skip("the short version has two places; run with --chaos for the others")
     chance = random.Random(f"20261123 {place}")
     home = tmp_path / "home"
     errors, slowest = 0, 0.0
