@@ -50,7 +50,7 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _PREFIX = re.compile(r"(AGG_FLUSH)\((\d{1,9})\) |(AGG_BYPASS) ")
 _N = r"-?\d{1,15}(?:\.\d{1,12})?"
 _ORDER = re.compile(
-    r"(?:(?P<code>\d{3})(?: [A-Za-z' -]*)?|FAILED) "
+    r"(?:(?P<code>\d{3})(?: [A-Za-z<>' -]*)?|FAILED) "  # 520 <unknown status code>: what has no name in the bot's library
     r"\[(?P<scaling>SCALED|CAPPED|PROB_HIT)(?: \((?P<percent>\d{1,3})%\))?\]"
     rf" \| (?:my (?P<requested>{_N}) @ (?P<limit>{_N})|(?P<got>{_N})/(?P<of>{_N}) filled @ (?P<at>{_N}))"
     rf" \| whale (?P<whale_shares>{_N}) @ (?P<whale_price>{_N})"
@@ -109,10 +109,10 @@ def parse_line(raw: str) -> TradeRow:
     """One line, without its newline, as a row. Never raises; `problems` names the columns that could not be read."""
     row = TradeRow(raw)
     fields = raw.rstrip("\r").split(",")
-    if len(fields) > _COLUMNS:  # commas that a build of the bot left in the text
+    if len(fields) > _COLUMNS and fields[-1] in _TRUTH:  # commas that a build of the bot left in the text
         extra = len(fields) - _COLUMNS
         fields[7 : 8 + extra] = [",".join(fields[7 : 8 + extra])]
-    elif len(fields) < _COLUMNS:
+    elif len(fields) != _COLUMNS:  # torn, or columns that are not known: which value is which is anybody's guess
         row.outcome, row.fill_state, row.problems = UNKNOWN, "UNKNOWN", "columns"
         row.logged_at = instant(fields[0])
         return row
@@ -253,8 +253,11 @@ def plain_text(text: str) -> str:
 
 
 def instant(text: str) -> datetime | None:
-    """`2026-11-23 12:34:56.789`, which the bot writes in UTC without saying so; None for anything else."""
-    if len(text) not in (19, 23) or text[10] != " " or text[4] != "-" or not text.isascii():
+    """`2026-11-23 12:34:56.789`, which the bot writes in UTC without saying so; None for anything else.
+
+    Nor is a time outside of this century one: it decides of which day the row is, and no clock that is right writes it.
+    """
+    if len(text) not in (19, 23) or text[10] != " " or text[4] != "-" or text[:2] != "20" or not text.isascii():
         return None
     try:
         return datetime.fromisoformat(f"{text}+00:00")

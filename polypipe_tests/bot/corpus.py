@@ -139,6 +139,11 @@ STATUSES: list[tuple[str, str, dict[str, Any]]] = [
         "SELL",
         {"outcome": "REJECTED", "reason": "oops"},
     ),
+    (
+        f"520 <unknown status code> [SCALED] | {my()} | error code: 520",
+        "BUY",
+        REFUSED | {"http_status": 520, "reason": "error code: 520"},
+    ),
     (f"502 Bad Gateway [SCALED] | {my()} | a | b | c", "BUY", {"http_status": 502, "reason": "a | b | c"}),
     (f'400 Bad Request [SCALED] | {my()} | {{"error":"l\'ÃƒÂ©quipe"}}', "BUY", {"outcome": "REJECTED"}),
     # never sent

@@ -99,6 +99,12 @@ def test_commas_that_were_left_in_the_status_do_not_shift_the_columns():
     assert (row.outcome, row.reason, row.best_price, row.tx_hash) == ("EXEC_FAIL", "a, b, c | chain: d", 0.53, TX)
 
 
+def test_columns_that_are_not_known_are_an_unknown_row():
+    for raw in (line() + ",7", line("CB_BLOCKED:TRAP") + ",7", line().rsplit(",", 1)[0]):
+        row = parse_line(raw)
+        assert (row.outcome, row.problems, row.tx_hash, row.best_price) == ("UNKNOWN", "columns", None, None)
+
+
 def test_a_line_that_ends_as_on_windows():
     assert parse_line(line() + "\r").problems is None
 

@@ -308,3 +308,11 @@ def test_own_fills(warehouse, tmp_path):
     path.write_text(f"{OWN_FILLS_HEADER.replace('bid2', 'bid9')}\n{fill}\n")
     with pytest.raises(UnknownHeader, match=r"unknown 'bid9_price', 'bid9_size'; missing 'bid2_price', 'bid2_size'"):
         ingest(warehouse, OWN_FILLS, path)
+
+
+@pytest.mark.parametrize("time", ["9999-12-31 23:59:59.999", "0001-01-01 00:00:00.000", "1970-01-01 00:00:01.000"])
+def test_a_time_of_another_century_is_none(warehouse, path, time):
+    path.write_text(text([*log_lines(1), line(time=time)]))
+    assert ingest(warehouse, TRADE_LOG, path).rows == 2
+    stored = rows(warehouse, "SELECT logged_at, day = '2026-11-20', problems FROM trade_log WHERE raw LIKE '%MOCK_ONLY%'")
+    assert stored == [(None, True, "timestamp")]
