@@ -137,7 +137,8 @@ def evaluate(settings: Settings, warehouse: Warehouse) -> Iterator[dg.AssetCheck
     with warehouse.read() as con:
         total, unknown = con.execute(
             "SELECT count(*), count(*) FILTER (WHERE outcome = 'UNKNOWN') FROM trade_log "
-            "WHERE day >= now() - INTERVAL 48 HOUR AND logged_at >= now() - INTERVAL 24 HOUR"
+            "WHERE day >= now() - INTERVAL 48 HOUR "
+            "AND coalesce(logged_at, day + INTERVAL 24 HOUR) >= now() - INTERVAL 24 HOUR"  # of a broken time the day counts
         ).fetchall()[0]
     yield dg.AssetCheckResult(
         check_name="understood",

@@ -122,6 +122,10 @@ def test_the_checks_judge_the_files_as_they_are(materialize, settings, warehouse
     materialize()
     understood = checks(settings, warehouse)["understood"]
     assert (understood.passed, understood.description) == (False, "1 of 2 lines are UNKNOWN")
+    with log.open("a") as file:
+        file.write("no time and no sense\n")
+    materialize()
+    assert checks(settings, warehouse)["understood"].description == "2 of 3 lines are UNKNOWN"
     log.unlink()
     assert "there is no" in checks(settings, warehouse)["caught_up"].description
 

@@ -260,6 +260,18 @@ def test_the_log_and_its_misses_as_the_bots_own_module_counts_them(dashboard, wa
     assert outcomes == [(row["outcome"], str(row["lines"])) for row in body["outcomes"]]
 
 
+def test_a_line_whose_time_is_unreadable_is_shown(dashboard, warehouse):
+    time = now()
+    lost = log_line(time, 7, logged_at=None, outcome="UNKNOWN", raw="not even a time", problems="columns")
+    old = log_line(time - 3 * DAY, 8, logged_at=None, outcome="UNKNOWN", raw="long ago", problems="columns")
+    replace_table(warehouse, "trade_log", [lost, old])
+    body = dashboard.json(LOG, days=1)
+    assert (body["lines"], body["unknown"], body["newest"]) == (1, 1, None)
+    assert body["unknown_lines"] == [{"logged_at": None, "problems": "columns", "raw": "not even a time"}]
+    assert dashboard.json(LOG, days=7)["unknown"] == 2
+    assert [row["raw"] for row in rows_of(dashboard, what="unknown_lines", days=1)] == ["not even a time"]
+
+
 def test_a_log_without_a_crawl_or_without_new_lines(dashboard, warehouse):
     replace_table(warehouse, "trade_log", [log_line(now() - 3 * DAY)])
     body = dashboard.json(LOG, days=1)

@@ -52,7 +52,7 @@ def log_body(context: Context, asked: dict[str, Any], now: datetime) -> Row:
     ((ever,),) = view.values("SELECT max(logged_at) FROM log_lines")
     outcomes = view.rows(
         "SELECT outcome, count(*) AS lines, sum(whale_usd) AS usd, count(problems) AS problems FROM log_lines "
-        f"WHERE logged_at >= {since} GROUP BY outcome ORDER BY lines DESC, outcome"
+        f"WHERE counted_at >= {since} GROUP BY outcome ORDER BY lines DESC, outcome"
     )
     lines = sum(row["lines"] for row in outcomes)
     ((crawled,),) = view.values("SELECT count(*) > 0 FROM first_seen")
@@ -72,10 +72,13 @@ def log_body(context: Context, asked: dict[str, Any], now: datetime) -> Row:
 
 
 def unknown_lines(context: Context, asked: dict[str, Any], now: datetime, limit: int | None = None) -> list[Row]:
-    """The lines that were not understood, the newest first, at most 500 characters of each."""
+    """The lines that were not understood, the newest first, at most 500 characters of each.
+
+    One whose time cannot be read either is shown until its day is out of the days asked for.
+    """
     return context.view.rows(
         f"SELECT logged_at, problems, raw FROM log_lines WHERE outcome = {literal(UNKNOWN)} "
-        f"AND logged_at >= {literal(_since(asked, now))} ORDER BY logged_at DESC, raw{_limit(limit)}"
+        f"AND counted_at >= {literal(_since(asked, now))} ORDER BY counted_at DESC, raw{_limit(limit)}"
     )
 
 

@@ -17,7 +17,7 @@ export function botLog(data) {
   const csv = (what, words) => h("a", { class: "button", href: `/api/export.csv?what=${what}&days=${data.days}`, download: "" }, words);
   return [
     h("div", { class: "facts" },
-      fact("Lines", data.lines, count, { note: `newest ${instant(Date.parse(data.newest))}`, formula: `Lines of matches_optimized.csv of the last ${data.days} days: one a fill of the whale.` }),
+      fact("Lines", data.lines, count, { note: data.newest === null ? "no time could be read" : `newest ${instant(Date.parse(data.newest))}`, formula: `Lines of matches_optimized.csv of the last ${data.days} days: one a fill of the whale.` }),
       fact("Not understood", data.unknown, count, { id: "fact-unknown-lines", mood: data.unknown ? "bad" : null, note: data.problems ? `${count(data.problems)} with a broken column` : "kept with their text",
         formula: "Lines with outcome UNKNOWN: no rule of the log's grammar fits them. They are counted as not known, never dropped." }),
       fact("Cache misses", m?.fills, count, { reason: data.reason, id: "fact-misses", mood: m?.fills ? "bad" : null, note: m ? `${count(m.tokens)} ${m.tokens === 1 ? "token" : "tokens"}, ${shortMoney(m.usd)}` : null,
