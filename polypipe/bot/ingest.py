@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from polypipe.bot.grammar import UNKNOWN, TradeRow
-from polypipe.bot.logs import MAX_LINE, Log, check_header
+from polypipe.bot.logs import LINE_START, MAX_LINE, Log, check_header
 from polypipe.bot.own_fills import OwnFillRow
 from polypipe.bot.positions import Position, moved_away, start_of, stored_positions, tail_of
 from polypipe.files import one_at_a_time
@@ -163,7 +163,8 @@ def lines(file: BinaryIO, offset: int, closed: bool = False) -> Iterator[tuple[i
     """(offset, line without newline, True) of each complete line from `offset` on.
 
     More than `MAX_LINE` bytes without a newline come in pieces of that size, with False: no line is too long to be kept.
-    So does, of a file that is `closed`, what stands behind its last newline.
+    So does a line behind which the next one begins without a newline, and of a file that is `closed` what stands behind
+    its last newline.
     """
     file.seek(offset)
     rest = b""
@@ -173,13 +174,24 @@ def lines(file: BinaryIO, offset: int, closed: bool = False) -> Iterator[tuple[i
             while len(line) > MAX_LINE:
                 yield offset, line[:MAX_LINE], False
                 offset, line = offset + MAX_LINE, line[MAX_LINE:]
-            yield offset, line, True
+            if LINE_START.search(line, 1) is None:
+                yield offset, line, True
+            else:
+                yield from _apart(offset, line, True)
             offset += len(line) + 1
         while len(rest) > MAX_LINE:
             yield offset, rest[:MAX_LINE], False
             offset, rest = offset + MAX_LINE, rest[MAX_LINE:]
     if closed and rest:
-        yield offset, rest, False
+        yield from _apart(offset, rest, False)
+
+
+def _apart(offset: int, line: bytes, whole: bool) -> Iterator[tuple[int, bytes, bool]]:
+    """A line, and each that begins behind it without a newline in between."""
+    while (another := LINE_START.search(line, 1)) is not None:
+        yield offset, line[: another.start()], False
+        offset, line = offset + another.start(), line[another.start() :]
+    yield offset, line, whole
 
 
 def _status(file: BinaryIO) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """The logs that the bot writes: their files, tables and first lines."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -10,6 +11,10 @@ from polypipe.bot.own_fills import OwnFillRow
 
 MAX_LINE = 1 << 16
 """Longest line in bytes that is read as one; more without a newline is read in pieces of this size."""
+
+LINE_START = re.compile(rb"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3},(?:MEMPOOL|\d{1,15}),\d{1,78},")
+"""How a line of the bot begins. It writes a line and its newline one after the other, from several tasks: after a kill in
+between, or another task, the next line begins behind this one. No text in a line looks so: its commas are semicolons."""
 
 
 class UnknownHeader(Exception):

@@ -310,6 +310,31 @@ def test_own_fills(warehouse, tmp_path):
         ingest(warehouse, OWN_FILLS, path)
 
 
+def test_lines_that_a_newline_came_too_late_for_are_lines(warehouse, path):
+    """The bot writes a line and its newline one after the other, from several tasks, and can be killed in between."""
+    one, two, three, four = log_lines(4)
+    path.write_text(f"{HEADER}{one}{two}\n\n{three[:40]}{four}\n")
+    assert ingest(warehouse, TRADE_LOG, path).rows == 4
+    stored = rows(warehouse, "SELECT raw, tx_hash, problems FROM trade_log ORDER BY byte_offset")
+    assert stored == [
+        (one, f"0x{0:064x}", "newline"),
+        (two, f"0x{1:064x}", None),
+        (three[:40], None, "columns,newline"),
+        (four, f"0x{3:064x}", None),
+    ]
+    path.write_text(f"{HEADER}{one}{two}\n\n" + text(log_lines(1, start=4)))  # what was read of them is known again
+    reading = ingest(warehouse, TRADE_LOG, path)
+    assert (reading.rows, reading.began) == (1, ["truncated"])
+
+
+def test_zeros_that_a_power_cut_left_are_kept_apart_from_the_next_line(warehouse, path):
+    path.write_bytes(HEADER.encode() + b"\0" * 100_000 + text(log_lines(2)).encode())
+    ingest(warehouse, TRADE_LOG, path)
+    stored = rows(warehouse, "SELECT length(raw), outcome FROM trade_log ORDER BY byte_offset")
+    assert stored[:2] == [(65536, "UNKNOWN"), (100_000 - 65536, "UNKNOWN")]
+    assert raws(warehouse)[-2:] == log_lines(2)
+
+
 @pytest.mark.parametrize("time", ["9999-12-31 23:59:59.999", "0001-01-01 00:00:00.000", "1970-01-01 00:00:01.000"])
 def test_a_time_of_another_century_is_none(warehouse, path, time):
     path.write_text(text([*log_lines(1), line(time=time)]))
