@@ -1,5 +1,6 @@
 """The Dagster asset of the bot's logs, and its checks. Thin: the work is in plain modules."""
 
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +11,8 @@ from polypipe.bot.grammar import UNKNOWN
 from polypipe.bot.ingest import Reading, ingest
 from polypipe.bot.logs import LOGS, OWN_FILLS, TRADE_LOG, Log, UnknownHeader
 from polypipe.bot.misses import misses_summary
-from polypipe.bot.positions import stored_positions
+from polypipe.bot.positions import stored_positions, tail_of
+from polypipe.bot.rotated import unfinished
 from polypipe.metadata import markdown, simulated
 from polypipe.settings import Settings
 from polypipe.warehouse import BatchRejected, Warehouse, WarehouseBusy
@@ -45,7 +47,9 @@ def bot_trade_log(
         path = settings.bot_dir / log.file
         try:
             readings.append(ingest(warehouse, log, path))
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            if path.exists():  # a log beside it was renamed or compressed just now
+                raise dg.Failure(description=f"{path} is not read further: {error}", allow_retries=False) from error
             if log is TRADE_LOG:
                 raise dg.Failure(description=absent(settings), allow_retries=False) from None
         except (UnknownHeader, WarehouseBusy, BatchRejected, OSError) as error:
@@ -97,16 +101,23 @@ def _missed(misses: dict[str, Any]) -> dict[str, Any]:
 def unread(warehouse: Warehouse, settings: Settings, log: Log) -> str | None:
     """A name for the state of the file (inode and size) when it is not as it was last read, else None.
 
-    None also when there is no file, or nothing in it but the header.
+    None also when there is no file, or nothing in it but the header and nothing left of the log before it.
     """
+    path = settings.bot_dir / log.file
+    known = stored_positions(warehouse, log.file)
+    last = next(iter(known), None)
     try:
-        status = (settings.bot_dir / log.file).stat()
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            if last is not None and (last.inode, last.size) == (status.st_ino, status.st_size):
+                if tail_of(file, last.byte_offset) == last.tail:
+                    return None
+            elif status.st_size <= len(log.header) + 5 and next(unfinished(warehouse, path, log, known), None) is None:
+                return None  # 5: a byte-order mark and the end of a line
     except FileNotFoundError:
         return None
-    last = next(iter(stored_positions(warehouse, log.file)), None)
-    read = (last.inode, last.size) if last is not None else None
-    if read == (status.st_ino, status.st_size) or (last is None and status.st_size <= len(log.header) + 2):
-        return None
+    except PermissionError:  # the run that this asks for says so
+        status = path.stat()
     return f"{log.file}:{status.st_ino}:{status.st_size}"
 
 

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from polypipe.bot.grammar import UNKNOWN, TradeRow
-from polypipe.bot.logs import LINE_START, MAX_LINE, Log, check_header
+from polypipe.bot.logs import LINE_START, MAX_LINE, Log, check_header, decoded
 from polypipe.bot.own_fills import OwnFillRow
-from polypipe.bot.positions import Position, moved_away, start_of, stored_positions, tail_of
+from polypipe.bot.positions import Position, start_of, stored_positions, tail_of
+from polypipe.bot.rotated import unfinished
 from polypipe.files import one_at_a_time
 from polypipe.warehouse import Append, Upsert, Warehouse
 
@@ -61,7 +62,7 @@ class Reading:
 def ingest(warehouse: Warehouse, log: Log, path: Path, batch_bytes: int = BATCH_BYTES) -> Reading:
     """Read what is new in the log at `path` into its table.
 
-    A log that was renamed since is read to its end first, a last line without newline included. Raises
+    What was renamed since is read to its end first, a last line without newline included. Raises
     `FileNotFoundError`, `UnknownHeader`, `WarehouseBusy` (nothing is lost: the file is still there) and `BatchRejected`.
     """
     reading = Reading(log.file)
@@ -71,14 +72,15 @@ def ingest(warehouse: Warehouse, log: Log, path: Path, batch_bytes: int = BATCH_
         with path.open("rb") as file:
             check_header(file, log)
             current = start_of(warehouse, log, file, *_status(file), known)
+            seen = {position.log_id for position in known}
+            if current is None or (current.began == "rotated" and current.log_id not in seen):
+                for other, start in unfinished(warehouse, path, log, known):
+                    reading.began += [start.began] if start.log_id not in seen else []
+                    with other.open("rb") as old:
+                        _read_to_end(warehouse, log, old, start, batch_bytes, reading, closed=True)
             if current is None:
                 return reading
-            if current.log_id not in {position.log_id for position in known}:
-                reading.began.append(current.began)
-                rest = moved_away(path, log, known[0]) if current.began == "rotated" else None
-                if rest is not None:
-                    with rest.open("rb") as old:
-                        _read_to_end(warehouse, log, old, known[0], batch_bytes, reading, closed=True)
+            reading.began += [current.began] if current.log_id not in seen else []
             end = _read_to_end(warehouse, log, file, current, batch_bytes, reading)
             reading.held_back = end.size - end.byte_offset
     return reading
@@ -141,10 +143,9 @@ class _Source:
             offset = line_offset + len(line) + whole
             if not (stripped := line.strip()) or stripped == header:
                 continue
-            try:
-                row = parse(line.decode())
-            except UnicodeDecodeError:
-                row = parse(line.decode("latin-1"))
+            text, is_utf8 = decoded(line)
+            row = parse(text)
+            if not is_utf8:
                 row.problems = f"{row.problems},utf-8" if row.problems else "utf-8"
             if not whole:
                 row.problems = f"{row.problems},newline" if row.problems else "newline"

@@ -1,5 +1,7 @@
 """The logs that the bot writes: their files, tables and first lines."""
 
+import codecs
+import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,9 +38,41 @@ OWN_FILLS = Log("my_fills.csv", "own_fills", own_fills.OWN_FILLS_HEADER, own_fil
 LOGS = (TRADE_LOG, OWN_FILLS)
 
 
+def text_begins(file: BinaryIO) -> int:
+    """3 where the file has a byte-order mark, as an editor leaves it, else 0. The file is then read from there."""
+    file.seek(0)
+    begin = len(codecs.BOM_UTF8) if file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8 else 0
+    file.seek(begin)
+    return begin
+
+
+def first_line(file: BinaryIO, log: Log) -> bytes | None:
+    """The first line that is neither empty nor the header, with its newline; None when there is no complete one yet."""
+    text_begins(file)
+    while line := file.readline(MAX_LINE):
+        if not line.endswith(b"\n") and len(line) < MAX_LINE:
+            return None
+        if line.strip() and line.strip() != log.header.encode():
+            return line
+    return None
+
+
+def hash_of(line: bytes) -> str:
+    """SHA-256 of a first line, by which a log is known."""
+    return hashlib.sha256(line).hexdigest()
+
+
+def decoded(line: bytes) -> tuple[str, bool]:
+    """(text, True) of a line, or with False one character for each byte where it is no UTF-8."""
+    try:
+        return line.decode(), True
+    except UnicodeDecodeError:
+        return line.decode("latin-1"), False
+
+
 def check_header(file: BinaryIO, log: Log) -> None:
     """Raise `UnknownHeader` when the file begins with names of columns and they are not those of the log."""
-    file.seek(0)
+    text_begins(file)
     first = file.readline(MAX_LINE)
     text = first.decode("utf-8", "replace").strip()
     if not first.endswith(b"\n") or not text.startswith("timestamp") or text == log.header:

@@ -8,10 +8,9 @@ import hashlib
 from bisect import bisect_left
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import BinaryIO
 
-from polypipe.bot.logs import MAX_LINE, Log
+from polypipe.bot.logs import LINE_START, MAX_LINE, Log, decoded, first_line, hash_of, text_begins
 from polypipe.warehouse import Warehouse
 from polypipe.warehouse.connection import literal
 
@@ -51,26 +50,31 @@ def start_of(
     """From where to read a file; None while it has no complete line but the header.
 
     `known` are all positions of that name, the last read first. A file that was never read begins at 0; one that was
-    cut or rewritten begins as a log of its own behind the last line that is still there, so that no id is given twice.
+    cut, at its end or its beginning, or rewritten begins as a log of its own behind the last line that is still there,
+    so that no id is given twice.
     """
-    head = first_line(file, log.header)
-    if head is None:
+    first = first_line(file, log)
+    if first is None:
         return None
+    head = hash_of(first)
     same = [position for position in known if position.head == head]
-    if not same:
-        now = datetime.now(UTC)
-        day = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        began = "rotated" if known else "first"
-        return Position(head[:16], log.file, head, inode, 0, tail_of(file, 0), size, 0, day, began, now)
-    last = same[0]
-    if size >= last.byte_offset and tail_of(file, last.byte_offset) == last.tail:
-        return replace(last, inode=inode, size=size)
-    began = "truncated" if size < last.byte_offset else "rewritten"
-    offset = _end_of_the_same(warehouse, log, file, same)
+    if same:
+        last = same[0]
+        if size >= last.byte_offset and tail_of(file, last.byte_offset) == last.tail:
+            return replace(last, inode=inode, size=size)
+        began = "truncated" if size < last.byte_offset else "rewritten"
+        offset = _end_of_the_same(warehouse, log, file, same)
+        if not offset:  # all of it is elsewhere now: a header came before it, or went
+            offset = _end_of_read(warehouse, log, file, known) or text_begins(file)
+    elif is_stored(warehouse, log, first, known) and (end := _end_of_read(warehouse, log, file, known)) is not None:
+        last, began, offset = known[0], "truncated", end  # only what stood before the first line was taken away
+    else:
+        return new_log(log, file, head, inode, size, "rotated" if known else "first")
     log_id = hashlib.sha256(f"{last.log_id} {last.byte_offset} {offset}".encode()).hexdigest()[:16]
     return replace(
         last,
         log_id=log_id,
+        head=head,
         inode=inode,
         byte_offset=offset,
         tail=tail_of(file, offset),
@@ -80,26 +84,24 @@ def start_of(
     )
 
 
-def moved_away(path: Path, log: Log, last: Position) -> Path | None:
-    """The file beside `path` that is the log of `last` under a new name and has more of it, if there is one."""
-    for other in sorted(path.parent.glob(f"{path.name}*")):
-        if other == path or not other.is_file() or other.stat().st_size <= last.byte_offset:
-            continue
-        with other.open("rb") as file:
-            if first_line(file, log.header) == last.head and tail_of(file, last.byte_offset) == last.tail:
-                return other
-    return None
+def new_log(log: Log, file: BinaryIO, head: str, inode: int, size: int, began: str) -> Position:
+    """The beginning of a log that was never read."""
+    now, begin = datetime.now(UTC), text_begins(file)
+    day = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return Position(head[:16], log.file, head, inode, begin, tail_of(file, begin), size, 0, day, began, now)
 
 
-def first_line(log: BinaryIO, header: str) -> str | None:
-    """SHA-256 of the first complete line that is neither empty nor the header; None when there is none yet."""
-    log.seek(0)
-    while line := log.readline(MAX_LINE):
-        if not line.endswith(b"\n") and len(line) < MAX_LINE:
-            return None
-        if line.strip() and line.strip() != header.encode():
-            return hashlib.sha256(line).hexdigest()
-    return None
+def is_stored(warehouse: Warehouse, log: Log, first: bytes, known: list[Position]) -> bool:
+    """Whether a first line is a row already, whatever the file was that it was read from."""
+    another = LINE_START.search(first, 1)
+    text, _ = decoded(first[: another.start()] if another else first.removesuffix(b"\n"))
+    at = log.parse(text).logged_at
+    if at is None or not known:
+        return False
+    day = at.replace(hour=0, minute=0, second=0, microsecond=0)
+    with warehouse.read() as con:
+        query = f"SELECT 1 FROM {log.table} WHERE day = {literal(day)} AND raw = {literal(text)} LIMIT 1"  # noqa: S608
+        return con.execute(query).fetchone() is not None
 
 
 def tail_of(log: BinaryIO, offset: int) -> str:
@@ -107,6 +109,33 @@ def tail_of(log: BinaryIO, offset: int) -> str:
     start = max(0, offset - TAIL_BYTES)
     log.seek(start)
     return hashlib.sha256(log.read(offset - start)).hexdigest()
+
+
+def _end_of_read(warehouse: Warehouse, log: Log, file: BinaryIO, known: list[Position]) -> int | None:
+    """Where the line ends in a file that was read last, whatever stood before it then; None when it is not there."""
+    with warehouse.read() as con:
+        for position in known:
+            last = con.execute(
+                f"SELECT raw, coalesce(problems, '') FROM {log.table} "  # noqa: S608
+                f"WHERE log_id = {literal(position.log_id)} ORDER BY byte_offset DESC LIMIT 1"
+            ).fetchone()
+            if last is not None:
+                break
+        else:
+            return None
+    expected, end = _as_read(*last), text_begins(file)
+    while line := file.readline(MAX_LINE):
+        end += len(line)
+        if line == expected or (line.endswith(expected) and LINE_START.match(expected)):  # the second without a newline
+            return end
+    return None
+
+
+def _as_read(raw: str, problems: str) -> bytes:
+    """The bytes of a row's line, with its newline if it had one."""
+    named = problems.split(",")
+    line = raw.encode("latin-1" if "utf-8" in named else "utf-8")
+    return line if "newline" in named else line + b"\n"
 
 
 def _end_of_the_same(warehouse: Warehouse, log: Log, file: BinaryIO, logs: list[Position]) -> int:
@@ -117,24 +146,20 @@ def _end_of_the_same(warehouse: Warehouse, log: Log, file: BinaryIO, logs: list[
     """
     with warehouse.read() as con:
 
-        def read_at(log_id: str, offset: int) -> tuple[int, bytes, bool] | None:
+        def read_at(log_id: str, offset: int) -> tuple[int, bytes] | None:
             row = con.execute(
                 "SELECT byte_offset, raw, coalesce(problems, '') "  # noqa: S608
                 f"FROM {log.table} WHERE log_id = {literal(log_id)} AND byte_offset <= {offset} "
                 "ORDER BY byte_offset DESC LIMIT 1"
             ).fetchone()
-            if row is None:
-                return None
-            problems = row[2].split(",")
-            return row[0], row[1].encode("latin-1" if "utf-8" in problems else "utf-8"), "newline" not in problems
+            return None if row is None else (row[0], _as_read(row[1], row[2]))
 
         def end_if_same(log_id: str, offset: int) -> int | None:
             """Where the line read at or before `offset` ends; -1 if it is another now, None if none was read there."""
             if (found := read_at(log_id, offset)) is None:
                 return None
-            start, line, whole = found
+            start, expected = found
             file.seek(start)
-            expected = line + b"\n" if whole else line
             return start + len(expected) if file.read(len(expected)) == expected else -1
 
         for position in logs:

@@ -160,6 +160,36 @@ def test_the_sensor_asks_for_a_run_when_a_log_changed(tick, materialize, log):
     assert "my_fills.csv" in tick().run_key
 
 
+def test_the_sensor_sees_other_lines_in_a_file_that_looks_the_same(tick, materialize, log):
+    materialize()
+    content = log.read_text()
+    log.write_text(content[:-5] + content[-5:].upper())
+    assert isinstance(tick(), dg.RunRequest)
+    materialize()
+    assert "no log has changed" in tick().skip_message
+
+
+def test_the_sensor_sees_what_is_left_of_a_rotated_log(tick, materialize, settings, warehouse, log):
+    materialize()
+    log.rename(log.with_suffix(".csv.1"))
+    log.write_text("")
+    assert "no log has changed" in tick().skip_message  # it was read to its end, and the new one has nothing yet
+    assert checks(settings, warehouse)["caught_up"].passed
+    with log.with_suffix(".csv.1").open("a") as file:
+        file.write(text(log_lines(1, start=70)))
+    assert isinstance(tick(), dg.RunRequest)
+    assert metadata(materialize())["rows_new"] == 1
+    assert "no log has changed" in tick().skip_message
+
+
+def test_a_file_that_vanishes_beside_the_log_is_not_taken_for_the_log(materialize, log, monkeypatch):
+    def vanished(*_):
+        raise FileNotFoundError(2, "No such file or directory", f"{log}.1")
+
+    monkeypatch.setattr(ingest, "start_of", vanished)
+    assert failure(materialize()).startswith(f"{log} is not read further: ")
+
+
 def test_the_sensor_sees_a_rotation_to_the_same_size(tick, materialize, log):
     materialize()
     content = log.read_text()

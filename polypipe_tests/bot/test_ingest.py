@@ -327,6 +327,16 @@ def test_lines_that_a_newline_came_too_late_for_are_lines(warehouse, path):
     assert (reading.rows, reading.began) == (1, ["truncated"])
 
 
+def test_a_mark_before_the_first_line_is_no_line(warehouse, path):
+    path.write_bytes(b"\xef\xbb\xbf" + (HEADER + text(log_lines(2))).encode())
+    assert ingest(warehouse, TRADE_LOG, path).rows == 2
+    path.write_bytes(b"\xef\xbb\xbf" + text(log_lines(1)).encode())  # cut to before what was read
+    assert ingest(warehouse, TRADE_LOG, path).rows == 1
+    path.write_bytes(b"\xef\xbb\xbftimestamp,colour\n")
+    with pytest.raises(UnknownHeader, match="colour"):
+        ingest(warehouse, TRADE_LOG, path)
+
+
 def test_zeros_that_a_power_cut_left_are_kept_apart_from_the_next_line(warehouse, path):
     path.write_bytes(HEADER.encode() + b"\0" * 100_000 + text(log_lines(2)).encode())
     ingest(warehouse, TRADE_LOG, path)
