@@ -136,14 +136,10 @@ def parse_line(raw: str) -> TradeRow:
     row.side = _SIDES.get(direction)
     if row.side is None:
         problems.append("direction")
-    if best != "N/A":
-        row.best_price = _number(unquoted(best), "best_price", problems)
-    if best_size != "N/A":
-        row.best_size = _number(unquoted(best_size), "best_size", problems)
-    if second != "N/A":
-        row.second_price = _number(unquoted(second), "second_price", problems)
-    if second_size != "N/A":
-        row.second_size = _number(unquoted(second_size), "second_size", problems)
+    row.best_price = _level(best, "best_price", problems)
+    row.best_size = _level(best_size, "best_size", problems)
+    row.second_price = _level(second, "second_price", problems)
+    row.second_size = _level(second_size, "second_size", problems)
     if tx:
         row.tx_hash = tx[:100]
         if len(tx) != 66 or not tx.startswith("0x"):
@@ -292,3 +288,17 @@ def _number(text: str, name: str, problems: list[str]) -> float | None:
     if (value := number(text)) is None:
         problems.append(name)
     return value
+
+
+def _level(text: str, name: str, problems: list[str]) -> float | None:
+    """A price or size of the book; where the bot did not know it, it wrote N/A."""
+    if text == "N/A":
+        return None
+    if (value := _book_number(text)) is None:
+        problems.append(name)
+    return value
+
+
+@lru_cache(maxsize=10_000)  # prices are whole cents and many sizes are round: most were read before
+def _book_number(text: str) -> float | None:
+    return number(unquoted(text))

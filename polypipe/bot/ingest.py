@@ -26,6 +26,9 @@ READ_BYTES = 1 << 20
 BATCH_BYTES = 64 << 20
 """So much of a log goes into one batch: a power cut or a kill costs at most this much reading again."""
 
+TIME_COLONS = 17
+"""The colons in the time of a line stand before this byte; in a second line behind it, however close, the last does not."""
+
 DRAIN_WAIT_SECONDS = 20.0
 EXAMPLES = 10
 
@@ -175,7 +178,8 @@ def lines(file: BinaryIO, offset: int, closed: bool = False) -> Iterator[tuple[i
             while len(line) > MAX_LINE:
                 yield offset, line[:MAX_LINE], False
                 offset, line = offset + MAX_LINE, line[MAX_LINE:]
-            if LINE_START.search(line, 1) is None:
+            # Most lines have no colon but those of their time: what begins further on is not looked for.
+            if line.find(b":", TIME_COLONS) < 0 or LINE_START.search(line, 1) is None:
                 yield offset, line, True
             else:
                 yield from _apart(offset, line, True)

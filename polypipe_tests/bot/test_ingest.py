@@ -337,6 +337,15 @@ def test_a_mark_before_the_first_line_is_no_line(warehouse, path):
         ingest(warehouse, TRADE_LOG, path)
 
 
+def test_a_line_is_found_behind_a_fragment_of_any_length(tmp_path):
+    fragment, whole = (one.encode() for one in log_lines(2))
+    file = tmp_path / "log"
+    for length in range(1, len(fragment) + 1):
+        file.write_bytes(fragment[:length] + whole + b"\n")
+        with file.open("rb") as log:
+            assert [piece for _, piece, _ in lines(log, 0)] == [fragment[:length], whole]
+
+
 def test_zeros_that_a_power_cut_left_are_kept_apart_from_the_next_line(warehouse, path):
     path.write_bytes(HEADER.encode() + b"\0" * 100_000 + text(log_lines(2)).encode())
     ingest(warehouse, TRADE_LOG, path)
