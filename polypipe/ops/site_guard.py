@@ -8,7 +8,7 @@ that points at 127.0.0.1. Nothing here knows of Dagster's data.
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, QueryParams
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -44,13 +44,18 @@ class SiteGuard:
         if scope["type"] == "websocket":
             return None
         shows_a_page = scope["method"] == "GET" and "text/html" in headers.get("accept", "")
-        if b"query=" in scope["query_string"] and scope["path"].rstrip("/").endswith("/graphql") and not shows_a_page:
+        if _holds_a_query(scope) and scope["path"].rstrip("/").endswith("/graphql") and not shows_a_page:
             return PlainTextResponse("a query is taken in the body of a POST, not in the address", 405, {"Allow": "POST"})
         if "transfer-encoding" in headers:  # its length cannot be known before it is read
             return PlainTextResponse("a body needs a Content-Length", 411)
         if int(headers.get("content-length", "0")) > MAX_BODY:
             return PlainTextResponse(f"the body is longer than {MAX_BODY} bytes", 413)
         return None
+
+
+def _holds_a_query(scope: Scope) -> bool:
+    """Whether the address names a query, however it is escaped (`%71uery=`)."""
+    return "query" in QueryParams(scope["query_string"])
 
 
 def _is_from_another_site(headers: Headers) -> bool:
