@@ -17,6 +17,8 @@ WAIT_SECONDS = 60.0
 PACE_SECONDS = 3.0
 """What dies at once is started again no sooner than this after its last start; what had lived longer, at once."""
 
+RECORD_BYTES = 64
+
 
 def main(arguments: list[str]) -> None:
     """Ask the kernel for SIGTERM at the parent's death, wait for the port if asked to, then exec the command."""
@@ -50,7 +52,15 @@ def _record_start(path: Path) -> None:
     _, starts, started = read_record(path)
     if starts:
         time.sleep(min(max(0.0, started + PACE_SECONDS - time.monotonic()), PACE_SECONDS))
-    path.write_text(f"{os.getpid()} {starts + 1} {time.monotonic():.3f}\n", encoding="ascii")
+    line = f"{os.getpid()} {starts + 1} {time.monotonic():.3f}".ljust(RECORD_BYTES - 1) + "\n"
+    try:
+        # In place, always as long: a disk that has filled up since the first start has room for it.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+        os.write(descriptor, line.encode("ascii"))
+        os.close(descriptor)
+    except OSError as error:  # not worth the command; the pace is kept all the same
+        print(f"{path} cannot be written: {error.strerror}", file=sys.stderr)
+        time.sleep(PACE_SECONDS)
 
 
 def _wait_for_port(port: int) -> None:

@@ -33,6 +33,9 @@ OPEN_FILES = 8192
 
 LOG_BYTES = "10MB"
 LOG_BACKUPS = 3
+NEVER_GIVE_UP = 1_000_000
+"""Starts that the system refuses in a row (no process, no log file to be had): else three, and then it stays down."""
+
 
 WORKSPACE_YAML = """\
 # Written by polypipe at every start: where the webserver and the daemon find the code server.
@@ -169,6 +172,7 @@ def configured_programs(home: Path) -> list[str]:
         return []
     return re.findall(r"(?m)^\[program:(.+)\]$", config)
 
+        f"logfile_backups={LOG_BACKUPS}",
 
 def _open_files() -> int:
     """As many as wanted, or as the system allows: the supervisor does not start when asked for more."""
@@ -183,3 +187,4 @@ def _quoted(path: Path) -> str:
 def _argument(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{escaped}"'
+            f"startretries={NEVER_GIVE_UP}",

@@ -69,6 +69,9 @@ def test_no_more_descriptors_are_asked_for_than_allowed(tmp_path):
     code = (
         "import resource, sys; from pathlib import Path; resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300));"
         "from polypipe.ops.processes import supervisor_config;"
+    backups = config["supervisord"]["logfile_backups"], config["program:one"]["stdout_logfile_backups"]
+    assert backups == ("3", "3")  # 40 MB each, as the README says; the supervisor's own default is ten
+    assert int(config["program:one"]["startretries"]) > 100_000  # after three it would never try again
         "print(supervisor_config(Path(sys.argv[1]), Path(sys.argv[1]), []))"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
@@ -176,3 +179,10 @@ def test_what_dies_at_once_is_started_again_at_a_pace_and_counted(tmp_path, monk
     child_module._record_start(record)
     assert slept == [0.0]
     assert read_record(record)[1] == 8
+
+
+def test_a_record_that_cannot_be_written_costs_no_start(tmp_path):
+    record = tmp_path / "missing" / "one"
+    command = [sys.executable, "-m", "polypipe.ops.child", "--record", str(record), "--", "echo", "started"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("started\n", f"{record} cannot be written: No such file or directory\n")
