@@ -129,16 +129,15 @@ def dashboard() -> None:
     """Serve the dashboard alone, in the foreground until Ctrl-C. Needs only what is published, no daemon."""
     from polypipe.dashboard.address import Refused, check_binding, dashboard_url
     from polypipe.dashboard.serve import serve
-    from polypipe.ops.processes import port_is_free
+    from polypipe.ops.processes import CannotListen, check_port
 
     settings = load_settings()
     if settings.simulated:
         click.echo(SIMULATED)
-    if not port_is_free(settings.dashboard_host, settings.dashboard_port):
-        fail(f"port {settings.dashboard_port} is in use by another program: set POLYPIPE_DASHBOARD_PORT to a free one")
     try:
         check_binding(settings)
-    except Refused as refused:
+        check_port(settings.dashboard_host, settings.dashboard_port, "POLYPIPE_DASHBOARD_PORT")
+    except (Refused, CannotListen) as refused:
         fail(str(refused))
     click.echo(f"dashboard at {dashboard_url(settings)}; Ctrl-C stops")
     serve(settings)

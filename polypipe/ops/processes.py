@@ -1,5 +1,6 @@
 """Which processes `polypipe up` and `polypipe demo` run, and the supervisor's configuration for them."""
 
+import errno
 import os
 import re
 import resource
@@ -9,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from polypipe.dashboard.address import is_loopback
 from polypipe.ops.running import MARK
 from polypipe.settings import VARIABLES, Settings
 
@@ -31,11 +33,11 @@ STOP_SECONDS = 3
 OPEN_FILES = 8192
 """Descriptors for each process: a thousand slow connections are a thousand descriptors, and the usual limit is 1024."""
 
-LOG_BYTES = "10MB"
-LOG_BACKUPS = 3
 NEVER_GIVE_UP = 1_000_000
 """Starts that the system refuses in a row (no process, no log file to be had): else three, and then it stays down."""
 
+LOG_BYTES = "10MB"
+LOG_BACKUPS = 3
 
 WORKSPACE_YAML = """\
 # Written by polypipe at every start: where the webserver and the daemon find the code server.
@@ -61,29 +63,66 @@ def free_port() -> int:
         return port
 
 
-def port_is_free(host: str, port: int) -> bool:
-    """Whether a server could listen there now."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+class CannotListen(Exception):
+    """No server could listen there. The message is one line that says why and what to do."""
+
+
+class PortInUse(CannotListen):
+    """Another program listens there."""
+
+
+def check_port(host: str, port: int, variable: str) -> None:
+    """Raise `CannotListen` unless a server could listen there now; `variable` is the setting that names the port."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
-        except OSError:
-            return False
-        return True
+    except (OSError, UnicodeError) as error:  # UnicodeError: a text that can be no name of a host
+        number = error.errno if isinstance(error, OSError) else None
+        if number == errno.EADDRINUSE:
+            raise PortInUse(f"port {port} is in use by another program: set {variable} to a free one") from None
+        if number in (errno.EACCES, errno.EPERM):
+            raise CannotListen(f"port {port} is open to root alone: set {variable} to one from 1024 up") from None
+        raise CannotListen(f"POLYPIPE_DASHBOARD_HOST: {host} is no address of this machine") from None
+
+
+def share_a_port(settings: Settings) -> bool:
+    """Whether the settings give both web servers the same port of loopback: each alone finds it free."""
+    host = settings.dashboard_host
+    everywhere = host.strip("0.:") == ""
+    return settings.webserver_port == settings.dashboard_port and (everywhere or is_loopback(host))
+
+
+def check_ports(settings: Settings) -> None:
+    """Raise `CannotListen` unless both web servers could listen now."""
+    if share_a_port(settings):
+        both = f"POLYPIPE_WEBSERVER_PORT and POLYPIPE_DASHBOARD_PORT are both {settings.dashboard_port}"
+        raise CannotListen(f"{both}: set one of them to another port")
+    check_port("127.0.0.1", settings.webserver_port, "POLYPIPE_WEBSERVER_PORT")
+    check_port(settings.dashboard_host, settings.dashboard_port, "POLYPIPE_DASHBOARD_PORT")
 
 
 def child_environment(settings: Settings, dagster_home: Path, environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment of our processes: the system's usual variables, our settings that are no secrets."""
-    environ = os.environ if environ is None else environ
-    kept = {
+    secret = {variable.names[0] for variable in VARIABLES if variable.secret}
+    ours = {name: value for name, value in settings.to_env().items() if name not in secret}
+    mark = {MARK: os.path.realpath(settings.home)}
+    dagster = {"DAGSTER_HOME": str(dagster_home), "DAGSTER_DISABLE_TELEMETRY": "true"}
+    return _inherited(os.environ if environ is None else environ) | ours | mark | dagster
+
+
+def up_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a `polypipe up` that we start ourselves: the system's usual variables, and what sets settings."""
+    names = {name for variable in VARIABLES for name in variable.names}
+    return _inherited(environ) | {name: value for name, value in environ.items() if name in names}
+
+
+def _inherited(environ: Mapping[str, str]) -> dict[str, str]:
+    return {
         name: value
         for name, value in environ.items()
         if name in INHERITED or name.startswith(INHERITED_PREFIXES) or name.upper() in INHERITED_ANY_CASE
     }
-    secret = {variable.names[0] for variable in VARIABLES if variable.secret}
-    ours = {name: value for name, value in settings.to_env().items() if name not in secret}
-    mark = {MARK: os.path.realpath(settings.home)}
-    return kept | ours | mark | {"DAGSTER_HOME": str(dagster_home), "DAGSTER_DISABLE_TELEMETRY": "true"}
 
 
 def secrets_for(settings: Settings, program: str) -> dict[str, str]:
@@ -133,6 +172,7 @@ def supervisor_config(home: Path, directory: Path, programs: Sequence[Program]) 
         f"minfds={_open_files()}",
         f"logfile={_quoted(home / 'logs' / 'supervisor.log')}",
         f"logfile_maxbytes={LOG_BYTES}",
+        f"logfile_backups={LOG_BACKUPS}",
         f"pidfile={_quoted(home / 'run' / 'supervisor.pid')}",
         f"childlogdir={_quoted(home / 'logs')}",
         *(["user=root"] if os.geteuid() == 0 else []),
@@ -147,6 +187,7 @@ def supervisor_config(home: Path, directory: Path, programs: Sequence[Program]) 
             f"directory={_quoted(directory)}",
             "autorestart=true",
             "startsecs=0",
+            f"startretries={NEVER_GIVE_UP}",
             f"stopwaitsecs={STOP_SECONDS}",
             "stopasgroup=true",
             "killasgroup=true",
@@ -172,7 +213,6 @@ def configured_programs(home: Path) -> list[str]:
         return []
     return re.findall(r"(?m)^\[program:(.+)\]$", config)
 
-        f"logfile_backups={LOG_BACKUPS}",
 
 def _open_files() -> int:
     """As many as wanted, or as the system allows: the supervisor does not start when asked for more."""
@@ -187,4 +227,3 @@ def _quoted(path: Path) -> str:
 def _argument(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{escaped}"'
-            f"startretries={NEVER_GIVE_UP}",

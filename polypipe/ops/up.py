@@ -26,11 +26,12 @@ from polypipe.ops.clock import Watch
 from polypipe.ops.instance import POSTGRES_URL, dagster_home
 from polypipe.ops.processes import (
     STOP_SECONDS,
+    CannotListen,
     Program,
+    check_ports,
     child_environment,
     dagster_programs,
     dashboard_program,
-    port_is_free,
     record_of,
     secrets_for,
     supervisor_config,
@@ -133,14 +134,9 @@ def refuse_mixture(settings: Settings) -> None:
 def _check_ports(settings: Settings) -> None:
     try:
         check_binding(settings)
-    except Refused as refused:
+        check_ports(settings)
+    except (Refused, CannotListen) as refused:
         raise CannotStart(str(refused)) from None
-    for host, port, variable in (
-        ("127.0.0.1", settings.webserver_port, "POLYPIPE_WEBSERVER_PORT"),
-        (settings.dashboard_host, settings.dashboard_port, "POLYPIPE_DASHBOARD_PORT"),
-    ):
-        if not port_is_free(host, port):
-            raise CannotStart(f"port {port} is in use by another program: set {variable} to a free one")
 
 
 def _close_abandoned_runs(settings: Settings, directory: Path) -> list[str]:

@@ -1,7 +1,9 @@
 import configparser
+import errno
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,15 +14,19 @@ import pytest
 from polypipe.ops import child as child_module
 from polypipe.ops.child import PACE_SECONDS, read_record
 from polypipe.ops.processes import (
+    CannotListen,
+    PortInUse,
     Program,
+    check_port,
+    check_ports,
     child_environment,
     configured_programs,
     dagster_programs,
     dashboard_program,
     free_port,
-    port_is_free,
     secrets_for,
     supervisor_config,
+    up_environment,
 )
 from polypipe_tests.conftest import settings_for
 from polypipe_tests.ops.support import wait_until
@@ -45,6 +51,12 @@ def test_no_secret_reaches_a_child(settings, tmp_path):
     assert child["POLYPIPE_GAMMA_URL"] == settings.gamma_url
 
 
+def test_a_detached_up_gets_what_sets_settings_and_nothing_else_of_the_shell():
+    usual = {"PATH": "/bin", "TZ": "UTC"}
+    ours = {"POLYPIPE_ALERT_URLS": "json://127.0.0.1", "FUNDER_ADDRESS": "0x" + "a" * 40}
+    assert up_environment(usual | ours | {"PRIVATE_KEY": "s3cret", "POLYPIPE_UP": "/home"}) == usual | ours
+
+
 def test_supervisor_configuration(settings, tmp_path):
     odd = tmp_path / 'a "quoted" 100% name'
     text = supervisor_config(odd, tmp_path, [Program("one", ["run", "a b", "50%"], wait_port=77), Program("two", ["x"])])
@@ -57,6 +69,9 @@ def test_supervisor_configuration(settings, tmp_path):
     assert "--wait-port" not in config["program:two"]["command"]
     assert config["group:polypipe"]["programs"] == "one,two"
     assert config["program:one"]["stdout_logfile"] == str(odd / "logs" / "one.log")
+    backups = config["supervisord"]["logfile_backups"], config["program:one"]["stdout_logfile_backups"]
+    assert backups == ("3", "3")  # 40 MB each, as the README says; the supervisor's own default is ten
+    assert int(config["program:one"]["startretries"]) > 100_000  # after three it would never try again
     assert {config[f"program:{n}"]["autorestart"] for n in ("one", "two")} == {"true"}
     (odd / "run").mkdir(parents=True)
     (odd / "run" / "supervisor.conf").write_text(text)
@@ -69,9 +84,6 @@ def test_no_more_descriptors_are_asked_for_than_allowed(tmp_path):
     code = (
         "import resource, sys; from pathlib import Path; resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300));"
         "from polypipe.ops.processes import supervisor_config;"
-    backups = config["supervisord"]["logfile_backups"], config["program:one"]["stdout_logfile_backups"]
-    assert backups == ("3", "3")  # 40 MB each, as the README says; the supervisor's own default is ten
-    assert int(config["program:one"]["startretries"]) > 100_000  # after three it would never try again
         "print(supervisor_config(Path(sys.argv[1]), Path(sys.argv[1]), []))"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
@@ -115,15 +127,38 @@ def test_every_server_binds_loopback(settings, tmp_path):
     assert "127.0.0.1" in (tmp_path / "workspace.yaml").read_text()
 
 
-def test_ports():
+def test_a_port_in_use():
     port = free_port()
-    assert port_is_free("127.0.0.1", port)
-    import socket
-
+    check_port("127.0.0.1", port, "V")
     with socket.socket() as server:
         server.bind(("127.0.0.1", port))
         server.listen()
-        assert not port_is_free("127.0.0.1", port)
+        with pytest.raises(PortInUse, match=f"^port {port} is in use by another program: set V to a free one$"):
+            check_port("127.0.0.1", port, "V")
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "a..b", "2001:db8::1"])
+def test_a_host_that_is_not_this_machine_is_not_called_a_port_in_use(host):
+    with pytest.raises(CannotListen, match=f"^POLYPIPE_DASHBOARD_HOST: {host} is no address of this machine$"):
+        check_port(host, free_port(), "POLYPIPE_DASHBOARD_PORT")
+
+
+def test_a_port_of_root(monkeypatch):
+    def refuse(*_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(socket.socket, "bind", refuse)
+    with pytest.raises(CannotListen, match=r"^port 80 is open to root alone: set V to one from 1024 up$"):
+        check_port("127.0.0.1", 80, "V")
+
+
+def test_both_servers_on_one_port(sim):
+    """Each alone finds it free."""
+    port = str(free_port())
+    ports = {"POLYPIPE_WEBSERVER_PORT": port, "POLYPIPE_DASHBOARD_PORT": port}
+    for host in ({}, {"POLYPIPE_DASHBOARD_HOST": "0.0.0.0"}):
+        with pytest.raises(CannotListen, match=f"_WEBSERVER_PORT and POLYPIPE_DASHBOARD_PORT are both {port}: set one"):
+            check_ports(settings_for(sim.url, **ports, **host))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's signal at the parent's death is Linux only")
@@ -145,8 +180,6 @@ def test_a_child_does_not_outlive_a_parent_killed_with_9():
 
 
 def test_a_child_waits_for_its_port():
-    import socket
-
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         port = str(server.getsockname()[1])

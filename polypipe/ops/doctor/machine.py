@@ -17,7 +17,7 @@ from polypipe.dashboard.address import Refused, check_binding
 from polypipe.ops.doctor.facts import Facts
 from polypipe.ops.doctor.result import Result, error, ok, skipped, unknown, warning
 from polypipe.ops.gather import gather
-from polypipe.ops.processes import port_is_free
+from polypipe.ops.processes import CannotListen, PortInUse, check_port, share_a_port
 from polypipe.ops.running import Held, running
 from polypipe.ops.status import LEAST_DISK_BYTES, duration, judge, size
 from polypipe.ops.upkeep.unfinished import unfinished
@@ -55,6 +55,9 @@ def check_ports(facts: Facts) -> Iterator[Result]:
         check_binding(settings)
     except Refused as refused:
         yield error("dashboard address", str(refused), "see above")
+    if share_a_port(settings):
+        number = settings.dashboard_port
+        yield error("ports", f"both web servers are to listen on {number}", "set POLYPIPE_DASHBOARD_PORT to another port")
     ours = None
     with contextlib.suppress(Held):  # told by another check
         process = running(settings.home)
@@ -63,8 +66,13 @@ def check_ports(facts: Facts) -> Iterator[Result]:
         ("dashboard port", settings.dashboard_host, settings.dashboard_port, "POLYPIPE_DASHBOARD_PORT"),
         ("Dagster UI port", "127.0.0.1", settings.webserver_port, "POLYPIPE_WEBSERVER_PORT"),
     ):
-        free = port_is_free(host, port)
-        yield judge_port(name, port, variable, free, None if free else listener(port), ours)
+        try:
+            check_port(host, port, variable)
+            yield judge_port(name, port, variable, True, None, ours)
+        except PortInUse:
+            yield judge_port(name, port, variable, False, listener(port), ours)
+        except CannotListen as cannot:
+            yield error(name, str(cannot), "see above")
 
 
 def judge_port(name: str, port: int, variable: str, free: bool, holder: psutil.Process | None, ours: int | None) -> Result:

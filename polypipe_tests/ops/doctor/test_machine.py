@@ -70,6 +70,17 @@ def test_ports():
     assert "set POLYPIPE_X to a free port" in strange.advice
 
 
+def test_one_port_for_both_servers_and_a_host_that_is_not_here():
+    port = str(free_port())
+    settings = settings_for(NOWHERE, POLYPIPE_DASHBOARD_PORT=port, POLYPIPE_WEBSERVER_PORT=port)
+    found = results(facts_of(settings), "ports")
+    assert (found["ports"].status, found["ports"].finding) == ("error", f"both web servers are to listen on {port}")
+    token = {"POLYPIPE_DASHBOARD_TOKEN": "0123456789abcdef"}
+    found = results(facts_of(settings_for(NOWHERE, POLYPIPE_DASHBOARD_HOST="192.0.2.1", **token)), "ports")
+    host = "POLYPIPE_DASHBOARD_HOST: 192.0.2.1 is no address of this machine"
+    assert (found["dashboard port"].status, found["dashboard port"].finding) == ("error", host)
+
+
 def test_a_port_in_use_is_told_with_its_holder():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
