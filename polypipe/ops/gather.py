@@ -4,6 +4,7 @@ Each part stands alone: one that cannot be read is named in `Status.unknown`, th
 """
 
 import contextlib
+import os
 import shutil
 import signal
 import time
@@ -54,7 +55,7 @@ def gather(settings: Settings) -> Status:
     found |= _part(unknown, "ticks and runs", lambda: _dagster(settings, process is not None))
     found |= _part(unknown, "published tables", lambda: _published(settings))
     found |= _part(unknown, "spool", lambda: _spool(settings))
-    nearest = next(folder for folder in (home, *home.parents) if folder.exists())
+    nearest = next(folder for folder in (home, *home.parents) if os.path.exists(folder))  # noqa: PTH110 -- never raises
     return Status(
         home=home,
         simulated=settings.simulated,

@@ -20,7 +20,12 @@ def logs(directory: Path, name: str | None = None, follow: bool = False) -> Iter
 
     With `follow` never ends. Raises `UnknownLog`.
     """
-    names = sorted(path.stem for path in directory.glob("*.log")) if directory.is_dir() else []
+    try:
+        names = sorted(path.stem for path in directory.iterdir() if path.suffix == ".log")
+    except (FileNotFoundError, NotADirectoryError):
+        names = []
+    except OSError as error:
+        raise UnknownLog(f"{directory} cannot be read: {error.strerror}") from None
     if not names:
         raise UnknownLog(f"there are no logs in {directory}: nothing was ever started there")
     if name is not None and name not in names:

@@ -25,7 +25,7 @@ _GLANCE_SECONDS = 1.0
 
 
 class Held(Exception):
-    """Another process holds the lock of the home. The message is one line that names its pid."""
+    """Another process holds the lock, or it cannot be seen who does. The message is one line, with the pid if known."""
 
 
 @contextlib.contextmanager
@@ -61,8 +61,10 @@ def running(home: Path) -> psutil.Process | None:
                 if locked(lock.fileno(), fcntl.LOCK_SH):
                     return None
                 text = lock.read().strip()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:
+            raise Held(f"{path} cannot be read: {error.strerror}") from None
         if text.isdigit() and (process := _holder(int(text), path)):
             return process
         if time.monotonic() > deadline:  # until then: it has just been locked, and the pid is about to be written

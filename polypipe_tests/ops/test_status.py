@@ -14,6 +14,7 @@ import pytest
 
 from polypipe.ops.gather import gather
 from polypipe.ops.instance import OWNER_PID_TAG, open_instance
+from polypipe.ops.logs import UnknownLog, logs
 from polypipe.ops.running import by_hand
 from polypipe.ops.status import (
     AbandonedRun,
@@ -186,6 +187,23 @@ def test_a_part_that_cannot_be_read_is_named_and_the_others_are_there(settings):
     (settings.home / "run").mkdir()
     status = gather(settings)
     assert [line.partition(":")[0] for line in status.unknown] == ["published tables"]
+    assert status.disk_free_bytes > 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_home_of_another_user(settings, tmp_path):
+    Warehouse(settings.home).layout.make()
+    tmp_path.chmod(0o700)
+    gather(settings)  # imports what it needs, as root
+    os.seteuid(65534)
+    try:
+        status = gather(settings)
+        with pytest.raises(UnknownLog, match=r"logs cannot be read: Permission denied$"):
+            list(logs(settings.home / "logs"))
+    finally:
+        os.seteuid(0)
+    assert exit_code(status, judge(status)) == 4
+    assert f"{settings.home}/run/up.lock cannot be read: Permission denied" in status.unknown
     assert status.disk_free_bytes > 0
 
 
