@@ -9,12 +9,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
-import psutil
-
-from polypipe.ops.running import Held, end, running
-from polypipe.ops.up import CannotStart, make_directories, refuse_mixture
+from polypipe.ops.processes import up_environment
+from polypipe.ops.running import END_SECONDS, Held, end_leftovers, only_one, running
+from polypipe.ops.up import CannotStart, make_directories, refuse_mixture, writing
 from polypipe.settings import Settings
 
 START_SECONDS = 180.0
@@ -35,28 +35,45 @@ def detach(settings: Settings) -> int:
     except Held as held:
         raise CannotStart(str(held)) from None
     path = settings.home / "logs" / "up.log"
-    if path.exists() and path.stat().st_size > LOG_BYTES:
-        path.replace(path.with_name("up.log.1"))
-    with path.open("ab") as log, _listening() as (listener, address):
+    with writing(settings.home):
+        if path.exists() and path.stat().st_size > LOG_BYTES:
+            path.replace(path.with_name("up.log.1"))
+        log = path.open("ab", buffering=0)
+        log.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC: up --detach\n".encode())  # a full disk is told here
+    with log, _listening() as (listener, address):
         written = log.tell()
         before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # inherited: no terminal that closes ends it
         try:
             server = subprocess.Popen(
-                [sys.executable, "-m", "polypipe.cli", "up"],
+                # -P: what lies in the caller's directory must not stand in for our modules.
+                [sys.executable, "-P", "-m", "polypipe.cli", "up"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                env=os.environ | {"NOTIFY_SOCKET": address},
+                env=up_environment(os.environ) | {"NOTIFY_SOCKET": address},
             )
         finally:
             signal.signal(signal.SIGHUP, before)
         try:
             _wait(server, listener, path, written)
         except BaseException:
-            end(settings.home, psutil.Process(server.pid) if server.poll() is None else None)
+            _end(settings.home, server)
             raise
     return server.pid
+
+
+def _end(home: Path, server: "subprocess.Popen[bytes]") -> None:
+    """End a start that failed, and what is left below it; not what another start has made meanwhile."""
+    if server.poll() is None:
+        server.terminate()
+        try:
+            server.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+    with contextlib.suppress(Held, OSError), only_one(home):  # OSError: a full disk, on which nothing was started
+        end_leftovers(home)
 
 
 def _wait(server: "subprocess.Popen[bytes]", listener: socket.socket, path: Path, written: int) -> None:

@@ -52,19 +52,21 @@ def up(settings: Settings, extra: Callable[[], list[Program]] = list, say: Calla
     """Run the servers (and the `extra` programs) until told to stop. Returns the exit code. Raises `CannotStart`."""
     refuse_mixture(settings)
     make_directories(settings)
-    try:
-        with only_one(settings.home):
+    with contextlib.ExitStack() as lock:
+        with writing(settings.home):
+            try:
+                lock.enter_context(only_one(settings.home))
+            except Held as held:
+                raise CannotStart(str(held)) from None
             if cut_off := unfinished(settings.home):
                 raise CannotStart(cut_off)
             if settings.simulated:
                 mark_simulated(settings)
-            stopping = _asked_to_stop()
-            while True:
-                code = _run(settings, extra, stopping, say)
-                if code is not None:
-                    return code
-    except Held as held:
-        raise CannotStart(str(held)) from None
+        stopping = _asked_to_stop()
+        while True:
+            code = _run(settings, extra, stopping, say)
+            if code is not None:
+                return code
 
 
 def _run(settings: Settings, extra: Callable[[], list[Program]], stopping: Event, say: Callable[[str], None]) -> int | None:
@@ -72,15 +74,20 @@ def _run(settings: Settings, extra: Callable[[], list[Program]], stopping: Event
     for pid in end_leftovers(settings.home):
         say(f"killed pid {pid}: an earlier start had left it behind")
     _check_ports(settings)
-    directory = dagster_home(settings.home, settings.postgres_url is not None)
+    with writing(settings.home):
+        directory = dagster_home(settings.home, settings.postgres_url is not None)
     for run_id in _close_abandoned_runs(settings, directory):
         say(f"closed run {run_id}: an earlier stop had left it open")
-    programs = [*extra(), *dagster_programs(settings, directory), dashboard_program()]
-    config = settings.home / "run" / "supervisor.conf"
-    config.write_text(supervisor_config(settings.home, directory, programs), encoding="utf-8")
-    replace_file(_addresses(settings.home), json.dumps(servers(settings)).encode())
-    for record in record_of(settings.home, "").iterdir():
-        record.unlink()
+    if stopping.is_set():
+        say("stopped")
+        return 0
+    with writing(settings.home):
+        programs = [*extra(), *dagster_programs(settings, directory), dashboard_program()]
+        config = settings.home / "run" / "supervisor.conf"
+        config.write_text(supervisor_config(settings.home, directory, programs), encoding="utf-8")
+        replace_file(_addresses(settings.home), json.dumps(servers(settings)).encode())
+        for record in record_of(settings.home, "").iterdir():
+            record.unlink()
     return _supervise(settings, config, programs, directory, stopping, say)
 
 
@@ -92,6 +99,15 @@ def make_directories(settings: Settings) -> None:
             directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise CannotStart(f"{directory} cannot be made: {error.strerror}") from None
+
+
+@contextlib.contextmanager
+def writing(home: Path) -> Iterator[None]:
+    """Whatever in there cannot be written is one line: a disk that is full or read-only, a file of another user."""
+    try:
+        yield
+    except OSError as error:
+        raise CannotStart(f"{error.filename or home} cannot be written: {error.strerror}") from None
 
 
 def servers(settings: Settings) -> dict[str, tuple[str, str]]:
@@ -140,11 +156,13 @@ def _check_ports(settings: Settings) -> None:
 
 
 def _close_abandoned_runs(settings: Settings, directory: Path) -> list[str]:
-    command = [sys.executable, "-m", "polypipe.ops.instance", str(settings.home)]
+    # -P: this one starts in the caller's directory, whose Python files must not stand in for ours.
+    command = [sys.executable, "-P", "-m", "polypipe.ops.instance", str(settings.home)]
     environment = child_environment(settings, directory)
     if settings.postgres_url is not None:
         environment[POSTGRES_URL] = settings.postgres_url
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    # In a session of its own: Ctrl-C reaches us alone, and its work, some seconds long, is done whole.
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, start_new_session=True)
     if done.returncode:
         why = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         if settings.postgres_url is not None:

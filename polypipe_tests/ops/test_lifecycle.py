@@ -15,9 +15,10 @@ import pytest
 from polypipe import settings as settings_module
 from polypipe.ops import detach as detach_module
 from polypipe.ops.processes import free_port, record_of
-from polypipe.ops.running import leftovers, running
+from polypipe.ops.running import MARK, leftovers, only_one, running
 from polypipe.ops.up import CannotStart
 from polypipe_tests.conftest import NOWHERE
+from polypipe_tests.faults.day import SmallDisk
 from polypipe_tests.ops.support import POLYPIPE, wait_until
 
 CANARY = "s3cret-canary"
@@ -198,6 +199,7 @@ def test_the_supervisor_itself_is_started_again(cron):
 
 def test_no_secret_is_anywhere(cron):
     wait_until(cron.knows_the_assets, 60)
+    assert CANARY not in str(psutil.Process(cron.pid()).environ())  # what the shell had exported
     seen = set()
     below = psutil.Process(cron.pid()).children(recursive=True)
     for process in below:
@@ -296,3 +298,74 @@ def test_a_start_that_takes_too_long_leaves_nothing(tmp_path, monkeypatch):
         detach_module.detach(settings_module.load())
     assert running(cron.home) is None
     assert leftovers(cron.home) == []
+
+
+def test_a_start_that_lost_a_race_leaves_the_other_alone(tmp_path, monkeypatch):
+    """Both found the home free, one has it."""
+    cron = Cron(tmp_path)
+    for name, value in cron.ours.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(detach_module, "running", lambda home: None)
+    (cron.home / "run").mkdir(parents=True)
+    child = subprocess.Popen(["sleep", "600"], env={MARK: os.path.realpath(cron.home)})
+    try:
+        with only_one(cron.home), pytest.raises(CannotStart, match=f"already up on {cron.home}: pid {os.getpid()}$"):
+            detach_module.detach(settings_module.load())
+        assert child.poll() is None
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_python_files_of_the_directory_do_not_stand_in_for_ours(tmp_path):
+    """The bot's directory may hold scripts of any name."""
+    cron = Cron(tmp_path)
+    for module in ("click", "dagster", "httpx"):
+        (tmp_path / f"{module}.py").write_text("raise SystemExit('not this one')")
+    started = cron.run("up", "--detach")
+    stopped = cron.run("stop")
+    assert started.returncode == 0, started.stderr
+    assert stopped.returncode == 0
+
+
+@pytest.mark.parametrize("detach", [[], ["--detach"]])
+@pytest.mark.parametrize("why", ["Read-only file system", "No space left on device"])
+def test_a_home_that_cannot_be_written_is_one_line(tmp_path, why, detach):
+    with SmallDisk(tmp_path / "home", 1) as disk:
+        cron = Cron(tmp_path)
+        for directory in ("run/starts", "logs", "bot"):
+            (cron.home / directory).mkdir(parents=True)
+        if why == "Read-only file system":
+            disk.read_only()
+        else:
+            disk.fill(0)
+        refused = cron.run("up", *detach)
+        assert refused.returncode == 1
+        assert re.fullmatch(rf"polypipe: {cron.home}\S* cannot be written: {why}\n", refused.stderr)
+        assert cron.run("stop").stdout == f"nothing runs on {cron.home}\n"
+        assert cron.status()[0] == 4
+
+
+def test_a_home_that_is_a_file(tmp_path):
+    cron = Cron(tmp_path)
+    cron.home.write_text("")
+    assert cron.status()[0] == 4
+    assert cron.run("stop").stdout == f"nothing runs on {cron.home}\n"
+    refused = cron.run("up")
+    assert refused.stderr == f"polypipe: {cron.home} cannot be made: File exists\n"
+
+
+def test_ctrl_c_while_it_is_starting(tmp_path):
+    """A terminal sends it to every process of the foreground: to what looks after Dagster's storage too."""
+    cron = Cron(tmp_path)
+    up = subprocess.Popen(
+        [POLYPIPE, "up"], cwd=tmp_path, env={"PATH": "/usr/bin:/bin"},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+    )  # fmt: skip
+    try:
+        wait_until(lambda: [p for p in leftovers(cron.home) if "polypipe.ops.instance" in p.cmdline()])
+        os.killpg(up.pid, signal.SIGINT)
+        output, _ = up.communicate(timeout=60)
+    finally:
+        up.kill()
+    assert (up.returncode, output) == (0, "stopped\n")
