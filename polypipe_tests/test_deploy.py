@@ -44,6 +44,16 @@ def test_compose_publishes_nothing_and_passes_on_only_our_settings():
     assert "POLYPIPE_DASHBOARD_HOST" not in polypipe["environment"]
 
 
+def test_compose_passes_on_every_setting_that_the_container_does_not_fix():
+    """One that is left out would be ignored without a word: an alert channel, say."""
+    fixed = {"HOME", "BOT_DIR", "SIMULATED", "DASHBOARD_HOST", "DASHBOARD_TOKEN"}  # the page stays on loopback
+    real = {f"{host}_URL" for host in ("GAMMA", "DATA", "PNL", "CLOB")}
+    passed = {name.removeprefix("POLYPIPE_") for name in COMPOSE["services"]["polypipe"]["environment"]}
+    assert passed | fixed | real == {variable.names[0].removeprefix("POLYPIPE_") for variable in VARIABLES}
+    for name, value in COMPOSE["services"]["polypipe"]["environment"].items():
+        assert name == "POLYPIPE_POSTGRES_URL" or value == f"${{{name}:-}}"
+
+
 def test_compose_is_whole():
     """Every volume that a service names is declared, and every file that the image copies is in the repository."""
     for service in COMPOSE["services"].values():
