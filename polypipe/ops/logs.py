@@ -37,6 +37,8 @@ def logs(directory: Path, name: str | None = None, follow: bool = False) -> Iter
         for one, tail in tails.items():
             for line in tail.new():
                 yield line if name is not None else f"{one:{width}} | {line}"
+            if not follow and (line := tail.unfinished()):  # what a killed program said last may have no end
+                yield line if name is not None else f"{one:{width}} | {line}"
         if not follow:
             return
         time.sleep(POLL_SECONDS)
@@ -66,6 +68,10 @@ class _Tail:
                 return
             self._file.close()
             self._file = self._path.open("rb")
+
+    def unfinished(self) -> str:
+        """What was written after the last end of a line."""
+        return _shown(self._rest)
 
     def _moved(self) -> bool:
         try:

@@ -19,6 +19,13 @@ def test_the_last_lines_of_one_and_of_all(directory):
     assert everything[0].startswith("daemon | tick 29")
 
 
+def test_the_last_words_of_what_was_killed_are_shown_though_their_line_has_no_end(directory):
+    with (directory / "up.log").open("a") as log:
+        log.write("Fatal: out of mem")
+    assert list(logs(directory, "up")) == ["starting", "Fatal: out of mem"]
+    assert list(logs(directory))[-1] == "up     | Fatal: out of mem"
+
+
 def test_an_unknown_name_is_refused_with_those_that_there_are(directory, tmp_path):
     for name in ("deamon", "../daemon", "daemon.log", ""):
         with pytest.raises(UnknownLog, match=r"there are daemon, up"):
