@@ -163,18 +163,7 @@ def parse_status(status: str, row: TradeRow) -> None:
     if "[" in text and (order := _ORDER.fullmatch(text)) is not None:
         _order(order, row)
         return
-    row.resubmitted = False
-    if (outcome := _OTHER_WORDS.get(text)) is not None:
-        row.outcome = outcome
-    elif small := _TOO_SMALL.fullmatch(text):
-        row.outcome, row.reason = "SKIPPED_SMALL", small[1][:MAX_REASON]
-    else:
-        row.outcome, row.reason = _code(text)
-        if row.outcome == "SKIPPED_PROBABILITY" and (percent := _PERCENT.fullmatch(row.reason or "")):
-            row.scaling, row.scaling_percent = "PROB_SKIP", int(percent[1])
-    row.fill_state = NOT_ANSWERED.get(row.outcome, "UNKNOWN")
-    if row.outcome == UNKNOWN:
-        row.resubmitted = None
+    row.outcome, row.reason, row.scaling, row.scaling_percent, row.fill_state, row.resubmitted = _not_ordered(text)
 
 
 def _order(found: "re.Match[str]", row: TradeRow) -> None:
@@ -212,6 +201,20 @@ def _order(found: "re.Match[str]", row: TradeRow) -> None:
 
 
 @lru_cache(maxsize=1000)  # a third of all lines say one of a few dozen texts
+def _not_ordered(text: str) -> tuple[str, str | None, str | None, int | None, str, bool | None]:
+    """Outcome, reason, scaling and its percent, fill state and resubmitted of a status that tells of no answered order."""
+    scaling = percent = None
+    if (word := _OTHER_WORDS.get(text)) is not None:
+        outcome, reason = word, None
+    elif small := _TOO_SMALL.fullmatch(text):
+        outcome, reason = "SKIPPED_SMALL", small[1][:MAX_REASON]
+    else:
+        outcome, reason = _code(text)
+        if outcome == "SKIPPED_PROBABILITY" and (found := _PERCENT.fullmatch(reason or "")):
+            scaling, percent = "PROB_SKIP", int(found[1])
+    return outcome, reason, scaling, percent, NOT_ANSWERED.get(outcome, "UNKNOWN"), None if outcome == UNKNOWN else False
+
+
 def _code(text: str) -> tuple[str, str | None]:
     """(outcome, reason) of a status that begins with a code, or UNKNOWN."""
     found = _CODE.fullmatch(text)
@@ -275,6 +278,7 @@ def unquoted(text: str) -> str:
     return text[1:-1] if text[:1] == text[-1:] == '"' else text
 
 
+@lru_cache(maxsize=10_000)  # a whale comes back to the same tokens
 def is_token_id(text: str) -> bool:
     """1 to 78 decimal digits."""
     return text.isdecimal() and text.isascii() and len(text) <= 78

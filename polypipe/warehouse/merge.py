@@ -31,7 +31,7 @@ def merge_batch(con: "duckdb.DuckDBPyConnection", layout: Layout, batch_id: str)
     touched: set[Key] = set()
     try:
         for table, part, file in spool.load(layout, batch_id):
-            touched |= {(table, day) for day in merge(con, table, part.mode, file, part.rows)}
+            touched |= {(table, day) for day in merge(con, table, part.mode, file, part.rows, part.days)}
     # What the data can cause. Full disk, memory and locks are OperationalError and say nothing about the batch.
     except (
         BadRows,

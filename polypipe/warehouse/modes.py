@@ -2,6 +2,7 @@
 
 # ruff: noqa: S608 -- names come from our own migrations and are quoted, values are written as literals
 
+from collections.abc import Collection
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,8 +67,12 @@ def check_mode(table: str, mode: Mode) -> None:
         raise BadRows(f"{table}: {type(mode).__name__} names unknown columns {sorted(named - have)}")
 
 
-def merge(con: "duckdb.DuckDBPyConnection", table: str, mode: Mode, file: Path, rows: int) -> set[date | None]:
+def merge(
+    con: "duckdb.DuckDBPyConnection", table: str, mode: Mode, file: Path, rows: int, days: Collection[date] | None = None
+) -> set[date | None]:
     """Apply one file of `rows` NDJSON rows to `table`; the parts touched: UTC days, or {None} of a state table.
+
+    `days` are those of the rows; without them the file is read once more for them.
 
     Call it inside a transaction. Errors of DuckDB about the data come through as they are.
     """
@@ -82,10 +87,10 @@ def merge(con: "duckdb.DuckDBPyConnection", table: str, mode: Mode, file: Path, 
     day = day_of(table)
     touched: set[date | None] = {None}
     if day is not None:
-        arriving = f"SELECT {day} AS day FROM {source} AS t"
-        leaving = f"SELECT {day} FROM {quoted(table)} AS t WHERE {doomed}"
-        days = con.execute(f"SELECT DISTINCT day FROM ({arriving} UNION ALL {leaving})").fetchall()
-        touched = {value for (value,) in days}
+        arriving = [f"SELECT {day} AS day FROM {source} AS t"] if days is None else []
+        leaving = [f"SELECT {day} AS day FROM {quoted(table)} AS t WHERE {doomed}"]
+        found = con.execute(f"SELECT DISTINCT day FROM ({' UNION ALL '.join(arriving + leaving)})").fetchall()
+        touched = {value for (value,) in found} | set(days or ())
     if not isinstance(mode, Append):
         con.execute(f"DELETE FROM {quoted(table)} AS t WHERE {doomed}")
     if isinstance(mode, Upsert):

@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 
 from polypipe.warehouse import Append, BadRows, Replace, Upsert, Warehouse, Window
 from polypipe.warehouse import spool as spool_module
-from polypipe_tests.warehouse.helpers import crawl, rows, spooled, start, token, write
+from polypipe_tests.warehouse.helpers import DAY, assert_published_is_live, crawl, rows, spooled, start, token, write
 
 
 def _failing(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -168,3 +168,34 @@ def test_a_batch_that_cannot_be_written_leaves_nothing_behind(wh: Warehouse) -> 
         batch.commit({"crawls": Append()})
     assert spooled(wh) == []
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_the_days_of_the_rows_are_in_the_manifest_and_a_batch_without_them_is_merged_alike(wh: Warehouse) -> None:
+    """In UTC, whatever zone an instant is written in; an earlier version did not write them."""
+    evening = "2026-11-20T23:30:00-05:00"  # the next day in UTC
+    with wh.batch("x") as batch:
+        batch.add("crawls", [crawl("c1"), crawl("c2", finished_at=evening)])
+        batch.add("tokens", [token(1)])
+        first = batch.commit({"crawls": Append(), "tokens": Replace()})
+    manifest = wh.layout.spool / first / "manifest.json"
+    told = msgspec.json.decode(manifest.read_bytes())
+    assert told["tables"]["crawls"]["days"] == ["2026-11-20", "2026-11-21"]
+    assert told["tables"]["tokens"]["days"] == []
+    wh.drain()
+    assert published_days(wh) == [DAY.date(), DAY.date() + timedelta(days=1)]
+
+    second = write(wh, "c3", day=5)
+    manifest = wh.layout.spool / second / "manifest.json"
+    told = msgspec.json.decode(manifest.read_bytes())
+    for part in told["tables"].values():
+        del part["days"]
+    manifest.write_bytes(msgspec.json.encode(told))
+    wh.drain()
+    assert published_days(wh)[-1] == DAY.date() + timedelta(days=5)
+    assert_published_is_live(wh)
+
+
+def published_days(wh: Warehouse) -> list[date]:
+    current = wh.current()
+    assert current is not None
+    return [file.day for file in current.tables["crawls"].files if file.day is not None]
