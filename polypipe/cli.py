@@ -25,6 +25,7 @@ for command in (
     backup.backup,
     backup.restore,
     drift.watch,
+    drift.quality,
     drift.whatif,
     alert.alert,
     doctor.doctor,

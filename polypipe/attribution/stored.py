@@ -4,7 +4,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from polypipe.attribution.fills import CopyFill, Fill, SetChange
@@ -19,7 +19,14 @@ DAY = timedelta(days=1)
 LOOK_BACK = timedelta(days=90)
 """What happened earlier counts nowhere: a run's memory and time do not grow with history."""
 
+DEFAULT_DAYS = 30
+"""Days of an answer unless they are named."""
+
 Row = dict[str, Any]
+
+
+class NothingStored(Exception):
+    """There are no days to tell of; one line that says why."""
 
 
 def read_fills(con: "duckdb.DuckDBPyConnection", wallet: str, start: datetime, end: datetime) -> list[Fill]:
@@ -139,3 +146,27 @@ def days_of(start: datetime, end: datetime) -> Iterator[datetime]:
 def moment(t: float) -> datetime:
     """Epoch seconds as an instant in UTC."""
     return datetime.fromtimestamp(t, UTC)
+
+
+def span_of(
+    con: "duckdb.DuckDBPyConnection", wallets: Wallets, first: date | None, last: date | None
+) -> tuple[datetime, datetime]:
+    """Midnight of the first day and the midnight that ends the last one; the last 30 stored days unless they are named.
+
+    Raises `NothingStored`.
+    """
+    ((oldest, newest),) = con.execute(
+        "SELECT epoch(min(day)), epoch(max(day)) FROM copy_quality_daily WHERE window_days = 1 "
+        f"AND user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)}"
+    ).fetchall()
+    if newest is None:
+        raise NothingStored("no past day of these wallets is stored: materialize history, or wait for tonight")
+    end = (_midnight(last) if last else moment(newest)) + DAY
+    start = _midnight(first) if first else max(end - DEFAULT_DAYS * DAY, moment(oldest))
+    if start >= end:
+        raise NothingStored(f"there are no days from {start:%Y-%m-%d} to {end - DAY:%Y-%m-%d}")
+    return start, end
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)

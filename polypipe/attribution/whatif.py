@@ -5,32 +5,20 @@ fewer than the plain ratio, from the whale's price to the mark, as if the rule h
 The copier's PnL is the one it had: the gap says how far it was from that rule, not what it would have made with it.
 """
 
-# ruff: noqa: S608 -- values are written as literals
-
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from polypipe.attribution.gap import read_measured
 from polypipe.attribution.metrics import metric_rows, ratio_warning
 from polypipe.attribution.paper import Paper, on_paper
 from polypipe.attribution.prices import read_prices
 from polypipe.attribution.rule import FLOOR_SHARES, TIER_FACTOR, TIER_SHARES, Rule
-from polypipe.attribution.stored import DAY, LOOK_BACK, moment, read_copy_fills, read_sets
+from polypipe.attribution.stored import DAY, LOOK_BACK, read_copy_fills, read_sets, span_of
 from polypipe.divergence.arithmetic import money
 from polypipe.divergence.snapshot import Wallets
 from polypipe.warehouse import Warehouse
-from polypipe.warehouse.connection import literal
-
-if TYPE_CHECKING:
-    import duckdb
-
-DEFAULT_DAYS = 30
-
-
-class NothingStored(Exception):
-    """There are no days to try a rule on; one line that says why."""
 
 
 @dataclass
@@ -76,7 +64,7 @@ def what_if(
     Raises `NothingStored`.
     """
     with warehouse.read() as con:
-        start, end = _span(con, wallets, first, last)
+        start, end = span_of(con, wallets, first, last)
         measured = read_measured(con, wallets, start, end)
         known = {day: found for day, found in measured.items() if found.gap is not None}
         in_force = measured[max(measured)].ratio if measured else wallets.ratio
@@ -114,7 +102,8 @@ def what_if(
             "nothing of the others"
         )
     if answer.paper.without_price:
-        answer.warnings.append(f"{answer.paper.without_price} tokens have no known price and count as unmoved")
+        tokens = "token has" if answer.paper.without_price == 1 else "tokens have"
+        answer.warnings.append(f"{answer.paper.without_price} {tokens} no known price and count as unmoved")
     if warning := ratio_warning(realised["realised_ratio"], realised["realised_pairs"], in_force):
         answer.warnings.append(warning)
     return answer
@@ -161,24 +150,3 @@ def _runs(days: Sequence[datetime]) -> list[tuple[float, float]]:
         else:
             runs.append((begins, ends))
     return runs
-
-
-def _span(
-    con: "duckdb.DuckDBPyConnection", wallets: Wallets, first: date | None, last: date | None
-) -> tuple[datetime, datetime]:
-    """Midnight of the first day and the midnight that ends the last one."""
-    ((oldest, newest),) = con.execute(
-        "SELECT epoch(min(day)), epoch(max(day)) FROM copy_quality_daily WHERE window_days = 1 "
-        f"AND user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)}"
-    ).fetchall()
-    if newest is None:
-        raise NothingStored("no past day of these wallets is stored: materialize history, or wait for tonight")
-    end = (_midnight(last) if last else moment(newest)) + DAY
-    start = _midnight(first) if first else max(end - DEFAULT_DAYS * DAY, moment(oldest))
-    if start >= end:
-        raise NothingStored(f"there are no days from {start:%Y-%m-%d} to {end - DAY:%Y-%m-%d}")
-    return start, end
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.fromisoformat(f"{day}T00:00:00+00:00")

@@ -1,17 +1,27 @@
-"""Commands on the drift between copier and whale: watch it live, ask what another rule would have done."""
+"""Commands on the drift between copier and whale: watch it live, where it came from, what another rule would have done."""
 
 import math
 import re
 import sys
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from polypipe.commands.common import SIMULATED, fail, load_settings
 
+if TYPE_CHECKING:
+    from polypipe.divergence.snapshot import Wallets
+    from polypipe.settings import Settings
+
 MOST_SHARES, MOST_FACTOR = 1e9, 100.0
 FIRST_YEAR, LAST_YEAR = 2000, 2200
+
+_DAY = click.DateTime(["%Y-%m-%d"])
+_FROM = click.option("--from", "first", type=_DAY, help="First day, UTC; 30 days before the last one.")
+_TO = click.option("--to", "last", type=_DAY, help="Last day, UTC; the newest that is stored.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object with every number and reason.")
 
 
 @click.command()
@@ -55,6 +65,28 @@ def watch(
 
 
 @click.command()
+@_FROM
+@_TO
+@_JSON
+def quality(first: datetime | None, last: datetime | None, as_json: bool) -> None:
+    """How well fills were copied over any stored days, and where the gap went: the page has 1, 7 and 30 days."""
+    from polypipe.attribution.stored import NothingStored
+    from polypipe.attribution.window import quality_of
+    from polypipe.attribution.window_text import lines_of
+    from polypipe.warehouse import Warehouse, WarehouseError
+
+    settings, wallets = _settings_and_wallets()
+    days = _checked(first, last)
+    if settings.simulated:
+        click.echo(SIMULATED, err=as_json)
+    try:
+        found = quality_of(Warehouse(settings.home), wallets, *days)
+    except (NothingStored, WarehouseError) as error:
+        fail(str(error))
+    click.echo(found.as_json() if as_json else "\n".join(lines_of(found)))
+
+
+@click.command()
 @click.option(
     "--ratio",
     type=click.FloatRange(min=0, min_open=True, max=MOST_FACTOR),
@@ -70,9 +102,9 @@ def watch(
     metavar="SHARES:FACTOR",
     help="Copy purchases from SHARES on by FACTOR (the bot: 4000:1.25); may be given again.",
 )
-@click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="First day, UTC; 30 days before the last one.")
-@click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), help="Last day, UTC; the newest that is stored.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object with every number and reason.")
+@_FROM
+@_TO
+@_JSON
 def whatif(
     ratio: float | None,
     floor: float | None,
@@ -84,29 +116,42 @@ def whatif(
     """Recompute expected PnL, gap and coverage over stored days as if another ratio, floor or tiers had been in force."""
     import json
 
-    from polypipe.attribution.whatif import NothingStored, bot_rule, lines_of, what_if
-    from polypipe.divergence.snapshot import wallets_of
+    from polypipe.attribution.stored import NothingStored
+    from polypipe.attribution.whatif import bot_rule, lines_of, what_if
     from polypipe.warehouse import Warehouse, WarehouseError
+
+    settings, wallets = _settings_and_wallets()
+    for name, number in (("--ratio", ratio), ("--floor", floor)):
+        if number is not None and math.isnan(number):  # which a range lets through
+            fail(f"{name} {number} is not a number")
+    days = _checked(first, last)
+    rule = bot_rule(wallets.ratio if ratio is None else ratio, floor, _tiers(tiers))
+    if settings.simulated:
+        click.echo(SIMULATED, err=as_json)
+    try:
+        answer = what_if(Warehouse(settings.home), wallets, rule, *days)
+    except (NothingStored, WarehouseError) as error:
+        fail(str(error))
+    click.echo(json.dumps(answer.as_json()) if as_json else "\n".join(lines_of(answer)))
+
+
+def _settings_and_wallets() -> "tuple[Settings, Wallets]":
+    """Both, or the end of the command in one line."""
+    from polypipe.divergence.snapshot import wallets_of
 
     settings = load_settings()
     wallets = wallets_of(settings)
     if isinstance(wallets, str):
         fail(wallets)
-    for name, number in (("--ratio", ratio), ("--floor", floor)):
-        if number is not None and math.isnan(number):  # which a range lets through
-            fail(f"{name} {number} is not a number")
+    return settings, wallets
+
+
+def _checked(first: datetime | None, last: datetime | None) -> tuple[date | None, date | None]:
+    """The days; a year that no data can have ends the command in one line."""
     for name, day in (("--from", first), ("--to", last)):
         if day is not None and not FIRST_YEAR <= day.year <= LAST_YEAR:
             fail(f"{name} {day:%Y-%m-%d}: a day is in the years {FIRST_YEAR} to {LAST_YEAR}")
-    rule = bot_rule(wallets.ratio if ratio is None else ratio, floor, _tiers(tiers))
-    if settings.simulated:
-        click.echo(SIMULATED, err=as_json)
-    try:
-        days = (first.date() if first else None, last.date() if last else None)
-        answer = what_if(Warehouse(settings.home), wallets, rule, *days)
-    except (NothingStored, WarehouseError) as error:
-        fail(str(error))
-    click.echo(json.dumps(answer.as_json()) if as_json else "\n".join(lines_of(answer)))
+    return (first.date() if first else None, last.date() if last else None)
 
 
 def _tiers(texts: tuple[str, ...]) -> list[tuple[float, float]]:

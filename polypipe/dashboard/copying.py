@@ -12,8 +12,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from polypipe.attribution.attribution import PARTS
-from polypipe.attribution.gap import DAY_UNKNOWN, EARLIER_UNKNOWN
+from polypipe.attribution.window import NOT_COMPUTED, exits_incomplete
 from polypipe.dashboard.distribution import histogram
 from polypipe.dashboard.store import Row, View
 from polypipe.warehouse.connection import literal
@@ -23,8 +22,6 @@ DAY = timedelta(days=1)
 UNITS = {"slippage": 0.25, "latency": 1.0}
 """Width of a bin of `fill_bins`: cents a share, seconds."""
 
-NOT_COMPUTED = "{} of this day is not computed: materialize copy_fills, copy_metrics_daily and gap_attribution"
-_SUMMED = ("expected_pnl", *PARTS, "unexplained", "copier_pnl", "whale_pnl", "gap", "copier_income", "whale_income")
 _LABELS = ("day", "window_days", "user1_address", "user2_address", "funnel", "reasons")
 METRICS = tuple(column.name for column in columns("copy_metrics_daily") if column.name not in _LABELS)
 
@@ -73,44 +70,6 @@ def gap_rows(view: View, span: Span) -> dict[date, Row]:
     return {
         row["day"].astimezone(UTC).date(): row | {name: json.loads(row[name]) for name in ("notes", "reasons")}
         for row in rows
-    }
-
-
-def attribution(rows: dict[date, Row], days: Sequence[date]) -> Row:
-    """The gap of the days and its parts, in USD: `expected_pnl` + all `parts` = `copier_pnl`.
-
-    Summed over the days whose gap is known; `unknown` names the others with the reason. Without any known day every
-    number is None and `reason` says why. `notes` tell what is in the unexplained part, in USD where that can be told.
-    """
-    unknown = [
-        {"day": day, "reason": rows[day]["reasons"].get("gap", "no reason is recorded")}
-        if day in rows
-        else {"day": day, "reason": NOT_COMPUTED.format("gap_attribution")}
-        for day in days
-        if day not in rows or rows[day]["gap"] is None
-    ]
-    known = [rows[day] for day in days if day in rows and rows[day]["gap"] is not None]
-    sums = {name: math.fsum(row[name] for row in known) if known else None for name in _SUMMED}
-    notes: dict[str, list[float | None]] = {}
-    for row in known:
-        for text, usd in row["notes"].items():
-            notes.setdefault(text, []).append(usd)
-    ratios = sorted(row["ratio"] for row in known)
-    return {
-        "days": len(days),
-        "days_known": len(known),
-        "unknown": unknown,
-        "reason": None if known else f"the gap is known on none of these days: {unknown[-1]['reason']}",
-        **{
-            name: sums[name] for name in ("expected_pnl", "copier_pnl", "whale_pnl", "gap", "copier_income", "whale_income")
-        },
-        "parts": [{"part": name, "usd": sums[name]} for name in (*PARTS, "unexplained")],
-        "ratio_low": ratios[0] if ratios else None,
-        "ratio_high": ratios[-1] if ratios else None,
-        "notes": [
-            {"note": text, "days": len(usd), "usd": None if None in usd else math.fsum(one or 0.0 for one in usd)}
-            for text, usd in notes.items()
-        ],
     }
 
 
@@ -180,18 +139,8 @@ def exits(view: View, last: date, day: Row | None, limit: int | None) -> Row:
         + ("" if limit is None else f" LIMIT {limit}")
     )
     tokens, usd = day["uncopied_exit_tokens"], day["uncopied_exit_usd"]
-    incomplete = next((why for why in (DAY_UNKNOWN, EARLIER_UNKNOWN) if why in day["notes"]), None)
     found = {"tokens": tokens, "usd": usd, "rows": rows}
-    return {"as_of": as_of, "reason": None, "incomplete": incomplete, **found}
-
-
-def coverage(day: Row | None) -> tuple[float | None, str | None]:
-    """Percent at the end of the day, or None and the reason: fills that are not known leave holdings out."""
-    if day is None:
-        return None, "gap_attribution of the last day is not computed"
-    if DAY_UNKNOWN in day["notes"]:
-        return None, DAY_UNKNOWN
-    return day["coverage"], day["reasons"].get("coverage")
+    return {"as_of": as_of, "reason": None, "incomplete": exits_incomplete(day), **found}
 
 
 def _total(rows: Sequence[Row]) -> dict[str, Any]:

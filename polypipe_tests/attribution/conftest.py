@@ -11,6 +11,18 @@ from polypipe.settings import Settings
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS, SimServer
 from polypipe.warehouse.connection import open_memory
 from polypipe.warehouse.migrate import migrate
+from polypipe_tests.attribution.tables import (
+    DAY,
+    HOUR,
+    T0,
+    WHALE,
+    a_day,
+    known_days,
+    matched,
+    measured,
+    publish,
+    trade,
+)
 from polypipe_tests.conftest import settings_for
 
 if TYPE_CHECKING:
@@ -52,3 +64,15 @@ def settings(sim: SimServer) -> Settings:
 @pytest.fixture
 def wallets() -> Wallets:
     return Wallets(COPIER_ADDRESS, WHALE_ADDRESS, 0.08)
+
+
+@pytest.fixture
+def stored(warehouse, con):
+    """Two days in the published tables."""
+    a_day(con)
+    trade(con, WHALE, T0 + DAY + HOUR, 100, 0.55)
+    known_days(con, T0 + DAY)
+    measured(con, T0, -14.0, 201.0)
+    measured(con, T0 + DAY, 5.0, 100.0)
+    matched(con, 2)
+    return publish(warehouse, con)

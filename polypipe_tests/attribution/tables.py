@@ -1,9 +1,11 @@
 """Rows of tables by hand."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from polypipe.attribution.copy_fills import fill_rows
 from polypipe.divergence.snapshot import Wallets
+from polypipe.warehouse import Replace
 from polypipe.warehouse.connection import literal
 
 if TYPE_CHECKING:
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
 COPIER, WHALE = "0x" + "c0" * 20, "0x" + "a1" * 20
 WALLETS = Wallets(COPIER, WHALE, 0.1)
 T0 = datetime(2026, 9, 1, tzinfo=UTC)
+DAY, HOUR, S = timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)
 
 
 def insert(con: "duckdb.DuckDBPyConnection", table: str, **values: Any) -> None:
@@ -66,3 +69,36 @@ def measured(con, day, copier, whale, ratio=0.1, **more) -> None:
         "reasons": "{}",
     }
     insert(con, "copy_quality_daily", **values | more)
+
+
+def matched(con, days=1) -> None:
+    """Fill copy_fills from the activity."""
+    for row in fill_rows(con, WALLETS, T0, T0 + days * DAY):
+        insert(con, "copy_fills", **{name: value for name, value in row.items() if value is not None})
+
+
+def a_day(con) -> None:
+    """Bought 60 of 100 a cent dearer, missed a sale of another token, which went on falling."""
+    known_days(con, T0)
+    trade(con, WHALE, T0 + HOUR, 1000, 0.40)
+    trade(con, COPIER, T0 + HOUR + 5 * S, 60, 0.41)
+    trade(con, WHALE, T0 + 2 * HOUR, 1000, 0.50, token="U")
+    trade(con, COPIER, T0 + 2 * HOUR + 5 * S, 100, 0.50, token="U")
+    trade(con, WHALE, T0 + 3 * HOUR, 1000, 0.60, "SELL", token="U")
+    trade(con, WHALE, T0 + 20 * HOUR, 10, 0.50)  # the marks: T at 0.50, U at 0.30
+    trade(con, COPIER, T0 + 20 * HOUR + 5 * S, 1, 0.50)
+    trade(con, WHALE, T0 + 20 * HOUR, 10, 0.30, token="U")
+    trade(con, COPIER, T0 + 20 * HOUR + 5 * S, 1, 0.30, token="U")
+
+
+def publish(warehouse, con):
+    """A warehouse that has the tables of `con`."""
+    with warehouse.batch("stored") as batch:
+        tables = ("wallet_activity", "activity_days", "copy_quality_daily", "copy_fills")
+        for table in tables:
+            result = con.execute(f"SELECT * FROM {table}")
+            names = [column[0] for column in result.description]
+            batch.add(table, [dict(zip(names, values, strict=True)) for values in result.fetchall()])
+        batch_id = batch.commit(dict.fromkeys(tables, Replace()))
+    warehouse.store(batch_id)
+    return warehouse

@@ -7,40 +7,33 @@ import pytest
 from click.testing import CliRunner
 
 from polypipe.attribution.attribution import PARTS
-from polypipe.attribution.copy_fills import compute_fills, fill_rows
+from polypipe.attribution.copy_fills import compute_fills
 from polypipe.attribution.fills import CopyFill
 from polypipe.attribution.gap import compute_gap, gap_rows
 from polypipe.attribution.paper import on_paper
 from polypipe.attribution.prices import Prices
 from polypipe.attribution.rule import Rule
-from polypipe.attribution.whatif import NothingStored, bot_rule, lines_of, what_if
+from polypipe.attribution.stored import NothingStored
+from polypipe.attribution.whatif import bot_rule, lines_of, what_if
 from polypipe.cli import main
 from polypipe.history.copy_quality import reasons_of
 from polypipe.warehouse import Replace
-from polypipe_tests.attribution.tables import COPIER, T0, WALLETS, WHALE, insert, known_days, measured, trade
+from polypipe_tests.attribution.tables import (
+    COPIER,
+    T0,
+    WALLETS,
+    WHALE,
+    a_day,
+    insert,
+    known_days,
+    matched,
+    measured,
+    publish,
+    trade,
+)
 from polypipe_tests.history.support import rows as query
 
 DAY, HOUR, S = timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)
-
-
-def matched(con, days=1) -> None:
-    """Fill copy_fills from the activity."""
-    for row in fill_rows(con, WALLETS, T0, T0 + days * DAY):
-        insert(con, "copy_fills", **{name: value for name, value in row.items() if value is not None})
-
-
-def a_day(con) -> None:
-    """Bought 60 of 100 a cent dearer, missed a sale of another token, which went on falling."""
-    known_days(con, T0)
-    trade(con, WHALE, T0 + HOUR, 1000, 0.40)
-    trade(con, COPIER, T0 + HOUR + 5 * S, 60, 0.41)
-    trade(con, WHALE, T0 + 2 * HOUR, 1000, 0.50, token="U")
-    trade(con, COPIER, T0 + 2 * HOUR + 5 * S, 100, 0.50, token="U")
-    trade(con, WHALE, T0 + 3 * HOUR, 1000, 0.60, "SELL", token="U")
-    trade(con, WHALE, T0 + 20 * HOUR, 10, 0.50)  # the marks: T at 0.50, U at 0.30
-    trade(con, COPIER, T0 + 20 * HOUR + 5 * S, 1, 0.50)
-    trade(con, WHALE, T0 + 20 * HOUR, 10, 0.30, token="U")
-    trade(con, COPIER, T0 + 20 * HOUR + 5 * S, 1, 0.30, token="U")
 
 
 def test_the_parts_and_the_rest_sum_to_the_measured_gap(con) -> None:
@@ -157,31 +150,6 @@ def test_nobody_sells_on_paper_what_he_does_not_hold() -> None:
 
 
 # What if, over a warehouse
-
-
-@pytest.fixture
-def stored(warehouse, con):
-    """Two days in the published tables."""
-    a_day(con)
-    trade(con, WHALE, T0 + DAY + HOUR, 100, 0.55)
-    known_days(con, T0 + DAY)
-    measured(con, T0, -14.0, 201.0)
-    measured(con, T0 + DAY, 5.0, 100.0)
-    matched(con, 2)
-    return publish(warehouse, con)
-
-
-def publish(warehouse, con):
-    """A warehouse that has the tables of `con`."""
-    with warehouse.batch("stored") as batch:
-        tables = ("wallet_activity", "activity_days", "copy_quality_daily", "copy_fills")
-        for table in tables:
-            result = con.execute(f"SELECT * FROM {table}")
-            names = [column[0] for column in result.description]
-            batch.add(table, [dict(zip(names, values, strict=True)) for values in result.fetchall()])
-        batch_id = batch.commit(dict.fromkeys(tables, Replace()))
-    warehouse.store(batch_id)
-    return warehouse
 
 
 def test_floor_and_tiers_change_nothing_on_days_that_are_left_out(warehouse, con) -> None:

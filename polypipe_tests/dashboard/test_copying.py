@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from polypipe.attribution.attribution import PARTS
 from polypipe.attribution.gap import DAY_UNKNOWN, EARLIER_UNKNOWN
 from polypipe.attribution.whatif import bot_rule, what_if
+from polypipe.attribution.window import sum_of_days
 from polypipe.bot.misses import misses_summary
 from polypipe.dashboard.api import whatif
-from polypipe.dashboard.copying import attribution
 from polypipe.divergence.snapshot import Wallets
 from polypipe_tests.conftest import NOWHERE, settings_for
 from polypipe_tests.dashboard.copying_rows import (
@@ -100,7 +100,7 @@ def test_expected_and_all_parts_make_the_copiers_pnl(days):
             D + n * DAY, amounts[0], **dict(zip((*PARTS, "unexplained"), [*amounts[1:], amounts[0]], strict=True))
         )
         rows[row["day"].date()] = row | {"notes": {}, "reasons": {}}
-    found = attribution(rows, list(rows))
+    found = sum_of_days(rows, list(rows))
     total = found["expected_pnl"] + math.fsum(part["usd"] for part in found["parts"])
     assert total == pytest.approx(found["copier_pnl"], abs=1e-5)
     assert found["copier_pnl"] - found["expected_pnl"] == pytest.approx(found["gap"], abs=1e-5)

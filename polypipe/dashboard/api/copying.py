@@ -7,14 +7,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from polypipe.attribution.metrics import ratio_warning
+from polypipe.attribution.window import coverage_of, sum_of_days
 from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.parameters import Parser, day, one_of, read_parameters
 from polypipe.dashboard.context import Context, at_once, utc_now
 from polypipe.dashboard.copying import (
     METRICS,
     Span,
-    attribution,
-    coverage,
     distribution,
     exits,
     funnel,
@@ -50,12 +49,12 @@ def copying_body(context: Context, asked: dict[str, Any], now: datetime) -> Row:
     measured = metrics(view, span)
     unknown = why_unknown(measured)
     last = by_day.get(span.last)
-    covered, why_not_covered = coverage(last)
+    covered, why_not_covered = coverage_of(last)
     realised, pairs, ratio = (measured[name] for name in ("realised_ratio", "realised_pairs", "ratio"))
     return {
         **range_,
         "warning": ratio_warning(realised, pairs, ratio) if ratio else None,
-        "attribution": attribution(by_day, span.days),
+        "attribution": sum_of_days(by_day, span.days),
         "metrics": measured,
         "coverage": covered,
         "coverage_usd": last["expected_usd"] if last else None,

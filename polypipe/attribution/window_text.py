@@ -1,0 +1,76 @@
+"""The quality of a window for a terminal."""
+
+import math
+from collections.abc import Iterator
+
+from polypipe.attribution.stored import Row
+from polypipe.attribution.window import Quality
+from polypipe.divergence.arithmetic import money
+from polypipe.polymarket.errors import one_line
+
+SHOWN_EXITS = 10
+
+_RATE = (
+    "{copy_rate:.1f} % of {eligible_fills} eligible fills (95 %: {copy_rate_low:.1f} to {copy_rate_high:.1f}), "
+    "{copy_rate_usd:.1f} % by USD"
+)
+_SLIPPAGE = "{slippage_cents:+.2f} cents a share, p50 {slippage_p50:+.2f}, p95 {slippage_p95:+.2f}; {slippage_bps:.0f} bps"
+_OF_PAPER = ", {shortfall_bps:.0f} bps of what was to be copied"
+_LATENCY = "p50 {latency_p50:.0f} s, p95 {latency_p95:.0f}, p99 {latency_p99:.0f}"
+
+
+def lines_of(found: Quality) -> Iterator[str]:
+    """Every number, or that it is unknown and why."""
+    gap, m = found.attribution, found.metrics
+
+    def shown(name: str, text: str) -> str:
+        return f"unknown: {m['reasons'][name]}" if m[name] is None else text.format(**m)
+
+    first = "" if m["first_fill_ratio"] is None else "; first attempt {first_fill_ratio:.1f} %"
+    short = "unknown" if m["shortfall_usd"] is None else money(m["shortfall_usd"])
+    yield f"{found.first} to {found.last}, the gap is known on {gap['days_known']} of {gap['days']} days"
+    yield from _gap(gap)
+    yield f"  copy rate                {shown('copy_rate', _RATE)}"
+    yield f"  fill ratio               {shown('fill_ratio', '{fill_ratio:.1f} %' + first)}"
+    yield f"  slippage                 {shown('slippage_cents', _SLIPPAGE)}{_interval(m)}"
+    yield f"  latency                  {shown('latency_p50', _LATENCY)}"
+    yield f"  shortfall                {shown('shortfall_bps', short + _OF_PAPER)}"
+    yield "  coverage at the end      " + (
+        f"unknown: {found.coverage_reason}" if found.coverage is None else f"{found.coverage:.1f} %"
+    )
+    yield from _exits(found)
+    if m["funnel"]:
+        yield "  what became of the whale's fills"
+    for reason, step in sorted(m["funnel"].items(), key=lambda item: (-item[1]["fills"], item[0])):
+        yield f"    {reason.replace('_', ' '):22} {step['fills']:>7,} fills {step['usd']:>14,.2f} USD"
+    for warning in found.warnings:
+        yield f"warning: {warning}"
+
+
+def _gap(gap: Row) -> Iterator[str]:
+    if gap["reason"] is not None:
+        yield f"  gap                      unknown: {gap['reason']}"
+        return
+    yield f"  expected PnL             {money(gap['expected_pnl'])}"
+    for part in gap["parts"]:
+        if abs(part["usd"]) >= 0.005 or part["part"] == "unexplained":
+            yield f"    {part['part'].replace('_', ' '):22} {money(part['usd'])}"
+    yield f"  copier PnL               {money(gap['copier_pnl'])}"
+    yield f"  gap                      {money(gap['gap'])}"
+
+
+def _interval(m: Row) -> str:
+    low, high = m["slippage_cents_low"], m["slippage_cents_high"]
+    if low is None or high is None:
+        return ""
+    return f" (95 %: {low:+.2f} to {high:+.2f}{', not distinguishable from zero' if low <= 0 <= high else ''})"
+
+
+def _exits(found: Quality) -> Iterator[str]:
+    incomplete = f"; there may be more: {found.exits_incomplete}" if found.exits_incomplete else ""
+    usd = money(math.fsum(row["usd"] for row in found.exits))
+    tokens = "1 token" if len(found.exits) == 1 else f"{len(found.exits)} tokens"
+    yield f"  uncopied exits           {f'{tokens}, {usd} at risk' if found.exits else 'none'}{incomplete}"
+    for row in found.exits[:SHOWN_EXITS]:
+        what = one_line(f"{row['title']} ({row['outcome']})")
+        yield f"    {row['usd']:>10,.2f} USD {row['age_hours']:6.0f} h  {what}"
