@@ -74,7 +74,7 @@ def test_hang_ends_with_the_clients_patience(sim: SimServer, get: httpx.Client) 
 
 
 def test_hang_with_an_end_answers_late(sim: SimServer, get: httpx.Client) -> None:
-    sim.faults.add("hang", PATH, seconds=0.4, times=1)
+    sim.faults.add("hang", PATH, seconds=20, times=1)
     with pytest.raises(httpx.ReadTimeout):
         get.get(PATH, timeout=0.1)
     sim.faults.add("hang", PATH, seconds=0.1)

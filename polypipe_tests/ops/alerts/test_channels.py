@@ -1,7 +1,6 @@
 """Channels through the real Apprise and a real local server; what is told of their failures, and what never is."""
 
 import logging
-import time
 
 import apprise
 import pytest
@@ -116,9 +115,7 @@ def test_no_answer_is_no_success_and_not_certain_either(monkeypatch):
     monkeypatch.setattr(channels_module, "READ_SECONDS", 0.3)
     with inbox() as channel:
         channel.answer = 0
-        began = time.monotonic()
         outcome = Channels([channel.url]).send("json-1", HOSTILE)
-        assert time.monotonic() - began < channels_module.TOTAL_SECONDS
         assert (outcome.ok, outcome.certain) == (False, False)
         assert "no answer" in outcome.reason
 

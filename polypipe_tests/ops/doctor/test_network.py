@@ -1,7 +1,7 @@
 """What is asked of the hosts, and that nothing waits for them for ever."""
 
 import socket
-import time
+import threading
 from datetime import UTC, datetime
 
 import pytest
@@ -93,9 +93,7 @@ def test_a_cursor_that_is_ignored_is_told(sim):
 def test_everything_hangs_and_doctor_does_not(sim):
     sim.faults.add("hang", "*")
     settings = settings_for(sim.url, **WALLETS)
-    began = time.monotonic()
-    heard = ask_all(settings, deadline=1.0)
-    assert time.monotonic() - began < 10  # it would hang for ever
+    heard = ask_all(settings, deadline=1.0)  # would never return
     assert heard.offline
     assert all("no answer within" in reach.error for reach in heard.reach.values())
     answers = [*heard.gamma.values(), heard.value, heard.positions, heard.pnl]
@@ -132,14 +130,15 @@ def test_a_name_that_does_not_resolve_costs_no_request():
 
 
 def test_a_resolver_that_hangs_is_left_alone(monkeypatch):
+    answer = threading.Event()
+
     def hang(*_):
-        time.sleep(3)
+        answer.wait()
         raise socket.gaierror(8, "too late")
 
     monkeypatch.setattr(module.socket, "getaddrinfo", hang)
-    began = time.monotonic()
     assert unresolved(["gamma.example"], 0.1) == {"gamma.example": "its name does not resolve within 0 s"}
-    assert time.monotonic() - began < 2.5
+    answer.set()
 
 
 def test_behind_a_proxy_names_are_not_resolved_here(monkeypatch):
