@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from polypipe.ops.doctor import (
+    alerting,
     bot_files,
     bot_hearing,
     configuration,
@@ -61,6 +62,7 @@ CHECKS = (
     Check("Machine", "Dagster's storage", dagster_storage.check_storage),
     Check("Machine", "disk", machine.check_disk),
     Check("Machine", "open files", machine.check_open_files),
+    Check("Machine", "alerts", alerting.check_alerts),
     Check("Machine", "versions", machine.check_versions),
 )
 
