@@ -9,7 +9,7 @@ import dagster as dg
 
 from polypipe.bot.grammar import UNKNOWN
 from polypipe.bot.ingest import Reading, ingest
-from polypipe.bot.logs import LOGS, OWN_FILLS, TRADE_LOG, Log, UnknownHeader
+from polypipe.bot.logs import LOGS, OWN_FILLS, TRADE_LOG, Log, UnknownHeader, is_empty
 from polypipe.bot.misses import misses_summary
 from polypipe.bot.positions import stored_positions, tail_of
 from polypipe.bot.rotated import unfinished
@@ -112,8 +112,8 @@ def unread(warehouse: Warehouse, settings: Settings, log: Log) -> str | None:
             if last is not None and (last.inode, last.size) == (status.st_ino, status.st_size):
                 if tail_of(file, last.byte_offset) == last.tail:
                     return None
-            elif status.st_size <= len(log.header) + 5 and next(unfinished(warehouse, path, log, known), None) is None:
-                return None  # 5: a byte-order mark and the end of a line
+            elif is_empty(log, status.st_size) and next(unfinished(warehouse, path, log, known), None) is None:
+                return None
     except FileNotFoundError:
         return None
     except PermissionError:  # the run that this asks for says so

@@ -38,6 +38,11 @@ OWN_FILLS = Log("my_fills.csv", "own_fills", own_fills.OWN_FILLS_HEADER, own_fil
 LOGS = (TRADE_LOG, OWN_FILLS)
 
 
+def is_empty(log: Log, size: int) -> bool:
+    """Whether a file of so many bytes can hold no line but the header, a byte-order mark and the end of a line included."""
+    return size <= len(codecs.BOM_UTF8) + len(log.header) + len("\r\n")
+
+
 def text_begins(file: BinaryIO) -> int:
     """3 where the file has a byte-order mark, as an editor leaves it, else 0. The file is then read from there."""
     file.seek(0)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from polypipe.bot.logs import TRADE_LOG
+from polypipe.bot.logs import TRADE_LOG, is_empty
 from polypipe.ops.alerts.situation import BotLog
 from polypipe.ops.alerts.stored import read_lines, read_log_position
 from polypipe.settings import Settings
@@ -26,7 +26,9 @@ def read_log(con: "duckdb.DuckDBPyConnection", settings: Settings, now: datetime
         return BotLog(position is not None, None, True, read_lines(con, now))
     written_at = datetime.fromtimestamp(status.st_mtime, UTC)
     same = position is not None and position[:2] == (status.st_ino, status.st_size)
-    return BotLog(True, written_at, same or now - written_at < UNREAD_FOR, read_lines(con, now))
+    # After a rotation the new file may hold nothing for hours, and there is nothing to be read in it.
+    read = same or (position is not None and is_empty(TRADE_LOG, status.st_size)) or now - written_at < UNREAD_FOR
+    return BotLog(True, written_at, read, read_lines(con, now))
 
 
 def free_bytes(settings: Settings) -> dict[str, int]:

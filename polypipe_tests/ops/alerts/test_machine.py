@@ -52,9 +52,13 @@ def test_a_log_that_never_was_is_written_read_grows_and_goes(con, settings):
     )  # fmt: skip
     assert read_log(con, settings, later).read
     with path.open("a") as log:
-        log.write("another\n")
+        log.write("another line, as long as they are" * 10 + "\n")
     os.utime(path, (now.timestamp(), now.timestamp()))
     assert not read_log(con, settings, later).read
+    path.rename(path.with_suffix(".csv.1"))
+    path.write_text(f"{TRADE_LOG.header}\n")  # rotated, and the whale has traded nothing since
+    os.utime(path, (now.timestamp(), now.timestamp()))
+    assert read_log(con, settings, later).read
     path.unlink()
     gone = read_log(con, settings, later)
     assert (gone.known, gone.written_at, gone.read) == (True, None, True)
