@@ -21,6 +21,8 @@ from polypipe.attribution.gap import compute_gap
 from polypipe.attribution.metrics import compute_metrics
 from polypipe.attribution.rule import Rule
 from polypipe.attribution.whatif import what_if
+from polypipe.bot.ingest import ingest
+from polypipe.bot.logs import TRADE_LOG
 from polypipe.divergence.arithmetic import money
 from polypipe.divergence.holdings import compare_and_store
 from polypipe.divergence.snapshot import Wallets
@@ -30,8 +32,8 @@ from polypipe.history.pnl import fill_pnl
 from polypipe.polymarket import Hosts
 from polypipe.resources import Polymarket
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS, SimServer
-from polypipe.sim.copying import CopyTruth
-from polypipe.warehouse import Replace, Warehouse
+from polypipe.sim.bot import HEADER, log_lines
+from polypipe.warehouse import Warehouse
 
 HERE = Path(__file__).parent
 PAGE, PICTURE = HERE / "copy-quality.md", HERE / "images" / "copy-quality-day.svg"
@@ -58,15 +60,6 @@ NAMES = {
     "fees": "fees and rebates",
     "unexplained": "unexplained",
 }
-_LOGGED = {
-    "": "SENT",
-    "unfilled": "SENT",
-    "small": "SKIPPED_SMALL",
-    "below_minimum": "SKIPPED_PROBABILITY",
-    "no_position": "SKIPPED_NO_POSITION",
-    "breaker": "CB_BLOCKED",
-    "book_failed": "CB_BOOK_FAIL",
-}
 
 
 @dataclass(frozen=True)
@@ -83,12 +76,12 @@ def live() -> Example:
     """Simulate the months before, then the day, as polypipe would have filled its tables."""
     midnight = DAY + timedelta(minutes=30)
     with SimServer(EVENTS, SEED, start=midnight) as sim, tempfile.TemporaryDirectory() as home:
-        warehouse = Warehouse(Path(home))
+        warehouse, log = Warehouse(Path(home)), Path(home) / TRADE_LOG.file
         polymarket = Polymarket(Hosts(gamma=sim.url, data=sim.url, pnl=sim.url, clob=sim.url))
         read = _reader(midnight)
         fill_activity(polymarket, warehouse, WALLETS, BEGINS, DAY)
         compare_and_store(polymarket, warehouse, WALLETS, read)
-        _write_log(warehouse, sim.copy_truth())
+        _read_log(warehouse, log, sim)
         compute_fills(warehouse, WALLETS, BEGINS, DAY)
         compute_gap(warehouse, WALLETS, DAY - timedelta(days=1), DAY)  # keeps the prices of midnight
         sim.clock.set(midnight.timestamp() + 86_400)
@@ -96,7 +89,7 @@ def live() -> Example:
         fill_activity(polymarket, warehouse, WALLETS, DAY, NEXT)
         fill_pnl(polymarket, warehouse, WALLETS, DAY, NEXT, read)
         compare_and_store(polymarket, warehouse, WALLETS, read)
-        _write_log(warehouse, sim.copy_truth())
+        _read_log(warehouse, log, sim)
         compute_quality(warehouse, WALLETS, DAY, NEXT)
         compute_fills(warehouse, WALLETS, DAY, NEXT)
         metrics = compute_metrics(warehouse, WALLETS, DAY, NEXT).rows[0]
@@ -109,24 +102,11 @@ def _reader(now: datetime) -> Callable[[], datetime]:
     return lambda: now
 
 
-def _write_log(warehouse: Warehouse, truths: list[CopyTruth]) -> None:
-    """The bot's log, as a bot that did the same would have written it; while it was offline it wrote nothing."""
-    rows = []
-    for n, truth in enumerate(truths):
-        outcome, whale = _LOGGED.get(truth.reason), truth.whale
-        if outcome is not None:
-            day = datetime.fromtimestamp(whale.at - whale.at % 86_400, UTC)
-            rows.append(
-                {
-                    "log_id": "example", "byte_offset": n, "day": day, "token_id": whale.token, "side": whale.side,
-                    "whale_shares": whale.size, "outcome": outcome, "tx_hash": whale.hash, "raw": "",
-                    "requested_shares": truth.wanted, "filled_shares": truth.filled,
-                }
-            )  # fmt: skip
-    with warehouse.batch("trade_log") as batch:
-        batch.add("trade_log", rows)
-        batch_id = batch.commit({"trade_log": Replace()})
-    warehouse.store(batch_id)
+def _read_log(warehouse: Warehouse, path: Path, sim: SimServer) -> None:
+    """What the bot has logged until now, as a bot that did the same would have written it."""
+    lines = log_lines(sim.copy_truth(), 0, int(sim.clock.now() * 1000))
+    path.write_text("\n".join([HEADER, *lines, ""]), encoding="utf-8")
+    ingest(warehouse, TRADE_LOG, path)
 
 
 def text(example: Example) -> str:
