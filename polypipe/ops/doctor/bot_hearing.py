@@ -51,9 +51,8 @@ def check_hearing(facts: Facts) -> Result:
     tokens = {fill.asset for fill in fills if fill.asset}
     try:
         versions = market_versions(facts, tokens) if heard and tokens and facts.any_data else {}
-    except (
-        Exception
-    ):  # the tables may be broken in any way, which other checks tell: a silent bot must be told all the same
+    except Exception:
+        # The tables may be broken in any way, which other checks tell: a silent bot must be told all the same.
         versions = {}
     return judge_hearing(fills, heard, versions, named, facts.now, log)
 
