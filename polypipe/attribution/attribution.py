@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from polypipe.attribution.fills import CopyFill, SetChange
+from polypipe.attribution.fills import CopyFill, SetChange, merged_away
 from polypipe.attribution.prices import Mark, Prices
 from polypipe.divergence.positions import MINIMUM_USD
 
@@ -192,7 +192,8 @@ class _Walk:
             if mark is None or mark.settled:
                 del self.tokens[token]
                 continue
-            expected, has = max(ratio * state.whale, 0.0), max(state.copier, 0.0)
+            held = state.whale - merged_away(self.sets.get(state.last.condition or "", ()), day.end)
+            expected, has = max(ratio * held, 0.0), max(state.copier, 0.0)
             if expected * mark.price >= MINIMUM_USD:
                 day.expected_usd += expected * mark.price
                 day.covered_usd += min(expected, has) * mark.price

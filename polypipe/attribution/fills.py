@@ -1,5 +1,6 @@
 """The rows of attribution: fills, and what the copier made of each fill of the whale. No arithmetic but their own sums."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
@@ -89,3 +90,8 @@ class SetChange(msgspec.Struct, frozen=True, gc=False):
     t: float
     condition: str
     shares: float
+
+
+def merged_away(sets: Iterable[SetChange], t: float) -> float:
+    """Shares of each token of a market that the whale has given back before `t` as full sets, beyond those it had split."""
+    return max(-sum(change.shares for change in sets if change.t < t), 0.0)

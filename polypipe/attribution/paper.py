@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from polypipe.attribution.fills import CopyFill, SetChange
+from polypipe.attribution.fills import CopyFill, SetChange, merged_away
 from polypipe.attribution.prices import Prices
 from polypipe.attribution.rule import Rule
 from polypipe.divergence.positions import MINIMUM_USD
@@ -50,6 +50,7 @@ def on_paper(
     plain: dict[str, float] = defaultdict(float)  # shares by the plain ratio
     asked: dict[str, float] = defaultdict(float)  # shares by the rule
     has: dict[str, float] = defaultdict(float)  # shares of the copier
+    conditions: dict[str, str] = {}
     split: dict[str, list[SetChange]] = defaultdict(list)
     for change in sets:
         split[change.condition].append(change)
@@ -80,17 +81,20 @@ def on_paper(
             sold = [change.shares for change in split.get(fill.condition or "", ()) if change.t <= fill.t]
             simple = min(simple, max(plain[fill.token] + rule.ratio * max(sum(sold), 0.0), 0.0))
             wanted = min(wanted, max(asked[fill.token], 0.0))
+        conditions[fill.token] = fill.condition or ""
         plain[fill.token] += fill.sign * simple
         asked[fill.token] += fill.sign * wanted
         closes = spans[opened - 1][1] if opened else fill.t
         if fill.t < closes and (mark := prices.at(fill.token, closes)) is not None:
             paper.effect += fill.sign * (wanted - simple) * (mark.price - fill.whale_price)
     open_spans(end)
-    for token, shares in asked.items():
+    for token, wanted in asked.items():
         mark = prices.at(token, end)
         if mark is None:
             paper.without_price += 1
-        elif not mark.settled and shares * mark.price >= MINIMUM_USD:
+            continue
+        shares = wanted - rule.ratio * merged_away(split.get(conditions[token], ()), end)
+        if not mark.settled and shares * mark.price >= MINIMUM_USD:
             paper.expected_usd += shares * mark.price
             paper.covered_usd += min(max(has[token], 0.0), shares) * mark.price
     return paper

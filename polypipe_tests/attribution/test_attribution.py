@@ -18,7 +18,9 @@ from polypipe.attribution.attribution import (
     explain,
 )
 from polypipe.attribution.fills import CopyFill, SetChange
+from polypipe.attribution.paper import on_paper
 from polypipe.attribution.prices import Prices
+from polypipe.attribution.rule import Rule
 from polypipe.sim.standings import float32
 from polypipe.sim.wallets import COPIER_ADDRESS, DAY, WHALE_ADDRESS
 from polypipe_tests.attribution.support import SIM_RATIO, START, TruePrices, simulated
@@ -308,6 +310,25 @@ def test_a_split_gives_what_can_be_sold() -> None:
     (day,) = account([whale(10, 1000, 0.40, side="SELL")], {"T": [(90, 0.30)]}, sets=sets)
     assert FROM_BEFORE not in day.notes
     assert day.total == pytest.approx(-0.1 * 1000 * 0.10)
+
+
+def test_what_the_whale_merged_is_not_held_any_more() -> None:
+    """It buys both sides and gives back 600 sets: of 100 to be held of T 40 are left, of 60 of U none. A split before
+    gives other sets back than those that were bought."""
+    fills = [
+        replace(whale(10, 1000, 0.40, 30), condition="c"),
+        replace(whale(20, 600, 0.55, 60, token="U"), condition="c"),
+    ]
+    marks = {"T": [(90, 0.40)], "U": [(90, 0.60)]}
+    for sets, expected, covered in (
+        ([SetChange(50, "c", -600)], 40 * 0.40, 30 * 0.40),
+        ([SetChange(5, "c", 600), SetChange(50, "c", -600)], 100 * 0.40 + 60 * 0.60, 30 * 0.40 + 60 * 0.60),
+        ([SetChange(100, "c", -600)], 100 * 0.40 + 60 * 0.60, 30 * 0.40 + 60 * 0.60),  # on the next day
+    ):
+        (day,) = account(fills, marks, sets=sets)
+        assert (day.expected_usd, day.covered_usd) == (pytest.approx(expected), pytest.approx(covered))
+        paper = on_paper(fills, sets, Prices(marks), Rule(0.1), 0.0, 100.0)
+        assert (paper.expected_usd, paper.covered_usd) == (pytest.approx(expected), pytest.approx(covered))
 
 
 def test_a_change_of_the_ratio_is_told_in_usd() -> None:
