@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from polypipe.ops.alerts import SENSOR
 from polypipe.resources import Polymarket
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from polypipe.ops.alerts.tick import Tick
-
-SENSOR = "alerts"
 
 
 @dg.sensor(

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from polypipe.divergence.snapshot import Wallets, wallets_of
-from polypipe.ops.alerts import machine, stored
-from polypipe.ops.alerts.automation import SENSOR
+from polypipe.ops.alerts import SENSOR, machine, stored
 from polypipe.ops.alerts.book import Book, only_one, read_book, read_mutes, save_book, set_aside
 from polypipe.ops.alerts.channels import Channels
 from polypipe.ops.alerts.conditions import PIPELINE, evaluate
