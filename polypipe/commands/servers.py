@@ -46,11 +46,11 @@ def stop() -> None:
 @click.command()
 def restart() -> None:
     """Stop everything that runs on the home of the settings, then the same as `up --detach`."""
-    from polypipe.ops.up import CannotStart, refuse_mixture
+    from polypipe.ops.up import CannotStart, check_restart
 
     settings = load_settings()
     try:
-        refuse_mixture(settings)
+        check_restart(settings)
     except CannotStart as error:
         fail(str(error))
     _stop(settings)

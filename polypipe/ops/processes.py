@@ -6,7 +6,7 @@ import re
 import resource
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,13 +93,15 @@ def share_a_port(settings: Settings) -> bool:
     return settings.webserver_port == settings.dashboard_port and (everywhere or is_loopback(host))
 
 
-def check_ports(settings: Settings) -> None:
-    """Raise `CannotListen` unless both web servers could listen now."""
+def check_ports(settings: Settings, ours: Collection[int] = ()) -> None:
+    """Raise `CannotListen` unless both web servers could listen now, or once those of `ours` are let go."""
     if share_a_port(settings):
         both = f"POLYPIPE_WEBSERVER_PORT and POLYPIPE_DASHBOARD_PORT are both {settings.dashboard_port}"
         raise CannotListen(f"{both}: set one of them to another port")
-    check_port("127.0.0.1", settings.webserver_port, "POLYPIPE_WEBSERVER_PORT")
-    check_port(settings.dashboard_host, settings.dashboard_port, "POLYPIPE_DASHBOARD_PORT")
+    if settings.webserver_port not in ours:
+        check_port("127.0.0.1", settings.webserver_port, "POLYPIPE_WEBSERVER_PORT")
+    if settings.dashboard_port not in ours:
+        check_port(settings.dashboard_host, settings.dashboard_port, "POLYPIPE_DASHBOARD_PORT")
 
 
 def child_environment(settings: Settings, dagster_home: Path, environ: Mapping[str, str] | None = None) -> dict[str, str]:

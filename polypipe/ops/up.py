@@ -12,10 +12,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from threading import Event
 from types import FrameType
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -36,7 +37,7 @@ from polypipe.ops.processes import (
     secrets_for,
     supervisor_config,
 )
-from polypipe.ops.running import Held, end_leftovers, only_one
+from polypipe.ops.running import Held, end_leftovers, only_one, running
 from polypipe.ops.upkeep.unfinished import unfinished
 from polypipe.settings import DEMO, Settings, mark_simulated
 
@@ -147,10 +148,20 @@ def refuse_mixture(settings: Settings) -> None:
         raise CannotStart(f"{settings.home} holds the demo's simulated data: run `polypipe demo`, or choose another home")
 
 
-def _check_ports(settings: Settings) -> None:
+def check_restart(settings: Settings) -> None:
+    """Raise `CannotStart` when the start would be refused after the stop: then nothing is to be stopped."""
+    refuse_mixture(settings)
+    try:
+        ours = running_servers(settings).values() if running(settings.home) else ()
+    except Held as held:
+        raise CannotStart(str(held)) from None
+    _check_ports(settings, [urlsplit(page).port or 0 for page, _ in ours])
+
+
+def _check_ports(settings: Settings, ours: Collection[int] = ()) -> None:
     try:
         check_binding(settings)
-        check_ports(settings)
+        check_ports(settings, ours)
     except (Refused, CannotListen) as refused:
         raise CannotStart(str(refused)) from None
 

@@ -255,6 +255,18 @@ def test_logs_follow(cron):
 
 
 @pytest.mark.timeout(420)
+def test_a_restart_that_could_not_start_stops_nothing(cron):
+    before = cron.pid()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        refused = cron.run("restart", **cron.ours | {"POLYPIPE_DASHBOARD_PORT": str(port)})
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert f"port {port} is in use by another program: set POLYPIPE_DASHBOARD_PORT" in refused.stderr
+    assert cron.pid() == before
+
+
 def test_restart_and_stop_from_anywhere(cron):
     """First with `up` itself and a server hanging, which therefore do not end by themselves."""
     up = psutil.Process(cron.pid())
