@@ -26,4 +26,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     document = session.config.getoption("figures")
     if document and exitstatus == 0 and not hasattr(session.config, "workerinput"):
-        write_table(Path(document), read(Path(os.environ[DIRECTORY])))
+        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        skipped = {
+            f"`{report.nodeid}`: {report.longrepr[2].removeprefix('Skipped: ')}"
+            for report in reporter.stats.get("skipped", [])
+        }
+        write_table(Path(document), read(Path(os.environ[DIRECTORY])), sorted(skipped))

@@ -6,6 +6,7 @@ Each test tells its figures with `figures.add(...)`; every worker process append
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -57,11 +58,15 @@ def table(figures: list[Figure]) -> str:
     return "\n".join([HEADER, *rows])
 
 
-def write_table(document: Path, figures: list[Figure]) -> None:
-    """Replace what is between the marks of the document. Raises ValueError when it has no marks."""
+def write_table(document: Path, figures: list[Figure], skipped: Sequence[str] = ()) -> None:
+    """Replace what is between the marks of the document; the table misses what was `skipped`, which is told below it.
+
+    Raises ValueError when the document has no marks.
+    """
     text = document.read_text(encoding="utf-8")
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"{document} has no lines {BEGIN!r} and {END!r}")
-    document.write_text(f"{before}{BEGIN}\n{table(figures)}\n{END}{after}", encoding="utf-8")
+    missing = "".join(f"\nNot run: {test}\n" for test in skipped)
+    document.write_text(f"{before}{BEGIN}\n{table(figures)}\n{missing}{END}{after}", encoding="utf-8")

@@ -22,6 +22,8 @@ def test_the_figures_of_all_workers_become_one_ordered_table(tmp_path):
     )
     write_table(document, read(tmp_path))
     assert document.read_text() == text
+    write_table(document, read(tmp_path), ["`test_clock.py`: faketime is not installed"])
+    assert "\nNot run: `test_clock.py`: faketime is not installed\n" in document.read_text()
 
 
 def test_a_document_without_marks_is_refused(tmp_path):
