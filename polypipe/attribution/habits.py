@@ -2,10 +2,10 @@
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 
 from polypipe.attribution.matching import LEAST_PAIRS, ClearPair, Habit, habit_of
-from polypipe.attribution.stored import DAY, moment
+from polypipe.attribution.stored import DAY, midnight, moment
 
 HABIT_DAYS = 7
 """Ratio and latency that the copier really has are read from the clear pairs of the day; where these are too few, from
@@ -43,8 +43,8 @@ class Habits:
 
     def _day(self, day: date) -> Habit:
         if day not in self._of_day:
-            midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
-            bounds = (midnight - HABIT_DAYS * DAY, midnight, midnight + DAY)
+            begins = midnight(day)
+            bounds = (begins - HABIT_DAYS * DAY, begins, begins + DAY)
             before, first, last = (bisect_left(self._times, bound.timestamp()) for bound in bounds)
             enough = last - first >= LEAST_PAIRS
             self._of_day[day] = habit_of(self._pairs[first if enough else before : last], 1.0)

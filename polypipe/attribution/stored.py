@@ -161,12 +161,13 @@ def span_of(
     ).fetchall()
     if newest is None:
         raise NothingStored("no past day of these wallets is stored: materialize history, or wait for tonight")
-    end = (_midnight(last) if last else moment(newest)) + DAY
-    start = _midnight(first) if first else max(end - DEFAULT_DAYS * DAY, moment(oldest))
+    end = (midnight(last) if last else moment(newest)) + DAY
+    start = midnight(first) if first else max(end - DEFAULT_DAYS * DAY, moment(oldest))
     if start >= end:
         raise NothingStored(f"there are no days from {start:%Y-%m-%d} to {end - DAY:%Y-%m-%d}")
     return start, end
 
 
-def _midnight(day: date) -> datetime:
+def midnight(day: date) -> datetime:
+    """At which the UTC day begins."""
     return datetime.combine(day, time(), UTC)

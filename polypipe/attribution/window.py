@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 NOT_COMPUTED = "{} of this day is not computed: materialize copy_fills, copy_metrics_daily and gap_attribution"
 _MEASURED = ("expected_pnl", "copier_pnl", "whale_pnl", "gap", "copier_income", "whale_income")
-_LABELS = ("day", "user1_address", "user2_address", "funnel", "reasons", "window_days")
+_LABELS = ("day", "user1_address", "user2_address")
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ def quality_of(warehouse: Warehouse, wallets: Wallets, first: date | None = None
         days[0].date(),
         days[-1].date(),
         sum_of_days(gaps, [day.date() for day in days]),
-        {name: value for name, value in measured.items() if name not in _LABELS[:3]},
-        [{name: value for name, value in row.items() if name not in _LABELS} for row in classes],
+        {name: value for name, value in measured.items() if name not in _LABELS},
+        [{name: value for name, value in row.items() if name not in (*_LABELS, "window_days")} for row in classes],
         covered,
         why_not,
         sorted(exits, key=lambda row: (-row["usd"], row["token_id"])),

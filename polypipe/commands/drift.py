@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from polypipe.commands.common import SIMULATED, fail, load_settings
+from polypipe.limits import FIRST_YEAR, LAST_YEAR, MOST_FACTOR, MOST_SHARES
 
 if TYPE_CHECKING:
     from polypipe.divergence.snapshot import Wallets
     from polypipe.settings import Settings
-
-MOST_SHARES, MOST_FACTOR = 1e9, 100.0
-FIRST_YEAR, LAST_YEAR = 2000, 2200
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 _FROM = click.option("--from", "first", type=_DAY, help="First day, UTC; 30 days before the last one.")

@@ -9,9 +9,10 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, timedelta
 from typing import Any
 
+from polypipe.attribution.stored import midnight
 from polypipe.attribution.window import NOT_COMPUTED, exits_incomplete
 from polypipe.dashboard.distribution import histogram
 from polypipe.dashboard.store import Row, View
@@ -46,11 +47,6 @@ class Span:
     def condition(self) -> str:
         """On column `day` of a table of the store."""
         return f"day >= {literal(midnight(self.first))} AND day < {literal(midnight(self.last) + DAY)}"
-
-
-def midnight(day: date) -> datetime:
-    """At which the UTC day begins."""
-    return datetime.combine(day, time(), UTC)
 
 
 def stored_days(view: View) -> tuple[date, date] | None:

@@ -24,16 +24,6 @@ from polypipe_tests.bot.support import log_lines, position, raws, rows, text
 HEADER = f"{TRADE_LOG_HEADER}\n"
 
 
-@pytest.fixture
-def warehouse(tmp_path: Path) -> Warehouse:
-    return Warehouse(tmp_path / "home")
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "matches_optimized.csv"
-
-
 def append(path: Path, more: str) -> None:
     with path.open("a", encoding="utf-8", newline="") as file:
         file.write(more)

@@ -9,21 +9,10 @@ import pytest
 from polypipe.bot.grammar import TRADE_LOG_HEADER
 from polypipe.bot.ingest import ingest
 from polypipe.bot.logs import TRADE_LOG
-from polypipe.warehouse import Warehouse
 from polypipe_tests.bot.corpus import line
 from polypipe_tests.bot.support import log_lines, raws, text
 
 HEADER = f"{TRADE_LOG_HEADER}\n"
-
-
-@pytest.fixture
-def warehouse(tmp_path: Path) -> Warehouse:
-    return Warehouse(tmp_path / "home")
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "matches_optimized.csv"
 
 
 def rotate(path: Path) -> None:

@@ -6,12 +6,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from polypipe.attribution.labels import PRICE_BUCKETS
+from polypipe.attribution.stored import midnight
 from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.copying import PARAMETERS as DAYS
 from polypipe.dashboard.api.copying import asked_span
 from polypipe.dashboard.api.parameters import Parser, one_of, read_parameters, short_text
 from polypipe.dashboard.context import Context, at_once, utc_now
-from polypipe.dashboard.copying import metrics, midnight, why_unknown
+from polypipe.dashboard.copying import metrics, why_unknown
 from polypipe.dashboard.store import Row
 from polypipe.divergence.positions import BUCKETS
 from polypipe.warehouse.connection import literal

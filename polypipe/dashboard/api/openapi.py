@@ -15,9 +15,10 @@ from polypipe.dashboard.api.breakdowns import SORTS as CLASS_SORTS
 from polypipe.dashboard.api.export import TABLES
 from polypipe.dashboard.api.history import FEWEST_POINTS, MOST_POINTS
 from polypipe.dashboard.api.positions import ATTENTION, SORTS
-from polypipe.dashboard.api.whatif import LEAST_RATIO, MOST_DAYS, MOST_RATIO, MOST_SHARES
+from polypipe.dashboard.api.whatif import LEAST_RATIO, MOST_DAYS, MOST_RATIO
 from polypipe.dashboard.store import SERIES
 from polypipe.history.copy_quality import WINDOWS
+from polypipe.limits import MOST_SHARES
 from polypipe.warehouse.tables import Column, columns
 
 Schema = dict[str, Any]

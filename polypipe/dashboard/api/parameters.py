@@ -7,10 +7,11 @@ from typing import Any
 
 from starlette.requests import Request
 
+from polypipe.limits import FIRST_YEAR, LAST_YEAR
+
 Parser = Callable[[str], Any]
 
 LONGEST = timedelta(days=3660)
-FIRST_YEAR, LAST_YEAR = 2000, 2200
 
 
 class BadParameter(ValueError):

@@ -26,12 +26,13 @@ from polypipe.dashboard.context import Context, at_once
 from polypipe.dashboard.copying import stored_days
 from polypipe.dashboard.store import Row
 from polypipe.divergence.snapshot import wallets_of
+from polypipe.limits import MOST_FACTOR, MOST_SHARES
 from polypipe.ops.processes import child_environment
 from polypipe.settings import Settings
 
 DEFAULT_DAYS, MOST_DAYS = 30, 90
 LEAST_RATIO, MOST_RATIO = 1e-6, 100.0
-MOST_SHARES, MOST_FACTOR, MOST_TIERS = 1e9, 100.0, 5
+MOST_TIERS = 5
 SECONDS = 60.0
 NO_TIERS = ((TIER_SHARES, 1.0),)
 
