@@ -14,16 +14,21 @@ const who = { copier: document.body.dataset.copier, whale: document.body.dataset
 const state = { latest: null, day: null, positions: null, lostAt: null, error: null };
 let busy = false;
 let again = false;
+let told = null; // the newest version that the server told of
+let shown = null; // the version of the newest answer
+let followed = null; // the told version because of which everything was asked for again: once for each
 
 /** Ask for everything that is shown. While one round runs, any number of wishes become one more round. */
 async function refresh() {
   if (busy) { again = true; return; }
   busy = true;
+  document.querySelector("main").setAttribute("aria-busy", "true");
   try {
     state.error = null;
     const history = loadHistory().catch(remember);
     const [latest, day] = await Promise.all([get("/api/latest"), loadDay()]);
     Object.assign(state, { latest, day, lostAt: null });
+    shown = versionOf(latest);
     drawNow(state.latest, state.day, state.positions, who);
     await history; // what is on the first screen comes first
     const positions = loadPositions().then((found) => {
@@ -35,9 +40,19 @@ async function refresh() {
     remember(error);
   }
   busy = false;
+  document.querySelector("main").removeAttribute("aria-busy");
   startPlotly();
   show();
-  if (again) { again = false; refresh(); }
+  if (isNew() || again) { again = false; refresh(); }
+}
+
+const versionOf = (answer) => `${answer.version} ${answer.reload_error}`;
+
+/** Whether the server told of something that is not shown: it may have come between the first answer and the stream. */
+function isNew() {
+  if (told === shown || told === followed) return false;
+  followed = told;
+  return true;
 }
 
 function remember(error) { state.error = error.message; }
@@ -113,12 +128,10 @@ $("help").addEventListener("click", KEYS["?"]);
 startHistory(refresh);
 startPositions((error) => { remember(error); show(); });
 startQuality((error) => { remember(error); show(); });
-let version = null;
 listen((news) => {
-  const key = `${news.version} ${news.reload_error}`;
+  told = versionOf(news);
   state.lostAt = null;
-  if ((version !== null && key !== version) || state.error) refresh(); // the first one tells what is being asked for already
-  version = key;
+  if (!busy && (isNew() || state.error)) refresh(); // a round that is running looks itself when it ends
 }, () => { state.lostAt ??= now(); show(); });
 document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
 setInterval(() => { if (!document.hidden) show(); }, 1000);
