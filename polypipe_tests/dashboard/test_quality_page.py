@@ -255,8 +255,34 @@ def test_the_first_day_is_a_day_on_an_axis_of_days(look, warehouse):
     beta = page.locator("#quality-windows tr", has_text="Beta").first
     expect(beta).to_contain_text("0.75×")
     expect(beta).to_contain_text("95 %: 0.50× to 1.10×")
-    assert "0.0600, ÷ the ratio of 0.08" in beta.locator(".tip").get_attribute("aria-label")
+    assert "0.0600 ÷ 0.08." in beta.locator(".tip").get_attribute("aria-label")
     expect(page.locator("#quality-windows .panel").last).to_contain_text("not computed yet")
+
+
+def test_numbers_of_pnl_tell_what_they_are_computed_from(look, warehouse):
+    """As the dashboard writes them; a row of before the inputs were kept has the formula alone."""
+    put_days(warehouse, 1)
+    sums = {"up_copier": 40.0, "up_expected": 50.0, "down_copier": -30.0, "down_expected": -25.0}
+    spreads = {"hourly_gap_mean": -0.05, "hourly_gap_sd": 0.5, "hourly_copier_sd": 1.25, "hourly_whale_sd": 12.5}
+    week = quality_row(midnight() - DAY, 7, beta=0.06, hours_covered=166, reasons="{}", **sums, **spreads)
+    replace_table(warehouse, "copy_quality_daily", [quality_row(midnight() - DAY), week, quality_row(midnight() - DAY, 30)])
+    page = look.open()
+    panels = page.locator("#quality-windows .panel")
+    expect(panels).to_have_count(2)
+    new, old = panels.all()
+    inputs = {
+        "t of the gap": "−$0.0500 ÷ ($0.5000 ÷ √166). ",
+        "Capture up": "+$40.00 ÷ (+$50.00). ",
+        "Capture down": "−$30.00 ÷ (−$25.00). ",
+        "R²": "(0.0600 × $12.5000 ÷ $1.2500)². ",
+        "Tracking error": "$0.5000 × √24. ",
+    }
+    for name, told in inputs.items():
+        with_them, alone = (
+            panel.locator("tr", has_text=name).first.locator(".tip").get_attribute("aria-label") for panel in (new, old)
+        )
+        assert told in with_them
+        assert alone == with_them.replace(told, "").replace("166", "24")
 
 
 def test_without_wallets_the_log_is_still_there(browser):

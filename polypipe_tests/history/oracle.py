@@ -75,7 +75,9 @@ def quality(
     theirs = {t for t in whale if opens <= t <= closes}
     common = sorted(ours & theirs if ours and theirs else ours | theirs)
     names = "copier_pnl whale_pnl expected_pnl gap capture_up capture_down beta beta_low beta_high beta_to_ratio r2"
-    row: dict[str, float | None] = dict.fromkeys([*names.split(), "tracking_error", "gap_t"])
+    names += " tracking_error gap_t up_copier up_expected down_copier down_expected"
+    names += " hourly_gap_mean hourly_gap_sd hourly_copier_sd hourly_whale_sd"
+    row: dict[str, float | None] = dict.fromkeys(names.split())
     inside = [snap for snap in snaps if opens <= snap.time < closes]
     values = [snap.value for snap in inside if snap.value is not None]
     row["capital"] = mean(values) if values else None
@@ -101,11 +103,14 @@ def quality(
     if len(hourly) < 0.9 * hours_in_window:
         return row
     guard = max(5.0, 0.001 * (row["capital"] or 0.0))
-    for name, sign in (("capture_up", 1), ("capture_down", -1)):
+    for side, sign in (("up", 1), ("down", -1)):
         chosen = [(c, ratio * w) for c, w, ratio in hourly if sign * w > 0]
-        expected = math.fsum(e for _, e in chosen)
-        if chosen and abs(expected) >= guard:
-            row[name] = 100 * math.fsum(c for c, _ in chosen) / expected
+        if not chosen:
+            continue
+        actual, expected = (math.fsum(column) for column in zip(*chosen, strict=True))
+        row[f"{side}_copier"], row[f"{side}_expected"] = actual, expected
+        if abs(expected) >= guard:
+            row[f"capture_{side}"] = 100 * actual / expected
     x, y = [w for _, w, _ in hourly], [c for c, _, _ in hourly]
     n = len(hourly)
     if sum(w != 0 for w in x) >= 24 and math.sqrt(spread(x) / (n - 1)) >= 0.01:
@@ -123,6 +128,8 @@ def quality(
         gaps = [c - ratio * w for c, w, ratio in hourly]
         deviation = math.sqrt(spread(gaps) / (n - 1))
         row["tracking_error"] = deviation * math.sqrt(24)
+        row["hourly_gap_mean"], row["hourly_gap_sd"] = mean(gaps), deviation
+        row["hourly_copier_sd"], row["hourly_whale_sd"] = (math.sqrt(spread(series) / (n - 1)) for series in (y, x))
         if deviation >= 0.01:
             row["gap_t"] = mean(gaps) / (deviation / math.sqrt(n))
     return row

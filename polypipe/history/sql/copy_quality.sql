@@ -103,7 +103,9 @@ sums AS (
         regr_syy(dc, dw) FILTER (hourly) AS syy,
         regr_sxy(dc, dw) FILTER (hourly) AS sxy,
         avg(dc - de) FILTER (hourly) AS mean_gap,
-        stddev_samp(dc - de) FILTER (hourly) AS sd_gap
+        stddev_samp(dc - de) FILTER (hourly) AS sd_gap,
+        stddev_samp(dc) FILTER (hourly) AS sd_copier,
+        stddev_samp(dw) FILTER (hourly) AS sd_whale
     FROM steps
     GROUP BY day, window_days
 ),
@@ -155,6 +157,8 @@ hour_reasons AS (
             WHEN hours < getvariable('min_covered') * length THEN
                 printf('%d of %d hours have hourly points of both wallets, %s are needed', hours, length, needed)
         END) AS no_hours,
+        coalesce(no_hours, CASE WHEN up_expected IS NULL THEN 'the whale gained in no hour' END) AS no_gains,
+        coalesce(no_hours, CASE WHEN down_expected IS NULL THEN 'the whale lost in no hour' END) AS no_losses,
         coalesce(no_hours, CASE
             WHEN hours < getvariable('min_hours') THEN
                 printf('%d hours, %d are needed', hours, getvariable('min_hours'))
@@ -162,7 +166,7 @@ hour_reasons AS (
         coalesce(no_hours, CASE
             WHEN moving < getvariable('min_hours') THEN
                 printf('the whale''s PnL moved in %d hours, %d are needed', moving, getvariable('min_hours'))
-            WHEN sqrt(sxx / (hours - 1)) < getvariable('least_sd') THEN
+            WHEN sd_whale < getvariable('least_sd') THEN
                 'the whale''s hourly PnL varies by less than a cent'
         END) AS no_beta
     FROM span_reasons
@@ -170,19 +174,17 @@ hour_reasons AS (
 reasons AS (
     SELECT
         *,
-        coalesce(no_hours, CASE
-            WHEN up_expected IS NULL THEN 'the whale gained in no hour'
+        coalesce(no_gains, CASE
             WHEN abs(up_expected) < guard THEN
                 printf('ratio x the whale''s gains are $%.2f, $%.2f are needed', up_expected, guard)
         END) AS no_up,
-        coalesce(no_hours, CASE
-            WHEN down_expected IS NULL THEN 'the whale lost in no hour'
+        coalesce(no_losses, CASE
             WHEN abs(down_expected) < guard THEN
                 printf('ratio x the whale''s losses are $%.2f, $%.2f are needed', -down_expected, guard)
         END) AS no_down,
         coalesce(no_beta, CASE WHEN ratio_changed THEN 'the ratio changed within the window' END) AS no_beta_to_ratio,
         coalesce(no_beta, CASE
-            WHEN sqrt(syy / (hours - 1)) < getvariable('least_sd') THEN
+            WHEN sd_copier < getvariable('least_sd') THEN
                 'the copier''s hourly PnL varies by less than a cent'
         END) AS no_r2,
         coalesce(no_error, CASE
@@ -223,6 +225,14 @@ SELECT
     CASE WHEN no_r2 IS NULL THEN sxy ** 2 / (sxx * syy) END AS r2,
     CASE WHEN no_error IS NULL THEN sd_gap * sqrt(24) END AS tracking_error,
     CASE WHEN no_t IS NULL THEN mean_gap / (sd_gap / sqrt(hours)) END AS gap_t,
+    CASE WHEN no_gains IS NULL THEN up_actual END AS up_copier,
+    CASE WHEN no_gains IS NULL THEN up_expected END AS up_expected,
+    CASE WHEN no_losses IS NULL THEN down_actual END AS down_copier,
+    CASE WHEN no_losses IS NULL THEN down_expected END AS down_expected,
+    CASE WHEN no_error IS NULL THEN mean_gap END AS hourly_gap_mean,
+    CASE WHEN no_error IS NULL THEN sd_gap END AS hourly_gap_sd,
+    CASE WHEN no_error IS NULL THEN sd_copier END AS hourly_copier_sd,
+    CASE WHEN no_error IS NULL THEN sd_whale END AS hourly_whale_sd,
     hours AS hours_covered,
     fidelity,
     ratio AS scaling_ratio,
@@ -253,6 +263,14 @@ SELECT
         'r2', no_r2,
         'tracking_error', no_error,
         'gap_t', no_t,
+        'up_copier', no_gains,
+        'up_expected', no_gains,
+        'down_copier', no_losses,
+        'down_expected', no_losses,
+        'hourly_gap_mean', no_error,
+        'hourly_gap_sd', no_error,
+        'hourly_copier_sd', no_error,
+        'hourly_whale_sd', no_error,
         'window_start', no_points,
         'window_end', no_points,
         'fidelity', no_points,
