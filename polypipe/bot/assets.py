@@ -50,16 +50,21 @@ def bot_trade_log(
         except FileNotFoundError as error:
             if path.exists():  # a log beside it was renamed or compressed just now
                 raise dg.Failure(description=f"{path} is not read further: {error}", allow_retries=False) from error
-            if log is TRADE_LOG:
-                raise dg.Failure(description=absent(settings), allow_retries=False) from None
         except (UnknownHeader, WarehouseBusy, BatchRejected, OSError) as error:
             raise dg.Failure(description=f"{path} is not read further: {error}", allow_retries=False) from error
+    if not readings:
+        raise dg.Failure(description=absent(settings), allow_retries=False)
     now = datetime.now(UTC)
     with warehouse.read() as con:
         misses = misses_summary(con, now - DAY)
     for reading in readings:
         context.log.info(f"{reading.file}: {reading.rows} new rows, {reading.held_back} bytes wait for their newline")
     return dg.MaterializeResult(metadata=reading_metadata(readings, now, settings) | _missed(misses) | simulated(settings))
+
+
+def has_log(settings: Settings) -> bool:
+    """Whether the bot or its trade monitor has written anything to read."""
+    return any((settings.bot_dir / log.file).exists() for log in LOGS)
 
 
 def absent(settings: Settings) -> str:
@@ -72,7 +77,7 @@ def absent(settings: Settings) -> str:
 
 def reading_metadata(readings: list[Reading], now: datetime, settings: Settings) -> dict[str, Any]:
     """What a reading of the logs brought, under names that the UI plots."""
-    trade = readings[0]
+    trade = next((reading for reading in readings if reading.file == TRADE_LOG.file), Reading(TRADE_LOG.file))
     unknown = trade.outcomes[UNKNOWN]
     metadata: dict[str, Any] = {
         "dagster/uri": f"file://{settings.bot_dir / TRADE_LOG.file}",
@@ -137,7 +142,7 @@ def trade_log_checks(
 def evaluate(settings: Settings, warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
     """Judge what is stored against the files as they are now."""
     behind = [state for log in LOGS if (state := unread(warehouse, settings, log)) is not None]
-    exists = (settings.bot_dir / TRADE_LOG.file).exists()
+    exists = has_log(settings)
     yield dg.AssetCheckResult(
         check_name="caught_up",
         asset_key=BOT_TRADE_LOG,

@@ -4,8 +4,8 @@ import time
 
 import dagster as dg
 
-from polypipe.bot.assets import BOT_TRADE_LOG, absent, unread
-from polypipe.bot.logs import LOGS, TRADE_LOG
+from polypipe.bot.assets import BOT_TRADE_LOG, absent, has_log, unread
+from polypipe.bot.logs import LOGS
 from polypipe.scheduling import asset_job, is_unfinished
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
@@ -35,7 +35,7 @@ def trade_log_sensor(
     context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings], warehouse: dg.ResourceParam[Warehouse]
 ) -> dg.RunRequest | dg.SkipReason:
     """Compare size and inode of the files with those that were last read."""
-    if not (settings.bot_dir / TRADE_LOG.file).exists():
+    if not has_log(settings):
         return dg.SkipReason(absent(settings))
     if is_unfinished(context.instance, trade_log_job.name):
         return dg.SkipReason(f"the last run of {trade_log_job.name} is unfinished")

@@ -10,6 +10,7 @@ from polypipe.sim.world import World
 RATIO = 0.08
 COPIER_FIRST_DAY = FIRST_DAY + 14
 MIN_SHARES = 10  # whale fills below it are not copied
+TIER_SHARES, TIER_FACTOR = 4000, 1.25  # purchases of so many shares and more are copied larger, as by the real bot
 MIN_USDC = 1.0  # the exchange refuses smaller orders
 _SLIPS = (-1, 0, 0, 0, 0, 1, 1, 2, 4)  # ticks of a cent, + is worse
 
@@ -19,8 +20,9 @@ class CopyTruth:
     """What became of one whale fill.
 
     `reason` is "" when it was copied, else one of not_started, offline, small, below_minimum, no_position, breaker,
-    book_failed, unfilled. `wanted` is ratio times the whale's size in shares, before limits; `slippage` is USDC per
-    share against the whale's price, + is worse; `latency` is seconds. Slippage and latency are None when not copied.
+    book_failed, unfilled. `wanted` is what the copier orders in shares, before limits: ratio times the whale's size, more
+    for large purchases; `slippage` is USDC per share against the whale's price, + is worse; `latency` is seconds.
+    Slippage and latency are None when not copied.
     """
 
     whale: Act
@@ -51,7 +53,8 @@ class Copier:
     def follow(self, whale: Act) -> CopyTruth:
         """Decide about one whale fill; must be called in order of time."""
         r = rng(self.world.seed, "copy", whale.hash)
-        wanted = round(RATIO * whale.size, 6)
+        large = whale.side == "BUY" and whale.size >= TIER_SHARES
+        wanted = round(RATIO * whale.size * (TIER_FACTOR if large else 1), 6)
         reason, size = self._decide(r, whale, wanted)
         if reason or whale.market is None or whale.outcome is None:
             return CopyTruth(whale, None, reason, wanted, None, None)

@@ -93,6 +93,15 @@ def test_without_a_log_it_says_what_to_set(materialize):
     assert "POLYPIPE_BOT_DIR" in failure(materialize())
 
 
+def test_fills_of_the_trade_monitor_alone_are_read(materialize, tick, settings, warehouse):
+    (settings.bot_dir / "my_fills.csv").write_text(f"{OWN_FILLS_HEADER}\n{OWN}\n")
+    assert "my_fills.csv" in tick().run_key
+    told = metadata(materialize())
+    assert (told["rows_new"], told["own_fills_new"]) == (0, 1)
+    assert checks(settings, warehouse)["caught_up"].passed
+    assert "no log has changed" in tick().skip_message
+
+
 def test_other_columns_fail_the_run_by_name(materialize, log):
     log.write_text("timestamp,colour\n1,2\n")
     assert "'colour'" in failure(materialize())
