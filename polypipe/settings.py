@@ -9,7 +9,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -188,6 +188,8 @@ class Variable:
 SIMULATED = "SIMULATED"
 """A file in the home of the demo with what stands in for everything real: no command on that home meets anything else."""
 
+PREFIX = "POLYPIPE_"
+
 FIRST_DAY = date(2020, 1, 1)  # Polymarket is younger; an earlier year is a slip
 HISTORY = timedelta(days=90)
 
@@ -308,22 +310,40 @@ def _read_demo(layers: Layers) -> dict[str, str]:
         raise SettingError(f"{path} {why}") from None
 
 
-def _read_dotenv(path: Path) -> dict[str, str]:
-    """Our variables from a `.env`; a missing file is empty. Other lines (the bot's secrets) are dropped unparsed."""
-    names = "|".join(name for variable in VARIABLES for name in variable.names)
-    ours = re.compile(rf"\s*(?:export\s+)?({names})\s*=")
-    kept = []
+def unknown_names(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -> dict[str, str]:
+    """Name -> where it is (`environment` or `.env`), of what begins like a variable of ours and is none.
+
+    `load` passes over them, so a setting whose name is misspelt has its default. Only names are read. The arguments are
+    those of `load`; raises `SettingError` for a `.env` that cannot be read.
+    """
+    known = {name for variable in VARIABLES for name in variable.names}
+    named = re.compile(rf"\s*(?:export\s+)?({PREFIX}\w*)\s*=")
+    in_file = [match[1] for line in _lines(Path(".env") if dotenv is None else dotenv) if (match := named.match(line))]
+    everything = os.environ if environ is None else environ
+    in_environment = [name for name in everything if re.fullmatch(rf"{PREFIX}\w*", name)]
+    found = dict.fromkeys(in_file, ".env") | dict.fromkeys(in_environment, "environment")
+    return {name: source for name, source in sorted(found.items()) if name not in known}
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """The lines of a `.env`; none when there is no file."""
     try:
         with path.open(encoding="utf-8-sig", errors="replace") as lines:  # editors of Windows begin it with a mark
             for line in lines:
                 if "\0" in line:
                     raise SettingError(f".env: {path} is no text in UTF-8: save it as such")
-                if ours.match(line):
-                    kept.append(line)
+                yield line
     except (FileNotFoundError, NotADirectoryError):
-        return {}
+        return
     except OSError as error:
         raise SettingError(f".env: {path} cannot be read: {error.strerror}") from None
+
+
+def _read_dotenv(path: Path) -> dict[str, str]:
+    """Our variables from a `.env`; a missing file is empty. Other lines (the bot's secrets) are dropped unparsed."""
+    names = "|".join(name for variable in VARIABLES for name in variable.names)
+    ours = re.compile(rf"\s*(?:export\s+)?({names})\s*=")
+    kept = [line for line in _lines(path) if ours.match(line)]
     found = {}
     for pair in parse_stream(io.StringIO("".join(kept))):
         if pair.error:  # passed over, it would silently have its default; the value may be a secret

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polypipe.settings import SIMULATED, VARIABLES, SettingError, load, mark_simulated, short_address
+from polypipe.settings import SIMULATED, VARIABLES, SettingError, load, mark_simulated, short_address, unknown_names
 
 COPIER = "0x" + "c0" * 20
 
@@ -241,3 +241,13 @@ def test_a_damaged_mark_of_the_demo_is_one_line(tmp_path, content):
         load({"POLYPIPE_HOME": str(tmp_path)}, tmp_path / "none")
     assert str(tmp_path / SIMULATED) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_names_that_set_nothing(tmp_path):
+    dotenv = tmp_path / "dotenv"
+    dotenv.write_text(
+        "\n".join(["POLYPIPE_HOEM=/x", "# POLYPIPE_OLD=1", " export POLYPIPE_B = 2", "FUNDER_ADDRESS=0", "OTHER=3"])
+    )
+    environ = {"POLYPIPE_HOME": "x", "POLYPIPE_B": "3", "MY_POLYPIPE_C": "4", "POLYPIPE_\x1b[31m": "5"}
+    assert unknown_names(environ, dotenv) == {"POLYPIPE_B": "environment", "POLYPIPE_HOEM": ".env"}
+    assert unknown_names({}, tmp_path / "none") == {}

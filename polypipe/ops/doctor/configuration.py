@@ -2,21 +2,29 @@
 
 import stat
 from collections.abc import Iterator
+from difflib import get_close_matches
 from urllib.parse import urlsplit
 
 from polypipe.ops.doctor.facts import Facts
 from polypipe.ops.doctor.result import Result, ok, skipped, warning
-from polypipe.settings import VARIABLES, Settings
+from polypipe.ops.running import MARK
+from polypipe.settings import PREFIX, VARIABLES, Settings, unknown_names
 
 EXPOSED = stat.S_IRWXG | stat.S_IRWXO
 
 
 def check_settings(facts: Facts) -> Iterator[Result]:
-    """Every variable, its value and its source."""
+    """Every variable, its value and its source; and names that are no variable's, which set nothing."""
     chosen = sum(source != "default" for source in facts.settings.sources.values())
     yield ok(
         "settings", f"{chosen} of {len(VARIABLES)} set, the rest have their defaults", list(setting_lines(facts.settings))
     )
+    known = [variable.names[0].removeprefix(PREFIX) for variable in VARIABLES]
+    for name, source in unknown_names(dotenv=facts.dotenv).items():
+        if name != MARK:
+            meant = get_close_matches(name.removeprefix(PREFIX), known, 1, 0.75)
+            hint = f"is {PREFIX}{meant[0]} meant?" if meant else "the README names all settings"
+            yield warning("settings", f"{name} (in {source}) is no setting of polypipe: it changes nothing", hint)
 
 
 def setting_lines(settings: Settings) -> Iterator[str]:

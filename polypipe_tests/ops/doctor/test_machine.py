@@ -10,13 +10,13 @@ import pytest
 
 from polypipe.ops.doctor import machine
 from polypipe.ops.doctor.checks import Check, results_of
-from polypipe.ops.doctor.configuration import secrets_of, setting_lines
+from polypipe.ops.doctor.configuration import check_settings, secrets_of, setting_lines
 from polypipe.ops.doctor.facts import Facts
 from polypipe.ops.doctor.network import Network
 from polypipe.ops.doctor.result import ok
 from polypipe.ops.instance import open_instance
 from polypipe.ops.processes import free_port
-from polypipe.ops.running import only_one
+from polypipe.ops.running import MARK, only_one
 from polypipe.settings import VARIABLES
 from polypipe_tests.conftest import settings_for
 from polypipe_tests.ops.doctor.support import NOW, facts_of, results
@@ -197,6 +197,19 @@ def test_the_env_file(tmp_path):
     assert (open_to_all.status, open_to_all.advice.endswith(f"chmod 600 {dotenv}")) == ("warning", True)
     dotenv.chmod(0o600)
     assert results(facts, ".env")[".env"].status == "ok"
+
+
+def test_a_misspelt_setting(tmp_path, monkeypatch):
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("PRIVATE_KEY=canary\nexport POLYPIPE_SCALING_RATO=0.1\nPOLYPIPE_HOME=data\n")
+    monkeypatch.setenv("POLYPIPE_COLOUR", "canary")
+    monkeypatch.setenv(MARK, str(tmp_path))  # every process below `polypipe up` has it
+    first, *strange = check_settings(Facts(settings_for(NOWHERE), NOW, dotenv, Network()))
+    assert first.status == "ok"
+    assert [(result.status, result.finding.split(" is no setting")[0], result.advice) for result in strange] == [
+        ("warning", "POLYPIPE_COLOUR (in environment)", "the README names all settings"),
+        ("warning", "POLYPIPE_SCALING_RATO (in .env)", "is POLYPIPE_SCALING_RATIO meant?"),
+    ]
 
 
 def test_the_nearest_directory_that_exists(tmp_path):
