@@ -12,6 +12,8 @@ from playwright.sync_api import Browser, Page, expect
 from polypipe.dashboard.app import build_app
 from polypipe.settings import Settings
 from polypipe.sim.server import listen
+from polypipe.warehouse import Warehouse
+from polypipe_tests.warehouse.helpers import wait_for
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -38,6 +40,13 @@ class Served:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
 
+    def wait_until_newest(self) -> None:
+        """Until what is published is what is shown: on a busy machine a page would get an earlier version, then news."""
+        wait_for(lambda: self._server.started)
+        state = self._app.state
+        warehouse = Warehouse(state.settings.home)
+        wait_for(lambda: (newest := warehouse.current()) is None or state.store.status.version == newest.version)
+
     def stop(self) -> None:
         """Stop serving and close the port."""
         if self._thread.is_alive():
@@ -50,14 +59,16 @@ class Served:
 class Looker:
     """Opens pages and notes what must not happen: errors in the console, requests to other hosts."""
 
-    def __init__(self, browser: Browser, url: str) -> None:
+    def __init__(self, browser: Browser, served: Served) -> None:
         self._browser = browser
-        self.url = url
+        self._served = served
+        self.url = served.url
         self.errors: list[str] = []
         self.requests: list[str] = []
 
     def open(self, path: str = "/", width: int = 1400, height: int = 900, ready: str = "#gap", **options: Any) -> Page:
-        """A page in a context of its own, loaded until `ready` is there."""
+        """A page in a context of its own, of what is published now, loaded until `ready` is there."""
+        self._served.wait_until_newest()
         context = self._browser.new_context(
             viewport={"width": width, "height": height},
             **({"color_scheme": "dark", "timezone_id": "America/New_York"} | options),

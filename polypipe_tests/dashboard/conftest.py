@@ -87,7 +87,7 @@ def look(browser: "Browser", served: "Served") -> Iterator["Looker"]:
     """Opens pages; at the end nobody else was asked for anything and nothing went wrong in the console."""
     from polypipe_tests.dashboard.browser import Looker
 
-    looker = Looker(browser, served.url)
+    looker = Looker(browser, served)
     yield looker
     for context in browser.contexts:
         context.close()

@@ -214,11 +214,10 @@ def test_one_crosshair_for_all_charts(look, warehouse):
     expect(page.locator("#charts .main-svg").first).to_be_visible()
     expect(page.locator("#chart-pnl .readout")).to_contain_text("$")
     page.locator("#plot-gap").hover(position={"x": 600, "y": 80})
-    lefts = {
-        page.locator(f"#plot-{name} .cross").evaluate("node => [node.hidden, node.style.left]")[1]
-        for name in ("gap", "pnl", "efficiency")
-    }
-    assert len(lefts) == 1
+    crosses = page.locator(", ".join(f"#plot-{name} .cross" for name in ("gap", "pnl", "efficiency")))
+    lefts = crosses.evaluate_all("nodes => nodes.map(node => node.style.left)")
+    assert len(lefts) == 3
+    assert len(set(lefts)) == 1
     expect(page.locator("#chart-pnl .readout")).to_contain_text("UTC")
     with page.expect_response("**/api/quality/copying?*"):  # asked for after the charts are drawn
         page.keyboard.press("r")  # as news do: the crosshair stays under the pointer
@@ -381,7 +380,7 @@ def test_texts_of_strangers_do_nothing(browser, warehouse):
         POLYPIPE_WHALE_LABEL=HOSTILE[2],
     )
     with Served(settings) as served:
-        look = Looker(browser, served.url)
+        look = Looker(browser, served)
         page = look.open()
         rows = page.locator("#position-rows tbody tr")
         expect(rows).to_have_count(len(HOSTILE))

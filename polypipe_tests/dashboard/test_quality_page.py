@@ -287,7 +287,7 @@ def test_numbers_of_pnl_tell_what_they_are_computed_from(look, warehouse):
 
 def test_without_wallets_the_log_is_still_there(browser):
     with Served(settings_for(NOWHERE)) as served:
-        look = Looker(browser, served.url)
+        look = Looker(browser, served)
         page = look.open()
         expect(page.locator("#quality-body")).to_contain_text("No wallets to compare: set POLYPIPE_COPIER_ADDRESS")
         expect(page.locator("#quality-log")).to_contain_text("The bot's log")
