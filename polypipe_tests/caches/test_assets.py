@@ -1,6 +1,7 @@
 """The market side as Dagster runs it, against the simulated exchange, judged by an oracle that shares no code with it."""
 
 import json
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -15,31 +16,54 @@ from polypipe.caches.categories import category_from_wording
 from polypipe.caches.checks import evaluate
 from polypipe.caches.formats import CATEGORIZED
 from polypipe.caches.registry import CACHES
-from polypipe_tests.conftest import settings_for
+from polypipe.settings import load
+from polypipe.sim.server import SimServer
+from polypipe.warehouse import Warehouse
+from polypipe_tests.conftest import impatient, settings_for
 from polypipe_tests.oracle import open_events, read_like_serde, six_files, token_ids
 
 ALL = [sports_events, *cache_assets]
 LIVE_SPEC = next(spec for spec in CACHES if spec.asset == "live_cache")
 
 
+def materialized(settings, warehouse, polymarket, names=(), allow_shrink=False):
+    """Materialize assets, all when none is named; Dagster's result."""
+    chosen = [asset for asset in ALL if not names or asset.key.to_user_string() in names]
+    config = RefreshConfig(allow_shrink=allow_shrink)
+    return dg.materialize(
+        chosen,
+        resources={"settings": settings, "warehouse": warehouse, "polymarket": polymarket},
+        run_config=dg.RunConfig(
+            {a.key.to_user_string(): config for a in chosen if a is not sports_events},
+            loggers={"console": {"config": {"log_level": "CRITICAL"}}},
+        ),
+        raise_on_error=False,
+    )
+
+
 @pytest.fixture
 def run(settings, warehouse, polymarket):
-    """Materialize assets (all by default) and return Dagster's result."""
+    """Materialize assets in the home of the test."""
 
-    def materialize(*names, settings=settings, warehouse=warehouse, polymarket=polymarket, allow_shrink=False):
-        chosen = [asset for asset in ALL if not names or asset.key.to_user_string() in names]
-        config = RefreshConfig(allow_shrink=allow_shrink)
-        return dg.materialize(
-            chosen,
-            resources={"settings": settings, "warehouse": warehouse, "polymarket": polymarket},
-            run_config=dg.RunConfig(
-                {a.key.to_user_string(): config for a in chosen if a is not sports_events},
-                loggers={"console": {"config": {"log_level": "CRITICAL"}}},
-            ),
-            raise_on_error=False,
-        )
+    def materialize(*names, settings=settings, warehouse=warehouse, allow_shrink=False):
+        return materialized(settings, warehouse, polymarket, names, allow_shrink)
 
     return materialize
+
+
+@pytest.fixture(scope="module")
+def _refreshed_home(tmp_path_factory):
+    home = tmp_path_factory.mktemp("refreshed")
+    with SimServer(events=120, seed=3) as sim:  # as that of each test, at the same instant
+        settings = load({}, home / "none", {"POLYPIPE_GAMMA_URL": sim.url, "POLYPIPE_HOME": str(home)})
+        assert materialized(settings, Warehouse(home), impatient(settings)).success
+    return home
+
+
+@pytest.fixture
+def refreshed(_refreshed_home, settings):
+    """What `run()` makes in the home of the test, copied: most of these tests begin with it."""
+    shutil.copytree(_refreshed_home, settings.home)
 
 
 def metadata(result, asset):
@@ -86,8 +110,7 @@ def flat(settings, file):
     return spec.format.flatten(spec.format.decode((settings.bot_dir / file).read_bytes()))
 
 
-def test_a_second_run_on_the_same_data_rewrites_nothing(run, settings):
-    run()
+def test_a_second_run_on_the_same_data_rewrites_nothing(refreshed, run, settings):
     before = {spec.file: (settings.bot_dir / spec.file).stat().st_mtime_ns for spec in CACHES}
     assert run().success
     assert {spec.file: (settings.bot_dir / spec.file).stat().st_mtime_ns for spec in CACHES} == before
@@ -96,7 +119,7 @@ def test_a_second_run_on_the_same_data_rewrites_nothing(run, settings):
 def test_two_homes_get_byte_identical_files(run, sim, settings, tmp_path):
     run()
     other = settings_for(sim.url, POLYPIPE_HOME=str(tmp_path / "other"))
-    assert run(settings=other, warehouse=universe.Warehouse(other.home)).success
+    assert run(settings=other, warehouse=Warehouse(other.home)).success
     mine, theirs = published(settings), published(other)
     for content in (mine, theirs):
         categorized = CATEGORIZED.decode(content[".atp_categorized.json"])
@@ -107,7 +130,7 @@ def test_two_homes_get_byte_identical_files(run, sim, settings, tmp_path):
 
 def test_scope_all_takes_in_every_tennis_event(run, sim, tmp_path):
     wide = settings_for(sim.url, POLYPIPE_TENNIS_SCOPE="all", POLYPIPE_HOME=str(tmp_path / "wide"))
-    assert run(settings=wide, warehouse=universe.Warehouse(wide.home)).success
+    assert run(settings=wide, warehouse=Warehouse(wide.home)).success
     assert_right(wide, sim.url)
     narrow = six_files(open_events(sim.url), "atp", category_from_wording)[".atp_token_categories.json"]
     assert len(read_like_serde(wide.bot_dir / ".atp_token_categories.json")) > len(narrow) > 0
@@ -128,7 +151,7 @@ def test_metadata_that_the_ui_shows(run, settings):
 
 def test_simulated_data_says_so(run, sim, tmp_path):
     marked = settings_for(sim.url, POLYPIPE_SIMULATED="1", POLYPIPE_HOME=str(tmp_path / "marked"))
-    result = run(settings=marked, warehouse=universe.Warehouse(marked.home))
+    result = run(settings=marked, warehouse=Warehouse(marked.home))
     assert all("SIMULATED DATA" in metadata(result, asset.key.to_user_string()) for asset in ALL)
     assert "SIMULATED DATA" in metadata(result, "live_cache")["newest_live_events"]
 
@@ -156,8 +179,7 @@ WANTED = {"1", "864", "100639", "102070"}
     ],
     ids=lambda value: value.get("kind", "") + str(value.get("status", "")) if isinstance(value, dict) else "",
 )
-def test_a_page_that_fails_for_good_changes_no_file(run, sim, settings, warehouse, fault, reason):
-    assert run().success
+def test_a_page_that_fails_for_good_changes_no_file(refreshed, run, sim, settings, warehouse, fault, reason):
     before = published(settings)
     sim.clock.advance(3 * 3600)  # so that a crawl would change the files
     fault = dict(fault)
@@ -177,8 +199,7 @@ def test_a_page_that_fails_for_good_changes_no_file(run, sim, settings, warehous
     assert line.startswith(last[1][:40])
 
 
-def test_a_page_that_hangs_fails_at_the_deadline(run, sim, settings, monkeypatch):
-    assert run().success
+def test_a_page_that_hangs_fails_at_the_deadline(refreshed, run, sim, settings, monkeypatch):
     before = published(settings)
     monkeypatch.setattr(universe, "CRAWL_DEADLINE_SECONDS", 1.0)
     sim.faults.add("hang", LISTING, query={"tag_id": "1"}, page=2)
@@ -188,8 +209,7 @@ def test_a_page_that_hangs_fails_at_the_deadline(run, sim, settings, monkeypatch
     assert published(settings) == before
 
 
-def test_an_empty_universe_is_refused(run, sim, settings):
-    assert run().success
+def test_an_empty_universe_is_refused(refreshed, run, sim, settings):
     before = published(settings)
     sim.faults.add("mutate", LISTING, mutate=lambda page: {"events": []})
     assert "empty universe" in failure(run(), "sports_events")
@@ -315,8 +335,7 @@ def test_rows_that_cannot_be_read_are_dropped_and_named(run, sim):
     assert victim in metadata(result, "sports_events")["dropped"]
 
 
-def test_too_many_unreadable_rows_fail_the_crawl(run, sim, settings):
-    assert run().success
+def test_too_many_unreadable_rows_fail_the_crawl(refreshed, run, sim, settings):
     before = published(settings)
     edit_events(sim, lambda event: event.update(live="yes"))
     assert "could not be read" in failure(run(), "sports_events")
@@ -326,8 +345,7 @@ def test_too_many_unreadable_rows_fail_the_crawl(run, sim, settings):
 # ------------------------------------------------------------------------------ live
 
 
-def test_new_tokens_on_live_events_are_added_at_once(run, sim, settings):
-    assert run().success
+def test_new_tokens_on_live_events_are_added_at_once(refreshed, run, sim, settings):
     stored = read_like_serde(settings.bot_dir / ".clob_slug_cache.json")
     live_now = [e for e in open_events(sim.url) if e.get("live") is True and e.get("ended") is not True]
     chosen = next(e["id"] for e in live_now if {t["id"] for t in e["tags"]} & WANTED and e["markets"])
@@ -347,9 +365,8 @@ def test_new_tokens_on_live_events_are_added_at_once(run, sim, settings):
     assert metadata(result, "live_cache")["tokens_not_in_universe_yet"] == 2
 
 
-def test_tokens_of_a_live_event_whose_ids_cannot_be_read_stay_in_play(run, sim, settings):
+def test_tokens_of_a_live_event_whose_ids_cannot_be_read_stay_in_play(refreshed, run, sim, settings):
     """Too few markets to tell a changed contract by, as many as one event in play has."""
-    assert run().success
     before = read_like_serde(settings.bot_dir / ".live_cache.json")
     live_now = [e for e in open_events(sim.url) if e.get("live") is True and e.get("ended") is not True]
     chosen = next(e for e in live_now if {t["id"] for t in e["tags"]} & WANTED and any(map(token_ids, e["markets"])))
@@ -365,16 +382,14 @@ def test_tokens_of_a_live_event_whose_ids_cannot_be_read_stay_in_play(run, sim, 
     assert all(before[token] for market in chosen["markets"] if market["active"] for token in token_ids(market))
 
 
-def test_live_takes_at_most_three_requests(run, sim):
-    assert run().success
+def test_live_takes_at_most_three_requests(refreshed, run, sim):
     sim.requests.clear()
     assert run("live_cache").success
     assert 1 <= len(sim.requests) <= 3
     assert {seen.path for seen in sim.requests} == {LISTING}
 
 
-def test_matches_that_start_and_end_are_followed(run, sim, settings):
-    assert run().success
+def test_matches_that_start_and_end_are_followed(refreshed, run, sim, settings):
     changes = 0
     for _ in range(4):
         sim.clock.advance(1800)
@@ -387,8 +402,7 @@ def test_matches_that_start_and_end_are_followed(run, sim, settings):
     assert changes > 0
 
 
-def test_an_old_universe_is_crawled_again(run, sim, settings, warehouse, monkeypatch):
-    assert run().success
+def test_an_old_universe_is_crawled_again(refreshed, run, sim, settings, warehouse, monkeypatch):
     monkeypatch.setattr("polypipe.caches.live_cache.MAX_UNIVERSE_AGE", timedelta(0))
     sim.clock.advance(86400)
     result = run("live_cache")
@@ -407,8 +421,7 @@ def test_live_without_any_universe_crawls_one(run, sim, settings):
     assert read_like_serde(settings.bot_dir / ".live_cache.json")
 
 
-def test_a_live_list_that_fails_changes_nothing(run, sim, settings):
-    assert run().success
+def test_a_live_list_that_fails_changes_nothing(refreshed, run, sim, settings):
     before = published(settings)
     sim.faults.add("status", LISTING, query={"live": "true"}, status=502)
     assert "HTTP 502" in failure(run("live_cache"), "live_cache")
@@ -422,8 +435,7 @@ def test_a_file_before_any_crawl_says_what_to_do(run):
     assert "polypipe refresh" in failure(run("market_cache"), "market_cache")
 
 
-def test_a_shrunken_universe_is_believed_after_three_crawls_or_when_allowed(run, sim, settings):
-    assert run().success
+def test_a_shrunken_universe_is_believed_after_three_crawls_or_when_allowed(refreshed, run, sim, settings):
     before = published(settings)
     kept = {e["id"] for e in open_events(sim.url)[::4]}
     sim.faults.add("mutate", LISTING, mutate=lambda page: page | {"events": [e for e in page["events"] if e["id"] in kept]})
@@ -436,8 +448,7 @@ def test_a_shrunken_universe_is_believed_after_three_crawls_or_when_allowed(run,
     assert_right(settings, sim.url)
 
 
-def test_allow_shrink_in_the_launchpad(run, sim, settings):
-    assert run().success
+def test_allow_shrink_in_the_launchpad(refreshed, run, sim, settings):
     kept = {e["id"] for e in open_events(sim.url)[::4]}
     sim.faults.add("mutate", LISTING, mutate=lambda page: page | {"events": [e for e in page["events"] if e["id"] in kept]})
     assert run(allow_shrink=True).success
@@ -446,9 +457,8 @@ def test_allow_shrink_in_the_launchpad(run, sim, settings):
 
 @pytest.mark.parametrize("held", ["polypipe.duckdb", "polypipe.lock"])
 def test_files_are_published_from_the_crawl_in_hand_while_the_warehouse_is_held(
-    run, sim, settings, warehouse, monkeypatch, held
+    refreshed, run, sim, settings, warehouse, monkeypatch, held
 ):
-    assert run().success
     sim.clock.advance(6 * 3600)
     monkeypatch.setattr(universe, "STORE_WAIT_SECONDS", 0.3)
     monkeypatch.setattr(publish, "RECORD_WAIT_SECONDS", 0.1)
@@ -495,8 +505,7 @@ def test_checks_report_before_anything_was_published(settings, warehouse):
     assert "does not exist" in results["entries"].description
 
 
-def test_checks_see_a_file_that_somebody_broke(run, settings, warehouse):
-    run()
+def test_checks_see_a_file_that_somebody_broke(refreshed, settings, warehouse):
     path = settings.bot_dir / LIVE_SPEC.file
     path.write_text('{"1":null}')
     results = checks(settings, warehouse)
@@ -506,9 +515,7 @@ def test_checks_see_a_file_that_somebody_broke(run, settings, warehouse):
     assert "wipes the bot's map" in checks(settings, warehouse)["entries"].description
 
 
-def test_the_age_check_sees_an_old_file(run, settings, warehouse, monkeypatch):
-    run()
-
+def test_the_age_check_sees_an_old_file(refreshed, settings, warehouse, monkeypatch):
     class Later(datetime):
         @classmethod
         def now(cls, tz=None):
