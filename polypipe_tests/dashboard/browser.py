@@ -66,14 +66,27 @@ class Looker:
         self.errors: list[str] = []
         self.requests: list[str] = []
 
-    def open(self, path: str = "/", width: int = 1400, height: int = 900, ready: str = "#gap", **options: Any) -> Page:
-        """A page in a context of its own, of what is published now, loaded until `ready` is there."""
+    def open(
+        self,
+        path: str = "/",
+        width: int = 1400,
+        height: int = 900,
+        ready: str = "#gap",
+        charts: bool = True,
+        **options: Any,
+    ) -> Page:
+        """A page in a context of its own, of what is published now, loaded until `ready` is there.
+
+        Without `charts` they stay the sketches that they are until Plotly has come: it is most of what a page costs.
+        """
         self._served.wait_until_newest()
         context = self._browser.new_context(
             viewport={"width": width, "height": height},
             **({"color_scheme": "dark", "timezone_id": "America/New_York"} | options),
         )
         context.set_default_timeout(PATIENCE_MS)
+        if not charts:
+            context.route("**/plotly.min.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
         page = context.new_page()
         page.on(
             "console", lambda message: self.errors.append(message.text) if message.type in ("error", "warning") else None

@@ -67,8 +67,7 @@ def violations(page) -> list[str]:
     return [f"{entry['id']}: {node['html'][:120]} {node['failureSummary']}" for entry in serious for node in entry["nodes"]]
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
-@pytest.mark.parametrize("width", [1400, 390])
+@pytest.mark.parametrize(("width", "theme"), [(1400, "light"), (390, "dark")])
 def test_every_section_with_data(look, warehouse, theme, width):
     put_everything(warehouse)
     put_copying(warehouse, [now().replace(hour=0, minute=0, second=0) - n * timedelta(days=1) for n in range(1, 9)])
@@ -128,7 +127,7 @@ def test_an_outage_is_grey_and_says_since_when(look, warehouse):
 def test_stale_numbers_are_grey_and_dated(look, warehouse):
     end = now() - 47 * MINUTE
     put_snapshots(warehouse, list(wandering(end, 60)))
-    page = look.open()
+    page = look.open(charts=False)
     expect(page.locator("#notice")).to_contain_text(f"Stale: the newest snapshot is 47 min old ({end:%Y-%m-%d %H:%M} UTC)")
     expect(page.locator("#now")).to_have_class(re.compile("stale"))
     expect(page.locator("#card-value1 .age")).to_have_text("47 min ago, stale")
@@ -138,7 +137,7 @@ def test_stale_numbers_are_grey_and_dated(look, warehouse):
 
 def test_a_losing_whale_shows_a_loss_share(look, warehouse):
     put_snapshots(warehouse, [snapshot(now(), copier_pnl=-120.0, whale_pnl=-1000.0)])
-    page = look.open()
+    page = look.open(charts=False)
     expect(page.locator("#gap")).to_have_text("−$40.00")
     expect(page.locator("#gauge .word")).to_contain_text("behind")
     card = page.locator("#card-efficiency")
@@ -256,7 +255,7 @@ def test_table_behind_a_chart_and_its_downloads(look, warehouse):
 
 def test_positions_sort_filter_and_turn_pages(look, warehouse):
     put_everything(warehouse)
-    page = look.open()
+    page = look.open(charts=False)
     rows = page.locator("#position-rows tbody tr")
     expect(rows).to_have_count(25)
     expect(page.locator("#position-pager")).to_contain_text("1–25 of 71")
@@ -281,7 +280,7 @@ def test_positions_sort_filter_and_turn_pages(look, warehouse):
 def test_news_take_away_neither_focus_nor_scroll_nor_what_is_folded_open(look, warehouse):
     """Else nobody could work the page with the keyboard: it is drawn anew each minute."""
     put_everything(warehouse)
-    page = look.open(width=390)
+    page = look.open(width=390, charts=False)
     whale = page.get_by_role("button", name=re.compile("^Whale"))
     whale.focus()
     page.keyboard.press("Enter")
@@ -302,7 +301,7 @@ def test_news_take_away_neither_focus_nor_scroll_nor_what_is_folded_open(look, w
 
 def test_theme_and_zone_are_chosen_and_remembered(look, warehouse):
     put_everything(warehouse)
-    page = look.open()
+    page = look.open(charts=False)
     page.get_by_role("button", name="Light").click()
     page.get_by_role("button", name="UTC", exact=True).click()
     expect(page.locator("#now-sub")).to_contain_text(re.compile(r"(EST|EDT|GMT-[45])"))
@@ -320,7 +319,7 @@ def test_theme_and_zone_are_chosen_and_remembered(look, warehouse):
 
 def test_news_reach_the_page_and_a_hidden_tab_asks_for_nothing(look, warehouse):
     put_snapshots(warehouse, [snapshot(now(), copier_pnl=34.0)])
-    page = look.open()
+    page = look.open(charts=False)
     expect(page.locator("#gap")).to_have_text("+$10.00")
     put_snapshots(warehouse, [snapshot(now() + timedelta(seconds=1), copier_pnl=44.0)])
     expect(page.locator("#gap")).to_have_text("+$20.00")
@@ -340,7 +339,7 @@ def test_news_reach_the_page_and_a_hidden_tab_asks_for_nothing(look, warehouse):
 
 def test_what_is_published_before_the_stream_is_open_reaches_the_page(look, warehouse):
     put_snapshots(warehouse, [snapshot(now(), copier_pnl=34.0)])
-    page = look.open()
+    page = look.open(charts=False)
     held: list[Route] = []
     page.route("**/api/events", lambda route: held.append(route))
     page.reload()
@@ -355,7 +354,7 @@ def test_what_is_published_before_the_stream_is_open_reaches_the_page(look, ware
 
 def test_a_server_that_is_gone_is_told(look, served, warehouse):
     put_snapshots(warehouse, [snapshot(now(), copier_pnl=34.0)])
-    page = look.open()
+    page = look.open(charts=False)
     expect(page.locator("#gap")).to_have_text("+$10.00")
     served.stop()
     page.keyboard.press("r")
@@ -405,6 +404,6 @@ def test_texts_of_strangers_do_nothing(browser, warehouse):
 
 
 def test_the_check_of_accessibility_can_fail(look):
-    page = look.open()
+    page = look.open(charts=False)
     page.evaluate("document.getElementById('notice').style.color = '#34404d'")
     assert "color-contrast" in " ".join(violations(page))

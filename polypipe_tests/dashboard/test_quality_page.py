@@ -48,7 +48,7 @@ def waterfall(page):
 
 def test_the_waterfall_adds_up_as_shown_for_the_days_that_are_chosen(look, warehouse):
     put_days(warehouse)
-    page = look.open("/?range=6H&days=30")
+    page = look.open("/?range=6H&days=30", charts=False)
     expect(page.locator("#part-waterfall tbody tr")).to_have_count(15)
     seen = []
     for name in ("30 days", "7 days", "1 day"):
@@ -77,7 +77,7 @@ def test_the_waterfall_adds_up_as_shown_for_the_days_that_are_chosen(look, wareh
 
 def test_csv_is_what_is_shown(look, warehouse):
     put_days(warehouse, 9)
-    page = look.open("/?days=7")
+    page = look.open("/?days=7", charts=False)
     expect(page.locator("#part-waterfall tbody tr")).to_have_count(15)
     shown = waterfall(page)
     with page.expect_download() as download:
@@ -104,7 +104,7 @@ def test_csv_is_what_is_shown(look, warehouse):
 
 def test_a_number_tells_its_formula_to_the_keyboard_too(look, warehouse):
     put_days(warehouse, 9)
-    page = look.open("/?days=7", width=390)
+    page = look.open("/?days=7", width=390, charts=False)
     tips = page.locator("#quality .tip")
     expect(tips.first).to_be_attached()
     facts = page.locator("#quality-copying .panel")
@@ -138,7 +138,7 @@ def test_a_number_tells_its_formula_to_the_keyboard_too(look, warehouse):
 
 def test_a_bubble_stays_with_its_number(look, warehouse):
     put_days(warehouse, 9)
-    page = look.open("/?days=7")
+    page = look.open("/?days=7", charts=False)
     tip = page.locator("#part-waterfall .tip").first
     tip.focus()
     bubble = tip.locator(".bubble")
@@ -155,7 +155,7 @@ def test_a_bubble_stays_with_its_number(look, warehouse):
 
 def test_a_day_is_asked_for_when_its_year_is_typed_to_the_end(look, warehouse):
     put_days(warehouse, 9)
-    page = look.open("/?days=1")
+    page = look.open("/?days=1", charts=False)
     expect(page.locator("#part-waterfall tbody tr")).to_have_count(15)
     day = midnight() - 3 * DAY
     page.locator("#quality-until").focus()
@@ -181,7 +181,7 @@ def test_what_is_not_known_of_the_fills_is_told_beside_what_rests_on_them(look, 
     ]
     metrics = [metrics_row(last, 1), metrics_row(last, 30, days_known=28), metrics_row(last - DAY, 1)]
     replace_tables(warehouse, gap_attribution=put_gaps, copy_metrics_daily=metrics, uncopied_exits=[])
-    page = look.open("/?days=1")
+    page = look.open("/?days=1", charts=False)
     expect(page.locator("#part-waterfall .notice")).to_contain_text("More is unexplained than all causes together")
     expect(page.locator("#part-waterfall .notice")).to_contain_text(DAY_UNKNOWN)
     expect(page.locator("#part-waterfall tr.total").first).to_contain_text("to lose")
@@ -199,7 +199,7 @@ def test_what_is_not_known_of_the_fills_is_told_beside_what_rests_on_them(look, 
 
 def test_what_if_there_and_back(look, warehouse):
     put_days(warehouse, 9)
-    page = look.open()
+    page = look.open(charts=False)
     form = page.locator("#whatif-form")
     expect(form.locator("[name=ratio]")).to_have_value("0.08")
     form.locator("[name=ratio]").fill("0.02")
@@ -230,7 +230,7 @@ def test_unknown_numbers_and_old_days_say_so(look, warehouse):
     day = midnight() - 9 * DAY
     metrics = metrics_row(day, 7, realised_ratio=0.05, slippage_cents_low=None, slippage_cents_high=None)
     replace_tables(warehouse, gap_attribution=[gap_day(day, None)], copy_metrics_daily=[metrics])
-    page = look.open("/?days=7")
+    page = look.open("/?days=7", charts=False)
     expect(page.locator("#quality-notices")).to_contain_text(f"Stale: the newest day is {day:%Y-%m-%d}")
     expect(page.locator("#quality-notices")).to_contain_text("the copier's fills show a ratio of 0.05")
     expect(page.locator("#fact-gap .value")).to_contain_text("unknown")
@@ -266,7 +266,7 @@ def test_numbers_of_pnl_tell_what_they_are_computed_from(look, warehouse):
     spreads = {"hourly_gap_mean": -0.05, "hourly_gap_sd": 0.5, "hourly_copier_sd": 1.25, "hourly_whale_sd": 12.5}
     week = quality_row(midnight() - DAY, 7, beta=0.06, hours_covered=166, reasons="{}", **sums, **spreads)
     replace_table(warehouse, "copy_quality_daily", [quality_row(midnight() - DAY), week, quality_row(midnight() - DAY, 30)])
-    page = look.open()
+    page = look.open(charts=False)
     panels = page.locator("#quality-windows .panel")
     expect(panels).to_have_count(2)
     new, old = panels.all()
@@ -288,7 +288,7 @@ def test_numbers_of_pnl_tell_what_they_are_computed_from(look, warehouse):
 def test_without_wallets_the_log_is_still_there(browser):
     with Served(settings_for(NOWHERE)) as served:
         look = Looker(browser, served)
-        page = look.open()
+        page = look.open(charts=False)
         expect(page.locator("#quality-body")).to_contain_text("No wallets to compare: set POLYPIPE_COPIER_ADDRESS")
         expect(page.locator("#quality-log")).to_contain_text("The bot's log")
         assert page.locator("#quality-body .part").count() == 0
