@@ -61,9 +61,9 @@ def _refreshed_home(tmp_path_factory):
 
 
 @pytest.fixture
-def refreshed(_refreshed_home, settings):
+def refreshed(_refreshed_home, settings, warehouse):
     """What `run()` makes in the home of the test, copied: most of these tests begin with it."""
-    shutil.copytree(_refreshed_home, settings.home)
+    shutil.copytree(_refreshed_home, settings.home, dirs_exist_ok=True)
 
 
 def metadata(result, asset):

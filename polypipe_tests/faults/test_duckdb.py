@@ -17,7 +17,7 @@ from polypipe_tests.faults.support import FILES, POLYPIPE, look, truth, world_of
 from polypipe_tests.oracle import read_like_serde
 from polypipe_tests.warehouse.helpers import start
 
-HOLD_SECONDS, SHORT_HOLD_SECONDS = 600, 10
+HOLD_SECONDS, SHORT_HOLD_SECONDS = 600, 4
 ROUNDS, SHORT_ROUNDS = 1000, 20
 SNAPSHOT_SECONDS = 10
 
