@@ -24,7 +24,7 @@ def check_settings(facts: Facts) -> Iterator[Result]:
         if name != MARK:
             meant = get_close_matches(name.removeprefix(PREFIX), known, 1, 0.75)
             hint = f"is {PREFIX}{meant[0]} meant?" if meant else "the README names all settings"
-            yield warning("settings", f"{name} (in {source}) is no setting of polypipe: it changes nothing", hint)
+            yield warning("unknown setting", f"{name} (in {source}) is no setting of polypipe: it changes nothing", hint)
 
 
 def setting_lines(settings: Settings) -> Iterator[str]:
