@@ -310,19 +310,24 @@ def _read_demo(layers: Layers) -> dict[str, str]:
         raise SettingError(f"{path} {why}") from None
 
 
-def unknown_names(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -> dict[str, str]:
+def unknown_names(dotenv: Path, environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """Name -> where it is (`environment` or `.env`), of what begins like a variable of ours and is none.
 
     `load` passes over them, so a setting whose name is misspelt has its default. Only names are read. The arguments are
     those of `load`; raises `SettingError` for a `.env` that cannot be read.
     """
     known = {name for variable in VARIABLES for name in variable.names}
-    named = re.compile(rf"\s*(?:export\s+)?({PREFIX}\w*)\s*=")
-    in_file = [match[1] for line in _lines(Path(".env") if dotenv is None else dotenv) if (match := named.match(line))]
+    named = _assignment(rf"{PREFIX}\w*")
+    in_file = [match[1] for line in _lines(dotenv) if (match := named.match(line))]
     everything = os.environ if environ is None else environ
     in_environment = [name for name in everything if re.fullmatch(rf"{PREFIX}\w*", name)]
     found = dict.fromkeys(in_file, ".env") | dict.fromkeys(in_environment, "environment")
     return {name: source for name, source in sorted(found.items()) if name not in known}
+
+
+def _assignment(names: str) -> re.Pattern[str]:
+    """Matches a line of a `.env` that sets one of these names, its group 1; `names` is a regular expression."""
+    return re.compile(rf"\s*(?:export\s+)?({names})\s*=")
 
 
 def _lines(path: Path) -> Iterator[str]:
@@ -341,8 +346,7 @@ def _lines(path: Path) -> Iterator[str]:
 
 def _read_dotenv(path: Path) -> dict[str, str]:
     """Our variables from a `.env`; a missing file is empty. Other lines (the bot's secrets) are dropped unparsed."""
-    names = "|".join(name for variable in VARIABLES for name in variable.names)
-    ours = re.compile(rf"\s*(?:export\s+)?({names})\s*=")
+    ours = _assignment("|".join(name for variable in VARIABLES for name in variable.names))
     kept = [line for line in _lines(path) if ours.match(line)]
     found = {}
     for pair in parse_stream(io.StringIO("".join(kept))):

@@ -58,10 +58,14 @@ def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         monkeypatch.setenv(f"POLYPIPE_{name}_URL", NOWHERE)
 
 
+def small_exchange() -> SimServer:
+    """A small exchange whose clock stands still. All of them are alike."""
+    return SimServer(events=120, seed=3)
+
+
 @pytest.fixture
 def sim() -> Iterator[SimServer]:
-    """A small exchange whose clock stands still."""
-    with SimServer(events=120, seed=3) as server:
+    with small_exchange() as server:
         yield server
 
 

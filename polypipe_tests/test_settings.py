@@ -249,5 +249,5 @@ def test_names_that_set_nothing(tmp_path):
         "\n".join(["POLYPIPE_HOEM=/x", "# POLYPIPE_OLD=1", " export POLYPIPE_B = 2", "FUNDER_ADDRESS=0", "OTHER=3"])
     )
     environ = {"POLYPIPE_HOME": "x", "POLYPIPE_B": "3", "MY_POLYPIPE_C": "4", "POLYPIPE_\x1b[31m": "5"}
-    assert unknown_names(environ, dotenv) == {"POLYPIPE_B": "environment", "POLYPIPE_HOEM": ".env"}
-    assert unknown_names({}, tmp_path / "none") == {}
+    assert unknown_names(dotenv, environ) == {"POLYPIPE_B": "environment", "POLYPIPE_HOEM": ".env"}
+    assert unknown_names(tmp_path / "none", {}) == {}

@@ -11,7 +11,6 @@ from polypipe.bot.automation import trade_log_job, trade_log_sensor
 from polypipe.bot.grammar import TRADE_LOG_HEADER
 from polypipe.bot.own_fills import OWN_FILLS_HEADER
 from polypipe.definitions import build_defs
-from polypipe.warehouse import Warehouse
 from polypipe.warehouse.gate import gate
 from polypipe_tests.bot.corpus import TOKEN, TX, line
 from polypipe_tests.bot.support import log_lines, rows, text
@@ -25,11 +24,6 @@ def settings(tmp_path):
     settings = settings_for(NOWHERE, POLYPIPE_HOME=str(tmp_path / "home"), POLYPIPE_BOT_DIR=str(tmp_path / "bot"))
     settings.bot_dir.mkdir()
     return settings
-
-
-@pytest.fixture
-def warehouse(settings):
-    return Warehouse(settings.home)
 
 
 @pytest.fixture

@@ -17,9 +17,8 @@ from polypipe.caches.checks import evaluate
 from polypipe.caches.formats import CATEGORIZED
 from polypipe.caches.registry import CACHES
 from polypipe.settings import load
-from polypipe.sim.server import SimServer
 from polypipe.warehouse import Warehouse
-from polypipe_tests.conftest import impatient, settings_for
+from polypipe_tests.conftest import impatient, settings_for, small_exchange
 from polypipe_tests.oracle import open_events, read_like_serde, six_files, token_ids
 
 ALL = [sports_events, *cache_assets]
@@ -54,7 +53,7 @@ def run(settings, warehouse, polymarket):
 @pytest.fixture(scope="module")
 def _refreshed_home(tmp_path_factory):
     home = tmp_path_factory.mktemp("refreshed")
-    with SimServer(events=120, seed=3) as sim:  # as that of each test, at the same instant
+    with small_exchange() as sim:
         settings = load({}, home / "none", {"POLYPIPE_GAMMA_URL": sim.url, "POLYPIPE_HOME": str(home)})
         assert materialized(settings, Warehouse(home), impatient(settings)).success
     return home

@@ -53,7 +53,7 @@ def test_a_full_disk(place, chaos, figures, tmp_path):
     chance = random.Random(f"20261123 {place}")
     home = tmp_path / "home"
     errors, slowest = 0, 0.0
-    rounds = 12 if chaos else 1
+    rounds = 12 if chaos else 2
     with (
         SmallDisk(home / directory, megabytes) as disk,
         SimServer(events=30, seed=3, start=START, speed=1) as sim,

@@ -7,7 +7,7 @@ import time
 from polypipe.warehouse import Warehouse
 from polypipe_tests.warehouse.helpers import assert_published_is_live, crawl_ids, rows, spooled, start
 
-_KILLS = 10
+_KILLS = 15
 
 # Writes batch after batch, names each on stdout once it is committed, and drains with a short patience.
 _WRITER = """

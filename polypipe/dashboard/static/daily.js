@@ -39,8 +39,6 @@ function dayTable() {
   ], rows.toReversed());
 }
 
-const decimal = (value, decimals) => value.toFixed(decimals).replace("-", "\u2212");
-
 /** What the numbers of a row are computed from, in words; empty where the row does not have it, as those of earlier versions. */
 function inputs(row) {
   const signed = (value, decimals = 2) => money(value, { signed: true, decimals });
@@ -52,8 +50,8 @@ function inputs(row) {
     t: given(["hourly_gap_mean", "hourly_gap_sd"], (mean, sd) => `${signed(mean, 4)} ÷ (${fine(sd)} ÷ √${count(row.hours_covered)})`),
     up: given(["up_copier", "up_expected"], divided),
     down: given(["down_copier", "down_expected"], divided),
-    beta: given(["beta", "scaling_ratio"], (beta, ratio) => `${decimal(beta, 4)} ÷ ${ratio}`),
-    r2: given(["beta", "hourly_whale_sd", "hourly_copier_sd"], (beta, whale, mine) => `(${decimal(beta, 4)} × ${fine(whale)} ÷ ${fine(mine)})²`),
+    beta: given(["beta", "scaling_ratio"], (beta, ratio) => `${count(beta, 4)} ÷ ${ratio}`),
+    r2: given(["beta", "hourly_whale_sd", "hourly_copier_sd"], (beta, whale, mine) => `(${count(beta, 4)} × ${fine(whale)} ÷ ${fine(mine)})²`),
     error: given(["hourly_gap_sd"], (sd) => `${fine(sd)} × √24`),
   };
 }
@@ -63,14 +61,14 @@ function windowPanel(days, row) {
   if (!row) return h("div", { class: "panel" }, h("h3", {}, title), h("p", { class: "empty" }, "not computed yet"));
   const [why, from] = [row.reasons, inputs(row)];
   const line = (name, note, value) => h("tr", {}, h("th", { scope: "row" }, h("span", { class: "named" }, name, tip(`${note} Over ${count(row.hours_covered)} hours.`))), h("td", { class: "n" }, value));
-  const times = (value) => `${decimal(value, 2)}×`;
+  const times = (value) => `${count(value, 2)}×`;
   const interval = row.beta_to_ratio === null || row.beta_low === null ? null : h("small", { class: "muted" }, ` 95 %: ${times(row.beta_low / row.scaling_ratio)} to ${times(row.beta_high / row.scaling_ratio)}`);
   const certain = row.gap_t === null ? null : Math.abs(row.gap_t) >= 2 ? "distinguishable from 0" : "not distinguishable from 0";
   const csv = h("a", { class: "button", href: `/api/export.csv?what=quality&window=${days}&days=1`, download: "" }, "CSV");
   return h("div", { class: "panel part" }, h("header", {}, h("h3", {}, `${title} to the end of ${day(row)} · ${row.source}`), h("div", { class: "actions" }, csv)),
     h("table", {}, h("caption", { class: "hidden" }, `Copy quality over ${title}`), h("tbody", {},
       line("Gap", `Your PnL − Σ over the hours of ratio × the change of the whale's PnL.${from.gap}`, known(row.gap, usd, why.gap)),
-      line("t of the gap", `Mean hourly gap ÷ (its standard deviation ÷ √hours); between −2 and 2 it is not distinguishable from 0.${from.t}`, h("span", {}, known(row.gap_t, (t) => decimal(t, 2), why.gap_t), certain ? h("small", { class: "muted" }, ` ${certain}`) : null)),
+      line("t of the gap", `Mean hourly gap ÷ (its standard deviation ÷ √hours); between −2 and 2 it is not distinguishable from 0.${from.t}`, h("span", {}, known(row.gap_t, (t) => count(t, 2), why.gap_t), certain ? h("small", { class: "muted" }, ` ${certain}`) : null)),
       line("Capture up", `Your PnL in the hours in which the whale gained ÷ ratio × its gains; high is good.${from.up}`, known(row.capture_up, percent, why.capture_up)),
       line("Capture down", `Your PnL in the hours in which the whale lost ÷ ratio × its losses; low is good.${from.down}`, known(row.capture_down, percent, why.capture_down)),
       line("Beta ÷ ratio", `Slope of your hourly changes on the whale's ÷ the ratio; 1 is as configured.${from.beta}`, h("span", {}, known(row.beta_to_ratio, times, why.beta_to_ratio), interval)),

@@ -15,7 +15,6 @@ const state = { latest: null, day: null, positions: null, lostAt: null, error: n
 let busy = false;
 let again = false;
 let told = null; // the newest version that the server told of
-let shown = null; // the version of the newest answer
 let followed = null; // the told version because of which everything was asked for again: once for each
 
 /** Ask for everything that is shown. While one round runs, any number of wishes become one more round. */
@@ -28,7 +27,6 @@ async function refresh() {
     const history = loadHistory().catch(remember);
     const [latest, day] = await Promise.all([get("/api/latest"), loadDay()]);
     Object.assign(state, { latest, day, lostAt: null });
-    shown = versionOf(latest);
     drawNow(state.latest, state.day, state.positions, who);
     await history; // what is on the first screen comes first
     const positions = loadPositions().then((found) => {
@@ -50,7 +48,7 @@ const versionOf = (answer) => `${answer.version} ${answer.reload_error}`;
 
 /** Whether the server told of something that is not shown: it may have come between the first answer and the stream. */
 function isNew() {
-  if (told === shown || told === followed) return false;
+  if (told === followed || (state.latest && told === versionOf(state.latest))) return false;
   followed = told;
   return true;
 }

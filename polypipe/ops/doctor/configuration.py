@@ -20,7 +20,7 @@ def check_settings(facts: Facts) -> Iterator[Result]:
         "settings", f"{chosen} of {len(VARIABLES)} set, the rest have their defaults", list(setting_lines(facts.settings))
     )
     known = [variable.names[0].removeprefix(PREFIX) for variable in VARIABLES]
-    for name, source in unknown_names(dotenv=facts.dotenv).items():
+    for name, source in unknown_names(facts.dotenv).items():
         if name != MARK:
             meant = get_close_matches(name.removeprefix(PREFIX), known, 1, 0.75)
             hint = f"is {PREFIX}{meant[0]} meant?" if meant else "the README names all settings"
