@@ -68,7 +68,7 @@ def live(url: str, directory: str) -> None:
 
 
 def _ours(url: str, directory: str):
-    from polypipe.resources import Polymarket
+    from polypipe.orchestration.resources import Polymarket
     from polypipe.settings import load
     from polypipe.warehouse import Warehouse
 

@@ -40,8 +40,8 @@ import psutil
 from aiohttp import web
 
 from polypipe.attribution.attribution import PARTS
-from polypipe.divergence.export import COLUMNS
-from polypipe.ops.processes import free_port
+from polypipe.legacy.export import COLUMNS
+from polypipe.runtime.processes import free_port
 from polypipe.warehouse import Append, Warehouse
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the tests, whose makers of rows are used here too

@@ -82,8 +82,8 @@ def simulate(home: Path, kept: bool) -> None:
     from dagster._core.storage.event_log.schema import SqlEventLogStorageTable as Events
 
     from polypipe import settings as settings_module
-    from polypipe.ops.instance import open_instance
-    from polypipe.ops.upkeep.daily import keep_up
+    from polypipe.maintenance.assets import keep_up
+    from polypipe.runtime.instance import open_instance
     from polypipe.warehouse import Append, Replace, Upsert, Warehouse, Window
 
     settings = settings_module.load(overrides={"POLYPIPE_HOME": str(home)}, environ={})

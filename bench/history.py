@@ -67,7 +67,7 @@ def execute(home: Path, first: str, last: str, assets: list[str]) -> None:
 
     from polypipe.definitions import defs
     from polypipe.history.automation import RANGE_END, RANGE_START
-    from polypipe.ops.instance import open_instance
+    from polypipe.runtime.instance import open_instance
 
     with open_instance(home) as instance:
         result = defs.resolve_job_def("history").execute_in_process(

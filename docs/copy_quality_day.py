@@ -23,16 +23,16 @@ from polypipe.attribution.rule import Rule
 from polypipe.attribution.whatif import what_if
 from polypipe.bot.ingest import ingest
 from polypipe.bot.logs import TRADE_LOG
-from polypipe.divergence.arithmetic import money
 from polypipe.divergence.holdings import compare_and_store
-from polypipe.divergence.snapshot import Wallets
 from polypipe.history.activity import fill_activity
 from polypipe.history.copy_quality import compute_quality
 from polypipe.history.pnl import fill_pnl
+from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import Hosts
-from polypipe.resources import Polymarket
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS, SimServer
 from polypipe.sim.bot import HEADER, log_lines
+from polypipe.text import money
+from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse
 
 HERE = Path(__file__).parent

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 
 from polypipe import settings as settings_module
+from polypipe.alerts import automation as alerts_automation
 from polypipe.attribution import assets as attribution_assets
 from polypipe.attribution import automation as attribution_automation
 from polypipe.attribution import checks as attribution_checks
@@ -23,10 +24,9 @@ from polypipe.divergence import checks as divergence_checks
 from polypipe.history import assets as history_assets
 from polypipe.history import automation as history_automation
 from polypipe.history import checks as history_checks
-from polypipe.history.partitions import daily
-from polypipe.ops.alerts import automation as alerts_automation
-from polypipe.ops.upkeep import daily as upkeep
-from polypipe.resources import Polymarket
+from polypipe.maintenance import assets as upkeep
+from polypipe.orchestration.partitions import daily
+from polypipe.orchestration.resources import Polymarket
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 
 from polypipe import settings as settings_module
+from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PolymarketHttp
-from polypipe.resources import Polymarket
 from polypipe.settings import Settings
 from polypipe.sim.server import SimServer
 from polypipe.warehouse import Warehouse

@@ -129,6 +129,6 @@ def test_workspace_yaml_names_the_location_for_good():
 
 
 def test_plain_modules_do_not_import_dagster(tmp_path):
-    modules = "polypipe.polymarket polypipe.warehouse polypipe.caches.publish polypipe.caches.registry polypipe.ops.up"
+    modules = "polypipe.polymarket polypipe.warehouse polypipe.caches.publish polypipe.caches.registry polypipe.runtime.up"
     code = f"import sys, {', '.join(modules.split())}; sys.exit('dagster' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=dict(os.environ), check=False).returncode == 0

@@ -9,15 +9,15 @@ import dagster as dg
 from polypipe.attribution.attribution import PARTS
 from polypipe.attribution.copy_fills import compute_fills
 from polypipe.attribution.gap import compute_gap
+from polypipe.attribution.inputs import Row
 from polypipe.attribution.metrics import compute_metrics, ratio_warning
-from polypipe.attribution.stored import Row
-from polypipe.divergence.arithmetic import money
 from polypipe.divergence.assets import OWNERS, WRITER_POOL
 from polypipe.divergence.report import reasons_table, where
 from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY, wallets_or_fail
 from polypipe.history.copy_quality import reasons_of
-from polypipe.metadata import simulated
+from polypipe.orchestration.metadata import simulated
 from polypipe.settings import Settings
+from polypipe.text import money
 from polypipe.warehouse import Warehouse
 
 GROUP = "attribution"

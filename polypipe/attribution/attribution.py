@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 from polypipe.attribution.fills import CopyFill, SetChange, merged_away
 from polypipe.attribution.prices import Mark, Prices
-from polypipe.divergence.positions import MINIMUM_USD
+from polypipe.divergence.comparison import MINIMUM_USD
 
 MISSED = ("small", "probability", "disabled", "breaker", "error", "unfilled", "unknown")
 DEVIATIONS = (*(f"missed_{reason}" for reason in MISSED), "excess", "own", "uncopied_exits")

@@ -6,12 +6,12 @@ from datetime import date, timedelta
 import dagster as dg
 
 from polypipe.attribution.assets import COPY_FILLS, COPY_METRICS, GAP_ATTRIBUTION
-from polypipe.attribution.stored import LOOK_BACK
-from polypipe.divergence.snapshot import no_wallets
+from polypipe.attribution.inputs import LOOK_BACK
 from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY
 from polypipe.history.automation import AGAIN, RANGE_END, RANGE_START, history_job
-from polypipe.scheduling import Request, asset_job, is_unfinished, regular_schedule, tried_lately
+from polypipe.orchestration.scheduling import Request, asset_job, is_unfinished, regular_schedule, tried_lately
 from polypipe.settings import Settings
+from polypipe.wallets import no_wallets
 
 CRON = "27 0,6 * * *"  # ten minutes after history, one after the positions whose prices mark midnight
 FIRST_TRY_PAUSE = timedelta(minutes=10)

@@ -10,9 +10,9 @@ import dagster as dg
 
 from polypipe.attribution.assets import COPY_FILLS, GAP_ATTRIBUTION
 from polypipe.attribution.attribution import PARTS
-from polypipe.divergence.snapshot import wallets_of
 from polypipe.history.checks import LOOK_BACK, due_day
 from polypipe.settings import Settings
+from polypipe.wallets import wallets_of
 from polypipe.warehouse import Warehouse
 from polypipe.warehouse.connection import literal
 

@@ -9,11 +9,7 @@ from typing import TYPE_CHECKING
 
 from polypipe.attribution.fills import Fill, Match
 from polypipe.attribution.habits import HABIT_DAYS, Habits
-from polypipe.attribution.labels import Catalog, price_bucket, read_catalog
-from polypipe.attribution.matching import clear_pairs, match
-from polypipe.attribution.reasons import Logged, judge
-from polypipe.attribution.rule import FLOOR_SHARES, Rule
-from polypipe.attribution.stored import (
+from polypipe.attribution.inputs import (
     DAY,
     Row,
     days_of,
@@ -24,8 +20,12 @@ from polypipe.attribution.stored import (
     read_fills,
     read_log,
 )
-from polypipe.divergence.positions import bucket
-from polypipe.divergence.snapshot import Wallets
+from polypipe.attribution.labels import Catalog, price_bucket, read_catalog
+from polypipe.attribution.matching import clear_pairs, match
+from polypipe.attribution.reasons import Logged, judge
+from polypipe.attribution.rule import FLOOR_SHARES, Rule
+from polypipe.divergence.comparison import bucket
+from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse, Window
 
 if TYPE_CHECKING:

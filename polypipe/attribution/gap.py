@@ -13,8 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from polypipe.attribution.attribution import RATIO_CHANGED, Explained, explain
-from polypipe.attribution.prices import read_prices
-from polypipe.attribution.stored import (
+from polypipe.attribution.inputs import (
     DAY,
     LOOK_BACK,
     Row,
@@ -25,7 +24,8 @@ from polypipe.attribution.stored import (
     read_copy_fills,
     read_sets,
 )
-from polypipe.divergence.snapshot import Wallets
+from polypipe.attribution.prices import read_prices
+from polypipe.wallets import Wallets
 from polypipe.warehouse import Upsert, Warehouse, Window
 from polypipe.warehouse.connection import literal
 

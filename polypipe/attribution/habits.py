@@ -4,8 +4,8 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from datetime import date
 
+from polypipe.attribution.inputs import DAY, midnight, moment
 from polypipe.attribution.matching import LEAST_PAIRS, ClearPair, Habit, habit_of
-from polypipe.attribution.stored import DAY, midnight, moment
 
 HABIT_DAYS = 7
 """Ratio and latency that the copier really has are read from the clear pairs of the day; where these are too few, from

@@ -27,7 +27,7 @@ from typing import NamedTuple
 
 from polypipe.attribution.fills import Fill, Match
 from polypipe.attribution.rule import FLOOR_SHARES, TELLING_USD, TIER_FACTOR, TIER_SHARES
-from polypipe.divergence.positions import MINIMUM_USD
+from polypipe.divergence.comparison import MINIMUM_USD
 
 REACH = 180.0
 """Seconds after the whale's fill in which a copy may come. The bot lets an order rest 61 s in play and resubmits; what

@@ -13,14 +13,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from polypipe.attribution.inputs import DAY, Row, days_of, later_days
 from polypipe.attribution.intervals import ratio_interval, verdict, wilson
 from polypipe.attribution.rule import FLOOR_SHARES, TELLING_USD, TIER_SHARES
 from polypipe.attribution.shortfall import Missed, missed_by_window
-from polypipe.attribution.stored import DAY, Row, days_of, later_days
 from polypipe.divergence.arithmetic import MIN_COVERED
-from polypipe.divergence.positions import MINIMUM_USD
-from polypipe.divergence.snapshot import Wallets
+from polypipe.divergence.comparison import MINIMUM_USD
 from polypipe.history.copy_quality import WINDOWS
+from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse, Window
 from polypipe.warehouse.connection import literal
 

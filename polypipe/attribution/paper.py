@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from polypipe.attribution.fills import CopyFill, SetChange, merged_away
 from polypipe.attribution.prices import Prices
 from polypipe.attribution.rule import Rule
-from polypipe.divergence.positions import MINIMUM_USD
+from polypipe.divergence.comparison import MINIMUM_USD
 
 
 @dataclass

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from polypipe.attribution.fills import Match
 from polypipe.attribution.rule import FLOOR_SHARES
-from polypipe.divergence.positions import MINIMUM_USD
+from polypipe.divergence.comparison import MINIMUM_USD
 
 REASONS = ("small", "probability", "disabled", "breaker", "error", "unfilled", "no_position", "unknown")
 

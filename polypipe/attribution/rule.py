@@ -7,7 +7,7 @@ The bot's own rule is ratio x shares, nothing for fills of less than 10 shares, 
 from dataclasses import dataclass
 from typing import Protocol
 
-from polypipe.divergence.positions import MINIMUM_USD
+from polypipe.divergence.comparison import MINIMUM_USD
 
 FLOOR_SHARES = 10.0
 TIER_SHARES = 4000.0

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from polypipe.attribution.inputs import DAY, LOOK_BACK, moment
 from polypipe.attribution.prices import Prices, read_prices
-from polypipe.attribution.stored import DAY, LOOK_BACK, moment
-from polypipe.divergence.snapshot import Wallets
+from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ from datetime import date, datetime
 from typing import Any
 
 from polypipe.attribution.gap import read_measured
+from polypipe.attribution.inputs import DAY, LOOK_BACK, read_copy_fills, read_sets, span_of
 from polypipe.attribution.metrics import metric_rows, ratio_warning
 from polypipe.attribution.paper import Paper, on_paper
 from polypipe.attribution.prices import read_prices
 from polypipe.attribution.rule import FLOOR_SHARES, TIER_FACTOR, TIER_SHARES, Rule
-from polypipe.attribution.stored import DAY, LOOK_BACK, read_copy_fills, read_sets, span_of
-from polypipe.divergence.arithmetic import money
-from polypipe.divergence.snapshot import Wallets
+from polypipe.text import money
+from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse
 
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from polypipe.attribution.attribution import PARTS
 from polypipe.attribution.gap import DAY_UNKNOWN, EARLIER_UNKNOWN
+from polypipe.attribution.inputs import DAY, Row, days_of, moment, span_of
 from polypipe.attribution.metrics import metric_rows, ratio_warning
-from polypipe.attribution.stored import DAY, Row, days_of, moment, span_of
-from polypipe.divergence.snapshot import Wallets
+from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse
 from polypipe.warehouse.connection import literal
 

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Iterator
 
-from polypipe.attribution.stored import Row
+from polypipe.attribution.inputs import Row
 from polypipe.attribution.window import Quality
-from polypipe.divergence.arithmetic import money
 from polypipe.polymarket.errors import one_line
+from polypipe.text import money
 
 SHOWN_EXITS = 10
 

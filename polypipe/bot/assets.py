@@ -11,9 +11,9 @@ from polypipe.bot.grammar import UNKNOWN
 from polypipe.bot.ingest import Reading, ingest
 from polypipe.bot.logs import LOGS, OWN_FILLS, TRADE_LOG, Log, UnknownHeader, is_empty
 from polypipe.bot.misses import misses_summary
-from polypipe.bot.positions import stored_positions, tail_of
+from polypipe.bot.offsets import stored_positions, tail_of
 from polypipe.bot.rotated import unfinished
-from polypipe.metadata import markdown, simulated
+from polypipe.orchestration.metadata import markdown, simulated
 from polypipe.settings import Settings
 from polypipe.warehouse import BatchRejected, Warehouse, WarehouseBusy
 

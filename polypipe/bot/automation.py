@@ -6,7 +6,7 @@ import dagster as dg
 
 from polypipe.bot.assets import BOT_TRADE_LOG, absent, has_log, unread
 from polypipe.bot.logs import LOGS
-from polypipe.scheduling import asset_job, is_unfinished
+from polypipe.orchestration.scheduling import asset_job, is_unfinished
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
 

@@ -16,8 +16,8 @@ from typing import BinaryIO
 
 from polypipe.bot.grammar import UNKNOWN, TradeRow
 from polypipe.bot.logs import LINE_START, MAX_LINE, Log, check_header, decoded
+from polypipe.bot.offsets import Position, start_of, stored_positions, tail_of
 from polypipe.bot.own_fills import OwnFillRow
-from polypipe.bot.positions import Position, start_of, stored_positions, tail_of
 from polypipe.bot.rotated import unfinished
 from polypipe.files import one_at_a_time
 from polypipe.warehouse import Append, Upsert, Warehouse

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from polypipe.bot.logs import Log, decoded, first_line, hash_of
-from polypipe.bot.positions import Position, is_stored, start_of, tail_of
+from polypipe.bot.offsets import Position, is_stored, start_of, tail_of
 from polypipe.warehouse import Warehouse
 
 

@@ -10,9 +10,9 @@ from polypipe.caches.publish import Publication, PublicationRefused, publish
 from polypipe.caches.registry import CACHES
 from polypipe.caches.spec import FRESH_WITHIN, Built, CacheSpec, NoUniverse, Sources
 from polypipe.caches.universe import StoredCrawl, crawl_and_store
-from polypipe.metadata import markdown, simulated
+from polypipe.orchestration.metadata import markdown, simulated
+from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PolymarketError, RowProblem
-from polypipe.resources import Polymarket
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
 from polypipe.warehouse.tables import columns

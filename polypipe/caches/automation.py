@@ -8,7 +8,7 @@ import dagster as dg
 from polypipe.caches.assets import SPORTS_EVENTS
 from polypipe.caches.registry import CACHES
 from polypipe.caches.spec import latest_universe
-from polypipe.scheduling import asset_job, regular_schedule, tried_lately
+from polypipe.orchestration.scheduling import asset_job, regular_schedule, tried_lately
 from polypipe.warehouse import Warehouse
 
 CRAWL_CRON = "3-59/10 * * * *"  # odd minutes: the live job has the even ones, and each run pays for its imports

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from polypipe.caches.formats import Format
-from polypipe.resources import Polymarket
+from polypipe.orchestration.resources import Polymarket
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
 

@@ -12,8 +12,8 @@ from uuid import uuid4
 
 from polypipe.caches.categories import is_unknown_type
 from polypipe.caches.rows import TENNIS_TAG, event_row, market_rows, token_rows
+from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import CrawlReport, Event, crawl_universe
-from polypipe.resources import Polymarket
 from polypipe.warehouse import Append, Replace, Warehouse
 
 STORE_WAIT_SECONDS = 20.0

@@ -6,9 +6,9 @@ Every result is a `Fact`: a value, or None with the reason. Zero is a value and 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Generic, Self, TypeVar
 
-T = TypeVar("T")
+from polypipe.facts import Fact
+from polypipe.text import money
 
 Series = Mapping[datetime, float]
 """Cumulative PnL in USD by instant (aware). Polymarket's hourly grid: a point at each full hour."""
@@ -18,23 +18,6 @@ MIN_COVERED = 0.9
 MAX_AGE = timedelta(hours=2)
 GUARD_USD = 5.0
 GUARD_SHARE_OF_CAPITAL = 0.001
-
-
-@dataclass(frozen=True)
-class Fact(Generic[T]):
-    """A value, or None and why it is unknown. Exactly one of the two is None."""
-
-    value: T | None
-    reason: str | None = None
-
-    def __post_init__(self) -> None:
-        if (self.value is None) == (self.reason is None):
-            raise ValueError(f"a fact has either a value or a reason: {self.value!r}, {self.reason!r}")
-
-    @classmethod
-    def unknown(cls, reason: str) -> Self:
-        """No value, because of `reason`: one line, to be shown to people."""
-        return cls(None, reason)
 
 
 @dataclass(frozen=True)
@@ -155,12 +138,6 @@ def judge(
             else:
                 efficiency, loss_share = Fact.unknown("the whale lost: see loss share"), Fact(share)
     return Comparison(window, copier_pnl, whale_pnl, expected, gap, percent, efficiency, loss_share)
-
-
-def money(usd: float) -> str:
-    """`$1,234.50`, `-$0.40`."""
-    text = f"${abs(usd):,.2f}"
-    return f"-{text}" if usd < 0 and text != "$0.00" else text
 
 
 def _pnl(who: str, series: Fact[Series], window: Window) -> Fact[float]:

@@ -5,14 +5,15 @@ from datetime import timedelta
 
 import dagster as dg
 
-from polypipe.divergence.export import ExportRefused, export
 from polypipe.divergence.holdings import compare_and_store
 from polypipe.divergence.report import positions_metadata, snapshot_metadata
-from polypipe.divergence.snapshot import Snapshot, take_snapshot, wallets_of
-from polypipe.metadata import simulated
+from polypipe.divergence.snapshot import Snapshot, take_snapshot
+from polypipe.legacy.export import ExportRefused, export
+from polypipe.orchestration.metadata import simulated
+from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PolymarketError
-from polypipe.resources import Polymarket
 from polypipe.settings import Settings
+from polypipe.wallets import wallets_of
 from polypipe.warehouse import Warehouse
 
 GROUP = "wallets"

@@ -10,10 +10,11 @@ import dagster as dg
 from polypipe.divergence.assets import SNAPSHOT, silence
 from polypipe.divergence.checks import judge_snapshots
 from polypipe.divergence.report import snapshot_metadata
-from polypipe.divergence.snapshot import no_wallets, take_snapshot, wallets_of
-from polypipe.resources import Polymarket
-from polypipe.scheduling import asset_job, regular_schedule, tried_lately
+from polypipe.divergence.snapshot import take_snapshot
+from polypipe.orchestration.resources import Polymarket
+from polypipe.orchestration.scheduling import asset_job, regular_schedule, tried_lately
 from polypipe.settings import Settings
+from polypipe.wallets import no_wallets, wallets_of
 from polypipe.warehouse import Warehouse
 
 POSITIONS_CRON = "1-59/5 * * * *"

@@ -9,15 +9,15 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from polypipe.divergence.positions import Compared, WhaleTrace, compare_positions, copier_only
-from polypipe.divergence.snapshot import Wallets
+from polypipe.divergence.comparison import Compared, WhaleTrace, compare_positions, copier_only
 from polypipe.divergence.sources import Clock, utc_now
 from polypipe.divergence.summary import Summary, summarize
+from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PolymarketHttp
 from polypipe.polymarket.data_api import fetch_positions
 from polypipe.polymarket.wallet_models import Activity, Position
 from polypipe.polymarket.wallet_wire import Unread, read_activity, read_rows
-from polypipe.resources import Polymarket
+from polypipe.wallets import Wallets
 from polypipe.warehouse import Append, Replace, Warehouse
 
 FETCH_DEADLINE_SECONDS = 120.0

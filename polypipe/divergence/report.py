@@ -5,10 +5,10 @@ from typing import Any
 
 import dagster as dg
 
+from polypipe.divergence.comparison import Compared
 from polypipe.divergence.holdings import StoredComparison
-from polypipe.divergence.positions import Compared
 from polypipe.divergence.snapshot import Snapshot
-from polypipe.metadata import markdown, simulated
+from polypipe.orchestration.metadata import markdown, simulated
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from polypipe.divergence.arithmetic import Comparison, Fact, Series, compare
+from polypipe.divergence.arithmetic import Comparison, Series, compare
 from polypipe.divergence.sources import Clock, Fetched, Wallet, answered_at, fetch, utc_now
-from polypipe.resources import Polymarket
-from polypipe.settings import Settings
+from polypipe.facts import Fact
+from polypipe.orchestration.resources import Polymarket
+from polypipe.wallets import Wallets
 from polypipe.warehouse import Upsert, Warehouse, WarehouseError
 from polypipe.warehouse.connection import literal
 
@@ -22,15 +23,6 @@ STORE_WAIT_SECONDS = 2.0
 """How long a snapshot waits for the warehouse. After that its row stays in the spool and the next writer merges it."""
 
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Wallets:
-    """Whom to compare: lower-case addresses, and the ratio in force."""
-
-    copier: str
-    whale: str
-    ratio: float
 
 
 @dataclass(frozen=True)
@@ -47,27 +39,6 @@ class Snapshot:
         """Column -> why it is null."""
         reasons: dict[str, str] = json.loads(self.row["reasons"])
         return reasons
-
-
-def no_wallets(settings: Settings) -> str | None:
-    """What to set when a wallet is missing."""
-    wallets = wallets_of(settings)
-    return wallets if isinstance(wallets, str) else None
-
-
-def wallets_of(settings: Settings) -> Wallets | str:
-    """Both wallets, or what to set."""
-    missing = [
-        f"POLYPIPE_{who}_ADDRESS (or {other})"
-        for who, other, address in (
-            ("COPIER", "FUNDER_ADDRESS", settings.copier_address),
-            ("WHALE", "TARGET_WHALE_ADDRESS", settings.whale_address),
-        )
-        if address is None
-    ]
-    if settings.copier_address is None or settings.whale_address is None:
-        return f"no wallets to compare: set {' and '.join(missing)}"
-    return Wallets(settings.copier_address, settings.whale_address, settings.scaling_ratio)
 
 
 def take_snapshot(polymarket: Polymarket, warehouse: Warehouse, wallets: Wallets, clock: Clock = utc_now) -> Snapshot:

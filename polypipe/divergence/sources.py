@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from polypipe.divergence.arithmetic import Fact, Series
+from polypipe.divergence.arithmetic import Series
+from polypipe.facts import Fact
 from polypipe.polymarket import PolymarketError, PolymarketHttp
 from polypipe.polymarket.data_api import fetch_standing, fetch_value
 from polypipe.polymarket.user_pnl import fetch_pnl

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from polypipe.divergence.arithmetic import Fact
-from polypipe.divergence.positions import APART, BUCKETS, STATUSES, Compared
+from polypipe.divergence.comparison import APART, BUCKETS, STATUSES, Compared
+from polypipe.facts import Fact
 
 EXPECTED = ("on_target", "under", "over", "missed")
 """Statuses that coverage and fill rate are about: what the bot could have bought. Dust is not among them."""

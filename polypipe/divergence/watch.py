@@ -18,9 +18,9 @@ from polypipe.divergence.sources import Clock, fetch, utc_now
 from polypipe.divergence.watch_sample import Pair, Party, Sample, json_line, sample_of
 from polypipe.divergence.watch_session import Session
 from polypipe.divergence.watch_view import block, live_panel, summary
+from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PolymarketHttp
 from polypipe.polymarket.errors import one_line
-from polypipe.resources import Polymarket
 from polypipe.settings import Settings
 
 MIN_PAUSE = 0.05  # seconds between two updates, however slow the first was: a signal is noticed in it

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from polypipe.divergence.arithmetic import Comparison, Fact, compare
+from polypipe.divergence.arithmetic import Comparison, compare
 from polypipe.divergence.sources import SOURCES, Fetched, answered_at
+from polypipe.facts import Fact
 from polypipe.settings import short_address
 
 

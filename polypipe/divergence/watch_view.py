@@ -12,10 +12,11 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from polypipe.divergence.arithmetic import Fact, money
 from polypipe.divergence.sources import SOURCES, Clock
 from polypipe.divergence.watch_sample import Pair, Party, Reading, Sample
 from polypipe.divergence.watch_session import Session
+from polypipe.facts import Fact
+from polypipe.text import money
 
 T = TypeVar("T")
 Changes = tuple[float | None, float | None]  # since the last update, since the start

@@ -14,10 +14,10 @@ from typing import Any
 
 import msgspec
 
-from polypipe.divergence.snapshot import Wallets
 from polypipe.divergence.sources import Clock, utc_now
+from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import Activity, ActivityReport, PolymarketHttp, walk_activity
-from polypipe.resources import Polymarket
+from polypipe.wallets import Wallets
 from polypipe.warehouse import Batch, Warehouse, Window
 
 WALK_SECONDS = 3000.0

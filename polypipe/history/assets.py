@@ -9,14 +9,14 @@ import dagster as dg
 
 from polypipe.divergence.assets import OWNERS, WRITER_POOL
 from polypipe.divergence.report import reasons_table, where
-from polypipe.divergence.snapshot import Wallets, wallets_of
 from polypipe.history.activity import FilledActivity, fill_activity
 from polypipe.history.copy_quality import Row, compute_quality, reasons_of
 from polypipe.history.pnl import FilledPnl, fill_pnl
-from polypipe.metadata import simulated
+from polypipe.orchestration.metadata import simulated
+from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PolymarketError
-from polypipe.resources import Polymarket
 from polypipe.settings import Settings
+from polypipe.wallets import Wallets, wallets_of
 from polypipe.warehouse import BatchRejected, Warehouse
 
 GROUP = "history"

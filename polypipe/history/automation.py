@@ -9,10 +9,10 @@ from datetime import date, timedelta
 
 import dagster as dg
 
-from polypipe.divergence.snapshot import no_wallets
 from polypipe.history.assets import COPY_QUALITY, DAYS_A_RUN, WALLET_ACTIVITY, WALLET_PNL
-from polypipe.scheduling import Request, asset_job, regular_schedule, tried_lately
+from polypipe.orchestration.scheduling import Request, asset_job, regular_schedule, tried_lately
 from polypipe.settings import Settings
+from polypipe.wallets import no_wallets
 
 CRON = "17 0,6 * * *"  # a minute that no other schedule has; the second time for what the API had not ready at midnight
 AGAIN = timedelta(days=3)

@@ -11,11 +11,11 @@ from datetime import UTC, datetime, time, timedelta
 
 import dagster as dg
 
-from polypipe.checking import check_result
-from polypipe.divergence.snapshot import wallets_of
 from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY, WALLET_PNL
 from polypipe.history.copy_quality import reasons_of
+from polypipe.orchestration.checks import check_result
 from polypipe.settings import Settings
+from polypipe.wallets import wallets_of
 from polypipe.warehouse import Warehouse
 from polypipe.warehouse.connection import literal
 

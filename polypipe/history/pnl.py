@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from polypipe.divergence.snapshot import Wallets
 from polypipe.divergence.sources import Clock, utc_now
+from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PnlHistory, PolymarketHttp, fetch_pnl_history
 from polypipe.polymarket.user_pnl import STEPS
 from polypipe.polymarket.wallet_models import Fidelity
-from polypipe.resources import Polymarket
+from polypipe.wallets import Wallets
 from polypipe.warehouse import Upsert, Warehouse
 from polypipe.warehouse.connection import literal
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 
 from polypipe.sim.clock import Clock
-from polypipe.sim.copying import CopyTruth
+from polypipe.sim.copier import CopyTruth
 from polypipe.sim.ledger import Ledger
 from polypipe.sim.life import state
 from polypipe.sim.model import rng

@@ -10,10 +10,10 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import replace
 
-from polypipe.sim.copying import Copier, CopyTruth
+from polypipe.sim.balances import Holdings, Position
+from polypipe.sim.copier import Copier, CopyTruth
 from polypipe.sim.life import outcome_price
 from polypipe.sim.model import Market
-from polypipe.sim.positions import Holdings, Position
 from polypipe.sim.wallets import COPIER_ADDRESS, DAY, FIRST_DAY, WHALE_ADDRESS, Act, whale_day
 from polypipe.sim.world import World
 

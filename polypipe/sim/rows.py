@@ -2,10 +2,10 @@
 
 import re
 
+from polypipe.sim.balances import Position
 from polypipe.sim.life import outcome_price
 from polypipe.sim.model import Market
 from polypipe.sim.notation import UPLOADS, Json, day, number
-from polypipe.sim.positions import Position
 from polypipe.sim.wallets import NAMES, Act
 
 # v2 names that are not the v1 name in snake_case.

@@ -11,7 +11,7 @@ import uvicorn
 from polypipe.sim.app import build_app
 from polypipe.sim.clock import Clock
 from polypipe.sim.control import Seen
-from polypipe.sim.copying import CopyTruth
+from polypipe.sim.copier import CopyTruth
 from polypipe.sim.faults import Faults
 from polypipe.sim.ledger import Ledger
 from polypipe.sim.world import World

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from polypipe.divergence.snapshot import Wallets
 from polypipe.settings import Settings
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS, SimServer
+from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import open_memory
 from polypipe.warehouse.migrate import migrate
 from polypipe_tests.attribution.tables import (

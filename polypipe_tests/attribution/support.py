@@ -5,7 +5,7 @@ from functools import cache
 
 from polypipe.attribution.fills import CopyFill, Fill, SetChange
 from polypipe.attribution.prices import Mark
-from polypipe.sim.copying import CopyTruth
+from polypipe.sim.copier import CopyTruth
 from polypipe.sim.ledger import Ledger
 from polypipe.sim.life import outcome_price
 from polypipe.sim.wallets import COPIER_ADDRESS, DAY, FIRST_DAY, WHALE_ADDRESS, Act

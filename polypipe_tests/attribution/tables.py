@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from polypipe.attribution.copy_fills import fill_rows
-from polypipe.divergence.snapshot import Wallets
+from polypipe.wallets import Wallets
 from polypipe.warehouse import Replace
 from polypipe.warehouse.connection import literal
 

@@ -14,17 +14,17 @@ from polypipe.attribution.attribution import PARTS
 from polypipe.attribution.automation import due
 from polypipe.attribution.checks import attribution_checks
 from polypipe.attribution.copy_fills import compute_fills
-from polypipe.attribution.stored import LOOK_BACK
+from polypipe.attribution.inputs import LOOK_BACK
 from polypipe.definitions import build_defs
 from polypipe.divergence.holdings import compare_and_store
-from polypipe.divergence.snapshot import Wallets
 from polypipe.history.activity import fill_activity
 from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY
 from polypipe.history.automation import AGAIN, RANGE_END, RANGE_START
 from polypipe.history.copy_quality import compute_quality, reasons_of
-from polypipe.history.partitions import daily
 from polypipe.history.pnl import fill_pnl
+from polypipe.orchestration.partitions import daily
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
+from polypipe.wallets import Wallets
 from polypipe.warehouse import Append, Warehouse
 from polypipe_tests.conftest import impatient, settings_for
 from polypipe_tests.history.support import midnight, rows

@@ -7,7 +7,7 @@ import pytest
 from polypipe.attribution.checks import miscounted
 from polypipe.attribution.copy_fills import fill_rows
 from polypipe.bot.grammar import TradeRow, parse_status
-from polypipe.divergence.snapshot import Wallets
+from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal
 from polypipe_tests.attribution.tables import COPIER, T0, WALLETS, WHALE, insert, measured, trade
 

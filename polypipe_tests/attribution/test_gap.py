@@ -10,12 +10,12 @@ from polypipe.attribution.attribution import PARTS
 from polypipe.attribution.copy_fills import compute_fills
 from polypipe.attribution.fills import CopyFill
 from polypipe.attribution.gap import compute_gap, gap_rows
+from polypipe.attribution.inputs import NothingStored
 from polypipe.attribution.paper import on_paper
 from polypipe.attribution.prices import Prices
 from polypipe.attribution.rule import Rule
-from polypipe.attribution.stored import NothingStored
 from polypipe.attribution.whatif import bot_rule, lines_of, what_if
-from polypipe.cli import main
+from polypipe.cli.main import main
 from polypipe.history.copy_quality import reasons_of
 from polypipe.warehouse import Replace
 from polypipe_tests.attribution.tables import (

@@ -16,7 +16,7 @@ from polypipe.attribution.prices import (
     settlements,
     slug_date,
 )
-from polypipe.divergence.snapshot import Wallets
+from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal, open_memory
 from polypipe.warehouse.migrate import migrate
 

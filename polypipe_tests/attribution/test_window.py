@@ -7,11 +7,11 @@ import pytest
 from click.testing import CliRunner
 
 from polypipe.attribution.gap import compute_gap
+from polypipe.attribution.inputs import NothingStored
 from polypipe.attribution.metrics import compute_metrics
-from polypipe.attribution.stored import NothingStored
 from polypipe.attribution.window import quality_of
 from polypipe.attribution.window_text import lines_of
-from polypipe.cli import main
+from polypipe.cli.main import main
 from polypipe_tests.attribution.tables import COPIER, DAY, T0, WALLETS, WHALE, a_day, matched, measured, publish
 from polypipe_tests.history.support import rows
 

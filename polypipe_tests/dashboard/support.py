@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from polypipe.caches.registry import CACHES
-from polypipe.divergence.arithmetic import Comparison, Fact, Window, expected_pnl, guard, judge
+from polypipe.divergence.arithmetic import Comparison, Window, expected_pnl, guard, judge
 from polypipe.divergence.snapshot import snapshot_id
+from polypipe.facts import Fact
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.warehouse import Append, Replace, Upsert, Warehouse
 

@@ -15,7 +15,7 @@ from polypipe.attribution.whatif import bot_rule, what_if
 from polypipe.attribution.window import sum_of_days
 from polypipe.bot.misses import misses_summary
 from polypipe.dashboard.api import whatif
-from polypipe.divergence.snapshot import Wallets
+from polypipe.wallets import Wallets
 from polypipe_tests.conftest import NOWHERE, settings_for
 from polypipe_tests.dashboard.copying_rows import (
     DAY,

@@ -4,10 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from polypipe.divergence.arithmetic import Fact, compare
-from polypipe.divergence.snapshot import Wallets, snapshot_row
+from polypipe.divergence.arithmetic import compare
+from polypipe.divergence.snapshot import snapshot_row
 from polypipe.divergence.sources import Fetched, Wallet
+from polypipe.facts import Fact
 from polypipe.polymarket.wallet_models import Standing
+from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse
 from polypipe_tests.conftest import NOWHERE, settings_for
 from polypipe_tests.dashboard.support import COPIER, WHALE, now, outage, put_snapshots, snapshot

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
+from polypipe.divergence.comparison import WhaleTrace, compare_positions, copier_only
 from polypipe.divergence.holdings import summary_row
-from polypipe.divergence.positions import WhaleTrace, compare_positions, copier_only
-from polypipe.divergence.snapshot import Wallets
 from polypipe.divergence.summary import summarize
+from polypipe.wallets import Wallets
 from polypipe.warehouse import Append, Replace
 from polypipe_tests.dashboard.support import COPIER, WHALE, now
 from polypipe_tests.divergence.support import position

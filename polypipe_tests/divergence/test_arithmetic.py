@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polypipe.divergence.arithmetic import WINDOW, Fact, compare, guard, money, pnl_over, window_of
+from polypipe.divergence.arithmetic import WINDOW, compare, guard, pnl_over, window_of
+from polypipe.facts import Fact
+from polypipe.text import money
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -17,7 +17,7 @@ from polypipe.divergence.checks import divergence_checks
 from polypipe.divergence.snapshot import snapshot_id
 from polypipe.settings import SettingError
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
-from polypipe.sim.copying import RATIO
+from polypipe.sim.copier import RATIO
 from polypipe.warehouse import Replace
 from polypipe_tests.conftest import settings_for
 from polypipe_tests.divergence.support import SOURCES, put_snapshots, rows

@@ -10,11 +10,12 @@ import pytest
 
 from polypipe.divergence import snapshot as snapshot_module
 from polypipe.divergence import sources
-from polypipe.divergence.snapshot import last_answers, snapshot_id, take_snapshot, wallets_of
+from polypipe.divergence.snapshot import last_answers, snapshot_id, take_snapshot
 from polypipe.polymarket import run
 from polypipe.polymarket.http import PolymarketHttp
 from polypipe.settings import Settings
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS, SimServer
+from polypipe.wallets import wallets_of
 from polypipe.warehouse import Warehouse
 from polypipe.warehouse.gate import gate
 from polypipe_tests.conftest import impatient, settings_for

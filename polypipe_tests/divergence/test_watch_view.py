@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from polypipe.divergence.arithmetic import Fact, Series
+from polypipe.divergence.arithmetic import Series
 from polypipe.divergence.sources import Fetched, Wallet
 from polypipe.divergence.watch_sample import Pair, Party, Sample, json_line, sample_of
 from polypipe.divergence.watch_session import NEWEST_KEPT, Session
 from polypipe.divergence.watch_view import age, block, brief, panel, percent, signed, signed_percent, sparkline, summary
+from polypipe.facts import Fact
 from polypipe.polymarket import Standing
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)

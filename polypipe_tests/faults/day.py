@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 import pytest
 
-from polypipe.ops.processes import free_port
+from polypipe.runtime.processes import free_port
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe_tests.faults.support import FILES, ROOT
 from polypipe_tests.oracle import read_like_serde

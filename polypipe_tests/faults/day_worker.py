@@ -22,9 +22,9 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 
 from polypipe import settings as settings_module
 from polypipe.definitions import build_defs
-from polypipe.ops.instance import OWNER_PID_TAG, close_abandoned_runs, open_instance
+from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PolymarketHttp
-from polypipe.resources import Polymarket
+from polypipe.runtime.instance import OWNER_PID_TAG, close_abandoned_runs, open_instance
 from polypipe.warehouse import Warehouse
 
 PATIENCE = float(os.environ.get("DAY_PATIENCE", "1"))

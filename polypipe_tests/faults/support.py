@@ -175,8 +175,8 @@ PHASES = (CRAWL, TRANSACTION, PUBLISH)
 # Forks a process a run, so that a run costs no imports; each is what `polypipe refresh` is from its first line on.
 _DRIVER = """
 import os, sys
-import polypipe.ops.refresh
-from polypipe.cli import main
+import polypipe.cli.refresh
+from polypipe.cli.main import main
 from polypipe_tests.faults.support import tell_steps
 for line in sys.stdin:
     run = os.fork()

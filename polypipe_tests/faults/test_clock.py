@@ -14,13 +14,13 @@ import psutil
 import pytest
 
 from polypipe import settings as settings_module
-from polypipe.ops.instance import dagster_home
-from polypipe.ops.processes import child_environment, dagster_programs
+from polypipe.runtime.instance import dagster_home
+from polypipe.runtime.processes import child_environment, dagster_programs
 from polypipe.sim import SimServer
 from polypipe.warehouse import Warehouse
 from polypipe_tests.faults.day import START, FakeClock, Worker, check_pointer, contents, needs_faketime, utc
 from polypipe_tests.faults.support import look
-from polypipe_tests.ops.support import Server
+from polypipe_tests.runtime.support import Server
 
 pytestmark = [pytest.mark.timeout(1800), needs_faketime]
 
@@ -167,7 +167,7 @@ def test_real_daemon_when_the_clock_is_set_back(chaos, figures, tmp_path):
         log = (tmp_path / "daemon.log").open("w")
 
         def start(command):
-            command = [sys.executable, "-m", "polypipe.ops.child", "--", *command]  # dies with this process
+            command = [sys.executable, "-m", "polypipe.runtime.child", "--", *command]  # dies with this process
             return subprocess.Popen(command, env=env, cwd=tmp_path, stdout=log, stderr=log)
 
         def wait(condition, seconds=400.0):
@@ -188,7 +188,7 @@ def test_real_daemon_when_the_clock_is_set_back(chaos, figures, tmp_path):
             wait(lambda: (at := published(".live_cache.json")) is not None and at.timestamp() > began)
 
         def prepare():
-            command = [sys.executable, "-m", "polypipe.ops.instance", str(home)]
+            command = [sys.executable, "-m", "polypipe.runtime.instance", str(home)]
             subprocess.run(command, env=env, check=True, capture_output=True)
 
         running = []

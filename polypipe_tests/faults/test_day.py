@@ -44,7 +44,7 @@ from polypipe_tests.faults.support import look
 
 HOURS = 24.0
 SHORT_HOURS = 0.2
-DIES_WITH_US = [sys.executable, "-m", "polypipe.ops.child", "--"]
+DIES_WITH_US = [sys.executable, "-m", "polypipe.runtime.child", "--"]
 BEGINS = datetime(2026, 11, 25, 23, 54, tzinfo=UTC)
 """Before a midnight, and the same one each time: on another day half of so few games may end at once, and the guard would
 refuse a file for no fault that is told here."""

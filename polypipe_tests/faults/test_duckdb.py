@@ -27,8 +27,9 @@ _HOLDER = "import duckdb, sys; con = duckdb.connect(sys.argv[1]); print('held', 
 _SNAPSHOTS = """
 import sys, time
 from polypipe import settings as settings_module
-from polypipe.divergence.snapshot import take_snapshot, wallets_of
-from polypipe.resources import Polymarket
+from polypipe.divergence.snapshot import take_snapshot
+from polypipe.wallets import wallets_of
+from polypipe.orchestration.resources import Polymarket
 from polypipe.warehouse import Warehouse
 settings = settings_module.load()
 for line in sys.stdin:

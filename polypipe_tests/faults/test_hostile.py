@@ -12,7 +12,7 @@ import httpx
 import psutil
 import pytest
 
-from polypipe_tests.ops.support import Server
+from polypipe_tests.runtime.support import Server
 
 SLOW_CONNECTIONS = 1000
 USUAL_DESCRIPTORS = 1024  # what a login session has; the servers must make do, or ask for more themselves

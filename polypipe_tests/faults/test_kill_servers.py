@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from polypipe_tests.faults.support import look
-from polypipe_tests.ops.support import Server
+from polypipe_tests.runtime.support import Server
 
 SECONDS = 10  # between snapshots
 GAP_SECONDS = 60  # without a kill no two snapshots are farther apart, on however busy a machine
@@ -29,10 +29,10 @@ ROUNDS = 3
 PROGRAMS = {
     "code server": "polypipe.definitions",
     "daemon": "dagster-daemon",
-    "webserver": "polypipe.ops.webserver",
+    "webserver": "polypipe.runtime.webserver",
     "dashboard": "polypipe.cli dashboard",
     "exchange": "polypipe.sim",
-    "supervisor": "polypipe.ops.supervise",
+    "supervisor": "polypipe.runtime.supervise",
 }
 KEPT = ("code server", "daemon", "webserver", "dashboard", "exchange")  # by the supervisor
 SETTLED_SECONDS = 15  # a supervisor that dies sooner than 10 s after its start is taken for one that cannot start

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from polypipe.divergence.snapshot import Wallets
 from polypipe.settings import Settings
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS, SimServer
+from polypipe.wallets import Wallets
 from polypipe_tests.conftest import settings_for
 
 

@@ -11,11 +11,11 @@ from functools import partial, partialmethod
 import httpx
 import pytest
 
-from polypipe.divergence.snapshot import Wallets
 from polypipe.history.activity import fill_activity
+from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import Hosts, PolymarketError
-from polypipe.resources import Polymarket
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
+from polypipe.wallets import Wallets
 from polypipe.warehouse import BatchRejected, Warehouse, Window
 from polypipe_tests.divergence.support import held_by_somebody
 from polypipe_tests.history.support import DAY, activity, asked, midnight, rows
@@ -123,10 +123,10 @@ _FILL = """
 import sys
 from datetime import datetime
 from pathlib import Path
-from polypipe.divergence.snapshot import Wallets
+from polypipe.wallets import Wallets
 from polypipe.history.activity import fill_activity
 from polypipe.polymarket import Hosts
-from polypipe.resources import Polymarket
+from polypipe.orchestration.resources import Polymarket
 from polypipe.warehouse import BatchRejected, Warehouse, Window
 home, url, copier, whale, start, end = sys.argv[1:]
 wallets = Wallets(copier, whale, 0.05)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polypipe.divergence.snapshot import Wallets
 from polypipe.history.copy_quality import WINDOWS, compute_quality, quality_rows, reasons_of
+from polypipe.wallets import Wallets
 from polypipe.warehouse import Upsert, Warehouse
 from polypipe.warehouse.connection import literal, open_memory
 from polypipe.warehouse.migrate import migrate

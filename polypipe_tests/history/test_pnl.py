@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from polypipe.history.pnl import fill_pnl
+from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import Hosts, ServerUnavailable
-from polypipe.resources import Polymarket
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.warehouse import Warehouse
 from polypipe_tests.history.support import DAY, asked, midnight, points, rows, true_points

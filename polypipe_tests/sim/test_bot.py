@@ -7,7 +7,7 @@ import pytest
 from polypipe.bot.grammar import TRADE_LOG_HEADER, parse_line
 from polypipe.sim.bot import BEGINS_DAYS, HEADER, BotLog, log_lines
 from polypipe.sim.clock import Clock
-from polypipe.sim.copying import CopyTruth
+from polypipe.sim.copier import CopyTruth
 from polypipe.sim.ledger import Ledger
 from polypipe.sim.world import World
 

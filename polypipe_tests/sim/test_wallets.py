@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polypipe.sim import COPIER_ADDRESS, DEFAULT_START, WHALE_ADDRESS, SimServer, life
-from polypipe.sim.copying import RATIO
+from polypipe.sim.copier import RATIO
 from polypipe.sim.ledger import Ledger
 from polypipe.sim.standings import float32
 from polypipe.sim.world import World

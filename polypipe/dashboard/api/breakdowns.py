@@ -5,16 +5,16 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from polypipe.attribution.inputs import midnight
 from polypipe.attribution.labels import PRICE_BUCKETS
-from polypipe.attribution.stored import midnight
 from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.copying import PARAMETERS as DAYS
 from polypipe.dashboard.api.copying import asked_span
 from polypipe.dashboard.api.parameters import Parser, one_of, read_parameters, short_text
 from polypipe.dashboard.context import Context, at_once, utc_now
-from polypipe.dashboard.copying import metrics, why_unknown
+from polypipe.dashboard.copy_windows import metrics, why_unknown
 from polypipe.dashboard.store import Row
-from polypipe.divergence.positions import BUCKETS
+from polypipe.divergence.comparison import BUCKETS
 from polypipe.warehouse.connection import literal
 
 DIMENSIONS = ("sport", "league", "market_type", "live", "price", "size", "side")

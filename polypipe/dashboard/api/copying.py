@@ -11,7 +11,7 @@ from polypipe.attribution.window import coverage_of, sum_of_days
 from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.parameters import Parser, day, one_of, read_parameters
 from polypipe.dashboard.context import Context, at_once, utc_now
-from polypipe.dashboard.copying import (
+from polypipe.dashboard.copy_windows import (
     METRICS,
     Span,
     distribution,
@@ -23,8 +23,8 @@ from polypipe.dashboard.copying import (
     why_unknown,
 )
 from polypipe.dashboard.store import Row
-from polypipe.divergence.snapshot import wallets_of
 from polypipe.history.copy_quality import WINDOWS
+from polypipe.wallets import wallets_of
 
 DEFAULT_DAYS = 7
 SHOWN_EXITS = 50

@@ -14,7 +14,7 @@ from polypipe.dashboard.api import bot_log, breakdowns, caches, copying, history
 from polypipe.dashboard.api.answers import answer
 from polypipe.dashboard.api.parameters import BadParameter, Parser, from_milliseconds, one_of, read_parameters
 from polypipe.dashboard.context import Context, at_once, utc_now
-from polypipe.dashboard.copying import exits, gap_rows
+from polypipe.dashboard.copy_windows import exits, gap_rows
 from polypipe.dashboard.store import SERIES, Row
 from polypipe.warehouse.tables import columns
 

@@ -12,7 +12,7 @@ from polypipe.dashboard.api.caches import file_states
 from polypipe.dashboard.api.latest import latest_body
 from polypipe.dashboard.api.parameters import read_parameters
 from polypipe.dashboard.context import SILENT_AFTER, Context, at_once, utc_now
-from polypipe.divergence.snapshot import wallets_of
+from polypipe.wallets import wallets_of
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 

@@ -10,8 +10,9 @@ from starlette.responses import Response
 from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.parameters import read_parameters
 from polypipe.dashboard.context import Context, at_once
-from polypipe.divergence.arithmetic import Fact, guard
-from polypipe.divergence.snapshot import wallets_of
+from polypipe.divergence.arithmetic import guard
+from polypipe.facts import Fact
+from polypipe.wallets import wallets_of
 from polypipe.warehouse.tables import columns
 
 NOTHING_YET = "no snapshot is stored yet"

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from polypipe.attribution.attribution import PARTS
+from polypipe.bounds import MOST_SHARES
 from polypipe.caches.registry import CACHES
 from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.breakdowns import DIMENSIONS
@@ -18,7 +19,6 @@ from polypipe.dashboard.api.positions import ATTENTION, SORTS
 from polypipe.dashboard.api.whatif import LEAST_RATIO, MOST_DAYS, MOST_RATIO
 from polypipe.dashboard.store import SERIES
 from polypipe.history.copy_quality import WINDOWS
-from polypipe.limits import MOST_SHARES
 from polypipe.warehouse.tables import Column, columns
 
 Schema = dict[str, Any]

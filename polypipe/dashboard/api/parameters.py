@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from polypipe.limits import FIRST_YEAR, LAST_YEAR
+from polypipe.bounds import FIRST_YEAR, LAST_YEAR
 
 Parser = Callable[[str], Any]
 

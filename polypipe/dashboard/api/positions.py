@@ -12,9 +12,9 @@ from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.parameters import Parser, one_of, read_parameters, short_text, some_of, whole
 from polypipe.dashboard.context import Context, at_once
 from polypipe.dashboard.store import Row
-from polypipe.divergence.positions import APART, BUCKETS, STATUSES
-from polypipe.divergence.snapshot import wallets_of
+from polypipe.divergence.comparison import APART, BUCKETS, STATUSES
 from polypipe.divergence.summary import EXPECTED
+from polypipe.wallets import wallets_of
 from polypipe.warehouse.connection import literal
 
 ATTENTION = ("orphan", "missed", "over", "under", "manual", "on_target", "below_minimum", "netted", "resolved")

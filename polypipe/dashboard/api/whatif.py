@@ -19,16 +19,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from polypipe.attribution.rule import FLOOR_SHARES, TIER_FACTOR, TIER_SHARES
+from polypipe.bounds import MOST_FACTOR, MOST_SHARES
 from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.copying import NOTHING_YET
 from polypipe.dashboard.api.parameters import BadParameter, Parser, day, number, read_parameters, whole
 from polypipe.dashboard.context import Context, at_once
-from polypipe.dashboard.copying import stored_days
+from polypipe.dashboard.copy_windows import stored_days
 from polypipe.dashboard.store import Row
-from polypipe.divergence.snapshot import wallets_of
-from polypipe.limits import MOST_FACTOR, MOST_SHARES
-from polypipe.ops.processes import child_environment
+from polypipe.runtime.processes import child_environment
 from polypipe.settings import Settings
+from polypipe.wallets import wallets_of
 
 DEFAULT_DAYS, MOST_DAYS = 30, 90
 LEAST_RATIO, MOST_RATIO = 1e-6, 100.0

@@ -1,0 +1,150 @@
+"""The daily digest: one message about the UTC day before. A number that is not known says so, with the reason where there
+is one."""
+
+# ruff: noqa: S608 -- values are written as literals
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from polypipe.alerts.messages import Message
+from polypipe.alerts.rules import DigestRule, Rule
+from polypipe.alerts.state import Entry
+from polypipe.health.facts import Situation
+from polypipe.text import bounded, plain, usd
+from polypipe.wallets import Wallets
+from polypipe.warehouse.connection import literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+DAY = timedelta(days=1)
+_CAUSES = 4
+_PARTS = (
+    "slippage", "missed_small", "missed_probability", "missed_disabled", "missed_breaker", "missed_error",
+    "missed_unfilled", "missed_unknown", "excess", "own", "uncopied_exits", "fees", "unexplained",
+)  # fmt: skip
+
+
+def due_digest(digested: str | None, rule: DigestRule, now: datetime) -> tuple[str, date | None]:
+    """The last day that needs no digest any more, and the day that one is owed for now, or None. `digested` is the former
+    as remembered. After an outage one digest comes late; on the first day of all there is nothing to tell yet."""
+    yesterday = now.date() - DAY
+    if digested is None or date.fromisoformat(digested) > yesterday + DAY:  # the latter: the clock was far ahead once
+        return yesterday.isoformat(), None
+    if now.time() < rule.at or date.fromisoformat(digested) >= yesterday:
+        return digested, None
+    return yesterday.isoformat(), yesterday
+
+
+def compose_digest(
+    con: "duckdb.DuckDBPyConnection",
+    wallets: Wallets | None,
+    day: date,
+    situation: Situation,
+    entries: Iterable[Entry],
+    rules: dict[str, Rule],
+    failing_channels: Iterable[str] = (),
+) -> Message:
+    """The message about `day`. Of a channel that fails only another channel can tell: `failing_channels` are the words."""
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    lines = [] if wallets is None else [*_money(con, wallets, start), *_fills(con, wallets, start), _exits(situation)]
+    lines += _health(con, start, situation, [entry for entry in entries if entry.phase == "firing"], rules)
+    lines += [f"Channel failing: {channel}" for channel in failing_channels]
+    return Message("info", f"digest of {day.isoformat()} (UTC)", "\n".join(bounded(line) for line in lines))
+
+
+def _money(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime) -> list[str]:
+    found = _row(con, "copy_quality_daily", "copier_pnl, whale_pnl, expected_pnl, gap, gap_t, reasons", wallets, start, 1)
+    if found is None:
+        return ["PnL and gap: unknown (the day is not computed yet)"]
+    reasons = json.loads(found["reasons"])
+    week = _row(con, "copy_quality_daily", "gap, gap_t", wallets, start, 7) or {}
+    t = week.get("gap_t")
+    sure = (
+        ""
+        if t is None
+        else f" (t {t:.1f}: {'distinguishable from zero' if abs(t) >= 2 else 'not distinguishable from zero'})"
+    )
+    lines = [
+        f"PnL: copier {_usd(found, 'copier_pnl', reasons)}, whale {_usd(found, 'whale_pnl', reasons)}, expected "
+        f"{_usd(found, 'expected_pnl', reasons)}",
+        f"Gap: {_usd(found, 'gap', reasons)}; 7 days: {_usd(week, 'gap', {})}{sure}",
+    ]
+    causes = _row(con, "gap_attribution", ", ".join(_PARTS), wallets, start)
+    if causes is None:
+        return [*lines, "Causes: unknown (the day is not computed yet)"]
+    known = sorted(((name, causes[name]) for name in _PARTS if causes[name]), key=lambda part: -abs(part[1]))
+    words = [f"{name.replace('_', ' ')} {usd(amount)}" for name, amount in known[:_CAUSES]]
+    words += ["unexplained unknown"] if causes["unexplained"] is None else []
+    return [*lines, f"Causes: {', '.join(words) or 'none'}"]
+
+
+def _fills(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime) -> list[str]:
+    found = _row(con, "copy_metrics_daily", "eligible_fills, copied_fills, copy_rate, funnel, reasons", wallets, start, 1)
+    if found is None or found["eligible_fills"] is None:
+        why = "the day is not computed yet" if found is None else json.loads(found["reasons"]).get("eligible_fills", "")
+        return [f"Fills: unknown ({plain(why, 120)})"]
+    funnel = json.loads(found["funnel"])
+    missed = [
+        f"{reason} {step['fills']} ({usd(step['usd'] or 0.0)})" for reason, step in funnel.items() if reason != "copied"
+    ]
+    rate = "" if found["copy_rate"] is None else f" ({found['copy_rate']:.0f} %)"
+    return [
+        f"Fills: {found['copied_fills']} of {found['eligible_fills']} eligible ones copied{rate}",
+        f"Not copied in full: {', '.join(missed) or 'none'}",
+    ]
+
+
+def _exits(situation: Situation) -> str:
+    positions = situation.positions
+    if positions is None:
+        return "Exits not copied: unknown (no comparison of positions is stored)"
+    orphans = [row for row in positions.rows if row.status == "orphan"]
+    worth = sum(row.usd or 0.0 for row in orphans)
+    unpriced = sum(row.usd is None for row in orphans)
+    without = f", {unpriced} without a price" if unpriced else ""
+    return (
+        f"Exits not copied: {len(orphans)} positions, {usd(worth)}{without} (as of {positions.compared_at:%m-%d %H:%M} UTC)"
+    )
+
+
+def _health(
+    con: "duckdb.DuckDBPyConnection", start: datetime, situation: Situation, firing: Sequence[Entry], rules: dict[str, Rule]
+) -> list[str]:
+    span_sql = f"> {literal(start)} AND {{}} <= {literal(start + DAY)}"
+    crawls = con.execute(
+        f"SELECT count(*), count(*) FILTER (NOT complete) FROM crawls WHERE finished_at {span_sql.format('finished_at')}"
+    ).fetchall()[0]
+    refused = con.execute(
+        f"SELECT count(*) FILTER (NOT accepted) FROM publications WHERE time {span_sql.format('time')}"
+    ).fetchall()[0][0]
+    lines = [f"Crawls: {crawls[0]}, {crawls[1]} incomplete; publications refused: {refused}"]
+    failing = [one.name for one in situation.failing if one.failures]
+    lines.append(f"Failing now: {', '.join(failing) or 'nothing'}")
+    counts = Counter(rules[entry.condition].headline for entry in firing)
+    names = [f"{headline} ({count})" if count > 1 else headline for headline, count in counts.items()]
+    lines.append(f"Alerts in force: {'; '.join(names) or 'none'}")
+    return lines
+
+
+def _row(
+    con: "duckdb.DuckDBPyConnection", table: str, columns: str, wallets: Wallets, day: datetime, window: int | None = None
+) -> dict[str, Any] | None:
+    window_is = "" if window is None else f"AND window_days = {literal(window)} "
+    result = con.execute(
+        f"SELECT {columns} FROM {table} WHERE day = {literal(day)} {window_is}"
+        f"AND user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)}"
+    )
+    names = [column[0] for column in result.description or ()]
+    row = result.fetchone()
+    return None if row is None else dict(zip(names, row, strict=True))
+
+
+def _usd(row: dict[str, Any], name: str, reasons: dict[str, str]) -> str:
+    amount = row.get(name)
+    if amount is None:
+        return f"unknown ({plain(reasons.get(name, 'not computed'), 100)})"
+    return usd(amount)

@@ -1,0 +1,173 @@
+"""What the other modules of attribution read from the tables, and the days they work on."""
+
+# ruff: noqa: S608 -- values are written as literals
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+
+from polypipe.attribution.fills import CopyFill, Fill, SetChange
+from polypipe.wallets import Wallets
+from polypipe.warehouse.connection import literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+DAY = timedelta(days=1)
+
+LOOK_BACK = timedelta(days=90)
+"""What happened earlier counts nowhere: a run's memory and time do not grow with history."""
+
+DEFAULT_DAYS = 30
+"""Days of an answer unless they are named."""
+
+Row = dict[str, Any]
+
+
+class NothingStored(Exception):
+    """There are no days to tell of; one line that says why."""
+
+
+def read_fills(con: "duckdb.DuckDBPyConnection", wallet: str, start: datetime, end: datetime) -> list[Fill]:
+    """The trades of a wallet in [start, end) that have token, side, size and price, oldest first."""
+    rows = con.execute(
+        "SELECT key, epoch(timestamp), asset, side, size, price, transaction_hash, usdc_size, condition_id, title, "
+        f"event_slug, outcome FROM wallet_activity WHERE type = 'TRADE' AND wallet = {literal(wallet)} "
+        f"AND timestamp >= {literal(start)} AND timestamp < {literal(end)} "
+        "AND asset IS NOT NULL AND side IS NOT NULL AND size > 0 AND price > 0 ORDER BY timestamp, key"
+    ).fetchall()
+    return [Fill(*row) for row in rows]
+
+
+def read_copy_fills(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> list[CopyFill]:
+    """The matched fills of [start, end), oldest first."""
+    return [
+        CopyFill(*row)
+        for row in con.execute(
+            "SELECT epoch(timestamp), token_id, side, reason, whale_shares, whale_price, whale_fee, ratio, copier_shares, "
+            "copier_price, copier_fee, condition_id, title, event_slug, outcome, epoch(copied_at) FROM copy_fills "
+            f"WHERE user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)} "
+            f"AND timestamp >= {literal(start)} AND timestamp < {literal(end)} ORDER BY timestamp, key"
+        ).fetchall()
+    ]
+
+
+def read_sets(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> list[SetChange]:
+    """The whale's splits and merges of [start, end)."""
+    return [
+        SetChange(*row)
+        for row in con.execute(
+            "SELECT epoch(timestamp), condition_id, CASE type WHEN 'SPLIT' THEN size ELSE -size END FROM wallet_activity "
+            f"WHERE type IN ('SPLIT', 'MERGE') AND wallet = {literal(wallets.whale)} AND condition_id IS NOT NULL "
+            f"AND size IS NOT NULL AND timestamp >= {literal(start)} AND timestamp < {literal(end)} ORDER BY timestamp"
+        ).fetchall()
+    ]
+
+
+def ratios_by_day(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> dict[date, float]:
+    """The ratio in force at the end of each day of [start, end), where copy_quality_daily has it."""
+    rows = con.execute(
+        "SELECT epoch(day), scaling_ratio FROM copy_quality_daily WHERE window_days = 1 AND scaling_ratio IS NOT NULL "
+        f"AND user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)} "
+        f"AND day >= {literal(start)} AND day < {literal(end)}"
+    ).fetchall()
+    return {moment(t).date(): ratio for t, ratio in rows}
+
+
+def ratios_by_hour(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> dict[int, float]:
+    """The ratio in force in each hour of [start, end) that has a snapshot, by hours since 1970: as copy_quality_daily has
+    it, which takes the last one of the hour."""
+    rows = con.execute(
+        "SELECT epoch(date_trunc('hour', timestamp)) // 3600, arg_max(scaling_ratio, timestamp) FROM snapshots "
+        f"WHERE ((user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)}) "
+        "OR origin = 'import') AND scaling_ratio IS NOT NULL "
+        f"AND timestamp >= {literal(start)} AND timestamp < {literal(end)} GROUP BY ALL"
+    ).fetchall()
+    return {int(hour): ratio for hour, ratio in rows}
+
+
+def read_log(con: "duckdb.DuckDBPyConnection", start: datetime, end: datetime) -> dict[tuple[str, str, str], list[Row]]:
+    """(transaction, token, side) -> the lines of the bot's log about fills of [start, end); empty without a log."""
+    # A line is written seconds after the fill; a day is what a log that was read late can be off by.
+    columns = (
+        "tx_hash",
+        "token_id",
+        "side",
+        "whale_shares",
+        "outcome",
+        "reason",
+        "requested_shares",
+        "filled_shares",
+        "is_live",
+        "fill_state",
+    )
+    rows = con.execute(
+        f"SELECT {', '.join(columns)} FROM trade_log WHERE tx_hash IS NOT NULL AND token_id IS NOT NULL "
+        f"AND side IS NOT NULL AND whale_shares IS NOT NULL AND day >= {literal(start - DAY)} "
+        f"AND day < {literal(end + DAY)} ORDER BY logged_at, log_id, byte_offset"
+    ).fetchall()
+    lines: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
+    for values in rows:
+        line = dict(zip(columns, values, strict=True))
+        lines[line["tx_hash"], line["token_id"], line["side"]].append(line)
+    return lines
+
+
+def held_before(con: "duckdb.DuckDBPyConnection", wallet: str, first: datetime) -> dict[str, float]:
+    """Token -> shares from the trades of `LOOK_BACK` before `first`."""
+    rows = con.execute(
+        "SELECT asset, sum(CASE side WHEN 'BUY' THEN size ELSE -size END) FROM wallet_activity "
+        f"WHERE type = 'TRADE' AND wallet = {literal(wallet)} AND asset IS NOT NULL AND side IS NOT NULL "
+        f"AND timestamp >= {literal(first - LOOK_BACK)} AND timestamp < {literal(first)} GROUP BY asset"
+    ).fetchall()
+    return dict(rows)
+
+
+def later_days(
+    con: "duckdb.DuckDBPyConnection", table: str, wallets: Wallets, end: datetime, reach: timedelta
+) -> list[datetime]:
+    """The days of [end, end + reach) that `table` has rows of, in order."""
+    rows = con.execute(
+        f"SELECT DISTINCT epoch(day) FROM {table} WHERE user1_address = {literal(wallets.copier)} "
+        f"AND user2_address = {literal(wallets.whale)} "
+        f"AND day >= {literal(end)} AND day < {literal(end + reach)} ORDER BY 1"
+    ).fetchall()
+    return [moment(t) for (t,) in rows]
+
+
+def days_of(start: datetime, end: datetime) -> Iterator[datetime]:
+    """The midnights of [start, end)."""
+    while start < end:
+        yield start
+        start += DAY
+
+
+def moment(t: float) -> datetime:
+    """Epoch seconds as an instant in UTC."""
+    return datetime.fromtimestamp(t, UTC)
+
+
+def span_of(
+    con: "duckdb.DuckDBPyConnection", wallets: Wallets, first: date | None, last: date | None
+) -> tuple[datetime, datetime]:
+    """Midnight of the first day and the midnight that ends the last one; the last 30 stored days unless they are named.
+
+    Raises `NothingStored`.
+    """
+    ((oldest, newest),) = con.execute(
+        "SELECT epoch(min(day)), epoch(max(day)) FROM copy_quality_daily WHERE window_days = 1 "
+        f"AND user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)}"
+    ).fetchall()
+    if newest is None:
+        raise NothingStored("no past day of these wallets is stored: materialize history, or wait for tonight")
+    end = (midnight(last) if last else moment(newest)) + DAY
+    start = midnight(first) if first else max(end - DEFAULT_DAYS * DAY, moment(oldest))
+    if start >= end:
+        raise NothingStored(f"there are no days from {start:%Y-%m-%d} to {end - DAY:%Y-%m-%d}")
+    return start, end
+
+
+def midnight(day: date) -> datetime:
+    """At which the UTC day begins."""
+    return datetime.combine(day, time(), UTC)

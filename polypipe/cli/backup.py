@@ -1,0 +1,61 @@
+"""Commands that save the state of a home and bring it back."""
+
+from pathlib import Path
+
+import click
+
+from polypipe.cli.common import SIMULATED, fail, load_settings
+
+
+@click.command()
+@click.argument("target", required=False, type=click.Path(path_type=Path), metavar="[FILE or DIR]")
+@click.option("--keep", type=click.IntRange(min=1), help="Remove all but the newest N backups of the directory.")
+def backup(target: Path | None, keep: int | None) -> None:
+    """Write one archive with the state of the home, while everything is running; by default into `backups` in the home.
+
+    Tables, waiting rows, Dagster's storage, the bot's cache files, the alerts' state. No secrets, no `.env`.
+    """
+    from polypipe.maintenance.backup import CannotBackUp, back_up
+
+    settings = load_settings()
+    if settings.simulated:
+        click.echo(SIMULATED)
+    try:
+        done = back_up(settings, target, keep)
+    except CannotBackUp as error:
+        fail(str(error))
+    rows = sum(done.manifest.tables.values())
+    waiting = f", {len(done.manifest.batches)} waiting batches" if done.manifest.batches else ""
+    click.echo(f"{done.path}: {done.bytes / 1e6:.1f} MB, {rows} rows in {len(done.manifest.tables)} tables{waiting}")
+    for left_out in done.manifest.left_out:
+        click.echo(f"  without {left_out}")
+    for removed in done.removed:
+        click.echo(f"  removed {removed}")
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--force", is_flag=True, help="Also when the home has data: it is moved aside, not deleted.")
+def restore(file: Path, force: bool) -> None:
+    """Put a backup in place of the home's state, once every byte of it is checked. Not while polypipe is up.
+
+    Exit code 1 when it is refused; then nothing was changed.
+    """
+    from polypipe.maintenance.restore import CannotRestore
+    from polypipe.maintenance.restore import restore as run_restore
+
+    settings = load_settings()
+    try:
+        done = run_restore(settings, file, force)
+    except CannotRestore as error:
+        fail(str(error))
+    click.echo(
+        f"{settings.home}: restored as of {done.manifest.created_at:%Y-%m-%d %H:%M:%S} UTC: {done.rows} rows published, "
+        f"{done.merged} waiting batches merged"
+    )
+    if done.bot_files:
+        click.echo(f"  put back in {settings.bot_dir}: {', '.join(done.bot_files)}")
+    if done.bot_files_kept:
+        click.echo(f"  left as they are in {settings.bot_dir}: {', '.join(done.bot_files_kept)}")
+    if done.aside is not None:
+        click.echo(f"  what was there before: {done.aside}")

@@ -1,0 +1,36 @@
+"""The command that looks at everything and says what to do."""
+
+import sys
+
+import click
+
+from polypipe import settings as settings_module
+from polypipe.cli.common import SIMULATED
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object: status, checks.")
+def doctor(as_json: bool) -> None:
+    """Check settings, wallets, Polymarket, the bot's files, the data and this machine, and say what to do.
+
+    Works with nothing running, before the first start and offline; changes nothing. Takes about 20 seconds when the
+    network does not answer. Exit code 0: all good; 3: something is degraded or could not be found out; 1: something is
+    broken.
+    """
+    import json
+    from pathlib import Path
+
+    from polypipe.doctor.checks import examine
+    from polypipe.doctor.report import as_json as report
+    from polypipe.doctor.report import write
+    from polypipe.doctor.result import exit_code, overall
+
+    settings, results = examine(settings_module.load, Path(".env"))
+    simulated = settings is not None and settings.simulated
+    if as_json:
+        click.echo(json.dumps(report(results, simulated)))
+    else:
+        if simulated:
+            click.echo(SIMULATED)
+        write(results, sys.stdout)
+    sys.exit(exit_code(overall(results)))

@@ -1,0 +1,143 @@
+"""Commands that start and stop the servers."""
+
+import sys
+
+import click
+
+from polypipe.cli.common import SIMULATED, fail, load_settings
+from polypipe.settings import SettingError, Settings
+
+
+@click.command()
+@click.option("--detach", is_flag=True, help="Return when the servers answer, and leave them running. For cron too.")
+def up(detach: bool) -> None:
+    """Run code server, daemon, Dagster UI and dashboard in the foreground until Ctrl-C."""
+    from polypipe.runtime.up import CannotStart
+    from polypipe.runtime.up import up as run_up
+
+    settings = load_settings()
+    if detach:
+        _start(settings)
+        return
+    try:
+        sys.exit(run_up(settings, say=click.echo))
+    except CannotStart as error:
+        fail(str(error))
+
+
+def _start(settings: Settings) -> None:
+    from polypipe.runtime.detach import detach
+    from polypipe.runtime.up import CannotStart, servers
+
+    try:
+        pid = detach(settings)
+    except CannotStart as error:
+        fail(str(error))
+    pages = ", ".join(url for url, _ in servers(settings).values())
+    click.echo(f"up on {settings.home}, pid {pid}: {pages}; `polypipe stop` ends it")
+
+
+@click.command()
+def stop() -> None:
+    """Stop everything that runs on the home of the settings, however it was started."""
+    _stop(load_settings())
+
+
+@click.command()
+def restart() -> None:
+    """Stop everything that runs on the home of the settings, then the same as `up --detach`."""
+    from polypipe.runtime.up import CannotStart, check_restart
+
+    settings = load_settings()
+    try:
+        check_restart(settings)
+    except CannotStart as error:
+        fail(str(error))
+    _stop(settings)
+    _start(settings)
+
+
+def _stop(settings: Settings) -> None:
+    import psutil
+
+    from polypipe.runtime.running import Held, end, running
+
+    try:
+        process = running(settings.home)
+        killed = end(settings.home, process)
+    except (Held, psutil.AccessDenied) as error:
+        fail(f"{settings.home} cannot be stopped: {error}")
+    if process is None and not killed:
+        click.echo(f"nothing runs on {settings.home}")
+        return
+    by_force = f"; killed, because they did not end: pids {', '.join(map(str, killed))}" if killed else ""
+    click.echo(f"stopped what ran on {settings.home}{by_force}")
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One object with everything.")
+def status(as_json: bool) -> None:
+    """Processes, ticks, files, ages. Exit code 0: healthy, 3: degraded, with the reasons, 4: not running."""
+    from polypipe.health.gather import gather
+    from polypipe.health.status import as_text, exit_code, judge, to_json
+
+    found = gather(load_settings())
+    reasons = judge(found)
+    click.echo(to_json(found, reasons) if as_json else as_text(found, reasons))
+    sys.exit(exit_code(found, reasons))
+
+
+@click.command()
+@click.option("-f", "--follow", is_flag=True, help="Go on until Ctrl-C, across rotations.")
+@click.argument("name", required=False)
+def logs(follow: bool, name: str | None) -> None:
+    """The last lines of every log, or of the one named."""
+    from polypipe.runtime.logs import UnknownLog
+    from polypipe.runtime.logs import logs as read_logs
+
+    try:
+        for line in read_logs(load_settings().home / "logs", name, follow):
+            click.echo(line)
+    except UnknownLog as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        sys.exit(0)
+
+
+@click.command()
+@click.option("--events", default=300, show_default=True, help="Open events in the simulated exchange.")
+@click.option("--seed", default=7, show_default=True, help="The same seed is the same exchange.")
+def demo(events: int, seed: int) -> None:
+    """The same as `up`, against a simulated Polymarket, with files in data/demo/bot/. Needs no wallet and no network."""
+    from polypipe.runtime.demo import demo_programs, demo_settings
+    from polypipe.runtime.up import CannotStart
+    from polypipe.runtime.up import up as run_up
+
+    try:
+        settings, port = demo_settings(load_settings())
+    except SettingError as error:
+        fail(str(error))
+    click.echo(SIMULATED)
+    try:
+        sys.exit(run_up(settings, lambda: demo_programs(settings, port, events, seed), say=click.echo))
+    except CannotStart as error:
+        fail(str(error))
+
+
+@click.command()
+def dashboard() -> None:
+    """Serve the dashboard alone, in the foreground until Ctrl-C. Needs only what is published, no daemon."""
+    from polypipe.dashboard.address import Refused, check_binding, dashboard_url
+    from polypipe.dashboard.serve import serve
+    from polypipe.runtime.processes import CannotListen, check_port
+
+    settings = load_settings()
+    if settings.simulated:
+        click.echo(SIMULATED)
+    try:
+        check_binding(settings)
+        check_port(settings.dashboard_host, settings.dashboard_port, "POLYPIPE_DASHBOARD_PORT")
+    except (Refused, CannotListen) as refused:
+        fail(str(refused))
+    click.echo(f"dashboard at {dashboard_url(settings)}; Ctrl-C stops")
+    serve(settings)

@@ -1,0 +1,99 @@
+"""The list of checks, in the order in which they are told, and how they are run."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from polypipe.doctor import (
+    alerting,
+    bot_files,
+    bot_hearing,
+    configuration,
+    dagster_storage,
+    gamma_contract,
+    hosts,
+    machine,
+    ratio,
+    wallet_contract,
+)
+from polypipe.doctor import database as stored
+from polypipe.doctor import wallet_checks as wallets
+from polypipe.doctor.inputs import Facts
+from polypipe.doctor.network import DEADLINE_SECONDS, ask_all
+from polypipe.doctor.result import Result, error, skipped, unknown
+from polypipe.settings import SettingError, Settings
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check. `name` is told when the check itself fails; its results have names of their own."""
+
+    group: str
+    name: str
+    run: Callable[[Facts], Result | Iterable[Result]]
+
+
+CHECKS = (
+    Check("Settings", "settings", configuration.check_settings),
+    Check("Settings", ".env", configuration.check_dotenv),
+    Check("Wallets", "wallets", wallets.check_wallets),
+    Check("Polymarket", "hosts", hosts.check_hosts),
+    Check("Polymarket", "clock", hosts.check_clock),
+    Check("Polymarket", "gamma paging", gamma_contract.check_paging),
+    Check("Polymarket", "gamma fields", gamma_contract.check_fields),
+    Check("Polymarket", "live filter", gamma_contract.check_live),
+    Check("Polymarket", "market versions", gamma_contract.check_versions),
+    Check("Polymarket", "tennis types", gamma_contract.check_market_types),
+    Check("Polymarket", "data fields", wallet_contract.check_data),
+    Check("Polymarket", "user-pnl points", wallet_contract.check_pnl),
+    Check("Bot", "bot directory", bot_files.check_directory),
+    Check("Bot", "files", bot_files.check_files),
+    Check("Bot", "bot hears the whale", bot_hearing.check_hearing),
+    Check("Bot", "ratio", ratio.check_ratio),
+    Check("Data", "DuckDB file", stored.check_database),
+    Check("Data", "published tables", stored.check_published),
+    Check("Data", "spool", stored.check_spool),
+    Check("Data", "ages", stored.check_ages),
+    Check("Machine", "polypipe up", machine.check_servers),
+    Check("Machine", "ports", machine.check_ports),
+    Check("Machine", "home", machine.check_home),
+    Check("Machine", "Dagster's storage", dagster_storage.check_storage),
+    Check("Machine", "disk", machine.check_disk),
+    Check("Machine", "open files", machine.check_open_files),
+    Check("Machine", "alerts", alerting.check_alerts),
+    Check("Machine", "versions", machine.check_versions),
+)
+
+
+def examine(
+    load: Callable[[], Settings], dotenv: Path, deadline: float = DEADLINE_SECONDS
+) -> tuple[Settings | None, list[Result]]:
+    """Run all checks: the settings (None when they cannot be read) and every result, fit to be shown.
+
+    `deadline` are the seconds within which the network has to answer. Raises nothing.
+    """
+    try:
+        settings = load()
+    except SettingError as failure:
+        result = error("settings", str(failure), "correct it, then run doctor again: nothing else can be looked at before")
+        rest = [skipped(check.name, "needs the settings") for check in CHECKS[1:]]
+        named = zip([result, *rest], CHECKS, strict=True)
+        return None, [result.fit(check.group) for result, check in named]
+    logging.getLogger("polypipe").addHandler(logging.NullHandler())  # what goes wrong is told by the checks
+    network = ask_all(settings, deadline)
+    facts = Facts(settings, datetime.now(UTC), dotenv, network)
+    return settings, [result for check in CHECKS for result in results_of(check, facts)]
+
+
+def results_of(check: Check, facts: Facts) -> Iterator[Result]:
+    """What the check says; one that fails itself says so, after what it has found until then."""
+    secrets = configuration.secrets_of(facts.settings)
+    try:
+        found = check.run(facts)
+        for result in [found] if isinstance(found, Result) else found:
+            yield result.fit(check.group, secrets)
+    except Exception as failure:  # whatever it is, the other checks must still be told
+        what = f"could not be checked: {type(failure).__name__}: {failure}"
+        yield unknown(check.name, what).fit(check.group, secrets)

@@ -1,0 +1,253 @@
+"""Bringing a `divergence_data.db` of the old tool into table `snapshots`, once however often it is tried.
+
+The id of a row is the millisecond of its time, so the same row has the same id in every import. The old tool wrote local
+time without a zone; in the hour that a clock going back makes twice, rows are taken as the first pass until, in the order
+in which they were written, time steps back: from there on they are the second.
+"""
+
+# ruff: noqa: S608 -- values are written as literals
+
+import contextlib
+import json
+import math
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from polypipe.divergence.arithmetic import Window, guard, judge
+from polypipe.divergence.snapshot import Row, snapshot_id
+from polypipe.facts import Fact
+from polypipe.legacy.export import COLUMNS
+from polypipe.warehouse import Upsert, Warehouse
+
+CHUNK_ROWS = 20_000
+STORE_WAIT_SECONDS = 60.0
+LISTED = 1000
+"""Unreadable rows that are named; the rest is counted."""
+
+_WHOLE = ("user1_rank", "user2_rank")
+_COMPARED = ("user1_value", "user1_pnl", "user2_value", "user2_pnl", "expected_pnl")
+
+
+class ImportRefused(Exception):
+    """Nothing (more) is imported. The message is one sentence that says why and what to do."""
+
+
+@dataclass
+class Imported:
+    """What an import did. `unreadable` names rows and reasons, at most 1,000 of `unreadable_count`."""
+
+    zone: str
+    read: int = 0
+    added: int = 0
+    already_there: int = 0
+    unreadable_count: int = 0
+    unreadable: list[str] = field(default_factory=list)
+    first: datetime | None = None
+    last: datetime | None = None
+
+    def leave_out(self, row: object, reason: str) -> None:
+        """Name a row that is not imported."""
+        self.unreadable_count += 1
+        if len(self.unreadable) < LISTED:
+            self.unreadable.append(f"row {row}: {reason}")
+
+
+def zone_of(name: str | None) -> ZoneInfo:
+    """The zone of that name, or the one of this machine. Raises `ImportRefused` for an unknown name."""
+    name = name or os.environ.get("TZ", "").removeprefix(":") or None
+    try:
+        if name is not None:
+            return ZoneInfo(name)
+        with Path("/etc/localtime").open("rb") as file:
+            return ZoneInfo.from_file(file, key=_link_name())
+    except FileNotFoundError:
+        return ZoneInfo("UTC")
+    except (ValueError, KeyError, OSError):
+        raise ImportRefused(f"there is no time zone {name!r}; names are like Europe/Paris, America/New_York, UTC") from None
+
+
+def import_database(path: Path, zone: ZoneInfo, warehouse: Warehouse) -> Imported:
+    """Add every readable row that is not there yet, in chunks: memory does not grow with the file.
+
+    Raises `ImportRefused` when the file is not such a database or was imported with another zone before, and
+    `WarehouseError` when the warehouse cannot be written; what was added stays, and running it again adds the rest.
+    """
+    result = Imported(zone.key or "the zone of this machine")
+    with _opened(path) as db:
+        rows = _readable(db, zone, result)
+        first = True
+        while chunk := list(islice(rows, CHUNK_ROWS)):
+            if first:
+                _refuse_other_zone(chunk, warehouse, zone)
+                first = False
+            _add(chunk, warehouse, result)
+    return result
+
+
+def old_row(old: dict[str, Any], time: datetime) -> Row:
+    """The row of table `snapshots` for one of the old database, efficiency judged by our rule.
+
+    Raises `ValueError` naming the column whose value is not a number.
+    """
+    numbers = {name: _number(name, old[name]) for name in COLUMNS if name not in ("id", "timestamp")}
+
+    def known(name: str) -> Fact[float]:
+        value = numbers[name]
+        return Fact.unknown("it is null in the old database") if value is None else Fact(value)
+
+    ratio = numbers.pop("pnl_efficiency")
+    judged = judge(
+        Window(None, None, 0, None),
+        known("user1_pnl"),
+        known("user2_pnl"),
+        known("expected_pnl"),
+        guard(known("user1_value")),
+    )
+    numbers |= {"pnl_efficiency": judged.efficiency.value, "loss_share": judged.loss_share.value}
+    reasons = {name: "it is null in the old database" for name, value in numbers.items() if value is None}
+    judgements = {"pnl_efficiency": judged.efficiency, "loss_share": judged.loss_share}
+    reasons |= {name: fact.reason for name, fact in judgements.items() if fact.reason is not None}
+    return {
+        "id": snapshot_id(time),
+        "timestamp": time,
+        **numbers,
+        "reasons": json.dumps(reasons),
+        "origin": "import",
+        "old_id": old["id"],
+        "old_pnl_efficiency": ratio,
+    }
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    if not path.is_file():
+        raise ImportRefused(f"there is no file {path}")
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            have = {name for _, name, *_ in db.execute("PRAGMA table_info(snapshots)")}
+            if missing := [name for name in COLUMNS if name not in have]:
+                raise ImportRefused(f"{path} has no table snapshots with the columns {', '.join(missing)}")
+            yield db
+    except sqlite3.Error as error:
+        raise ImportRefused(f"{path} cannot be read as an SQLite database: {error}") from error
+
+
+def _readable(db: sqlite3.Connection, zone: tzinfo, result: Imported) -> Iterator[Row]:
+    """The rows in the order in which they were written; what cannot be read is named in `result`."""
+    before: datetime | None = None
+    seen_id: object = None
+    latest = datetime.now(UTC) + timedelta(minutes=5)
+    db.text_factory = lambda raw: raw.decode("utf-8", "replace")
+    cursor = db.execute(f"SELECT {', '.join(COLUMNS)} FROM snapshots ORDER BY id")
+    while True:
+        try:
+            values = cursor.fetchone()
+        except sqlite3.Error as error:
+            result.leave_out(f"after {seen_id} and all that follow", f"the file is damaged there: {error}")
+            return
+        if values is None:
+            return
+        result.read += 1
+        old = dict(zip(COLUMNS, values, strict=True))
+        seen_id = old["id"]
+        try:
+            if not isinstance(seen_id, int):
+                raise ValueError("id: it is not a whole number")
+            time = _instant(old["timestamp"], zone, before)
+            if time > latest:
+                raise ValueError(f"timestamp: {old['timestamp']!r} lies in the future in this time zone")
+            row = old_row(old, time)
+        except (ValueError, OverflowError) as error:
+            result.leave_out(seen_id, str(error))
+            continue
+        before = time
+        yield row
+
+
+def _instant(text: object, zone: tzinfo, before: datetime | None) -> datetime:
+    """The instant in UTC. `before` is that of the row before: it decides about a time that exists twice."""
+    if not isinstance(text, str):
+        raise ValueError(f"timestamp: {text!r} is not a time")
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"timestamp: {text!r:.60} is not a time") from None
+    if time.tzinfo is not None:
+        return time.astimezone(UTC)
+    instant = time.replace(tzinfo=zone).astimezone(UTC)
+    if instant.astimezone(zone).replace(tzinfo=None, fold=0) != time:
+        raise ValueError(f"timestamp: {text!r} does not exist in this time zone: clocks were set forward over it")
+    if before is not None and instant < before:
+        return time.replace(tzinfo=zone, fold=1).astimezone(UTC)  # the same instant when the time exists once only
+    return instant
+
+
+def _number(name: str, value: object) -> float | int | None:
+    if value is None:
+        return None
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{name}: {value!r:.60} is not a number")
+    if name in _WHOLE:
+        if value != int(value) or abs(value) >= 2**31:
+            raise ValueError(f"{name}: {value!r:.60} is not a rank")
+        return int(value)
+    return float(value)
+
+
+def _add(chunk: Sequence[Row], warehouse: Warehouse, result: Imported) -> None:
+    """Store the rows of a chunk that are not stored yet."""
+    ids = [row["id"] for row in chunk]
+    with warehouse.read() as con:
+        found = con.execute(f"SELECT id FROM snapshots WHERE id BETWEEN {min(ids)} AND {max(ids)}").fetchall()
+    stored = {known for (known,) in found}
+    fresh: dict[int, Row] = {}
+    for row in chunk:
+        if row["id"] in stored:
+            result.already_there += 1
+        elif row["id"] in fresh:
+            result.leave_out(row["old_id"], f"it has the same time as row {fresh[row['id']]['old_id']}")
+        else:
+            fresh[row["id"]] = row
+    if not fresh:
+        return
+    with warehouse.batch("import_divergence") as batch:
+        batch.add("snapshots", fresh.values())
+        own = batch.commit({"snapshots": Upsert(("id",))})
+    warehouse.drain(wait=STORE_WAIT_SECONDS, own=own)
+    result.added += len(fresh)
+    times = [row["timestamp"] for row in fresh.values()]
+    result.first = min(filter(None, (result.first, *times)))
+    result.last = max(filter(None, (result.last, *times)))
+
+
+def _refuse_other_zone(chunk: Sequence[Row], warehouse: Warehouse, zone: ZoneInfo) -> None:
+    """The same rows at other times would be in the table twice."""
+    old_ids = [row["old_id"] for row in chunk]
+    names = ", ".join(_COMPARED)
+    with warehouse.read() as con:
+        found = con.execute(
+            f"SELECT id, old_id, {names} FROM snapshots "
+            f"WHERE origin = 'import' AND old_id BETWEEN {min(old_ids)} AND {max(old_ids)}"
+        ).fetchall()
+    stored = {(old_id, *numbers): known for known, old_id, *numbers in found if any(n is not None for n in numbers)}
+    for row in chunk:
+        known = stored.get((row["old_id"], *(row[name] for name in _COMPARED)))
+        if known is not None and known != row["id"]:
+            then = datetime.fromtimestamp(known / 1000, UTC)
+            raise ImportRefused(
+                f"row {row['old_id']} was imported before as {then:%Y-%m-%d %H:%M:%S} UTC, in the zone {zone.key} it would "
+                f"be {row['timestamp']:%Y-%m-%d %H:%M:%S} UTC: give the same --timezone as then"
+            )
+
+
+def _link_name() -> str | None:
+    """`Europe/Paris` when /etc/localtime is a link to it."""
+    target = str(Path("/etc/localtime").resolve())
+    return target.partition("/zoneinfo/")[2] or None

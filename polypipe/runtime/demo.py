@@ -1,0 +1,44 @@
+"""`polypipe demo`: the settings and the extra process that point everything at the simulated exchange."""
+
+import sys
+
+from polypipe import settings as settings_module
+from polypipe.bot.logs import TRADE_LOG
+from polypipe.runtime.processes import Program, free_port
+from polypipe.settings import Settings
+from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
+
+
+def demo_settings(settings: Settings) -> tuple[Settings, int]:
+    """Settings for the demo, and the port of its exchange.
+
+    Its home is `demo` inside the home of `settings`. Nothing that could touch the real thing is taken over: not the
+    bot's directory, not the wallets, not the alert channels, not Dagster's storage in Postgres.
+    """
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    home = settings.home / "demo"
+    overrides = {
+        "POLYPIPE_HOME": str(home),
+        "POLYPIPE_BOT_DIR": str(home / "bot"),
+        "POLYPIPE_GAMMA_URL": url,
+        "POLYPIPE_DATA_URL": url,
+        "POLYPIPE_PNL_URL": url,
+        "POLYPIPE_CLOB_URL": url,
+        "POLYPIPE_COPIER_ADDRESS": COPIER_ADDRESS,
+        "POLYPIPE_WHALE_ADDRESS": WHALE_ADDRESS,
+        "POLYPIPE_COPIER_LABEL": "Simulated copier",
+        "POLYPIPE_WHALE_LABEL": "Simulated whale",
+        "POLYPIPE_ALERT_URLS": "",
+        "POLYPIPE_PING_URL": "",
+        "POLYPIPE_POSTGRES_URL": "",
+        "POLYPIPE_SIMULATED": "1",
+    }
+    return settings_module.load(overrides=overrides), port
+
+
+def demo_programs(settings: Settings, port: int, events: int, seed: int) -> list[Program]:
+    """The simulated exchange, which also writes the log of the copier's bot."""
+    options = {"--port": port, "--events": events, "--seed": seed, "--bot-log": settings.bot_dir / TRADE_LOG.file}
+    arguments = [str(part) for option in options.items() for part in option]
+    return [Program("exchange", [sys.executable, "-m", "polypipe.sim", *arguments])]

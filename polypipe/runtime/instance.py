@@ -1,0 +1,130 @@
+"""Dagster's instance of one home: its configuration, and the runs that a crash left open.
+
+The configuration is ours: it is written at each start, there is nothing to set by hand.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from polypipe.files import one_at_a_time, replace_file
+from polypipe.runtime.running import works_by_hand
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+OWNER_PID_TAG = "polypipe/pid"
+"""Set on runs that live in a process of their own (`polypipe refresh`), so that a start of the servers spares them."""
+
+DAGSTER_YAML = """\
+# Written by polypipe at every start; changes made here do not last.
+telemetry: {enabled: false}
+nux: {enabled: false}  # no invitation to a newsletter in front of the page
+
+STORAGE
+compute_logs:
+  module: dagster._core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
+
+# Writers of the warehouse take turns, a whole run at a time, so that a waiting run costs no process.
+concurrency:
+  runs: {max_concurrent_runs: 3}
+  pools: {default_limit: 1, granularity: run}
+run_queue: {dequeue_interval_seconds: 1}
+
+# The next tick is the retry.
+run_retries: {enabled: false}
+run_monitoring:
+  enabled: true
+  start_timeout_seconds: 60
+  cancel_timeout_seconds: 60
+  max_runtime_seconds: 3600
+  poll_interval_seconds: 60
+  free_slots_after_run_end_seconds: 60
+
+# After an outage one missed tick is caught up, not five stale ones.
+scheduler:
+  module: dagster.core.scheduler
+  class: DagsterDaemonScheduler
+  config: {max_catchup_runs: 1}
+sensors: {use_threads: true, num_workers: 4}
+schedules: {use_threads: true, num_workers: 2}
+
+retention:
+  schedule: {purge_after_days: 7}
+  sensor: {purge_after_days: {skipped: 2, success: 7, failure: 30, started: 7}}
+"""
+
+
+SQLITE = """\
+# One SQLite file for all events: 20 kB a run instead of a file of 131 kB each, and space is used again after deletes.
+event_log_storage:
+  module: dagster._core.storage.event_log
+  class: ConsolidatedSqliteEventLogStorage
+  config: {base_dir: {env: DAGSTER_HOME}}
+"""
+
+POSTGRES_URL = "POLYPIPE_POSTGRES_URL"
+POSTGRES = f"""\
+storage:
+  postgres:
+    postgres_url: {{env: {POSTGRES_URL}}}
+"""
+
+
+def dagster_home(home: Path, postgres: bool = False) -> Path:
+    """`$POLYPIPE_HOME/dagster`, with our configuration in it; `postgres` names the storage. No secret is written."""
+    directory = home / "dagster"
+    config = directory / "dagster.yaml"
+    content = DAGSTER_YAML.replace("STORAGE\n", POSTGRES if postgres else SQLITE)
+    if not config.exists() or config.read_text(encoding="utf-8") != content:
+        replace_file(config, content.encode())
+    return directory
+
+
+@contextmanager
+def open_instance(home: Path, postgres_url: str | None = None) -> Iterator["dg.DagsterInstance"]:
+    """Dagster's instance of this home, for work in this process."""
+    import dagster as dg
+
+    directory = dagster_home(home, postgres_url is not None)
+    os.environ["DAGSTER_HOME"] = str(directory)  # dagster.yaml names these variables
+    if postgres_url is not None:
+        os.environ[POSTGRES_URL] = postgres_url
+    with one_at_a_time(directory / "opening.lock"):  # two that made the storage at once left it with two versions, for good
+        opened = dg.DagsterInstance.from_config(str(directory))
+    with opened as instance:
+        yield instance
+
+
+def close_abandoned_runs(instance: "dg.DagsterInstance", home: Path) -> list[str]:
+    """Mark runs as failed that no process works on any more, so that their pools are free. Returns their ids.
+
+    To be called before the servers start, when nothing can be running but `polypipe refresh` in a process of its own.
+    """
+    import dagster as dg
+
+    status = dg.DagsterRunStatus
+    unfinished = dg.RunsFilter(statuses=[status.NOT_STARTED, status.STARTING, status.STARTED, status.CANCELING])
+    closed = []
+    for run in instance.get_runs(unfinished):
+        owner = run.tags.get(OWNER_PID_TAG)
+        if owner and works_by_hand(home, int(owner)):
+            continue
+        instance.report_run_failed(run, "polypipe was killed or stopped while this run was going on")
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+        closed.append(run.run_id)
+    return closed
+
+
+if __name__ == "__main__":  # for `polypipe up`, which would carry Dagster's 70 MB for as long as it runs
+    from polypipe.runtime.clock import rewind
+
+    with open_instance(Path(sys.argv[1]), os.environ.get(POSTGRES_URL)) as this_instance:
+        rewind(this_instance, time.time())  # a clock that ran fast and was put right would have nothing tick for as long
+        for run_id in close_abandoned_runs(this_instance, Path(sys.argv[1])):
+            print(run_id)

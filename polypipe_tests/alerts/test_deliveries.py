@@ -1,0 +1,299 @@
+"""The outbox: order, rate, backoff, lateness, collapse; and what a kill at any moment leaves of it."""
+
+import contextlib
+import copy
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from polypipe.alerts.deliveries import (
+    KEPT,
+    LONGEST_PAUSE,
+    LONGEST_QUEUE,
+    NAMED,
+    PER_MINUTE,
+    Outcome,
+    deliver,
+    enqueue,
+    pause_after,
+    recover,
+)
+from polypipe.alerts.messages import Message
+from polypipe.alerts.store import Book, read_book, save_book, set_aside
+from polypipe_tests.alerts.support import MINUTE, NOW, inbox
+
+OK, DOWN = Outcome(True), Outcome(False, "no connection")
+
+
+def message(text, severity="warning"):
+    return Message(severity, text, f"body of {text}")
+
+
+class Post:
+    """Channels with a fake clock: `down` ones fail, `lost` ones fail after the message arrived."""
+
+    def __init__(self, *channels):
+        self.channels = channels
+        self.now = NOW
+        self.book = Book(watching_since=NOW)
+        self.arrived: dict[str, list[Message]] = {name: [] for name in channels}
+        self.tries: list[tuple] = []
+        self.down: set[str] = set()
+        self.lost: set[str] = set()
+        self.saved: list[Book] = []
+
+    def send(self, name, letter):
+        self.tries.append((self.now, name))
+        self.now += timedelta(seconds=0.1)
+        if name in self.down:
+            return DOWN
+        self.arrived[name].append(letter)
+        return Outcome(False, "no answer", certain=False) if name in self.lost else OK
+
+    def tick(self, *texts):
+        enqueue(self.book, [message(text) for text in texts], self.channels, self.now)
+        deliver(self.book, self.send, lambda: self.saved.append(copy.deepcopy(self.book)), lambda: self.now, lambda: True)
+        self.now += MINUTE
+
+    def titles(self, name):
+        return [letter.title for letter in self.arrived[name]]
+
+
+def test_each_channel_gets_each_message_once_in_order():
+    post = Post("a", "b")
+    post.tick("1", "2")
+    post.tick("3")
+    assert post.titles("a") == post.titles("b") == ["1", "2", "3"]
+    assert post.book.letters == []
+
+
+def test_a_letter_is_claimed_on_disk_before_it_is_sent():
+    post = Post("a")
+    claimed = []
+    enqueue(post.book, [message("1")], ["a"], NOW)
+    deliver(
+        post.book,
+        lambda name, letter: claimed.append([one.claimed for one in post.saved[-1].letters]) or OK,
+        lambda: post.saved.append(copy.deepcopy(post.book)),
+        lambda: NOW,
+        lambda: True,
+    )
+    assert claimed == [[True]]
+    assert post.saved[-1].letters == []
+
+
+def test_what_cannot_be_remembered_is_not_sent():
+    post = Post("a")
+    enqueue(post.book, [message("1")], ["a"], NOW)
+
+    def full():
+        raise OSError("no space left on device")
+
+    with pytest.raises(OSError, match="no space"):
+        deliver(post.book, post.send, full, lambda: NOW, lambda: True)
+    assert post.tries == []
+
+
+def test_a_channel_that_is_down_delays_loses_nothing_and_holds_up_nobody():
+    post = Post("a", "b")
+    post.down.add("a")
+    for n in range(30):
+        post.tick(str(n))
+    assert post.titles("b") == [str(n) for n in range(30)]
+    assert sum(name == "a" for _, name in post.tries) < 12  # it is tried more and more rarely
+    post.down.clear()
+    for _ in range(20):
+        post.tick()
+    assert post.titles("a") == [str(n) for n in range(30)]
+    assert "late: raised 2026-11-23 12:00 UTC" in post.arrived["a"][0].body
+    assert "late" not in post.arrived["b"][0].body
+
+
+def test_pauses_grow_to_a_quarter_of_an_hour():
+    pauses = [pause_after(failures) for failures in range(1, 2000)]
+    assert pauses == sorted(pauses)
+    assert (pauses[0], pauses[-1]) == (timedelta(seconds=30), LONGEST_PAUSE)
+
+
+@settings(max_examples=30)
+@given(st.lists(st.integers(0, 30), max_size=6), st.sets(st.sampled_from("abc")), st.integers(1, 90))
+def test_never_more_than_twenty_sendings_in_any_minute(bursts, down, gap):
+    post = Post("a", "b", "c")
+    post.down = down
+    for burst in bursts:
+        post.now += timedelta(seconds=gap) - MINUTE
+        post.tick(*map(str, range(burst)))
+        post.book = copy.deepcopy(post.book)  # a restart does not forget what was sent
+    times = [at for at, _ in post.tries]
+    assert all(sum(at - MINUTE < other <= at for other in times) <= PER_MINUTE for at in times)
+
+
+def test_a_queue_that_grew_too_long_is_joined_and_every_message_is_counted():
+    post = Post("a")
+    post.down.add("a")
+    for n in range(200):
+        post.tick(f"message {n}")
+        assert len(post.book.letters) <= LONGEST_QUEUE
+    assert sum(letter.merged for letter in post.book.letters) == 200
+    post.down.clear()
+    for _ in range(30):
+        post.tick()
+    joined, *rest = post.arrived["a"]
+    count = 200 - len(rest)
+    assert joined.title == f"{count} messages joined: this channel could not be reached"
+    lines = joined.body.splitlines()
+    assert [line.split(" ", 1)[1] for line in lines[1 : NAMED + 1]] == [f"message {n}" for n in range(NAMED)]
+    assert lines[-1].startswith(f"and {count - NAMED} more")
+    assert KEPT <= len(rest) < LONGEST_QUEUE
+    assert [letter.title for letter in rest] == [f"message {n}" for n in range(count, 200)]
+
+
+def test_a_sending_without_an_answer_is_repeated_and_says_so():
+    post = Post("a")
+    post.lost.add("a")
+    post.tick("1")
+    post.lost.clear()
+    post.tick()
+    first, second = post.arrived["a"]
+    assert "possibly repeated" not in first.body
+    assert "possibly repeated" in second.body
+
+
+def test_letters_of_a_channel_that_is_not_configured_any_more_are_dropped():
+    post = Post("a", "b")
+    post.down = {"a", "b"}
+    post.tick("1")
+    post.channels = ("b",)
+    post.tick()
+    assert [letter.channel for letter in post.book.letters] == ["b"]
+    assert set(post.book.backoff) == {"b"}
+
+
+def test_a_clock_that_was_set_back_holds_nothing_up():
+    post = Post("a")
+    post.down.add("a")
+    post.tick(*map(str, range(20)))
+    post.down.clear()
+    post.now -= timedelta(hours=5)
+    recover(post.book, post.now)
+    for _ in range(17):
+        post.tick()
+    assert len(post.arrived["a"]) == 20
+
+
+class Killed(Exception):
+    """Stands for kill -9: nothing after it happens, and only what was saved is left."""
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(st.integers(0, 3), st.booleans(), st.integers(0, 12)), max_size=20))
+def test_a_kill_at_any_moment_loses_nothing_and_repeats_only_what_says_so(ticks):
+    post = Post("a", "b")
+    number = 0
+    for burst, down, kill_at in ticks:
+        post.down = {"b"} if down else set()
+        enqueue(post.book, [message(str(number + n)) for n in range(burst)], post.channels, post.now)
+        number += burst
+        saved = [copy.deepcopy(post.book)]
+        moments = iter(range(1000))
+
+        def moment(kill_at=kill_at, moments=moments):
+            if next(moments) == kill_at:
+                raise Killed
+
+        def save(saved=saved, moment=moment):
+            moment()  # before it is on disk
+            saved.append(copy.deepcopy(post.book))
+            moment()  # after it
+
+        def send(name, letter, moment=moment):
+            outcome = post.send(name, letter)
+            moment()  # it has arrived, or not, and nobody will know
+            return outcome
+
+        with contextlib.suppress(Killed):
+            deliver(post.book, send, save, lambda: post.now, lambda: True)
+        post.book = copy.deepcopy(saved[-1])
+        recover(post.book, post.now)
+        post.now += MINUTE
+    post.down = set()
+    for _ in range(60):
+        post.tick()
+    for name in post.channels:
+        by_title = Counter(post.titles(name))
+        assert set(by_title) == {str(n) for n in range(number)}
+        marked = Counter(letter.title for letter in post.arrived[name] if "possibly repeated" in letter.body)
+        assert all(count == 1 or marked[title] >= count - 1 for title, count in by_title.items())
+
+
+SENDER = """
+import sys, time
+from datetime import UTC, datetime
+from pathlib import Path
+from polypipe.alerts.store import only_one, read_book, save_book
+from polypipe.alerts.channels import Channels
+from polypipe.alerts.deliveries import deliver, recover
+
+home, channels = Path(sys.argv[1]), Channels([sys.argv[2]])
+with only_one(home):
+    book, _ = read_book(home, datetime.now(UTC))
+    recover(book, datetime.now(UTC))
+    save_book(home, book)
+    print("ready", flush=True)
+    while book.letters:
+        book.attempts.clear()  # the rate is tested elsewhere, and a minute is long
+        deliver(book, channels.send, lambda: save_book(home, book), lambda: datetime.now(UTC), lambda: True)
+"""
+
+
+def test_kill_9_of_a_sending_process_loses_nothing_and_repeats_at_most_what_says_so(tmp_path):
+    """Real processes, a real channel. Killed at moments that the channel's progress chooses, up to four times."""
+    with inbox() as channel:
+        book = Book(watching_since=NOW)
+        enqueue(book, [message(str(n)) for n in range(LONGEST_QUEUE)], ["json-1"], NOW)
+        save_book(tmp_path, book)
+        kills = 0
+        for stop_after in (1, 9, 10, 24, 1000):
+            sender = subprocess.Popen(
+                [sys.executable, "-c", SENDER, str(tmp_path), channel.url], stdout=subprocess.PIPE, text=True
+            )
+            assert sender.stdout is not None
+            while sender.poll() is None and len(channel.messages) < stop_after:
+                time.sleep(0.0005)
+            if sender.poll() is None:
+                os.kill(sender.pid, signal.SIGKILL)
+                kills += 1
+            sender.wait()
+            sender.stdout.close()
+            if not read_book(tmp_path, NOW)[0].letters:
+                break
+        assert kills >= 3
+        titles = Counter(title.removeprefix("polypipe ") for title in channel.titles)
+        assert set(titles) == {str(n) for n in range(LONGEST_QUEUE)}
+        repeated = [one for one in channel.messages if titles[one["title"].removeprefix("polypipe ")] > 1]
+        assert sum(titles.values()) - LONGEST_QUEUE <= kills
+        for title, count in titles.items():
+            marked = [
+                one for one in repeated if one["title"] == f"polypipe {title}" and "possibly repeated" in one["message"]
+            ]
+            assert len(marked) >= count - 1
+
+
+def test_a_book_that_cannot_be_read_is_told_and_kept_aside(tmp_path):
+    for damage in (b"", b"{", b"[]", b'{"watching_since": 5}', b"\xff\xfe"):
+        save_book(tmp_path, Book(watching_since=NOW))
+        path = tmp_path / "alerts" / "state.json"
+        path.write_bytes(damage)
+        book, why = read_book(tmp_path, NOW)
+        assert why
+        assert book == Book(watching_since=NOW)
+        assert set_aside(tmp_path, NOW).read_bytes() == damage
+        assert not path.exists()

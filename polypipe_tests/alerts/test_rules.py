@@ -1,0 +1,101 @@
+"""The rules: what a file may change, what it may not, and what stays in force when it is broken."""
+
+from datetime import time, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from polypipe.alerts.rules import FILE, BadRules, defaults, load_rules, parse
+from polypipe.health.copying import COPYING
+from polypipe.health.pipeline import PIPELINE
+from polypipe.health.quality import QUALITY
+
+
+def test_every_condition_has_a_rule_and_every_rule_a_condition():
+    assert set(defaults()) == {condition.__name__ for condition in (*PIPELINE, *COPYING, *QUALITY)}
+
+
+def test_a_file_changes_what_it_names_and_nothing_else():
+    rules = parse(
+        b'[missed_copy]\nusd = 250\nhold = "2m"\ncooldown = "1h"\nseverity = "info"\nmute = true\ndry_run = true\n'
+        b'[contract_drift]\nversions = ["v1", "v2", "v3"]\n[digest]\nat = "06:30"\nmute = true\n'
+    )
+    changed = rules.rules["missed_copy"]
+    assert changed.limit("usd") == 250
+    assert changed.limit("seconds") == defaults()["missed_copy"].limit("seconds")
+    assert (changed.hold, changed.cooldown) == (timedelta(minutes=2), timedelta(hours=1))
+    assert (changed.severity, changed.mute, changed.dry_run, changed.source) == ("info", True, True, FILE)
+    assert rules.rules["contract_drift"].names["versions"] == ("v1", "v2", "v3")
+    assert (rules.digest.at, rules.digest.mute) == (time(6, 30), True)
+    others = {name: rule for name, rule in rules.rules.items() if name not in ("missed_copy", "contract_drift")}
+    assert others == {name: rule for name, rule in defaults().items() if name in others}
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("[missed]\n", ["'missed'", "missed_copy"]),
+        ("missed_copy = 1\n", ["missed_copy", "[missed_copy]"]),
+        ("[missed_copy]\nus = 1\n", ["'us'", "usd", "cooldown"]),
+        ("[missed_copy]\nusd = -1\n", ["missed_copy.usd", "-1", "0.01"]),
+        ("[missed_copy]\nusd = true\n", ["missed_copy.usd", "True"]),
+        ("[missed_copy]\nusd = nan\n", ["missed_copy.usd", "nan"]),
+        ('[missed_copy]\nusd = "250"\n', ["missed_copy.usd", "'250'"]),
+        ("[missed_copy]\nhold = 5\n", ["missed_copy.hold", "5", "15m"]),
+        ('[missed_copy]\ncooldown = "500d"\n', ["missed_copy.cooldown", "500d"]),
+        ('[missed_copy]\nseverity = "loud"\n', ["missed_copy.severity", "'loud'", "critical"]),
+        ("[missed_copy]\nmute = 1\n", ["missed_copy.mute", "true or false"]),
+        ("[copy_gap]\ndays = 3\n", ["copy_gap.days", "1, 7 or 30"]),
+        ('[contract_drift]\nversions = "v1"\n', ["contract_drift.versions", "list"]),
+        ('[digest]\nat = "25:00"\n', ["digest.at", "25:00"]),
+        ("[digest]\nhour = 1\n", ["'hour'", "at"]),
+        ("[digest\n", ["not TOML"]),
+        (f"[missed_copy]\nusd = {'9' * 400}\n", ["missed_copy.usd", "999", "0.01"]),
+        (f"[missed_copy]\nusd = {'9' * 5000}\n", ["not TOML"]),
+        (f"x = {'[' * 5000}", ["not TOML"]),
+    ],
+)
+def test_a_mistake_is_named_in_one_line_with_what_is_allowed(text, named):
+    with pytest.raises(BadRules) as error:
+        parse(text.encode())
+    message = str(error.value)
+    assert "\n" not in message
+    assert len(message) < 500
+    for word in named:
+        assert word in message
+
+
+@given(st.binary(max_size=80) | st.text(max_size=80).map(str.encode))
+def test_any_bytes_are_rules_or_a_line_that_says_why_not(data):
+    try:
+        parse(data)
+    except BadRules as error:
+        message = str(error)
+    else:
+        return
+    assert "\n" not in message
+
+
+def test_a_broken_file_leaves_the_last_good_rules_in_force_also_after_a_restart(tmp_path):
+    file = tmp_path / FILE
+    assert load_rules(tmp_path, remember=True).rules == defaults()
+    file.write_text("[missed_copy]\nusd = 250\n")
+    good = load_rules(tmp_path, remember=True)
+    file.write_text("[missed_copy]\nusd = -250\n")
+    broken = load_rules(tmp_path, remember=True)
+    assert broken.rules == good.rules
+    assert broken.error == f"{FILE}: missed_copy.usd: -250 is not a number from 0.01 to 1e+09 (USD)"
+    file.write_text("[missed_copy]\nusd = 99\n")
+    mended = load_rules(tmp_path, remember=True)
+    assert (mended.error, mended.rules["missed_copy"].limit("usd")) == (None, 99)
+    file.unlink()
+    assert load_rules(tmp_path, remember=True).rules == defaults()
+    file.write_text("x")
+    assert load_rules(tmp_path).rules == defaults()  # what was good before the file was taken away is over
+
+
+def test_looking_at_the_rules_leaves_no_trace(tmp_path):
+    (tmp_path / FILE).write_text("[missed_copy]\nusd = 250\n")
+    load_rules(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [FILE]

@@ -1,0 +1,369 @@
+"""The whole way: an exchange that fails, a sensor tick, a message at a local channel, and a message when it is over."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.events import EngineEventData
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    SensorInstigatorData,
+    TickData,
+    TickStatus,
+)
+from dagster_shared.error import SerializableErrorInfo
+
+from polypipe.alerts.automation import alerts
+from polypipe.alerts.deliveries import pause_after
+from polypipe.alerts.store import only_one, read_book
+from polypipe.alerts.tick import Place, run_tick
+from polypipe.caches.universe import crawl_and_store
+from polypipe.definitions import build_defs
+from polypipe.health.dagster_adapter import paces, read_failing
+from polypipe.polymarket import PolymarketError
+from polypipe.runtime.processes import free_port
+from polypipe.settings import Settings
+from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS, SimServer
+from polypipe.warehouse import Warehouse
+from polypipe_tests.alerts.support import MINUTE, TOKEN, Inbox, inbox
+from polypipe_tests.conftest import NOWHERE, impatient, settings_for
+
+CONFIG = "[crawl_incomplete]\nfailures = 1\n[run_failed]\nfailures = 1\n"
+
+
+@pytest.fixture(scope="module")
+def exchange() -> Iterator[SimServer]:
+    with SimServer(events=60, seed=3, start=datetime.now(UTC)) as server:
+        server.ledger.reach(server.clock.now())
+        yield server
+
+
+@pytest.fixture
+def sim(exchange: SimServer) -> Iterator[SimServer]:
+    began = exchange.clock.now()
+    yield exchange
+    exchange.faults.clear()
+    exchange.clock.set(began)
+
+
+@pytest.fixture
+def channel() -> Iterator[Inbox]:
+    with inbox() as opened:
+        yield opened
+
+
+@pytest.fixture
+def settings(sim: SimServer, channel: Inbox) -> Settings:
+    return settings_for(
+        sim.url,
+        POLYPIPE_ALERT_URLS=channel.url,
+        POLYPIPE_PING_URL=channel.ping_url,
+        POLYPIPE_COPIER_ADDRESS=COPIER_ADDRESS,
+        POLYPIPE_WHALE_ADDRESS=WHALE_ADDRESS,
+        POLYPIPE_SCALING_RATIO="0.08",
+    )
+
+
+@pytest.fixture(scope="module")
+def repository() -> dg.RepositoryDefinition:
+    """Built once: only its names matter here."""
+    return build_defs(settings=settings_for(NOWHERE)).get_repository_def()
+
+
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory) -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.local_temp(str(tmp_path_factory.mktemp("dagster"))) as opened:
+        yield opened
+
+
+@pytest.fixture
+def place(settings: Settings, repository: dg.RepositoryDefinition, instance: dg.DagsterInstance) -> Place:
+    settings.home.mkdir()
+    (settings.home / "alerts.toml").write_text(CONFIG)
+    return Place(settings, Warehouse(settings.home), impatient(settings), instance, repository)
+
+
+def evaluate(place: Place) -> str:
+    """One tick of the real sensor; what the list of ticks shows of it."""
+    resources = {"settings": place.settings, "warehouse": place.warehouse, "polymarket": place.polymarket}
+    with dg.build_sensor_context(
+        instance=place.instance, repository_def=place.repository, resources=resources
+    ) as context:  # fmt: skip
+        data = alerts.evaluate_tick(context)
+    assert not data.run_requests
+    return data.skip_message or ""
+
+
+def test_from_a_fault_of_the_exchange_to_the_message_and_to_its_recovery(place, sim, channel):
+    resources = {"settings": place.settings, "warehouse": place.warehouse, "polymarket": place.polymarket}
+    job = build_defs(**resources).resolve_job_def("crawl")
+
+    def crawl():
+        asset = [dg.AssetKey("sports_events")]
+        job.execute_in_process(instance=place.instance, raise_on_error=False, asset_selection=asset)
+
+    crawl()
+    said = evaluate(place)
+    assert "firing: nothing" in said
+    assert channel.messages == []
+    assert channel.pings == 1
+
+    sim.faults.add("status", "/events/keyset", status=429)
+    crawl()
+    said = evaluate(place)
+    assert "crawl_incomplete (1)" in said
+    assert channel.titles == [
+        "polypipe CRITICAL: A job keeps failing",
+        "polypipe WARNING: Crawls are incomplete",
+    ]
+    assert "Job crawl has failed" in channel.messages[0]["message"]
+    assert "HTTP 429" in channel.messages[0]["message"]
+    assert "rate limited" in channel.messages[1]["message"]
+    assert "2 messages sent, 0 wait" in said
+
+    evaluate(place)
+    assert len(channel.messages) == 2  # told once
+    sim.faults.clear()
+    crawl()
+    evaluate(place)
+    assert channel.titles[2:] == [
+        "polypipe RECOVERED: A job keeps failing",
+        "polypipe RECOVERED: Crawls are incomplete",
+    ]
+    evaluate(place)
+    assert len(channel.messages) == 4
+    assert channel.pings == 5
+
+
+def test_nothing_shows_a_secret(place, sim, channel, capfd, caplog):
+    sim.faults.add("status", "/events/keyset", status=500)
+    with pytest.raises(PolymarketError):
+        crawl_and_store(place.polymarket, place.warehouse)
+    for channel.answer in (500, 200, -1):
+        said = [evaluate(place)]
+    (place.settings.home / "alerts" / "state.json").write_bytes(b"{")
+    said.append(evaluate(place))
+    printed = capfd.readouterr()
+    assert TOKEN not in "".join(said) + printed.out + printed.err + repr(place.settings)
+    for path in place.settings.home.rglob("*"):
+        assert TOKEN not in path.name
+        if path.is_file():
+            assert TOKEN.encode() not in path.read_bytes(), path
+    assert TOKEN not in json.dumps([record.message for record in caplog.records if record.name.startswith("dagster")])
+
+
+def test_a_channel_that_is_down_delays_and_the_letter_says_so(place, sim, channel):
+    sim.faults.add("status", "/events/keyset", status=500)
+    with pytest.raises(PolymarketError):
+        crawl_and_store(place.polymarket, place.warehouse)
+    channel.answer = 503
+    now = datetime.now(UTC)
+    for n in range(6):
+        run_tick(place, lambda n=n: now + n * MINUTE)
+    assert channel.messages == []
+    letters = read_book(place.settings.home, now)[0].letters
+    assert len(letters) == 1
+    assert 2 <= letters[0].attempts <= 4
+    channel.answer = 200
+    run_tick(place, lambda: now + 7 * MINUTE + pause_after(4))
+    (message,) = channel.messages
+    assert "late: raised" in message["message"].splitlines()[0]
+
+
+def test_when_judging_fails_letters_still_go_out_but_there_is_no_ping(place, sim, channel):
+    sim.faults.add("status", "/events/keyset", status=500)
+    with pytest.raises(PolymarketError):
+        crawl_and_store(place.polymarket, place.warehouse)
+    channel.answer = 503
+    evaluate(place)
+    pointer = place.warehouse.layout.pointer
+    good = pointer.read_bytes()
+    pointer.write_bytes(b"{")
+    channel.answer = 200
+    pings = channel.pings
+    with pytest.raises(Exception, match=r"CURRENT\.json"):
+        run_tick(place, lambda: datetime.now(UTC) + MINUTE)
+    assert channel.titles == ["polypipe WARNING: Crawls are incomplete"]
+    assert channel.pings == pings
+    pointer.write_bytes(good)
+    evaluate(place)
+    assert channel.pings == pings + 1
+
+
+def test_a_damaged_state_is_told_once_and_kept(place, channel):
+    evaluate(place)
+    path = place.settings.home / "alerts" / "state.json"
+    path.write_bytes(b'{"watching_since": 5}')
+    evaluate(place)
+    assert channel.titles == ["polypipe WARNING: The alerts began anew"]
+    (kept,) = path.parent.glob("state.bad-*.json")
+    assert kept.read_bytes() == b'{"watching_since": 5}'
+    evaluate(place)
+    evaluate(place)
+    assert channel.titles[1:] == ["polypipe RECOVERED: The alerts began anew"]
+
+
+def test_a_mistake_in_the_rules_is_told_and_the_last_good_ones_stay(place, channel):
+    evaluate(place)
+    (place.settings.home / "alerts.toml").write_text("[crawl_incomplete]\nfailures = 0\n")
+    assert "alerts.toml is not in force" in evaluate(place)
+    assert channel.titles == ["polypipe WARNING: alerts.toml is not in force"]
+    assert "crawl_incomplete.failures: 0 is not a number from 1 to 1000" in channel.messages[0]["message"]
+    (place.settings.home / "alerts.toml").write_text(CONFIG)
+    evaluate(place)
+    assert channel.titles[1:] == ["polypipe RECOVERED: alerts.toml is not in force"]
+
+
+def test_two_ticks_at_once(place, channel):
+    with only_one(place.settings.home):
+        assert evaluate(place) == "another process is evaluating the alerts"
+    assert channel.pings == 0
+
+
+def test_without_channels_it_is_judged_and_told_later_when_there_is_one(place, sim, channel):
+    mute = replace(place, settings=replace(place.settings, alert_urls=(), ping_url=None))
+    sim.faults.add("status", "/events/keyset", status=500)
+    with pytest.raises(PolymarketError):
+        crawl_and_store(place.polymarket, place.warehouse)
+    assert "no channels: set POLYPIPE_ALERT_URLS" in evaluate(mute)
+    assert channel.paths == []
+    evaluate(place)
+    assert channel.titles == ["polypipe WARNING: Crawls are incomplete"]
+
+
+def test_a_digest_goes_out_once_a_day(place, channel):
+    morning = datetime.now(UTC).replace(hour=0, minute=41) + timedelta(days=1)
+    run_tick(place, lambda: morning - timedelta(hours=12))
+    for minutes in (0, 1, 2):
+        run_tick(place, lambda minutes=minutes: morning + minutes * MINUTE)
+    digests = [title for title in channel.titles if "digest" in title]
+    assert digests == [f"polypipe digest of {(morning - timedelta(days=1)).date()} (UTC)"]
+
+
+def test_the_digest_tells_the_others_of_a_channel_that_is_down(place, channel):
+    dead = f"json://127.0.0.1:{free_port()}/{TOKEN}"
+    both = replace(place, settings=replace(place.settings, alert_urls=(channel.url, dead)))
+    (place.settings.home / "alerts.toml").write_text("[disk_low]\ngigabytes = 1000000\n")
+    morning = datetime.now(UTC).replace(hour=0, minute=41) + timedelta(days=1)
+    run_tick(both, lambda: morning - timedelta(hours=12))
+    run_tick(both, lambda: morning)
+    (digest,) = [message for message in channel.messages if "digest" in message["title"]]
+    assert "\nChannel failing: json-2 failed 1 times in a row: no connection; messages that wait: 1" in digest["message"]
+    assert TOKEN not in digest["message"]
+
+
+def test_a_missed_copy_of_the_simulated_whale(place, sim, channel):
+    """The simulator knows which fills its copier missed: each of them worth it, and no other, is told."""
+    truths = [truth for truth in sim.copy_truth() if truth.whale.side == "BUY"]
+    missed = [truth for truth in truths if truth.copy is None and truth.whale.size * truth.whale.price >= 150]
+    copies = [one.whale for one in truths if one.copy is not None]
+    alone = [
+        truth
+        for truth in missed  # but not where the copier copied another fill of the same token about then
+        if not any(one.token == truth.whale.token and abs(one.at - truth.whale.at) < 1200 for one in copies)
+    ]
+    truth = alone[-1]
+    sim.clock.set(truth.whale.at + 360)
+    here = replace(place, warehouse=Warehouse(place.settings.home / "empty"))
+
+    def now():
+        return datetime.fromtimestamp(sim.clock.now(), UTC)
+
+    tick = run_tick(here, now)
+    (reading,) = [one for one in tick.judged.readings if one.condition == "missed_copy"]
+    window = [one for one in truths if sim.clock.now() - 1200 <= one.whale.at <= sim.clock.now() - 240]
+    expected = {f"{one.whale.token} BUY" for one in window if one.copy is None and one.whale.size * one.whale.price >= 150}
+    copied = {f"{one.whale.token} BUY" for one in window if one.copy is not None}
+    found = {one.key for one in reading.observations}
+    assert f"{truth.whale.token} BUY" in expected - copied
+    assert expected - copied <= found
+    assert not found & copied
+    (message,) = [one for one in channel.messages if "The whale traded" in one["title"]]
+    assert "no copy within 3 min" in message["message"]
+    sim.clock.advance(1200)
+    run_tick(here, now)
+    assert any(title.startswith("polypipe RECOVERED: The whale traded") for title in channel.titles)
+
+
+def test_the_look_is_two_small_requests_and_its_failure_is_unknown(place, sim):
+    sim.requests.clear()
+    run_tick(place)
+    assert [request.path for request in sim.requests] == ["/activity"] * 2
+    sim.faults.add("status", "/activity", status=500)
+    readings = {one.condition: one for one in run_tick(place).judged.readings}
+    assert readings["missed_copy"].unknown == "HTTP 500"
+
+
+def test_fills_that_cannot_be_seen_for_long_are_told(place, sim, channel):
+    now = datetime.now(UTC)
+    run_tick(place, lambda: now)
+    sim.faults.add("status", "/activity", status=403)
+    for minutes in (1, 14, 16, 20):
+        assert not any("newest fills" in message["message"] for message in channel.messages)
+        run_tick(place, lambda minutes=minutes: now + minutes * MINUTE)
+    (told,) = [message for message in channel.messages if "newest fills" in message["message"]]
+    assert told["title"] == "polypipe WARNING: A source gives nothing (2)"  # and no snapshot was taken
+    assert "told the newest fills of both wallets 20 min ago; limit 15 min: HTTP 403" in told["message"]
+
+
+def test_paces(place):
+    found = paces(place.repository)
+    assert found["crawl"] == found["catch_up"] == found["trade_log_read"] == "minute"
+    assert found["history"] == found["history_schedule"] == found["attribution"] == "daily"
+    assert not any(name.startswith("__") for name in found)
+
+
+def test_a_run_that_dagster_ended_itself_is_told_with_its_reason(place, tmp_path):
+    @dg.job(name="crawl")
+    def never_begun():
+        pass
+
+    def told(own):
+        return next(one.error for one in read_failing(own, place.repository, "alerts") if one.name == "crawl")
+
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as own:
+        own.report_run_failed(own.create_run_for_job(never_begun))
+        assert "from outside" in told(own)  # nothing better is known
+        run = own.create_run_for_job(never_begun)
+        inner = SerializableErrorInfo("grpc: many lines", [], "RpcError", None)
+        error = SerializableErrorInfo("Could not reach user code server", [], "DagsterError", inner)
+        own.report_engine_event("Unexpected error in IPC client", run, EngineEventData.engine_error(error))
+        own.report_engine_event("Process for run exited", run)
+        own.report_run_failed(run)
+        assert told(own) == "Could not reach user code server"
+        run = own.create_run_for_job(never_begun)
+        own.report_run_failed(run, "polypipe was killed")
+        assert told(own) == "polypipe was killed"
+
+
+def test_failing_ticks_of_sensors_that_are_on(place):
+    origin = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("polypipe"), "__repository__")
+    inner = SerializableErrorInfo("ValueError: the first cause", [], "ValueError", None)
+    error = SerializableErrorInfo("wrapped by Dagster", [], "DagsterError", inner)
+    for name, on in (("catch_up", True), ("trade_log_sensor", False), ("alerts", True), ("gone", True)):
+        status = InstigatorStatus.RUNNING if on else InstigatorStatus.STOPPED
+        state = InstigatorState(
+            origin.get_instigator_origin(name), InstigatorType.SENSOR, status, SensorInstigatorData()
+        )  # fmt: skip
+        place.instance.add_instigator_state(state)
+        for n, outcome in enumerate([TickStatus.SUCCESS, TickStatus.FAILURE, TickStatus.FAILURE, TickStatus.STARTED]):
+            place.instance.create_tick(
+                TickData(
+                    instigator_origin_id=state.instigator_origin_id,
+                    instigator_name=name,
+                    instigator_type=InstigatorType.SENSOR,
+                    selector_id=state.selector_id,
+                    status=outcome,
+                    timestamp=1000.0 + n,
+                    run_ids=[],
+                    error=error if outcome == TickStatus.FAILURE else None,
+                )
+            )
+    ticks = [one for one in read_failing(place.instance, place.repository, "alerts") if one.kind == "sensor"]
+    assert [(one.name, one.failures, one.error) for one in ticks] == [("catch_up", 2, "ValueError: the first cause")]

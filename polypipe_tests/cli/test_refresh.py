@@ -1,0 +1,107 @@
+"""`polypipe refresh` and `polypipe sql` as a user or cron runs them: once as real processes, for the rest in this one."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from polypipe.caches.registry import CACHES
+from polypipe.cli.main import main
+from polypipe_tests.oracle import open_events, read_like_serde, six_files
+
+POLYPIPE = str(Path(sys.executable).parent / "polypipe")
+
+
+@pytest.fixture
+def polypipe(settings, tmp_path):
+    """Run the command against the simulated exchange; returns the finished process."""
+
+    def run(*arguments, **environ):
+        env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)} | settings.to_env() | environ
+        return subprocess.run([POLYPIPE, *arguments], env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    return run
+
+
+@pytest.fixture
+def here(settings, monkeypatch):
+    """Run the command in this process, which has loaded Dagster already; returns what click's runner saw."""
+    monkeypatch.setenv("DAGSTER_HOME", "")  # to be put back: the command sets it
+
+    def run(*arguments, **environ):
+        return CliRunner().invoke(main, arguments, env=settings.to_env() | environ)
+
+    return run
+
+
+def test_refresh_publishes_all_six_files_and_says_a_line_for_each(polypipe, sim, settings):
+    first = polypipe("refresh")
+    assert (first.returncode, first.stderr) == (0, "")
+    lines = first.stdout.splitlines()
+    assert lines[0].startswith("sports_events: ")
+    for spec, line in zip(CACHES, lines[1:], strict=False):
+        entries = len(spec.format.flatten(spec.format.decode((settings.bot_dir / spec.file).read_bytes())))
+        outcome = f"accepted, {entries} entries, first publication, {entries} added, 0 removed, 0 changed, "
+        assert line.startswith(f"{spec.file}: {outcome}")
+    truth = six_files(open_events(sim.url), wording=lambda question: "")
+    for file in (".live_cache.json", ".clob_market_cache.json", ".clob_slug_cache.json", ".ligue1_tokens.json"):
+        assert read_like_serde(settings.bot_dir / file) == truth[file]
+
+    second = polypipe("refresh")
+    assert second.returncode == 0
+    assert second.stdout.count("0 added, 0 removed, 0 changed") == len(CACHES)
+
+    table = polypipe("sql", "SELECT count(*) AS n FROM publications WHERE accepted")
+    assert (table.returncode, table.stdout.split()) == (0, ["n", "--", str(2 * len(CACHES)), "(1", "row)"])
+    bad = polypipe("sql", "SELECT nonsense FROM publications")
+    assert bad.returncode == 1
+    assert len(bad.stderr.splitlines()) == 1
+    assert "nonsense" in bad.stderr
+
+
+def test_named_assets_only(here, settings):
+    assert here("refresh", "sports_events", "ligue1_tokens").exit_code == 0
+    assert [path.name for path in settings.bot_dir.iterdir()] == [".ligue1_tokens.json"]
+
+
+def test_a_refused_file_is_exit_code_1_with_the_reason(here, sim, settings):
+    assert here("refresh").exit_code == 0
+    before = (settings.bot_dir / ".clob_market_cache.json").read_bytes()
+    kept = {event["id"] for event in open_events(sim.url)[::5]}
+    sim.faults.add(
+        "mutate", "/events/keyset", mutate=lambda page: page | {"events": [e for e in page["events"] if e["id"] in kept]}
+    )
+    refused = here("refresh", "sports_events", "market_cache")
+    assert refused.exit_code == 1
+    assert ".clob_market_cache.json: NOT accepted: " in refused.stdout
+    assert "would fall from" in refused.stdout
+    assert (settings.bot_dir / ".clob_market_cache.json").read_bytes() == before
+    assert here("refresh", "--allow-shrink", "market_cache").exit_code == 0
+
+
+def test_a_failed_crawl_is_exit_code_1_and_names_the_page(here, sim, settings):
+    sim.faults.add("status", "/events/keyset", status=404, query={"tag_id": "1"})
+    failed = here("refresh")
+    assert failed.exit_code == 1
+    (line,) = [line for line in failed.stdout.splitlines() if line.startswith("sports_events: ")]
+    assert "NOT accepted" in line
+    assert "page" in line
+    assert "HTTP 404" in line
+    assert failed.stdout.count("NOT refreshed: the crawl before it failed") == len(CACHES)
+    assert not settings.bot_dir.exists()
+
+
+def test_an_unknown_asset_and_a_bad_setting_are_one_line(here):
+    unknown = here("refresh", "live_cash")
+    assert unknown.exit_code == 1
+    assert "'live_cash' is not an asset; there are " in unknown.stderr
+    assert "live_cache" in unknown.stderr
+    bad = here("refresh", POLYPIPE_SCALING_RATIO="eight")
+    assert bad.exit_code == 1
+    assert bad.stderr == ("polypipe: POLYPIPE_SCALING_RATIO: 'eight' is not a number above 0 (from environment)\n")
+
+
+def test_simulated_data_is_marked(here):
+    assert "SIMULATED DATA" in here("refresh", "ligue1_tokens", POLYPIPE_SIMULATED="1").stdout

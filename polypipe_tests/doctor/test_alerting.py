@@ -1,0 +1,51 @@
+"""Whether anybody hears the alerts."""
+
+from datetime import timedelta
+
+from polypipe.alerts.store import Backoff, Book, Letter, book_path, save_book
+from polypipe_tests.conftest import settings_for
+from polypipe_tests.doctor.support import NOW, facts_of, results
+
+URLS = "json://127.0.0.1:9/secret-a,json://127.0.0.1:9/secret-b"
+
+
+def look(settings):
+    return results(facts_of(settings, now=NOW), "alerts")
+
+
+def here(urls=URLS):
+    return settings_for("http://127.0.0.1:9", POLYPIPE_ALERT_URLS=urls)
+
+
+def test_without_channels_it_says_what_to_set():
+    found = look(here(urls=""))
+    assert found["alert channels"].status == "skipped"
+    assert "POLYPIPE_ALERT_URLS" in found["alert channels"].finding
+
+
+def test_channels_that_work_and_one_that_is_down():
+    settings = here()
+    settings.home.mkdir(parents=True)
+    assert look(settings)["alert channels"].status == "ok"  # nothing was ever sent
+    book = Book(watching_since=NOW)
+    book.backoff["json-2"] = Backoff(failures=3, reason="it answered HTTP 500", next_try=NOW + timedelta(minutes=2))
+    book.letters.append(Letter(channel="json-2", created_at=NOW, severity="warning", title="t", body="b"))
+    save_book(settings.home, book)
+    told = look(settings)["alert channels"]
+    assert (told.status, told.finding.partition(";")[0]) == ("warning", "1 of 2 channels failed at the last try")
+    assert told.details == ("json-2 failed 3 times in a row: it answered HTTP 500; messages that wait: 1",)
+    assert "polypipe alert test" in told.advice
+    assert "secret" not in f"{told}"
+
+
+def test_a_damaged_book_and_rules_that_are_not_in_force():
+    settings = here()
+    settings.home.mkdir(parents=True)
+    book_path(settings.home).parent.mkdir(parents=True, exist_ok=True)
+    book_path(settings.home).write_text("{")
+    (settings.home / "alerts.toml").write_text("[missed_copy]\nusd = 'many'\n")
+    found = look(settings)
+    assert found["alert rules"].status == "warning"
+    assert "missed_copy" in found["alert rules"].finding
+    assert found["alert channels"].status == "warning"
+    assert "cannot be read" in found["alert channels"].finding

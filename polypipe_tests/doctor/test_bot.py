@@ -1,0 +1,400 @@
+"""The bot's directory, its six files, what it hears, and its ratio: in good and in every bad state."""
+
+import hashlib
+import json
+import stat
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from polypipe.caches.formats import Categorized
+from polypipe.caches.publish import publish
+from polypipe.caches.registry import CACHES
+from polypipe.doctor.bot_files import Published, check_file, last_publications
+from polypipe.doctor.bot_hearing import Heard, judge_hearing, read_tail
+from polypipe.doctor.bot_program import CURRENT, OF_V2_MARKETS, RETIRED, Named, read_named
+from polypipe.doctor.network import Answer, Network, Wallet
+from polypipe.doctor.ratio import judge_bot_ratio
+from polypipe.warehouse import Upsert, Warehouse
+from polypipe_tests.bot.corpus import line
+from polypipe_tests.conftest import settings_for
+from polypipe_tests.doctor.support import NOW, facts_of, results
+from polypipe_tests.doctor.test_contracts import fill
+from polypipe_tests.oracle import read_like_serde
+
+SPECS = {spec.file: spec for spec in CACHES}
+CONTENT = {
+    ".live_cache.json": {"1": True, "2": False},
+    ".clob_market_cache.json": {"1": True, "2": False},
+    ".clob_slug_cache.json": {"1": "atp-a", "2": "atp-b"},
+    ".atp_token_categories.json": {"1": "moneyline"},
+    ".atp_categorized.json": Categorized({"moneyline": ["1"]}, {"moneyline": 1}, "gamma", 1, "2026-11-20T12:00:00Z"),
+    ".ligue1_tokens.json": ["1", "2"],
+}
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def bot(tmp_path):
+    directory = tmp_path / "bot"
+    directory.mkdir()
+    return directory
+
+
+@pytest.fixture
+def here(bot):
+    return settings_for("http://127.0.0.1:9", POLYPIPE_BOT_DIR=str(bot))
+
+
+def publish_all(settings, observed_at):
+    warehouse = Warehouse(settings.home)
+    for spec in CACHES:
+        publish(
+            settings.bot_dir / spec.file,
+            spec.format,
+            CONTENT[spec.file],
+            crawl_id="c1",
+            observed_at=observed_at,
+            warehouse=warehouse,
+        )
+    return warehouse
+
+
+def test_the_six_files_as_published_then_old_then_written_by_somebody_else(here, bot):
+    now = datetime.now(UTC)
+    publish_all(here, now)
+    (bot / "matches_optimized.csv").write_text("timestamp\n")
+    before = states(bot)
+    found = results(facts_of(here), "files", "bot directory", "ratio")
+    assert states(bot) == before  # nothing of the bot is changed
+    found = {name: found[name] for name in SPECS}
+    assert [result.status for result in found.values()] == ["ok"] * 6
+    assert found[".ligue1_tokens.json"].finding.startswith("2 entries; read from Polymarket")
+
+    old = results(facts_of(here, now=now + timedelta(hours=3)), "files")
+    assert {result.status for result in old.values()} == {"error"}
+    assert "too old" in old[".live_cache.json"].finding
+
+    cron = bot / ".live_cache.json"
+    cron.write_text('{"1": true, "2": false}')  # the same entries, as the old script spaces them
+    mine = results(facts_of(here), "files")
+    assert mine[".live_cache.json"].status == "unknown"  # it might be a publication of this very moment
+    later = results(facts_of(here, now=datetime.now(UTC) + MINUTE), "files")
+    assert later[".live_cache.json"].status == "error"
+    assert "somebody else wrote it" in later[".live_cache.json"].finding
+    assert "build_live_cache.py" in later[".live_cache.json"].advice
+    assert later[".clob_slug_cache.json"].status == "ok"
+
+    cron.unlink()
+    assert "is gone" in results(facts_of(here), "files")[".live_cache.json"].finding
+
+
+def test_before_the_first_start_nothing_is_wrong(here):
+    found = results(facts_of(here), "files")
+    assert {result.status for result in found.values()} == {"skipped"}
+
+
+def test_with_broken_tables_the_files_are_judged_all_the_same(here, bot):
+    publish_all(here, datetime.now(UTC))
+    (here.home / "CURRENT.json").write_text("torn")
+    (bot / ".live_cache.json").write_text('{"1":null}')
+    (bot / ".ligue1_tokens.json").unlink()
+    found = results(facts_of(here), "files")
+    assert found[".live_cache.json"].status == "error"
+    assert found[".ligue1_tokens.json"].status == "unknown"
+    assert (found[".clob_slug_cache.json"].status, "2 entries, valid" in found[".clob_slug_cache.json"].finding) == (
+        "unknown",
+        True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "payload", "status", "words"),
+    [
+        (".live_cache.json", b'{"1":true}', "ok", "1 entry"),
+        (".live_cache.json", b'{"1":true,"2":null}', "error", "the bot ignores this file"),
+        (".live_cache.json", b'{"1":1}', "error", "the bot ignores this file"),
+        (".live_cache.json", b'{"1":"true"}', "error", "the bot ignores this file"),
+        (".live_cache.json", b'{"1":tr', "error", "the bot ignores this file"),
+        (".live_cache.json", b"", "error", "the bot ignores this file"),
+        (".live_cache.json", b"<html>", "error", "the bot ignores this file"),
+        (".live_cache.json", b"\xef\xbb\xbf{}", "error", "the bot ignores this file"),
+        (".live_cache.json", b'["1"]', "error", "the bot ignores this file"),
+        (".live_cache.json", b"{}", "error", "it wipes what the bot knows"),
+        (".live_cache.json", b'{"1":true,"1":false}', "warning", "'1' stands in it twice"),
+        (".live_cache.json", b'{"one":true}', "warning", "'one' is not a token id"),
+        (".clob_slug_cache.json", b'{"1":null}', "error", "the bot ignores this file"),
+        (".clob_slug_cache.json", b'{"1":"a"}', "ok", "1 entry"),
+        (".clob_slug_cache.json", b'{"1":""}', "warning", "empty slug"),
+        (".ligue1_tokens.json", b'["1",2]', "error", "the bot ignores this file"),
+        (".ligue1_tokens.json", b'["2","1"]', "warning", "not sorted"),
+        (".ligue1_tokens.json", b'["1","1"]', "warning", "not sorted and unique"),
+        (".ligue1_tokens.json", b'["1","2"]', "ok", "2 entries"),
+        (".atp_categorized.json", b'{"categories":{}}', "error", "the bot ignores this file"),
+    ],
+)
+def test_a_file_is_read_as_the_bot_reads_it(bot, file, payload, status, words):
+    """Everything else is as it should be: published like this, a minute ago."""
+    (bot / file).write_bytes(payload)
+    (bot / file).chmod(0o644)
+    published = Published(NOW, NOW, 1, hashlib.sha256(payload).hexdigest())
+    result = check_file(SPECS[file], bot / file, published, NOW + MINUTE)
+    assert (result.status, words in result.finding) == (status, True), result
+    assert bool(result.advice) == (status != "ok")
+    if status == "ok":
+        assert read_like_serde(bot / file)
+    elif status == "error":
+        with pytest.raises((AssertionError, ValueError, AttributeError, TypeError)):
+            read_like_serde(bot / file)
+
+
+def published_like(payload, **changes):
+    values = {"time": NOW, "observed_at": NOW, "entries": 1, "sha256": hashlib.sha256(payload).hexdigest(), "refused": ""}
+    return Published(**(values | changes))
+
+
+@pytest.mark.parametrize(
+    ("mode", "changes", "status", "words"),
+    [
+        (0o600, {}, "warning", "mode 0600"),
+        (0o644, {"refused": "it would shrink"}, "warning", "a newer one was refused: it would shrink"),
+        (
+            0o644,
+            {"observed_at": NOW - timedelta(hours=1), "refused": "no crawl"},
+            "error",
+            "last refused: no crawl",
+        ),
+    ],
+)
+def test_mode_and_refusals(bot, mode, changes, status, words):
+    path, payload = bot / ".live_cache.json", b'{"1":true}'
+    path.write_bytes(payload)
+    path.chmod(mode)
+    result = check_file(SPECS[path.name], path, published_like(payload, **changes), NOW + MINUTE)
+    assert (result.status, words in result.finding) == (status, True), result
+
+
+def test_an_off_season_that_was_accepted_is_no_fault(bot):
+    path = bot / ".ligue1_tokens.json"
+    path.write_bytes(b"[]")
+    path.chmod(0o644)
+    assert check_file(SPECS[path.name], path, published_like(b"[]", entries=0), NOW + MINUTE).status == "ok"
+
+
+def test_a_file_of_another_program(bot):
+    (bot / ".live_cache.json").write_bytes(b'{"1":true}')
+    result = check_file(SPECS[".live_cache.json"], bot / ".live_cache.json", None, NOW)
+    assert result.status == "warning"
+    assert "something else than polypipe" in result.finding
+
+
+def test_last_publications_know_a_newer_refusal(tmp_path):
+    warehouse = Warehouse(tmp_path)
+    shared = {"file": "f", "observed_at": NOW, "crawl_id": "c", "entries": 1, "sha256": "aa", "reason": ""}
+    rows = [
+        shared | {"publication_id": "1", "time": NOW, "accepted": True},
+        shared | {"publication_id": "2", "time": NOW + MINUTE, "accepted": False, "reason": "it would shrink"},
+        shared | {"publication_id": "3", "file": "g", "time": NOW, "accepted": False, "reason": "bad"},
+    ]
+    with warehouse.batch("test") as batch:
+        batch.add("publications", rows)
+        batch.commit({"publications": Upsert(("publication_id",))})
+    assert last_publications(warehouse) == {"f": Published(NOW, NOW, 1, "aa", "it would shrink")}
+
+
+def test_the_directory(here, bot, tmp_path, monkeypatch):
+    assert results(facts_of(here), "bot directory")["bot directory"].status == "ok"
+    assert list(bot.iterdir()) == []  # the probe is gone
+    missing = settings_for("http://127.0.0.1:9", POLYPIPE_BOT_DIR=str(tmp_path / "none"))
+    named = results(facts_of(missing), "bot directory")["bot directory"]
+    assert (named.status, "polypipe would make it" in named.finding) == ("warning", True)
+    assert not (tmp_path / "none").exists()
+    with monkeypatch.context() as patch:
+        patch.setattr("os.access", lambda path, mode: path != tmp_path)
+        locked = results(facts_of(missing), "bot directory")["bot directory"]
+    assert (locked.status, f"cannot be made in {tmp_path}" in locked.finding) == ("error", True)
+    unset = settings_for("http://127.0.0.1:9")
+    assert results(facts_of(unset), "bot directory")["bot directory"].status == "skipped"
+    (tmp_path / "file").write_text("")
+    wrong = settings_for("http://127.0.0.1:9", POLYPIPE_BOT_DIR=str(tmp_path / "file"))
+    assert "is not a directory" in results(facts_of(wrong), "bot directory")["bot directory"].finding
+    inside = settings_for("http://127.0.0.1:9")
+    inside.bot_dir.mkdir(parents=True)
+    assert "POLYPIPE_BOT_DIR" in "".join(results(facts_of(inside), "bot directory")["bot directory"].details)
+
+
+def test_a_directory_that_cannot_be_written_to(here, monkeypatch):
+    def refuse(*_args, **_options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("polypipe.doctor.bot_files.tempfile.NamedTemporaryFile", refuse)
+    result = results(facts_of(here), "bot directory")["bot directory"]
+    assert (result.status, "Permission denied" in result.finding) == ("error", True)
+
+
+# What the bot hears
+
+
+def fills(count, newest, apart=MINUTE, **changes):
+    """The whale's fills, newest first."""
+    return [fill(newest + n * apart, transaction_hash=f"0x{n:064X}", **changes) for n in range(count)]
+
+
+def heard(newest, known, first=timedelta(days=1)):
+    return Heard(NOW - first, NOW - newest, {fill.transaction_hash.lower() for fill in known})
+
+
+NOTHING = Named()
+OLD_BOT = Named({"src/settings.rs": set(RETIRED)})
+NEW_BOT = Named({"src/settings.rs": set(CURRENT)})
+HOUR = timedelta(hours=1)
+RECENT = fills(20, 15 * MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("whale", "log", "versions", "named", "status", "words"),
+    [
+        (RECENT, heard(MINUTE, RECENT), {}, NOTHING, "ok", "20 of the whale's last 20 fills"),
+        (RECENT, heard(MINUTE, RECENT[:4]), {}, NOTHING, "warning", "4 of the whale's last 20 fills"),
+        # It hears the whale, whatever an old source beside it says.
+        (RECENT, heard(MINUTE, RECENT), {}, OLD_BOT, "ok", "20 of"),
+        (
+            RECENT,
+            heard(2 * HOUR, []),
+            {},
+            NOTHING,
+            "error",
+            "for 2 h 00 min; meanwhile the whale had 20 or more",
+        ),
+        (RECENT, heard(2 * HOUR, []), {}, OLD_BOT, "error", "names only exchange contracts that were retired"),
+        (RECENT, heard(2 * HOUR, []), {}, NEW_BOT, "error", "logged nothing"),
+        # Too few fills, or too young ones, say nothing.
+        (RECENT[:4], heard(2 * HOUR, []), {}, NOTHING, "ok", "no fill of the whale to compare"),
+        (fills(20, MINUTE, MINUTE / 60), heard(2 * HOUR, []), {}, NOTHING, "ok", "no fill of the whale to compare"),
+        ([], heard(2 * HOUR, []), {}, NOTHING, "ok", "no fill of the whale to compare"),
+        # No log: only the bot's files can tell.
+        (RECENT, None, {}, NOTHING, "skipped", "there is no"),
+        (RECENT, Heard(), {}, NOTHING, "skipped", "has no line yet"),
+        (RECENT, None, {}, OLD_BOT, "error", "src/settings.rs names only exchange contracts"),
+        (RECENT, None, {}, NEW_BOT, "skipped", "there is no"),
+    ],
+)
+def test_hearing(whale, log, versions, named, status, words, tmp_path):
+    result = judge_hearing(whale, log, versions, named, NOW, tmp_path / "matches_optimized.csv")
+    assert (result.status, words in result.finding) == (status, True), result
+    if status == "error":
+        assert next(iter(CURRENT)) in result.advice
+
+
+def test_a_bot_that_is_deaf_for_one_version_of_markets(tmp_path):
+    known = fills(10, 15 * MINUTE, asset="1")
+    unheard = [fill(20 * MINUTE, asset="2", transaction_hash=f"0xdead{n}") for n in range(6)]
+    versions = {"1": "v1", "2": "v2"}
+    result = judge_hearing([*known, *unheard], heard(MINUTE, known), versions, NOTHING, NOW, tmp_path)
+    assert result.status == "error"
+    assert "none of the whale's 6 fills on v2 markets" in result.finding
+    assert next(iter(OF_V2_MARKETS)) in result.advice
+    one = judge_hearing([*known, *unheard], heard(MINUTE, [*known, unheard[0]]), versions, NOTHING, NOW, tmp_path)
+    assert one.status == "ok"
+
+
+def test_with_broken_tables_a_silent_bot_is_told_all_the_same(here, bot):
+    publish_all(here, datetime.now(UTC))
+    (here.home / "CURRENT.json").write_text("torn")
+    (bot / "matches_optimized.csv").write_text(line(time="2026-11-20 09:00:00.000") + "\n")
+    settings = replace(here, whale_address=RECENT[0].wallet)
+    network = Network(wallets={RECENT[0].wallet: Wallet(Answer(RECENT), Answer())})
+    result = results(facts_of(settings, network, NOW), "bot hears the whale")["bot hears the whale"]
+    assert (result.status, "has logged nothing for 3 h" in result.finding) == ("error", True), result
+
+
+def test_retired_contracts_are_named_without_a_whale_and_without_an_answer(here, bot):
+    assert results(facts_of(here), "bot hears the whale")["bot hears the whale"].status == "skipped"
+    (bot / "src").mkdir()
+    (bot / "src" / "settings.rs").write_text(f'pub const A: &str = "0x{next(iter(RETIRED))}";')
+    for settings in (here, replace(here, whale_address=RECENT[0].wallet)):
+        result = results(facts_of(settings), "bot hears the whale")["bot hears the whale"]
+        assert (result.status, "were retired on 2026-04-28" in result.finding) == ("error", True), result
+
+
+def test_the_tail_of_the_log(tmp_path):
+    path = tmp_path / "matches_optimized.csv"
+    with pytest.raises(FileNotFoundError):
+        read_tail(path)
+    lines = [line(time=f"2026-11-20 12:0{n}:00.000", tx=f"0x{n:064X}") for n in range(3)]
+    path.write_text("\n".join(["timestamp,block", *lines, "torn line, not a fill", lines[0][:40]]))
+    tail = read_tail(path)
+    assert (tail.first, tail.last) == (NOW, NOW + 2 * MINUTE)
+    assert tail.transactions == {f"0x{n:064x}" for n in range(3)}
+
+
+def test_what_the_bots_files_name(bot):
+    (bot / "src" / "config").mkdir(parents=True)
+    old = "0x4bFb41d5B3570DeFd03C39a9A4D8dE6Bd8B8982E"
+    settings = bot / "src" / "config" / "settings.rs"
+    settings.write_text(f'pub const A: &str = "{old}";\npub const SCALING_RATIO: f64 = 0.02;')
+    (bot / ".env").write_text(f"PRIVATE_KEY=secret\nX={next(iter(CURRENT))}")
+    (bot / "notes.txt").write_text(next(iter(CURRENT)))
+    (bot / "pm_bot").write_bytes(b"\x7fELF\0\0" + bytes.fromhex(next(iter(OF_V2_MARKETS))))
+    named = read_named(bot)
+    assert named.ratio == pytest.approx(0.02)
+    assert named.contracts == {"src/config/settings.rs": {old[2:].lower()}}  # the program is not executable yet
+    (bot / "pm_bot").chmod(0o755)
+    assert read_named(bot).contracts["pm_bot"] == set(OF_V2_MARKETS)
+    assert read_named(bot / "nowhere") == Named()
+
+
+def test_no_secret_file_of_the_bot_is_opened(bot, monkeypatch):
+    for name in (".env", ".clob_creds.json", "id.key"):
+        (bot / name).write_text("secret")
+        (bot / name).chmod(0o755)
+    opened = []
+    monkeypatch.setattr("pathlib.Path.read_bytes", lambda self: opened.append(self.name) or b"")
+    read_named(bot)
+    assert opened == []
+
+
+@pytest.mark.parametrize(
+    ("compiled", "setting", "status"), [(None, 0.08, "skipped"), (0.08, 0.08, "ok"), (0.02, 0.08, "error")]
+)
+def test_the_ratio_in_the_bots_source(compiled, setting, status):
+    assert judge_bot_ratio(compiled, setting).status == status
+
+
+@pytest.mark.parametrize(
+    ("realised", "pairs", "status", "words"),
+    [
+        (0.0801, 300, "ok", "median of 300 pairs"),
+        (0.02, 300, "warning", "the copier's fills show a ratio of 0.02"),
+        (None, 3, "skipped", "3 unambiguous pairs, 20 are needed"),
+    ],
+)
+def test_the_ratio_that_the_fills_show(here, realised, pairs, status, words):
+    settings = replace(here, copier_address="0x" + "1" * 40, whale_address="0x" + "2" * 40)
+    reasons = {} if realised else {"realised_ratio": f"{pairs} unambiguous pairs, 20 are needed"}
+    row = {
+        "day": NOW.replace(hour=0),
+        "window_days": 30,
+        "user1_address": settings.copier_address,
+        "user2_address": settings.whale_address,
+        "days_known": 30,
+        "realised_ratio": realised,
+        "realised_pairs": pairs,
+        "funnel": "{}",
+        "reasons": json.dumps(reasons),
+    }
+    warehouse = Warehouse(settings.home)
+    with warehouse.batch("metrics") as batch:
+        batch.add("copy_metrics_daily", [row])
+        batch.commit({"copy_metrics_daily": Upsert(("day", "window_days"))})
+    result = results(facts_of(settings), "ratio")["ratio realised"]
+    assert (result.status, words in result.finding) == (status, True), result
+
+
+def states(directory):
+    """Content, time and mode of every file."""
+    return {
+        path.name: (path.read_bytes(), path.stat().st_mtime_ns, stat.S_IMODE(path.stat().st_mode))
+        for path in directory.iterdir()
+    }

@@ -1,0 +1,264 @@
+"""The DuckDB file, what is published, what waits, and how old the data is."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, time, timedelta
+
+import duckdb
+import pytest
+
+from polypipe.doctor import database as stored
+from polypipe.settings import Settings
+from polypipe.warehouse import Append, Warehouse
+from polypipe_tests.conftest import settings_for
+from polypipe_tests.doctor.support import facts_of, results
+from polypipe_tests.warehouse import helpers
+
+NOWHERE = "http://127.0.0.1:9"
+DATA = ("DuckDB file", "published tables", "spool", "ages")
+
+
+@pytest.fixture
+def here() -> Settings:
+    return settings_for(NOWHERE)
+
+
+@pytest.fixture
+def filled(here) -> Warehouse:
+    warehouse = Warehouse(here.home)
+    helpers.write(warehouse, "c1")
+    warehouse.drain()
+    return warehouse
+
+
+def look(settings, *names):
+    return {name: (result.status, result.finding) for name, result in results(facts_of(settings), *names).items()}
+
+
+def test_before_the_first_start(here):
+    assert {status for status, _ in look(here, *DATA).values()} == {"skipped"}
+    assert not here.home.exists()  # and nothing was made
+
+
+def test_a_healthy_home(here, filled):
+    found = look(here, "DuckDB file", "published tables", "spool")
+    assert {status for status, _ in found.values()} == {"ok"}
+    assert "nobody holds it" in found["DuckDB file"][1]
+
+
+def test_a_damaged_published_file_comes_back_as_the_advice_says(here, filled):
+    """The file of a closed day: nothing else would ever write it again."""
+    helpers.write(filled, "c2", tokens=0, day=1)
+    filled.drain()
+    (file,) = filled.layout.published.glob("crawls.2026-11-20.*")
+    content = bytearray(file.read_bytes())
+    content[4 : len(content) // 2] = bytes(len(content) // 2 - 4)  # not the end, where the number of rows is
+    file.write_bytes(content)
+    found = results(facts_of(here), "published tables")["published tables"]
+    assert (found.status, f"crawls: published/{file.name} is damaged" in found.finding) == ("error", True), found
+    assert found.advice.startswith("move a damaged file away")
+    filled.drain()
+    assert results(facts_of(here), "published tables")["published tables"].status == "error"
+    file.unlink()
+    filled.drain()
+    assert results(facts_of(here), "published tables")["published tables"].status == "ok"
+    helpers.assert_published_is_live(filled)
+
+
+def test_what_is_of_the_future_is_a_clock_that_went_back(here, filled):
+    early = facts_of(here, now=datetime.now(UTC) - timedelta(hours=2))
+    result = results(early, "published tables")["published tables"]
+    assert (result.status, "which is still to come" in result.finding) == ("warning", True)
+    assert "clock" in result.advice
+
+
+def test_looking_changes_nothing(here, filled):
+    def state():
+        return {
+            str(path): (path.stat().st_mtime_ns, path.stat().st_size)
+            for path in here.home.rglob("*")
+            if path.name != "polypipe.lock"  # says who holds the gate, and is empty again
+        }
+
+    before = state()
+    look(here, *DATA)
+    assert state() == before
+    assert filled.layout.lock.read_bytes() == b""
+
+
+@pytest.mark.parametrize(
+    ("damage", "name", "words"),
+    [
+        (lambda layout: layout.database.write_bytes(b"not a database" * 1000), "DuckDB file", "it cannot be read"),
+        (lambda layout: wear(layout), "DuckDB file", "it cannot be read"),
+        (lambda layout: layout.database.unlink(), "DuckDB file", "is gone, although data was published"),
+        (lambda layout: layout.pointer.write_text("{torn"), "published tables", "cannot be read"),
+        (lambda layout: next(layout.published.glob("tokens*")).unlink(), "published tables", "is missing"),
+        (lambda layout: next(layout.published.glob("tokens*")).write_bytes(b"PAR1"), "published tables", "tokens:"),
+        (lambda layout: shorten(layout), "published tables", "tokens: 10 rows in its files, 11 expected"),
+    ],
+)
+def test_damage_is_an_error_in_one_line(here, filled, damage, name, words):
+    damage(filled.layout)
+    status, finding = look(here, name)[name]
+    assert (status, words in finding) == ("error", True), finding
+    assert "\n" not in finding
+
+
+def wear(layout):
+    """A value of a row was changed on the disk: the file opens, and its rows can be counted."""
+    content = bytearray(layout.database.read_bytes())
+    place = content.index(b"atp-player-")
+    content[place : place + 10] = b"something "
+    layout.database.write_bytes(content)
+    with duckdb.connect(str(layout.database), read_only=True) as con:
+        assert con.execute("SELECT count(*) FROM tokens").fetchall() == [(10,)]
+
+
+def shorten(layout):
+    """The pointer promises a row more than the file has."""
+    current = json.loads(layout.pointer.read_bytes())
+    current["tables"]["tokens"]["rows"] += 1
+    layout.pointer.write_text(json.dumps(current))
+
+
+def test_rows_that_are_not_accounted_for(here, filled):
+    with duckdb.connect(str(filled.layout.database)) as con:
+        con.execute("DELETE FROM tokens WHERE token_id = (SELECT min(token_id) FROM tokens)")
+    status, finding = look(here, "DuckDB file")["DuckDB file"]
+    assert (status, "tokens has 9 rows, 10 are accounted for" in finding) == ("error", True)
+
+
+def test_a_newer_schema(here, filled):
+    with duckdb.connect(str(filled.layout.database)) as con:
+        con.execute("INSERT INTO schema_migrations VALUES (9999, 'future', now())")
+    status, finding = look(here, "DuckDB file")["DuckDB file"]
+    assert (status, "schema 9999 is newer" in finding) == ("error", True)
+
+
+def held(code: str, *arguments: str) -> "subprocess.Popen[str]":
+    """A process that has run `code` and waits to be told to end."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"import sys\n{code}\nprint('held', flush=True)\nsys.stdin.read()", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def test_who_has_the_file_open_by_hand(here, filled):
+    process = held("import duckdb\ncon = duckdb.connect(sys.argv[1])", str(filled.layout.database))
+    try:
+        status, finding = look(here, "DuckDB file")["DuckDB file"]
+    finally:
+        process.communicate()
+    assert (status, f"pid {process.pid} (" in finding) == ("warning", True), finding
+
+
+def test_who_holds_the_gate(here, filled, monkeypatch):
+    monkeypatch.setattr(stored, "GATE_SECONDS", 0.1)
+    code = (
+        "import time\nfrom pathlib import Path\nfrom polypipe.warehouse.gate import gate\n"
+        "held = gate(Path(sys.argv[1]), time.monotonic() + 5)\nheld.__enter__()"
+    )
+    process = held(code, str(filled.layout.lock))
+    try:
+        status, finding = look(here, "DuckDB file")["DuckDB file"]
+    finally:
+        process.communicate()
+    assert (status, f"holds it: pid {process.pid}" in finding) == ("warning", True), finding
+    assert "since" in finding
+
+
+def test_what_waits_and_what_was_set_aside(here, filled):
+    batch = helpers.write(filled, "c2")
+    status, finding = look(here, "spool")["spool"]
+    assert (status, "1 waiting" in finding) == ("ok", True)
+    later = results(facts_of(here, now=datetime.now(UTC) + timedelta(minutes=10)), "spool")["spool"]
+    assert later.status == "warning"
+    layout = filled.layout
+    layout.rejected.mkdir()
+    (layout.spool / batch).rename(layout.rejected / batch)
+    (layout.rejected / batch / "reason.txt").write_text("a \x1b[31mred\x1b[0m reason\n")
+    status, finding = look(here, "spool")["spool"]
+    assert (status, "1 batch could not be merged" in finding, "a red reason" in finding) == ("warning", True, True)
+
+
+def test_a_home_that_is_a_file(tmp_path, monkeypatch):
+    (tmp_path / "home").write_text("")
+    here = settings_for(NOWHERE)
+    found = look(here, "DuckDB file", "published tables", "spool", "ages", "home", "disk", "polypipe up")
+    assert found["home"][0] == "error"
+    assert all("Traceback" not in finding for _, finding in found.values())
+
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("age", "failed", "status"),
+    [
+        (None, "", "skipped"),
+        (None, "12 s ago one failed: HTTP 503", "error"),
+        (timedelta(minutes=10), "", "ok"),
+        (timedelta(minutes=10), "12 s ago one failed: HTTP 503", "warning"),
+        (timedelta(hours=1), "", "error"),
+        (timedelta(hours=1), "12 s ago one failed: HTTP 503", "error"),
+    ],
+)
+def test_crawl(age, failed, status):
+    result = stored.judge_crawl(age, failed)
+    assert result.status == status
+    assert not failed or failed in result.finding
+
+
+WALLETS = {"POLYPIPE_COPIER_ADDRESS": "1" * 40, "POLYPIPE_WHALE_ADDRESS": "2" * 40}
+
+
+@pytest.mark.parametrize(
+    ("wallets", "age", "status"),
+    [
+        ({}, timedelta(0), "skipped"),
+        (WALLETS, None, "skipped"),
+        (WALLETS, timedelta(minutes=2), "ok"),
+        (WALLETS, timedelta(minutes=6), "warning"),
+        (WALLETS | {"POLYPIPE_SNAPSHOT_SECONDS": "600"}, timedelta(minutes=20), "ok"),
+    ],
+)
+def test_snapshots(wallets, age, status):
+    settings = settings_for(NOWHERE, **wallets)
+    assert stored.judge_snapshots(settings, None if age is None else NOW - age, NOW).status == status
+
+
+def test_history_names_the_days_that_are_missing():
+    settings = settings_for(NOWHERE, POLYPIPE_HISTORY_START="2026-11-10", **WALLETS)
+    both = [settings.copier_address, settings.whale_address]
+    days = [datetime.combine(NOW.date() - timedelta(days=n), time(), UTC) for n in range(1, 14)]
+    known = {(wallet, day) for wallet in both for day in days}
+    assert stored.judge_history(settings, known, NOW).status == "ok"
+    result = stored.judge_history(settings, known - {(both[0], days[0]), (both[1], days[3])}, NOW)
+    assert result.status == "warning"
+    assert "2 of the last 13 days" in result.finding
+    assert "2026-11-19 to 2026-11-22" in result.finding
+    assert stored.judge_history(settings, set(), NOW).status == "skipped"
+    assert stored.judge_history(settings_for(NOWHERE), known, NOW).status == "skipped"
+
+
+def test_ages_are_read_from_the_tables(here):
+    warehouse = Warehouse(here.home)
+    now = datetime.now(UTC)
+    crawls = [
+        helpers.crawl("c1", started_at=now - timedelta(minutes=5)) | {"finished_at": now - timedelta(minutes=4)},
+        helpers.crawl("c2", complete=False, error="HTTP \x1b[2J503") | {"finished_at": now},
+    ]
+    with warehouse.batch("crawls") as batch:
+        batch.add("crawls", crawls)
+        batch.commit({"crawls": Append()})
+    result = results(facts_of(here), "ages")["crawl"]
+    assert result.status == "warning"
+    assert "HTTP 503" in result.finding
+    assert list((here.home / "spool").iterdir())  # still there: reading merges nothing

@@ -1,0 +1,228 @@
+"""The whole of it: exit codes, both reports, secrets, hostile text, checks that fail themselves."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from polypipe import settings as settings_module
+from polypipe.doctor import checks as module
+from polypipe.doctor.checks import CHECKS, Check, examine, results_of
+from polypipe.doctor.report import as_json, lines, write
+from polypipe.doctor.result import Result, error, exit_code, inert, ok, overall, skipped, unknown, warning
+from polypipe.orchestration.resources import Polymarket
+from polypipe.sim import WHALE_ADDRESS
+from polypipe_tests.conftest import settings_for
+from polypipe_tests.dashboard.hostile import HOSTILE
+from polypipe_tests.doctor.support import WALLETS, facts_of
+
+POLYPIPE = str(Path(sys.executable).parent / "polypipe")
+CANARIES = {
+    "PRIVATE_KEY": "canary-private-key",
+    "CLOB_API_KEY": "canary-clob-key",
+    "POLYPIPE_ALERT_URLS": "tgram://canary-bot-token/1",
+    "POLYPIPE_DASHBOARD_TOKEN": "canary-dashboard-token",
+}
+
+
+@pytest.mark.parametrize(
+    ("found", "status", "code"),
+    [
+        ([], "ok", 0),
+        ([ok("a", "fine"), skipped("b", "none")], "ok", 0),
+        ([ok("a", "fine"), warning("b", "hm", "do")], "warning", 3),
+        ([ok("a", "fine"), unknown("b", "?")], "unknown", 3),
+        ([unknown("a", "?"), warning("b", "hm", "do")], "warning", 3),
+        ([warning("a", "hm", "do"), error("b", "no", "do"), unknown("c", "?")], "error", 1),
+    ],
+)
+def test_exit_codes(found, status, code):
+    assert overall(found) == status
+    assert exit_code(overall(found)) == code
+
+
+def run(directory: Path, *arguments: str, **env: str) -> "subprocess.CompletedProcess[str]":
+    """`polypipe doctor` as a newcomer calls it."""
+    return subprocess.run(
+        [POLYPIPE, "doctor", *arguments],
+        cwd=directory,
+        env={"PATH": os.environ["PATH"], "HOME": str(directory), **env},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def hosts_at(url: str) -> dict[str, str]:
+    return {f"POLYPIPE_{name}_URL": url for name in ("GAMMA", "DATA", "PNL", "CLOB")}
+
+
+def test_from_the_command_line_offline_and_before_the_first_start(tmp_path):
+    """Nothing listens at the hosts; secrets are in the environment and in `.env`."""
+    (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in CANARIES.items()))
+    (tmp_path / ".env").chmod(0o600)
+    env = CANARIES | hosts_at("http://127.0.0.1:9")
+    plain, as_object = run(tmp_path, **env), run(tmp_path, "--json", **env)
+    for done in (plain, as_object):
+        assert done.returncode == 1, done.stderr
+        assert done.stderr == ""
+        assert "canary" not in done.stdout
+        assert "Traceback" not in done.stdout
+        assert "set (a secret: not shown)" in done.stdout
+    answer = json.loads(as_object.stdout)
+    assert set(answer) == {"status", "simulated", "checks"}
+    assert answer["status"] == "error"
+    named = {check["name"]: check for check in answer["checks"]}
+    assert named["gamma"]["status"] == "error"
+    assert named["DuckDB file"]["status"] == "skipped"
+    assert all(check["what_to_do"] for check in answer["checks"] if check["status"] in ("error", "warning"))
+    assert "\x1b" not in plain.stdout
+    assert "ERROR    gamma" in plain.stdout
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_bad_setting_is_told_and_its_secret_is_not(tmp_path):
+    done = run(tmp_path, "--json", POLYPIPE_SCALING_RATIO="-1")
+    assert done.returncode == 1
+    first, *rest = json.loads(done.stdout)["checks"]
+    assert "POLYPIPE_SCALING_RATIO: '-1' is not a number above 0" in first["finding"]
+    assert {check["status"] for check in rest} == {"skipped"}
+    secret = run(tmp_path, POLYPIPE_DASHBOARD_TOKEN="canary")
+    assert secret.returncode == 1
+    assert "canary" not in secret.stdout + secret.stderr
+
+
+def test_a_home_in_order_is_all_good(sim, tmp_path, monkeypatch):
+    from polypipe.caches.publish import publish
+    from polypipe.caches.registry import CACHES
+    from polypipe.caches.spec import Sources
+    from polypipe.caches.universe import crawl_and_store
+    from polypipe.warehouse import Warehouse
+
+    settings = settings_for(sim.url, POLYPIPE_SIMULATED="1", **WALLETS)
+    warehouse, polymarket = Warehouse(settings.home), Polymarket.of(settings)
+    crawl_and_store(polymarket, warehouse)
+    for spec in CACHES:
+        built = spec.build(Sources(settings, warehouse, polymarket))
+        publish(
+            settings.bot_dir / spec.file,
+            spec.format,
+            built.content,
+            crawl_id=built.crawl_id,
+            observed_at=built.observed_at,
+            warehouse=warehouse,
+        )
+    # The machine of whoever runs this test is not under test here; nor is the clock, as the exchange lives in this
+    # process and its `Date` comes late on a busy machine.
+    chosen = tuple(check for check in CHECKS if check.group != "Machine" and check.name != "clock")
+    monkeypatch.setattr(module, "CHECKS", chosen)
+    got, found = examine(lambda: settings, tmp_path / ".env", deadline=60)
+    assert got is settings
+    assert {result.name: result.finding for result in found if result.status not in ("ok", "skipped")} == {}
+    assert exit_code(overall(found)) == 0
+    assert as_json(found, settings.simulated)["simulated"] is True
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_is_printed_inert(text):
+    result = Result(
+        f"n{text}", "warning", f"found {text} \x1b]0;title\x07\x1b[31mred\x1b[0m", f"do {text}", [f"more {text}"]
+    )
+    out = io.StringIO()
+    write([result.fit("G")], out)
+    printed = out.getvalue()
+    assert all(character.isprintable() or character == "\n" for character in printed)
+    assert "red" in printed or len(text) > 300
+    assert printed.count("\n") == len(list(lines([result.fit("G")])))
+
+
+@given(st.text())
+def test_inert_text_is_one_printable_line(text):
+    assert all(character.isprintable() for character in inert(text))
+    assert len(inert(text)) <= 400
+
+
+def test_a_hostile_answer_reaches_nobodys_terminal(sim):
+    """A name, a version and a type as a stranger may write them."""
+
+    def paint(page):
+        market = page["events"][0]["markets"][0]
+        market |= {
+            "active": True,
+            "closed": False,
+            "version": "v9\x1b[2J\nERROR fake",
+            "sportsMarketType": "tennis_\x1b[31m\u202e",
+        }
+        return page
+
+    sim.faults.add("mutate", "/events/keyset", mutate=paint)
+    sim.faults.add("mutate", "/v1/leaderboard", mutate=lambda rows: [rows[0] | {"userName": "\x1b]0;x\x07[bold]you\n"}])
+    settings = settings_for(sim.url, POLYPIPE_WHALE_ADDRESS=WHALE_ADDRESS)
+    _, found = examine(lambda: settings, Path("/nonexistent/.env"), deadline=60)
+    out = io.StringIO()
+    write(found, out)
+    assert "v9" in out.getvalue()
+    assert "[bold]you" in out.getvalue()
+    assert "\nERROR fake" not in out.getvalue()
+    assert all(character.isprintable() or character == "\n" for character in out.getvalue())
+    assert "\\u001b" not in json.dumps(as_json(found, False))
+
+
+class Terminal(io.StringIO):
+    """Says of itself that it is one."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_colour_and_no_markup_of_strangers(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    out = Terminal()
+    found = [
+        Result("a", "error", "[bold red]not markup[/] [link=http://evil]x[/link] " + "word " * 40, "do", ["d"], "Group")
+    ]
+    write(found, out)
+    printed = out.getvalue()
+    assert "[bold red]not markup[/]" in printed
+    assert "\x1b]8;" not in printed  # no link was made
+    assert "\x1b[1" in printed  # our own style
+    assert max(len(line) for line in printed.splitlines()) < 110  # wrapped
+
+
+def test_the_same_advice_is_told_once():
+    found = [error("a", "x", "do it"), error("b", "y", "do it"), error("c", "z", "other")]
+    text = "\n".join(line.text for line in lines(found))
+    assert text.count("do it") == 1
+    assert text.index("do it") > text.index("b  ")
+
+
+def test_a_check_that_fails_itself_is_one_line():
+    def half(_facts):
+        yield ok("first", "fine")
+        raise OSError("disk\non fire")
+
+    found = list(results_of(Check("G", "half", half), facts_of(settings_for("http://127.0.0.1:9"))))
+    assert [(result.name, result.status, result.group) for result in found] == [
+        ("first", "ok", "G"),
+        ("half", "unknown", "G"),
+    ]
+    assert found[1].finding == "could not be checked: OSError: disk\\non fire"
+
+
+def test_the_settings_that_are_read_are_those_of_the_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("POLYPIPE_HOME")
+    (tmp_path / ".env").write_text("POLYPIPE_HOME=there\nTARGET_WHALE_ADDRESS=" + "a" * 40)
+    monkeypatch.setattr(module, "CHECKS", CHECKS[:2])
+    _, found = examine(settings_module.load, Path(".env"), deadline=1)
+    assert f"POLYPIPE_HOME = {tmp_path / 'there'}  (.env)" in found[0].details
+    assert f"POLYPIPE_WHALE_ADDRESS = 0x{'a' * 40}  (.env)" in found[0].details
+    assert "2 settings are from it" in found[1].finding

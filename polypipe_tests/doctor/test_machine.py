@@ -1,0 +1,217 @@
+"""Disk, ports, servers, limits, versions, settings and `.env`: pure judgements, and this very machine."""
+
+import os
+import resource
+import socket
+from pathlib import Path
+
+import psutil
+import pytest
+
+from polypipe.doctor import machine
+from polypipe.doctor.checks import Check, results_of
+from polypipe.doctor.configuration import check_settings, secrets_of, setting_lines
+from polypipe.doctor.inputs import Facts
+from polypipe.doctor.network import Network
+from polypipe.doctor.result import ok
+from polypipe.runtime.instance import open_instance
+from polypipe.runtime.processes import free_port
+from polypipe.runtime.running import MARK, only_one
+from polypipe.settings import VARIABLES
+from polypipe_tests.conftest import settings_for
+from polypipe_tests.doctor.support import NOW, facts_of, results
+
+NOWHERE = "http://127.0.0.1:9"
+
+
+@pytest.mark.parametrize(
+    ("free", "inodes", "all_inodes", "status"),
+    [
+        (50e9, 1_000_000, 2_000_000, "ok"),
+        (50e9, 0, 0, "ok"),  # a filesystem without inodes
+        (5e8, 1_000_000, 2_000_000, "warning"),
+        (1e8, 1_000_000, 2_000_000, "error"),
+        (50e9, 500, 2_000_000, "warning"),
+    ],
+)
+def test_disk(free, inodes, all_inodes, status):
+    assert machine.judge_disk("disk", free, 100e9, inodes, all_inodes).status == status
+
+
+@pytest.mark.parametrize(("soft", "status"), [(256, "warning"), (1024, "ok"), (resource.RLIM_INFINITY, "ok")])
+def test_open_files(soft, status):
+    assert machine.judge_open_files(soft).status == status
+
+
+def test_versions():
+    lines = ["duckdb==1.5.5 \\", "    --hash=sha256:aa", "numpy==2.4.6 ; python_version < '3.12'", "numpy==2.5.5"]
+    text = "\n".join([*lines, "uvicorn[standard]==1.0"])
+    locked = machine.locked_versions(text)
+    assert locked == {"duckdb": {"1.5.5"}, "numpy": {"2.4.6", "2.5.5"}, "uvicorn": {"1.0"}}
+    assert machine.judge_versions(locked, {"duckdb": "1.5.5", "numpy": "2.4.6"}).status == "ok"
+    other = machine.judge_versions(locked, {"duckdb": "2.0.0"})
+    assert other.status == "warning"
+    assert "duckdb 2.0.0 instead of 1.5.5" in other.finding
+    assert "duckdb" in machine.locked_versions(machine.LOCKED.read_text())
+
+
+def test_ports():
+    me, parent = psutil.Process(), psutil.Process().ppid()
+    port = free_port()
+    judge = machine.judge_port
+    assert judge("p", port, "V", True, None, None).status == "ok"
+    assert judge("p", port, "V", True, None, 1).status == "warning"  # up, and nothing listens
+    assert judge("p", port, "V", False, me, parent).status == "ok"  # a child of ours
+    assert judge("p", port, "V", False, None, None).status == "warning"
+    assert judge("p", port, "V", False, None, 1).status == "unknown"
+    strange = judge("p", port, "POLYPIPE_X", False, me, None)
+    assert strange.status == "warning"
+    assert f"pid {me.pid} (" in strange.finding
+    assert "set POLYPIPE_X to a free port" in strange.advice
+
+
+def test_one_port_for_both_servers_and_a_host_that_is_not_here():
+    port = str(free_port())
+    settings = settings_for(NOWHERE, POLYPIPE_DASHBOARD_PORT=port, POLYPIPE_WEBSERVER_PORT=port)
+    found = results(facts_of(settings), "ports")
+    assert (found["ports"].status, found["ports"].finding) == ("error", f"both web servers are to listen on {port}")
+    token = {"POLYPIPE_DASHBOARD_TOKEN": "0123456789abcdef"}
+    found = results(facts_of(settings_for(NOWHERE, POLYPIPE_DASHBOARD_HOST="192.0.2.1", **token)), "ports")
+    host = "POLYPIPE_DASHBOARD_HOST: 192.0.2.1 is no address of this machine"
+    assert (found["dashboard port"].status, found["dashboard port"].finding) == ("error", host)
+
+
+def test_a_port_in_use_is_told_with_its_holder():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        settings = settings_for(NOWHERE, POLYPIPE_DASHBOARD_PORT=str(taken.getsockname()[1]))
+        found = results(facts_of(settings), "ports")["dashboard port"]
+    assert found.status == "warning"
+    assert f"pid {os.getpid()} (" in found.finding
+
+
+def test_a_host_for_others_needs_a_token():
+    found = results(facts_of(settings_for(NOWHERE, POLYPIPE_DASHBOARD_HOST="0.0.0.0")), "ports")
+    assert found["dashboard address"].status == "error"
+    assert "POLYPIPE_DASHBOARD_TOKEN" in found["dashboard address"].finding
+
+
+def test_whether_polypipe_is_up(monkeypatch):
+    """What `polypipe status` finds is told with it."""
+    settings = settings_for(NOWHERE)
+    assert results(facts_of(settings), "polypipe up")["polypipe up"].status == "skipped"
+    (settings.home / "run").mkdir(parents=True)
+    lock = settings.home / "run" / "up.lock"
+    lock.write_text(f"{os.getpid()}\n")
+    assert results(facts_of(settings), "polypipe up")["polypipe up"].status == "skipped"  # a stale pid
+    monkeypatch.setattr(machine, "judge", lambda status: [])
+    with only_one(settings.home):
+        found = results(facts_of(settings), "polypipe up")["polypipe up"]
+        assert (found.status, f"pid {os.getpid()}:" in found.finding) == ("ok", True)
+        monkeypatch.setattr(machine, "judge", lambda status: ["the daemon is gone", "a file is old"])
+        found = results(facts_of(settings), "polypipe up")["polypipe up"]
+    assert (found.status, "the daemon is gone" in found.finding) == ("warning", True)
+    assert found.details == ("a file is old",)
+
+
+def test_home():
+    settings = settings_for(NOWHERE)
+    assert results(facts_of(settings), "home")["home"].status == "skipped"
+    settings.home.mkdir()
+    assert results(facts_of(settings), "home")["home"].status == "ok"
+
+
+def test_a_home_of_another_user(monkeypatch):
+    settings = settings_for(NOWHERE)
+    (settings.home / "dagster" / "history").mkdir(parents=True)
+    (settings.home / "dagster" / "history" / "runs.db").write_text("")
+    access = os.access
+    monkeypatch.setattr("os.access", lambda path, mode: not str(path).endswith(".db") and access(path, mode))
+    found = results(facts_of(settings), "home")["home"]
+    assert (found.status, "runs.db cannot be written to" in found.finding) == ("error", True)
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    assert results(facts_of(settings), "home")["home"].status == "error"
+
+
+def test_dagsters_storage():
+    """Without it nothing starts: `up` says so, and so must doctor."""
+    settings = settings_for(NOWHERE)
+    look = "Dagster's storage"
+    assert results(facts_of(settings), look)[look].status == "skipped"
+    with open_instance(settings.home):
+        pass
+    found = results(facts_of(settings), look)[look]
+    assert (found.status, "each whole" in found.finding) == ("ok", True)
+    damaged = settings.home / "dagster" / "history" / "runs.db"
+    damaged.write_bytes(b"no database at all" * 1000)
+    found = results(facts_of(settings), look)[look]
+    assert (found.status, f"{damaged} is damaged: file is not a database" in found.finding) == ("error", True)
+    assert "restore a backup" in found.advice
+    elsewhere = settings_for(NOWHERE, POLYPIPE_POSTGRES_URL="postgresql://me:canary@127.0.0.1:9/db")
+    found = results(facts_of(elsewhere), look)[look]
+    assert (found.status, "canary" in str(found)) == ("error", False)
+    assert "POLYPIPE_POSTGRES_URL" in found.advice
+
+
+def test_every_setting_is_shown_and_no_secret_is():
+    settings = settings_for(
+        NOWHERE, POLYPIPE_DASHBOARD_TOKEN="canary-token-123456", POLYPIPE_ALERT_URLS="tgram://canary/1,mailto://canary:pw@x"
+    )
+    lines = list(setting_lines(settings))
+    assert [line.split(" = ")[0] for line in lines] == [variable.names[0] for variable in VARIABLES]
+    assert "canary" not in "".join(lines)
+    assert "POLYPIPE_DASHBOARD_TOKEN = set (a secret: not shown)  (command line)" in lines
+    assert "POLYPIPE_SCALING_RATIO = 0.08  (default)" in lines
+    assert f"POLYPIPE_GAMMA_URL = {NOWHERE}  (command line)" in lines
+
+
+def test_no_check_can_tell_a_secret():
+    """Not even one that fails with it in its message."""
+    settings = settings_for(
+        NOWHERE,
+        POLYPIPE_POSTGRES_URL="postgresql://me:canary-password@db/polypipe",
+        POLYPIPE_ALERT_URLS="tgram://canary-bot/1",
+        POLYPIPE_DASHBOARD_TOKEN="canary-token-123456",
+    )
+
+    def careless(_facts):
+        for text in ("canary-password", "canary-token-123456", settings.alert_urls[0]):
+            yield ok(text, f"at {settings.postgres_url}", [text])
+        raise OSError(f"no connection to {settings.postgres_url} with {settings.dashboard_token}")
+
+    found = list(results_of(Check("G", "careless", careless), facts_of(settings)))
+    assert len(found) == 4
+    assert "canary" not in str(found)
+    assert str(found).count("(secret)") >= 4
+    assert secrets_of(settings_for(NOWHERE)) == []
+
+
+def test_the_env_file(tmp_path):
+    dotenv = tmp_path / ".env"
+    facts = Facts(settings_for(NOWHERE), NOW, dotenv, Network())
+    assert results(facts, ".env")[".env"].status == "skipped"
+    dotenv.write_text("PRIVATE_KEY=canary\n")
+    dotenv.chmod(0o644)
+    open_to_all = results(facts, ".env")[".env"]
+    assert (open_to_all.status, open_to_all.advice.endswith(f"chmod 600 {dotenv}")) == ("warning", True)
+    dotenv.chmod(0o600)
+    assert results(facts, ".env")[".env"].status == "ok"
+
+
+def test_a_misspelt_setting(tmp_path, monkeypatch):
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("PRIVATE_KEY=canary\nexport POLYPIPE_SCALING_RATO=0.1\nPOLYPIPE_HOME=data\n")
+    monkeypatch.setenv("POLYPIPE_COLOUR", "canary")
+    monkeypatch.setenv(MARK, str(tmp_path))  # every process below `polypipe up` has it
+    first, *strange = check_settings(Facts(settings_for(NOWHERE), NOW, dotenv, Network()))
+    assert first.status == "ok"
+    assert [(result.status, result.finding.split(" is no setting")[0], result.advice) for result in strange] == [
+        ("warning", "POLYPIPE_COLOUR (in environment)", "the README names all settings"),
+        ("warning", "POLYPIPE_SCALING_RATO (in .env)", "is POLYPIPE_SCALING_RATIO meant?"),
+    ]
+
+
+def test_the_nearest_directory_that_exists(tmp_path):
+    assert machine.nearest(tmp_path / "a" / "b") == tmp_path
+    assert machine.nearest(Path("/nonexistent/x")) == Path("/")

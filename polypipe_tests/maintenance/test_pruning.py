@@ -1,0 +1,270 @@
+"""Pruning Dagster's storage: what a page shows stays as it was, what is old and needed by none goes."""
+
+import tempfile
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+import sqlalchemy as db
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluation
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.remote_origin import InProcessCodeLocationOrigin, RemoteInstigatorOrigin, RemoteRepositoryOrigin
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, TickData, TickStatus
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable as Checks
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable as Events
+from dagster._core.storage.runs.schema import RunsTable
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from polypipe.maintenance import pruning as dagster_storage
+from polypipe.maintenance.pruning import KEEP, KEEP_FAILURES, KEEP_RUNS_OF_A_JOB, Run, doomed, prune
+from polypipe.runtime.instance import open_instance
+from polypipe_tests.runtime.test_postgres import postgres_url as postgres_url  # a fixture
+
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+DAYS = dg.DailyPartitionsDefinition(start_date="2026-10-01")
+
+
+@dg.asset
+def plain() -> dg.MaterializeResult:
+    return dg.MaterializeResult(metadata={"n": 1})
+
+
+@dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
+def daily() -> dg.MaterializeResult:
+    return dg.MaterializeResult()
+
+
+@dg.asset_check(asset=plain)
+def good() -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(passed=True)
+
+
+DEFS = dg.Definitions(assets=[plain, daily], asset_checks=[good], jobs=[dg.define_asset_job("plain_job", [plain])])
+GOOD = dg.AssetCheckKey(dg.AssetKey("plain"), "good")
+
+
+@pytest.fixture(params=["SQLite", "Postgres"])
+def instance(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dg.DagsterInstance]:
+    monkeypatch.setenv("POLYPIPE_POSTGRES_URL", "")
+    url = request.getfixturevalue("postgres_url") if request.param == "Postgres" else None
+    with open_instance(tmp_path / "home", url) as instance:
+        yield instance
+
+
+def _materialize(instance: dg.DagsterInstance, **more: Any) -> str:
+    result = dg.materialize(instance=instance, **({"assets": [plain, good]} | more))
+    assert result.success
+    return str(result.run_id)
+
+
+def _age(instance: dg.DagsterInstance, run_id: str, age: timedelta) -> None:
+    """Let a run (or what has none: "") have happened so long ago."""
+    then = (datetime.now(UTC) - age).replace(tzinfo=None)
+    with instance.run_storage.connect() as con:
+        con.execute(db.update(RunsTable).where(RunsTable.c.run_id == run_id).values(create_timestamp=then))
+    with instance.event_log_storage.index_connection() as con:
+        con.execute(db.update(Events).where(Events.c.run_id == run_id).values(timestamp=then))
+        con.execute(db.update(Checks).where(Checks.c.run_id == run_id).values(evaluation_event_timestamp=then))
+
+
+def _count(instance: dg.DagsterInstance, table: Any, run_id: str) -> int:
+    with instance.event_log_storage.index_connection() as con:
+        return int(con.execute(db.select(db.func.count()).select_from(table).where(table.c.run_id == run_id)).scalar_one())
+
+
+def _shown(instance: dg.DagsterInstance) -> dict[str, Any]:
+    """What the pages of assets, partitions and checks are made of."""
+    storage = instance.event_log_storage
+    shown: dict[str, Any] = {}
+    for name in ("plain", "daily"):
+        key = dg.AssetKey(name)
+        last = instance.get_latest_materialization_event(key)
+        records = instance.fetch_materializations(key, limit=1).records
+        shown[name] = (
+            last and (last.run_id, last.timestamp),
+            [(record.storage_id, record.run_id) for record in records],
+            instance.get_materialized_partitions(key),
+            storage.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION),
+            instance.fetch_observations(key, limit=1).records,
+        )
+    check = storage.get_latest_asset_check_execution_by_key([GOOD]).get(GOOD)
+    shown["check"] = check and (check.id, check.status, check.run_id)
+    shown["summary"] = storage.get_asset_check_summary_records([GOOD])[GOOD]
+    return shown
+
+
+def test_old_runs_go_and_what_pages_show_stays(instance, monkeypatch):
+    monkeypatch.setattr(dagster_storage, "KEEP_RUNS_OF_A_JOB", 2)
+    plain_runs = [_materialize(instance) for _ in range(6)]
+    by_day = _materialize(instance, assets=[daily], partition_key="2026-10-05")
+    ranged = {"dagster/asset_partition_range_start": "2026-10-10", "dagster/asset_partition_range_end": "2026-10-14"}
+    job = dg.Definitions(assets=[daily], jobs=[dg.define_asset_job("daily_job", [daily])]).resolve_job_def("daily_job")
+    ranged_run = job.execute_in_process(instance=instance, tags=ranged).run_id
+    running = instance.create_run_for_job(DEFS.resolve_job_def("plain_job"), status=dg.DagsterRunStatus.STARTED).run_id
+    failed = instance.create_run_for_job(DEFS.resolve_job_def("plain_job"), status=dg.DagsterRunStatus.FAILURE).run_id
+    for run_id in (*plain_runs, by_day, ranged_run, running, failed):
+        _age(instance, run_id, timedelta(days=400))
+    _age(instance, failed, KEEP_FAILURES - timedelta(days=1))
+    before = _shown(instance)
+    assert len(before["daily"][2]) == 6
+
+    done = prune(instance, datetime.now(UTC), 60)
+    assert _shown(instance) == before
+    left = set(instance.get_run_ids())
+    # The jobs of dg.materialize have one name: the range and the day are the newest two of it, the last run is needed.
+    assert left >= {by_day, ranged_run, running, failed, plain_runs[-1]}
+    assert done.runs == 5
+    assert plain_runs[0] not in left
+    assert _count(instance, Events, plain_runs[0]) == 0
+    assert not done.unfinished
+    assert prune(instance, datetime.now(UTC), 60).runs == 0
+
+
+def test_events_without_a_run_go_by_age_but_for_the_last_ones(instance):
+    for number in range(5):
+        instance.report_runless_asset_event(dg.AssetMaterialization("plain", metadata={"n": number}))
+        instance.report_runless_asset_event(dg.AssetObservation("plain"))
+        instance.report_runless_asset_event(
+            AssetCheckEvaluation(
+                dg.AssetKey("plain"), "good", passed=number % 2 == 0, metadata={}, severity=dg.AssetCheckSeverity.WARN
+            )
+        )
+        instance.report_runless_asset_event(dg.AssetMaterialization("daily", partition=f"2026-10-0{number + 1}"))
+        instance.report_runless_asset_event(dg.AssetMaterialization("daily", partition="2026-10-01"))
+    before = _shown(instance)
+    assert prune(instance, datetime.now(UTC), 60).runless_events == 0  # nothing is old
+    _age(instance, "", KEEP + timedelta(hours=1))
+    done = prune(instance, datetime.now(UTC), 60)
+    assert _shown(instance) == before
+    assert before["summary"].last_check_execution_record.status.value == "SUCCEEDED"
+    assert done.check_results == 4
+    assert done.runless_events == 4 + 4 + 4
+    assert _count(instance, Events, "") == 1 + 1 + 1 + 10  # everything of partitions is there
+    with instance.event_log_storage.index_connection() as con:
+        tags = con.execute(
+            db.text("SELECT count(*) FROM asset_event_tags WHERE event_id NOT IN (SELECT id FROM event_logs)")
+        )
+        assert tags.scalar_one() == 0
+
+
+def test_a_deletion_that_was_killed_is_finished(instance):
+    run_id, later = _materialize(instance), _materialize(instance)
+    by_day = _materialize(instance, assets=[daily], partition_key="2026-10-05")
+    before = _shown(instance)
+    instance.run_storage.delete_run(run_id)  # and no further
+    instance.run_storage.delete_run(by_day)
+    assert prune(instance, datetime.now(UTC), 60).orphaned_events == 0  # young: perhaps it is being written
+    _age(instance, run_id, timedelta(days=40))
+    _age(instance, by_day, timedelta(days=40))
+    assert prune(instance, datetime.now(UTC), 60).orphaned_events > 0
+    assert _count(instance, Events, run_id) == 0
+    assert _count(instance, Events, later) > 0
+    assert instance.get_materialized_partitions(dg.AssetKey("daily")) == {"2026-10-05"}
+    assert _shown(instance) == before
+
+
+def test_it_stops_when_its_time_is_over(instance, monkeypatch):
+    monkeypatch.setattr(dagster_storage, "KEEP_RUNS_OF_A_JOB", 0)
+    for run_id in [_materialize(instance) for _ in range(3)]:
+        _age(instance, run_id, timedelta(days=30))
+    done = prune(instance, datetime.now(UTC), -1)
+    assert (done.runs, done.unfinished) == (0, True)
+    done = prune(instance, datetime.now(UTC), 60)
+    assert (done.runs, done.unfinished) == (2, False)
+
+
+def test_ticks_of_what_ticks_no_more_go_but_for_the_last(instance):
+    target = LoadableTargetOrigin(module_name="x")
+    repository = RemoteRepositoryOrigin(InProcessCodeLocationOrigin(target), "r")
+    origin = RemoteInstigatorOrigin(repository, "gone_sensor")
+    state = instance.add_instigator_state(InstigatorState(origin, InstigatorType.SENSOR, InstigatorStatus.STOPPED))
+    then = (datetime.now(UTC) - timedelta(days=60)).timestamp()
+    for number in range(5):
+        instance.create_tick(
+            TickData(
+                instigator_origin_id=state.instigator_origin_id,
+                instigator_name="gone_sensor",
+                instigator_type=InstigatorType.SENSOR,
+                status=TickStatus.SUCCESS,
+                run_ids=[],
+                timestamp=then + number,
+                selector_id=state.selector_id,
+            )
+        )
+    assert prune(instance, datetime.now(UTC), 60).ticks == 4
+    (left,) = instance.get_ticks(state.instigator_origin_id, state.selector_id)
+    assert left.timestamp == then + 4
+
+
+_RUN = st.builds(
+    Run,
+    run_id=st.builds(lambda: uuid.uuid4().hex),
+    job=st.sampled_from(["a", "b"]),
+    succeeded=st.booleans(),
+    finished=st.booleans(),
+    created=st.integers(0, 60).map(lambda days: NOW - timedelta(days=days)),
+    needed=st.booleans(),
+)
+
+
+@given(st.lists(_RUN, max_size=80))
+def test_which_runs_go(runs):
+    runs.sort(key=lambda run: run.created, reverse=True)
+    gone = doomed(runs, NOW)
+    kept = [run for run in runs if run.run_id not in gone]
+    for job in "ab":
+        own = [run for run in runs if run.job == job]
+        assert own[:KEEP_RUNS_OF_A_JOB] == [run for run in kept if run.job == job][:KEEP_RUNS_OF_A_JOB]
+        for run in own[KEEP_RUNS_OF_A_JOB:]:
+            old = NOW - run.created > (KEEP if run.succeeded else KEEP_FAILURES)
+            assert (run.run_id in gone) == (run.finished and not run.needed and old)
+    order = [run.created for name in gone for run in runs if run.run_id == name]
+    assert order == sorted(order)  # when time is over, the oldest are gone
+
+
+_EVENT = st.tuples(
+    st.sampled_from(["materialization", "observation", "check"]),
+    st.sampled_from([None, "2026-10-01", "2026-10-02"]),
+    st.booleans(),
+)
+
+
+@given(st.lists(_EVENT, max_size=14))
+@settings(max_examples=5)
+def test_any_events_without_a_run_against_a_model(events):
+    model: list[tuple[str, str | None, bool]] = []
+    with tempfile.TemporaryDirectory() as home, open_instance(Path(home)) as instance:
+        for kind, partition, old in events:
+            if kind == "check":
+                partition = None
+                severity = dg.AssetCheckSeverity.WARN
+                event: Any = AssetCheckEvaluation(dg.AssetKey("plain"), "good", passed=True, metadata={}, severity=severity)
+            else:
+                event = (dg.AssetMaterialization if kind == "materialization" else dg.AssetObservation)(
+                    "plain", partition=partition
+                )
+            instance.report_runless_asset_event(event)
+            model.append((kind, partition, old))
+            with instance.event_log_storage.index_connection() as con:
+                then = datetime.now(UTC).replace(tzinfo=None) - (timedelta(days=30) if old else timedelta(0))
+                newest = db.select(db.func.max(Events.c.id)).scalar_subquery()
+                con.execute(db.update(Events).where(Events.c.id == newest).values(timestamp=then))
+                if kind == "check":
+                    newest = db.select(db.func.max(Checks.c.id)).scalar_subquery()
+                    con.execute(db.update(Checks).where(Checks.c.id == newest).values(evaluation_event_timestamp=then))
+        last = {kind: place for place, (kind, _, _) in enumerate(model)}
+        expected = [e for place, e in enumerate(model) if not e[2] or e[1] is not None or last[e[0]] == place]
+        # A result of a check refers to the materialization that it judged, which then stays too.
+        before = _shown(instance)
+        prune(instance, datetime.now(UTC), 60)
+        assert _shown(instance) == before
+        left = _count(instance, Events, "")
+        assert len(expected) <= left <= len(expected) + sum(kind == "check" for kind, _, _ in expected)

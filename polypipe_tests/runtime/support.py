@@ -1,0 +1,112 @@
+"""A running `polypipe demo` for tests: real processes, watched over GraphQL like the UI does."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import psutil
+
+from polypipe.runtime.processes import free_port
+
+POLYPIPE = str(Path(sys.executable).parent / "polypipe")
+
+RUNS = "{ runsOrError { ... on Runs { results { id jobName status assetSelection { path } tags { key value } } } } }"
+
+
+def wait_until(condition, seconds=20.0):
+    """The first true value of the condition."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        time.sleep(0.02)
+    return value
+
+
+class Server:
+    """A running `polypipe demo` with a home of its own."""
+
+    def __init__(self, directory: Path) -> None:
+        self.home = directory / "home" / "demo"
+        self.port = free_port()
+        self.green: set[str] = set()  # assets that were seen healthy
+        self.log = directory / "output.txt"
+        secrets = {"PRIVATE_KEY": "s3cret-canary", "CLOB_API_KEY": "s3cret-canary"}
+        self.env = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(directory),
+            "POLYPIPE_HOME": str(directory / "home"),
+            "POLYPIPE_WEBSERVER_PORT": str(self.port),
+            "POLYPIPE_DASHBOARD_PORT": str(free_port()),
+            **secrets,
+        }
+        (directory / ".env").write_text("PRIVATE_KEY=s3cret-canary\nPOLYPIPE_BOT_DIR=/nonexistent/real-bot\n")
+        self.directory = directory
+        self.start()
+
+    def command(self) -> list[str]:
+        return [POLYPIPE, "demo", "--events", "60"]
+
+    def start(self) -> None:
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                self.command(), env=self.env, cwd=self.directory, stdout=log, stderr=subprocess.STDOUT
+            )
+
+    def query(self, text: str):
+        url = f"http://127.0.0.1:{self.port}/graphql"
+        try:
+            answer = httpx.post(url, json={"query": text}, timeout=20, trust_env=False).json()
+        except httpx.HTTPError:
+            return None
+        assert "errors" not in answer, answer
+        return answer["data"]
+
+    def launch(self, job: str):
+        """Start a run as the UI does; its id, or None while the server does not answer."""
+        selector = f'{{jobName: "{job}", repositoryName: "__repository__", repositoryLocationName: "polypipe"}}'
+        parameters = f'{{mode: "default", selector: {selector}}}'
+        success = "... on LaunchRunSuccess { run { id } }"
+        data = self.query(f"mutation {{ launchRun(executionParams: {parameters}) {{ {success} }} }}")
+        return data and data["launchRun"].get("run", {}).get("id")
+
+    def run(self, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+        """A command of polypipe in the environment of the server."""
+        return subprocess.run(
+            [POLYPIPE, *arguments],
+            env=self.env | environ,
+            cwd=self.directory,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def runs(self):
+        data = self.query(RUNS)
+        return data["runsOrError"].get("results", []) if data else []
+
+    def children(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def wait_for(self, condition, seconds=240.0):
+        deadline = time.monotonic() + seconds
+        while not (value := condition()):
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text() + self.logs()
+            time.sleep(0.25)
+        return value
+
+    def logs(self) -> str:
+        return "\n".join(path.read_text()[-2000:] for path in (self.home / "logs").glob("*.log"))
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Signal it and return the exit code; everything must be gone within the promised 10 s."""
+        children = self.children()
+        self.process.send_signal(number)
+        code = self.process.wait(timeout=10)
+        _, alive = psutil.wait_procs(children, timeout=5)
+        assert not alive
+        return code

@@ -1,0 +1,197 @@
+"""`polypipe demo` as a newcomer starts it: real processes, watched over GraphQL like the UI does."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from polypipe.caches.registry import CACHES
+from polypipe_tests.oracle import read_like_serde
+from polypipe_tests.runtime.support import POLYPIPE
+
+ASSETS = """{ assetNodes {
+  assetKey { path }
+  freshnessStatusInfo { freshnessStatus }
+  assetMaterializations(limit: 1) { metadataEntries { label } }
+  assetChecksOrError { ... on AssetChecks { checks { name executionForLatestMaterialization { status } } } }
+} }"""
+
+
+def all_healthy(server):
+    """Every file published, fresh and with green checks in the UI: the nodes, or None while that is not so.
+
+    Each file at a moment of its own: while a run goes on, the checks of its files are not green.
+    """
+    data = server.query(ASSETS)
+    if not data:
+        return None
+    nodes = {node["assetKey"]["path"][0]: node for node in data["assetNodes"]}
+    server.green.update(spec.asset for spec in CACHES if spec.asset in nodes and is_healthy(nodes[spec.asset]))
+    return nodes if server.green >= {spec.asset for spec in CACHES} else None
+
+
+def is_healthy(node):
+    checks = node["assetChecksOrError"]["checks"]
+    states = {c["name"]: (c["executionForLatestMaterialization"] or {}).get("status") for c in checks}
+    if states.get("live_count") == "FAILED":  # at some hours none of so few events is in play
+        del states["live_count"]
+    fresh = node["freshnessStatusInfo"]["freshnessStatus"] == "HEALTHY"
+    return bool(node["assetMaterializations"]) and fresh and set(states.values()) == {"SUCCEEDED"}
+
+
+def logged_lines(server):
+    """Lines of the bot's log that are published; 0 while the tables are not there."""
+    counted = server.run("sql", "--csv", "SELECT count(*) FROM trade_log", POLYPIPE_HOME=str(server.home))
+    return int(counted.stdout.split()[-1]) if counted.returncode == 0 else 0
+
+
+def launchers(server):
+    """Which schedules and sensors have launched runs that succeeded."""
+    tags = [{t["key"]: t["value"] for t in run["tags"]} for run in server.runs() if run["status"] == "SUCCESS"]
+    return {t.get("dagster/schedule_name") or t.get("dagster/sensor_name") for t in tags}
+
+
+def hung_run(server, but):
+    """A run that asks the exchange for events and has its process, but none of those that were there before; its id."""
+    jobs = ("crawl", "live_cache_refresh")
+    runs = [run for run in server.runs() if run["jobName"] in jobs and run["id"] not in but]
+    return next((run["id"] for run in runs if run["status"] == "STARTED"), None)
+
+
+def status_of(server, run_id):
+    return next((run["status"] for run in server.runs() if run["id"] == run_id), None)
+
+
+@pytest.mark.timeout(420)
+def test_a_newcomers_demo(demo):
+    nodes = demo.wait_for(lambda: all_healthy(demo))
+    labels = {entry["label"] for entry in nodes["live_cache"]["assetMaterializations"][0]["metadataEntries"]}
+    assert {"SIMULATED DATA", "dagster/row_count"} <= labels
+    for spec in CACHES:
+        assert read_like_serde(demo.home / "bot" / spec.file)
+    assert not Path("/nonexistent").exists()
+    output = demo.log.read_text()
+    assert output.startswith("SIMULATED DATA")
+    demo.wait_for(lambda: f"all {len(CACHES)} files are in" in demo.log.read_text())
+    for program in ("exchange", "code-server", "daemon", "webserver", "dashboard"):
+        assert (demo.home / "logs" / f"{program}.log").exists()
+    demo.wait_for(lambda: logged_lines(demo) > 100)  # what the simulated bot has logged for a month
+
+    second = demo.run("demo")
+    assert second.returncode == 1
+    assert f"already up on {demo.home}: pid {demo.process.pid}" in second.stderr
+
+
+@pytest.mark.timeout(420)
+def test_the_demo_is_healthy(demo):
+    home = {"POLYPIPE_HOME": str(demo.home)}
+    status = demo.wait_for(lambda: (s := demo.run("status", "--json", **home)).returncode == 0 and s)
+    told = json.loads(status.stdout)
+    assert (told["health"], told["reasons"], told["simulated"]) == ("healthy", [], True)
+    assert told["pid"] == demo.process.pid
+    names = {"exchange", "code-server", "daemon", "webserver", "dashboard"}
+    assert {p["name"]: p["state"] for p in told["processes"]} == dict.fromkeys(names, "running")
+    assert all(p["memory_bytes"] > 1_000_000 and p["uptime_seconds"] > 0 for p in told["processes"])
+    ticks = {tick["name"]: tick for tick in told["ticks"]}
+    assert ticks["catch_up"]["every_seconds"] == 15
+    assert {file["file"] for file in told["files"]} == {spec.file for spec in CACHES}
+    assert all(0 <= file["age_seconds"] <= file["limit_seconds"] and file["entries"] for file in told["files"])
+    assert told["snapshot_age_seconds"] is not None
+    assert (told["rejected"], told["abandoned"], told["strays"], told["unknown"]) == ([], [], [], [])
+    assert demo.run("status", **home).stdout.endswith("healthy\n")
+
+    mixed = demo.run("restart", **home)  # it would bring real rows into the demo's tables
+    assert mixed.returncode == 1
+    assert "holds the demo's simulated data" in mixed.stderr
+    assert demo.process.poll() is None
+    assert not Path("/nonexistent").exists()
+
+
+@pytest.mark.timeout(420)
+def test_every_command_on_the_demos_home_meets_the_exchange_of_the_demo(demo):
+    """With nothing but the home named, as a newcomer does it, and with a real bot's settings lying about."""
+    demo.wait_for(lambda: all_healthy(demo))
+    real = {"POLYPIPE_HOME": str(demo.home), "FUNDER_ADDRESS": "0x" + "11" * 20, "POLYPIPE_BOT_DIR": "/nonexistent"}
+    doctor = demo.run("doctor", "--json", **real)
+    told = json.loads(doctor.stdout)
+    by_name = {check["name"]: check for check in told["checks"]}
+    assert told["simulated"]
+    for name in ("gamma", "data", "pnl", "gamma paging", "gamma fields", "data fields", "bot directory"):
+        assert by_name[name]["status"] == "ok", by_name[name]
+    watched = demo.run("watch", "--once", "--json", **real)
+    assert watched.returncode == 0, watched.stderr
+    assert watched.stderr.startswith("SIMULATED DATA")
+    refreshed = demo.run("refresh", "live_cache", **real)
+    assert refreshed.returncode == 0, refreshed.stderr
+    assert ".live_cache.json: accepted" in refreshed.stdout
+    assert not Path("/nonexistent").exists()
+
+
+@pytest.mark.timeout(420)
+def test_after_kill_9_of_everything_the_next_start_closes_the_run_and_goes_on(demo):
+    """The exchange is made to hang, so that a run is surely going on when everything dies.
+
+    The crawl that is asked for, or the refresh of the live cache, if its schedule was faster: one waits for the other.
+    """
+    demo.wait_for(lambda: all_healthy(demo))
+    exchange = re.findall(r"at (http://\S+)", (demo.home / "logs" / "exchange.log").read_text())[-1]
+    hang = {"kind": "hang", "path": "/events/keyset"}
+    assert httpx.post(f"{exchange}/_sim/faults", json=hang, trust_env=False).status_code < 300
+    before = {run["id"] for run in demo.runs()}
+    demo.wait_for(lambda: demo.launch("crawl"))
+    run = demo.wait_for(lambda: hung_run(demo, before))
+    children = demo.children()
+    for process in [psutil.Process(demo.process.pid), *children]:
+        process.kill()
+    demo.process.wait()
+    psutil.wait_procs(children, timeout=10)
+    home = {"POLYPIPE_HOME": str(demo.home)}
+    left = demo.run("status", "--json", **home)
+    assert left.returncode == 4
+    assert run in [abandoned["run_id"] for abandoned in json.loads(left.stdout)["abandoned"]]
+
+    demo.start()
+    again = demo.wait_for(lambda: demo.launch("crawl"))
+    assert f"closed run {run}" in demo.log.read_text()
+    assert status_of(demo, run) == "FAILURE"
+    demo.wait_for(lambda: status_of(demo, again) == "SUCCESS")  # its pool is free
+
+
+@pytest.mark.timeout(420)
+def test_no_button_is_needed(demo):
+    """The crawl is asked for by the sensor that catches up after the start, the files later by their schedules.
+
+    Late in this file: the schedule fires every two minutes, and meanwhile the other tests run.
+    """
+    demo.wait_for(lambda: {"catch_up", "live_cache_refresh_schedule"} <= launchers(demo))
+
+
+@pytest.mark.timeout(420)
+def test_ctrl_c_stops_everything_in_time(demo):
+    demo.wait_for(lambda: demo.query("{ version }"))
+    assert demo.stop(signal.SIGINT) == 0
+    assert demo.log.read_text().endswith("stopped\n")
+
+
+def test_a_port_in_use_is_one_line(tmp_path):
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        env = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path),
+            "POLYPIPE_HOME": str(tmp_path / "home"),
+            "POLYPIPE_WEBSERVER_PORT": str(taken.getsockname()[1]),
+        }
+        refused = subprocess.run([POLYPIPE, "up"], env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    assert refused.stderr.count("\n") == 1
+    assert "POLYPIPE_WEBSERVER_PORT" in refused.stderr

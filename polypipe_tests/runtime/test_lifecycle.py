@@ -1,0 +1,374 @@
+"""`up --detach`, `status`, `stop`, `restart` and `logs` as cron runs them: real processes, no exchange behind them."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+
+import httpx
+import psutil
+import pytest
+
+from polypipe import settings as settings_module
+from polypipe.runtime import detach as detach_module
+from polypipe.runtime.processes import free_port, record_of
+from polypipe.runtime.running import MARK, leftovers, only_one, running
+from polypipe.runtime.up import CannotStart
+from polypipe_tests.conftest import NOWHERE
+from polypipe_tests.faults.day import SmallDisk
+from polypipe_tests.runtime.support import POLYPIPE, wait_until
+
+CANARY = "s3cret-canary"
+ALERTS = f"json://127.0.0.1:9/{CANARY}-alerts"
+PROGRAMS = ("code-server", "daemon", "webserver", "dashboard")
+
+LOCATION = """{ workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError { __typename } } } }
+  instance { info } assetNodes { assetKey { path } } }"""
+
+
+class Cron:
+    """Commands as cron runs them: next to no environment, no terminal, settings in the `.env` of the directory."""
+
+    def __init__(self, directory):
+        self.directory, self.home = directory, directory / "home"
+        self.webserver, self.dashboard = free_port(), free_port()
+        self.ours = {
+            "POLYPIPE_HOME": str(self.home),
+            "POLYPIPE_WEBSERVER_PORT": str(self.webserver),
+            "POLYPIPE_DASHBOARD_PORT": str(self.dashboard),
+            "POLYPIPE_ALERT_URLS": ALERTS,
+            **{f"POLYPIPE_{name}_URL": NOWHERE for name in ("GAMMA", "DATA", "PNL", "CLOB")},
+        }
+        lines = [f"{name}={value}" for name, value in self.ours.items()]
+        (directory / ".env").write_text("\n".join([f"PRIVATE_KEY={CANARY}", f"CLOB_API_KEY={CANARY}", *lines, ""]))
+
+    def run(self, *arguments, cwd=None, **environ):
+        return subprocess.run(
+            [POLYPIPE, *arguments],
+            env={"PATH": "/usr/bin:/bin", "PRIVATE_KEY": CANARY, "CLOB_SECRET": CANARY} | environ,
+            cwd=cwd or self.directory,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def status(self):
+        done = self.run("status", "--json")
+        return done.returncode, json.loads(done.stdout)
+
+    def programs(self):
+        return {program["name"]: program for program in self.status()[1]["processes"]}
+
+    def pid(self):
+        process = running(self.home)
+        return process.pid if process else None
+
+    def stop(self):
+        """`polypipe stop`; everything must be gone within the promised 10 s."""
+        began = time.monotonic()
+        stopped = self.run("stop")
+        assert time.monotonic() - began < 15  # with what it takes to start the command on a busy machine
+        assert leftovers(self.home) == []
+        return stopped
+
+    def answers(self, port, path):
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=2, trust_env=False).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def graphql(self, query):
+        try:
+            url = f"http://127.0.0.1:{self.webserver}/graphql"
+            return httpx.post(url, json={"query": query}, timeout=5, trust_env=False).json().get("data")
+        except httpx.HTTPError:
+            return None
+
+    def knows_the_assets(self):
+        """The webserver has the code server's definitions (again)."""
+        data = self.graphql(LOCATION)
+        entries = data and (data["workspaceOrError"] or {}).get("locationEntries")
+        loaded = bool(entries) and entries[0]["locationOrLoadError"]["__typename"] == "RepositoryLocation"
+        return loaded and len(data["assetNodes"]) > len(PROGRAMS)
+
+
+@pytest.fixture(scope="module")
+def _cron(tmp_path_factory):
+    cron = Cron(tmp_path_factory.mktemp("cron"))
+    for module in ("click", "dagster", "httpx"):  # the bot's directory may hold scripts of any name
+        (cron.directory / f"{module}.py").write_text("raise SystemExit('not this one')")
+    yield cron
+    cron.run("stop")
+
+
+@pytest.fixture
+def cron(_cron):
+    """The servers, running detached; started again if a test has stopped them."""
+    if _cron.pid() is None:
+        started = _cron.run("up", "--detach")
+        assert started.returncode == 0, started.stderr
+        assert started.stdout.startswith(f"up on {_cron.home}, pid {_cron.pid()}: ")
+    return _cron
+
+
+def test_it_is_detached_and_answers_at_once(cron):
+    for port, path in ((cron.webserver, "/server_info"), (cron.dashboard, "/api/config")):
+        assert cron.answers(port, path)
+    up = psutil.Process(cron.pid())
+    assert os.getsid(up.pid) == up.pid
+    assert up.terminal() is None
+    os.kill(up.pid, signal.SIGHUP)  # the terminal that it was started from is closed
+    assert "Ctrl-C stops" in (cron.home / "logs" / "up.log").read_text()
+    for arguments in (("up",), ("up", "--detach")):
+        second = cron.run(*arguments)
+        assert second.returncode == 1
+        assert second.stderr == f"polypipe: polypipe is already up on {cron.home}: pid {up.pid}\n"
+    assert cron.pid() == up.pid
+
+
+def test_degraded_with_every_reason(cron):
+    wait_until(lambda: {p["state"] for p in cron.status()[1]["processes"]} == {"running"}, 60)
+    code, told = cron.status()
+    assert code == 3
+    assert told["health"] == "degraded"
+    assert ".live_cache.json was never published" in told["reasons"]
+    assert not [reason for reason in told["reasons"] if "does not" in reason]
+    assert {p["name"] for p in told["processes"]} == set(PROGRAMS)
+
+    webserver = psutil.Process(next(p["pid"] for p in told["processes"] if p["name"] == "webserver"))
+    webserver.suspend()
+    try:
+        code, told = cron.status()
+        assert code == 3
+        state = next(p for p in told["processes"] if p["name"] == "webserver")
+        assert state["answers"] is False
+        assert f"webserver does not run: stopped by a signal (continue it: kill -CONT {webserver.pid})" in told["reasons"]
+        text = cron.run("status")
+        assert text.returncode == 3
+        assert "degraded: webserver does not run" in text.stdout
+    finally:
+        webserver.resume()
+
+
+def test_a_shell_that_knows_only_the_home_asks_the_servers_where_they_are(cron):
+    """Not at the default ports, where nothing, or another home's server, would answer."""
+    wait_until(lambda: {p["state"] for p in cron.status()[1]["processes"]} == {"running"}, 60)
+    elsewhere = cron.run("status", "--json", cwd="/", POLYPIPE_HOME=str(cron.home))
+    told = {program["name"]: program["answers"] for program in json.loads(elsewhere.stdout)["processes"]}
+    assert told == {"code-server": None, "daemon": None, "webserver": True, "dashboard": True}
+
+
+@pytest.mark.timeout(420)
+def test_whatever_is_killed_is_back(cron):
+    wait_until(cron.knows_the_assets, 60)
+    back = {
+        "dashboard": lambda: cron.answers(cron.dashboard, "/api/config"),
+        "daemon": record_of(cron.home, "daemon").exists,
+    }
+    for name in PROGRAMS:
+        before = cron.programs()[name]
+        killed = time.time()
+        os.kill(before["pid"], signal.SIGKILL)
+
+        def again(name=name, before=before):
+            now = cron.programs()[name]
+            return now["pid"] not in (None, before["pid"]) and now
+
+        now = wait_until(again, 60)
+        assert psutil.Process(now["pid"]).create_time() - killed < 10
+        assert now["restarts"] == before["restarts"] + 1
+        wait_until(back.get(name, cron.knows_the_assets), 60)
+
+
+@pytest.mark.timeout(420)
+def test_the_supervisor_itself_is_started_again(cron):
+    """And with it everything: its children end with it."""
+    up = psutil.Process(cron.pid())
+    (supervisor,) = up.children()
+    wait_until(lambda: time.time() - supervisor.create_time() > 11, 30)  # what dies at once is not tried again for ever
+    old = [supervisor, *supervisor.children(recursive=True)]
+    supervisor.kill()
+    wait_until(lambda: [child for child in up.children() if child not in old and environ_name(child) == "supervisor"], 60)
+    assert not [process for process in old if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+    wait_until(cron.knows_the_assets, 60)
+    assert cron.pid() == up.pid
+
+
+def test_no_secret_is_anywhere(cron):
+    wait_until(cron.knows_the_assets, 60)
+    assert CANARY not in str(psutil.Process(cron.pid()).environ())  # what the shell had exported
+    seen = set()
+    below = psutil.Process(cron.pid()).children(recursive=True)
+    for process in below:
+        environ = " ".join(process.environ().values())
+        name = environ_name(process)
+        seen.add(name)
+        assert CANARY not in environ.replace(ALERTS, "" if name == "code-server" else ALERTS), process.cmdline()
+        assert CANARY not in " ".join(process.cmdline())
+    assert {"code-server", "daemon", "webserver", "dashboard"} <= seen
+    code_server = next(p for p in below if environ_name(p) == "code-server" and "grpc" in p.cmdline())
+    assert code_server.environ()["POLYPIPE_ALERT_URLS"] == ALERTS  # it sends the alerts
+
+    pages = [
+        f"http://127.0.0.1:{cron.dashboard}{path}" for path in ("/", "/api/config", "/healthz", "/metrics", "/openapi.json")
+    ]
+    for url in [*pages, f"http://127.0.0.1:{cron.webserver}/"]:
+        assert CANARY not in httpx.get(url, timeout=20, trust_env=False).text, url
+    assert CANARY not in json.dumps(cron.graphql(LOCATION))
+    assert CANARY not in cron.run("status", "--json").stdout + cron.run("logs").stdout
+    for path in cron.home.rglob("*"):
+        assert not path.is_file() or CANARY.encode() not in path.read_bytes(), path
+
+
+def environ_name(process):
+    """The supervised program that a process belongs to; a run belongs to the code server that started it."""
+    try:
+        return process.environ().get("SUPERVISOR_PROCESS_NAME", "supervisor")
+    except psutil.Error:
+        return "gone"
+
+
+def test_logs_follow(cron):
+    assert "up          | starting; logs in" in cron.run("logs").stdout
+    unknown = cron.run("logs", "deamon")
+    assert unknown.returncode == 1
+    assert unknown.stderr.startswith(
+        "polypipe: 'deamon' is no log; there are code-server, daemon, dashboard, supervisor, up"
+    )
+    path = cron.home / "logs" / "extra.log"
+    path.write_text("first\n")
+    command, env = [POLYPIPE, "logs", "-f", "extra"], {"PATH": "/usr/bin:/bin"}
+    follower = subprocess.Popen(command, cwd=cron.directory, env=env, stdout=subprocess.PIPE, text=True)
+    try:
+        assert follower.stdout.readline() == "first\n"
+        path.rename(path.with_name("extra.log.1"))
+        path.write_text("second\n")
+        assert follower.stdout.readline() == "second\n"
+        follower.send_signal(signal.SIGINT)
+        assert follower.wait(timeout=20) == 0
+    finally:
+        follower.kill()
+        follower.communicate()
+
+
+@pytest.mark.timeout(420)
+def test_a_restart_that_could_not_start_stops_nothing(cron):
+    before = cron.pid()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        refused = cron.run("restart", **cron.ours | {"POLYPIPE_DASHBOARD_PORT": str(port)})
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert f"port {port} is in use by another program: set POLYPIPE_DASHBOARD_PORT" in refused.stderr
+    assert cron.pid() == before
+
+
+def test_restart_and_stop_from_anywhere(cron):
+    """First with `up` itself and a server hanging, which therefore do not end by themselves."""
+    up = psutil.Process(cron.pid())
+    for process in [up, *up.children(recursive=True)]:
+        if process == up or "dashboard" in process.cmdline():
+            process.suspend()
+    again = cron.run("restart", cwd="/", **cron.ours)
+    assert again.returncode == 0, again.stderr
+    stopped = again.stdout.splitlines()[0]
+    assert re.fullmatch(rf"stopped what ran on {cron.home}; killed, because they did not end: pids {up.pid}.*", stopped)
+    assert cron.pid() not in (None, up.pid)
+
+    wait_until(cron.knows_the_assets, 60)
+    assert cron.stop().stdout.startswith(f"stopped what ran on {cron.home}")
+    code, told = cron.status()
+    assert code == 4
+    assert (told["health"], told["pid"], told["reasons"][0]) == ("not running", None, "not running")
+    nothing = cron.stop()
+    assert (nothing.returncode, nothing.stdout) == (0, f"nothing runs on {cron.home}\n")
+
+
+def test_a_start_that_fails_says_why_and_leaves_nothing(tmp_path):
+    cron = Cron(tmp_path)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", cron.dashboard))
+        taken.listen()
+        refused = cron.run("up", "--detach")
+    assert refused.returncode == 1
+    assert refused.stderr.count("\n") == 1
+    assert f"port {cron.dashboard} is in use" in refused.stderr
+    assert "POLYPIPE_DASHBOARD_PORT" in refused.stderr
+    assert leftovers(cron.home) == []
+
+
+def test_a_start_that_takes_too_long_leaves_nothing(tmp_path, monkeypatch):
+    cron = Cron(tmp_path)
+    for name, value in cron.ours.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(detach_module, "START_SECONDS", 1.0)
+    with pytest.raises(CannotStart, match="the servers do not answer after 1 s; see the logs in"):
+        detach_module.detach(settings_module.load())
+    assert running(cron.home) is None
+    assert leftovers(cron.home) == []
+
+
+def test_a_start_that_lost_a_race_leaves_the_other_alone(tmp_path, monkeypatch):
+    """Both found the home free, one has it."""
+    cron = Cron(tmp_path)
+    for name, value in cron.ours.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(detach_module, "running", lambda home: None)
+    (cron.home / "run").mkdir(parents=True)
+    child = subprocess.Popen(["sleep", "600"], env={MARK: os.path.realpath(cron.home)})
+    try:
+        with only_one(cron.home), pytest.raises(CannotStart, match=f"already up on {cron.home}: pid {os.getpid()}$"):
+            detach_module.detach(settings_module.load())
+        assert child.poll() is None
+    finally:
+        child.kill()
+        child.wait()
+
+
+@pytest.mark.parametrize("detach", [[], ["--detach"]])
+@pytest.mark.parametrize("why", ["Read-only file system", "No space left on device"])
+def test_a_home_that_cannot_be_written_is_one_line(tmp_path, why, detach):
+    with SmallDisk(tmp_path / "home", 1) as disk:
+        cron = Cron(tmp_path)
+        for directory in ("run/starts", "logs", "bot"):
+            (cron.home / directory).mkdir(parents=True)
+        if why == "Read-only file system":
+            disk.read_only()
+        else:
+            disk.fill(0)
+        refused = cron.run("up", *detach)
+        assert refused.returncode == 1
+        assert re.fullmatch(rf"polypipe: {cron.home}\S* cannot be written: {why}\n", refused.stderr)
+        assert cron.run("stop").stdout == f"nothing runs on {cron.home}\n"
+        assert cron.status()[0] == 4
+
+
+def test_a_home_that_is_a_file(tmp_path):
+    cron = Cron(tmp_path)
+    cron.home.write_text("")
+    assert cron.status()[0] == 4
+    assert cron.run("stop").stdout == f"nothing runs on {cron.home}\n"
+    refused = cron.run("up")
+    assert refused.stderr == f"polypipe: {cron.home} cannot be made: File exists\n"
+
+
+def test_ctrl_c_while_it_is_starting(tmp_path):
+    """A terminal sends it to every process of the foreground: to what looks after Dagster's storage too."""
+    cron = Cron(tmp_path)
+    up = subprocess.Popen(
+        [POLYPIPE, "up"], cwd=tmp_path, env={"PATH": "/usr/bin:/bin"},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+    )  # fmt: skip
+    try:
+        wait_until(lambda: [p for p in leftovers(cron.home) if "polypipe.runtime.instance" in p.cmdline()])
+        os.killpg(up.pid, signal.SIGINT)
+        output, _ = up.communicate(timeout=60)
+    finally:
+        up.kill()
+    assert (up.returncode, output) == (0, "stopped\n")

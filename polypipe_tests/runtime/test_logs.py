@@ -1,0 +1,59 @@
+import pytest
+
+from polypipe.runtime.logs import LINES_OF_ONE, UnknownLog, logs
+
+
+@pytest.fixture
+def directory(tmp_path):
+    (tmp_path / "daemon.log").write_text("".join(f"tick {n}\n" for n in range(300)))
+    (tmp_path / "up.log").write_text("starting\n")
+    (tmp_path / "daemon.log.1").write_text("old\n")
+    return tmp_path
+
+
+def test_the_last_lines_of_one_and_of_all(directory):
+    one = list(logs(directory, "daemon"))
+    assert one == [f"tick {n}" for n in range(300 - LINES_OF_ONE, 300)]
+    everything = list(logs(directory))
+    assert everything[-1] == "up     | starting"
+    assert everything[0].startswith("daemon | tick 29")
+
+
+def test_the_last_words_of_what_was_killed_are_shown_though_their_line_has_no_end(directory):
+    with (directory / "up.log").open("a") as log:
+        log.write("Fatal: out of mem")
+    assert list(logs(directory, "up")) == ["starting", "Fatal: out of mem"]
+    assert list(logs(directory))[-1] == "up     | Fatal: out of mem"
+
+
+def test_an_unknown_name_is_refused_with_those_that_there_are(directory, tmp_path):
+    for name in ("deamon", "../daemon", "daemon.log", ""):
+        with pytest.raises(UnknownLog, match=r"there are daemon, up"):
+            list(logs(directory, name))
+    with pytest.raises(UnknownLog, match="nothing was ever started there"):
+        list(logs(tmp_path / "nowhere"))
+
+
+def test_following_goes_on_across_rotations_and_holds_half_lines_back(directory):
+    path = directory / "up.log"
+    lines = logs(directory, "up", follow=True)
+    assert next(lines) == "starting"
+    with path.open("a") as log:
+        log.write("one\ntw")
+    assert next(lines) == "one"
+    with path.open("a") as log:
+        log.write("o\nlast of the old file\n")
+        path.rename(directory / "up.log.1")  # as the supervisor does it
+        path.write_text("first of the new file\n")
+        log.write("written late\n")
+    assert [next(lines) for _ in range(4)] == ["two", "last of the old file", "written late", "first of the new file"]
+    path.rename(directory / "up.log.2")
+    path.write_text("again\n")
+    assert next(lines) == "again"
+
+
+def test_a_terminal_gets_no_control_characters(directory):
+    (directory / "up.log").write_bytes(b"title \x1b]0;owned\x07 \xff\t end\n")
+    assert list(logs(directory, "up")) == [
+        "title \N{REPLACEMENT CHARACTER}]0;owned\N{REPLACEMENT CHARACTER} \N{REPLACEMENT CHARACTER}\t end"
+    ]
