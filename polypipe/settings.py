@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from dotenv.parser import parse_stream
 
 from polypipe.files import replace_file
+from polypipe.wallets import Wallets
 
 
 class SettingError(ValueError):
@@ -57,6 +58,23 @@ class Settings:
     ping_url: str | None = field(repr=False)
     simulated: bool
     sources: Mapping[str, str] = field(repr=False, compare=False)
+
+    @property
+    def wallets(self) -> Wallets | None:
+        """The pair to compare; None until both addresses are set (see `wallets_missing`)."""
+        if self.copier_address is None or self.whale_address is None:
+            return None
+        return Wallets(self.copier_address, self.whale_address, self.scaling_ratio)
+
+    @property
+    def wallets_missing(self) -> str:
+        """Which variables to set while `wallets` is None: one line for people."""
+        missing = [
+            " (or ".join(variable.names) + ")"
+            for variable in VARIABLES
+            if variable.field in ("copier_address", "whale_address") and getattr(self, variable.field) is None
+        ]
+        return f"no wallets to compare: set {' and '.join(missing)}"
 
     def to_env(self) -> dict[str, str]:
         """The same settings as variables, for child processes; unset ones are left out."""

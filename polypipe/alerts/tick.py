@@ -33,7 +33,7 @@ from polypipe.health.pipeline import PIPELINE, evaluate
 from polypipe.health.quality import QUALITY
 from polypipe.orchestration.resources import Polymarket
 from polypipe.settings import Settings
-from polypipe.wallets import Wallets, wallets_of
+from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def judge(place: Place, book: Book, rules: Rules, now: datetime, damage: str | N
     settings = place.settings
     mutes = read_mutes(settings.home, now)
     audible = bool(settings.alert_urls)
-    wallets = _wallets(settings)
+    wallets = settings.wallets
     seen, blind = _look(place.polymarket, wallets, now)  # before the tables are opened: it may take seconds
     with place.warehouse.read() as con:
         situation = _situation(con, place, rules, book, now, damage, seen, blind)
@@ -140,11 +140,6 @@ def judge(place: Place, book: Book, rules: Rules, now: datetime, damage: str | N
             down = failing_channels(book)
             told.append(compose_digest(con, wallets, day, situation, entries, dict(rules.rules), down))
     return Judged(rules, readings, entries, digested, situation.looked_at, messages, dry)
-
-
-def _wallets(settings: Settings) -> Wallets | None:
-    wallets = wallets_of(settings)
-    return None if isinstance(wallets, str) else wallets
 
 
 def _look(polymarket: Polymarket, wallets: Wallets | None, now: datetime) -> tuple[Look | None, str]:
@@ -166,7 +161,7 @@ def _situation(
     seen: Look | None,
     blind: str,
 ) -> Situation:
-    wallets = _wallets(place.settings)
+    wallets = place.settings.wallets
     pipeline = Situation(
         now=now,
         watching_since=min(book.watching_since, now),

@@ -9,9 +9,15 @@ from polypipe.attribution.assets import COPY_FILLS, COPY_METRICS, GAP_ATTRIBUTIO
 from polypipe.attribution.inputs import LOOK_BACK
 from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY
 from polypipe.history.automation import AGAIN, RANGE_END, RANGE_START, history_job
-from polypipe.orchestration.scheduling import Request, asset_job, is_unfinished, regular_schedule, tried_lately
+from polypipe.orchestration.scheduling import (
+    Request,
+    asset_job,
+    is_unfinished,
+    missing_wallets,
+    regular_schedule,
+    tried_lately,
+)
 from polypipe.settings import Settings
-from polypipe.wallets import no_wallets
 
 CRON = "27 0,6 * * *"  # ten minutes after history, one after the positions whose prices mark midnight
 FIRST_TRY_PAUSE = timedelta(minutes=10)
@@ -51,7 +57,7 @@ attribution_schedule = regular_schedule(
     attribution_job,
     CRON,
     "The days that history has read since, and those before that were never computed; twice a day.",
-    no_wallets,
+    missing_wallets,
     _request,
 )
 
@@ -65,7 +71,7 @@ attribution_schedule = regular_schedule(
 )
 def first_attribution(context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]) -> Request:
     """Ask for the job until it has succeeded once; later the schedule does."""
-    if obstacle := no_wallets(settings):
+    if obstacle := missing_wallets(settings):
         return dg.SkipReason(obstacle)
     if context.instance.get_materialized_partitions(GAP_ATTRIBUTION):
         return dg.SkipReason("attribution has been computed before")

@@ -12,7 +12,6 @@ from polypipe.attribution.assets import COPY_FILLS, GAP_ATTRIBUTION
 from polypipe.attribution.attribution import PARTS
 from polypipe.history.checks import LOOK_BACK, due_day
 from polypipe.settings import Settings
-from polypipe.wallets import wallets_of
 from polypipe.warehouse import Warehouse
 from polypipe.warehouse.connection import literal
 
@@ -66,8 +65,8 @@ def gap_checks(
 ) -> Iterator[dg.AssetCheckResult]:
     """Judge the rows of these wallets."""
     needed = due_day(datetime.now(UTC))
-    wallets = wallets_of(settings)
-    if isinstance(wallets, str):
+    wallets = settings.wallets
+    if wallets is None:
         newest, wrong = None, []
     else:
         of_these = f"user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)}"
@@ -84,7 +83,7 @@ def gap_checks(
         check_name="recent",
         passed=newest is not None and newest >= f"{needed:%Y-%m-%d}",
         severity=dg.AssetCheckSeverity.ERROR,
-        description=wallets if isinstance(wallets, str) else text,
+        description=settings.wallets_missing if wallets is None else text,
     )
     yield dg.AssetCheckResult(
         check_name="sums",

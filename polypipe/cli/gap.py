@@ -135,12 +135,10 @@ def whatif(
 
 def _settings_and_wallets() -> "tuple[Settings, Wallets]":
     """Both, or the end of the command in one line."""
-    from polypipe.wallets import wallets_of
-
     settings = load_settings()
-    wallets = wallets_of(settings)
-    if isinstance(wallets, str):
-        fail(wallets)
+    wallets = settings.wallets
+    if wallets is None:
+        fail(settings.wallets_missing)
     return settings, wallets
 
 

@@ -13,7 +13,6 @@ from polypipe.orchestration.metadata import simulated
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PolymarketError
 from polypipe.settings import Settings
-from polypipe.wallets import wallets_of
 from polypipe.warehouse import Warehouse
 
 GROUP = "wallets"
@@ -46,9 +45,9 @@ def divergence_snapshot(
     polymarket: dg.ResourceParam[Polymarket],
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Take one snapshot now, as the sensor does every minute."""
-    wallets = wallets_of(settings)
-    if isinstance(wallets, str):
-        raise dg.Failure(description=wallets, allow_retries=False)
+    wallets = settings.wallets
+    if wallets is None:
+        raise dg.Failure(description=settings.wallets_missing, allow_retries=False)
     snapshot = take_snapshot(polymarket, warehouse, wallets)
     if snapshot.nothing:
         raise dg.Failure(description=silence(snapshot), allow_retries=False)
@@ -79,9 +78,9 @@ def positions(
     polymarket: dg.ResourceParam[Polymarket],
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Read both wallets, compare, store."""
-    wallets = wallets_of(settings)
-    if isinstance(wallets, str):
-        raise dg.Failure(description=wallets, allow_retries=False)
+    wallets = settings.wallets
+    if wallets is None:
+        raise dg.Failure(description=settings.wallets_missing, allow_retries=False)
     try:
         comparison = compare_and_store(polymarket, warehouse, wallets)
     except PolymarketError as error:

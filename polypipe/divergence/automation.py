@@ -12,9 +12,8 @@ from polypipe.divergence.checks import judge_snapshots
 from polypipe.divergence.report import snapshot_metadata
 from polypipe.divergence.snapshot import take_snapshot
 from polypipe.orchestration.resources import Polymarket
-from polypipe.orchestration.scheduling import asset_job, regular_schedule, tried_lately
+from polypipe.orchestration.scheduling import asset_job, missing_wallets, regular_schedule, tried_lately
 from polypipe.settings import Settings
-from polypipe.wallets import no_wallets, wallets_of
 from polypipe.warehouse import Warehouse
 
 POSITIONS_CRON = "1-59/5 * * * *"
@@ -42,9 +41,9 @@ def snapshot_sensor(settings: Settings) -> dg.SensorDefinition:
         warehouse: dg.ResourceParam[Warehouse],
         polymarket: dg.ResourceParam[Polymarket],
     ) -> dg.SensorResult | dg.SkipReason:
-        wallets = wallets_of(settings)
-        if isinstance(wallets, str):
-            return dg.SkipReason(wallets)
+        wallets = settings.wallets
+        if wallets is None:
+            return dg.SkipReason(settings.wallets_missing)
         snapshot = take_snapshot(polymarket, warehouse, wallets)
         if snapshot.waiting:
             context.log.warning(snapshot.waiting)
@@ -90,7 +89,7 @@ def first_positions(
     context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings], warehouse: dg.ResourceParam[Warehouse]
 ) -> dg.RunRequest | dg.SkipReason:
     """Ask for the job unless a comparison of the last 15 minutes is stored."""
-    if obstacle := no_wallets(settings):
+    if obstacle := missing_wallets(settings):
         return dg.SkipReason(obstacle)
     with warehouse.read() as con:
         (last,) = con.execute("SELECT max(compared_at) FROM position_summaries").fetchall()[0]
@@ -102,6 +101,6 @@ def first_positions(
 
 
 schedules = [
-    regular_schedule(positions_job, POSITIONS_CRON, "Both wallets' positions compared, every 5 minutes.", no_wallets),
-    regular_schedule(export_job, EXPORT_CRON, "divergence_data.db, every 10 minutes.", no_wallets),
+    regular_schedule(positions_job, POSITIONS_CRON, "Both wallets' positions compared, every 5 minutes.", missing_wallets),
+    regular_schedule(export_job, EXPORT_CRON, "divergence_data.db, every 10 minutes.", missing_wallets),
 ]

@@ -16,7 +16,7 @@ from polypipe.orchestration.metadata import simulated
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PolymarketError
 from polypipe.settings import Settings
-from polypipe.wallets import Wallets, wallets_of
+from polypipe.wallets import Wallets
 from polypipe.warehouse import BatchRejected, Warehouse
 
 GROUP = "history"
@@ -214,9 +214,9 @@ def _known(row: Row, names: tuple[str, ...], suffix: str) -> Iterator[tuple[str,
 
 def wallets_or_fail(settings: Settings) -> Wallets:
     """Both wallets; a run without them fails with what to set."""
-    wallets = wallets_of(settings)
-    if isinstance(wallets, str):
-        raise dg.Failure(description=wallets, allow_retries=False)
+    wallets = settings.wallets
+    if wallets is None:
+        raise dg.Failure(description=settings.wallets_missing, allow_retries=False)
     return wallets
 
 

@@ -10,9 +10,8 @@ from datetime import date, timedelta
 import dagster as dg
 
 from polypipe.history.assets import COPY_QUALITY, DAYS_A_RUN, WALLET_ACTIVITY, WALLET_PNL
-from polypipe.orchestration.scheduling import Request, asset_job, regular_schedule, tried_lately
+from polypipe.orchestration.scheduling import Request, asset_job, missing_wallets, regular_schedule, tried_lately
 from polypipe.settings import Settings
-from polypipe.wallets import no_wallets
 
 CRON = "17 0,6 * * *"  # a minute that no other schedule has; the second time for what the API had not ready at midnight
 AGAIN = timedelta(days=3)
@@ -60,7 +59,7 @@ def history_schedule(partitions: dg.DailyPartitionsDefinition) -> dg.ScheduleDef
         return dg.RunRequest(tags={RANGE_START: start.isoformat(), RANGE_END: end.isoformat()})
 
     description = "Yesterday, the three days before it again, and days that an outage left out; twice a day."
-    return regular_schedule(history_job, CRON, description, no_wallets, request)
+    return regular_schedule(history_job, CRON, description, missing_wallets, request)
 
 
 def first_history(partitions: dg.DailyPartitionsDefinition) -> dg.SensorDefinition:
@@ -74,7 +73,7 @@ def first_history(partitions: dg.DailyPartitionsDefinition) -> dg.SensorDefiniti
         description=f"Fills the last {DAYS_A_RUN} days while no day is filled yet. Older days: backfill them in the UI.",
     )
     def sensor(context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]) -> Request:
-        if obstacle := no_wallets(settings):
+        if obstacle := missing_wallets(settings):
             return dg.SkipReason(obstacle)
         days = partitions.get_partition_keys()[-DAYS_A_RUN:]
         if not days:

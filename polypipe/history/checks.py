@@ -15,7 +15,6 @@ from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY, WALLET_PNL
 from polypipe.history.copy_quality import reasons_of
 from polypipe.orchestration.checks import check_result
 from polypipe.settings import Settings
-from polypipe.wallets import wallets_of
 from polypipe.warehouse import Warehouse
 from polypipe.warehouse.connection import literal
 
@@ -32,8 +31,8 @@ def due_day(now: datetime) -> datetime:
 
 def _both(settings: Settings) -> list[tuple[str, str]]:
     """Who and address; empty without wallets."""
-    wallets = wallets_of(settings)
-    return [] if isinstance(wallets, str) else [("copier", wallets.copier), ("whale", wallets.whale)]
+    wallets = settings.wallets
+    return [] if wallets is None else [("copier", wallets.copier), ("whale", wallets.whale)]
 
 
 @dg.multi_asset_check(
@@ -62,7 +61,7 @@ def pnl_checks(
             if hours is not None and points < hours:
                 holes.append(f"{who}: {hours - points} of {hours} hours have no point")
     if not _both(settings):
-        late = holes = [str(wallets_of(settings))]
+        late = holes = [settings.wallets_missing]
     yield check_result("recent", not late, "; ".join(late) or f"up to {_minute(needed)} or later", error=True)
     yield check_result("hourly", not holes, "; ".join(holes) or "a point in every hour")
 
@@ -97,7 +96,7 @@ def activity_checks(
         ).fetchall()
     missing = [who for who, address in _both(settings) if address not in known]
     if not _both(settings):
-        missing = [str(wallets_of(settings))]
+        missing = [settings.wallets_missing]
     text = f"{needed:%Y-%m-%d} is not known: {', '.join(missing)}" if missing else f"{needed:%Y-%m-%d} is known"
     yield check_result("recent", not missing, text, error=True)
     yield check_result("unique", twice == 0, f"{twice} rows too many", error=True, rows=twice)
@@ -125,8 +124,7 @@ def quality_checks(
             "ORDER BY day DESC LIMIT 1"
         ).fetchone()
     if newest is None:
-        wallets = wallets_of(settings)
-        text = wallets if isinstance(wallets, str) else "no day was ever computed"
+        text = "no day was ever computed" if settings.wallets else settings.wallets_missing
         yield check_result("recent", False, text, error=True)
         yield check_result("known", False, text)
         return

@@ -56,6 +56,11 @@ def tried_lately(instance: dg.DagsterInstance, job_name: str, pause: timedelta) 
     return is_unfinished(instance, job_name) or instance.get_runs_count(recent) > 0
 
 
+def missing_wallets(settings: Settings) -> str | None:
+    """Reason to skip a tick while the pair of wallets is not set, else None."""
+    return None if settings.wallets else settings.wallets_missing
+
+
 def regular_schedule(
     job: "AssetJob",
     cron: str,

@@ -15,7 +15,6 @@ from polypipe.polymarket import run
 from polypipe.polymarket.http import PolymarketHttp
 from polypipe.settings import Settings
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS, SimServer
-from polypipe.wallets import wallets_of
 from polypipe.warehouse import Warehouse
 from polypipe.warehouse.gate import gate
 from polypipe_tests.conftest import impatient, settings_for
@@ -30,8 +29,8 @@ NUMBERS = (
 @pytest.fixture
 def take(sim: SimServer, settings: Settings, warehouse: Warehouse, polymarket):
     """Take a snapshot at the exchange's time."""
-    wallets = wallets_of(settings)
-    assert not isinstance(wallets, str)
+    wallets = settings.wallets
+    assert wallets is not None
 
     def snapshot():
         return take_snapshot(polymarket, warehouse, wallets, lambda: now(sim))
@@ -81,7 +80,7 @@ def test_d24_the_ratio_in_force_is_stored_with_every_row(sim, settings, warehous
         POLYPIPE_SCALING_RATIO="0.02",
     )
     sim.clock.advance(60)
-    row = take_snapshot(polymarket, warehouse, wallets_of(other), lambda: now(sim)).row
+    row = take_snapshot(polymarket, warehouse, other.wallets, lambda: now(sim)).row
     assert row["expected_pnl"] == pytest.approx(0.02 * row["user2_pnl"])
     assert rows(warehouse, "SELECT scaling_ratio FROM snapshots ORDER BY id") == [(0.05,), (0.02,)]
 
@@ -134,7 +133,7 @@ def test_the_age_of_a_failing_source_grows_from_its_last_answer(sim, take, setti
     answered = json.loads(take().row["sources"])
     assert answered["user1_value"] == {"ok": False, "age": 90.0}
     assert answered["user2_value"] == {"ok": True, "age": 0.0}
-    assert last_answers(warehouse, wallets_of(settings))["user1_value"] == now(sim) - timedelta(seconds=90)
+    assert last_answers(warehouse, settings.wallets)["user1_value"] == now(sim) - timedelta(seconds=90)
 
 
 def test_a_source_that_never_answered_has_no_age(sim, take):
@@ -162,7 +161,7 @@ def test_unknown_wallets_are_unknown_and_not_zero(sim, settings, warehouse, poly
 
 def test_stale_points_are_unknown(sim, settings, warehouse, polymarket):
     late = now(sim) + timedelta(hours=4)
-    row = take_snapshot(polymarket, warehouse, wallets_of(settings), lambda: late).row
+    row = take_snapshot(polymarket, warehouse, settings.wallets, lambda: late).row
     assert row["user1_pnl"] is None
     assert "old, the limit is 2 h" in json.loads(row["reasons"])["user1_pnl"]
     assert row["user1_pnl_age"] > 4 * 3600
@@ -178,12 +177,13 @@ def test_all_six_questions_are_asked_at_once_and_no_other(sim, take):
 
 
 def test_without_wallets_it_is_said_what_to_set(sim):
-    assert wallets_of(settings_for(sim.url)) == (
+    assert settings_for(sim.url).wallets_missing == (
         "no wallets to compare: set POLYPIPE_COPIER_ADDRESS (or FUNDER_ADDRESS) and "
         "POLYPIPE_WHALE_ADDRESS (or TARGET_WHALE_ADDRESS)"
     )
-    half = wallets_of(settings_for(sim.url, POLYPIPE_COPIER_ADDRESS=COPIER_ADDRESS))
-    assert half == "no wallets to compare: set POLYPIPE_WHALE_ADDRESS (or TARGET_WHALE_ADDRESS)"
+    half = settings_for(sim.url, POLYPIPE_COPIER_ADDRESS=COPIER_ADDRESS)
+    assert half.wallets is None
+    assert half.wallets_missing == "no wallets to compare: set POLYPIPE_WHALE_ADDRESS (or TARGET_WHALE_ADDRESS)"
 
 
 def test_ten_minutes_of_a_held_file_lose_no_snapshot(sim, take, warehouse, monkeypatch):
@@ -230,7 +230,7 @@ def test_soak_ten_minutes_with_random_faults(young_sim, settings, warehouse, mon
     monkeypatch.setattr(sources, "DEADLINE_SECONDS", 2.0)
     monkeypatch.setattr(snapshot_module, "STORE_WAIT_SECONDS", 0.0)
     r = random.Random(11)
-    wallets = wallets_of(settings)
+    wallets = settings.wallets
     polymarket = impatient(settings_for(sim.url))
     ids = []
     unknown = 0

@@ -28,13 +28,12 @@ _SNAPSHOTS = """
 import sys, time
 from polypipe import settings as settings_module
 from polypipe.divergence.snapshot import take_snapshot
-from polypipe.wallets import wallets_of
 from polypipe.orchestration.resources import Polymarket
 from polypipe.warehouse import Warehouse
 settings = settings_module.load()
 for line in sys.stdin:
     began = time.monotonic()
-    snapshot = take_snapshot(Polymarket.of(settings), Warehouse(settings.home), wallets_of(settings))
+    snapshot = take_snapshot(Polymarket.of(settings), Warehouse(settings.home), settings.wallets)
     print(snapshot.row["id"], "spool" if snapshot.waiting else "stored", time.monotonic() - began, flush=True)
 """
 

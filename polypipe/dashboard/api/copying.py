@@ -24,7 +24,6 @@ from polypipe.dashboard.copy_windows import (
 )
 from polypipe.dashboard.store import Row
 from polypipe.history.copy_quality import WINDOWS
-from polypipe.wallets import wallets_of
 
 DEFAULT_DAYS = 7
 SHOWN_EXITS = 50
@@ -72,8 +71,8 @@ def asked_span(context: Context, asked: dict[str, Any], now: datetime) -> tuple[
     `reason` says why there is nothing at all to show, `stale` that yesterday should be there and is not.
     """
     stored = context.view.once("copying days", lambda: stored_days(context.view))
-    wallets = wallets_of(context.settings)
-    reason = wallets if isinstance(wallets, str) else NOTHING_YET if stored is None else None
+    settings = context.settings
+    reason = settings.wallets_missing if settings.wallets is None else NOTHING_YET if stored is None else None
     due = (now - DUE_AFTER).date() - timedelta(days=1)
     last: date = asked.get("until") or (stored[1] if stored else due)
     days = int(asked.get("days", DEFAULT_DAYS))

@@ -12,7 +12,6 @@ from polypipe.dashboard.api.caches import file_states
 from polypipe.dashboard.api.latest import latest_body
 from polypipe.dashboard.api.parameters import read_parameters
 from polypipe.dashboard.context import SILENT_AFTER, Context, at_once, utc_now
-from polypipe.wallets import wallets_of
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -30,7 +29,7 @@ def faults(context: Context, now: datetime) -> list[str]:
     """Everything that is stale or stands still. Without wallets the wallet side is not expected to do anything."""
     found = []
     latest = latest_body(context)
-    if not isinstance(wallets_of(context.settings), str):
+    if context.settings.wallets:
         if latest["timestamp"] is None:
             found.append("no snapshot is stored yet")
         elif now - latest["timestamp"] > context.stale_after:

@@ -12,7 +12,6 @@ from polypipe.dashboard.api.parameters import read_parameters
 from polypipe.dashboard.context import Context, at_once
 from polypipe.divergence.arithmetic import guard
 from polypipe.facts import Fact
-from polypipe.wallets import wallets_of
 from polypipe.warehouse.tables import columns
 
 NOTHING_YET = "no snapshot is stored yet"
@@ -39,8 +38,7 @@ def _latest(context: Context) -> dict[str, Any]:
     sources: dict[str, dict[str, Any]] = json.loads(row["sources"]) if row["sources"] else {}
     reasons: dict[str, str] = json.loads(row["reasons"]) if row["reasons"] else {}
     if not found:
-        wallets = wallets_of(context.settings)
-        why = wallets if isinstance(wallets, str) else NOTHING_YET
+        why = NOTHING_YET if context.settings.wallets else context.settings.wallets_missing
         reasons = {name: why for name in row if name.startswith(("user", "expected", "pnl", "loss"))}
     return {
         **row,

@@ -14,7 +14,6 @@ from polypipe.dashboard.context import Context, at_once
 from polypipe.dashboard.store import Row
 from polypipe.divergence.comparison import APART, BUCKETS, STATUSES
 from polypipe.divergence.summary import EXPECTED
-from polypipe.wallets import wallets_of
 from polypipe.warehouse.connection import literal
 
 ATTENTION = ("orphan", "missed", "over", "under", "manual", "on_target", "below_minimum", "netted", "resolved")
@@ -125,8 +124,7 @@ def newest_summary(context: Context) -> Row | None:
 
 def nothing_compared(context: Context) -> str:
     """Why there is no comparison."""
-    wallets = wallets_of(context.settings)
-    return wallets if isinstance(wallets, str) else "positions were not compared yet"
+    return "positions were not compared yet" if context.settings.wallets else context.settings.wallets_missing
 
 
 def _query(asked: dict[str, Any]) -> tuple[str, str]:

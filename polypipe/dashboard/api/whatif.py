@@ -28,7 +28,6 @@ from polypipe.dashboard.copy_windows import stored_days
 from polypipe.dashboard.store import Row
 from polypipe.runtime.processes import child_environment
 from polypipe.settings import Settings
-from polypipe.wallets import wallets_of
 
 DEFAULT_DAYS, MOST_DAYS = 30, 90
 LEAST_RATIO, MOST_RATIO = 1e-6, 100.0
@@ -82,9 +81,8 @@ class Question:
 def question(context: Context, asked: dict[str, Any]) -> Question:
     """What parsed parameters ask for. Raises `HTTPException` with a line for people."""
     settings = context.settings
-    wallets = wallets_of(settings)
-    if isinstance(wallets, str):
-        raise HTTPException(404, wallets)
+    if settings.wallets is None:
+        raise HTTPException(404, settings.wallets_missing)
     stored = context.view.once("copying days", lambda: stored_days(context.view))
     if stored is None:
         raise HTTPException(404, NOTHING_YET)
