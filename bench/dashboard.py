@@ -153,7 +153,7 @@ def fill_copying(warehouse: Warehouse, end: datetime) -> None:
             for table, rows in tables.items():
                 batch.add(table, rows)
             batch.commit(dict.fromkeys(tables, Append()))
-        warehouse.drain()
+        warehouse.merge()
 
 
 def insert(db: sqlite3.Connection, rows: list[dict[str, Any]]) -> None:

@@ -100,7 +100,7 @@ def simulate(home: Path, kept: bool) -> None:
             for table, (_, those) in rows.items():
                 batch.add(table, those)
             batch_id = batch.commit({table: mode for table, (mode, _) in rows.items()})
-        warehouse.drain(own=batch_id)
+        warehouse.merge(own=batch_id)
 
     @dg.asset(name="live", check_specs=specs())
     def live() -> Any:

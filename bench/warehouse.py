@@ -141,7 +141,7 @@ def write_published(home: Path, table: str, count: int, run: int, mode: Mode, st
         start.wait()
         started = time.monotonic()
         batch_id = batch.commit({table: mode})
-    waited = warehouse.drain(wait=WRITER_PATIENCE_SECONDS, own=batch_id).waited_seconds
+    waited = warehouse.merge(wait=WRITER_PATIENCE_SECONDS, own=batch_id).waited_seconds
     return waited, time.monotonic() - started
 
 
@@ -223,7 +223,7 @@ def prepare(way: str, home: Path) -> None:
         with duckdb.connect(str(home / "plain.duckdb")) as con:
             migrate(con)
     else:
-        Warehouse(home).drain()
+        Warehouse(home).merge()
 
 
 def run(way: str, home: Path) -> tuple[list[Write], Reads]:

@@ -84,7 +84,7 @@ def settings_for(url: str, **more: str) -> Settings:
 @pytest.fixture(scope="session")
 def _empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     warehouse = Warehouse(tmp_path_factory.mktemp("empty"))
-    warehouse.drain()
+    warehouse.merge()
     return warehouse.layout.database
 
 

@@ -31,7 +31,7 @@ full row groups, of 122,880 rows, to where they stay, smaller ones to its log fi
 TIME_COLONS = 17
 """The colons in the time of a line stand before this byte; in a second line behind it, however close, the last does not."""
 
-DRAIN_WAIT_SECONDS = 20.0
+MERGE_WAIT_SECONDS = 20.0
 EXAMPLES = 10
 
 
@@ -72,7 +72,7 @@ def ingest(warehouse: Warehouse, log: Log, path: Path, batch_bytes: int = BATCH_
     """
     reading = Reading(log.file)
     with one_at_a_time(warehouse.layout.home / "run" / f"read-{log.file}.lock"):
-        warehouse.drain(wait=DRAIN_WAIT_SECONDS)  # what a killed reader left: its rows and its position
+        warehouse.merge(wait=MERGE_WAIT_SECONDS)  # what a killed reader left: its rows and its position
         known = stored_positions(warehouse, log.file)
         with path.open("rb") as file:
             check_header(file, log)
@@ -116,7 +116,7 @@ def _read_to_end(
                 if merging is not None:
                     merging.result()  # the position in this batch counts on the rows of the one before
                 batch_id = batch.commit({log.table: Append(), "log_positions": Upsert(("log_id",))})
-            merging = merger.submit(warehouse.drain, wait=DRAIN_WAIT_SECONDS, own=batch_id)
+            merging = merger.submit(warehouse.merge, wait=MERGE_WAIT_SECONDS, own=batch_id)
             reading.bytes += end.byte_offset - position.byte_offset
             if not source.more:
                 merging.result()

@@ -220,7 +220,7 @@ def _add(chunk: Sequence[Row], warehouse: Warehouse, result: Imported) -> None:
     with warehouse.batch("import_divergence") as batch:
         batch.add("snapshots", fresh.values())
         own = batch.commit({"snapshots": Upsert(("id",))})
-    warehouse.drain(wait=STORE_WAIT_SECONDS, own=own)
+    warehouse.merge(wait=STORE_WAIT_SECONDS, own=own)
     result.added += len(fresh)
     times = [row["timestamp"] for row in fresh.values()]
     result.first = min(filter(None, (result.first, *times)))

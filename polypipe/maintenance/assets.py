@@ -48,7 +48,7 @@ def keep_up(instance: dg.DagsterInstance, settings: Settings, warehouse: Warehou
         skipped.append(f"the rest of Dagster's storage: {PRUNE_SECONDS:.0f} s were over; tomorrow goes on")
     merged = 0
     try:
-        merged = len(warehouse.merge_days(now.date(), GATE_WAIT))
+        merged = len(warehouse.combine_days(now.date(), GATE_WAIT))
     except WarehouseBusy as busy:
         skipped.append(f"merging of days: {busy}")
     compacted = warehouse.compact(GATE_WAIT)

@@ -168,7 +168,7 @@ def _put_bot_files(settings: Settings, staging: Path, result: Restored) -> None:
 def _publish(home: Path, result: Restored) -> None:
     """Merge the batches that waited, publish all tables, and compare what readers see with the manifest."""
     warehouse = Warehouse(home)
-    result.merged = len(warehouse.drain(wait=GATE_WAIT).merged)
+    result.merged = len(warehouse.merge(wait=GATE_WAIT).merged)
     current = warehouse.current()
     published = current.tables if current is not None else {}
     with warehouse.read(pending=False) as con:

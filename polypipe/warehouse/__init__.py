@@ -4,8 +4,8 @@
 their columns mean, is in `migrations/`.
 """
 
-from polypipe.warehouse.drain import DrainResult
 from polypipe.warehouse.errors import BadRows, BatchRejected, NewerSchema, WarehouseBusy, WarehouseError
+from polypipe.warehouse.merge import MergeResult
 from polypipe.warehouse.modes import Append, Replace, Upsert, Window
 from polypipe.warehouse.publish import Current
 from polypipe.warehouse.spool import Batch
@@ -17,7 +17,7 @@ __all__ = [
     "Batch",
     "BatchRejected",
     "Current",
-    "DrainResult",
+    "MergeResult",
     "NewerSchema",
     "Replace",
     "Upsert",

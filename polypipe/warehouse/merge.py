@@ -1,37 +1,82 @@
-"""Merging one batch of the spool into tables: the same for the writer's live file and a reader's memory."""
+"""Merging the spool: gate, one transaction for all waiting batches, publication, and only then their deletion."""
 
+# ruff: noqa: S608 -- values are written as literals
+
+import logging
+import time
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from polypipe.warehouse import spool
-from polypipe.warehouse.errors import BadRows, one_line
+from polypipe.warehouse import publish, spool
+from polypipe.warehouse.connection import literal, open_live, roll_back
+from polypipe.warehouse.errors import BadRows, BatchRejected, one_line
+from polypipe.warehouse.gate import gate
 from polypipe.warehouse.layout import Layout
-from polypipe.warehouse.modes import merge
-from polypipe.warehouse.publish import Key
+from polypipe.warehouse.migrate import migrate
+from polypipe.warehouse.modes import apply
+from polypipe.warehouse.months import Days
 
 if TYPE_CHECKING:
     import duckdb
 
+log = logging.getLogger(__name__)
 
-class Poison(Exception):
-    """A batch that can never be merged, however often it is tried."""
-
-    def __init__(self, batch_id: str, reason: str) -> None:
-        self.batch_id = batch_id
-        self.reason = reason
-        super().__init__(reason)
+_REMEMBERED_DAYS = 30
 
 
-def merge_batch(con: "duckdb.DuckDBPyConnection", layout: Layout, batch_id: str) -> set[Key]:
+@dataclass
+class MergeResult:
+    """Result of a merge. `version` is the published version afterwards, 0 before the first publication.
+
+    `merged` may lack the caller's own batch: another writer may have merged it already. `rejected` maps the id of
+    each batch set aside to the reason. `waited_seconds` is the wait for gate and database, `seconds` everything.
+    """
+
+    merged: list[str] = field(default_factory=list)
+    rejected: dict[str, str] = field(default_factory=dict)
+    version: int = 0
+    tables: list[str] = field(default_factory=list)
+    waited_seconds: float = 0.0
+    seconds: float = 0.0
+
+
+def merge_spool(
+    layout: Layout, wait: float, own: str | None, keep_retired: timedelta, merging: Days | None = None
+) -> MergeResult:
+    """Merge and publish everything that waits in the spool; see `Warehouse.merge`. `merging`: see `publish.stage`."""
+    started = time.monotonic()
+    result = MergeResult()
+    layout.make()
+    with gate(layout.lock, started + wait):
+        con = open_live(layout.database, started + wait)
+        result.waited_seconds = time.monotonic() - started
+        try:
+            migrate(con)
+            waiting = _merge_and_publish(con, layout, keep_retired, merging, result)
+        finally:
+            con.close()
+        spool.discard(layout, waiting)
+        spool.sweep(layout)
+        current = publish.read_current(layout)
+        result.version = current.version if current is not None else 0
+    result.seconds = time.monotonic() - started
+    if own is not None and (reason := spool.rejection(layout, own)) is not None:
+        raise BatchRejected(own, reason)
+    return result
+
+
+def merge_batch(con: "duckdb.DuckDBPyConnection", layout: Layout, batch_id: str) -> set[publish.Key]:
     """Apply one batch to the connection's tables, inside its transaction; the parts touched.
 
-    Raises `Poison` when the batch itself is at fault; the transaction must then be rolled back.
+    Raises `BatchRejected` when the batch itself is at fault; the transaction must then be rolled back.
     """
     import duckdb
 
-    touched: set[Key] = set()
+    touched: set[publish.Key] = set()
     try:
         for table, part, file in spool.load(layout, batch_id):
-            touched |= {(table, day) for day in merge(con, table, part.mode, file, part.rows, part.days)}
+            touched |= {(table, day) for day in apply(con, table, part.mode, file, part.rows, part.days)}
     # What the data can cause. Full disk, memory and locks are OperationalError and say nothing about the batch.
     except (
         BadRows,
@@ -40,5 +85,57 @@ def merge_batch(con: "duckdb.DuckDBPyConnection", layout: Layout, batch_id: str)
         duckdb.ProgrammingError,
         duckdb.NotSupportedError,
     ) as error:
-        raise Poison(batch_id, one_line([error])) from error
+        raise BatchRejected(batch_id, one_line([error])) from error
     return touched
+
+
+def _merge_and_publish(
+    con: "duckdb.DuckDBPyConnection", layout: Layout, keep_retired: timedelta, merging: Days | None, result: MergeResult
+) -> list[str]:
+    """Merge and publish in one transaction; the batches that are now safe to delete.
+
+    A batch that cannot be merged spoils the transaction, so it is set aside and the rest is done anew.
+    """
+    while True:
+        waiting = spool.pending(layout)
+        staged = None
+        con.execute("BEGIN")
+        try:
+            touched, result.merged = _merge_all(con, layout, waiting)
+            staged = publish.stage(con, layout, touched, waiting, keep_retired, merging)
+            con.execute("COMMIT")
+        except BatchRejected as rejected:
+            con.execute("ROLLBACK")
+            log.error("batch %s set aside in spool/rejected: %s", rejected.batch_id, rejected.reason)
+            spool.reject(layout, rejected.batch_id, rejected.reason)
+            result.rejected[rejected.batch_id] = rejected.reason
+            continue
+        except BaseException:
+            if staged is not None:
+                staged.undo()
+            roll_back(con)
+            raise
+        if staged is not None:
+            publish.swap(layout, staged, keep_retired)
+            result.tables = staged.changed
+        return waiting
+
+
+def _merge_all(con: "duckdb.DuckDBPyConnection", layout: Layout, waiting: list[str]) -> tuple[set[publish.Key], list[str]]:
+    """Merge the batches that are not merged yet, in order; the parts touched and the ids merged now."""
+    if not waiting:
+        return set(), []
+    here = ", ".join(literal(batch_id) for batch_id in waiting)
+    # Of a month of batches only those that are here: the cost of a merge must not grow with the months.
+    rows = con.execute(f"SELECT batch_id FROM merged_batches WHERE batch_id IN ({here})").fetchall()
+    known = {batch_id for (batch_id,) in rows}
+    touched: set[publish.Key] = set()
+    fresh = [batch_id for batch_id in waiting if batch_id not in known]
+    for batch_id in fresh:
+        touched |= merge_batch(con, layout, batch_id)
+        con.execute(f"INSERT INTO merged_batches VALUES ({literal(batch_id)}, now())")
+    if fresh:
+        # Never one that still lies in the spool, for want of permission to delete it: it would be merged again.
+        old = f"merged_at < now() - INTERVAL {_REMEMBERED_DAYS} DAY AND batch_id NOT IN ({here})"
+        con.execute(f"DELETE FROM merged_batches WHERE {old}")
+    return touched, fresh

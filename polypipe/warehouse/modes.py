@@ -1,4 +1,4 @@
-"""How the rows of a batch meet the rows of a table, and the one SQL path that does it for drain and readers."""
+"""How the rows of a batch meet the rows of a table, and the one SQL path that does it for writers and readers."""
 
 # ruff: noqa: S608 -- names come from our own migrations and are quoted, values are written as literals
 
@@ -67,7 +67,7 @@ def check_mode(table: str, mode: Mode) -> None:
         raise BadRows(f"{table}: {type(mode).__name__} names unknown columns {sorted(named - have)}")
 
 
-def merge(
+def apply(
     con: "duckdb.DuckDBPyConnection", table: str, mode: Mode, file: Path, rows: int, days: Collection[date] | None = None
 ) -> set[date | None]:
     """Apply one file of `rows` NDJSON rows to `table`; the parts touched: UTC days, or {None} of a state table.

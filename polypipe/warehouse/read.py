@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from polypipe.warehouse import spool
 from polypipe.warehouse.connection import literal, open_memory, quoted
-from polypipe.warehouse.errors import BadRows, WarehouseError
+from polypipe.warehouse.errors import BadRows, BatchRejected, WarehouseError
 from polypipe.warehouse.layout import Layout
-from polypipe.warehouse.merge import Poison, merge_batch
+from polypipe.warehouse.merge import merge_batch
 from polypipe.warehouse.migrate import migrate
 from polypipe.warehouse.publish import Current, PublishedFile, read_current
 from polypipe.warehouse.tables import DAY_COLUMN, columns
@@ -129,12 +129,14 @@ def _load_waiting(
             con.execute("BEGIN")
             merge_batch(con, layout, batch_id)
             con.execute("COMMIT")
-        except (BadRows, Poison) as error:
-            if isinstance(error, Poison):
+        except (BadRows, BatchRejected) as error:
+            reason = str(error)
+            if isinstance(error, BatchRejected):
                 con.execute("ROLLBACK")
+                reason = error.reason
             if not (layout.spool / batch_id).exists():
                 raise _Vanished(batch_id) from error
-            log.warning("batch %s cannot be merged and is left out: %s", batch_id, error)
+            log.warning("batch %s cannot be merged and is left out: %s", batch_id, reason)
     con.execute("SET schema = 'main'")
     return loaded
 

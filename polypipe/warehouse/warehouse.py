@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polypipe.warehouse.compact import GATE_SECONDS, Compaction, compact
-from polypipe.warehouse.drain import DrainResult, drain
 from polypipe.warehouse.errors import WarehouseBusy
 from polypipe.warehouse.layout import Layout
+from polypipe.warehouse.merge import MergeResult, merge_spool
 from polypipe.warehouse.months import Days, due
 from polypipe.warehouse.publish import Current, read_current
 from polypipe.warehouse.read import open_reader
@@ -33,7 +33,7 @@ class Warehouse:
         """Start a batch, to be used as a context manager; it vanishes unless it is committed in the block."""
         return Batch(self.layout, name)
 
-    def drain(self, wait: float = 20.0, own: str | None = None) -> DrainResult:
+    def merge(self, wait: float = 20.0, own: str | None = None) -> MergeResult:
         """Merge all waiting batches in one transaction and publish what changed.
 
         Waits at most `wait` seconds for the gate and the database, then raises `WarehouseBusy` naming the holder;
@@ -41,7 +41,7 @@ class Warehouse:
         aside; if it is `own`, `BatchRejected` is raised after the others are in. Raises `NewerSchema` when the
         database is ahead of this polypipe.
         """
-        return drain(self.layout, wait, own, self._keep_retired)
+        return merge_spool(self.layout, wait, own, self._keep_retired)
 
     def store(self, *batch_ids: str, wait: float = 20.0) -> str | None:
         """Merge committed batches; why they wait in the spool, in one line, when somebody holds the warehouse, else None.
@@ -50,21 +50,21 @@ class Warehouse:
         """
         try:
             for batch_id in batch_ids:
-                self.drain(wait, own=batch_id)
+                self.merge(wait, own=batch_id)
         except WarehouseBusy as busy:
             return str(busy)
         return None
 
-    def merge_days(self, today: date, wait: float = 20.0) -> list[Days]:
-        """Have the closed days of each month share a file, but for the last ones; what was merged.
+    def combine_days(self, today: date, wait: float = 20.0) -> list[Days]:
+        """Have the closed days of each month share a file, but for the last ones; what was combined.
 
         Nothing that a reader sees changes. Each table's month is a publication of its own, so that other writers get
-        their turn in between. Raises as `drain`.
+        their turn in between. Raises as `merge`.
         """
-        merged = due(self.current(), today)
-        for days in merged:
-            drain(self.layout, wait, None, self._keep_retired, days)
-        return merged
+        combined = due(self.current(), today)
+        for days in combined:
+            merge_spool(self.layout, wait, None, self._keep_retired, days)
+        return combined
 
     def compact(self, wait: float = 20.0, gate_seconds: float = GATE_SECONDS, always: bool = False) -> Compaction:
         """Give back the free space of the database file when that is worth it; never raises for a held warehouse."""

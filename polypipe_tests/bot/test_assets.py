@@ -102,8 +102,8 @@ def test_other_columns_fail_the_run_by_name(materialize, log):
 
 
 def test_a_held_warehouse_fails_the_run_and_loses_nothing(materialize, warehouse, log, monkeypatch):
-    monkeypatch.setattr(ingest, "DRAIN_WAIT_SECONDS", 0.05)
-    warehouse.drain()
+    monkeypatch.setattr(ingest, "MERGE_WAIT_SECONDS", 0.05)
+    warehouse.merge()
     with gate(warehouse.layout.lock, float("inf")):
         assert "not read further" in failure(materialize())
     assert metadata(materialize())["rows_new"] == 70

@@ -263,9 +263,9 @@ def test_no_byte_is_lost_between_blocks(tmp_path, parts, block):
 
 
 def test_nothing_is_stored_while_somebody_holds_the_warehouse_and_nothing_is_lost(warehouse, path, monkeypatch):
-    monkeypatch.setattr(module, "DRAIN_WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(module, "MERGE_WAIT_SECONDS", 0.05)
     path.write_text(HEADER + text(log_lines(20)))
-    warehouse.drain()
+    warehouse.merge()
     with gate(warehouse.layout.lock, float("inf")), pytest.raises(WarehouseBusy):
         ingest(warehouse, TRADE_LOG, path)
     assert ingest(warehouse, TRADE_LOG, path).rows == 20
@@ -273,7 +273,7 @@ def test_nothing_is_stored_while_somebody_holds_the_warehouse_and_nothing_is_los
 
 def test_batches_that_wait_are_not_read_again(warehouse, path, monkeypatch):
     path.write_text(HEADER + text(log_lines(100)))
-    real, calls = warehouse.drain, []
+    real, calls = warehouse.merge, []
 
     def busy_once_written(wait=20.0, own=None):
         calls.append(own)
@@ -281,7 +281,7 @@ def test_batches_that_wait_are_not_read_again(warehouse, path, monkeypatch):
             raise WarehouseBusy("polypipe.duckdb", "a test", wait)
         return real(wait, own)
 
-    monkeypatch.setattr(warehouse, "drain", busy_once_written)
+    monkeypatch.setattr(warehouse, "merge", busy_once_written)
     with pytest.raises(WarehouseBusy):
         ingest(warehouse, TRADE_LOG, path, batch_bytes=5_000)
     monkeypatch.undo()

@@ -51,7 +51,7 @@ def test_a_home_from_before_there_were_records_gets_them_all(warehouse, polymark
     crawl_and_store(polymarket, warehouse)
     with warehouse.batch("forget") as batch:
         batch.commit({"token_first_seen": Replace()})
-    warehouse.drain()
+    warehouse.merge()
     crawl_and_store(polymarket, warehouse)
     assert rows(warehouse, "SELECT count(DISTINCT token_id) FROM token_first_seen") == rows(
         warehouse, "SELECT count(DISTINCT token_id) FROM tokens"

@@ -473,7 +473,7 @@ def test_files_are_published_from_the_crawl_in_hand_while_the_warehouse_is_held(
         assert_right(settings, sim.url)
     finally:
         holder.communicate()
-    warehouse.drain()
+    warehouse.merge()
     with warehouse.read(pending=False) as con:
         assert con.execute("SELECT count(*) FROM crawls WHERE kind = 'universe'").fetchone() == (2,)
         assert con.execute("SELECT count(*) FROM publications").fetchone() == (12,)

@@ -213,7 +213,7 @@ def test_publications_are_kept_while_somebody_holds_the_warehouse(put, monkeypat
             put(1)  # the guard knows the row that still waits
     finally:
         holder.communicate()
-    put.warehouse.drain()
+    put.warehouse.merge()
     with put.warehouse.read(pending=False) as con:
         assert con.execute("SELECT entries FROM publications ORDER BY time").fetchall() == [(3,), (4,), (1,)]
 

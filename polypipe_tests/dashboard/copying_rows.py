@@ -21,7 +21,7 @@ def replace_tables(warehouse: Warehouse, **tables: Sequence[Row]) -> None:
         for table, rows in tables.items():
             batch.add(table, rows)
         batch.commit(dict.fromkeys(tables, Replace()))
-    warehouse.drain()
+    warehouse.merge()
 
 
 def gap_day(day: datetime, whale_pnl: float | None = 100.0, notes: dict[str, Any] | None = None, **parts: float) -> Row:

@@ -104,7 +104,7 @@ def put_snapshots(warehouse: Warehouse, rows: Sequence[dict[str, Any]] | Iterato
     with warehouse.batch("snapshot") as batch:
         batch.add("snapshots", rows)
         batch.commit({"snapshots": Upsert(("id",))})
-    warehouse.drain()
+    warehouse.merge()
 
 
 def publication(file: str, time: datetime, **changes: Any) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def put_publications(warehouse: Warehouse, rows: Sequence[dict[str, Any]]) -> No
     with warehouse.batch("publication") as batch:
         batch.add("publications", rows)
         batch.commit({"publications": Append()})
-    warehouse.drain()
+    warehouse.merge()
 
 
 def all_files(time: datetime, **changes: Any) -> list[dict[str, Any]]:
@@ -146,7 +146,7 @@ def replace_table(warehouse: Warehouse, table: str, rows: Sequence[dict[str, Any
     with warehouse.batch("replace") as batch:
         batch.add(table, rows)
         batch.commit({table: Replace()})
-    warehouse.drain()
+    warehouse.merge()
 
 
 def now() -> datetime:

@@ -22,7 +22,7 @@ def put_positions(warehouse, copier, whale, ratio=0.08, held=True):
         batch.add("positions", (asdict(row) | {"compared_at": time} for row in rows))
         batch.add("position_summaries", [summary_row(summarize(rows, ratio), Wallets(COPIER, WHALE, ratio), time)])
         batch.commit({"positions": Replace(), "position_summaries": Append()})
-    warehouse.drain()
+    warehouse.merge()
 
 
 def test_before_the_first_comparison(dashboard):

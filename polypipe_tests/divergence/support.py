@@ -54,7 +54,7 @@ def put_snapshots(warehouse: Warehouse, *made: dict[str, Any]) -> None:
     with warehouse.batch("snapshot") as batch:
         batch.add("snapshots", ({"reasons": json.dumps({}), "origin": "polypipe", **row} for row in made))
         batch.commit({"snapshots": Upsert(("id",))})
-    warehouse.drain()
+    warehouse.merge()
 
 
 @contextmanager

@@ -28,7 +28,7 @@ def here() -> Settings:
 def filled(here) -> Warehouse:
     warehouse = Warehouse(here.home)
     helpers.write(warehouse, "c1")
-    warehouse.drain()
+    warehouse.merge()
     return warehouse
 
 
@@ -50,7 +50,7 @@ def test_a_healthy_home(here, filled):
 def test_a_damaged_published_file_comes_back_as_the_advice_says(here, filled):
     """The file of a closed day: nothing else would ever write it again."""
     helpers.write(filled, "c2", tokens=0, day=1)
-    filled.drain()
+    filled.merge()
     (file,) = filled.layout.published.glob("crawls.2026-11-20.*")
     content = bytearray(file.read_bytes())
     content[4 : len(content) // 2] = bytes(len(content) // 2 - 4)  # not the end, where the number of rows is
@@ -58,10 +58,10 @@ def test_a_damaged_published_file_comes_back_as_the_advice_says(here, filled):
     found = results(facts_of(here), "published tables")["published tables"]
     assert (found.status, f"crawls: published/{file.name} is damaged" in found.finding) == ("error", True), found
     assert found.advice.startswith("move a damaged file away")
-    filled.drain()
+    filled.merge()
     assert results(facts_of(here), "published tables")["published tables"].status == "error"
     file.unlink()
-    filled.drain()
+    filled.merge()
     assert results(facts_of(here), "published tables")["published tables"].status == "ok"
     helpers.assert_published_is_live(filled)
 

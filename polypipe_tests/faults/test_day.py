@@ -327,7 +327,7 @@ def judge(hours, took, began, ends, roles, page, spells, seen, home, kept, world
     snapshots, runs = roles
     warehouse = Warehouse(home)
     assert seen["violations"] == []
-    warehouse.drain()
+    warehouse.merge()
     tables = look(home)
     assert tables.live == tables.published
     unexplained_errors(snapshots, spells)

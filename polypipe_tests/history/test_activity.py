@@ -161,7 +161,7 @@ def test_killed_half_way_and_run_again(sim, polymarket, warehouse, wallets, tmp_
 def test_killed_before_the_warehouse_had_the_rows(sim, polymarket, warehouse, wallets) -> None:
     """Committed to the spool, not merged: readers see the rows, and the next run replaces them."""
     start = midnight("2026-10-01")
-    warehouse.drain()
+    warehouse.merge()
     code = (
         "import polypipe.history.activity as a, os, signal\n"
         "a.Warehouse.store = lambda *_ids: os.kill(os.getpid(), signal.SIGKILL)\n" + _FILL
@@ -189,12 +189,12 @@ def test_rows_that_cannot_be_merged_fail_the_run(sim, polymarket, warehouse, wal
 
 def test_while_somebody_holds_the_warehouse_the_rows_wait(polymarket, warehouse, wallets, monkeypatch) -> None:
     start = midnight("2026-10-01")
-    warehouse.drain()
+    warehouse.merge()
     monkeypatch.setattr(Warehouse, "store", partialmethod(Warehouse.store, wait=0.1))
     with held_by_somebody(warehouse.layout.database):
         filled = fill_activity(polymarket, warehouse, wallets, start, start + DAY)
         assert "is held by pid" in filled.waiting
         assert activity(warehouse)
     before = activity(warehouse)
-    warehouse.drain()
+    warehouse.merge()
     assert activity(warehouse) == before

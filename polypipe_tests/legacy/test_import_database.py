@@ -235,7 +235,7 @@ def test_chunks_and_kills_do_not_change_the_result(tmp_path, warehouse, path, mo
 def test_a_held_warehouse_stops_it_and_nothing_is_lost(warehouse, path, monkeypatch):
     monkeypatch.setattr(old_database, "STORE_WAIT_SECONDS", 0.05)
     old(path, row("2026-05-01T10:00:00"))
-    warehouse.drain()
+    warehouse.merge()
     with held_by_somebody(warehouse.layout.database), pytest.raises(WarehouseBusy, match="held by pid"):
         import_database(path, UTC_ZONE, warehouse)
     assert import_database(path, UTC_ZONE, warehouse).already_there == 1

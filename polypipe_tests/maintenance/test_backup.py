@@ -48,9 +48,9 @@ def full(tmp_path):
     settings = _home(tmp_path / "full")
     wh = Warehouse(settings.home)
     write(wh, "c1")
-    wh.drain()
+    wh.merge()
     write(wh, "c2", day=1)
-    wh.drain()
+    wh.merge()
     write(wh, "waiting", 7)
     settings.bot_dir.mkdir()
     (settings.bot_dir / ".live_cache.json").write_text('{"1":true}')
@@ -101,7 +101,7 @@ def test_data_that_is_there_is_moved_aside_only_with_force(full, tmp_path, monke
     archive = back_up(full, tmp_path / "b.tar.gz").path
     wh = Warehouse(full.home)
     write(wh, "later", 3)
-    wh.drain()
+    wh.merge()
     (full.bot_dir / ".live_cache.json").write_text('{"2":true}')
     before = _tree(full.home)
     with pytest.raises(CannotRestore, match="has data already"):
@@ -260,7 +260,7 @@ for number in range(100000):
     write(wh, f'{number:06}', tokens=200, day=number % 3)
     print(number, flush=True)
     if number % 3 == 0:
-        wh.drain()
+        wh.merge()
 """
 
 
@@ -364,7 +364,7 @@ def test_what_fails_after_the_move_says_where_the_old_state_is(full, tmp_path, m
     def fail(*_args, **_more):
         raise duckdb.OutOfMemoryException("no memory\nleft")
 
-    monkeypatch.setattr(Warehouse, "drain", fail)
+    monkeypatch.setattr(Warehouse, "merge", fail)
     with pytest.raises(
         CannotRestore, match=r"is in place, but .* no memory left; what was there before is in .*before-restore-"
     ):
@@ -423,7 +423,7 @@ def test_a_killed_restore_is_told_and_can_be_repeated(full, tmp_path):
     """Between any two of its steps: `up` must not begin an empty database where half of the old state is gone."""
     archive = back_up(full, tmp_path / "b.tar.gz").path
     write(Warehouse(full.home), "later", 3)
-    Warehouse(full.home).drain()
+    Warehouse(full.home).merge()
 
     def kept() -> dict[str, str]:
         return {name: digest for name, digest in _tree(full.home).items() if not name.startswith((".rest", "RESTORING."))}
@@ -440,7 +440,7 @@ def test_a_killed_restore_is_told_and_can_be_repeated(full, tmp_path):
         cut_off = unfinished(full.home)
         if cut_off is None:  # nothing was moved yet, or everything is in its place
             if kept() != before:
-                Warehouse(full.home).drain(wait=30)  # the next writer, or the next `up`, publishes what was restored
+                Warehouse(full.home).merge(wait=30)  # the next writer, or the next `up`, publishes what was restored
                 assert crawl_ids(Warehouse(full.home)) == ["c1", "c2", "waiting"]
             continue
         told += 1

@@ -40,7 +40,7 @@ def crawl(crawl_id: str, day: int = 0, **changes: Any) -> dict[str, Any]:
 
 
 def write(wh: Warehouse, crawl_id: str, tokens: int = 10, day: int = 0) -> str:
-    """Commit, and do not drain, a batch as a crawl writes it."""
+    """Commit, and do not merge, a batch as a crawl writes it."""
     with wh.batch("sports_events") as batch:
         batch.add("tokens", (token(number, crawl_id) for number in range(tokens)))
         batch.add("crawls", [crawl(crawl_id, day)])

@@ -29,9 +29,9 @@ UNION ALL SELECT table_name, NULL, NULL, NULL, comment FROM duckdb_tables() WHER
 def _swollen(wh: Warehouse, tokens: int = 60_000) -> None:
     """A file that has become mostly free blocks."""
     write(wh, "c1", tokens)
-    wh.drain()
+    wh.merge()
     write(wh, "c2", 5)
-    wh.drain()
+    wh.merge()
 
 
 def _compact(wh: Warehouse, wait: float = 5.0, gate_seconds: float = 60.0) -> Compaction:
@@ -55,9 +55,9 @@ def test_the_content_stays_and_the_free_blocks_go(wh: Warehouse) -> None:
     assert live_rows(wh, "SELECT * FROM schema_migrations") == ledger
     for table, before in everything.items():
         assert live_rows(wh, f"SELECT * FROM {table} ORDER BY ALL") == before
-    version = wh.drain().version
+    version = wh.merge().version
     write(wh, "c3", 7)
-    assert wh.drain().version == version + 1
+    assert wh.merge().version == version + 1
     assert crawl_ids(wh) == ["c1", "c2", "c3"]
     assert_published_is_live(wh)
 
@@ -65,7 +65,7 @@ def test_the_content_stays_and_the_free_blocks_go(wh: Warehouse) -> None:
 def test_it_is_skipped_with_the_reason(wh: Warehouse) -> None:
     assert _compact(wh) == Compaction(0, 0, pytest.approx(0, abs=5), "there is no database yet")
     write(wh, "c1", 60_000)
-    wh.drain()
+    wh.merge()
     assert "not worth it" in (wh.compact(5.0).skipped or "")
     reasons = []
     for seconds in (0.0, 0.0, 0.0, 0.002, 0.01, 0.02):  # interrupted at another place each time, perhaps too late
@@ -119,7 +119,7 @@ for number in range(1000):
     print('ready', flush=True)
     write(wh, f'{name}-{number}', 20000 if number % 2 else 2000)
     print(f'{name}-{number}', flush=True)
-    wh.drain()
+    wh.merge()
     wh.compact(5.0, 60.0, always=True)
 """
 
@@ -137,14 +137,14 @@ def test_kills_while_compacting_leave_a_whole_database(wh: Warehouse) -> None:
         process.wait()
         acknowledged += [line for line in lines if line not in ("", "ready")]
         expected = crawl_ids(wh, pending=True)
-        wh.drain(wait=30)
+        wh.merge(wait=30)
         assert crawl_ids(wh) == expected
         assert set(acknowledged) <= set(expected)
     assert_published_is_live(wh)
     with wh.batch("x") as batch:
         batch.add("tokens", [token(1)])
         batch.commit({"tokens": Replace()})
-    wh.drain()
+    wh.merge()
     assert _compact(wh).skipped is None
     assert rows(wh, "SELECT count(*) FROM tokens") == [(1,)]
 
@@ -172,9 +172,9 @@ for module, name in ((copy, 'fsync'), (copy, 'remove_database'), (compact, 'remo
 print(wh.compact(5.0, always=True))
 """
     write(wh, "c1", 20_000)
-    wh.drain()
+    wh.merge()
     write(wh, "c2", 5)
-    wh.drain()
+    wh.merge()
     died = 0
     for where in range(1, 30):
         process = start(code, wh.layout.home, where)
@@ -186,6 +186,6 @@ print(wh.compact(5.0, always=True))
         died += 1
         assert crawl_ids(wh) == ["c1", "c2"]
         assert live_rows(wh, "SELECT count(*) FROM tokens") == [(5,)]
-        wh.drain()
+        wh.merge()
     assert died >= 8
     assert_published_is_live(wh)

@@ -19,7 +19,7 @@ def test_it_starts_empty_and_follows(wh: Warehouse) -> None:
         assert _ids(reader) == []
         for number in range(3):
             write(wh, f"c{number}", day=number)
-            version = wh.drain().version
+            version = wh.merge().version
             wait_for(lambda wanted=version: reader.status.version == wanted)
             assert _ids(reader) == [f"c{done}" for done in range(number + 1)]
         current = wh.current()
@@ -31,13 +31,13 @@ def test_it_starts_empty_and_follows(wh: Warehouse) -> None:
 def test_only_what_changed_is_loaded(wh: Warehouse) -> None:
     for day in range(3):
         write(wh, f"c{day}", day=day)
-        wh.drain()
+        wh.merge()
     with FollowingReader(wh, poll_seconds=60) as reader:
         first = dict(reader._loaded)
         with wh.batch("x") as batch:
             batch.add("crawls", [crawl("today", 2)])
             batch.commit({"crawls": Append()})
-        wh.drain()
+        wh.merge()
         reader.refresh()
         assert {part for part, files in reader._loaded.items() if first.get(part) != files} == {'stored."crawls_newest"'}
         assert _ids(reader) == ["c0", "c1", "c2", "today"]
@@ -49,7 +49,7 @@ def test_tables_of_other_shapes_follow_too(wh: Warehouse) -> None:
     with FollowingReader(wh, poll_seconds=60, shapes=shapes) as reader, reader.cursor() as con:
         for number, day in enumerate((0, 1, 1, 2)):
             write(wh, f"c{number}", tokens=number, day=day)
-            wh.drain()
+            wh.merge()
         reader.refresh()
         assert reader.status.error is None
         assert con.execute("SELECT crawls FROM days ORDER BY day").fetchall() == [(1,), (2,), (1,)]
@@ -60,12 +60,12 @@ def test_tables_of_other_shapes_follow_too(wh: Warehouse) -> None:
 
 def test_the_old_version_stays_and_says_so_while_the_new_one_is_bad(wh: Warehouse) -> None:
     write(wh, "c1")
-    wh.drain()
+    wh.merge()
     with FollowingReader(wh, poll_seconds=60) as reader:
         good = reader.status
         pointer = wh.layout.pointer.read_bytes()
         write(wh, "c2")
-        wh.drain()
+        wh.merge()
         next(wh.layout.published.glob("tokens.v2*")).rename(wh.layout.home / "hidden")
         for break_it in (lambda: None, lambda: wh.layout.pointer.write_text("{"), wh.layout.pointer.unlink):
             break_it()
@@ -78,7 +78,7 @@ def test_the_old_version_stays_and_says_so_while_the_new_one_is_bad(wh: Warehous
         reader.refresh()
         assert reader.status.error is None
         assert reader.status.checked_at > good.checked_at
-        wh.drain()  # mends the missing file
+        wh.merge()  # mends the missing file
         reader.refresh()
         assert reader.status.error is None
         assert _ids(reader) == ["c1", "c2"]
@@ -107,7 +107,7 @@ def test_queries_never_see_two_versions_at_once(wh: Warehouse) -> None:
                 batch.add("tokens", [token(place, f"c{number:02}") for place in range(30)])
                 batch.add("crawls", [crawl(f"c{number:02}", number % 3)])
                 batch.commit({"tokens": Replace(), "crawls": Append()})
-            version = wh.drain().version
+            version = wh.merge().version
             wait_for(lambda wanted=version: reader.status.version == wanted)
         done.set()
         thread.join()

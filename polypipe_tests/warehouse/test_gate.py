@@ -49,13 +49,13 @@ def test_no_two_processes_are_inside_at_once(tmp_path: Path) -> None:
 
 
 def test_the_holder_of_the_gate_is_named_and_the_rows_wait(wh: Warehouse) -> None:
-    wh.drain()
+    wh.merge()
     holder = start(_HOLD_GATE, wh.layout.lock)
     assert holder.stdout
     assert holder.stdout.readline() == "held\n"
     batch_id = write(wh, "c1")
     with pytest.raises(WarehouseBusy) as caught:
-        wh.drain(wait=0.1, own=batch_id)
+        wh.merge(wait=0.1, own=batch_id)
     message = str(caught.value)
     assert "\n" not in message
     assert f"polypipe.lock is held by pid {holder.pid} (" in message
@@ -67,7 +67,7 @@ def test_the_holder_of_the_gate_is_named_and_the_rows_wait(wh: Warehouse) -> Non
 
     holder.kill()  # the kernel lets go of what a killed process held
     holder.wait()
-    assert wh.drain(own=batch_id).merged == [batch_id]
+    assert wh.merge(own=batch_id).merged == [batch_id]
     assert crawl_ids(wh) == ["c1"]
 
 
@@ -79,7 +79,7 @@ def test_a_waiting_writer_gets_in_when_the_holder_leaves(wh: Warehouse) -> None:
     assert holder.stdout.readline() == "held\n"
     code = (
         "import pathlib, sys\nfrom polypipe_tests.warehouse.helpers import write, Warehouse\n"
-        "wh = Warehouse(pathlib.Path(sys.argv[1])); write(wh, 'c1'); print('waiting', flush=True); wh.drain(60)"
+        "wh = Warehouse(pathlib.Path(sys.argv[1])); write(wh, 'c1'); print('waiting', flush=True); wh.merge(60)"
     )
     writer = start(code, wh.layout.home)
     assert writer.stdout
@@ -91,31 +91,31 @@ def test_a_waiting_writer_gets_in_when_the_holder_leaves(wh: Warehouse) -> None:
 
 
 def test_the_process_that_has_the_database_open_is_named(wh: Warehouse) -> None:
-    wh.drain()
+    wh.merge()
     holder = start(_HOLD_DATABASE, wh.layout.database)
     assert holder.stdin
     assert holder.stdout
     assert holder.stdout.readline() == "held\n"
     batch_id = write(wh, "c1")
     with pytest.raises(WarehouseBusy, match=rf"polypipe\.duckdb is held by pid {holder.pid} \(.*import duckdb"):
-        wh.drain(wait=0.1)
+        wh.merge(wait=0.1)
     # Readers never open the live file, so whoever holds it does not hold them.
     assert crawl_ids(wh, pending=True) == ["c1"]
     assert crawl_ids(wh) == []
     holder.stdin.close()
     holder.wait(60)
-    assert wh.drain().merged == [batch_id]
+    assert wh.merge().merged == [batch_id]
 
 
 def test_this_process_itself_may_be_the_one(wh: Warehouse) -> None:
-    wh.drain()
+    wh.merge()
     batch_id = write(wh, "c1")
     with (
         duckdb.connect(str(wh.layout.database), read_only=True),
         pytest.raises(WarehouseBusy, match=f"this process itself \\(pid {os.getpid()}\\)"),
     ):
-        wh.drain(wait=0.1)
-    assert wh.drain().merged == [batch_id]
+        wh.merge(wait=0.1)
+    assert wh.merge().merged == [batch_id]
 
 
 def test_other_troubles_with_the_database_are_not_waited_for(wh: Warehouse) -> None:
@@ -123,7 +123,7 @@ def test_other_troubles_with_the_database_are_not_waited_for(wh: Warehouse) -> N
     wh.layout.database.write_bytes(b"not a database" * 1000)
     batch_id = write(wh, "c1")
     with pytest.raises(duckdb.IOException, match="not a valid DuckDB"):
-        wh.drain(wait=60)
+        wh.merge(wait=60)
     assert spooled(wh) == [batch_id]
 
 

@@ -9,7 +9,7 @@ from polypipe_tests.warehouse.helpers import assert_published_is_live, crawl_ids
 
 _KILLS = 15
 
-# Writes batch after batch, names each on stdout once it is committed, and drains with a short patience.
+# Writes batch after batch, names each on stdout once it is committed, and merges with a short patience.
 _WRITER = """
 import pathlib, sys
 from polypipe.warehouse import WarehouseBusy
@@ -19,7 +19,7 @@ for number in range(1000):
     write(wh, f'{name}-{number}', tokens=500, day=number % 2)
     print(f'{name}-{number}', flush=True)
     try:
-        wh.drain(wait=0.5)
+        wh.merge(wait=0.5)
     except WarehouseBusy:
         pass
 """
@@ -27,7 +27,7 @@ for number in range(1000):
 
 def test_batches_survive_kills_at_random_moments(wh: Warehouse) -> None:
     chance = random.Random(20261123)
-    wh.drain()
+    wh.merge()
     acknowledged: list[str] = []
     for kill in range(_KILLS):
         # Two at once, so that one is killed while the other waits for it.
@@ -43,7 +43,7 @@ def test_batches_survive_kills_at_random_moments(wh: Warehouse) -> None:
             acknowledged += writer.stdout.read().split()
             writer.wait()
     expected = crawl_ids(wh, pending=True)  # a reader before the repair ...
-    wh.drain(wait=30)
+    wh.merge(wait=30)
     merged = crawl_ids(wh)
     assert merged == expected  # ... saw just what is there after it
     assert len(acknowledged) >= 2 * _KILLS

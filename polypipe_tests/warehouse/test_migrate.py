@@ -37,14 +37,14 @@ def _add(directory: Path, sql: str) -> None:
 def test_numbers_are_without_gaps_and_recorded(wh: Warehouse) -> None:
     numbers = [migration.version for migration in migrate.migrations()]
     assert numbers == list(range(1, len(numbers) + 1))
-    wh.drain()
-    wh.drain()
+    wh.merge()
+    wh.merge()
     recorded = live_rows(wh, "SELECT version, name, applied_at IS NOT NULL FROM schema_migrations ORDER BY 1")
     assert recorded == [(migration.version, migration.name, True) for migration in migrate.migrations()]
 
 
 def test_every_published_table_comes_from_the_migrations(wh: Warehouse) -> None:
-    wh.drain()
+    wh.merge()
     found = {name for (name,) in live_rows(wh, "SELECT table_name FROM duckdb_tables()")}
     assert found == set(tables.DAY_COLUMN) | {"schema_migrations", "merged_batches", "partitions"}
     uncommented = "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal AND comment IS NULL"
@@ -55,7 +55,7 @@ def test_every_published_table_comes_from_the_migrations(wh: Warehouse) -> None:
 def test_a_new_column_reaches_old_rows_old_files_and_waiting_batches(wh: Warehouse, newer: Path) -> None:
     write(wh, "c1", day=0)
     write(wh, "c2", day=1)
-    wh.drain()
+    wh.merge()
     waiting = write(wh, "c3", day=1)
     _add(newer, "ALTER TABLE crawls ADD COLUMN note VARCHAR; COMMENT ON COLUMN crawls.note IS 'A note.'")
 
@@ -64,7 +64,7 @@ def test_a_new_column_reaches_old_rows_old_files_and_waiting_batches(wh: Warehou
     with wh.batch("x") as batch:
         batch.add("crawls", [crawl("c4", 1, note="hello")])
         batch.commit({"crawls": Append()})
-    assert wh.drain().merged == [waiting, batch.id]
+    assert wh.merge().merged == [waiting, batch.id]
     assert rows(wh, query) == [("c1", None), ("c2", None), ("c3", None), ("c4", "hello")]
     assert rows(wh, "SELECT * FROM crawls WHERE crawl_id = 'c4'")[0][-1] == "hello"  # last, as in the schema
     assert_published_is_live(wh)
@@ -72,17 +72,17 @@ def test_a_new_column_reaches_old_rows_old_files_and_waiting_batches(wh: Warehou
 
 def test_a_batch_with_a_column_that_is_gone_is_set_aside(wh: Warehouse, newer: Path) -> None:
     write(wh, "c1")
-    wh.drain()
+    wh.merge()
     waiting = write(wh, "c2")
     _add(newer, "ALTER TABLE crawls DROP COLUMN error")
     with pytest.raises(BatchRejected, match=r"no longer has the columns \['error'\]"):
-        wh.drain(own=waiting)
+        wh.merge(own=waiting)
     assert rows(wh, "SELECT crawl_id FROM crawls") == [("c1",)]
 
 
 def test_a_failing_migration_leaves_the_database_as_it_was(wh: Warehouse, newer: Path) -> None:
     write(wh, "c1")
-    wh.drain()
+    wh.merge()
     before = migrate.latest()
     _add(newer, "ALTER TABLE crawls ADD COLUMN note VARCHAR")
     _add(newer, "ALTER TABLE crawls ADD COLUMN note VARCHAR")
@@ -93,11 +93,11 @@ def test_a_failing_migration_leaves_the_database_as_it_was(wh: Warehouse, newer:
 
 
 def test_a_newer_database_is_refused(wh: Warehouse) -> None:
-    wh.drain()
+    wh.merge()
     with duckdb.connect(str(wh.layout.database)) as con:
         con.execute("INSERT INTO schema_migrations VALUES (99, 'future', now())")
     write(wh, "c1")
     known = migrate.latest()
     with pytest.raises(NewerSchema, match=rf"newer polypipe \(schema 99, this one knows {known}\): upgrade"):
-        wh.drain()
+        wh.merge()
     assert rows(wh, "SELECT crawl_id FROM crawls", pending=True) == [("c1",)]

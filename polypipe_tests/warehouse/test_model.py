@@ -74,17 +74,17 @@ def test_the_tables_are_what_a_list_would_be(steps: list[tuple[tuple[Mode, list[
     expected: list[Row] = []
     with tempfile.TemporaryDirectory() as home:
         wh = Warehouse(Path(home))
-        for (mode, new), drain in steps:
+        for (mode, new), merge in steps:
             with wh.batch("model") as batch:
                 batch.add("crawls", new)
                 batch.commit({"crawls": mode})
             expected = _apply(expected, mode, new)
-            if drain:
-                wh.drain(own=batch.id)
+            if merge:
+                wh.merge(own=batch.id)
             assert _plain(rows(wh, query, pending=True)) == _plain(
                 tuple(row[name] for name in _COLUMNS) for row in expected
             )
-        wh.drain(own=batch.id)
+        wh.merge(own=batch.id)
         assert _plain(rows(wh, query)) == _plain(map(_values, expected))
         assert_published_is_live(wh)
 

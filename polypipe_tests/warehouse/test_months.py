@@ -34,7 +34,7 @@ def _fill(wh: Warehouse, days: range, name: str = "c") -> None:
     with wh.batch("x") as batch:
         batch.add("crawls", [crawl(f"{name}{day:03}", day) for day in days])
         batch.commit({"crawls": Append()})
-    wh.drain()
+    wh.merge()
 
 
 def _spans(wh: Warehouse) -> list[tuple[date | None, date | None, int]]:
@@ -48,7 +48,7 @@ def test_closed_days_share_a_file_a_month_and_the_last_ones_do_not(wh: Warehouse
     before = rows(wh, "SELECT * FROM crawls ORDER BY ALL")
     today = date(2026, 12, 19)
     limit = today - timedelta(days=OWN_FILE_DAYS)
-    merged = wh.merge_days(today)
+    merged = wh.combine_days(today)
     assert [(days.table, days.first, days.end) for days in merged] == [
         ("crawls", date(2026, 11, 1), date(2026, 12, 1)),
         ("crawls", date(2026, 12, 1), limit),
@@ -60,18 +60,18 @@ def test_closed_days_share_a_file_a_month_and_the_last_ones_do_not(wh: Warehouse
     assert _spans(wh)[2:] == [(limit + timedelta(days=n), None, 1) for n in range(OWN_FILE_DAYS + 1)]
     assert rows(wh, "SELECT * FROM crawls ORDER BY ALL") == before
     assert_published_is_live(wh)
-    assert wh.merge_days(today) == []  # nothing left to do
-    version = wh.drain().version
-    assert wh.drain().version == version
+    assert wh.combine_days(today) == []  # nothing left to do
+    version = wh.merge().version
+    assert wh.merge().version == version
 
-    assert [days.first for days in wh.merge_days(today + timedelta(days=1))] == [date(2026, 12, 1)]  # the day after
+    assert [days.first for days in wh.combine_days(today + timedelta(days=1))] == [date(2026, 12, 1)]  # the day after
     assert _spans(wh)[1] == (date(2026, 12, 1), limit, 12)
     assert_published_is_live(wh)
 
 
 def test_an_old_day_can_still_change(wh: Warehouse) -> None:
     _fill(wh, range(5, 25))
-    wh.merge_days(LATER)
+    wh.combine_days(LATER)
     november = _spans(wh)[0]
     _fill(wh, range(8, 9), "late")  # a day of the file
     _fill(wh, range(2, 3), "before")  # a day before it
@@ -80,24 +80,24 @@ def test_an_old_day_can_still_change(wh: Warehouse) -> None:
     with wh.batch("x") as batch:
         batch.add("crawls", [crawl("window", 13)])
         batch.commit({"crawls": Window("finished_at", start_, end)})
-    wh.drain()
+    wh.merge()
     with wh.batch("x") as batch:  # moves a row from one month to the other
         batch.add("crawls", [crawl("c006", 20)])
         batch.commit({"crawls": Upsert(("crawl_id",))})
-    wh.drain()
+    wh.merge()
     assert_published_is_live(wh)
-    assert [days.first for days in wh.merge_days(LATER)] == [date(2026, 11, 1)]
+    assert [days.first for days in wh.combine_days(LATER)] == [date(2026, 11, 1)]
     assert len(_spans(wh)) == 2
     assert_published_is_live(wh)
 
 
 def test_a_month_that_lost_all_its_rows_has_no_file(wh: Warehouse) -> None:
     _fill(wh, range(20))
-    wh.merge_days(LATER)
+    wh.combine_days(LATER)
     with wh.batch("x") as batch:
         batch.add("crawls", [])
         batch.commit({"crawls": Window("finished_at", DAY, DAY + timedelta(days=11))})
-    wh.drain()
+    wh.merge()
     assert [first for first, _, _ in _spans(wh)] == [date(2026, 12, 1)]
     _fill(wh, range(3, 4), "again")
     assert _spans(wh)[0] == (date(2026, 11, 20), date(2026, 11, 30), 1)
@@ -110,7 +110,7 @@ def test_readers_keep_the_files_they_have_and_followers_see_no_difference(wh: Wa
     with wh.read() as reader, FollowingReader(wh, poll_seconds=0.01) as follower, follower.cursor() as cursor:
         before = reader.execute(everything).fetchall()
         old = published_files(wh)
-        wh.merge_days(LATER)
+        wh.combine_days(LATER)
         assert old < published_files(wh)
         assert reader.execute(everything).fetchall() == before  # its files are still there
         current = wh.current()
@@ -123,13 +123,13 @@ def test_readers_keep_the_files_they_have_and_followers_see_no_difference(wh: Wa
 
 def test_a_lost_pointer_and_lost_files_are_made_again(wh: Warehouse) -> None:
     _fill(wh, range(20))
-    wh.merge_days(LATER)
+    wh.combine_days(LATER)
     spans = _spans(wh)
     next(wh.layout.published.glob("crawls.2026-11-20_2026-11-30.*")).unlink()
-    wh.drain()
+    wh.merge()
     assert _spans(wh) == spans
     wh.layout.pointer.unlink()
-    wh.drain()
+    wh.merge()
     assert _spans(wh) == spans
     assert_published_is_live(wh)
 
@@ -161,10 +161,10 @@ def test_any_order_of_writing_and_merging_leaves_the_rows_written(steps: list[tu
                 with wh.batch("x") as batch:
                     batch.add("crawls", [crawl(name, day) for name, day in zip(names, value, strict=True)])
                     batch.commit({"crawls": Append()})
-                wh.drain()
+                wh.merge()
                 written += names
             else:
-                wh.merge_days(DAY.date() + timedelta(days=value))
+                wh.combine_days(DAY.date() + timedelta(days=value))
             assert crawl_ids(wh) == sorted(written), what
         if written:
             query = "SELECT day, coalesce(last_day, day) FROM partitions WHERE table_name = 'crawls' ORDER BY 1"
@@ -185,8 +185,8 @@ for day in range(begin, begin + 1000):
         batch.add('crawls', [crawl(f'{begin}-{day}-{n}', day % 80) for n in range(100)])
         batch.commit({'crawls': Append()})
     print(f'{begin}-{day}', flush=True)
-    wh.drain()
-    wh.merge_days(DAY.date() + timedelta(days=day % 80 + 3))
+    wh.merge()
+    wh.combine_days(DAY.date() + timedelta(days=day % 80 + 3))
 """
 
 
@@ -202,7 +202,7 @@ def test_kills_while_merging_lose_and_double_nothing(wh: Warehouse) -> None:
         acknowledged += process.stdout.read().split()
         process.wait()
     expected = crawl_ids(wh, pending=True)
-    wh.drain(wait=30)
+    wh.merge(wait=30)
     assert crawl_ids(wh) == expected
     assert len(set(expected)) == len(expected) == 100 * len({name.rpartition("-")[0] for name in expected})
     assert {f"{name}-0" for name in acknowledged} <= set(expected)

@@ -18,21 +18,21 @@ def test_only_the_days_touched_are_written_again(wh: Warehouse) -> None:
         batch.add("crawls", [crawl(f"c{day}", day) for day in range(5)])
         batch.add("crawls", [crawl("late", finished_at=datetime(2026, 11, 20, 23, 59, 59, 999999, tzinfo=UTC))])
         batch.commit({"crawls": Append()})
-    wh.drain()
+    wh.merge()
     before = _files(wh, "crawls")
     assert list(before) == [f"2026-11-{day}" for day in range(20, 25)]
 
     with wh.batch("x") as batch:
         batch.add("crawls", [crawl("new", 4)])
         batch.commit({"crawls": Append()})
-    wh.drain()
+    wh.merge()
     appended = _files(wh, "crawls")
     assert {day for day in before if before[day] != appended[day]} == {"2026-11-24"}
 
     with wh.batch("x") as batch:  # moves a row from one day to another: both change
         batch.add("crawls", [crawl("c1", 3)])
         batch.commit({"crawls": Upsert(("crawl_id",))})
-    wh.drain()
+    wh.merge()
     moved = _files(wh, "crawls")
     assert {day for day in appended if appended[day] != moved.get(day)} == {"2026-11-21", "2026-11-23"}
     assert "2026-11-21" not in moved  # nothing is left of that day
@@ -41,12 +41,12 @@ def test_only_the_days_touched_are_written_again(wh: Warehouse) -> None:
 
 def test_a_table_keeps_the_time_of_its_last_change(wh: Warehouse) -> None:
     write(wh, "c1")
-    wh.drain()
+    wh.merge()
     first = wh.current()
     with wh.batch("x") as batch:
         batch.add("crawls", [crawl("c2")])
         batch.commit({"crawls": Append()})
-    wh.drain()
+    wh.merge()
     second = wh.current()
     assert first is not None
     assert second is not None
@@ -57,10 +57,10 @@ def test_a_table_keeps_the_time_of_its_last_change(wh: Warehouse) -> None:
 
 def test_replaced_files_stay_for_their_time_and_then_go(wh: Warehouse) -> None:
     write(wh, "c1")
-    wh.drain()
+    wh.merge()
     first = published_files(wh)
     write(wh, "c2")
-    wh.drain()
+    wh.merge()
     assert first < published_files(wh)
     current = wh.current()
     assert current is not None
@@ -68,7 +68,7 @@ def test_replaced_files_stay_for_their_time_and_then_go(wh: Warehouse) -> None:
 
     impatient = Warehouse(wh.layout.home, keep_retired=timedelta(0))
     write(wh, "c3")
-    impatient.drain()
+    impatient.merge()
     assert not first & published_files(wh)
     assert_published_is_live(wh)
 
@@ -80,18 +80,18 @@ def test_orphans_of_killed_writers_go_when_they_are_old(wh: Warehouse) -> None:
     young.write_bytes(b"torn")
     os.utime(old, (0, 0))
     write(wh, "c1")
-    wh.drain()
+    wh.merge()
     assert not old.exists()
     assert young.exists()
 
 
 def test_files_that_count_are_never_removed_however_old(wh: Warehouse) -> None:
     write(wh, "c1", day=0)
-    wh.drain()
+    wh.merge()
     for name in published_files(wh):
         os.utime(wh.layout.published / name, (0, 0))
     write(wh, "c2", day=1)
-    wh.drain()
+    wh.merge()
     assert_published_is_live(wh)
     assert wh.layout.pointer.stat().st_mode & 0o777 == 0o644
 
@@ -101,7 +101,7 @@ def test_how_long_batches_waited_is_told(wh: Warehouse) -> None:
     early = f"20260101T000000000000{late[late.index('-') :]}"
     (wh.layout.spool / late).rename(wh.layout.spool / early)  # it has been waiting for months
     write(wh, "c2", day=1)
-    wh.drain()
+    wh.merge()
     current = wh.current()
     assert current is not None
     assert len(current.waited) == 2

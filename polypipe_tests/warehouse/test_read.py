@@ -17,7 +17,7 @@ for number in range(40):
     write(wh, f'c{number:03}', tokens=50, day=number % 3)
     (wh.layout.home / 'acked').write_text(str(number + 1))
     if number % 3:
-        wh.drain()
+        wh.merge()
 """
 
 
@@ -32,7 +32,7 @@ def test_every_table_is_there_before_anything_was_written(wh: Warehouse) -> None
 
 def test_every_table_and_column_says_what_it_means(wh: Warehouse) -> None:
     write(wh, "c1")
-    wh.drain()
+    wh.merge()
     query = (
         "SELECT view_name, comment FROM duckdb_views() WHERE NOT internal UNION ALL "
         "SELECT table_name || '.' || column_name, comment FROM duckdb_columns() WHERE NOT internal"
@@ -44,7 +44,7 @@ def test_every_table_and_column_says_what_it_means(wh: Warehouse) -> None:
 
 def test_waiting_batches_are_merged_as_the_writer_would(wh: Warehouse) -> None:
     write(wh, "c1", tokens=4)
-    wh.drain()
+    wh.merge()
     write(wh, "c2", tokens=3)
     with wh.batch("live") as batch:
         batch.add("tokens", [token(1, "c3", live=True), token(9, "c3", live=True)])
@@ -55,42 +55,42 @@ def test_waiting_batches_are_merged_as_the_writer_would(wh: Warehouse) -> None:
     named = [(f"atp-player-{number}", crawl_id, live) for number, crawl_id, live in expected]
     assert rows(wh, query, pending=True) == named
     assert rows(wh, "SELECT count(*), any_value(crawl_id) FROM tokens") == [(4, "c1")]
-    wh.drain()
+    wh.merge()
     assert rows(wh, query) == named
 
 
 def test_a_reader_keeps_its_version_while_writers_go_on(wh: Warehouse) -> None:
     write(wh, "c1", tokens=5)
-    wh.drain()
+    wh.merge()
     with wh.read(pending=False) as con:
         for number in range(3):
             write(wh, f"d{number}", tokens=7)
-            wh.drain()
+            wh.merge()
         assert con.execute("SELECT count(*), any_value(crawl_id) FROM tokens").fetchall() == [(5, "c1")]
 
 
 def test_a_batch_merged_while_it_is_being_read_is_looked_for_again(wh: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     write(wh, "c1")
-    wh.drain()
+    wh.merge()
     write(wh, "c2")
     real = spool_module.load
-    drained = []
+    merged = []
 
     def load(*arguments: object) -> object:
-        if not drained:  # the first look is too late: a writer was faster
-            drained.append(True)
+        if not merged:  # the first look is too late: a writer was faster
+            merged.append(True)
             monkeypatch.setattr(spool_module, "load", real)
-            wh.drain()
+            wh.merge()
         return real(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(spool_module, "load", load)
     assert crawl_ids(wh, pending=True) == ["c1", "c2"]
-    assert drained
+    assert merged
 
 
 def test_files_that_stay_away_are_an_error_and_not_an_empty_table(wh: Warehouse) -> None:
     write(wh, "c1")
-    wh.drain()
+    wh.merge()
     for path in wh.layout.published.iterdir():
         path.unlink()
     with pytest.raises(WarehouseError, match="keep vanishing"):
@@ -126,7 +126,7 @@ def test_readers_racing_a_writer_see_every_batch_once_and_whole(wh: Warehouse) -
 
 def test_a_reader_leaves_no_trace(wh: Warehouse, tmp_path: Path) -> None:
     write(wh, "c1")
-    wh.drain()
+    wh.merge()
     before = sorted(str(path) for path in wh.layout.home.rglob("*"))
     assert crawl_ids(wh) == ["c1"]
     assert sorted(str(path) for path in wh.layout.home.rglob("*")) == before
@@ -135,7 +135,7 @@ def test_a_reader_leaves_no_trace(wh: Warehouse, tmp_path: Path) -> None:
 
 def test_a_batch_replacing_with_bad_rows_does_not_hide_the_old_ones(wh: Warehouse) -> None:
     write(wh, "c1")
-    wh.drain()
+    wh.merge()
     bad = write(wh, "c2")
     file = wh.layout.spool / bad / "crawls.ndjson"
     file.write_bytes(file.read_bytes().replace(b"true", b'"xx"'))  # the second table of the batch

@@ -52,7 +52,7 @@ def test_rows_come_as_dicts_or_structs_in_many_calls(wh: Warehouse) -> None:
         batch.add("events", iter([{"event_id": "2", "start_time": "2026-11-23T12:00:00.25Z"}]))
         batch.add("events", [])
         batch.commit({"events": Replace()})
-    wh.drain()
+    wh.merge()
     assert rows(wh, "SELECT event_id, tag_ids, start_time, title, live FROM events ORDER BY 1") == [
         ("1", ["1", "864"], datetime(2026, 11, 23, 12, tzinfo=UTC), 'A "quoted" <b>title</b> 🎾', None),
         ("2", None, datetime(2026, 11, 23, 12, 0, 0, 250000, tzinfo=UTC), None, None),
@@ -129,7 +129,7 @@ def test_batches_are_ordered_by_commit_even_when_the_clock_is_set_back(
         slow.add("tokens", [token(1, "c3")])
         third = slow.commit({"tokens": Replace()})
     assert first < second < third
-    wh.drain()
+    wh.merge()
     assert rows(wh, "SELECT DISTINCT crawl_id FROM tokens") == [("c3",)]
 
 
@@ -148,12 +148,12 @@ def test_only_leftovers_of_dead_writers_are_swept(wh: Warehouse) -> None:
         living.add("crawls", [crawl("c1")])
         for name in spooled(wh):  # both look old
             os.utime(wh.layout.spool / name, (0, 0))
-        wh.drain()
+        wh.merge()
         assert left not in spooled(wh)
         living.commit({"crawls": Append()})
     half_deleted = wh.layout.spool / ".done-x"
     shutil.copytree(wh.layout.spool / str(living.id), half_deleted)
-    assert wh.drain().merged == [living.id]
+    assert wh.merge().merged == [living.id]
     assert spooled(wh) == []
 
 
@@ -181,7 +181,7 @@ def test_the_days_of_the_rows_are_in_the_manifest_and_a_batch_without_them_is_me
     told = msgspec.json.decode(manifest.read_bytes())
     assert told["tables"]["crawls"]["days"] == ["2026-11-20", "2026-11-21"]
     assert told["tables"]["tokens"]["days"] == []
-    wh.drain()
+    wh.merge()
     assert published_days(wh) == [DAY.date(), DAY.date() + timedelta(days=1)]
 
     second = write(wh, "c3", day=5)
@@ -190,7 +190,7 @@ def test_the_days_of_the_rows_are_in_the_manifest_and_a_batch_without_them_is_me
     for part in told["tables"].values():
         del part["days"]
     manifest.write_bytes(msgspec.json.encode(told))
-    wh.drain()
+    wh.merge()
     assert published_days(wh)[-1] == DAY.date() + timedelta(days=5)
     assert_published_is_live(wh)
 

@@ -12,7 +12,7 @@ from polypipe_tests.warehouse.helpers import write
 
 def test_a_query_sees_what_is_published_and_changes_nothing(wh: Warehouse) -> None:
     write(wh, "c1", tokens=3)
-    wh.drain()
+    wh.merge()
     write(wh, "c2", tokens=4)
     assert run(wh, "SELECT crawl_id, count(*) AS n FROM tokens GROUP BY 1") == (["crawl_id", "n"], [("c1", 3)])
     run(wh, "DROP VIEW tokens")
@@ -23,7 +23,7 @@ def test_a_query_sees_what_is_published_and_changes_nothing(wh: Warehouse) -> No
 
 def test_the_prompt_takes_statements_over_lines_and_survives_errors(wh: Warehouse) -> None:
     write(wh, "c1", tokens=3)
-    wh.drain()
+    wh.merge()
     output = io.StringIO()
     shell(wh, io.StringIO("\nSELECT count(*) AS n,\nNULL AS nothing FROM tokens;\nSELEC;\nexit\nSELECT 2;\n"), output)
     text = output.getvalue()

@@ -22,11 +22,11 @@ from polypipe_tests.warehouse.helpers import (
 )
 
 
-def test_a_drain_merges_publishes_and_empties_the_spool(wh: Warehouse) -> None:
+def test_a_merge_publishes_and_empties_the_spool(wh: Warehouse) -> None:
     assert wh.current() is None
-    assert wh.drain().version == 0
+    assert wh.merge().version == 0
     first, second = write(wh, "c1"), write(wh, "c2", tokens=3)
-    result = wh.drain(own=first)
+    result = wh.merge(own=first)
     assert result.merged == [first, second]
     assert result.tables == ["crawls", "tokens"]
     assert result.version == 1
@@ -41,7 +41,7 @@ def test_a_drain_merges_publishes_and_empties_the_spool(wh: Warehouse) -> None:
     assert current.tables["events"].files == []
     assert_published_is_live(wh)
 
-    again = wh.drain()
+    again = wh.merge()
     assert (again.merged, again.tables, again.version) == ([], [], 1)
     assert wh.current() == current
 
@@ -55,7 +55,7 @@ def test_upsert_replaces_by_key_and_the_later_of_two_wins(wh: Warehouse) -> None
         batch.add("tokens", late)
         batch.add("tokens", [token(3, "c3", slug=None, tennis_category=None)])
         batch.commit({"tokens": Upsert(("token_id", "tennis_category"))})
-    wh.drain()
+    wh.merge()
     query = "SELECT market_id, tennis_category, slug, crawl_id FROM tokens ORDER BY token_id, 2 NULLS LAST"
     assert rows(wh, query) == [
         ("0", "moneyline", "round-999", "c2"),
@@ -79,33 +79,33 @@ def test_a_window_is_half_open_and_takes_only_equal_rows(wh: Warehouse) -> None:
         with wh.batch("x") as batch:
             batch.add("crawls", [crawl("new")])
             batch.commit({"crawls": Window("finished_at", start, end, {"kind": "universe"})})
-        wh.drain(own=batch.id)
+        wh.merge(own=batch.id)
         assert crawl_ids(wh) == ["before", "end", "new", "other"]
     with wh.batch("x") as batch:
         batch.commit({"crawls": Window("finished_at", start, end)})
-    wh.drain(own=batch.id)
+    wh.merge(own=batch.id)
     assert crawl_ids(wh) == ["before", "end"]
 
     with wh.batch("x") as batch:
         batch.add("crawls", [crawl("inside"), crawl("outside", day=1)])
         batch.commit({"crawls": Window("finished_at", start, end)})
     with pytest.raises(BatchRejected, match="1 of 2 rows lie outside"):
-        wh.drain(own=batch.id)
+        wh.merge(own=batch.id)
     assert crawl_ids(wh) == ["before", "end"]
 
 
 def test_an_empty_replace_empties_the_table(wh: Warehouse) -> None:
     write(wh, "c1")
-    wh.drain()
+    wh.merge()
     with wh.batch("x") as batch:
         batch.commit({"tokens": Replace(), "crawls": Append()})
-    assert wh.drain(own=batch.id).tables == ["tokens"]
+    assert wh.merge(own=batch.id).tables == ["tokens"]
     assert rows(wh, "SELECT count(*) FROM tokens") == [(0,)]
     assert crawl_ids(wh) == ["c1"]
 
 
 @pytest.mark.parametrize("fault", ["torn", "not json", "wrong type", "no manifest", "manifest torn", "file gone"])
-def test_a_poisoned_batch_is_set_aside_and_the_others_are_merged(wh: Warehouse, fault: str) -> None:
+def test_a_batch_that_cannot_be_merged_is_set_aside_and_the_others_are_merged(wh: Warehouse, fault: str) -> None:
     before, bad, after = write(wh, "c1"), write(wh, "c2"), write(wh, "c3")
     directory = wh.layout.spool / bad
     file, manifest = directory / "tokens.ndjson", directory / "manifest.json"
@@ -127,7 +127,7 @@ def test_a_poisoned_batch_is_set_aside_and_the_others_are_merged(wh: Warehouse, 
 
     assert crawl_ids(wh, pending=True) == ["c1", "c3"]  # a reader passes it by as well
     with pytest.raises(BatchRejected, match=bad) as caught:
-        wh.drain(own=bad)
+        wh.merge(own=bad)
     assert crawl_ids(wh) == ["c1", "c3"]
     assert rows(wh, "SELECT DISTINCT crawl_id FROM tokens") == [("c3",)]
     assert spooled(wh) == ["rejected"]
@@ -135,17 +135,17 @@ def test_a_poisoned_batch_is_set_aside_and_the_others_are_merged(wh: Warehouse, 
     assert reason
     assert reason == caught.value.reason
     assert_published_is_live(wh)
-    # Whoever drains later still learns that this batch did not make it, and others are not bothered.
+    # Whoever merges later still learns that this batch did not make it, and others are not bothered.
     with pytest.raises(BatchRejected):
-        wh.drain(own=bad)
-    assert wh.drain(own=before).merged == []
-    assert wh.drain(own=after).rejected == {}
+        wh.merge(own=bad)
+    assert wh.merge(own=before).merged == []
+    assert wh.merge(own=after).rejected == {}
 
 
 def test_a_rejected_batch_of_others_is_reported(wh: Warehouse) -> None:
     bad, mine = write(wh, "c1"), write(wh, "c2")
     (wh.layout.spool / bad / "crawls.ndjson").write_bytes(b"")
-    result = wh.drain(own=mine)
+    result = wh.merge(own=mine)
     assert result.merged == [mine]
     assert result.rejected == {bad: "crawls: the file has 0 bytes instead of 89"}
 
@@ -155,13 +155,13 @@ def test_a_batch_of_a_newer_polypipe_is_left_alone(wh: Warehouse, monkeypatch: p
         patch.setattr(spool, "latest", lambda: 99)
         batch_id = write(wh, "c1")
     with pytest.raises(NewerSchema, match=r"Batch .* was written by a newer polypipe \(schema 99"):
-        wh.drain()
+        wh.merge()
     assert spooled(wh) == [batch_id]
 
 
-def test_a_full_disk_changes_nothing_and_the_next_drain_makes_good(wh: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_changes_nothing_and_the_next_merge_makes_good(wh: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     write(wh, "c1")
-    wh.drain()
+    wh.merge()
     pointer, files = wh.layout.pointer.read_bytes(), published_files(wh)
     batch_id = write(wh, "c2")
     real = publish.fsync
@@ -176,22 +176,22 @@ def test_a_full_disk_changes_nothing_and_the_next_drain_makes_good(wh: Warehouse
     with monkeypatch.context() as patch:
         patch.setattr(publish, "fsync", full)
         with pytest.raises(OSError, match="No space left"):
-            wh.drain(own=batch_id)
+            wh.merge(own=batch_id)
     assert len(written) == 2
     assert wh.layout.pointer.read_bytes() == pointer
     assert published_files(wh) == files
     assert crawl_ids(wh) == ["c1"]
     assert live_rows(wh, "SELECT crawl_id FROM crawls") == [("c1",)]
     assert spooled(wh) == [batch_id]
-    assert wh.drain().merged == [batch_id]
+    assert wh.merge().merged == [batch_id]
     assert_published_is_live(wh)
 
 
-def test_a_death_between_commit_and_pointer_is_healed_by_any_next_drain(
+def test_a_death_between_commit_and_pointer_is_healed_by_any_next_merge(
     wh: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(wh, "c1")
-    wh.drain()
+    wh.merge()
     dead = [write(wh, f"c{number}", day=number) for number in range(2, 130)]  # more than the pointer remembers
 
     def die(*_: object) -> None:
@@ -200,7 +200,7 @@ def test_a_death_between_commit_and_pointer_is_healed_by_any_next_drain(
     with monkeypatch.context() as patch:
         patch.setattr(publish, "replace_file", die)
         with pytest.raises(KeyboardInterrupt):
-            wh.drain()
+            wh.merge()
     assert spooled(wh) == dead
     assert len(crawl_ids(wh)) == 1  # one version behind
     everything = crawl_ids(wh, pending=True)
@@ -209,12 +209,12 @@ def test_a_death_between_commit_and_pointer_is_healed_by_any_next_drain(
     with monkeypatch.context() as patch:  # now dies one step later: published, but the spool is still full
         patch.setattr(spool, "discard", die)
         with pytest.raises(KeyboardInterrupt):
-            wh.drain()
+            wh.merge()
     assert spooled(wh) == dead
     assert crawl_ids(wh) == everything
     assert crawl_ids(wh, pending=True) == everything
 
-    result = wh.drain()
+    result = wh.merge()
     assert (result.merged, result.tables) == ([], [])
     assert spooled(wh) == []
     assert crawl_ids(wh, pending=True) == everything
@@ -222,11 +222,11 @@ def test_a_death_between_commit_and_pointer_is_healed_by_any_next_drain(
 
 
 @pytest.mark.parametrize("loss", ["pointer gone", "pointer torn", "file gone", "database gone"])
-def test_losses_are_mended_by_the_next_drain(wh: Warehouse, loss: str) -> None:
+def test_losses_are_mended_by_the_next_merge(wh: Warehouse, loss: str) -> None:
     for number in range(3):
         write(wh, f"c{number}", day=number)
-        wh.drain()
-    version = wh.drain().version
+        wh.merge()
+    version = wh.merge().version
     if loss == "pointer gone":
         wh.layout.pointer.unlink()
     elif loss == "pointer torn":
@@ -236,11 +236,11 @@ def test_losses_are_mended_by_the_next_drain(wh: Warehouse, loss: str) -> None:
     elif loss == "database gone":
         wh.layout.database.unlink()
         write(wh, "c9")
-    result = wh.drain()
+    result = wh.merge()
     assert result.version > version
     assert crawl_ids(wh) == (["c9"] if loss == "database gone" else ["c0", "c1", "c2"])
     assert_published_is_live(wh)
-    assert wh.drain().version == result.version
+    assert wh.merge().version == result.version
 
 
 def test_merged_ids_are_forgotten_after_a_month_unless_their_batch_is_still_there(
@@ -254,20 +254,20 @@ def test_merged_ids_are_forgotten_after_a_month_unless_their_batch_is_still_ther
         raise PermissionError("spool")
 
     write(wh, "c1")
-    wh.drain()
+    wh.merge()
     age()
     with monkeypatch.context() as patch:
         patch.setattr(spool, "discard", undeletable)
         for crawl_id in ("c2", "c3"):
             write(wh, crawl_id)
             with pytest.raises(PermissionError):
-                wh.drain()
+                wh.merge()
             age()
     left = spooled(wh)
     assert len(left) == 2
     assert [batch_id for (batch_id,) in live_rows(wh, "SELECT batch_id FROM merged_batches ORDER BY 1")] == left
     write(wh, "c4")
-    wh.drain()
+    wh.merge()
     assert crawl_ids(wh) == ["c1", "c2", "c3", "c4"]
 
 
@@ -275,7 +275,7 @@ def test_neither_numpy_nor_pandas_is_imported_by_a_writer(wh: Warehouse) -> None
     code = (
         "import sys, pathlib\n"
         "from polypipe_tests.warehouse.helpers import write, crawl_ids, Warehouse\n"
-        "wh = Warehouse(pathlib.Path(sys.argv[1])); write(wh, 'c1'); wh.drain(); crawl_ids(wh, True)\n"
+        "wh = Warehouse(pathlib.Path(sys.argv[1])); write(wh, 'c1'); wh.merge(); crawl_ids(wh, True)\n"
         "print([name for name in ('numpy', 'pandas', 'dagster') if name in sys.modules])"
     )
     output, _ = start(code, wh.layout.home).communicate(timeout=60)
