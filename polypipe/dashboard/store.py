@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
 from polypipe.warehouse.connection import literal
+from polypipe.warehouse.current import Current
 from polypipe.warehouse.follow import Following, FollowingReader, Shape
-from polypipe.warehouse.publish import Current
 from polypipe.warehouse.read import select
 from polypipe.warehouse.tables import DAY_COLUMN
 

@@ -11,10 +11,10 @@ from polypipe.doctor.result import Result, age_text, count, error, ok, skipped, 
 from polypipe.settings import Settings
 from polypipe.warehouse import WarehouseBusy, WarehouseError
 from polypipe.warehouse.connection import literal, open_memory, quoted
+from polypipe.warehouse.current import Current, read_current
 from polypipe.warehouse.gate import gate
 from polypipe.warehouse.layout import Layout
 from polypipe.warehouse.migrate import latest
-from polypipe.warehouse.publish import Current, read_current
 from polypipe.warehouse.spool import pending, rejection
 
 GATE_SECONDS = 3.0

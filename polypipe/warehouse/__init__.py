@@ -4,10 +4,10 @@
 their columns mean, is in `migrations/`.
 """
 
+from polypipe.warehouse.current import Current
 from polypipe.warehouse.errors import BadRows, BatchRejected, NewerSchema, WarehouseBusy, WarehouseError
 from polypipe.warehouse.merge import MergeResult
 from polypipe.warehouse.modes import Append, Replace, Upsert, Window
-from polypipe.warehouse.publish import Current
 from polypipe.warehouse.spool import Batch
 from polypipe.warehouse.warehouse import Warehouse
 

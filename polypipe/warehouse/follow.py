@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from polypipe.warehouse.connection import open_memory, prepare_session, quoted
+from polypipe.warehouse.current import Current, PublishedFile
 from polypipe.warehouse.errors import WarehouseError, one_line
-from polypipe.warehouse.publish import Current, PublishedFile
 from polypipe.warehouse.read import create_stored, describe, select
 from polypipe.warehouse.tables import DAY_COLUMN
 from polypipe.warehouse.warehouse import Warehouse

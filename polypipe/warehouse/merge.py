@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from polypipe.warehouse import publish, spool
 from polypipe.warehouse.connection import literal, open_live, roll_back
+from polypipe.warehouse.current import Key, read_current
 from polypipe.warehouse.errors import BadRows, BatchRejected, one_line
 from polypipe.warehouse.gate import gate
 from polypipe.warehouse.layout import Layout
@@ -58,7 +59,7 @@ def merge_spool(
             con.close()
         spool.discard(layout, waiting)
         spool.sweep(layout)
-        current = publish.read_current(layout)
+        current = read_current(layout)
         result.version = current.version if current is not None else 0
     result.seconds = time.monotonic() - started
     if own is not None and (reason := spool.rejection(layout, own)) is not None:
@@ -66,14 +67,14 @@ def merge_spool(
     return result
 
 
-def merge_batch(con: "duckdb.DuckDBPyConnection", layout: Layout, batch_id: str) -> set[publish.Key]:
+def merge_batch(con: "duckdb.DuckDBPyConnection", layout: Layout, batch_id: str) -> set[Key]:
     """Apply one batch to the connection's tables, inside its transaction; the parts touched.
 
     Raises `BatchRejected` when the batch itself is at fault; the transaction must then be rolled back.
     """
     import duckdb
 
-    touched: set[publish.Key] = set()
+    touched: set[Key] = set()
     try:
         for table, part, file in spool.load(layout, batch_id):
             touched |= {(table, day) for day in apply(con, table, part.mode, file, part.rows, part.days)}
@@ -121,7 +122,7 @@ def _merge_and_publish(
         return waiting
 
 
-def _merge_all(con: "duckdb.DuckDBPyConnection", layout: Layout, waiting: list[str]) -> tuple[set[publish.Key], list[str]]:
+def _merge_all(con: "duckdb.DuckDBPyConnection", layout: Layout, waiting: list[str]) -> tuple[set[Key], list[str]]:
     """Merge the batches that are not merged yet, in order; the parts touched and the ids merged now."""
     if not waiting:
         return set(), []
@@ -129,7 +130,7 @@ def _merge_all(con: "duckdb.DuckDBPyConnection", layout: Layout, waiting: list[s
     # Of a month of batches only those that are here: the cost of a merge must not grow with the months.
     rows = con.execute(f"SELECT batch_id FROM merged_batches WHERE batch_id IN ({here})").fetchall()
     known = {batch_id for (batch_id,) in rows}
-    touched: set[publish.Key] = set()
+    touched: set[Key] = set()
     fresh = [batch_id for batch_id in waiting if batch_id not in known]
     for batch_id in fresh:
         touched |= merge_batch(con, layout, batch_id)

@@ -13,11 +13,10 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from polypipe.warehouse.connection import literal
+from polypipe.warehouse.current import Current, Key
 
 if TYPE_CHECKING:
     import duckdb
-
-    from polypipe.warehouse.publish import Current, Key
 
 OWN_FILE_DAYS = 7
 """Today and so many days before it keep files of their own; the runs of history read four of them again each day."""
@@ -32,7 +31,7 @@ class Days:
     end: date
 
 
-def due(current: "Current | None", today: date) -> list[Days]:
+def due(current: Current | None, today: date) -> list[Days]:
     """Which days of which tables have more than one file in a month and are old enough, oldest month first."""
     if current is None:
         return []
@@ -48,7 +47,7 @@ def due(current: "Current | None", today: date) -> list[Days]:
     ]
 
 
-def absorb(con: "duckdb.DuckDBPyConnection", days: Days) -> "set[Key]":
+def absorb(con: "duckdb.DuckDBPyConnection", days: Days) -> set[Key]:
     """Make one part of the parts within these days, in `partitions`; its key, empty when there is nothing to merge.
 
     The part is then to be written like any that was touched.
@@ -69,7 +68,7 @@ def absorb(con: "duckdb.DuckDBPyConnection", days: Days) -> "set[Key]":
     return {(days.table, first)}
 
 
-def part_of(key: "Key", spans: "Mapping[Key, date]") -> "Key":
+def part_of(key: Key, spans: Mapping[Key, date]) -> Key:
     """The part that a touched day belongs to: that of several days around it, if there is one, else the day's own."""
     table, day = key
     if day is None:

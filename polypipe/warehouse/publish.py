@@ -11,7 +11,6 @@ between the two, or a lost pointer: whatever differs is written again by the nex
 import logging
 import secrets
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -21,6 +20,7 @@ import msgspec
 
 from polypipe.files import fsync, replace_file
 from polypipe.warehouse.connection import literal, quoted
+from polypipe.warehouse.current import Current, Key, PublishedFile, PublishedTable, Retired, read_current
 from polypipe.warehouse.errors import WarehouseError
 from polypipe.warehouse.layout import Layout
 from polypipe.warehouse.months import Days, absorb, part_of
@@ -33,58 +33,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _REMEMBERED_BATCHES = 100
-
-Key = tuple[str, date | None]
-"""A table, and the first UTC day of a part of it; None for a state table."""
-
-
-class PublishedFile(msgspec.Struct, omit_defaults=True):
-    """One Parquet file; `path` is relative to the home, `day` is the UTC day of a time table.
-
-    With `last_day` it holds all days from `day` to that one, both included.
-    """
-
-    path: str
-    rows: int
-    version: int
-    day: date | None = None
-    last_day: date | None = None
-
-    def days(self) -> Iterator[date]:
-        """The days it stands for; none of a state table."""
-        if self.day is not None:
-            for number in range(((self.last_day or self.day) - self.day).days + 1):
-                yield self.day + timedelta(days=number)
-
-
-class PublishedTable(msgspec.Struct):
-    """One table; `time` is when its content last changed. A table without rows has no files."""
-
-    files: list[PublishedFile]
-    rows: int
-    time: datetime
-
-
-class Retired(msgspec.Struct):
-    """A file that no longer counts but that a running query may still read."""
-
-    path: str
-    retired_at: datetime
-
-
-class Current(msgspec.Struct):
-    """`CURRENT.json`. `merged`: recent batches that the files contain, so that readers do not add them again.
-
-    `waited`: for each of the last of them, oldest first, the seconds from its commit to its merge: how long rows wait
-    for gate and database.
-    """
-
-    version: int
-    time: datetime
-    tables: dict[str, PublishedTable]
-    retired: list[Retired]
-    merged: list[str]
-    waited: list[float] = []
 
 
 @dataclass
@@ -99,16 +47,6 @@ class Stage:
         """Remove the files again, after a transaction that did not commit."""
         for path in self.written:
             path.unlink(missing_ok=True)
-
-
-def read_current(layout: Layout) -> Current | None:
-    """What is published now; None before the first publication. Raises `WarehouseError` if it cannot be read."""
-    try:
-        return msgspec.json.decode(layout.pointer.read_bytes(), type=Current)
-    except FileNotFoundError:
-        return None
-    except msgspec.DecodeError as error:
-        raise WarehouseError(f"{layout.pointer} cannot be read: {error}; the next writer mends it") from error
 
 
 def stage(

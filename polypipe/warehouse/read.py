@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from polypipe.warehouse import spool
 from polypipe.warehouse.connection import literal, open_memory, quoted
+from polypipe.warehouse.current import Current, PublishedFile, read_current
 from polypipe.warehouse.errors import BadRows, BatchRejected, WarehouseError
 from polypipe.warehouse.layout import Layout
 from polypipe.warehouse.merge import merge_batch
 from polypipe.warehouse.migrate import migrate
-from polypipe.warehouse.publish import Current, PublishedFile, read_current
 from polypipe.warehouse.tables import DAY_COLUMN, columns
 
 if TYPE_CHECKING:

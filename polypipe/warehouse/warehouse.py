@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polypipe.warehouse.compact import GATE_SECONDS, Compaction, compact
+from polypipe.warehouse.current import Current, read_current
 from polypipe.warehouse.errors import WarehouseBusy
 from polypipe.warehouse.layout import Layout
 from polypipe.warehouse.merge import MergeResult, merge_spool
 from polypipe.warehouse.months import Days, due
-from polypipe.warehouse.publish import Current, read_current
 from polypipe.warehouse.read import open_reader
 from polypipe.warehouse.spool import Batch
 

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polypipe.warehouse import Append, Upsert, Warehouse, Window
+from polypipe.warehouse.current import Current, PublishedFile, PublishedTable
 from polypipe.warehouse.follow import FollowingReader
 from polypipe.warehouse.months import OWN_FILE_DAYS, due
-from polypipe.warehouse.publish import Current, PublishedFile, PublishedTable
 from polypipe_tests.warehouse.helpers import (
     DAY,
     assert_published_is_live,
