@@ -10,9 +10,10 @@ import random
 import re
 import tempfile
 import time
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from polypipe.warehouse.errors import WarehouseBusy, one_line
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     import duckdb
 
 log = logging.getLogger(__name__)
+
+Row = TypeVar("Row", bound=Mapping[str, Any])  # a TypedDict of `polypipe.warehouse.rows`
 
 _Config = dict[str, str | bool | int | float | list[str]]  # as duckdb.connect has it
 # One thread: the tables are small, and on a busy machine a query of two threads waits for the later of the two. It
@@ -82,6 +85,12 @@ def roll_back(con: "duckdb.DuckDBPyConnection") -> None:
         con.execute("ROLLBACK")
     except duckdb.Error as error:
         log.info("nothing to roll back: %s", error)
+
+
+def fetch_rows(result: "duckdb.DuckDBPyConnection", row_type: type[Row]) -> list[Row]:
+    """The rows of a query as dicts of `row_type`, which is not checked: the query must select its columns."""
+    names = [column[0] for column in result.description or ()]
+    return [cast(Row, dict(zip(names, values, strict=True))) for values in result.fetchall()]
 
 
 def literal(value: object) -> str:
