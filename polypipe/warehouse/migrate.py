@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
-_LEDGER = """
+LEDGER = """
 CREATE TABLE schema_migrations (
     version INTEGER NOT NULL,
     name VARCHAR NOT NULL,
@@ -62,7 +62,7 @@ def migrate(con: "duckdb.DuckDBPyConnection") -> list[int]:
             "SELECT count(*) FROM duckdb_tables() WHERE schema_name = current_schema() AND table_name = 'schema_migrations'"
         ).fetchall()[0][0]
         if not present:
-            con.execute(_LEDGER)
+            con.execute(LEDGER)
         at = con.execute("SELECT coalesce(max(version), 0) FROM schema_migrations").fetchall()[0][0]
         if at > known[-1].version:
             raise NewerSchema("The database", at, known[-1].version)
