@@ -3,6 +3,7 @@
 `defs` is what Dagster loads. Nothing is defined here.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -17,6 +18,7 @@ from polypipe.bot import automation as bot_automation
 from polypipe.caches import assets as cache_assets
 from polypipe.caches import automation as cache_automation
 from polypipe.caches import checks as cache_checks
+from polypipe.caches.registry import CACHES
 from polypipe.dashboard.assets import dashboard_spec
 from polypipe.divergence import assets as divergence_assets
 from polypipe.divergence import automation as divergence_automation
@@ -25,10 +27,26 @@ from polypipe.history import assets as history_assets
 from polypipe.history import automation as history_automation
 from polypipe.history import checks as history_checks
 from polypipe.maintenance import assets as upkeep
+from polypipe.orchestration.documented import with_columns
 from polypipe.orchestration.partitions import daily
 from polypipe.orchestration.resources import Polymarket
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
+
+# Asset -> the tables it writes, the one that its page shows first in front. A new table gets its place here.
+TABLES: Mapping[str, Sequence[str]] = {
+    "sports_events": ("tokens", "markets", "events", "crawls", "token_first_seen"),
+    **{cache.asset: ("publications",) for cache in CACHES},
+    "divergence_snapshot": ("snapshots",),
+    "positions": ("positions", "position_summaries"),
+    "wallet_pnl": ("wallet_pnl",),
+    "wallet_activity": ("wallet_activity", "activity_days"),
+    "copy_quality_daily": ("copy_quality_daily",),
+    "copy_fills": ("copy_fills",),
+    "copy_metrics_daily": ("copy_metrics_daily", "copy_breakdowns"),
+    "gap_attribution": ("gap_attribution", "uncopied_exits", "position_prices"),
+    "bot_trade_log": ("trade_log", "own_fills", "log_positions"),
+}
 
 
 def build_defs(**resource_overrides: Any) -> dg.Definitions:
@@ -46,7 +64,7 @@ def build_defs(**resource_overrides: Any) -> dg.Definitions:
     if unknown:
         raise ValueError(f"unknown resources {sorted(unknown)}; allowed are {sorted(resources)}")
     days = daily(settings)
-    assets: list[dg.AssetsDefinition | dg.AssetSpec] = [
+    assets: Sequence[dg.AssetsDefinition | dg.AssetSpec] = [
         cache_assets.sports_events,
         *cache_assets.cache_assets,
         *divergence_assets.divergence_assets,
@@ -56,8 +74,11 @@ def build_defs(**resource_overrides: Any) -> dg.Definitions:
         upkeep.upkeep,
         dashboard_spec(settings),
     ]
+    assets = dg.map_asset_specs(_with_columns, assets)
+    if settings.simulated:
+        assets = dg.map_asset_specs(_mark_as_simulated, assets)
     return dg.Definitions(
-        assets=dg.map_asset_specs(_mark_as_simulated, assets) if settings.simulated else assets,
+        assets=dg.with_source_code_references(assets),
         asset_checks=[
             *cache_checks.cache_checks,
             *divergence_checks.divergence_checks,
@@ -92,6 +113,11 @@ def build_defs(**resource_overrides: Any) -> dg.Definitions:
         resources=resources | resource_overrides,
         executor=dg.in_process_executor,
     )
+
+
+def _with_columns(spec: dg.AssetSpec) -> dg.AssetSpec:
+    tables = TABLES.get(spec.key.to_user_string())
+    return with_columns(spec, tables) if tables else spec
 
 
 def _mark_as_simulated(spec: dg.AssetSpec) -> dg.AssetSpec:

@@ -10,12 +10,12 @@ from polypipe.caches.publish import Publication, PublicationRefused, publish
 from polypipe.caches.registry import CACHES
 from polypipe.caches.spec import FRESH_WITHIN, Built, CacheSpec, NoUniverse, Sources
 from polypipe.caches.universe import StoredCrawl, crawl_and_store
+from polypipe.orchestration.documented import source_metadata
 from polypipe.orchestration.metadata import markdown, simulated
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PolymarketError, RowProblem
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
-from polypipe.warehouse.tables import columns
 
 GROUP = "markets"
 OWNERS = ["team:trading-data"]
@@ -87,7 +87,7 @@ def cache_asset(spec: CacheSpec) -> dg.AssetsDefinition:
         pool=WRITER_POOL,
         description=f"`{spec.file}`: {spec.description}",
         freshness_policy=dg.FreshnessPolicy.time_window(fail_window=spec.fresh_within),
-        metadata={"dagster/column_schema": _column_schema(spec)},
+        metadata={"dagster/column_schema": _column_schema(spec), **source_metadata(spec.build)},
     )
     def cache(
         context: dg.AssetExecutionContext,
@@ -130,7 +130,6 @@ def _crawl_metadata(stored: StoredCrawl, warehouse: Warehouse) -> dict[str, Any]
     return {
         "dagster/row_count": report.tokens,
         "dagster/table_name": "polypipe.tokens",
-        "dagster/column_schema": dg.TableSchema([dg.TableColumn(c.name, c.type) for c in columns("tokens")]),
         "dagster/uri": f"file://{warehouse.layout.database}",
         "events": report.events,
         "markets": report.markets,
@@ -153,7 +152,6 @@ def _file_metadata(spec: CacheSpec, built: Built, publication: Publication, sett
     notes = dict(built.notes)
     metadata: dict[str, Any] = {
         "dagster/row_count": publication.entries,
-        "dagster/column_schema": _column_schema(spec),
         "dagster/uri": f"file://{path}",
         "path": dg.MetadataValue.path(str(path)),
         "added": publication.added,

@@ -4,6 +4,7 @@ import dagster as dg
 
 from polypipe.caches.registry import CACHES
 from polypipe.dashboard.address import dashboard_url
+from polypipe.orchestration.documented import source_metadata
 from polypipe.settings import Settings
 
 _SHOWN = (
@@ -26,5 +27,5 @@ def dashboard_spec(settings: Settings) -> dg.AssetSpec:
             "bot's files, copy quality, where the gap went. It follows what is published within a second and is never "
             "materialized; `polypipe up`, `demo` and `dashboard` serve it."
         ),
-        metadata={"url": dg.MetadataValue.url(url)},
+        metadata={"url": dg.MetadataValue.url(url), **source_metadata(dashboard_spec)},
     )
