@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from polypipe.dashboard.store import View
 from polypipe.settings import Settings
-from polypipe.warehouse.follow import Following
+from polypipe.warehouse.follow import FollowerStatus
 
 SILENT_AFTER = timedelta(minutes=10)
 """Something is written every two minutes; after this long without anything, the daemon does not tick."""
@@ -52,7 +52,7 @@ def at_once(request: Request) -> Iterator[Context]:
         yield Context(state.settings, view)
 
 
-def freshness(status: Following) -> dict[str, Any]:
+def freshness(status: FollowerStatus) -> dict[str, Any]:
     """Which version is shown, when it was published, and why a newer one could not be loaded (null: none was)."""
     return {"version": status.version, "published_at": status.published_at, "reload_error": status.error}
 

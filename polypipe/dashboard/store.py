@@ -19,7 +19,7 @@ from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
 from polypipe.warehouse.connection import literal
 from polypipe.warehouse.current import Current
-from polypipe.warehouse.follow import Following, FollowingReader, Shape
+from polypipe.warehouse.follow import FollowedTable, FollowerStatus, FollowingReader
 from polypipe.warehouse.read import select
 from polypipe.warehouse.tables import DAY_COLUMN
 
@@ -51,7 +51,7 @@ class Store(FollowingReader):
     def __init__(self, warehouse: Warehouse, settings: Settings, poll_seconds: float = 0.1) -> None:
         self._ours = _ours(settings)
         self.hole_ms = hole_ms(settings)
-        self._kept: dict[str, tuple[Following, Any]] = {}
+        self._kept: dict[str, tuple[FollowerStatus, Any]] = {}
         fill = {"{ours}": self._ours, "{hole_ms}": str(self.hole_ms)}
         super().__init__(warehouse, poll_seconds, [_filled(shape, fill) for shape in shapes()])
 
@@ -66,7 +66,7 @@ class Store(FollowingReader):
             finally:
                 con.execute("ROLLBACK")
 
-    def once(self, name: str, status: Following, make: Callable[[], T]) -> T:
+    def once(self, name: str, status: FollowerStatus, make: Callable[[], T]) -> T:
         """What `make` gives, made once for each version."""
         status = replace(status, checked_at=_ANY_TIME)
         kept = self._kept.get(name)
@@ -85,7 +85,7 @@ class Store(FollowingReader):
 class View:
     """The tables of a store as of one moment, for one thread. `status` tells of which version."""
 
-    def __init__(self, store: Store, con: "duckdb.DuckDBPyConnection", status: Following) -> None:
+    def __init__(self, store: Store, con: "duckdb.DuckDBPyConnection", status: FollowerStatus) -> None:
         self._store = store
         self._con = con
         self.status = status
@@ -117,15 +117,15 @@ def hole_ms(settings: Settings) -> int:
 
 
 @cache
-def shapes() -> tuple[Shape, ...]:
+def shapes() -> tuple[FollowedTable, ...]:
     """Every table of the store. A published table that this version does not have is left out."""
     found = []
     for entry in sorted(files("polypipe.dashboard").joinpath("sql").iterdir(), key=lambda entry: entry.name):
         sql = entry.read_text(encoding="utf-8")
         match = re.match(r"-- from (\w+)(?:, newest (\d+) days)?:", sql)
         assert match, entry.name
-        found.append(Shape(entry.name.removesuffix(".sql"), match[1], sql, int(match[2]) if match[2] else None))
-    found.append(Shape("quarters", "snapshots", _quarters()))
+        found.append(FollowedTable(entry.name.removesuffix(".sql"), match[1], sql, int(match[2]) if match[2] else None))
+    found.append(FollowedTable("quarters", "snapshots", _quarters()))
     return tuple(shape for shape in found if shape.source in DAY_COLUMN)
 
 
@@ -146,7 +146,7 @@ def _ours(settings: Settings) -> str:
     return f"(({pair}) OR user1_address IS NULL)"  # rows of an old database name no wallets
 
 
-def _filled(shape: Shape, values: dict[str, str]) -> Shape:
+def _filled(shape: FollowedTable, values: dict[str, str]) -> FollowedTable:
     sql = shape.sql
     for name, value in values.items():
         sql = sql.replace(name, value)

@@ -16,7 +16,7 @@ from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PolymarketHttp
 from polypipe.polymarket.data_api import fetch_positions
 from polypipe.polymarket.wallet_models import Activity, Position
-from polypipe.polymarket.wallet_wire import Unread, read_activity, read_rows
+from polypipe.polymarket.wallet_wire import UnreadableRow, read_activity, read_rows
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Append, Replace, Warehouse
 
@@ -132,11 +132,11 @@ async def _ask_trace(http: PolymarketHttp, whale: str, position: Position) -> Wh
         ("sortDirection", "DESC"),
     ]
 
-    def decode(body: bytes) -> list[Activity | Unread]:
+    def decode(body: bytes) -> list[Activity | UnreadableRow]:
         return read_rows(body, partial(read_activity, wallet=whale))
 
     rows = await http.get_json("data", "/activity", params, decode)
     here = [row for row in rows if isinstance(row, Activity) and row.condition_id == position.condition_id]
     touching = [row.timestamp for row in here if row.asset == position.asset or row.type in _TAKES_BOTH]
-    certain = len(rows) < ACTIVITY_LIMIT and not any(isinstance(row, Unread) for row in rows)
+    certain = len(rows) < ACTIVITY_LIMIT and not any(isinstance(row, UnreadableRow) for row in rows)
     return WhaleTrace(bool(touching) or not certain, max(touching, default=None))

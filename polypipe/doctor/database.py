@@ -15,7 +15,7 @@ from polypipe.warehouse.current import Current, read_current
 from polypipe.warehouse.gate import gate
 from polypipe.warehouse.layout import Layout
 from polypipe.warehouse.migrate import latest
-from polypipe.warehouse.spool import pending, rejection
+from polypipe.warehouse.spool import rejection, waiting_batches
 
 GATE_SECONDS = 3.0
 """A writer holds the gate for 2 s at most."""
@@ -154,7 +154,7 @@ def check_spool(facts: Facts) -> Result:
     layout = facts.warehouse.layout
     if not layout.spool.exists():
         return skipped("spool", NEVER)
-    waiting = pending(layout)
+    waiting = waiting_batches(layout)
     rejected = sorted(entry.name for entry in layout.rejected.iterdir()) if layout.rejected.exists() else []
     if rejected:
         why = rejection(layout, rejected[-1]) or "no reason given"

@@ -152,7 +152,7 @@ def _published(settings: Settings) -> dict[str, Any]:
     warehouse = Warehouse(settings.home)
     attempts: dict[str, tuple[datetime | None, int | None, str | None]] = {}
     newest = None
-    if warehouse.layout.pointer.exists() or spool.pending(warehouse.layout):
+    if warehouse.layout.pointer.exists() or spool.waiting_batches(warehouse.layout):
         with warehouse.read() as con:
             rows = con.execute(
                 "SELECT file, max(time) FILTER (accepted), arg_max(entries, time) FILTER (accepted), "
@@ -176,7 +176,7 @@ def _age(now: datetime, then: datetime | None) -> float | None:
 
 def _spool(settings: Settings) -> dict[str, Any]:
     layout = Warehouse(settings.home).layout
-    waiting = spool.pending(layout)
+    waiting = spool.waiting_batches(layout)
     ages = []
     for batch in waiting:
         with contextlib.suppress(FileNotFoundError):  # merged meanwhile

@@ -13,7 +13,7 @@ from polypipe.health.facts import Look, Seen
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PolymarketError, PolymarketHttp
 from polypipe.polymarket.wallet_models import Activity
-from polypipe.polymarket.wallet_wire import Unread, read_activity, read_rows
+from polypipe.polymarket.wallet_wire import UnreadableRow, read_activity, read_rows
 from polypipe.wallets import Wallets
 
 SECONDS = 8.0
@@ -47,7 +47,7 @@ async def _newest(http: PolymarketHttp, wallet: str, wanted: datetime) -> Seen:
             "data", "/activity", params, lambda b: read_rows(b, partial(read_activity, wallet=wallet))
         )
         known = [row for row in rows if isinstance(row, Activity)]
-        strange = [row for row in rows if isinstance(row, Unread)]
+        strange = [row for row in rows if isinstance(row, UnreadableRow)]
         if strange:
             raise CannotSee(f"the activity of {wallet} cannot be read: {strange[0].reason}")
         # A full page may end within a second, of which more rows follow: what is surely complete begins after it.

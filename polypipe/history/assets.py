@@ -82,8 +82,8 @@ def history_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDe
             context.add_asset_metadata(pnl_metadata(filled, wallets, key), partition_key=key)
         return dg.MaterializeResult(
             metadata={
-                "requests": sum(len(history.asked) for history in filled.histories),
-                "asked": ", ".join("/".join(pair) for history in filled.histories for pair in history.asked),
+                "requests": sum(len(history.requests) for history in filled.histories),
+                "asked": ", ".join("/".join(pair) for history in filled.histories for pair in history.requests),
                 "finer_points_kept": filled.kept,
                 "waiting_in_spool": filled.waiting or "no",
                 **where(warehouse, "wallet_pnl"),

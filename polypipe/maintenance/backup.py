@@ -127,8 +127,8 @@ def _copy_warehouse(layout: Layout, root: Path) -> tuple[dict[str, int], list[st
                 con.close()
         # Nobody merges now, but batches still come, and a listing may have one and not an earlier one. The second listing
         # has all that come before any of the first: each batch is named to come after all that wait, whatever the clock.
-        newest = max(spool.pending(layout), default="")
-        batches = [batch_id for batch_id in spool.pending(layout) if batch_id <= newest]
+        newest = max(spool.waiting_batches(layout), default="")
+        batches = [batch_id for batch_id in spool.waiting_batches(layout) if batch_id <= newest]
         for batch_id in batches:
             shutil.copytree(layout.spool / batch_id, root / "spool" / batch_id)
     return tables, batches

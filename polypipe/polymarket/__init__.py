@@ -3,10 +3,10 @@
 from polypipe.polymarket.activity import walk_activity
 from polypipe.polymarket.data_api import fetch_positions, fetch_standing, fetch_value
 from polypipe.polymarket.errors import (
-    Asked,
     CrawlIncomplete,
     DeadlineExceeded,
     PolymarketError,
+    Request,
     RequestRefused,
     ServerUnavailable,
     UnexpectedBody,
@@ -30,7 +30,6 @@ __all__ = [
     "UNIVERSE_TAGS",
     "Activity",
     "ActivityReport",
-    "Asked",
     "CrawlIncomplete",
     "CrawlReport",
     "DeadlineExceeded",
@@ -43,6 +42,7 @@ __all__ = [
     "PolymarketError",
     "PolymarketHttp",
     "Position",
+    "Request",
     "RequestRefused",
     "RowProblem",
     "ServerUnavailable",

@@ -16,7 +16,7 @@ import msgspec
 from polypipe.polymarket.errors import CrawlIncomplete
 from polypipe.polymarket.http import Params, PolymarketHttp
 from polypipe.polymarket.wallet_models import Activity, ActivityReport
-from polypipe.polymarket.wallet_wire import Unread, named, read_activity, read_rows, wallet_address
+from polypipe.polymarket.wallet_wire import UnreadableRow, describe_unreadable, read_activity, read_rows, wallet_address
 
 ACTIVITY = "/activity"
 LIMIT = 500
@@ -78,7 +78,7 @@ class _Walk:
                 self.report.read_again += len(held)
                 anchor, offset, newest, held = oldest, 0, oldest, []
             elif self.promised and offset == 0 and len(times) < self.largest:
-                # Asked again from this second, and nothing older came although there was room: there is nothing older.
+                # Request again from this second, and nothing older came although there was room: there is nothing older.
                 self.emit(held)
                 self.report.history_ended = True
                 return
@@ -98,24 +98,26 @@ class _Walk:
             ("sortDirection", "DESC"),
             ("excludeDepositsWithdrawals", "false"),
         ]
-        asked = self.http.asked("data", ACTIVITY, params, number)
+        request = self.http.describe("data", ACTIVITY, params, number)
         if offset > MAX_OFFSET:
             at = datetime.fromtimestamp(newest, UTC)
-            raise CrawlIncomplete(f"{offset} activities or more in one second, {at}: the API serves no more", asked=asked)
+            raise CrawlIncomplete(
+                f"{offset} activities or more in one second, {at}: the API serves no more", request=request
+            )
 
-        def decode(body: bytes) -> list[Activity | Unread]:
+        def decode(body: bytes) -> list[Activity | UnreadableRow]:
             return read_rows(body, partial(read_activity, wallet=self.wallet))
 
         rows = await self.http.get_json("data", ACTIVITY, params, decode, number)
-        unread = [row for row in rows if isinstance(row, Unread) and self.matters(row)]
+        unread = [row for row in rows if isinstance(row, UnreadableRow) and self.matters(row)]
         if unread:
-            raise CrawlIncomplete(named(unread, len(rows)), asked=asked)
+            raise CrawlIncomplete(describe_unreadable(unread, len(rows)), request=request)
         times = [_second(row) for row in rows]
         if any(later > earlier for earlier, later in pairwise([newest, *times])):
-            raise CrawlIncomplete("the rows are not the newest ones up to `end`, newest first", asked=asked)
+            raise CrawlIncomplete("the rows are not the newest ones up to `end`, newest first", request=request)
         return [row for row in rows if isinstance(row, Activity)], times
 
-    def matters(self, row: Unread) -> bool:
+    def matters(self, row: UnreadableRow) -> bool:
         """Whether a row that cannot be read may lie inside the window."""
         return row.timestamp is None or self.first <= row.timestamp <= self.last
 
@@ -136,7 +138,7 @@ class _Walk:
             self.sink(wanted)
 
 
-def _second(row: Activity | Unread) -> int:
+def _second(row: Activity | UnreadableRow) -> int:
     """Epoch seconds of a row; only rows whose time could be read get here."""
     if isinstance(row, Activity):
         return int(row.timestamp.timestamp())

@@ -23,7 +23,7 @@ Period = Literal["DAY", "WEEK", "MONTH", "ALL"]
 POSITIONS = "/positions"
 POSITIONS_LIMIT = 500
 POSITIONS_MAX_OFFSET = 10_000
-POSITIONS_READINGS = 3  # how often the list is read from its start when it changes meanwhile
+POSITIONS_ATTEMPTS = 3  # how often the list is read from its start when it changes meanwhile
 
 
 async def fetch_value(http: PolymarketHttp, wallet: str) -> float | None:
@@ -60,11 +60,11 @@ async def fetch_positions(
     """
     wallet = wallet_address(wallet)
     async with http.operation(deadline):
-        for _ in range(POSITIONS_READINGS):
+        for _ in range(POSITIONS_ATTEMPTS):
             positions = await _read_positions(http, wallet, size_threshold)
             if positions is not None:
                 return positions
-    raise CrawlIncomplete(f"the positions of {wallet} moved during each of {POSITIONS_READINGS} readings")
+    raise CrawlIncomplete(f"the positions of {wallet} moved during each of {POSITIONS_ATTEMPTS} readings")
 
 
 async def _read_positions(http: PolymarketHttp, wallet: str, size_threshold: float) -> list[Position] | None:
@@ -89,7 +89,7 @@ async def _read_positions(http: PolymarketHttp, wallet: str, size_threshold: flo
         ]
         if offset > POSITIONS_MAX_OFFSET:
             reason = f"{wallet} has more positions than the API serves: page {number} would begin at row {offset}"
-            raise CrawlIncomplete(reason, asked=http.asked("data", POSITIONS, params, number))
+            raise CrawlIncomplete(reason, request=http.describe("data", POSITIONS, params, number))
         page = await http.get_json("data", POSITIONS, params, decode, number)
         assets = {position.asset for position in page}
         # A short page proves nothing: a server may send less than `limit` without a word. Only a page that holds

@@ -9,7 +9,7 @@ EXCERPT_CHARACTERS = 200
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     """What was asked: one GET. `page` counts from 1 over a whole crawl; None where there are no pages."""
 
     url: str
@@ -35,7 +35,7 @@ def excerpt(body: bytes) -> str:
 class PolymarketError(Exception):
     """Base of all errors of this package.
 
-    Attributes: `reason` (what went wrong), `asked` (None if no request is to blame), `status` (HTTP status or None
+    Attributes: `reason` (what went wrong), `request` (None if no request is to blame), `status` (HTTP status or None
     if none came back), `body` (first 200 characters, control characters escaped, "" if none), `advice` (what to
     do), `attempts` (requests made for this answer, 0 if not known), `retry_after` (seconds the server asked us to
     wait, or None), `transient` (whether the same request may succeed if repeated).
@@ -47,7 +47,7 @@ class PolymarketError(Exception):
         self,
         reason: str,
         *,
-        asked: Asked | None = None,
+        request: Request | None = None,
         status: int | None = None,
         body: bytes = b"",
         advice: str | None = None,
@@ -56,7 +56,7 @@ class PolymarketError(Exception):
     ) -> None:
         super().__init__(reason)
         self.reason = one_line(reason)
-        self.asked = asked
+        self.request = request
         self.status = status
         self.body = excerpt(body)
         self.advice = advice or type(self).advice
@@ -67,15 +67,15 @@ class PolymarketError(Exception):
     @property
     def page(self) -> int | None:
         """Number of the page that failed, from 1, or None."""
-        return self.asked.page if self.asked else None
+        return self.request.page if self.request else None
 
     @property
     def url(self) -> str | None:
         """The URL with its query, or None if no request is to blame."""
-        return self.asked.url if self.asked else None
+        return self.request.url if self.request else None
 
     def __str__(self) -> str:
-        parts = [f"{self.asked}: {self.reason}" if self.asked else self.reason]
+        parts = [f"{self.request}: {self.reason}" if self.request else self.reason]
         if self.attempts > 1:
             parts.append(f"after {self.attempts} attempts")
         if self.body:

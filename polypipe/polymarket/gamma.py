@@ -16,7 +16,7 @@ from polypipe.polymarket.http import Params, PolymarketHttp
 from polypipe.polymarket.models import Event, Market, RowProblem
 from polypipe.polymarket.wire import (
     Page,
-    Row,
+    PageRow,
     UnusableTokensError,
     WireEvent,
     decode_page,
@@ -145,8 +145,8 @@ class _Crawl:
             params = [*filters, ("after_cursor", cursor)] if cursor else filters
             page = await self.http.get_json("gamma", LISTING, params, partial(decode_page, number=number), number)
             if page.next_cursor in cursors:
-                asked = self.http.asked("gamma", LISTING, params, number)
-                raise CrawlIncomplete(f"the answer repeats the cursor {page.next_cursor!r}", asked=asked)
+                request = self.http.describe("gamma", LISTING, params, number)
+                raise CrawlIncomplete(f"the answer repeats the cursor {page.next_cursor!r}", request=request)
             self.take(page)
             cursor = page.next_cursor
             if cursor is None:
@@ -188,7 +188,7 @@ class _Crawl:
         self.seen.add(event_id)
         return True
 
-    def event_of(self, row: Row) -> Event:
+    def event_of(self, row: PageRow) -> Event:
         """The row with the markets of the universe in it; the others are counted, or named where they are bad."""
         wires = row.event.markets or []
         self.market_rows += len(wires) + self.drop(row.unreadable)

@@ -20,9 +20,9 @@ import tenacity
 from aiolimiter import AsyncLimiter
 
 from polypipe.polymarket.errors import (
-    Asked,
     DeadlineExceeded,
     PolymarketError,
+    Request,
     RequestRefused,
     ServerUnavailable,
     UnexpectedBody,
@@ -88,7 +88,7 @@ class Traffic:
 class _Operation:
     seconds: float
     ends_at: float
-    asked: Asked | None = None
+    request: Request | None = None
     last_failure: PolymarketError | None = None
 
 
@@ -168,13 +168,13 @@ class PolymarketHttp:
             last = operation.last_failure
             history = f"; last failure: {last.reason}" if last else ""
             reason = f"no complete answer within {seconds:g} s{history}"
-            raise DeadlineExceeded(reason, asked=operation.asked) from error
+            raise DeadlineExceeded(reason, request=operation.request) from error
         finally:
             _operation.reset(token)
 
-    def asked(self, host: HostName, path: str, params: Params, page: int | None = None) -> Asked:
+    def describe(self, host: HostName, path: str, params: Params, page: int | None = None) -> Request:
         """How a request is named in errors: never with the user and password a base URL may hold."""
-        return Asked(str(self._url(host, path, params).copy_with(userinfo=b"")), page)
+        return Request(str(self._url(host, path, params).copy_with(userinfo=b"")), page)
 
     def _url(self, host: HostName, path: str, params: Params) -> httpx.URL:
         return httpx.URL(getattr(self.hosts, host) + path, params=httpx.QueryParams(list(params)))
@@ -199,7 +199,7 @@ class PolymarketHttp:
                 return await self.get_json(host, path, params, decode, page)
 
         url = self._url(host, path, params)
-        asked = self.asked(host, path, params, page)
+        request = self.describe(host, path, params, page)
         limiters = [own for name, prefix, own in self._limiters if name == host and path.startswith(prefix)]
         attempts = 0
 
@@ -207,11 +207,11 @@ class PolymarketHttp:
             nonlocal attempts
             attempts += 1
             self.traffic.retries += attempts > 1
-            operation.asked = asked
+            operation.request = request
             async with self._slots:
                 for limiter in limiters:
                     await limiter.acquire()
-                return await self._once(url, asked, decode)
+                return await self._once(url, request, decode)
 
         def wait(state: tenacity.RetryCallState) -> float:
             failure = operation.last_failure = _failure(state)
@@ -227,7 +227,7 @@ class PolymarketHttp:
             raise DeadlineExceeded(
                 f"{failure.reason}; the next attempt must wait {state.upcoming_sleep:.1f} s, but only "
                 f"{max(left, 0):.1f} s of the {operation.seconds:g} s are left",
-                asked=asked,
+                request=request,
                 status=failure.status,
                 body=failure.body.encode(),
                 retry_after=failure.retry_after,
@@ -247,23 +247,23 @@ class PolymarketHttp:
             raise
         return answer
 
-    async def _once(self, url: httpx.URL, asked: Asked, decode: Callable[[bytes], T]) -> T:
+    async def _once(self, url: httpx.URL, request: Request, decode: Callable[[bytes], T]) -> T:
         """One request, one answer: its decoded body, or the typed error that says whether to try again."""
         self.traffic.requests += 1
         try:
             async with self._client.stream("GET", url) as response:
-                body = await self._read(response, asked)
+                body = await self._read(response, request)
         except (httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
-            raise RequestRefused(f"cannot be sent: {error}", asked=asked) from error
+            raise RequestRefused(f"cannot be sent: {error}", request=request) from error
         except (httpx.TransportError, httpx.DecodingError) as error:
             detail = f"{type(error).__name__} {error}".strip()
-            raise ServerUnavailable(detail, asked=asked, transient=True) from error
+            raise ServerUnavailable(detail, request=request, transient=True) from error
 
         status = response.status_code
         if status == 429 or status >= 500:
             raise ServerUnavailable(
                 f"HTTP {status}",
-                asked=asked,
+                request=request,
                 status=status,
                 body=body,
                 retry_after=_retry_after(response.headers.get("retry-after"), body),
@@ -271,17 +271,17 @@ class PolymarketHttp:
             )
         if status != 200:
             advice = "this network or region seems to be blocked; try another one" if status == 403 else None
-            raise RequestRefused(f"HTTP {status}", asked=asked, status=status, body=body, advice=advice)
+            raise RequestRefused(f"HTTP {status}", request=request, status=status, body=body, advice=advice)
         try:
             return decode(body)
         except msgspec.ValidationError as error:
-            raise UnexpectedBody(f"JSON of the wrong shape: {error}", asked=asked, status=status, body=body) from error
+            raise UnexpectedBody(f"JSON of the wrong shape: {error}", request=request, status=status, body=body) from error
         except (ValueError, RecursionError) as error:
             html = body.lstrip()[:1] == b"<"
             reason = "HTML instead of JSON" if html else f"torn or invalid JSON ({len(body)} bytes): {error}"
-            raise UnexpectedBody(reason, asked=asked, status=status, body=body, transient=True) from error
+            raise UnexpectedBody(reason, request=request, status=status, body=body, transient=True) from error
 
-    async def _read(self, response: httpx.Response, asked: Asked) -> bytes:
+    async def _read(self, response: httpx.Response, request: Request) -> bytes:
         """The whole decoded body. A body shorter than announced raises httpx.RemoteProtocolError."""
         chunks: list[bytes] = []
         size = 0
@@ -291,7 +291,7 @@ class PolymarketHttp:
                 size += len(chunk)
                 if size > MAX_BODY_BYTES:
                     reason = f"the body is larger than {MAX_BODY_BYTES} bytes"
-                    raise UnexpectedBody(reason, asked=asked, status=response.status_code, body=chunks[0])
+                    raise UnexpectedBody(reason, request=request, status=response.status_code, body=chunks[0])
         finally:
             self.traffic.bytes += size
             self.traffic.wire_bytes += response.num_bytes_downloaded

@@ -59,7 +59,7 @@ async def fetch_pnl_history(
         raise ValueError("start and end need a time zone")
     # An hour more, for the point at `start` itself: `1d` is 24 hourly points, the oldest of them 23 hours old.
     interval = interval_covering(((now or datetime.now(UTC)) - start + STEPS["1h"]) / timedelta(days=1))
-    asked = [(interval, "1h")]
+    requests = [(interval, "1h")]
     try:
         points = graded(await fetch_pnl(http, wallet, interval, "1h"), "1h")
     except RequestRefused as error:
@@ -69,11 +69,11 @@ async def fetch_pnl_history(
     hourly_from = next((point.t for point in points if point.fidelity == "1h"), None)
     if not points or points[0].t - start > STEPS[points[0].fidelity]:
         coarser = COARSER[interval]
-        asked.append((interval, coarser))
+        requests.append((interval, coarser))
         older = graded(await fetch_pnl(http, wallet, interval, coarser), coarser)
         points = [point for point in older if not points or point.t < points[0].t] + points
     inside = tuple(point for point in points if start <= point.t < end)
-    return PnlHistory(wallet_address(wallet), inside, tuple(asked), hourly_from)
+    return PnlHistory(wallet_address(wallet), inside, tuple(requests), hourly_from)
 
 
 def graded(points: Sequence[PnlPoint], asked: Fidelity) -> list[HistoryPoint]:

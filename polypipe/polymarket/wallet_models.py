@@ -122,5 +122,5 @@ class PnlHistory(msgspec.Struct, frozen=True):
 
     wallet: str
     points: tuple[HistoryPoint, ...]
-    asked: tuple[tuple[str, str], ...]  # interval and fidelity of each request, at most two
+    requests: tuple[tuple[str, str], ...]  # interval and fidelity of each request, at most two
     hourly_from: datetime | None  # the oldest hourly point; None if there is none

@@ -103,37 +103,37 @@ def wallet_address(text: str) -> str:
     return "0x" + match[1]
 
 
-class Unread(msgspec.Struct, frozen=True):
+class UnreadableRow(msgspec.Struct, frozen=True):
     """A row that could not be read: its place and why, and its time (epoch seconds) where at least that is readable."""
 
     reason: str
     timestamp: int | None = None
 
 
-def read_rows(body: bytes, read: Callable[[msgspec.Raw], T]) -> list[T | Unread]:
-    """Every row of a bare array, in order; an `Unread` in place of one that `read` cannot read (ValueError).
+def read_rows(body: bytes, read: Callable[[msgspec.Raw], T]) -> list[T | UnreadableRow]:
+    """Every row of a bare array, in order; an `UnreadableRow` in place of one that `read` cannot read (ValueError).
 
     Raises msgspec.DecodeError if the body is not JSON, msgspec.ValidationError if it is not an array.
     """
-    rows: list[T | Unread] = []
+    rows: list[T | UnreadableRow] = []
     for position, raw in enumerate(_parts.decode(body), start=1):
         try:
             rows.append(read(raw))
         except (ValueError, RecursionError) as error:
-            rows.append(Unread(one_line(f"row {position}: {error}")[:MAX_REASON], _time_or_none(raw)))
+            rows.append(UnreadableRow(one_line(f"row {position}: {error}")[:MAX_REASON], _time_or_none(raw)))
     return rows
 
 
 def all_rows(body: bytes, read: Callable[[msgspec.Raw], T]) -> list[T]:
     """Every row of a bare array; one that cannot be read makes the whole answer unusable (msgspec.ValidationError)."""
     rows = read_rows(body, read)
-    unread = [row for row in rows if isinstance(row, Unread)]
+    unread = [row for row in rows if isinstance(row, UnreadableRow)]
     if unread:
-        raise msgspec.ValidationError(named(unread, len(rows)))
-    return [row for row in rows if not isinstance(row, Unread)]
+        raise msgspec.ValidationError(describe_unreadable(unread, len(rows)))
+    return [row for row in rows if not isinstance(row, UnreadableRow)]
 
 
-def named(unread: Sequence[Unread], rows: int) -> str:
+def describe_unreadable(unread: Sequence[UnreadableRow], rows: int) -> str:
     """How many of the rows could not be read, the first of them by place and reason."""
     more = ", ..." if len(unread) > PROBLEMS_NAMED else ""
     reasons = ", ".join(row.reason for row in unread[:PROBLEMS_NAMED])

@@ -81,7 +81,7 @@ class _OnlyId(msgspec.Struct, gc=False):
     id: WireId
 
 
-class Row(msgspec.Struct, gc=False):
+class PageRow(msgspec.Struct, gc=False):
     """An event as sent, with the market rows in it that could not be read."""
 
     event: WireEvent
@@ -91,7 +91,7 @@ class Row(msgspec.Struct, gc=False):
 class Page(msgspec.Struct, gc=False):
     """One page of a keyset listing. `next_cursor` is None on the last one."""
 
-    rows: list[Row]
+    rows: list[PageRow]
     unreadable: list[RowProblem]  # events
     next_cursor: str | None
 
@@ -115,7 +115,7 @@ def decode_page(body: bytes, number: int) -> Page:
         page = _page.decode(body)
     except (msgspec.ValidationError, UnicodeDecodeError):
         return _decode_in_parts(body, number)
-    return Page([Row(event, []) for event in page.events], [], page.next_cursor or None)
+    return Page([PageRow(event, []) for event in page.events], [], page.next_cursor or None)
 
 
 def _decode_in_parts(body: bytes, number: int) -> Page:
@@ -130,9 +130,9 @@ def _decode_in_parts(body: bytes, number: int) -> Page:
     return page
 
 
-def _decode_row(raw: msgspec.Raw, place: str) -> Row:
+def _decode_row(raw: msgspec.Raw, place: str) -> PageRow:
     try:
-        return Row(_event.decode(raw), [])
+        return PageRow(_event.decode(raw), [])
     except (ValueError, RecursionError):
         parts = _event_in_parts.decode(raw)
     readable: list[WireMarket] = []
@@ -144,7 +144,7 @@ def _decode_row(raw: msgspec.Raw, place: str) -> Row:
             name = _id_or(market, f"{place} market {position}")
             unreadable.append(RowProblem("market", name, _reason(error)))
     fields = {name: getattr(parts, name) for name in _EventFields.__struct_fields__}
-    return Row(WireEvent(**fields, markets=readable), unreadable)
+    return PageRow(WireEvent(**fields, markets=readable), unreadable)
 
 
 def event_of(wire: WireEvent, markets: tuple[Market, ...]) -> Event:

@@ -8,7 +8,7 @@ import msgspec
 from polypipe.warehouse.errors import WarehouseError
 from polypipe.warehouse.layout import Layout
 
-Key = tuple[str, date | None]
+PartKey = tuple[str, date | None]
 """A table, and the first UTC day of a part of it; None for a state table."""
 
 

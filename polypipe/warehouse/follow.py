@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Following:
+class FollowerStatus:
     """What a follower shows. `published_at` is when its version was published, null before the first one.
 
     `checked_at` is when this was last known to be the current version; it stands still while `error` is not null.
@@ -43,7 +43,7 @@ class Following:
 
 
 @dataclass(frozen=True)
-class Shape:
+class FollowedTable:
     """One table of a follower: the published table it is made from, and a query over it, which it sees as `rows`.
 
     The query runs over the closed days and over the newest day apart: one row of it must rest on one day. With `days`
@@ -72,14 +72,16 @@ class FollowingReader:
     Cost follows what changed: of a time table the newest day is loaded apart from the days before it.
     """
 
-    def __init__(self, warehouse: Warehouse, poll_seconds: float = 0.1, shapes: Sequence[Shape] | None = None) -> None:
-        whole = [Shape(table, table, "FROM rows") for table in DAY_COLUMN]
+    def __init__(
+        self, warehouse: Warehouse, poll_seconds: float = 0.1, shapes: Sequence[FollowedTable] | None = None
+    ) -> None:
+        whole = [FollowedTable(table, table, "FROM rows") for table in DAY_COLUMN]
         self._shapes = {shape.name: shape for shape in (whole if shapes is None else shapes)}
         self._warehouse = warehouse
         self._poll_seconds = poll_seconds
         self._loaded: dict[str, list[str]] = {}  # part -> paths of its files
         self._seen: tuple[int, ...] | None = None  # the pointer file that was loaded
-        self._status = Following(0, None, datetime.now(UTC), None)
+        self._status = FollowerStatus(0, None, datetime.now(UTC), None)
         self._con = open_memory()
         self._con.execute("SET GLOBAL enable_external_file_cache = false")  # every published file is read once: 65 MB less
         create_stored(self._con, described=shapes is None)
@@ -107,7 +109,7 @@ class FollowingReader:
         self._con.close()
 
     @property
-    def status(self) -> Following:
+    def status(self) -> FollowerStatus:
         """What is shown now and how fresh it is."""
         return self._status
 
@@ -162,7 +164,7 @@ class FollowingReader:
         return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
     def _load(self, current: Current) -> None:
-        wanted: dict[str, tuple[Shape, list[PublishedFile]]] = {}
+        wanted: dict[str, tuple[FollowedTable, list[PublishedFile]]] = {}
         for name, shape in self._shapes.items():
             known = current.tables.get(shape.source)
             files = shape.files(known.files) if known is not None else []
@@ -190,7 +192,7 @@ def _give_back_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def _shaped(shape: Shape, rows: str) -> str:
+def _shaped(shape: FollowedTable, rows: str) -> str:
     return f"WITH rows AS ({rows}) FROM ({shape.sql})"
 
 

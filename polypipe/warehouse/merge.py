@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from polypipe.warehouse import publish, spool
 from polypipe.warehouse.connection import literal, open_live, roll_back
-from polypipe.warehouse.current import Key, read_current
+from polypipe.warehouse.current import PartKey, read_current
 from polypipe.warehouse.errors import BadRows, BatchRejected, one_line
 from polypipe.warehouse.gate import gate
 from polypipe.warehouse.layout import Layout
 from polypipe.warehouse.migrate import migrate
 from polypipe.warehouse.modes import apply
-from polypipe.warehouse.months import Days
+from polypipe.warehouse.months import DayRange
+from polypipe.warehouse.publish import stage, swap
+from polypipe.warehouse.spool import delete_batches, load_batch, reject_batch, rejection, sweep_spool, waiting_batches
 
 if TYPE_CHECKING:
     import duckdb
@@ -43,9 +44,9 @@ class MergeResult:
 
 
 def merge_spool(
-    layout: Layout, wait: float, own: str | None, keep_retired: timedelta, merging: Days | None = None
+    layout: Layout, wait: float, own: str | None, keep_retired: timedelta, combining: DayRange | None = None
 ) -> MergeResult:
-    """Merge and publish everything that waits in the spool; see `Warehouse.merge`. `merging`: see `publish.stage`."""
+    """Merge and publish everything that waits in the spool; see `Warehouse.merge`. `combining`: see `publish.stage`."""
     started = time.monotonic()
     result = MergeResult()
     layout.make()
@@ -54,29 +55,29 @@ def merge_spool(
         result.waited_seconds = time.monotonic() - started
         try:
             migrate(con)
-            waiting = _merge_and_publish(con, layout, keep_retired, merging, result)
+            waiting = _merge_and_publish(con, layout, keep_retired, combining, result)
         finally:
             con.close()
-        spool.discard(layout, waiting)
-        spool.sweep(layout)
+        delete_batches(layout, waiting)
+        sweep_spool(layout)
         current = read_current(layout)
         result.version = current.version if current is not None else 0
     result.seconds = time.monotonic() - started
-    if own is not None and (reason := spool.rejection(layout, own)) is not None:
+    if own is not None and (reason := rejection(layout, own)) is not None:
         raise BatchRejected(own, reason)
     return result
 
 
-def merge_batch(con: "duckdb.DuckDBPyConnection", layout: Layout, batch_id: str) -> set[Key]:
+def merge_batch(con: "duckdb.DuckDBPyConnection", layout: Layout, batch_id: str) -> set[PartKey]:
     """Apply one batch to the connection's tables, inside its transaction; the parts touched.
 
     Raises `BatchRejected` when the batch itself is at fault; the transaction must then be rolled back.
     """
     import duckdb
 
-    touched: set[Key] = set()
+    touched: set[PartKey] = set()
     try:
-        for table, part, file in spool.load(layout, batch_id):
+        for table, part, file in load_batch(layout, batch_id):
             touched |= {(table, day) for day in apply(con, table, part.mode, file, part.rows, part.days)}
     # What the data can cause. Full disk, memory and locks are OperationalError and say nothing about the batch.
     except (
@@ -91,24 +92,28 @@ def merge_batch(con: "duckdb.DuckDBPyConnection", layout: Layout, batch_id: str)
 
 
 def _merge_and_publish(
-    con: "duckdb.DuckDBPyConnection", layout: Layout, keep_retired: timedelta, merging: Days | None, result: MergeResult
+    con: "duckdb.DuckDBPyConnection",
+    layout: Layout,
+    keep_retired: timedelta,
+    combining: DayRange | None,
+    result: MergeResult,
 ) -> list[str]:
     """Merge and publish in one transaction; the batches that are now safe to delete.
 
     A batch that cannot be merged spoils the transaction, so it is set aside and the rest is done anew.
     """
     while True:
-        waiting = spool.pending(layout)
+        waiting = waiting_batches(layout)
         staged = None
         con.execute("BEGIN")
         try:
             touched, result.merged = _merge_all(con, layout, waiting)
-            staged = publish.stage(con, layout, touched, waiting, keep_retired, merging)
+            staged = stage(con, layout, touched, waiting, keep_retired, combining)
             con.execute("COMMIT")
         except BatchRejected as rejected:
             con.execute("ROLLBACK")
             log.error("batch %s set aside in spool/rejected: %s", rejected.batch_id, rejected.reason)
-            spool.reject(layout, rejected.batch_id, rejected.reason)
+            reject_batch(layout, rejected.batch_id, rejected.reason)
             result.rejected[rejected.batch_id] = rejected.reason
             continue
         except BaseException:
@@ -117,12 +122,12 @@ def _merge_and_publish(
             roll_back(con)
             raise
         if staged is not None:
-            publish.swap(layout, staged, keep_retired)
+            swap(layout, staged, keep_retired)
             result.tables = staged.changed
         return waiting
 
 
-def _merge_all(con: "duckdb.DuckDBPyConnection", layout: Layout, waiting: list[str]) -> tuple[set[Key], list[str]]:
+def _merge_all(con: "duckdb.DuckDBPyConnection", layout: Layout, waiting: list[str]) -> tuple[set[PartKey], list[str]]:
     """Merge the batches that are not merged yet, in order; the parts touched and the ids merged now."""
     if not waiting:
         return set(), []
@@ -130,7 +135,7 @@ def _merge_all(con: "duckdb.DuckDBPyConnection", layout: Layout, waiting: list[s
     # Of a month of batches only those that are here: the cost of a merge must not grow with the months.
     rows = con.execute(f"SELECT batch_id FROM merged_batches WHERE batch_id IN ({here})").fetchall()
     known = {batch_id for (batch_id,) in rows}
-    touched: set[Key] = set()
+    touched: set[PartKey] = set()
     fresh = [batch_id for batch_id in waiting if batch_id not in known]
     for batch_id in fresh:
         touched |= merge_batch(con, layout, batch_id)

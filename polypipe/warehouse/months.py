@@ -1,7 +1,7 @@
 """Closed days that share a file: of each time table one file a month, but for the last days.
 
 Opening a reader costs a little for every file, and `CURRENT.json` names each: a year of day files would be thousands of
-them. Days that are still read again by the runs of history keep files of their own; a later change of an older day
+them. DayRange that are still read again by the runs of history keep files of their own; a later change of an older day
 writes its month's file again.
 """
 
@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from polypipe.warehouse.connection import literal
-from polypipe.warehouse.current import Current, Key
+from polypipe.warehouse.current import Current, PartKey
 
 if TYPE_CHECKING:
     import duckdb
@@ -23,15 +23,15 @@ OWN_FILE_DAYS = 7
 
 
 @dataclass(frozen=True)
-class Days:
-    """Days of one time table that are to share a file: `first` <= day < `end`, all of one month."""
+class DayRange:
+    """DayRange of one time table that are to share a file: `first` <= day < `end`, all of one month."""
 
     table: str
     first: date
     end: date
 
 
-def due(current: Current | None, today: date) -> list[Days]:
+def due(current: Current | None, today: date) -> list[DayRange]:
     """Which days of which tables have more than one file in a month and are old enough, oldest month first."""
     if current is None:
         return []
@@ -43,11 +43,13 @@ def due(current: Current | None, today: date) -> list[Days]:
                 month = (file.day.replace(day=1), table)
                 counts[month] = counts.get(month, 0) + 1
     return [
-        Days(table, first, min(_next_month(first), limit)) for (first, table), count in sorted(counts.items()) if count > 1
+        DayRange(table, first, min(_next_month(first), limit))
+        for (first, table), count in sorted(counts.items())
+        if count > 1
     ]
 
 
-def absorb(con: "duckdb.DuckDBPyConnection", days: Days) -> set[Key]:
+def absorb(con: "duckdb.DuckDBPyConnection", days: DayRange) -> set[PartKey]:
     """Make one part of the parts within these days, in `partitions`; its key, empty when there is nothing to merge.
 
     The part is then to be written like any that was touched.
@@ -68,12 +70,12 @@ def absorb(con: "duckdb.DuckDBPyConnection", days: Days) -> set[Key]:
     return {(days.table, first)}
 
 
-def part_of(key: Key, spans: Mapping[Key, date]) -> Key:
+def part_of(key: PartKey, spans: Mapping[PartKey, date]) -> PartKey:
     """The part that a touched day belongs to: that of several days around it, if there is one, else the day's own."""
     table, day = key
     if day is None:
         return key
-    around: Iterable[Key] = (
+    around: Iterable[PartKey] = (
         (owner, first) for (owner, first), last in spans.items() if owner == table and first and first <= day <= last
     )
     return next(iter(around), key)

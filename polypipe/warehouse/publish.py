@@ -20,10 +20,10 @@ import msgspec
 
 from polypipe.files import fsync, replace_file
 from polypipe.warehouse.connection import literal, quoted
-from polypipe.warehouse.current import Current, Key, PublishedFile, PublishedTable, Retired, read_current
+from polypipe.warehouse.current import Current, PartKey, PublishedFile, PublishedTable, Retired, read_current
 from polypipe.warehouse.errors import WarehouseError
 from polypipe.warehouse.layout import Layout
-from polypipe.warehouse.months import Days, absorb, part_of
+from polypipe.warehouse.months import DayRange, absorb, part_of
 from polypipe.warehouse.spool import committed_at
 from polypipe.warehouse.tables import DAY_COLUMN
 
@@ -36,7 +36,7 @@ _REMEMBERED_BATCHES = 100
 
 
 @dataclass
-class Stage:
+class Staged:
     """Files written but not yet pointed at."""
 
     current: Current
@@ -52,14 +52,14 @@ class Stage:
 def stage(
     con: "duckdb.DuckDBPyConnection",
     layout: Layout,
-    touched: set[Key],
+    touched: set[PartKey],
     waiting: list[str],
     keep_retired: timedelta,
-    merging: Days | None = None,
-) -> Stage | None:
+    combining: DayRange | None = None,
+) -> Staged | None:
     """Write the parts that changed, or that the pointer does not have right; None when there are none.
 
-    `touched` are the days that changed; `waiting` are the batches in the spool, all of them merged by now; `merging`
+    `touched` are the days that changed; `waiting` are the batches in the spool, all of them merged by now; `combining`
     names days that are to share a file from now on. Call it as the last thing before COMMIT: it sees the transaction's
     rows and records the new version in it.
     """
@@ -69,13 +69,13 @@ def stage(
         log.warning("%s", error)
         old = None
     newest: int = con.execute("SELECT coalesce(max(version), 0) FROM partitions").fetchall()[0][0]
-    if merging is not None:
-        touched = touched | absorb(con, merging)
+    if combining is not None:
+        touched = touched | absorb(con, combining)
     parts = _parts(con)
     if old is not None and old.version > newest:
         log.warning("the database is older than what is published (restored or removed?): publishing it anew")
     trusted = old is not None and old.version <= newest
-    files: dict[Key, PublishedFile] = {}
+    files: dict[PartKey, PublishedFile] = {}
     if old is not None and trusted:
         published = {(table, file.day): file for table, entry in old.tables.items() for file in entry.files}
         files = {key: file for key, file in published.items() if key in parts}
@@ -87,7 +87,7 @@ def stage(
         return None
 
     version = max(newest, old.version if old is not None else 0) + 1
-    staged = Stage(Current(version, datetime.now(UTC), {}, [], []), [], [])
+    staged = Staged(Current(version, datetime.now(UTC), {}, [], []), [], [])
     try:
         for key in sorted(changed, key=str):
             files.pop(key, None)
@@ -98,7 +98,7 @@ def stage(
     except BaseException:
         staged.undo()
         raise
-    _fill(staged, old, files, changed, keep_retired)
+    _complete(staged, old, files, changed, keep_retired)
     recent = con.execute(
         f"SELECT batch_id, epoch(merged_at) FROM merged_batches ORDER BY batch_id DESC LIMIT {_REMEMBERED_BATCHES}"
     ).fetchall()
@@ -109,7 +109,7 @@ def stage(
     return staged
 
 
-def swap(layout: Layout, staged: Stage, keep_retired: timedelta) -> None:
+def swap(layout: Layout, staged: Staged, keep_retired: timedelta) -> None:
     """Point at the staged files, then remove files that nobody can be reading any more."""
     replace_file(layout.pointer, msgspec.json.encode(staged.current))
     tables = staged.current.tables.values()
@@ -131,7 +131,7 @@ class _Part:
     last_day: date | None
 
 
-def _parts(con: "duckdb.DuckDBPyConnection") -> dict[Key, _Part]:
+def _parts(con: "duckdb.DuckDBPyConnection") -> dict[PartKey, _Part]:
     rows = con.execute("SELECT table_name, day, version, row_count, last_day FROM partitions").fetchall()
     return {(table, day): _Part(*rest) for table, day, *rest in rows}
 
@@ -143,7 +143,7 @@ def _is_right(file: PublishedFile | None, part: _Part, on_disk: set[str]) -> boo
 
 
 def _write_part(
-    con: "duckdb.DuckDBPyConnection", layout: Layout, key: Key, last_day: date | None, version: int, staged: Stage
+    con: "duckdb.DuckDBPyConnection", layout: Layout, key: PartKey, last_day: date | None, version: int, staged: Staged
 ) -> PublishedFile | None:
     """Write one part to a new file and record it in `partitions`; no file for a part without rows."""
     table, day = key
@@ -172,11 +172,11 @@ def _write_part(
     return PublishedFile(f"published/{name}", rows, version, day, last_day)
 
 
-def _fill(
-    staged: Stage,
+def _complete(
+    staged: Staged,
     old: Current | None,
-    files: dict[Key, PublishedFile],
-    changed: set[Key],
+    files: dict[PartKey, PublishedFile],
+    changed: set[PartKey],
     keep_retired: timedelta,
 ) -> None:
     """Complete the new pointer: every table's files, and the files that have just lost their place."""

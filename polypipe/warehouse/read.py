@@ -9,13 +9,13 @@ import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from polypipe.warehouse import spool
 from polypipe.warehouse.connection import literal, open_memory, quoted
 from polypipe.warehouse.current import Current, PublishedFile, read_current
 from polypipe.warehouse.errors import BadRows, BatchRejected, WarehouseError
 from polypipe.warehouse.layout import Layout
 from polypipe.warehouse.merge import merge_batch
 from polypipe.warehouse.migrate import migrate
+from polypipe.warehouse.spool import load_batch, waiting_batches
 from polypipe.warehouse.tables import DAY_COLUMN, columns
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def describe(con: "duckdb.DuckDBPyConnection") -> None:
 def _build(con: "duckdb.DuckDBPyConnection", layout: Layout, pending: bool) -> None:
     # The spool first, the pointer second: a batch merged in between is then in both and skipped below.
     # The other way round it could be in neither.
-    listed = spool.pending(layout) if pending else []
+    listed = waiting_batches(layout) if pending else []
     current = read_current(layout)
     merged = set(current.merged) if current is not None else set()
     waiting = [batch_id for batch_id in listed if batch_id not in merged]
@@ -121,7 +121,7 @@ def _load_waiting(
     con.execute("SET schema = 'stored'")
     for batch_id in waiting:
         try:
-            needed = {table for table, _, _ in spool.load(layout, batch_id)} - loaded
+            needed = {table for table, _, _ in load_batch(layout, batch_id)} - loaded
             for table in needed:
                 rows = select(layout, table, _files(current, table))
                 con.execute(f"INSERT INTO {quoted(table)} {rows}")

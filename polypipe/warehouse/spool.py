@@ -34,7 +34,7 @@ _MERGED = ".done-"
 _YOUNG_SECONDS = 60.0
 
 
-class Part(msgspec.Struct):
+class TableRows(msgspec.Struct):
     """One table's rows in a batch. `columns` are those the table had when the batch was written. `days` are the UTC days
     of the rows, none of a state table; None in a batch of an earlier version, whose lines tell them."""
 
@@ -49,7 +49,7 @@ class Manifest(msgspec.Struct):
     """`manifest.json` of a batch."""
 
     schema: int
-    tables: dict[str, Part]
+    tables: dict[str, TableRows]
 
 
 class Batch:
@@ -135,7 +135,7 @@ class Batch:
             file.flush()
             os.fsync(file.fileno())
             names = [column.name for column in columns(table)]
-            parts[table] = Part(self._rows[table], file.tell(), names, mode, sorted(self._days[table]))
+            parts[table] = TableRows(self._rows[table], file.tell(), names, mode, sorted(self._days[table]))
         manifest = self._directory / "manifest.json"
         manifest.write_bytes(msgspec.json.encode(Manifest(latest(), parts)))
         fsync(manifest)
@@ -147,7 +147,7 @@ class Batch:
         return batch_id
 
 
-def pending(layout: Layout) -> list[str]:
+def waiting_batches(layout: Layout) -> list[str]:
     """Ids of the committed batches, oldest first: the order in which they must be merged."""
     if not layout.spool.exists():
         return []
@@ -159,7 +159,7 @@ def committed_at(batch_id: str) -> datetime:
     return datetime.strptime(batch_id.partition("-")[0], _STAMP).replace(tzinfo=UTC)
 
 
-def load(layout: Layout, batch_id: str) -> Iterator[tuple[str, Part, Path]]:
+def load_batch(layout: Layout, batch_id: str) -> Iterator[tuple[str, TableRows, Path]]:
     """Tables of a batch with their files, checked for being whole.
 
     Raises `BadRows` when the batch cannot be used, `NewerSchema` when a newer polypipe wrote it.
@@ -182,7 +182,7 @@ def load(layout: Layout, batch_id: str) -> Iterator[tuple[str, Part, Path]]:
         yield table, part, file
 
 
-def reject(layout: Layout, batch_id: str, reason: str) -> None:
+def reject_batch(layout: Layout, batch_id: str, reason: str) -> None:
     """Set a batch aside in `spool/rejected`, with the reason beside its rows."""
     directory = layout.spool / batch_id
     (directory / "reason.txt").write_text(reason + "\n", "utf-8")
@@ -199,7 +199,7 @@ def rejection(layout: Layout, batch_id: str) -> str | None:
         return None
 
 
-def discard(layout: Layout, batch_ids: Iterable[str]) -> None:
+def delete_batches(layout: Layout, batch_ids: Iterable[str]) -> None:
     """Delete merged batches. Each disappears at once for readers, by a rename, before it is emptied."""
     for batch_id in batch_ids:
         hidden = layout.spool / f"{_MERGED}{batch_id}"
@@ -207,7 +207,7 @@ def discard(layout: Layout, batch_ids: Iterable[str]) -> None:
         shutil.rmtree(hidden)
 
 
-def sweep(layout: Layout) -> None:
+def sweep_spool(layout: Layout) -> None:
     """Remove what dead writers left half-written or half-deleted. The caller has the gate."""
     for entry in layout.spool.iterdir():
         if entry.name.startswith(_MERGED) or (entry.name.startswith(_WRITING) and _abandoned(entry)):
@@ -230,7 +230,7 @@ def _abandoned(directory: Path) -> bool:
 def _stamp(layout: Layout) -> str:
     """Now, but after every waiting batch: a clock set back must not let older rows win."""
     now = datetime.now(UTC)
-    if waiting := pending(layout):
+    if waiting := waiting_batches(layout):
         now = max(now, committed_at(waiting[-1]) + timedelta(microseconds=1))
     return now.strftime(_STAMP)
 

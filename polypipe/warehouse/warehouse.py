@@ -11,7 +11,7 @@ from polypipe.warehouse.current import Current, read_current
 from polypipe.warehouse.errors import WarehouseBusy
 from polypipe.warehouse.layout import Layout
 from polypipe.warehouse.merge import MergeResult, merge_spool
-from polypipe.warehouse.months import Days, due
+from polypipe.warehouse.months import DayRange, due
 from polypipe.warehouse.read import open_reader
 from polypipe.warehouse.spool import Batch
 
@@ -55,7 +55,7 @@ class Warehouse:
             return str(busy)
         return None
 
-    def combine_days(self, today: date, wait: float = 20.0) -> list[Days]:
+    def combine_days(self, today: date, wait: float = 20.0) -> list[DayRange]:
         """Have the closed days of each month share a file, but for the last ones; what was combined.
 
         Nothing that a reader sees changes. Each table's month is a publication of its own, so that other writers get

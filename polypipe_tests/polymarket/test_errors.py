@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polypipe.polymarket import (
-    Asked,
     CrawlIncomplete,
     DeadlineExceeded,
     PolymarketError,
+    Request,
     RequestRefused,
     ServerUnavailable,
     UnexpectedBody,
@@ -17,13 +17,13 @@ from polypipe.polymarket import (
 
 @given(reason=st.text(), body=st.binary())
 def test_any_error_is_one_printable_line(reason: str, body: bytes) -> None:
-    error = UnexpectedBody(reason, asked=Asked("http://x/y?z=1", 7), status=200, body=body)
+    error = UnexpectedBody(reason, request=Request("http://x/y?z=1", 7), status=200, body=body)
     assert str(error).isprintable()
     assert len(error.body) <= 200 * len("\\U0001f600")
 
 
 def test_an_error_names_request_page_status_body_and_advice() -> None:
-    error = ServerUnavailable("HTTP 503", asked=Asked("http://x/y", 7), status=503, body=b"<html>\r\n" + b"a" * 500)
+    error = ServerUnavailable("HTTP 503", request=Request("http://x/y", 7), status=503, body=b"<html>\r\n" + b"a" * 500)
     error.attempts = 5
     assert str(error).startswith("GET http://x/y (page 7): HTTP 503; after 5 attempts; answer begins: <html>\\r\\naaa")
     assert "what to do: try again later" in str(error)

@@ -106,12 +106,12 @@ class FakePnl:
 
     def __init__(self, born: datetime, hourly_back: timedelta = 9999 * DAY, refuses: tuple[tuple[str, str], ...] = ()):
         self.born, self.hourly_back, self.refuses = born, hourly_back, refuses
-        self.asked: list[tuple[str, str]] = []
+        self.requests: list[tuple[str, str]] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         query = request.url.params
         pair = (query["interval"], query["fidelity"])
-        self.asked.append(pair)
+        self.requests.append(pair)
         if pair in self.refuses:
             return httpx.Response(400, json={"error": "invalid filters"})
         step = {"1h": 1, "3h": 3, "12h": 12, "1d": 24}[pair[1]] * 3600
@@ -127,7 +127,7 @@ class FakePnl:
 def history(fake: FakePnl, start: datetime, end: datetime = NOW) -> PnlHistory:
     http = client(httpx.MockTransport(fake))
     result = run(http, lambda http: fetch_pnl_history(http, WALLET, start, end, now=NOW))
-    assert list(result.asked) == fake.asked
+    assert list(result.requests) == fake.requests
     return result
 
 
@@ -146,7 +146,7 @@ def history(fake: FakePnl, start: datetime, end: datetime = NOW) -> PnlHistory:
 def test_one_request_of_the_smallest_interval_where_all_is_hourly(back: timedelta, interval: str) -> None:
     start = NOW.replace(minute=0) - back
     found = history(FakePnl(NOW - 400 * DAY), start)
-    assert found.asked == ((interval, "1h"),)
+    assert found.requests == ((interval, "1h"),)
     assert [point.t for point in found.points] == [start + n * HOUR for n in range(len(found.points))]
     assert found.points[-1].t == NOW.replace(minute=0)
     assert {point.fidelity for point in found.points} == {"1h"}
@@ -161,7 +161,7 @@ def test_the_range_is_half_open() -> None:
 def test_coarser_points_only_before_the_oldest_hourly_one() -> None:
     start = datetime(2026, 1, 1, tzinfo=UTC)
     found = history(FakePnl(NOW - 900 * DAY, hourly_back=60 * DAY), start)
-    assert found.asked == (("all", "1h"), ("all", "1d"))
+    assert found.requests == (("all", "1h"), ("all", "1d"))
     hourly = [point.t for point in found.points if point.fidelity == "1h"]
     daily = [point.t for point in found.points if point.fidelity == "1d"]
     assert found.hourly_from == hourly[0]
@@ -174,7 +174,7 @@ def test_coarser_points_only_before_the_oldest_hourly_one() -> None:
 def test_a_wallet_younger_than_the_range() -> None:
     born = datetime(2026, 11, 10, 5, tzinfo=UTC)
     found = history(FakePnl(born), NOW - 25 * DAY)
-    assert found.asked == (("1m", "1h"), ("1m", "12h"))
+    assert found.requests == (("1m", "1h"), ("1m", "12h"))
     assert found.points[0].t == found.hourly_from == born
 
 
@@ -183,12 +183,12 @@ def test_an_unknown_wallet() -> None:
     fake.__class__ = type("Empty", (FakePnl,), {"__call__": lambda self, request: httpx.Response(200, json=[])})
     http = client(httpx.MockTransport(fake))
     found = run(http, lambda http: fetch_pnl_history(http, WALLET, NOW - DAY, NOW, now=NOW))
-    assert (found.points, found.hourly_from, len(found.asked)) == ((), None, 2)
+    assert (found.points, found.hourly_from, len(found.requests)) == ((), None, 2)
 
 
 def test_a_pair_that_is_refused_is_replaced_by_the_coarser_one() -> None:
     found = history(FakePnl(NOW - 90 * DAY, refuses=(("all", "1h"),)), NOW - 60 * DAY)
-    assert found.asked == (("all", "1h"), ("all", "1d"))
+    assert found.requests == (("all", "1h"), ("all", "1d"))
     assert found.hourly_from is None
     assert len(found.points) == 61
     both = FakePnl(NOW, refuses=(("all", "1h"), ("all", "1d")))
@@ -210,7 +210,7 @@ def test_one_answer_of_mixed_fidelity_is_graded_point_by_point() -> None:
     body = [{"t": seconds(t), "p": 1} for t in times]
     http = client(httpx.MockTransport(lambda _: httpx.Response(200, json=body)))
     found = run(http, lambda http: fetch_pnl_history(http, WALLET, midnight, NOW, now=NOW))
-    assert found.asked == (("1m", "1h"),)
+    assert found.requests == (("1m", "1h"),)
     assert [point.fidelity for point in found.points] == ["1d"] * 4 + ["1h"] * 30
 
 
@@ -241,7 +241,7 @@ def test_any_range(born: int, hourly: int, start: int, length: int) -> None:
     end = begin + length * HOUR
     found = history(fake, begin, end)
     times = [point.t for point in found.points]
-    assert len(found.asked) <= 2
+    assert len(found.requests) <= 2
     assert times == sorted(set(times))
     assert all(begin <= t < end for t in times)
     assert all(point.p == seconds(point.t) / 3600 for point in found.points)

@@ -96,7 +96,7 @@ def test_pnl_history_takes_at_most_two_requests(sim: SimServer, wallet: str) -> 
     for days in (1, 5, 29, 90, 365):
         before = len(sim.requests)
         found = run(http(sim), lambda h: fetch_pnl_history(h, wallet, end - timedelta(days=days), end, now=end))  # noqa: B023
-        assert len(sim.requests) - before == len(found.asked) <= 2
+        assert len(sim.requests) - before == len(found.requests) <= 2
         served = {row["t"]: row["p"] for row in raw(sim, "/user-pnl", user_address=wallet, interval="all", fidelity="1h")}
         first = int((end - timedelta(days=days)).timestamp())
         expected = {t: p for t, p in served.items() if first <= t < end.timestamp()}

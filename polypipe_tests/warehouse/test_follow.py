@@ -3,7 +3,7 @@
 import threading
 
 from polypipe.warehouse import Append, Replace, Warehouse
-from polypipe.warehouse.follow import FollowingReader, Shape
+from polypipe.warehouse.follow import FollowedTable, FollowingReader
 from polypipe_tests.warehouse.helpers import crawl, token, wait_for, write
 
 
@@ -45,7 +45,7 @@ def test_only_what_changed_is_loaded(wh: Warehouse) -> None:
 
 def test_tables_of_other_shapes_follow_too(wh: Warehouse) -> None:
     by_day = "SELECT finished_at::DATE AS day, count(*) AS crawls FROM rows GROUP BY ALL"
-    shapes = [Shape("days", "crawls", by_day), Shape("ids", "tokens", "SELECT token_id FROM rows")]
+    shapes = [FollowedTable("days", "crawls", by_day), FollowedTable("ids", "tokens", "SELECT token_id FROM rows")]
     with FollowingReader(wh, poll_seconds=60, shapes=shapes) as reader, reader.cursor() as con:
         for number, day in enumerate((0, 1, 1, 2)):
             write(wh, f"c{number}", tokens=number, day=day)

@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from polypipe.warehouse import Append, BatchRejected, NewerSchema, Replace, Upsert, Warehouse, Window, publish, spool
+from polypipe.warehouse import Append, BatchRejected, NewerSchema, Replace, Upsert, Warehouse, Window, merge, publish, spool
 from polypipe_tests.warehouse.helpers import (
     DAY,
     assert_published_is_live,
@@ -207,7 +207,7 @@ def test_a_death_between_commit_and_pointer_is_healed_by_any_next_merge(
     assert len(everything) == 129
 
     with monkeypatch.context() as patch:  # now dies one step later: published, but the spool is still full
-        patch.setattr(spool, "discard", die)
+        patch.setattr(merge, "delete_batches", die)
         with pytest.raises(KeyboardInterrupt):
             wh.merge()
     assert spooled(wh) == dead
@@ -257,7 +257,7 @@ def test_merged_ids_are_forgotten_after_a_month_unless_their_batch_is_still_ther
     wh.merge()
     age()
     with monkeypatch.context() as patch:
-        patch.setattr(spool, "discard", undeletable)
+        patch.setattr(merge, "delete_batches", undeletable)
         for crawl_id in ("c2", "c3"):
             write(wh, crawl_id)
             with pytest.raises(PermissionError):

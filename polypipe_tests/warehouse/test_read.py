@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from polypipe.warehouse import Append, Replace, Upsert, Warehouse, WarehouseError, read
-from polypipe.warehouse import spool as spool_module
 from polypipe.warehouse.tables import DAY_COLUMN, columns
 from polypipe_tests.warehouse.helpers import crawl, crawl_ids, rows, start, token, write
 
@@ -73,17 +72,17 @@ def test_a_batch_merged_while_it_is_being_read_is_looked_for_again(wh: Warehouse
     write(wh, "c1")
     wh.merge()
     write(wh, "c2")
-    real = spool_module.load
+    real = read.load_batch
     merged = []
 
     def load(*arguments: object) -> object:
         if not merged:  # the first look is too late: a writer was faster
             merged.append(True)
-            monkeypatch.setattr(spool_module, "load", real)
+            monkeypatch.setattr(read, "load_batch", real)
             wh.merge()
         return real(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(spool_module, "load", load)
+    monkeypatch.setattr(read, "load_batch", load)
     assert crawl_ids(wh, pending=True) == ["c1", "c2"]
     assert merged
 
