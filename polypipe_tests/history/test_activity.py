@@ -19,8 +19,8 @@ from polypipe.wallets import Wallets
 from polypipe.warehouse import BatchRejected, Warehouse, Window
 from polypipe_tests.divergence.support import held_by_somebody
 from polypipe_tests.history.support import DAY, activity, asked, midnight, rows
+from polypipe_tests.polymarket.fake_activity import T0, WALLET, FakeActivity, raw_activity
 from polypipe_tests.polymarket.support import client
-from polypipe_tests.polymarket.test_activity import T0, WALLET, FakeActivity, raw
 
 START, END = midnight("2026-09-01"), midnight("2026-11-01")
 
@@ -93,7 +93,7 @@ def test_two_thousand_fills_with_twelve_hundred_in_one_second(tmp_path) -> None:
     day = midnight("2026-05-29")
     base = int(day.timestamp()) - T0
     seconds = [*range(10_000, 10_400), *[9_000] * 1200, *range(5_000, 5_400)]
-    fills = [raw(base + second, size=1 + n % 7, transactionHash=f"0x{n // 3}") for n, second in enumerate(seconds)]
+    fills = [raw_activity(base + second, size=1 + n % 7, transactionHash=f"0x{n // 3}") for n, second in enumerate(seconds)]
     busy = FakeActivity(fills)
     quiet: list[httpx.Request] = []
 

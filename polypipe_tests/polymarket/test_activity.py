@@ -1,6 +1,5 @@
 """The walk over activity: every row once, or an error; few requests; nothing believed that the answer does not prove."""
 
-import itertools
 import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -20,76 +19,9 @@ from polypipe.polymarket import (
     run,
     walk_activity,
 )
+from polypipe_tests.polymarket.fake_activity import T0, WALLET, FakeActivity, at, raw_activity
 from polypipe_tests.polymarket.support import client
 from polypipe_tests.recordings import RECORDINGS, needs_recordings
-
-WALLET = "0x" + "ab" * 20
-T0 = 1_780_000_000
-
-
-def at(second: int) -> datetime:
-    return datetime.fromtimestamp(T0 + second, UTC)
-
-
-def raw(second: int, **changes: Any) -> dict[str, Any]:
-    row = {
-        "proxyWallet": WALLET,
-        "timestamp": T0 + second,
-        "conditionId": "0xc0",
-        "type": "TRADE",
-        "size": 10,
-        "usdcSize": 5.5,
-        "transactionHash": "0xaa",
-        "price": 0.55,
-        "asset": "123",
-        "side": "BUY",
-        "outcomeIndex": 0,
-        "title": "Will it rain?",
-        "slug": "will-it-rain",
-        "eventSlug": "rain",
-        "outcome": "Yes",
-        **changes,
-    }
-    return {key: value for key, value in row.items() if value is not ...}
-
-
-class FakeActivity:
-    """`/activity` over raw rows. `page_size`: what is served at most, whatever `limit` says."""
-
-    def __init__(
-        self,
-        rows: list[dict[str, Any]],
-        page_size: int = 500,
-        *,
-        max_offset: int = 3000,
-        includes_end: bool = True,
-        reorders: bool = False,
-        instead: dict[int, httpx.Response] | None = None,
-    ) -> None:
-        self.rows = sorted(rows, key=lambda row: row["timestamp"], reverse=True)
-        self.page_size = page_size
-        self.max_offset = max_offset
-        self.includes_end = includes_end
-        self.reorders = reorders
-        self.instead = instead or {}
-        self.requests: list[httpx.QueryParams] = []
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        query = request.url.params
-        self.requests.append(query)
-        assert request.url.path == "/activity"
-        assert query["user"] == WALLET
-        assert query["excludeDepositsWithdrawals"] == "false"
-        if len(self.requests) in self.instead:
-            return self.instead[len(self.requests)]
-        offset = int(query["offset"])
-        if offset > self.max_offset:
-            return httpx.Response(400, json={"error": f"max historical activity offset of {self.max_offset} exceeded"})
-        end = int(query["end"]) + self.includes_end
-        rows = [row for row in self.rows if row["timestamp"] < end]
-        if self.reorders and offset == 0 and len(self.requests) % 2:  # no order is promised within one second
-            rows = [r for _, group in itertools.groupby(rows, lambda r: r["timestamp"]) for r in reversed(list(group))]
-        return httpx.Response(200, json=rows[offset : offset + min(int(query["limit"]), self.page_size)])
 
 
 def walk(fake: FakeActivity, start: int = 0, end: int = 100_000) -> tuple[list[Activity], ActivityReport]:
@@ -117,11 +49,11 @@ def counted(found: list[Activity]) -> Counter[tuple[Any, ...]]:
 
 def fills(*seconds: int) -> list[dict[str, Any]]:
     """A fill in each second named, each of another size."""
-    return [raw(second, size=1 + n, transactionHash=f"0x{n // 3}") for n, second in enumerate(seconds)]
+    return [raw_activity(second, size=1 + n, transactionHash=f"0x{n // 3}") for n, second in enumerate(seconds)]
 
 
 def test_a_row_in_full() -> None:
-    found, report = walk(FakeActivity([raw(5)]))
+    found, report = walk(FakeActivity([raw_activity(5)]))
     assert found == [
         Activity(
             wallet=WALLET,
@@ -147,7 +79,7 @@ def test_a_row_in_full() -> None:
 
 def test_absent_empty_and_text_values() -> None:
     changes = {"conditionId": "", "asset": "", "side": "", "outcomeIndex": 999, "size": "2.5", "price": None}
-    row = raw(5, type="NEW_KIND", usdcSize=..., title=None, transactionHash=..., **changes)
+    row = raw_activity(5, type="NEW_KIND", usdcSize=..., title=None, transactionHash=..., **changes)
     (found,), _ = walk(FakeActivity([row]))
     assert (found.condition_id, found.asset, found.side, found.outcome_index) == (None, None, None, None)
     assert (found.size, found.price, found.usdc_size) == (2.5, None, None)
@@ -177,7 +109,14 @@ def test_no_activity_at_all() -> None:
 
 
 def test_fills_of_one_transaction_are_kept_apart() -> None:
-    rows = [raw(5), raw(5, price=0.56), raw(5, size=11), raw(5, asset="124"), raw(5), raw(5)]
+    rows = [
+        raw_activity(5),
+        raw_activity(5, price=0.56),
+        raw_activity(5, size=11),
+        raw_activity(5, asset="124"),
+        raw_activity(5),
+        raw_activity(5),
+    ]
     found, _ = walk(FakeActivity(rows))
     assert counted(found) == count(rows)
     assert len({a.key for a in found}) == 6
@@ -185,7 +124,14 @@ def test_fills_of_one_transaction_are_kept_apart() -> None:
 
 
 def test_equal_rows_on_the_edge_of_a_page_are_counted_once() -> None:
-    rows = [*fills(*range(100, 598)), raw(99), raw(99), raw(99), raw(99, price=0.6), *fills(*range(50, 90))]
+    rows = [
+        *fills(*range(100, 598)),
+        raw_activity(99),
+        raw_activity(99),
+        raw_activity(99),
+        raw_activity(99, price=0.6),
+        *fills(*range(50, 90)),
+    ]
     found, report = walk(FakeActivity(rows))
     assert counted(found) == count(rows)
     assert report.read_again >= 2
@@ -265,7 +211,7 @@ def test_an_api_that_ignores_end_or_order_is_noticed() -> None:
     ],
 )
 def test_an_unreadable_row_matters_only_inside_the_window(changes: dict[str, Any], reason: str) -> None:
-    rows = [*fills(11, 12, 13), raw(10, **changes)]
+    rows = [*fills(11, 12, 13), raw_activity(10, **changes)]
     with pytest.raises(CrawlIncomplete, match="1 of 4 rows could not be read: row 4: ") as caught:
         walk(FakeActivity(rows), 10)
     assert reason in str(caught.value)
@@ -276,7 +222,7 @@ def test_an_unreadable_row_matters_only_inside_the_window(changes: dict[str, Any
 @pytest.mark.parametrize("time", [None, ..., "soon", 1.5, 1_780_000_000_000])
 def test_a_row_without_a_usable_time_always_matters(time: Any) -> None:
     rows = fills(11, 12)
-    body = [*rows[::-1], raw(1, timestamp=time)]
+    body = [*rows[::-1], raw_activity(1, timestamp=time)]
     with pytest.raises(CrawlIncomplete, match="timestamp"):
         walk(FakeActivity(rows, instead={1: httpx.Response(200, json=body)}), 11)
 
@@ -318,7 +264,7 @@ def test_recorded_rows() -> None:
 
 SOME_ROWS = st.lists(
     st.builds(
-        raw,
+        raw_activity,
         st.integers(0, 12),
         price=st.sampled_from([0.5, 0.6]),
         transactionHash=st.sampled_from(["0x1", "0x2"]),
