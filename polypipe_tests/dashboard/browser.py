@@ -5,8 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
 
 import uvicorn
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from polypipe.dashboard.app import build_app
@@ -101,6 +103,18 @@ class Looker:
     def foreign(self) -> list[str]:
         """Addresses of other hosts that were asked for."""
         return [address for address in self.requests if not address.startswith((f"{self.url}/", "data:", "blob:"))]
+
+
+def violations(page: Page) -> list[str]:
+    """Serious and critical violations found by axe-core, one line each."""
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    serious = [entry for entry in found if entry["impact"] in ("serious", "critical")]
+    return [f"{entry['id']}: {node['html'][:120]} {node['failureSummary']}" for entry in serious for node in entry["nodes"]]
+
+
+def query(page: Page) -> dict[str, str]:
+    """The parameters in the page's address."""
+    return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
 
 
 def until(page: Page, condition: Callable[[], bool]) -> None:

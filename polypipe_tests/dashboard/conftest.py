@@ -1,5 +1,7 @@
 """A dashboard over a home of its own: asked in this process, or looked at with a real browser."""
 
+import csv
+import io
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -36,6 +38,13 @@ class Dashboard:
         response = self.get(path, **parameters)
         assert response.status_code == 200, response.text
         return response.json()
+
+    def csv(self, **parameters: object) -> list[dict[str, str]]:
+        """The rows of an export."""
+        response = self.get("/api/export.csv", **parameters)
+        assert response.status_code == 200, response.text
+        assert response.headers["content-type"].startswith("text/csv")
+        return list(csv.DictReader(io.StringIO(response.text)))
 
 
 @pytest.fixture

@@ -4,14 +4,20 @@ import json
 import math
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from polypipe.caches.registry import CACHES
 from polypipe.divergence.arithmetic import Comparison, Window, expected_pnl, guard, judge
+from polypipe.divergence.comparison import WhaleTrace, compare_positions, copier_only
+from polypipe.divergence.holdings import summary_row
 from polypipe.divergence.snapshot import snapshot_id
+from polypipe.divergence.summary import summarize
 from polypipe.facts import Fact
+from polypipe.polymarket import Position
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
+from polypipe.wallets import Wallets
 from polypipe.warehouse import Append, Replace, Upsert, Warehouse
 
 COPIER, WHALE = COPIER_ADDRESS, WHALE_ADDRESS
@@ -146,6 +152,20 @@ def replace_table(warehouse: Warehouse, table: str, rows: Sequence[dict[str, Any
     with warehouse.batch("replace") as batch:
         batch.add(table, rows)
         batch.commit({table: Replace()})
+    warehouse.merge()
+
+
+def put_positions(
+    warehouse: Warehouse, copier: Sequence[Position], whale: Sequence[Position], ratio: float = 0.08, held: bool = True
+) -> None:
+    """Compare, store and publish; `held`: the whale held the tokens that only the copier has, until two hours ago."""
+    time = now()
+    traces = {p.asset: WhaleTrace(held, time - timedelta(hours=2)) for p in copier_only(copier, whale)}
+    rows = compare_positions(copier, whale, ratio, traces)
+    with warehouse.batch("positions") as batch:
+        batch.add("positions", (asdict(row) | {"compared_at": time} for row in rows))
+        batch.add("position_summaries", [summary_row(summarize(rows, ratio), Wallets(COPIER, WHALE, ratio), time)])
+        batch.commit({"positions": Replace(), "position_summaries": Append()})
     warehouse.merge()
 
 

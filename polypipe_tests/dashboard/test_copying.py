@@ -32,7 +32,6 @@ from polypipe_tests.dashboard.copying_rows import (
     unknown_metrics,
 )
 from polypipe_tests.dashboard.support import COPIER, WHALE, now, replace_table
-from polypipe_tests.dashboard.test_watching import rows_of
 
 COPYING, CLASSES, LOG, WHATIF = (f"/api/quality/{name}" for name in ("copying", "breakdowns", "log", "whatif"))
 D = datetime(2026, 9, 10, tzinfo=UTC)
@@ -196,7 +195,7 @@ def test_exits_of_the_last_day_the_most_at_risk_first(dashboard, warehouse):
     found = dashboard.json(COPYING)["exits"]
     assert (found["tokens"], found["usd"], found["as_of"]) == (60, 1830.0, "2026-09-11T00:00:00Z")
     assert [row["usd"] for row in found["rows"]] == [60.0 - n for n in range(50)]
-    assert len(rows_of(dashboard, what="exits")) == 60
+    assert len(dashboard.csv(what="exits")) == 60
     assert "not computed" in dashboard.json(COPYING, until="2026-09-12")["exits"]["reason"]
 
 
@@ -254,9 +253,9 @@ def test_the_log_and_its_misses_as_the_bots_own_module_counts_them(dashboard, wa
             theirs = misses_summary(con, time - days * DAY)
             ours = dashboard.json(LOG, days=days)["misses"]
             assert {name: ours[name] for name in theirs} == theirs
-    assert len(rows_of(dashboard, what="misses", days=7)) == 4
-    assert [row["raw"] for row in rows_of(dashboard, what="unknown_lines", days=1)] == ["what is <b>this</b>"]
-    outcomes = [(row["outcome"], row["lines"]) for row in rows_of(dashboard, what="outcomes", days=1)]
+    assert len(dashboard.csv(what="misses", days=7)) == 4
+    assert [row["raw"] for row in dashboard.csv(what="unknown_lines", days=1)] == ["what is <b>this</b>"]
+    outcomes = [(row["outcome"], row["lines"]) for row in dashboard.csv(what="outcomes", days=1)]
     assert outcomes == [(row["outcome"], str(row["lines"])) for row in body["outcomes"]]
 
 
@@ -269,7 +268,7 @@ def test_a_line_whose_time_is_unreadable_is_shown(dashboard, warehouse):
     assert (body["lines"], body["unknown"], body["newest"]) == (1, 1, None)
     assert body["unknown_lines"] == [{"logged_at": None, "problems": "columns", "raw": "not even a time"}]
     assert dashboard.json(LOG, days=7)["unknown"] == 2
-    assert [row["raw"] for row in rows_of(dashboard, what="unknown_lines", days=1)] == ["not even a time"]
+    assert [row["raw"] for row in dashboard.csv(what="unknown_lines", days=1)] == ["not even a time"]
 
 
 def test_a_log_without_a_crawl_or_without_new_lines(dashboard, warehouse):
@@ -304,7 +303,7 @@ def test_what_if_is_that_of_the_command(dashboard, warehouse, settings):
         12.0,
         -9.0,
     )
-    rows = rows_of(dashboard, what="whatif", ratio=0.02, floor=10, tiers="2000:1.5", days=30)
+    rows = dashboard.csv(what="whatif", ratio=0.02, floor=10, tiers="2000:1.5", days=30)
     assert [(row["number"], row["actual"], row["what_if"]) for row in rows] == [
         (name, _text(body[f"{name.removesuffix('_pnl')}_in_force"]), _text(body[name]))
         for name in ("expected_pnl", "gap", "coverage")
@@ -349,23 +348,23 @@ def test_csv_is_what_is_shown(dashboard, warehouse):
     put_copying(warehouse, [D - n * DAY for n in range(8)])
     asked = {"days": 7, "until": "2026-09-10"}
     body = dashboard.json(COPYING, **asked)
-    waterfall = rows_of(dashboard, what="waterfall", **asked)
+    waterfall = dashboard.csv(what="waterfall", **asked)
     steps = [("expected_pnl", body["attribution"]["expected_pnl"]), *parts_of(body).items()]
     assert [(row["part"], row["usd"]) for row in waterfall[:-1]] == [(name, str(usd)) for name, usd in steps]
     assert math.fsum(float(row["usd"]) for row in waterfall[:-1]) == pytest.approx(float(waterfall[-1]["usd"]), abs=1e-6)
     assert {row["days_known"] for row in waterfall} == {"6"}
-    lines = rows_of(dashboard, what="funnel", **asked)
+    lines = dashboard.csv(what="funnel", **asked)
     assert [row["fills"] for row in lines if not row["lost_because"]] == [str(s["fills"]) for s in body["funnel"]["steps"]]
     assert [row["fills"] for row in lines if row["lost_because"]] == [str(s["fills"]) for s in body["funnel"]["lost"]]
     for kind in ("slippage", "latency"):
         bars = [{name: _text(value) for name, value in bar.items()} for bar in body[kind]["bars"]]
-        assert rows_of(dashboard, what=kind, **asked) == bars
-    numbers = {row["number"]: row["value"] for row in rows_of(dashboard, what="metrics", **asked)}
+        assert dashboard.csv(what=kind, **asked) == bars
+    numbers = {row["number"]: row["value"] for row in dashboard.csv(what="metrics", **asked)}
     assert (numbers["copy_rate"], numbers["coverage"]) == ("80.0", "90.0")
-    exits = rows_of(dashboard, what="exits", **asked)
+    exits = dashboard.csv(what="exits", **asked)
     assert [row["token_id"] for row in exits] == [row["token_id"] for row in body["exits"]["rows"]] == ["2", "1"]
     classes = dashboard.json(CLASSES, dimension="price", **asked)["rows"]
-    assert [row["value"] for row in rows_of(dashboard, what="breakdowns", dimension="price", **asked)] == [
+    assert [row["value"] for row in dashboard.csv(what="breakdowns", dimension="price", **asked)] == [
         row["value"] for row in classes
     ]
 

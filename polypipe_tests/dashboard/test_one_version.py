@@ -6,8 +6,7 @@ import pytest
 
 from polypipe.dashboard.store import View
 from polypipe_tests.dashboard.copying_rows import DAY, class_row, put_copying, quality_row, replace_tables
-from polypipe_tests.dashboard.support import all_files, now, put_publications, put_snapshots, wandering
-from polypipe_tests.dashboard.test_positions import put_positions
+from polypipe_tests.dashboard.support import all_files, now, put_positions, put_publications, put_snapshots, wandering
 from polypipe_tests.divergence.support import position
 
 PATHS = (

@@ -6,12 +6,11 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Route, expect
 
 from polypipe.caches.registry import CACHES
 from polypipe_tests.conftest import NOWHERE, settings_for
-from polypipe_tests.dashboard.browser import CHROMIUM, Looker, Served, until
+from polypipe_tests.dashboard.browser import CHROMIUM, Looker, Served, query, until, violations
 from polypipe_tests.dashboard.copying_rows import put_copying, quality_row
 from polypipe_tests.dashboard.hostile import HOSTILE
 from polypipe_tests.dashboard.support import (
@@ -21,13 +20,13 @@ from polypipe_tests.dashboard.support import (
     now,
     outage,
     publication,
+    put_positions,
     put_publications,
     put_snapshots,
     replace_table,
     snapshot,
     wandering,
 )
-from polypipe_tests.dashboard.test_positions import put_positions
 from polypipe_tests.divergence.support import position
 
 pytestmark = [
@@ -58,13 +57,6 @@ def put_everything(warehouse, end=None):
     midnight = end.replace(hour=0, minute=0, second=0)
     days = [quality_row(midnight - n * timedelta(days=1), w, gap=(-1.0) ** n * n) for n in range(1, 30) for w in (1, 7, 30)]
     replace_table(warehouse, "copy_quality_daily", days)
-
-
-def violations(page) -> list[str]:
-    """What axe-core finds serious or critical."""
-    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-    serious = [entry for entry in found if entry["impact"] in ("serious", "critical")]
-    return [f"{entry['id']}: {node['html'][:120]} {node['failureSummary']}" for entry in serious for node in entry["nodes"]]
 
 
 @pytest.mark.parametrize(("width", "theme"), [(1400, "light"), (390, "dark")])
@@ -144,10 +136,6 @@ def test_a_losing_whale_shows_a_loss_share(look, warehouse):
     expect(card.locator("h3")).to_contain_text("Loss share")
     expect(card).to_contain_text("150.0")
     expect(card).to_contain_text("lost more than its share")
-
-
-def query(page) -> dict[str, str]:
-    return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
 
 
 def history_requests(look) -> list[dict[str, str]]:

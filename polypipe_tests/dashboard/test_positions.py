@@ -1,28 +1,9 @@
 """Positions: the old names with the right values, and the table that the page shows."""
 
-from dataclasses import asdict
-from datetime import timedelta
-
 import pytest
 
-from polypipe.divergence.comparison import WhaleTrace, compare_positions, copier_only
-from polypipe.divergence.holdings import summary_row
-from polypipe.divergence.summary import summarize
-from polypipe.wallets import Wallets
-from polypipe.warehouse import Append, Replace
-from polypipe_tests.dashboard.support import COPIER, WHALE, now
+from polypipe_tests.dashboard.support import now, put_positions
 from polypipe_tests.divergence.support import position
-
-
-def put_positions(warehouse, copier, whale, ratio=0.08, held=True):
-    time = now()
-    traces = {p.asset: WhaleTrace(held, time - timedelta(hours=2)) for p in copier_only(copier, whale)}
-    rows = compare_positions(copier, whale, ratio, traces)
-    with warehouse.batch("positions") as batch:
-        batch.add("positions", (asdict(row) | {"compared_at": time} for row in rows))
-        batch.add("position_summaries", [summary_row(summarize(rows, ratio), Wallets(COPIER, WHALE, ratio), time)])
-        batch.commit({"positions": Replace(), "position_summaries": Append()})
-    warehouse.merge()
 
 
 def test_before_the_first_comparison(dashboard):

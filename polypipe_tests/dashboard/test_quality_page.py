@@ -9,10 +9,9 @@ from playwright.sync_api import expect
 
 from polypipe.attribution.gap import DAY_UNKNOWN, EARLIER_UNKNOWN
 from polypipe_tests.conftest import NOWHERE, settings_for
-from polypipe_tests.dashboard.browser import CHROMIUM, Looker, Served, until
+from polypipe_tests.dashboard.browser import CHROMIUM, Looker, Served, query, until, violations
 from polypipe_tests.dashboard.copying_rows import gap_day, metrics_row, put_copying, quality_row, replace_tables
 from polypipe_tests.dashboard.support import now, put_snapshots, replace_table, snapshot
-from polypipe_tests.dashboard.test_page import query, violations
 
 pytestmark = [
     pytest.mark.browser,

@@ -7,7 +7,7 @@ import pytest
 from polypipe.dashboard.address import Refused, check_binding, dashboard_url
 from polypipe_tests.conftest import NOWHERE, settings_for
 from polypipe_tests.dashboard.hostile import HOSTILE
-from polypipe_tests.dashboard.test_positions import put_positions
+from polypipe_tests.dashboard.support import put_positions
 from polypipe_tests.divergence.support import position
 
 TOKEN = "a-long-and-secret-token"

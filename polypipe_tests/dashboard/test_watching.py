@@ -1,7 +1,5 @@
 """What machines ask for: caches, health, metrics, CSV, copy quality, the description of the API."""
 
-import csv
-import io
 from datetime import timedelta
 
 import pytest
@@ -28,13 +26,13 @@ from polypipe_tests.dashboard.support import (
     now,
     outage,
     publication,
+    put_positions,
     put_publications,
     put_snapshots,
     replace_table,
     snapshot,
     wandering,
 )
-from polypipe_tests.dashboard.test_positions import put_positions
 from polypipe_tests.divergence.support import position
 
 FIRST = CACHES[0].file
@@ -168,19 +166,12 @@ def test_metrics_tell_how_long_batches_waited(dashboard, warehouse):
     assert 0 <= min(found.values()) <= max(found.values()) < 60
 
 
-def rows_of(dashboard, **asked):
-    response = dashboard.get("/api/export.csv", **asked)
-    assert response.status_code == 200, response.text
-    assert response.headers["content-type"].startswith("text/csv")
-    return list(csv.DictReader(io.StringIO(response.text)))
-
-
 def test_csv_is_what_is_shown(dashboard, warehouse):
     time = now()
     put_snapshots(warehouse, [*wandering(time - timedelta(minutes=1), 40), outage(time)])
     asked = {"hours": 3, "fields": "user1_pnl,pnl_vs_expected", "points": 100}
     shown = dashboard.json("/api/history", **asked)["snapshots"]
-    rows = rows_of(dashboard, what="history", **asked)
+    rows = dashboard.csv(what="history", **asked)
     assert list(rows[0]) == ["timestamp", "user1_pnl", "pnl_vs_expected", "source"]
     assert [row["source"] for row in rows] == ["snapshots"] * 40 + ["unknown"]
     assert [row["user1_pnl"] for row in rows] == [
@@ -191,9 +182,9 @@ def test_csv_is_what_is_shown(dashboard, warehouse):
 
 def test_csv_of_positions_is_filtered_and_has_no_formulas(dashboard, warehouse):
     put_positions(warehouse, [], [position("1", 1000.0, title='=HYPERLINK("http://evil")'), position("2", 1000.0)])
-    rows = rows_of(dashboard, what="positions", sort="title")
+    rows = dashboard.csv(what="positions", sort="title")
     assert [row["title"] for row in rows] == ['\'=HYPERLINK("http://evil")', "Market 2"]
-    assert len(rows_of(dashboard, what="positions", q="market")) == 1
+    assert len(dashboard.csv(what="positions", q="market")) == 1
 
 
 def test_csv_of_the_small_tables(dashboard, warehouse):
@@ -201,7 +192,7 @@ def test_csv_of_the_small_tables(dashboard, warehouse):
     shown = dashboard.json("/api/positions/rows")
     for what, name in (("by_status", "status"), ("by_size", "size")):
         groups = [group for group in shown[what] if group["rows"]]
-        rows = rows_of(dashboard, what=what)
+        rows = dashboard.csv(what=what)
         assert [(row[name], row["rows"], row["verdict"]) for row in rows] == [
             (group[name], str(group["rows"]), group["verdict"] or "") for group in groups
         ]
@@ -211,7 +202,7 @@ def test_csv_of_the_small_tables(dashboard, warehouse):
     time = now()
     put_snapshots(warehouse, [snapshot(time - timedelta(hours=2)), snapshot(time - timedelta(hours=1)), outage(time)])
     gaps = dashboard.json("/api/history", hours=3)["gaps"]
-    assert [(row["rows"], row["reason"]) for row in rows_of(dashboard, what="gaps", hours=3)] == [
+    assert [(row["rows"], row["reason"]) for row in dashboard.csv(what="gaps", hours=3)] == [
         (str(gap["rows"]), gap["reason"]) for gap in gaps
     ]
     assert len(gaps) >= 2
@@ -220,8 +211,8 @@ def test_csv_of_the_small_tables(dashboard, warehouse):
 
 def test_csv_of_caches_and_quality(dashboard, warehouse):
     put_publications(warehouse, all_files(now()))
-    assert len(rows_of(dashboard, what="caches")) == len(CACHES)
-    assert rows_of(dashboard, what="quality", window=7) == []
+    assert len(dashboard.csv(what="caches")) == len(CACHES)
+    assert dashboard.csv(what="quality", window=7) == []
     assert dashboard.get("/api/export.csv", what="secrets").status_code == 400
     assert dashboard.get("/api/export.csv", what="caches", q="x").status_code == 400
 
@@ -256,11 +247,11 @@ def test_days_before_the_first_snapshot_are_reconstructed(dashboard, warehouse):
     assert set(rebuilt["copier"]) == {24.0}
     assert set(rebuilt["expected"]) == {19.2}  # 8 % of 240
     assert set(rebuilt["gap"]) == {4.8}
-    rows = rows_of(dashboard, what="history", hours="all", fields="expected_pnl,user2_pnl")
+    rows = dashboard.csv(what="history", hours="all", fields="expected_pnl,user2_pnl")
     drawn = [row for row in rows if row["source"] == "reconstructed"]
     assert [(row["expected_pnl"], row["user2_pnl"]) for row in drawn] == [("19.2", "")] * len(rebuilt["t"])
     assert [row["timestamp"] for row in rows] == sorted(row["timestamp"] for row in rows)
-    assert {row["source"] for row in rows_of(dashboard, what="history", hours="all", fields="user2_pnl")} == {"snapshots"}
+    assert {row["source"] for row in dashboard.csv(what="history", hours="all", fields="user2_pnl")} == {"snapshots"}
     assert len(dashboard.json("/api/history", hours="all", points=20, layout="columns")["reconstructed"]["t"]) <= 20
 
 
