@@ -69,10 +69,10 @@ def live(url: str, directory: str) -> None:
 
 def _ours(url: str, directory: str):
     from polypipe.orchestration.resources import Polymarket
-    from polypipe.settings import load
+    from polypipe.settings import load_settings
     from polypipe.warehouse import Warehouse
 
-    settings = load(
+    settings = load_settings(
         overrides={"POLYPIPE_HOME": directory, "POLYPIPE_BOT_DIR": f"{directory}/bot", "POLYPIPE_GAMMA_URL": url}
     )
     return settings, Warehouse(settings.home), Polymarket.of(settings)

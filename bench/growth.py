@@ -81,12 +81,12 @@ def simulate(home: Path, kept: bool) -> None:
     from dagster._core.scheduler.instigation import TickData, TickStatus
     from dagster._core.storage.event_log.schema import SqlEventLogStorageTable as Events
 
-    from polypipe import settings as settings_module
     from polypipe.maintenance.assets import keep_up
     from polypipe.runtime.instance import open_instance
+    from polypipe.settings import load_settings
     from polypipe.warehouse import Append, Replace, Upsert, Warehouse, Window
 
-    settings = settings_module.load(overrides={"POLYPIPE_HOME": str(home)}, environ={})
+    settings = load_settings(overrides={"POLYPIPE_HOME": str(home)}, environ={})
     warehouse, clock = Warehouse(home), Clock()
     # In the future, because files have the time of the disk: those that lost their place must look old.
     first = datetime.fromisoformat(sys.argv[4])

@@ -8,7 +8,6 @@ from typing import Any
 
 import dagster as dg
 
-from polypipe import settings as settings_module
 from polypipe.alerts import automation as alerts_automation
 from polypipe.attribution import assets as attribution_assets
 from polypipe.attribution import automation as attribution_automation
@@ -30,7 +29,7 @@ from polypipe.maintenance import assets as upkeep
 from polypipe.orchestration.documented import with_columns
 from polypipe.orchestration.partitions import daily
 from polypipe.orchestration.resources import Polymarket
-from polypipe.settings import Settings
+from polypipe.settings import Settings, load_settings
 from polypipe.warehouse import Warehouse
 
 # Asset -> the tables it writes, the one that its page shows first in front. A new table gets its place here.
@@ -54,7 +53,7 @@ def build_defs(**resource_overrides: Any) -> dg.Definitions:
 
     Raises `SettingError`, one line, when a setting is not allowed.
     """
-    settings: Settings = resource_overrides.get("settings") or settings_module.load()
+    settings: Settings = resource_overrides.get("settings") or load_settings()
     resources: dict[str, Any] = {
         "settings": settings,
         "warehouse": Warehouse(settings.home),

@@ -18,11 +18,12 @@ from urllib.parse import urlsplit
 
 from dotenv.parser import parse_stream
 
+from polypipe.errors import PolypipeError
 from polypipe.files import replace_file
 from polypipe.wallets import Wallets
 
 
-class SettingError(ValueError):
+class SettingError(PolypipeError):
     """A setting has a value that is not allowed. The message is one line: the variable, the value, what is allowed."""
 
 
@@ -248,7 +249,7 @@ VARIABLES = (
 )
 
 
-def load(
+def load_settings(
     environ: Mapping[str, str] | None = None,
     dotenv: Path | None = None,
     overrides: Mapping[str, str] | None = None,
@@ -294,7 +295,7 @@ def short_address(address: str | None) -> str | None:
 
 
 def mark_simulated(settings: Settings) -> None:
-    """Write the settings that the demo gave on its command line into its home, where `load` finds them from now on."""
+    """Write the settings from the demo's command line into its home; `load_settings` reads them from there."""
     env = settings.to_env()
     given = [v.names[0] for v in VARIABLES if settings.sources[v.field] == COMMAND_LINE and v.field != "home"]
     replace_file(settings.home / SIMULATED, json.dumps({name: env.get(name, "") for name in given}, indent=1).encode())
@@ -317,7 +318,7 @@ def _read_demo(layers: Layers) -> dict[str, str]:
     try:
         path = _directory(text or "") / SIMULATED
     except ValueError:
-        return {}  # `load` says so, with the variable's name
+        return {}  # `load_settings` says so, with the variable's name
     try:
         found = json.loads(path.read_bytes() or b"{}")  # an empty one is of an earlier version, which kept nothing in it
         return {"POLYPIPE_SIMULATED": "1"} | {name: str(value) for name, value in found.items()}
@@ -329,10 +330,10 @@ def _read_demo(layers: Layers) -> dict[str, str]:
 
 
 def unknown_names(dotenv: Path, environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Name -> where it is (`environment` or `.env`), of what begins like a variable of ours and is none.
+    """Returns unknown names that begin with POLYPIPE_, each with its source (`environment` or `.env`).
 
-    `load` passes over them, so a setting whose name is misspelt has its default. Only names are read. The arguments are
-    those of `load`; raises `SettingError` for a `.env` that cannot be read.
+    `load_settings` ignores them, so a setting whose name is misspelt keeps its default. Only names are read. The
+    arguments are those of `load_settings`. Raises `SettingError` for a `.env` that cannot be read.
     """
     known = {name for variable in VARIABLES for name in variable.names}
     named = _assignment(rf"{PREFIX}\w*")

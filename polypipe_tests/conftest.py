@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-from polypipe import settings as settings_module
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PolymarketHttp
-from polypipe.settings import Settings
+from polypipe.settings import VARIABLES, Settings, load_settings
 from polypipe.sim.server import SimServer
 from polypipe.warehouse import Warehouse
 
@@ -50,7 +49,7 @@ def chaos(pytestconfig: pytest.Config) -> bool:
 @pytest.fixture(autouse=True)
 def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test reads the developer's environment or `.env`, or writes to the checkout's data/."""
-    for variable in settings_module.VARIABLES:
+    for variable in VARIABLES:
         for name in variable.names:
             monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("POLYPIPE_HOME", str(tmp_path / "home"))
@@ -78,7 +77,7 @@ def settings(sim: SimServer) -> Settings:
 def settings_for(url: str, **more: str) -> Settings:
     """Settings with every host at `url`; `more` are variables by name."""
     hosts = {f"POLYPIPE_{name}_URL": url for name in ("GAMMA", "DATA", "PNL", "CLOB")}
-    return settings_module.load(overrides=hosts | more)
+    return load_settings(overrides=hosts | more)
 
 
 @pytest.fixture(scope="session")

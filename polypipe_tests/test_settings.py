@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polypipe.settings import SIMULATED, VARIABLES, SettingError, load, mark_simulated, short_address, unknown_names
+from polypipe.settings import (
+    SIMULATED,
+    VARIABLES,
+    SettingError,
+    load_settings,
+    mark_simulated,
+    short_address,
+    unknown_names,
+)
 
 COPIER = "0x" + "c0" * 20
 
@@ -12,7 +20,7 @@ COPIER = "0x" + "c0" * 20
 def read(tmp_path, dotenv="", **environ):
     path = tmp_path / "dotenv"
     path.write_text(dotenv)
-    return load(environ, path)
+    return load_settings(environ, path)
 
 
 def test_defaults(tmp_path, monkeypatch):
@@ -39,7 +47,7 @@ def test_command_line_then_environment_then_dotenv_then_default(tmp_path):
     dotenv = "POLYPIPE_SCALING_RATIO=0.03\nPOLYPIPE_WEBSERVER_PORT=3003\nPOLYPIPE_DASHBOARD_PORT=4444\n"
     path = tmp_path / "dotenv"
     path.write_text(dotenv)
-    settings = load(
+    settings = load_settings(
         {"POLYPIPE_SCALING_RATIO": "0.02", "POLYPIPE_WEBSERVER_PORT": ""}, path, {"POLYPIPE_DASHBOARD_PORT": "5555"}
     )
     assert (settings.scaling_ratio, settings.webserver_port, settings.dashboard_port) == (0.02, 3003, 5555)
@@ -129,7 +137,7 @@ def test_a_line_that_cannot_be_read_does_not_silently_leave_the_default(tmp_path
     path = tmp_path / "dotenv"
     path.write_bytes(content)
     with pytest.raises(SettingError, match=words) as caught:
-        load({}, path)
+        load_settings({}, path)
     assert "s3cret" not in str(caught.value)
     assert "\n" not in str(caught.value)
     assert caplog.records == []
@@ -138,11 +146,11 @@ def test_a_line_that_cannot_be_read_does_not_silently_leave_the_default(tmp_path
 def test_a_dotenv_of_windows_is_read_from_its_first_line_on(tmp_path):
     path = tmp_path / "dotenv"
     path.write_bytes(b"\xef\xbb\xbfPOLYPIPE_SCALING_RATIO=0.02\r\nPOLYPIPE_WEBSERVER_PORT=3003\r\n")
-    assert (load({}, path).scaling_ratio, load({}, path).webserver_port) == (pytest.approx(0.02), 3003)
+    assert (load_settings({}, path).scaling_ratio, load_settings({}, path).webserver_port) == (pytest.approx(0.02), 3003)
 
 
 def test_a_missing_dotenv_is_no_error(tmp_path):
-    assert load({}, tmp_path / "none").scaling_ratio == pytest.approx(0.08)
+    assert load_settings({}, tmp_path / "none").scaling_ratio == pytest.approx(0.08)
 
 
 def test_settings_survive_the_way_through_a_child_environment(tmp_path):
@@ -153,14 +161,14 @@ def test_settings_survive_the_way_through_a_child_environment(tmp_path):
         POLYPIPE_SIMULATED="1",
         POLYPIPE_BOT_DIR=str(tmp_path / "b"),
     )
-    assert load(settings.to_env(), tmp_path / "none") == settings
+    assert load_settings(settings.to_env(), tmp_path / "none") == settings
 
 
 @given(st.sampled_from(VARIABLES), st.text(max_size=60))
 def test_any_text_gives_a_setting_or_a_one_line_error(variable, text):
     message = ""
     try:
-        load({variable.names[0]: text.replace("\0", "")}, None)
+        load_settings({variable.names[0]: text.replace("\0", "")}, None)
     except SettingError as error:
         message = str(error)
     assert "\n" not in message
@@ -197,7 +205,7 @@ def test_the_command_line_can_clear_whatever_may_be_unset(tmp_path):
         "POLYPIPE_ALERT_URLS": "json://x",
         "POLYPIPE_WEBSERVER_NAME": "a.example",
     }
-    settings = load(environ, tmp_path / "none", overrides=unset)
+    settings = load_settings(environ, tmp_path / "none", overrides=unset)
     assert (settings.ping_url, settings.alert_urls, settings.webserver_name) == (None, (), None)
 
 
@@ -212,24 +220,24 @@ def test_on_the_home_of_the_demo_nothing_real_is_met(tmp_path):
         "POLYPIPE_PING_URL": "",
         "POLYPIPE_SIMULATED": "1",
     }
-    started = load({}, tmp_path / "none", given)
+    started = load_settings({}, tmp_path / "none", given)
     mark_simulated(started)
     path = tmp_path / "dotenv"
     path.write_text(f"FUNDER_ADDRESS={COPIER}\nPOLYPIPE_BOT_DIR=/srv/bot\nPOLYPIPE_WEBSERVER_PORT=3003\n")
     real = {"POLYPIPE_HOME": str(home), "POLYPIPE_GAMMA_URL": "https://gamma.example", "POLYPIPE_ALERT_URLS": "json://a"}
-    settings = load(real, path)
+    settings = load_settings(real, path)
     assert (settings.simulated, settings.gamma_url, settings.alert_urls) == (True, "http://127.0.0.1:4001", ())
     assert settings.bot_dir == home / "bot"
     assert settings.sources["gamma_url"] == settings.sources["alert_urls"] == "demo"
     assert (settings.webserver_port, settings.sources["webserver_port"]) == (3003, ".env")  # the demo gave none
-    assert load(real, path, {"POLYPIPE_GAMMA_URL": "http://127.0.0.1:5"}).gamma_url == "http://127.0.0.1:5"
-    assert load(real | {"POLYPIPE_HOME": str(tmp_path / "data")}, path).gamma_url == "https://gamma.example"
+    assert load_settings(real, path, {"POLYPIPE_GAMMA_URL": "http://127.0.0.1:5"}).gamma_url == "http://127.0.0.1:5"
+    assert load_settings(real | {"POLYPIPE_HOME": str(tmp_path / "data")}, path).gamma_url == "https://gamma.example"
     assert (home / SIMULATED).stat().st_mode & 0o777 == 0o644
 
 
 def test_the_mark_of_a_demo_of_an_earlier_version_is_empty(tmp_path):
     (tmp_path / SIMULATED).touch()
-    settings = load({"POLYPIPE_HOME": str(tmp_path)}, tmp_path / "none")
+    settings = load_settings({"POLYPIPE_HOME": str(tmp_path)}, tmp_path / "none")
     assert (settings.simulated, settings.sources["simulated"]) == (True, "demo")
     assert settings.sources["gamma_url"] == "default"
 
@@ -238,7 +246,7 @@ def test_the_mark_of_a_demo_of_an_earlier_version_is_empty(tmp_path):
 def test_a_damaged_mark_of_the_demo_is_one_line(tmp_path, content):
     (tmp_path / SIMULATED).write_text(content, encoding="latin-1")
     with pytest.raises(SettingError) as caught:
-        load({"POLYPIPE_HOME": str(tmp_path)}, tmp_path / "none")
+        load_settings({"POLYPIPE_HOME": str(tmp_path)}, tmp_path / "none")
     assert str(tmp_path / SIMULATED) in str(caught.value)
     assert "\n" not in str(caught.value)
 

@@ -12,6 +12,7 @@ from datetime import time, timedelta
 from pathlib import Path
 from typing import Any
 
+from polypipe.errors import PolypipeError
 from polypipe.files import replace_file
 
 FILE = "alerts.toml"
@@ -21,7 +22,7 @@ DIGEST = "digest"
 SEVERITIES = ("info", "warning", "critical")
 
 
-class BadRules(Exception):
+class BadRules(PolypipeError):
     """The file cannot be used. The message is one line: what is wrong, and what is allowed."""
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from polypipe.alerts.state import Entry
+from polypipe.errors import PolypipeError
 from polypipe.files import locked, replace_file, sweep_leftovers
 
 DIRECTORY = "alerts"
@@ -60,7 +61,7 @@ class Book(msgspec.Struct, kw_only=True):
     looked_at: datetime | None = None
 
 
-class Locked(Exception):
+class Locked(PolypipeError):
     """Another process is at work on the book."""
 
 

@@ -22,13 +22,14 @@ from polypipe.alerts.ping import ping
 from polypipe.alerts.rules import DIGEST, Rules, load_rules
 from polypipe.alerts.state import Entry, step
 from polypipe.alerts.store import Book, only_one, read_book, read_mutes, save_book, set_aside
+from polypipe.errors import PolypipeError
 from polypipe.health import machine
 from polypipe.health import tables as stored
 from polypipe.health.copying import COPYING
 from polypipe.health.dagster_adapter import read_failing
 from polypipe.health.facts import Look, Situation
 from polypipe.health.finding import Reading
-from polypipe.health.newest_fills import CannotSee, look
+from polypipe.health.newest_fills import look
 from polypipe.health.pipeline import PIPELINE, evaluate
 from polypipe.health.quality import QUALITY
 from polypipe.orchestration.resources import Polymarket
@@ -147,7 +148,7 @@ def _look(polymarket: Polymarket, wallets: Wallets | None, now: datetime) -> tup
         return None, ""
     try:
         return look(polymarket, wallets, now), ""
-    except CannotSee as error:
+    except PolypipeError as error:
         return None, str(error)
 
 

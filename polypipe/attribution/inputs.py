@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from polypipe.attribution.fills import CopyFill, Fill, SetChange
+from polypipe.errors import PolypipeError
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal
 
@@ -23,10 +24,6 @@ DEFAULT_DAYS = 30
 """Days of an answer unless they are named."""
 
 Row = dict[str, Any]
-
-
-class NothingStored(Exception):
-    """There are no days to tell of; one line that says why."""
 
 
 def read_fills(con: "duckdb.DuckDBPyConnection", wallet: str, start: datetime, end: datetime) -> list[Fill]:
@@ -153,18 +150,18 @@ def span_of(
 ) -> tuple[datetime, datetime]:
     """Midnight of the first day and the midnight that ends the last one; the last 30 stored days unless they are named.
 
-    Raises `NothingStored`.
+    Raises `PolypipeError`.
     """
     ((oldest, newest),) = con.execute(
         "SELECT epoch(min(day)), epoch(max(day)) FROM copy_quality_daily WHERE window_days = 1 "
         f"AND user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)}"
     ).fetchall()
     if newest is None:
-        raise NothingStored("no past day of these wallets is stored: materialize history, or wait for tonight")
+        raise PolypipeError("no past day of these wallets is stored: materialize history, or wait for tonight")
     end = (midnight(last) if last else moment(newest)) + DAY
     start = midnight(first) if first else max(end - DEFAULT_DAYS * DAY, moment(oldest))
     if start >= end:
-        raise NothingStored(f"there are no days from {start:%Y-%m-%d} to {end - DAY:%Y-%m-%d}")
+        raise PolypipeError(f"there are no days from {start:%Y-%m-%d} to {end - DAY:%Y-%m-%d}")
     return start, end
 
 

@@ -61,7 +61,7 @@ def what_if(
 ) -> WhatIf:
     """Try a rule on the days from `first` to `last`, both included; the last 30 days that are stored without them.
 
-    Raises `NothingStored`.
+    Raises `PolypipeError`.
     """
     with warehouse.read() as con:
         start, end = span_of(con, wallets, first, last)

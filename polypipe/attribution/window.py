@@ -54,7 +54,7 @@ class Quality:
 def quality_of(warehouse: Warehouse, wallets: Wallets, first: date | None = None, last: date | None = None) -> Quality:
     """The days from `first` to `last`, both included; the last 30 days that are stored without them.
 
-    Raises `NothingStored`.
+    Raises `PolypipeError`.
     """
     with warehouse.read() as con:
         start, end = span_of(con, wallets, first, last)

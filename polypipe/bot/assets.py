@@ -9,13 +9,14 @@ import dagster as dg
 
 from polypipe.bot.grammar import UNKNOWN
 from polypipe.bot.ingest import Reading, ingest
-from polypipe.bot.logs import LOGS, OWN_FILLS, TRADE_LOG, Log, UnknownHeader, is_empty
+from polypipe.bot.logs import LOGS, OWN_FILLS, TRADE_LOG, Log, is_empty
 from polypipe.bot.misses import misses_summary
 from polypipe.bot.offsets import stored_positions, tail_of
 from polypipe.bot.rotated import unfinished
+from polypipe.errors import PolypipeError
 from polypipe.orchestration.metadata import markdown, simulated
 from polypipe.settings import Settings
-from polypipe.warehouse import BatchRejected, Warehouse, WarehouseBusy
+from polypipe.warehouse import Warehouse
 
 GROUP = "bot"
 OWNERS = ["team:trading-data"]
@@ -50,7 +51,7 @@ def bot_trade_log(
         except FileNotFoundError as error:
             if path.exists():  # a log beside it was renamed or compressed just now
                 raise dg.Failure(description=f"{path} is not read further: {error}", allow_retries=False) from error
-        except (UnknownHeader, WarehouseBusy, BatchRejected, OSError) as error:
+        except (PolypipeError, OSError) as error:
             raise dg.Failure(description=f"{path} is not read further: {error}", allow_retries=False) from error
     if not readings:
         raise dg.Failure(description=absent(settings), allow_retries=False)

@@ -68,7 +68,7 @@ def ingest(warehouse: Warehouse, log: Log, path: Path, batch_bytes: int = BATCH_
     """Read what is new in the log at `path` into its table.
 
     What was renamed since is read to its end first, a last line without newline included. Raises
-    `FileNotFoundError`, `UnknownHeader`, `WarehouseBusy` (nothing is lost: the file is still there) and `BatchRejected`.
+    `FileNotFoundError`, `PolypipeError`, `WarehouseBusy` (nothing is lost: the file is still there) and `BatchRejected`.
     """
     reading = Reading(log.file)
     with one_at_a_time(warehouse.layout.home / "run" / f"read-{log.file}.lock"):

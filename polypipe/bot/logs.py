@@ -10,6 +10,7 @@ from typing import BinaryIO
 from polypipe.bot import grammar, own_fills
 from polypipe.bot.grammar import TradeRow
 from polypipe.bot.own_fills import OwnFillRow
+from polypipe.errors import PolypipeError
 
 MAX_LINE = 1 << 16
 """Longest line in bytes that is read as one; more without a newline is read in pieces of this size."""
@@ -17,10 +18,6 @@ MAX_LINE = 1 << 16
 LINE_START = re.compile(rb"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3},(?:MEMPOOL|\d{1,15}),\d{1,78},")
 """How a line of the bot begins. It writes a line and its newline one after the other, from several tasks: after a kill in
 between, or another task, the next line begins behind this one. No text in a line looks so: its commas are semicolons."""
-
-
-class UnknownHeader(Exception):
-    """The first line names columns that this version does not know, so no line can be trusted. Names them."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +73,7 @@ def decoded(line: bytes) -> tuple[str, bool]:
 
 
 def check_header(file: BinaryIO, log: Log) -> None:
-    """Raise `UnknownHeader` when the file begins with names of columns and they are not those of the log."""
+    """Raise `PolypipeError` when the file begins with names of columns and they are not those of the log."""
     text_begins(file)
     first = file.readline(MAX_LINE)
     text = first.decode("utf-8", "replace").strip()
@@ -86,4 +83,4 @@ def check_header(file: BinaryIO, log: Log) -> None:
     strange = ", ".join(repr(name) for name in have if name not in want) or "none"
     missing = ", ".join(repr(name) for name in want if name not in have) or "none"
     order = "; the order differs" if sorted(have) == sorted(want) else ""
-    raise UnknownHeader(f"{log.file} has other columns than known: unknown {strange}; missing {missing}{order}")
+    raise PolypipeError(f"{log.file} has other columns than known: unknown {strange}; missing {missing}{order}")

@@ -6,10 +6,11 @@ from typing import Any
 
 import dagster as dg
 
-from polypipe.caches.publish import Publication, PublicationRefused, publish
+from polypipe.caches.publish import Publication, publish
 from polypipe.caches.registry import CACHES
-from polypipe.caches.spec import FRESH_WITHIN, Built, CacheSpec, NoUniverse, Sources
+from polypipe.caches.spec import FRESH_WITHIN, Built, CacheSpec, Sources
 from polypipe.caches.universe import StoredCrawl, crawl_and_store
+from polypipe.errors import PolypipeError
 from polypipe.orchestration.documented import source_metadata
 from polypipe.orchestration.metadata import markdown, simulated
 from polypipe.orchestration.resources import Polymarket
@@ -107,7 +108,7 @@ def cache_asset(spec: CacheSpec) -> dg.AssetsDefinition:
                 warehouse=warehouse,
                 allow_shrink=config.allow_shrink,
             )
-        except (PolymarketError, PublicationRefused, NoUniverse) as error:
+        except PolypipeError as error:
             raise dg.Failure(description=str(error), allow_retries=False) from error
         context.log.info(f"{publication.file}: {publication.entries} entries, {publication.reason or 'replaced'}")
         return dg.MaterializeResult(metadata=_file_metadata(spec, built, publication, settings) | simulated(settings))

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from polypipe.errors import PolypipeError
+
 MAX_ID_DIGITS = 78  # 2**256 has 78 decimal digits
 
 _T = TypeVar("_T")
@@ -26,7 +28,7 @@ class Categorized(msgspec.Struct, forbid_unknown_fields=True):
     updated: str
 
 
-class FormatError(ValueError):
+class FormatError(PolypipeError):
     """Bytes or content that the bot would ignore or misread. The message names the first fault."""
 
 

@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from polypipe.caches.formats import Format, FormatError
 from polypipe.caches.guard import Attempt, shrink_refusal, shrinks_too_much
+from polypipe.errors import PolypipeError
 from polypipe.files import one_at_a_time, replace_file, sweep_leftovers
 from polypipe.warehouse import Append, Warehouse
 from polypipe.warehouse.connection import literal
@@ -55,7 +56,7 @@ class Publication:
     reason: str
 
 
-class PublicationRefused(Exception):
+class PublicationRefused(PolypipeError):
     """The old file stays. The message is one sentence that names the file and why."""
 
     def __init__(self, publication: Publication) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from polypipe.caches.formats import Format
+from polypipe.errors import PolypipeError
 from polypipe.orchestration.resources import Polymarket
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
 
 FRESH_WITHIN = timedelta(minutes=45)
 """How old the universe, and a file that rests on it, may get; the bot looks every 30 minutes."""
-
-
-class NoUniverse(Exception):
-    """No complete crawl is stored, so there is nothing to build a file from."""
 
 
 @dataclass(frozen=True)
@@ -88,5 +85,5 @@ def stored_universe(sources: Sources) -> Iterator[tuple["duckdb.DuckDBPyConnecti
     with sources.warehouse.read() as con:
         universe = latest_universe(con)
         if universe is None:
-            raise NoUniverse("no complete crawl is stored yet: materialize sports_events first (`polypipe refresh`)")
+            raise PolypipeError("no complete crawl is stored yet: materialize sports_events first (`polypipe refresh`)")
         yield con, universe

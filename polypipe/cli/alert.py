@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 import click
 
-from polypipe.cli.common import SIMULATED, fail, load_settings
-from polypipe.settings import Settings
+from polypipe.cli.common import SIMULATED
+from polypipe.errors import PolypipeError
+from polypipe.settings import Settings, load_settings
 
 
 @click.group()
@@ -23,7 +24,7 @@ def test_channels() -> None:
     settings = load_settings()
     channels = Channels(settings.alert_urls, settings.simulated)
     if not channels.names:
-        fail("there are no channels: set POLYPIPE_ALERT_URLS to Apprise URLs, separated by commas")
+        raise PolypipeError("there are no channels: set POLYPIPE_ALERT_URLS to Apprise URLs, separated by commas")
     sent_at = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
     failed = False
     for name in channels.names:
@@ -92,21 +93,18 @@ def check() -> None:
     from polypipe.definitions import defs
     from polypipe.orchestration.resources import Polymarket
     from polypipe.runtime.instance import open_instance
-    from polypipe.warehouse import Warehouse, WarehouseError
+    from polypipe.warehouse import Warehouse
 
     now = datetime.now(UTC)
     rules = load_rules(settings.home)
     if rules.error:
         click.echo(f"not in force: {rules.error}; the last good rules are", err=True)
     book, damage = read_book(settings.home, now)
-    try:
-        with open_instance(settings.home, settings.postgres_url) as instance:
-            place = Place(
-                settings, Warehouse(settings.home), Polymarket.of(settings), instance, defs.get_repository_def()
-            )  # fmt: skip
-            judged = judge(place, book, rules, now, damage)
-    except WarehouseError as error:
-        fail(str(error))
+    with open_instance(settings.home, settings.postgres_url) as instance:
+        place = Place(
+            settings, Warehouse(settings.home), Polymarket.of(settings), instance, defs.get_repository_def()
+        )  # fmt: skip
+        judged = judge(place, book, rules, now, damage)
     for reading in judged.readings:
         firing = [one for one in reading.observations if one.seen == "firing"]
         if reading.unknown is not None and not firing:
@@ -133,7 +131,7 @@ def mute(condition: str, duration: str) -> None:
     try:
         until = now + duration_of(duration)
     except ValueError:
-        fail(f"--for {duration!r} is not a duration such as 90s, 30m, 2h or 7d, at most 366d")
+        raise PolypipeError(f"--for {duration!r} is not a duration such as 90s, 30m, 2h or 7d, at most 366d") from None
     write_mutes(settings.home, read_mutes(settings.home, now) | {condition: until})
     click.echo(f"{condition} is muted until {until:%Y-%m-%d %H:%M:%S} UTC")
 
@@ -164,7 +162,7 @@ def _check_name(condition: str) -> None:
 
     names = [*defaults(), DIGEST]
     if condition not in names:
-        fail(f"there is no condition {condition!r}; conditions: {', '.join(names)}")
+        raise PolypipeError(f"there is no condition {condition!r}; conditions: {', '.join(names)}")
 
 
 def _silence(mute: bool, dry_run: bool, until: datetime | None) -> str:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from polypipe.cli.common import SIMULATED, fail, load_settings
+from polypipe.cli.common import SIMULATED
+from polypipe.settings import load_settings
 
 
 @click.command()
@@ -15,15 +16,12 @@ def backup(target: Path | None, keep: int | None) -> None:
 
     Tables, waiting rows, Dagster's storage, the bot's cache files, the alerts' state. No secrets, no `.env`.
     """
-    from polypipe.maintenance.backup import CannotBackUp, back_up
+    from polypipe.maintenance.backup import back_up
 
     settings = load_settings()
     if settings.simulated:
         click.echo(SIMULATED)
-    try:
-        done = back_up(settings, target, keep)
-    except CannotBackUp as error:
-        fail(str(error))
+    done = back_up(settings, target, keep)
     rows = sum(done.manifest.tables.values())
     waiting = f", {len(done.manifest.batches)} waiting batches" if done.manifest.batches else ""
     click.echo(f"{done.path}: {done.bytes / 1e6:.1f} MB, {rows} rows in {len(done.manifest.tables)} tables{waiting}")
@@ -41,14 +39,10 @@ def restore(file: Path, force: bool) -> None:
 
     Exit code 1 when it is refused; then nothing was changed.
     """
-    from polypipe.maintenance.restore import CannotRestore
     from polypipe.maintenance.restore import restore as run_restore
 
     settings = load_settings()
-    try:
-        done = run_restore(settings, file, force)
-    except CannotRestore as error:
-        fail(str(error))
+    done = run_restore(settings, file, force)
     click.echo(
         f"{settings.home}: restored as of {done.manifest.created_at:%Y-%m-%d %H:%M:%S} UTC: {done.rows} rows published, "
         f"{done.merged} waiting batches merged"

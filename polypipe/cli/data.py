@@ -5,7 +5,9 @@ from pathlib import Path
 
 import click
 
-from polypipe.cli.common import SIMULATED, fail, load_settings
+from polypipe.cli.common import SIMULATED
+from polypipe.errors import PolypipeError
+from polypipe.settings import load_settings
 
 
 @click.command()
@@ -16,20 +18,16 @@ def refresh(assets: tuple[str, ...], allow_shrink: bool) -> None:
 
     One line for each file; exit code 0 only if every file named was accepted.
     """
-    settings = load_settings()  # first: a bad one is then told in its one line, not by the import of the definitions
+    settings = load_settings()  # before the definitions, which load them when imported
 
-    from polypipe.cli.refresh import UnknownAsset
     from polypipe.cli.refresh import refresh as run_refresh
     from polypipe.maintenance.unfinished import unfinished
 
     if cut_off := unfinished(settings.home):
-        fail(cut_off)
+        raise PolypipeError(cut_off)
     if settings.simulated:
         click.echo(SIMULATED)
-    try:
-        sys.exit(0 if run_refresh(settings, assets, allow_shrink, click.echo) else 1)
-    except UnknownAsset as error:
-        fail(str(error))
+    sys.exit(0 if run_refresh(settings, assets, allow_shrink, click.echo) else 1)
 
 
 @click.command()
@@ -41,7 +39,7 @@ def sql(query: str | None, as_csv: bool) -> None:
 
     import duckdb
 
-    from polypipe.warehouse import Warehouse, WarehouseError
+    from polypipe.warehouse import Warehouse
     from polypipe.warehouse.sql import format_table, run, shell
 
     settings = load_settings()
@@ -53,8 +51,8 @@ def sql(query: str | None, as_csv: bool) -> None:
         return
     try:
         columns, rows = run(warehouse, query)
-    except (duckdb.Error, WarehouseError) as error:
-        fail(" ".join(str(error).split()))
+    except duckdb.Error as error:
+        raise PolypipeError(" ".join(str(error).split())) from None
     if as_csv:
         csv.writer(sys.stdout, lineterminator="\n").writerows([columns, *rows])
     else:
@@ -69,14 +67,11 @@ def import_divergence(file: Path, timezone: str | None) -> None:
 
     Exit code 1 when FILE cannot be imported; rows that cannot be read are listed and the rest is imported.
     """
-    from polypipe.legacy.import_database import ImportRefused, import_database, zone_of
-    from polypipe.warehouse import Warehouse, WarehouseError
+    from polypipe.legacy.import_database import import_database, zone_of
+    from polypipe.warehouse import Warehouse
 
     settings = load_settings()
-    try:
-        result = import_database(file, zone_of(timezone), Warehouse(settings.home))
-    except (ImportRefused, WarehouseError) as error:
-        fail(str(error))
+    result = import_database(file, zone_of(timezone), Warehouse(settings.home))
     span = f", from {result.first:%Y-%m-%d %H:%M} to {result.last:%Y-%m-%d %H:%M} UTC" if result.first else ""
     click.echo(
         f"{file}: {result.read} rows read with times in {result.zone}; {result.added} added{span}; "

@@ -4,8 +4,8 @@ import sys
 
 import click
 
-from polypipe import settings as settings_module
 from polypipe.cli.common import SIMULATED
+from polypipe.settings import load_settings
 
 
 @click.command()
@@ -25,7 +25,7 @@ def doctor(as_json: bool) -> None:
     from polypipe.doctor.report import write
     from polypipe.doctor.result import exit_code, overall
 
-    settings, results = examine(settings_module.load, Path(".env"))
+    settings, results = examine(load_settings, Path(".env"))
     simulated = settings is not None and settings.simulated
     if as_json:
         click.echo(json.dumps(report(results, simulated)))

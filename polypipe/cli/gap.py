@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from polypipe.bounds import FIRST_YEAR, LAST_YEAR, MOST_FACTOR, MOST_SHARES
-from polypipe.cli.common import SIMULATED, fail, load_settings
+from polypipe.cli.common import SIMULATED
+from polypipe.errors import PolypipeError
+from polypipe.settings import load_settings
 
 if TYPE_CHECKING:
     from polypipe.settings import Settings
@@ -44,22 +46,19 @@ def watch(
     save: Path | None,
 ) -> None:
     """Show the divergence of copier and whale live, without database or servers. Ctrl-C ends with a summary."""
-    from polypipe.divergence.watch import CannotWatch, Options
+    from polypipe.divergence.watch import Options
     from polypipe.divergence.watch import watch as run_watch
 
     overrides = {"POLYPIPE_SCALING_RATIO": ratio} if ratio is not None else {}
     for who, address in (("COPIER", copier), ("WHALE", whale)):
         if address == "":
-            fail(f"--{who.lower()}: '' is not 40 hex digits, with or without 0x")
+            raise PolypipeError(f"--{who.lower()}: '' is not 40 hex digits, with or without 0x")
         if address is not None:  # the label of the settings belongs to the wallet of the settings
             overrides |= {f"POLYPIPE_{who}_ADDRESS": address, f"POLYPIPE_{who}_LABEL": ""}
-    settings = load_settings(overrides)
+    settings = load_settings(overrides=overrides)
     if settings.simulated:
         click.echo(SIMULATED, err=as_json)
-    try:
-        sys.exit(run_watch(settings, Options(interval, duration, once, as_json, save), sys.stdout, sys.stderr))
-    except CannotWatch as error:
-        fail(str(error))
+    sys.exit(run_watch(settings, Options(interval, duration, once, as_json, save), sys.stdout, sys.stderr))
 
 
 @click.command()
@@ -68,19 +67,15 @@ def watch(
 @_JSON
 def quality(first: datetime | None, last: datetime | None, as_json: bool) -> None:
     """How well fills were copied over any stored days, and where the gap went: the page has 1, 7 and 30 days."""
-    from polypipe.attribution.inputs import NothingStored
     from polypipe.attribution.window import quality_of
     from polypipe.attribution.window_text import lines_of
-    from polypipe.warehouse import Warehouse, WarehouseError
+    from polypipe.warehouse import Warehouse
 
     settings, wallets = _settings_and_wallets()
     days = _checked(first, last)
     if settings.simulated:
         click.echo(SIMULATED, err=as_json)
-    try:
-        found = quality_of(Warehouse(settings.home), wallets, *days)
-    except (NothingStored, WarehouseError) as error:
-        fail(str(error))
+    found = quality_of(Warehouse(settings.home), wallets, *days)
     click.echo(found.as_json() if as_json else "\n".join(lines_of(found)))
 
 
@@ -114,22 +109,18 @@ def whatif(
     """Recompute expected PnL, gap and coverage over stored days as if another ratio, floor or tiers had been in force."""
     import json
 
-    from polypipe.attribution.inputs import NothingStored
     from polypipe.attribution.whatif import bot_rule, lines_of, what_if
-    from polypipe.warehouse import Warehouse, WarehouseError
+    from polypipe.warehouse import Warehouse
 
     settings, wallets = _settings_and_wallets()
     for name, number in (("--ratio", ratio), ("--floor", floor)):
         if number is not None and math.isnan(number):  # which a range lets through
-            fail(f"{name} {number} is not a number")
+            raise PolypipeError(f"{name} {number} is not a number")
     days = _checked(first, last)
     rule = bot_rule(wallets.ratio if ratio is None else ratio, floor, _tiers(tiers))
     if settings.simulated:
         click.echo(SIMULATED, err=as_json)
-    try:
-        answer = what_if(Warehouse(settings.home), wallets, rule, *days)
-    except (NothingStored, WarehouseError) as error:
-        fail(str(error))
+    answer = what_if(Warehouse(settings.home), wallets, rule, *days)
     click.echo(json.dumps(answer.as_json()) if as_json else "\n".join(lines_of(answer)))
 
 
@@ -138,7 +129,7 @@ def _settings_and_wallets() -> "tuple[Settings, Wallets]":
     settings = load_settings()
     wallets = settings.wallets
     if wallets is None:
-        fail(settings.wallets_missing)
+        raise PolypipeError(settings.wallets_missing)
     return settings, wallets
 
 
@@ -146,7 +137,7 @@ def _checked(first: datetime | None, last: datetime | None) -> tuple[date | None
     """The days; a year that no data can have ends the command in one line."""
     for name, day in (("--from", first), ("--to", last)):
         if day is not None and not FIRST_YEAR <= day.year <= LAST_YEAR:
-            fail(f"{name} {day:%Y-%m-%d}: a day is in the years {FIRST_YEAR} to {LAST_YEAR}")
+            raise PolypipeError(f"{name} {day:%Y-%m-%d}: a day is in the years {FIRST_YEAR} to {LAST_YEAR}")
     return (first.date() if first else None, last.date() if last else None)
 
 
@@ -156,11 +147,11 @@ def _tiers(texts: tuple[str, ...]) -> list[tuple[float, float]]:
     for text in texts:
         numbers = re.fullmatch(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)", text)
         if numbers is None:
-            fail(f"--tier {text!r} is not SHARES:FACTOR, as in 4000:1.25")
+            raise PolypipeError(f"--tier {text!r} is not SHARES:FACTOR, as in 4000:1.25")
         shares, factor = float(numbers[1]), float(numbers[2])
         if shares > MOST_SHARES or factor > MOST_FACTOR:
-            fail(f"--tier {text!r}: at most {MOST_SHARES:,.0f} shares, and a factor of {MOST_FACTOR:g}")
+            raise PolypipeError(f"--tier {text!r}: at most {MOST_SHARES:,.0f} shares, and a factor of {MOST_FACTOR:g}")
         if shares in pairs:
-            fail(f"--tier {text!r}: {shares:,g} shares have the factor {pairs[shares]:g} already")
+            raise PolypipeError(f"--tier {text!r}: {shares:,g} shares have the factor {pairs[shares]:g} already")
         pairs[shares] = factor
     return list(pairs.items())

@@ -11,6 +11,7 @@ from rich.console import Console
 from polypipe.caches.publish import FIRST
 from polypipe.caches.registry import CACHES
 from polypipe.definitions import build_defs
+from polypipe.errors import PolypipeError
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import CrawlReport
 from polypipe.runtime.instance import OWNER_PID_TAG, open_instance
@@ -24,14 +25,10 @@ FILE_OF = {spec.asset: spec.file for spec in CACHES}
 Say = Callable[[str], None]
 
 
-class UnknownAsset(Exception):
-    """A name that is no asset. The message names it and what there is."""
-
-
 def refresh(settings: Settings, names: Sequence[str], allow_shrink: bool, say: Say) -> bool:
     """Materialize the assets (by default the crawl and every file) and say one line for each.
 
-    Returns whether all of them succeeded. Raises `UnknownAsset`.
+    Returns whether all of them succeeded. Raises `PolypipeError`.
     """
     console = Console(stderr=True)
     with console.status("starting") as status:
@@ -47,7 +44,7 @@ def refresh(settings: Settings, names: Sequence[str], allow_shrink: bool, say: S
         wanted = list(names) or list(DEFAULT)
         for name in wanted:
             if name not in known:
-                raise UnknownAsset(f"{name!r} is not an asset; there are {', '.join(known)}")
+                raise PolypipeError(f"{name!r} is not an asset; there are {', '.join(known)}")
         began = time.monotonic()
         result = _materialize(defs, settings, wanted, allow_shrink)
     for line in _lines(result, wanted):

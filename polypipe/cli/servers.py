@@ -4,35 +4,29 @@ import sys
 
 import click
 
-from polypipe.cli.common import SIMULATED, fail, load_settings
-from polypipe.settings import SettingError, Settings
+from polypipe.cli.common import SIMULATED
+from polypipe.errors import PolypipeError
+from polypipe.settings import Settings, load_settings
 
 
 @click.command()
 @click.option("--detach", is_flag=True, help="Return when the servers answer, and leave them running. For cron too.")
 def up(detach: bool) -> None:
     """Run code server, daemon, Dagster UI and dashboard in the foreground until Ctrl-C."""
-    from polypipe.runtime.up import CannotStart
     from polypipe.runtime.up import up as run_up
 
     settings = load_settings()
     if detach:
         _start(settings)
         return
-    try:
-        sys.exit(run_up(settings, say=click.echo))
-    except CannotStart as error:
-        fail(str(error))
+    sys.exit(run_up(settings, say=click.echo))
 
 
 def _start(settings: Settings) -> None:
     from polypipe.runtime.detach import detach
-    from polypipe.runtime.up import CannotStart, servers
+    from polypipe.runtime.up import servers
 
-    try:
-        pid = detach(settings)
-    except CannotStart as error:
-        fail(str(error))
+    pid = detach(settings)
     pages = ", ".join(url for url, _ in servers(settings).values())
     click.echo(f"up on {settings.home}, pid {pid}: {pages}; `polypipe stop` ends it")
 
@@ -46,13 +40,10 @@ def stop() -> None:
 @click.command()
 def restart() -> None:
     """Stop everything that runs on the home of the settings, then the same as `up --detach`."""
-    from polypipe.runtime.up import CannotStart, check_restart
+    from polypipe.runtime.up import check_restart
 
     settings = load_settings()
-    try:
-        check_restart(settings)
-    except CannotStart as error:
-        fail(str(error))
+    check_restart(settings)
     _stop(settings)
     _start(settings)
 
@@ -66,7 +57,7 @@ def _stop(settings: Settings) -> None:
         process = running(settings.home)
         killed = end(settings.home, process)
     except (Held, psutil.AccessDenied) as error:
-        fail(f"{settings.home} cannot be stopped: {error}")
+        raise PolypipeError(f"{settings.home} cannot be stopped: {error}") from None
     if process is None and not killed:
         click.echo(f"nothing runs on {settings.home}")
         return
@@ -92,14 +83,11 @@ def status(as_json: bool) -> None:
 @click.argument("name", required=False)
 def logs(follow: bool, name: str | None) -> None:
     """The last lines of every log, or of the one named."""
-    from polypipe.runtime.logs import UnknownLog
     from polypipe.runtime.logs import logs as read_logs
 
     try:
         for line in read_logs(load_settings().home / "logs", name, follow):
             click.echo(line)
-    except UnknownLog as error:
-        fail(str(error))
     except KeyboardInterrupt:
         sys.exit(0)
 
@@ -110,34 +98,24 @@ def logs(follow: bool, name: str | None) -> None:
 def demo(events: int, seed: int) -> None:
     """The same as `up`, against a simulated Polymarket, with files in data/demo/bot/. Needs no wallet and no network."""
     from polypipe.runtime.demo import demo_programs, demo_settings
-    from polypipe.runtime.up import CannotStart
     from polypipe.runtime.up import up as run_up
 
-    try:
-        settings, port = demo_settings(load_settings())
-    except SettingError as error:
-        fail(str(error))
+    settings, port = demo_settings(load_settings())
     click.echo(SIMULATED)
-    try:
-        sys.exit(run_up(settings, lambda: demo_programs(settings, port, events, seed), say=click.echo))
-    except CannotStart as error:
-        fail(str(error))
+    sys.exit(run_up(settings, lambda: demo_programs(settings, port, events, seed), say=click.echo))
 
 
 @click.command()
 def dashboard() -> None:
     """Serve the dashboard alone, in the foreground until Ctrl-C. Needs only what is published, no daemon."""
-    from polypipe.dashboard.address import Refused, check_binding, dashboard_url
+    from polypipe.dashboard.address import check_binding, dashboard_url
     from polypipe.dashboard.serve import serve
-    from polypipe.runtime.processes import CannotListen, check_port
+    from polypipe.runtime.processes import check_port
 
     settings = load_settings()
     if settings.simulated:
         click.echo(SIMULATED)
-    try:
-        check_binding(settings)
-        check_port(settings.dashboard_host, settings.dashboard_port, "POLYPIPE_DASHBOARD_PORT")
-    except (Refused, CannotListen) as refused:
-        fail(str(refused))
+    check_binding(settings)
+    check_port(settings.dashboard_host, settings.dashboard_port, "POLYPIPE_DASHBOARD_PORT")
     click.echo(f"dashboard at {dashboard_url(settings)}; Ctrl-C stops")
     serve(settings)

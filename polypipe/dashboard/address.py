@@ -2,17 +2,14 @@
 
 import ipaddress
 
+from polypipe.errors import PolypipeError
 from polypipe.settings import Settings
 
 
-class Refused(Exception):
-    """The dashboard is not started. The message is one line that says why and what to do."""
-
-
 def check_binding(settings: Settings) -> None:
-    """Raise `Refused` when others could reach the page without a token."""
+    """Raise `PolypipeError` when others could reach the page without a token."""
     if not is_loopback(settings.dashboard_host) and settings.dashboard_token is None:
-        raise Refused(
+        raise PolypipeError(
             f"POLYPIPE_DASHBOARD_HOST is {settings.dashboard_host}, which others can reach, and there is no token: set "
             "POLYPIPE_DASHBOARD_TOKEN to a secret of 16 or more characters, or leave the host at 127.0.0.1"
         )

@@ -8,7 +8,8 @@ import dagster as dg
 from polypipe.divergence.holdings import compare_and_store
 from polypipe.divergence.report import positions_metadata, snapshot_metadata
 from polypipe.divergence.snapshot import Snapshot, take_snapshot
-from polypipe.legacy.export import ExportRefused, export
+from polypipe.errors import PolypipeError
+from polypipe.legacy.export import export
 from polypipe.orchestration.metadata import simulated
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PolymarketError
@@ -105,7 +106,7 @@ def divergence_db(settings: dg.ResourceParam[Settings], warehouse: dg.ResourcePa
     path = settings.bot_dir / "divergence_data.db"
     try:
         exported = export(warehouse, path)
-    except ExportRefused as error:
+    except PolypipeError as error:
         raise dg.Failure(description=str(error), allow_retries=False) from error
     return dg.MaterializeResult(
         metadata={

@@ -18,6 +18,7 @@ from polypipe.divergence.sources import Clock, fetch, utc_now
 from polypipe.divergence.watch_sample import Pair, Party, Sample, json_line, sample_of
 from polypipe.divergence.watch_session import Session
 from polypipe.divergence.watch_view import block, live_panel, summary
+from polypipe.errors import PolypipeError
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PolymarketHttp
 from polypipe.polymarket.errors import one_line
@@ -26,10 +27,6 @@ from polypipe.settings import Settings
 MIN_PAUSE = 0.05  # seconds between two updates, however slow the first was: a signal is noticed in it
 
 Show = Callable[[Sample], None]
-
-
-class CannotWatch(Exception):
-    """What is missing or cannot be written, in one line."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,7 @@ def watch(
 
     On a terminal a panel is kept up to date, elsewhere each update is a block of text; with `as_json` it is one JSON
     object a line, and what is meant for people goes to `err`. The code is 1 only if with `once` no source answered.
-    Raises CannotWatch: a wallet is not set, or the file to save to cannot be written.
+    Raises PolypipeError: a wallet is not set, or the file to save to cannot be written.
     """
     pair = pair_of(settings)
     session = Session(pair, options.interval, clock())
@@ -77,7 +74,7 @@ def watch(
 
 
 def pair_of(settings: Settings) -> Pair:
-    """Whom to compare. Raises CannotWatch with what to set."""
+    """Whom to compare. Raises PolypipeError with what to set."""
     copier, whale = settings.copier_address, settings.whale_address
     missing = [
         f"--{who} or {name}"
@@ -88,7 +85,7 @@ def pair_of(settings: Settings) -> Pair:
         if address is None
     ]
     if copier is None or whale is None:
-        raise CannotWatch(f"no wallets to compare: give {' and '.join(missing)}")
+        raise PolypipeError(f"no wallets to compare: give {' and '.join(missing)}")
     return Pair(
         Party(one_line(settings.copier_label), copier),
         Party(one_line(settings.whale_label), whale),
@@ -139,7 +136,7 @@ def _showing(session: Session, options: Options, out: TextIO, clock: Clock) -> I
 
 
 def _open(path: Path) -> FileIO:
-    """The file to save to, at its end, where a line begins. Raises CannotWatch."""
+    """The file to save to, at its end, where a line begins. Raises PolypipeError."""
     try:
         file = path.open("a+b", buffering=0)
         if file.tell():
@@ -148,15 +145,15 @@ def _open(path: Path) -> FileIO:
                 file.write(b"\n")  # a crash tore the last line: only that one is lost
         return file
     except OSError as error:
-        raise CannotWatch(f"{path} cannot be written: {error.strerror}") from error
+        raise PolypipeError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _append(file: FileIO, path: Path, line: str) -> None:
-    """One line, on the disk before the next update begins. Raises CannotWatch."""
+    """One line, on the disk before the next update begins. Raises PolypipeError."""
     data = line.encode() + b"\n"
     try:
         if file.write(data) < len(data):
-            raise CannotWatch(f"{path} cannot be written: the disk is full")
+            raise PolypipeError(f"{path} cannot be written: the disk is full")
         os.fsync(file.fileno())
     except OSError as error:
-        raise CannotWatch(f"{path} cannot be written: {error.strerror}") from error
+        raise PolypipeError(f"{path} cannot be written: {error.strerror}") from error

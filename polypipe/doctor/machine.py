@@ -13,13 +13,14 @@ from pathlib import Path
 
 import psutil
 
-from polypipe.dashboard.address import Refused, check_binding
+from polypipe.dashboard.address import check_binding
 from polypipe.doctor.inputs import Facts
 from polypipe.doctor.result import Result, error, ok, skipped, unknown, warning
+from polypipe.errors import PolypipeError
 from polypipe.health.gather import gather
 from polypipe.health.status import LEAST_DISK_BYTES, duration, judge, size
 from polypipe.maintenance.unfinished import unfinished
-from polypipe.runtime.processes import CannotListen, PortInUse, check_port, share_a_port
+from polypipe.runtime.processes import PortInUse, check_port, share_a_port
 from polypipe.runtime.running import Held, running
 
 FULL_BYTES = 2e8
@@ -53,7 +54,7 @@ def check_ports(facts: Facts) -> Iterator[Result]:
     settings = facts.settings
     try:
         check_binding(settings)
-    except Refused as refused:
+    except PolypipeError as refused:
         yield error("dashboard address", str(refused), "see above")
     if share_a_port(settings):
         number = settings.dashboard_port
@@ -71,7 +72,7 @@ def check_ports(facts: Facts) -> Iterator[Result]:
             yield judge_port(name, port, variable, True, None, ours)
         except PortInUse:
             yield judge_port(name, port, variable, False, listener(port), ours)
-        except CannotListen as cannot:
+        except PolypipeError as cannot:
             yield error(name, str(cannot), "see above")
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from polypipe.attribution.fills import Fill
+from polypipe.errors import PolypipeError
 from polypipe.health.facts import Look, Seen
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PolymarketError, PolymarketHttp
@@ -22,12 +23,8 @@ WINDOW = timedelta(minutes=20)
 """How far back a look must reach to judge missed copies."""
 
 
-class CannotSee(Exception):
-    """The exchange did not tell what the wallets did. The message is one line."""
-
-
 def look(polymarket: Polymarket, wallets: Wallets, now: datetime) -> Look:
-    """Both wallets, within `SECONDS`. Raises `CannotSee`."""
+    """Both wallets, within `SECONDS`. Raises `PolypipeError`."""
 
     async def work(http: PolymarketHttp) -> Look:
         async with http.operation(SECONDS):
@@ -37,7 +34,7 @@ def look(polymarket: Polymarket, wallets: Wallets, now: datetime) -> Look:
     try:
         return polymarket.run(work)
     except PolymarketError as error:
-        raise CannotSee(error.reason) from error
+        raise PolypipeError(error.reason) from error
 
 
 async def _newest(http: PolymarketHttp, wallet: str, wanted: datetime) -> Seen:
@@ -49,7 +46,7 @@ async def _newest(http: PolymarketHttp, wallet: str, wanted: datetime) -> Seen:
         known = [row for row in rows if isinstance(row, Activity)]
         strange = [row for row in rows if isinstance(row, UnreadableRow)]
         if strange:
-            raise CannotSee(f"the activity of {wallet} cannot be read: {strange[0].reason}")
+            raise PolypipeError(f"the activity of {wallet} cannot be read: {strange[0].reason}")
         # A full page may end within a second, of which more rows follow: what is surely complete begins after it.
         oldest = min((row.timestamp for row in known), default=wanted)
         since = oldest + timedelta(seconds=1) if len(rows) >= limit else datetime.min.replace(tzinfo=UTC)

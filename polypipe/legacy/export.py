@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from polypipe.errors import PolypipeError
 from polypipe.files import fsync, one_at_a_time, replace_file
 from polypipe.warehouse import Warehouse
 from polypipe.warehouse.connection import literal
@@ -56,10 +57,6 @@ CREATE INDEX idx_timestamp ON snapshots (timestamp);
 """
 
 
-class ExportRefused(Exception):
-    """The file is not touched. The message is one sentence that says why and what to do."""
-
-
 @dataclass(frozen=True)
 class Exported:
     """What an export did. `rebuilt` says why the file was written from nothing; None when it was brought up to date."""
@@ -79,7 +76,7 @@ class _State(msgspec.Struct):
 
 
 def export(warehouse: Warehouse, path: Path) -> Exported:
-    """Make `path` hold exactly the published snapshots. Raises `ExportRefused` when a file of somebody else is there."""
+    """Make `path` hold exactly the published snapshots. Raises `PolypipeError` when a file of somebody else is there."""
     run = warehouse.layout.home / "run"
     path.parent.mkdir(parents=True, exist_ok=True)
     remembered = run / "divergence_db.json"
@@ -122,7 +119,7 @@ def _check_owner(path: Path, remembered: Path) -> None:
     for suffix in ("-journal", "-wal"):
         beside = path.with_name(path.name + suffix)
         if beside.exists() and beside.stat().st_size:
-            raise ExportRefused(f"{path} is not replaced: {beside.name} beside it says that another program writes into it")
+            raise PolypipeError(f"{path} is not replaced: {beside.name} beside it says that another program writes into it")
     if not path.exists() or path.stat().st_size == 0:
         return
     try:
@@ -131,7 +128,7 @@ def _check_owner(path: Path, remembered: Path) -> None:
     except sqlite3.DatabaseError:
         ours = remembered.exists()  # too damaged to be asked
     if not ours:
-        raise ExportRefused(
+        raise PolypipeError(
             f"{path} is not replaced: polypipe did not write it. Bring its rows in with "
             f"`polypipe import-divergence {path}`, then move it away"
         )
@@ -176,7 +173,7 @@ def _rebuild(con: "duckdb.DuckDBPyConnection", temporary: Path) -> int:
             _insert(con, db, "ORDER BY id")
     found, fault = inspect(temporary)
     if fault or found != rows:
-        raise ExportRefused(f"the database just written is not right: {fault or f'{found} rows instead of {rows}'}")
+        raise PolypipeError(f"the database just written is not right: {fault or f'{found} rows instead of {rows}'}")
     return rows
 
 

@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 
 from polypipe.divergence.arithmetic import Window, guard, judge
 from polypipe.divergence.snapshot import Row, snapshot_id
+from polypipe.errors import PolypipeError
 from polypipe.facts import Fact
 from polypipe.legacy.export import COLUMNS
 from polypipe.warehouse import Upsert, Warehouse
@@ -33,10 +34,6 @@ LISTED = 1000
 
 _WHOLE = ("user1_rank", "user2_rank")
 _COMPARED = ("user1_value", "user1_pnl", "user2_value", "user2_pnl", "expected_pnl")
-
-
-class ImportRefused(Exception):
-    """Nothing (more) is imported. The message is one sentence that says why and what to do."""
 
 
 @dataclass
@@ -60,7 +57,7 @@ class Imported:
 
 
 def zone_of(name: str | None) -> ZoneInfo:
-    """The zone of that name, or the one of this machine. Raises `ImportRefused` for an unknown name."""
+    """The zone of that name, or the one of this machine. Raises `PolypipeError` for an unknown name."""
     name = name or os.environ.get("TZ", "").removeprefix(":") or None
     try:
         if name is not None:
@@ -70,13 +67,13 @@ def zone_of(name: str | None) -> ZoneInfo:
     except FileNotFoundError:
         return ZoneInfo("UTC")
     except (ValueError, KeyError, OSError):
-        raise ImportRefused(f"there is no time zone {name!r}; names are like Europe/Paris, America/New_York, UTC") from None
+        raise PolypipeError(f"there is no time zone {name!r}; names are like Europe/Paris, America/New_York, UTC") from None
 
 
 def import_database(path: Path, zone: ZoneInfo, warehouse: Warehouse) -> Imported:
     """Add every readable row that is not there yet, in chunks: memory does not grow with the file.
 
-    Raises `ImportRefused` when the file is not such a database or was imported with another zone before, and
+    Raises `PolypipeError` when the file is not such a database or was imported with another zone before, and
     `WarehouseError` when the warehouse cannot be written; what was added stays, and running it again adds the rest.
     """
     result = Imported(zone.key or "the zone of this machine")
@@ -128,15 +125,15 @@ def old_row(old: dict[str, Any], time: datetime) -> Row:
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     if not path.is_file():
-        raise ImportRefused(f"there is no file {path}")
+        raise PolypipeError(f"there is no file {path}")
     try:
         with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
             have = {name for _, name, *_ in db.execute("PRAGMA table_info(snapshots)")}
             if missing := [name for name in COLUMNS if name not in have]:
-                raise ImportRefused(f"{path} has no table snapshots with the columns {', '.join(missing)}")
+                raise PolypipeError(f"{path} has no table snapshots with the columns {', '.join(missing)}")
             yield db
     except sqlite3.Error as error:
-        raise ImportRefused(f"{path} cannot be read as an SQLite database: {error}") from error
+        raise PolypipeError(f"{path} cannot be read as an SQLite database: {error}") from error
 
 
 def _readable(db: sqlite3.Connection, zone: tzinfo, result: Imported) -> Iterator[Row]:
@@ -241,7 +238,7 @@ def _refuse_other_zone(chunk: Sequence[Row], warehouse: Warehouse, zone: ZoneInf
         known = stored.get((row["old_id"], *(row[name] for name in _COMPARED)))
         if known is not None and known != row["id"]:
             then = datetime.fromtimestamp(known / 1000, UTC)
-            raise ImportRefused(
+            raise PolypipeError(
                 f"row {row['old_id']} was imported before as {then:%Y-%m-%d %H:%M:%S} UTC, in the zone {zone.key} it would "
                 f"be {row['timestamp']:%Y-%m-%d %H:%M:%S} UTC: give the same --timezone as then"
             )

@@ -16,6 +16,7 @@ from typing import IO
 
 import msgspec
 
+from polypipe.errors import PolypipeError
 from polypipe.files import fsync
 
 FORMAT = 1
@@ -27,10 +28,6 @@ _ALLOWED = re.compile(
     rf"polypipe\.duckdb|alerts\.toml|alerts/{_PART}\.json|bot/\.?{_PART}\.json|spool/\d{{8}}T\d{{12}}-{_PART}/{_PART}"
     rf"|dagster/(?:{_PART}/){{0,3}}{_PART}\.db"
 )
-
-
-class ArchiveRefused(Exception):
-    """The file is no archive of ours, or not whole. One line."""
 
 
 class Entry(msgspec.Struct):
@@ -97,25 +94,25 @@ def _add(tar: tarfile.TarFile, name: str, file: IO[bytes], size: int) -> None:
 def unpack(archive: Path, root: Path) -> Manifest:
     """Unpack into the empty directory `root`, checking every byte against the manifest.
 
-    Raises `ArchiveRefused` for whatever is not exactly as an archive of ours; what was written by then lies below `root`
+    Raises `PolypipeError` for whatever is not exactly as an archive of ours; what was written by then lies below `root`
     and nowhere else.
     """
     with _told_in_one_line(archive), gzip.open(archive) as packed, tarfile.open(fileobj=packed, mode="r|") as tar:
         first = tar.next()
         if first is None or first.name != MANIFEST or not first.isreg() or first.size > _MANIFEST_BYTES:
-            raise ArchiveRefused(f"{archive} is not a backup of polypipe: it does not begin with a manifest")
+            raise PolypipeError(f"{archive} is not a backup of polypipe: it does not begin with a manifest")
         stream = tar.extractfile(first)
         manifest = _manifest(archive, stream.read() if stream else b"")
         missing = dict(manifest.files)
         while (member := tar.next()) is not None:
             entry = missing.pop(member.name, None)
             if entry is None or not member.isreg() or member.size != entry.bytes:
-                raise ArchiveRefused(f"{archive} holds {member.name[:100]!r}, which is not as its manifest says")
+                raise PolypipeError(f"{archive} holds {member.name[:100]!r}, which is not as its manifest says")
             stream = tar.extractfile(member)
             if stream is None or _write(stream, root / member.name) != entry:
-                raise ArchiveRefused(f"{archive} is damaged: {member.name} is not as its manifest says")
+                raise PolypipeError(f"{archive} is damaged: {member.name} is not as its manifest says")
         if missing:
-            raise ArchiveRefused(f"{archive} is not whole: {next(iter(missing))} is missing")
+            raise PolypipeError(f"{archive} is not whole: {next(iter(missing))} is missing")
         while packed.read(_CHUNK):  # to the end, where the checksum is: it also covers the manifest
             pass
     return manifest
@@ -125,12 +122,12 @@ def _manifest(archive: Path, body: bytes) -> Manifest:
     try:
         found = msgspec.json.decode(body, type=Manifest)
     except msgspec.DecodeError as error:
-        raise ArchiveRefused(f"{archive} is not a backup of polypipe: {error}") from None
+        raise PolypipeError(f"{archive} is not a backup of polypipe: {error}") from None
     if found.format != FORMAT:
-        raise ArchiveRefused(f"{archive} has format {found.format}; this polypipe reads {FORMAT}")
+        raise PolypipeError(f"{archive} has format {found.format}; this polypipe reads {FORMAT}")
     for name in found.files:
         if not _ALLOWED.fullmatch(name):
-            raise ArchiveRefused(f"{archive} holds {name[:100]!r}, which is no file of a backup")
+            raise PolypipeError(f"{archive} holds {name[:100]!r}, which is no file of a backup")
     return found
 
 
@@ -151,4 +148,4 @@ def _told_in_one_line(archive: Path) -> Iterator[None]:
     try:
         yield
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, UnicodeError, ValueError) as error:
-        raise ArchiveRefused(f"{archive} cannot be read as a backup: {' '.join(str(error).split())[:200]}") from None
+        raise PolypipeError(f"{archive} cannot be read as a backup: {' '.join(str(error).split())[:200]}") from None

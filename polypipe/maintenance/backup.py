@@ -21,6 +21,7 @@ from pathlib import Path
 import duckdb
 
 from polypipe.caches.registry import CACHES
+from polypipe.errors import PolypipeError
 from polypipe.files import fsync
 from polypipe.maintenance.archive import FORMAT, Manifest, entries, write_archive
 from polypipe.maintenance.unfinished import unfinished
@@ -40,10 +41,6 @@ _STAGING = ".polypipe-backup-"
 _STALE_SECONDS = 86_400.0
 
 
-class CannotBackUp(Exception):
-    """No backup was written. One line."""
-
-
 @dataclass(frozen=True)
 class Backup:
     """What was written; `removed` are older backups beyond `keep`."""
@@ -56,38 +53,38 @@ class Backup:
 
 def back_up(settings: Settings, target: Path | None, keep: int | None = None) -> Backup:
     """Write a backup to the file `target`, or under a name of its own into the directory `target` (by default `backups`
-    in the home) and remove all but the newest `keep` there. Raises `CannotBackUp`; nothing is left then, unless the
+    in the home) and remove all but the newest `keep` there. Raises `PolypipeError`; nothing is left then, unless the
     message says so."""
     directory = settings.home / "backups" if target is None else target
     now = datetime.now(UTC)
     if target is None or target.is_dir():
         path = directory / f"polypipe-{now:%Y%m%dT%H%M%SZ}.tar.gz"
     elif keep is not None:
-        raise CannotBackUp(f"--keep counts the backups of a directory, and {target} is none")
+        raise PolypipeError(f"--keep counts the backups of a directory, and {target} is none")
     else:
         path = target
     if path.exists():
-        raise CannotBackUp(f"{path} is there already: name another file, or a directory")
+        raise PolypipeError(f"{path} is there already: name another file, or a directory")
     if not settings.home.is_dir():
-        raise CannotBackUp(f"there is nothing to back up: {settings.home} does not exist")
+        raise PolypipeError(f"there is nothing to back up: {settings.home} does not exist")
     if cut_off := unfinished(settings.home):  # with --keep, copies of half a state would push out the whole ones
-        raise CannotBackUp(cut_off)
+        raise PolypipeError(cut_off)
     try:
         if target is None:
             directory.mkdir(exist_ok=True)
         with _staging(path.parent) as staging:
             manifest = _collect(settings, staging / "content", now)
             if not manifest.files:
-                raise CannotBackUp(f"there is nothing to back up in {settings.home}")
+                raise PolypipeError(f"there is nothing to back up in {settings.home}")
             write_archive(staging / "content", manifest, staging / "archive")
             (staging / "archive").replace(path)
             fsync(path.parent)
     except (OSError, sqlite3.Error, duckdb.Error, WarehouseError) as error:
-        raise CannotBackUp(f"no backup was written: {' '.join(str(error).split())}") from error
+        raise PolypipeError(f"no backup was written: {' '.join(str(error).split())}") from error
     try:
         removed = _remove_older(path, keep) if keep is not None else []
     except OSError as error:
-        raise CannotBackUp(f"{path} is written, but not all older ones could be removed: {error}") from error
+        raise PolypipeError(f"{path} is written, but not all older ones could be removed: {error}") from error
     return Backup(path, path.stat().st_size, manifest, removed)
 
 
@@ -144,11 +141,11 @@ def _copy_sqlite(source: Path, target: Path) -> None:
             old.backup(new)
         wrong = damage(target)  # pages are copied as they are, and `restore` takes no damaged file
     except sqlite3.OperationalError as error:
-        raise CannotBackUp(f"no backup was written: {source}: {error}") from error
+        raise PolypipeError(f"no backup was written: {source}: {error}") from error
     except sqlite3.DatabaseError as error:
         wrong = str(error)
     if wrong:
-        raise CannotBackUp(f"no backup was written: {source} is damaged ({wrong}): {MOVE_AWAY}")
+        raise PolypipeError(f"no backup was written: {source} is damaged ({wrong}): {MOVE_AWAY}")
 
 
 def _copy_file(source: Path, target: Path) -> None:

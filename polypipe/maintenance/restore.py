@@ -15,8 +15,9 @@ from pathlib import Path
 import duckdb
 
 from polypipe.caches.registry import CACHES
+from polypipe.errors import PolypipeError
 from polypipe.files import fsync, replace_file
-from polypipe.maintenance.archive import ArchiveRefused, Manifest, unpack
+from polypipe.maintenance.archive import Manifest, unpack
 from polypipe.maintenance.unfinished import mark, unfinished, unmark
 from polypipe.runtime.dagster_tables import damage
 from polypipe.runtime.running import Held, only_one
@@ -33,10 +34,6 @@ _ASIDE = "before-restore-"
 _STAGING = ".restore-"
 
 
-class CannotRestore(Exception):
-    """Nothing was changed, unless the message says what. One line."""
-
-
 @dataclass
 class Restored:
     """What was put in place. `rows` and `merged` are of the tables and of the batches that waited beside them."""
@@ -50,20 +47,20 @@ class Restored:
 
 
 def restore(settings: Settings, archive: Path, force: bool) -> Restored:
-    """Replace the state of the home by the backup. Raises `CannotRestore` while polypipe is up on it, when it has data and
+    """Replace the state of the home by the backup. Raises `PolypipeError` while polypipe is up on it, when it has data and
     not `force`, for an archive that is not whole, is damaged, or was not written by polypipe, and for one of a demo where
     the home is not the demo's (or the other way round)."""
     home = settings.home
     if not archive.is_file():
-        raise CannotRestore(f"{archive} is not a file")
+        raise PolypipeError(f"{archive} is not a file")
     made = not home.exists()
     try:
         home.mkdir(parents=True, exist_ok=True)
         with _nobody_up(home), _staging(home) as staging:
             if not force and (cut_off := unfinished(home)):
-                raise CannotRestore(cut_off)
+                raise PolypipeError(cut_off)
             if _state(home) and not force:
-                raise CannotRestore(f"{home} has data already: with --force it is moved aside")
+                raise PolypipeError(f"{home} has data already: with --force it is moved aside")
             manifest = unpack(archive, staging)
             _refuse_mixture(settings, archive, manifest)
             _prove(archive, staging, manifest)
@@ -74,13 +71,11 @@ def restore(settings: Settings, archive: Path, force: bool) -> Restored:
             except (OSError, WarehouseError, duckdb.Error) as error:
                 before = f"; what was there before is in {result.aside}" if result.aside else ""
                 reason = " ".join(str(error).split())
-                raise CannotRestore(f"the backup is in place, but not all of it could be done: {reason}{before}") from error
+                raise PolypipeError(f"the backup is in place, but not all of it could be done: {reason}{before}") from error
             return result
-    except ArchiveRefused as error:
-        raise CannotRestore(str(error)) from None
     except (OSError, WarehouseError) as error:
         half = f"; {cut_off}" if (cut_off := unfinished(home)) else ""
-        raise CannotRestore(" ".join(str(error).split()) + half) from error
+        raise PolypipeError(" ".join(str(error).split()) + half) from error
     finally:
         if made and not _state(home):
             shutil.rmtree(home, ignore_errors=True)
@@ -97,32 +92,32 @@ def _state(home: Path) -> list[Path]:
 def _refuse_mixture(settings: Settings, archive: Path, manifest: Manifest) -> None:
     """Simulated rows and files never come to a real home or bot, nor real ones to the demo: it calls all simulated."""
     if manifest.simulated and not settings.simulated:
-        raise CannotRestore(f"{archive} is of a demo: it can only be restored to the home of a demo, after `polypipe demo`")
+        raise PolypipeError(f"{archive} is of a demo: it can only be restored to the home of a demo, after `polypipe demo`")
     if settings.simulated and not manifest.simulated:
-        raise CannotRestore(f"{settings.home} is the home of the demo, and {archive} holds real data: choose another home")
+        raise PolypipeError(f"{settings.home} is the home of the demo, and {archive} holds real data: choose another home")
 
 
 def _prove(archive: Path, staging: Path, manifest: Manifest) -> None:
-    """Open what was unpacked as its programs would. Raises `ArchiveRefused`."""
+    """Open what was unpacked as its programs would. Raises `PolypipeError`."""
     if manifest.schema > latest():
-        raise ArchiveRefused(
+        raise PolypipeError(
             f"{archive} was written by a newer polypipe (schema {manifest.schema}, this one knows {latest()}): upgrade"
         )
     database = staging / Layout(staging).database.name
     if not database.exists() and manifest.tables:
-        raise ArchiveRefused(f"{archive} is not whole: it has no database")
+        raise PolypipeError(f"{archive} is not whole: it has no database")
     if database.exists():
         try:
             with duckdb.connect(str(database), read_only=True) as con:
                 for table, rows in manifest.tables.items():
                     found = con.execute(f"SELECT count(*) FROM {quoted(table)}").fetchall()[0][0]  # noqa: S608 -- quoted
                     if found != rows:
-                        raise ArchiveRefused(f"{archive} is damaged: {table} has {found} rows instead of {rows}")
+                        raise PolypipeError(f"{archive} is damaged: {table} has {found} rows instead of {rows}")
         except duckdb.Error as error:
-            raise ArchiveRefused(f"{archive} is damaged: {' '.join(str(error).split())[:200]}") from None
+            raise PolypipeError(f"{archive} is damaged: {' '.join(str(error).split())[:200]}") from None
     for path in sorted(staging.rglob("*.db")):
         if wrong := damage(path):
-            raise ArchiveRefused(f"{archive} is damaged: {path.relative_to(staging)}: {wrong}")
+            raise PolypipeError(f"{archive} is damaged: {path.relative_to(staging)}: {wrong}")
 
 
 def _swap(layout: Layout, staging: Path, manifest: Manifest, archive: Path) -> Path | None:
@@ -188,7 +183,7 @@ def _nobody_up(home: Path) -> Iterator[None]:
         try:
             stack.enter_context(only_one(home))
         except Held as error:
-            raise CannotRestore(f"{error}; stop it first") from None
+            raise PolypipeError(f"{error}; stop it first") from None
         yield
 
 

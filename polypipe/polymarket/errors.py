@@ -5,6 +5,8 @@ Each error says on one line what was asked, what came back and what to do. Nothi
 
 from dataclasses import dataclass
 
+from polypipe.errors import PolypipeError
+
 EXCERPT_CHARACTERS = 200
 
 
@@ -32,7 +34,7 @@ def excerpt(body: bytes) -> str:
     return one_line(head[:EXCERPT_CHARACTERS])
 
 
-class PolymarketError(Exception):
+class PolymarketError(PolypipeError):
     """Base of all errors of this package.
 
     Attributes: `reason` (what went wrong), `request` (None if no request is to blame), `status` (HTTP status or None

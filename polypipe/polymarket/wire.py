@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from polypipe.errors import PolypipeError
 from polypipe.polymarket.errors import one_line
 from polypipe.polymarket.models import Event, Market, RowProblem
 
@@ -188,7 +189,7 @@ def market_of(wire: WireMarket, token_ids: tuple[str, ...]) -> Market:
     )
 
 
-class UnusableTokensError(ValueError):
+class UnusableTokensError(PolypipeError):
     """A market without usable token ids, and why; `unknown_version` is set where that is the reason."""
 
     def __init__(self, reason: str, unknown_version: str | None = None) -> None:

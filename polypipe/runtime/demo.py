@@ -2,10 +2,9 @@
 
 import sys
 
-from polypipe import settings as settings_module
 from polypipe.bot.logs import TRADE_LOG
 from polypipe.runtime.processes import Program, free_port
-from polypipe.settings import Settings
+from polypipe.settings import Settings, load_settings
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 
 
@@ -34,7 +33,7 @@ def demo_settings(settings: Settings) -> tuple[Settings, int]:
         "POLYPIPE_POSTGRES_URL": "",
         "POLYPIPE_SIMULATED": "1",
     }
-    return settings_module.load(overrides=overrides), port
+    return load_settings(overrides=overrides), port
 
 
 def demo_programs(settings: Settings, port: int, events: int, seed: int) -> list[Program]:

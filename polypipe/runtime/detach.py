@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from polypipe.errors import PolypipeError
 from polypipe.runtime.processes import up_environment
 from polypipe.runtime.running import END_SECONDS, Held, end_leftovers, only_one, running
-from polypipe.runtime.up import CannotStart, make_directories, refuse_mixture, writing
+from polypipe.runtime.up import make_directories, refuse_mixture, writing
 from polypipe.settings import Settings
 
 START_SECONDS = 180.0
@@ -24,16 +25,13 @@ LOG_BYTES = 1_000_000
 def detach(settings: Settings) -> int:
     """Start `polypipe up` on the home of the settings; its pid, as soon as the servers answer.
 
-    Raises `CannotStart` with the reason when they do not; nothing of it is left running then. What it says goes to
+    Raises `PolypipeError` with the reason when they do not; nothing of it is left running then. What it says goes to
     `logs/up.log`.
     """
     refuse_mixture(settings)
     make_directories(settings)
-    try:
-        if process := running(settings.home):
-            raise CannotStart(f"polypipe is already up on {settings.home}: pid {process.pid}")
-    except Held as held:
-        raise CannotStart(str(held)) from None
+    if process := running(settings.home):
+        raise PolypipeError(f"polypipe is already up on {settings.home}: pid {process.pid}")
     path = settings.home / "logs" / "up.log"
     with writing(settings.home):
         if path.exists() and path.stat().st_size > LOG_BYTES:
@@ -86,9 +84,9 @@ def _wait(server: "subprocess.Popen[bytes]", listener: socket.socket, path: Path
             with path.open("rb") as log:
                 log.seek(written)
                 lines = log.read().decode(errors="replace").strip().splitlines()
-            raise CannotStart(lines[-1].removeprefix("polypipe: ") if lines else f"no reason given; see {path}")
+            raise PolypipeError(lines[-1].removeprefix("polypipe: ") if lines else f"no reason given; see {path}")
         if time.monotonic() > deadline:
-            raise CannotStart(f"the servers do not answer after {START_SECONDS:.0f} s; see the logs in {path.parent}")
+            raise PolypipeError(f"the servers do not answer after {START_SECONDS:.0f} s; see the logs in {path.parent}")
 
 
 @contextlib.contextmanager

@@ -5,31 +5,29 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from polypipe.errors import PolypipeError
+
 POLL_SECONDS = 0.25
 LINES_OF_ONE = 100
 LINES_OF_EACH = 10
 _TAIL_BYTES = 200_000
 
 
-class UnknownLog(Exception):
-    """There is no such log. The message names it and those that there are."""
-
-
 def logs(directory: Path, name: str | None = None, follow: bool = False) -> Iterator[str]:
     """The last lines of every log of the directory, each line with its log's name, or of one without it.
 
-    With `follow` never ends. Raises `UnknownLog`.
+    With `follow` never ends. Raises `PolypipeError`.
     """
     try:
         names = sorted(path.stem for path in directory.iterdir() if path.suffix == ".log")
     except (FileNotFoundError, NotADirectoryError):
         names = []
     except OSError as error:
-        raise UnknownLog(f"{directory} cannot be read: {error.strerror}") from None
+        raise PolypipeError(f"{directory} cannot be read: {error.strerror}") from None
     if not names:
-        raise UnknownLog(f"there are no logs in {directory}: nothing was ever started there")
+        raise PolypipeError(f"there are no logs in {directory}: nothing was ever started there")
     if name is not None and name not in names:
-        raise UnknownLog(f"{name!r} is no log; there are {', '.join(names)}")
+        raise PolypipeError(f"{name!r} is no log; there are {', '.join(names)}")
     wanted = names if name is None else [name]
     width = max(map(len, wanted))
     tails = {one: _Tail(directory / f"{one}.log", LINES_OF_EACH if name is None else LINES_OF_ONE) for one in wanted}

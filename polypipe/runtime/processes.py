@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from polypipe.dashboard.address import is_loopback
+from polypipe.errors import PolypipeError
 from polypipe.runtime.running import MARK
 from polypipe.settings import VARIABLES, Settings
 
@@ -63,16 +64,12 @@ def free_port() -> int:
         return port
 
 
-class CannotListen(Exception):
-    """No server could listen there. The message is one line that says why and what to do."""
-
-
-class PortInUse(CannotListen):
+class PortInUse(PolypipeError):
     """Another program listens there."""
 
 
 def check_port(host: str, port: int, variable: str) -> None:
-    """Raise `CannotListen` unless a server could listen there now; `variable` is the setting that names the port."""
+    """Raise `PolypipeError` unless a server could listen there now; `variable` is the setting that names the port."""
     try:
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -82,8 +79,8 @@ def check_port(host: str, port: int, variable: str) -> None:
         if number == errno.EADDRINUSE:
             raise PortInUse(f"port {port} is in use by another program: set {variable} to a free one") from None
         if number in (errno.EACCES, errno.EPERM):
-            raise CannotListen(f"port {port} is open to root alone: set {variable} to one from 1024 up") from None
-        raise CannotListen(f"POLYPIPE_DASHBOARD_HOST: {host} is no address of this machine") from None
+            raise PolypipeError(f"port {port} is open to root alone: set {variable} to one from 1024 up") from None
+        raise PolypipeError(f"POLYPIPE_DASHBOARD_HOST: {host} is no address of this machine") from None
 
 
 def share_a_port(settings: Settings) -> bool:
@@ -94,10 +91,10 @@ def share_a_port(settings: Settings) -> bool:
 
 
 def check_ports(settings: Settings, ours: Collection[int] = ()) -> None:
-    """Raise `CannotListen` unless both web servers could listen now, or once those of `ours` are let go."""
+    """Raise `PolypipeError` unless both web servers could listen now, or once those of `ours` are let go."""
     if share_a_port(settings):
         both = f"POLYPIPE_WEBSERVER_PORT and POLYPIPE_DASHBOARD_PORT are both {settings.dashboard_port}"
-        raise CannotListen(f"{both}: set one of them to another port")
+        raise PolypipeError(f"{both}: set one of them to another port")
     if settings.webserver_port not in ours:
         check_port("127.0.0.1", settings.webserver_port, "POLYPIPE_WEBSERVER_PORT")
     if settings.dashboard_port not in ours:

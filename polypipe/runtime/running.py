@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 
+from polypipe.errors import PolypipeError
 from polypipe.files import locked
 
 LOCK = "run/up.lock"
@@ -24,7 +25,7 @@ END_SECONDS = 8.0
 _GLANCE_SECONDS = 1.0
 
 
-class Held(Exception):
+class Held(PolypipeError):
     """Another process holds the lock, or it cannot be seen who does. The message is one line, with the pid if known."""
 
 

@@ -21,14 +21,14 @@ from urllib.parse import urlsplit
 import httpx
 
 from polypipe.caches.registry import CACHES
-from polypipe.dashboard.address import Refused, check_binding, dashboard_url
+from polypipe.dashboard.address import check_binding, dashboard_url
+from polypipe.errors import PolypipeError
 from polypipe.files import replace_file
 from polypipe.maintenance.unfinished import unfinished
 from polypipe.runtime.clock import Watch
 from polypipe.runtime.instance import POSTGRES_URL, dagster_home
 from polypipe.runtime.processes import (
     STOP_SECONDS,
-    CannotListen,
     Program,
     check_ports,
     child_environment,
@@ -38,29 +38,22 @@ from polypipe.runtime.processes import (
     secrets_for,
     supervisor_config,
 )
-from polypipe.runtime.running import Held, end_leftovers, only_one, running
+from polypipe.runtime.running import end_leftovers, only_one, running
 from polypipe.settings import DEMO, Settings, mark_simulated
 
 POLL_SECONDS = 0.5
 YOUNG_SECONDS = 10.0
 
 
-class CannotStart(Exception):
-    """The servers are not started. The message is one line that says why and what to do."""
-
-
 def up(settings: Settings, extra: Callable[[], list[Program]] = list, say: Callable[[str], None] = print) -> int:
-    """Run the servers (and the `extra` programs) until told to stop. Returns the exit code. Raises `CannotStart`."""
+    """Run the servers (and the `extra` programs) until told to stop. Returns the exit code. Raises `PolypipeError`."""
     refuse_mixture(settings)
     make_directories(settings)
     with contextlib.ExitStack() as lock:
         with writing(settings.home):
-            try:
-                lock.enter_context(only_one(settings.home))
-            except Held as held:
-                raise CannotStart(str(held)) from None
+            lock.enter_context(only_one(settings.home))
             if cut_off := unfinished(settings.home):
-                raise CannotStart(cut_off)
+                raise PolypipeError(cut_off)
             if settings.simulated:
                 mark_simulated(settings)
         stopping = _asked_to_stop()
@@ -93,13 +86,13 @@ def _run(settings: Settings, extra: Callable[[], list[Program]], stopping: Event
 
 
 def make_directories(settings: Settings) -> None:
-    """Make what the servers need. Raises `CannotStart`."""
+    """Make what the servers need. Raises `PolypipeError`."""
     home = settings.home
     for directory in (home, home / "run", record_of(home, ""), home / "logs", settings.bot_dir):
         try:
             directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise CannotStart(f"{directory} cannot be made: {error.strerror}") from None
+            raise PolypipeError(f"{directory} cannot be made: {error.strerror}") from None
 
 
 @contextlib.contextmanager
@@ -108,7 +101,7 @@ def writing(home: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise CannotStart(f"{error.filename or home} cannot be written: {error.strerror}") from None
+        raise PolypipeError(f"{error.filename or home} cannot be written: {error.strerror}") from None
 
 
 def servers(settings: Settings) -> dict[str, tuple[str, str]]:
@@ -142,28 +135,22 @@ def answers(url: str, timeout: float = 1.0) -> bool:
 def refuse_mixture(settings: Settings) -> None:
     """A home of the demo stays one: simulated and real rows in one table could not be told apart any more.
 
-    Raises `CannotStart`, before anything is made or stopped.
+    Raises `PolypipeError`, before anything is made or stopped.
     """
     if settings.sources["simulated"] == DEMO:
-        raise CannotStart(f"{settings.home} holds the demo's simulated data: run `polypipe demo`, or choose another home")
+        raise PolypipeError(f"{settings.home} holds the demo's simulated data: run `polypipe demo`, or choose another home")
 
 
 def check_restart(settings: Settings) -> None:
-    """Raise `CannotStart` when the start would be refused after the stop: then nothing is to be stopped."""
+    """Raise `PolypipeError` when the start would be refused after the stop: then nothing is to be stopped."""
     refuse_mixture(settings)
-    try:
-        ours = running_servers(settings).values() if running(settings.home) else ()
-    except Held as held:
-        raise CannotStart(str(held)) from None
+    ours = running_servers(settings).values() if running(settings.home) else ()
     _check_ports(settings, [urlsplit(page).port or 0 for page, _ in ours])
 
 
 def _check_ports(settings: Settings, ours: Collection[int] = ()) -> None:
-    try:
-        check_binding(settings)
-        check_ports(settings, ours)
-    except (Refused, CannotListen) as refused:
-        raise CannotStart(str(refused)) from None
+    check_binding(settings)
+    check_ports(settings, ours)
 
 
 def _close_abandoned_runs(settings: Settings, directory: Path) -> list[str]:
@@ -177,8 +164,8 @@ def _close_abandoned_runs(settings: Settings, directory: Path) -> list[str]:
     if done.returncode:
         why = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         if settings.postgres_url is not None:
-            raise CannotStart(f"Dagster's storage in Postgres (POLYPIPE_POSTGRES_URL) cannot be opened: {why}")
-        raise CannotStart(f"Dagster's storage in {directory} cannot be opened: {why}")
+            raise PolypipeError(f"Dagster's storage in Postgres (POLYPIPE_POSTGRES_URL) cannot be opened: {why}")
+        raise PolypipeError(f"Dagster's storage in {directory} cannot be opened: {why}")
     return done.stdout.split()
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 
+from polypipe.errors import PolypipeError
 
-class WarehouseError(Exception):
+
+class WarehouseError(PolypipeError):
     """Base of every error that the warehouse raises on purpose."""
 
 

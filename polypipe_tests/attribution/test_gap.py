@@ -10,12 +10,12 @@ from polypipe.attribution.attribution import PARTS
 from polypipe.attribution.copy_fills import compute_fills
 from polypipe.attribution.fills import CopyFill
 from polypipe.attribution.gap import compute_gap, gap_rows
-from polypipe.attribution.inputs import NothingStored
 from polypipe.attribution.paper import on_paper
 from polypipe.attribution.prices import Prices
 from polypipe.attribution.rule import Rule
 from polypipe.attribution.whatif import bot_rule, lines_of, what_if
 from polypipe.cli.main import main
+from polypipe.errors import PolypipeError
 from polypipe.history.copy_quality import reasons_of
 from polypipe.warehouse import Replace
 from polypipe_tests.attribution.tables import (
@@ -196,12 +196,12 @@ def test_days_can_be_chosen_and_unknown_ones_are_said(stored) -> None:
     assert answer.gap is None
     assert answer.reasons["gap"] == "the PnL of both wallets is known on none of these days"
     assert "unknown: the PnL" in "\n".join(lines_of(answer))
-    with pytest.raises(NothingStored, match="no days from"):
+    with pytest.raises(PolypipeError, match="no days from"):
         what_if(stored, WALLETS, Rule(0.1), date(2026, 9, 4), date(2026, 9, 3))
 
 
 def test_without_history_it_says_so(warehouse) -> None:
-    with pytest.raises(NothingStored, match="no past day"):
+    with pytest.raises(PolypipeError, match="no past day"):
         what_if(warehouse, WALLETS, Rule(0.1))
 
 

@@ -7,11 +7,11 @@ import pytest
 from click.testing import CliRunner
 
 from polypipe.attribution.gap import compute_gap
-from polypipe.attribution.inputs import NothingStored
 from polypipe.attribution.metrics import compute_metrics
 from polypipe.attribution.window import quality_of
 from polypipe.attribution.window_text import lines_of
 from polypipe.cli.main import main
+from polypipe.errors import PolypipeError
 from polypipe_tests.attribution.tables import COPIER, DAY, T0, WALLETS, WHALE, a_day, matched, measured, publish
 from polypipe_tests.history.support import rows
 
@@ -68,7 +68,7 @@ def test_what_is_not_known_has_its_reason(stored) -> None:
 
 
 def test_without_history_it_says_so(warehouse) -> None:
-    with pytest.raises(NothingStored, match="no past day"):
+    with pytest.raises(PolypipeError, match="no past day"):
         quality_of(warehouse, WALLETS)
 
 

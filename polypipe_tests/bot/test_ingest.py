@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from polypipe.bot import ingest as module
 from polypipe.bot.grammar import TRADE_LOG_HEADER
 from polypipe.bot.ingest import ingest, lines
-from polypipe.bot.logs import OWN_FILLS, TRADE_LOG, UnknownHeader
+from polypipe.bot.logs import OWN_FILLS, TRADE_LOG
 from polypipe.bot.own_fills import OWN_FILLS_HEADER
+from polypipe.errors import PolypipeError
 from polypipe.warehouse import Warehouse, WarehouseBusy
 from polypipe.warehouse.gate import gate
 from polypipe_tests.bot.corpus import TOKEN, TX, line
@@ -87,7 +88,7 @@ def test_nothing_to_read_yet(warehouse, path, content):
 
 def test_other_columns_are_refused_by_name(warehouse, path):
     path.write_text("timestamp,block,colour,shares\n" + text(log_lines(1)))
-    with pytest.raises(UnknownHeader, match="unknown 'colour'; missing 'clob_asset_id'"):
+    with pytest.raises(PolypipeError, match="unknown 'colour'; missing 'clob_asset_id'"):
         ingest(warehouse, TRADE_LOG, path)
     assert rows(warehouse) == []
 
@@ -296,7 +297,7 @@ def test_own_fills(warehouse, tmp_path):
     assert ingest(warehouse, OWN_FILLS, path).rows == 1
     assert rows(warehouse, "SELECT shares, bid1_price, bid2_price, raw FROM own_fills") == [(25.0, 0.5, None, fill)]
     path.write_text(f"{OWN_FILLS_HEADER.replace('bid2', 'bid9')}\n{fill}\n")
-    with pytest.raises(UnknownHeader, match=r"unknown 'bid9_price', 'bid9_size'; missing 'bid2_price', 'bid2_size'"):
+    with pytest.raises(PolypipeError, match=r"unknown 'bid9_price', 'bid9_size'; missing 'bid2_price', 'bid2_size'"):
         ingest(warehouse, OWN_FILLS, path)
 
 
@@ -323,7 +324,7 @@ def test_a_mark_before_the_first_line_is_no_line(warehouse, path):
     path.write_bytes(b"\xef\xbb\xbf" + text(log_lines(1)).encode())  # cut to before what was read
     assert ingest(warehouse, TRADE_LOG, path).rows == 1
     path.write_bytes(b"\xef\xbb\xbftimestamp,colour\n")
-    with pytest.raises(UnknownHeader, match="colour"):
+    with pytest.raises(PolypipeError, match="colour"):
         ingest(warehouse, TRADE_LOG, path)
 
 

@@ -16,7 +16,7 @@ from polypipe.caches.categories import category_from_wording
 from polypipe.caches.checks import evaluate
 from polypipe.caches.formats import CATEGORIZED
 from polypipe.caches.registry import CACHES
-from polypipe.settings import load
+from polypipe.settings import load_settings
 from polypipe.warehouse import Warehouse
 from polypipe_tests.conftest import impatient, settings_for, small_exchange
 from polypipe_tests.oracle import open_events, read_like_serde, six_files, token_ids
@@ -54,7 +54,7 @@ def run(settings, warehouse, polymarket):
 def _refreshed_home(tmp_path_factory):
     home = tmp_path_factory.mktemp("refreshed")
     with small_exchange() as sim:
-        settings = load({}, home / "none", {"POLYPIPE_GAMMA_URL": sim.url, "POLYPIPE_HOME": str(home)})
+        settings = load_settings({}, home / "none", {"POLYPIPE_GAMMA_URL": sim.url, "POLYPIPE_HOME": str(home)})
         assert materialized(settings, Warehouse(home), impatient(settings)).success
     return home
 

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from polypipe.dashboard.address import Refused, check_binding, dashboard_url
+from polypipe.dashboard.address import check_binding, dashboard_url
+from polypipe.errors import PolypipeError
 from polypipe_tests.conftest import NOWHERE, settings_for
 from polypipe_tests.dashboard.hostile import HOSTILE
 from polypipe_tests.dashboard.support import put_positions
@@ -31,7 +32,7 @@ def test_the_names_of_this_machine_are_not(dashboard, host):
 
 
 def test_another_host_needs_a_token():
-    with pytest.raises(Refused, match="POLYPIPE_DASHBOARD_TOKEN"):
+    with pytest.raises(PolypipeError, match="POLYPIPE_DASHBOARD_TOKEN"):
         check_binding(settings_for(NOWHERE, POLYPIPE_DASHBOARD_HOST="0.0.0.0"))
     check_binding(settings_for(NOWHERE, POLYPIPE_DASHBOARD_HOST="0.0.0.0", POLYPIPE_DASHBOARD_TOKEN=TOKEN))
     for host in ("127.0.0.1", "::1", "localhost"):

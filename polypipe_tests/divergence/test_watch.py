@@ -19,7 +19,8 @@ from typing import Any
 import httpx
 import pytest
 
-from polypipe.divergence.watch import CannotWatch, Options, watch
+from polypipe.divergence.watch import Options, watch
+from polypipe.errors import PolypipeError
 from polypipe.settings import Settings
 from polypipe.sim import SimServer
 from polypipe.sim.wallets import COPIER_ADDRESS, WHALE_ADDRESS
@@ -269,14 +270,14 @@ def test_a_torn_last_line_spoils_no_other(sim: SimServer, tmp_path: Path) -> Non
 
 
 def test_a_file_that_cannot_be_written_is_said_before_anything_is_asked(sim: SimServer, tmp_path: Path) -> None:
-    with pytest.raises(CannotWatch, match=r"missing/x cannot be written: No such file or directory"):
+    with pytest.raises(PolypipeError, match=r"missing/x cannot be written: No such file or directory"):
         run_here(settings_for(sim.url, **WALLETS), Options(save=tmp_path / "missing" / "x"), sim)
     assert not sim.requests
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_ends_it_with_one_line(sim: SimServer) -> None:
-    with pytest.raises(CannotWatch, match="/dev/full cannot be written: No space left on device"):
+    with pytest.raises(PolypipeError, match="/dev/full cannot be written: No space left on device"):
         run_here(settings_for(sim.url, **WALLETS), Options(save=Path("/dev/full")), sim)
 
 
@@ -288,7 +289,7 @@ def test_a_full_disk_ends_it_with_one_line(sim: SimServer) -> None:
     ],
 )
 def test_without_wallets_it_says_what_to_give(sim: SimServer, wallets: dict[str, str], missing: str) -> None:
-    with pytest.raises(CannotWatch, match=missing):
+    with pytest.raises(PolypipeError, match=missing):
         run_here(settings_for(sim.url, **wallets), Options(once=True), sim)
 
 

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polypipe import settings as settings_module
 from polypipe.doctor import checks as module
 from polypipe.doctor.checks import CHECKS, Check, examine, results_of
 from polypipe.doctor.report import as_json, lines, write
 from polypipe.doctor.result import Result, error, exit_code, inert, ok, overall, skipped, unknown, warning
 from polypipe.orchestration.resources import Polymarket
+from polypipe.settings import load_settings
 from polypipe.sim import WHALE_ADDRESS
 from polypipe_tests.conftest import settings_for
 from polypipe_tests.dashboard.hostile import HOSTILE
@@ -222,7 +222,7 @@ def test_the_settings_that_are_read_are_those_of_the_directory(tmp_path, monkeyp
     monkeypatch.delenv("POLYPIPE_HOME")
     (tmp_path / ".env").write_text("POLYPIPE_HOME=there\nTARGET_WHALE_ADDRESS=" + "a" * 40)
     monkeypatch.setattr(module, "CHECKS", CHECKS[:2])
-    _, found = examine(settings_module.load, Path(".env"), deadline=1)
+    _, found = examine(load_settings, Path(".env"), deadline=1)
     assert f"POLYPIPE_HOME = {tmp_path / 'there'}  (.env)" in found[0].details
     assert f"POLYPIPE_WHALE_ADDRESS = 0x{'a' * 40}  (.env)" in found[0].details
     assert "2 settings are from it" in found[1].finding

@@ -20,11 +20,11 @@ import dagster as dg
 import httpx
 from dagster._utils.schedules import schedule_execution_time_iterator
 
-from polypipe import settings as settings_module
 from polypipe.definitions import build_defs
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PolymarketHttp
 from polypipe.runtime.instance import OWNER_PID_TAG, close_abandoned_runs, open_instance
+from polypipe.settings import load_settings
 from polypipe.warehouse import Warehouse
 
 PATIENCE = float(os.environ.get("DAY_PATIENCE", "1"))
@@ -48,7 +48,7 @@ class Pipeline:
     """The definitions of one home, and what can be had done with them."""
 
     def __init__(self, stack: ExitStack) -> None:
-        self.settings = settings_module.load()
+        self.settings = load_settings()
         hosts = Polymarket.of(self.settings).hosts
         client = partial(ImpatientHttp, backoff=0.5 * PATIENCE) if PATIENCE != 1 else PolymarketHttp
         self.resources = {

@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 import psutil
 import pytest
 
-from polypipe import settings as settings_module
 from polypipe.runtime.instance import dagster_home
 from polypipe.runtime.processes import child_environment, dagster_programs
+from polypipe.settings import load_settings
 from polypipe.sim import SimServer
 from polypipe.warehouse import Warehouse
 from polypipe_tests.faults.day import START, FakeClock, Worker, check_pointer, contents, needs_faketime, utc
@@ -160,7 +160,7 @@ def test_real_daemon_when_the_clock_is_set_back(chaos, figures, tmp_path):
         home = worker.home
         warehouse = Warehouse(home)
         overrides = {name: value for name, value in worker.env.items() if name.startswith("POLYPIPE_")}
-        settings = settings_module.load(environ={}, overrides=overrides | {"POLYPIPE_SNAPSHOT_SECONDS": "10"})
+        settings = load_settings(environ={}, overrides=overrides | {"POLYPIPE_SNAPSHOT_SECONDS": "10"})
         directory = dagster_home(home)
         env = child_environment(settings, directory) | clock.env()
         server, daemon = (program.command for program in dagster_programs(settings, directory)[:2])

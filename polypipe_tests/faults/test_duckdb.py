@@ -26,11 +26,11 @@ _HOLDER = "import duckdb, sys; con = duckdb.connect(sys.argv[1]); print('held', 
 # A snapshot a line of stdin, as the sensor takes them; says its id, and the seconds it took.
 _SNAPSHOTS = """
 import sys, time
-from polypipe import settings as settings_module
+from polypipe.settings import load_settings
 from polypipe.divergence.snapshot import take_snapshot
 from polypipe.orchestration.resources import Polymarket
 from polypipe.warehouse import Warehouse
-settings = settings_module.load()
+settings = load_settings()
 for line in sys.stdin:
     began = time.monotonic()
     snapshot = take_snapshot(Polymarket.of(settings), Warehouse(settings.home), settings.wallets)

@@ -12,6 +12,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from polypipe.errors import PolypipeError
 from polypipe.health.gather import gather
 from polypipe.health.status import (
     AbandonedRun,
@@ -28,7 +29,7 @@ from polypipe.health.status import (
     to_json,
 )
 from polypipe.runtime.instance import OWNER_PID_TAG, open_instance
-from polypipe.runtime.logs import UnknownLog, logs
+from polypipe.runtime.logs import logs
 from polypipe.runtime.running import by_hand
 from polypipe.warehouse import Append, Warehouse
 from polypipe.warehouse.gate import holder_of
@@ -198,7 +199,7 @@ def test_a_home_of_another_user(settings, tmp_path):
     os.seteuid(65534)
     try:
         status = gather(settings)
-        with pytest.raises(UnknownLog, match=r"logs cannot be read: Permission denied$"):
+        with pytest.raises(PolypipeError, match=r"logs cannot be read: Permission denied$"):
             list(logs(settings.home / "logs"))
     finally:
         os.seteuid(0)
@@ -238,7 +239,8 @@ def test_who_holds_the_gate(warehouse):
 def test_status_is_light(settings):
     """It is for people who wait, and for health checks each minute: no dagster, no pandas."""
     code = (
-        "import sys; from polypipe import settings; from polypipe.health.gather import gather; gather(settings.load());"
+        "import sys; from polypipe.settings import load_settings; from polypipe.health.gather import gather; "
+        "gather(load_settings());"
         "print([name for name in ('dagster', 'pandas', 'starlette') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

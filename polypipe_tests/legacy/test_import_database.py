@@ -12,9 +12,10 @@ import pytest
 from click.testing import CliRunner
 
 from polypipe.cli.main import main
+from polypipe.errors import PolypipeError
 from polypipe.legacy import import_database as old_database
 from polypipe.legacy.export import COLUMNS, export
-from polypipe.legacy.import_database import ImportRefused, import_database, zone_of
+from polypipe.legacy.import_database import import_database, zone_of
 from polypipe.warehouse import Warehouse, WarehouseBusy
 from polypipe_tests.divergence.support import held_by_somebody, rows
 
@@ -100,7 +101,7 @@ def test_another_zone_than_before_is_refused(warehouse, path):
     old(path, row("2026-05-01T10:00:00"))
     import_database(path, UTC_ZONE, warehouse)
     with pytest.raises(
-        ImportRefused, match=r"2026-05-01 10:00:00 UTC, in the zone America/New_York it would be 2026-05-01 14:00"
+        PolypipeError, match=r"2026-05-01 10:00:00 UTC, in the zone America/New_York it would be 2026-05-01 14:00"
     ):
         import_database(path, NEW_YORK, warehouse)
     assert rows(warehouse, "SELECT count(*) FROM snapshots") == [(1,)]
@@ -195,7 +196,7 @@ def test_what_is_no_such_database_is_refused(tmp_path, warehouse, kind):
     elif kind == "other table":
         with closing(sqlite3.connect(path)) as db, db:
             db.execute("CREATE TABLE snapshots (id INTEGER, timestamp TEXT)")
-    with pytest.raises(ImportRefused):
+    with pytest.raises(PolypipeError):
         import_database(path, UTC_ZONE, warehouse)
 
 
@@ -261,7 +262,7 @@ def test_zones(monkeypatch):
     monkeypatch.delenv("TZ")
     assert zone_of(None).utcoffset(datetime(2026, 1, 1)) is not None  # noqa: DTZ001
     for bad in ("Nowhere/Land", "../etc/passwd", "America"):
-        with pytest.raises(ImportRefused, match="there is no time zone"):
+        with pytest.raises(PolypipeError, match="there is no time zone"):
             zone_of(bad)
 
 

@@ -18,13 +18,14 @@ import pytest
 from click.testing import CliRunner
 
 from polypipe.cli.main import main
+from polypipe.errors import PolypipeError
 from polypipe.maintenance import restore as restoring
 from polypipe.maintenance.archive import MANIFEST, Entry
-from polypipe.maintenance.backup import CannotBackUp, back_up
-from polypipe.maintenance.restore import CannotRestore, restore
+from polypipe.maintenance.backup import back_up
+from polypipe.maintenance.restore import restore
 from polypipe.maintenance.unfinished import unfinished
 from polypipe.runtime.instance import open_instance
-from polypipe.runtime.up import CannotStart, up
+from polypipe.runtime.up import up
 from polypipe.warehouse import Warehouse
 from polypipe_tests.conftest import NOWHERE, settings_for
 from polypipe_tests.doctor.support import facts_of, results
@@ -104,7 +105,7 @@ def test_data_that_is_there_is_moved_aside_only_with_force(full, tmp_path, monke
     wh.merge()
     (full.bot_dir / ".live_cache.json").write_text('{"2":true}')
     before = _tree(full.home)
-    with pytest.raises(CannotRestore, match="has data already"):
+    with pytest.raises(PolypipeError, match="has data already"):
         restore(full, archive, force=False)
     assert _tree(full.home) == before
 
@@ -112,11 +113,11 @@ def test_data_that_is_there_is_moved_aside_only_with_force(full, tmp_path, monke
         lock.write("4711\n")
         lock.flush()
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(CannotRestore, match=r"already up on .*: pid 4711; stop it first"):
+        with pytest.raises(PolypipeError, match=r"already up on .*: pid 4711; stop it first"):
             restore(full, archive, force=True)
     with duckdb.connect(str(wh.layout.database)), monkeypatch.context() as patch:
         patch.setattr(restoring, "GATE_WAIT", 0.1)
-        with pytest.raises(CannotRestore, match="held by this process"):
+        with pytest.raises(PolypipeError, match="held by this process"):
             restore(full, archive, force=True)
     assert _tree(full.home) == before
 
@@ -138,12 +139,12 @@ def test_simulated_and_real_data_do_not_meet(full, tmp_path):
     write(Warehouse(demo.home), "simulated")
     simulated, real = back_up(demo, tmp_path / "s.tar.gz").path, back_up(full, tmp_path / "r.tar.gz").path
     before = _tree(full.home), _tree(demo.home)
-    with pytest.raises(CannotRestore, match="is of a demo"):
+    with pytest.raises(PolypipeError, match="is of a demo"):
         restore(full, simulated, force=True)
-    with pytest.raises(CannotRestore, match="holds real data"):
+    with pytest.raises(PolypipeError, match="holds real data"):
         restore(demo, real, force=True)
     new = _home(tmp_path / "new")
-    with pytest.raises(CannotRestore, match="is of a demo"):
+    with pytest.raises(PolypipeError, match="is of a demo"):
         restore(new, simulated, force=False)
     assert not new.home.exists()
     assert (_tree(full.home), _tree(demo.home)) == before
@@ -239,7 +240,7 @@ def test_bad_archives_change_nothing_and_say_why_in_one_line(full, tmp_path):
         for settings, force in ((full, True), (_home(fresh), False)):
             try:
                 restore(settings, archive, force)
-            except CannotRestore as error:
+            except PolypipeError as error:
                 caught = str(error)
             else:
                 pytest.fail(f"{name} was not refused")
@@ -327,15 +328,15 @@ def test_refusals_and_keep(full, tmp_path):
     done.path.unlink()
     done = back_up(full, target, keep=1)
     assert sorted(path.name for path in target.iterdir()) == sorted(["polypipe-mine.tar.gz", done.path.name])
-    with pytest.raises(CannotBackUp, match="is there already"):
+    with pytest.raises(PolypipeError, match="is there already"):
         back_up(full, done.path)
-    with pytest.raises(CannotBackUp, match="--keep counts"):
+    with pytest.raises(PolypipeError, match="--keep counts"):
         back_up(full, tmp_path / "file", keep=1)
-    with pytest.raises(CannotBackUp, match="nothing to back up"):
+    with pytest.raises(PolypipeError, match="nothing to back up"):
         back_up(_home(tmp_path / "nowhere"), tmp_path / "x.tar.gz")
-    with pytest.raises(CannotBackUp, match="No such file"):
+    with pytest.raises(PolypipeError, match="No such file"):
         back_up(full, tmp_path / "no" / "such" / "x.tar.gz")
-    with pytest.raises(CannotRestore, match="is not a file"):
+    with pytest.raises(PolypipeError, match="is not a file"):
         restore(full, tmp_path / "none", force=True)
 
 
@@ -366,7 +367,7 @@ def test_what_fails_after_the_move_says_where_the_old_state_is(full, tmp_path, m
 
     monkeypatch.setattr(Warehouse, "merge", fail)
     with pytest.raises(
-        CannotRestore, match=r"is in place, but .* no memory left; what was there before is in .*before-restore-"
+        PolypipeError, match=r"is in place, but .* no memory left; what was there before is in .*before-restore-"
     ):
         restore(full, archive, force=True)
     with monkeypatch.context() as patch:
@@ -374,7 +375,7 @@ def test_what_fails_after_the_move_says_where_the_old_state_is(full, tmp_path, m
         with pytest.raises(duckdb.OutOfMemoryException):  # a bug is not dressed up
             restore(full, archive, force=True)
     monkeypatch.setattr("polypipe.maintenance.backup.copy_database", fail)
-    with pytest.raises(CannotBackUp, match="no backup was written: no memory left"):
+    with pytest.raises(PolypipeError, match="no backup was written: no memory left"):
         back_up(full, tmp_path / "c.tar.gz")
     assert not (tmp_path / "c.tar.gz").exists()
 
@@ -388,7 +389,7 @@ def test_what_fails_after_the_move_says_where_the_old_state_is(full, tmp_path, m
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "rename", full_disk)
-        with pytest.raises(CannotRestore, match=r"No space left .*; a restore into .* was cut off"):
+        with pytest.raises(PolypipeError, match=r"No space left .*; a restore into .* was cut off"):
             restore(full, archive, force=True)
 
 
@@ -445,12 +446,12 @@ def test_a_killed_restore_is_told_and_can_be_repeated(full, tmp_path):
             continue
         told += 1
         assert (str(archive) in cut_off, "\n" in cut_off) == (True, False)
-        with pytest.raises(CannotStart, match="was cut off"):
+        with pytest.raises(PolypipeError, match="was cut off"):
             up(full)
-        with pytest.raises(CannotBackUp, match="was cut off"):
+        with pytest.raises(PolypipeError, match="was cut off"):
             back_up(full, tmp_path / "half.tar.gz")
         assert results(facts_of(full), "home")["home"].status == "error"
-        with pytest.raises(CannotRestore, match="was cut off"):
+        with pytest.raises(PolypipeError, match="was cut off"):
             restore(full, archive, force=False)
         assert restore(full, archive, force=True).aside is not None
         assert unfinished(full.home) is None
@@ -472,10 +473,10 @@ def test_a_damaged_storage_of_dagster_is_told_by_the_backup_and_not_first_by_the
     events.write_bytes(content)
     for wal in events.parent.glob("event_log.db-*"):
         wal.unlink()
-    with pytest.raises(CannotBackUp, match=r"event_log\.db is damaged .*move .* aside"):
+    with pytest.raises(PolypipeError, match=r"event_log\.db is damaged .*move .* aside"):
         back_up(full, tmp_path / "b.tar.gz")
     events.write_bytes(b"no database at all" * 100)
-    with pytest.raises(CannotBackUp, match=r"event_log\.db is damaged"):
+    with pytest.raises(PolypipeError, match=r"event_log\.db is damaged"):
         back_up(full, tmp_path / "b.tar.gz")
     assert not (tmp_path / "b.tar.gz").exists()
 

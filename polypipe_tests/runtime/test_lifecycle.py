@@ -12,11 +12,11 @@ import httpx
 import psutil
 import pytest
 
-from polypipe import settings as settings_module
+from polypipe.errors import PolypipeError
 from polypipe.runtime import detach as detach_module
 from polypipe.runtime.processes import free_port, record_of
 from polypipe.runtime.running import MARK, leftovers, only_one, running
-from polypipe.runtime.up import CannotStart
+from polypipe.settings import load_settings
 from polypipe_tests.conftest import NOWHERE
 from polypipe_tests.faults.day import SmallDisk
 from polypipe_tests.runtime.support import POLYPIPE, wait_until
@@ -308,8 +308,8 @@ def test_a_start_that_takes_too_long_leaves_nothing(tmp_path, monkeypatch):
     for name, value in cron.ours.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(detach_module, "START_SECONDS", 1.0)
-    with pytest.raises(CannotStart, match="the servers do not answer after 1 s; see the logs in"):
-        detach_module.detach(settings_module.load())
+    with pytest.raises(PolypipeError, match="the servers do not answer after 1 s; see the logs in"):
+        detach_module.detach(load_settings())
     assert running(cron.home) is None
     assert leftovers(cron.home) == []
 
@@ -323,8 +323,8 @@ def test_a_start_that_lost_a_race_leaves_the_other_alone(tmp_path, monkeypatch):
     (cron.home / "run").mkdir(parents=True)
     child = subprocess.Popen(["sleep", "600"], env={MARK: os.path.realpath(cron.home)})
     try:
-        with only_one(cron.home), pytest.raises(CannotStart, match=f"already up on {cron.home}: pid {os.getpid()}$"):
-            detach_module.detach(settings_module.load())
+        with only_one(cron.home), pytest.raises(PolypipeError, match=f"already up on {cron.home}: pid {os.getpid()}$"):
+            detach_module.detach(load_settings())
         assert child.poll() is None
     finally:
         child.kill()

@@ -1,6 +1,7 @@
 import pytest
 
-from polypipe.runtime.logs import LINES_OF_ONE, UnknownLog, logs
+from polypipe.errors import PolypipeError
+from polypipe.runtime.logs import LINES_OF_ONE, logs
 
 
 @pytest.fixture
@@ -28,9 +29,9 @@ def test_the_last_words_of_what_was_killed_are_shown_though_their_line_has_no_en
 
 def test_an_unknown_name_is_refused_with_those_that_there_are(directory, tmp_path):
     for name in ("deamon", "../daemon", "daemon.log", ""):
-        with pytest.raises(UnknownLog, match=r"there are daemon, up"):
+        with pytest.raises(PolypipeError, match=r"there are daemon, up"):
             list(logs(directory, name))
-    with pytest.raises(UnknownLog, match="nothing was ever started there"):
+    with pytest.raises(PolypipeError, match="nothing was ever started there"):
         list(logs(tmp_path / "nowhere"))
 
 

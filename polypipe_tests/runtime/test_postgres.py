@@ -11,10 +11,9 @@ import dagster as dg
 import pytest
 import yaml
 
-from polypipe import settings as settings_module
 from polypipe.runtime.dagster_tables import last_ticks, tables, unfinished_runs
 from polypipe.runtime.instance import close_abandoned_runs, dagster_home, open_instance
-from polypipe.settings import SettingError
+from polypipe.settings import SettingError, load_settings
 from polypipe_tests.runtime.test_dagster_tables import some_job, write_ticks
 
 BINARIES = max(Path("/usr/lib/postgresql").glob("*/bin"), default=Path("/nonexistent"))
@@ -51,16 +50,16 @@ def postgres_url():
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
 def test_the_setting_names_the_driver_that_is_installed(scheme):
     given = f"{scheme}://me:{SECRET}@/db?host=/run/postgresql"
-    settings = settings_module.load(overrides={"POLYPIPE_POSTGRES_URL": given})
+    settings = load_settings(overrides={"POLYPIPE_POSTGRES_URL": given})
     assert settings.postgres_url == f"postgresql+psycopg2://me:{SECRET}@/db?host=/run/postgresql"
-    assert settings_module.load(overrides=settings.to_env()).postgres_url == settings.postgres_url
+    assert load_settings(overrides=settings.to_env()).postgres_url == settings.postgres_url
     assert SECRET not in repr(settings)
 
 
 @pytest.mark.parametrize("bad", ["mysql://a:b@host/db", "postgresql://host", "postgresql://me@host/", "host/db"])
 def test_a_bad_url_is_refused_without_being_shown(bad):
     with pytest.raises(SettingError) as told:
-        settings_module.load(overrides={"POLYPIPE_POSTGRES_URL": bad})
+        load_settings(overrides={"POLYPIPE_POSTGRES_URL": bad})
     assert bad not in str(told.value).replace("postgresql://user:password@host/database", "")
 
 

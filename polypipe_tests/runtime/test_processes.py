@@ -11,10 +11,10 @@ import time
 import psutil
 import pytest
 
+from polypipe.errors import PolypipeError
 from polypipe.runtime import child as child_module
 from polypipe.runtime.child import PACE_SECONDS, read_record
 from polypipe.runtime.processes import (
-    CannotListen,
     PortInUse,
     Program,
     check_port,
@@ -139,7 +139,7 @@ def test_a_port_in_use():
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "a..b", "2001:db8::1"])
 def test_a_host_that_is_not_this_machine_is_not_called_a_port_in_use(host):
-    with pytest.raises(CannotListen, match=f"^POLYPIPE_DASHBOARD_HOST: {host} is no address of this machine$"):
+    with pytest.raises(PolypipeError, match=f"^POLYPIPE_DASHBOARD_HOST: {host} is no address of this machine$"):
         check_port(host, free_port(), "POLYPIPE_DASHBOARD_PORT")
 
 
@@ -148,7 +148,7 @@ def test_a_port_of_root(monkeypatch):
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(socket.socket, "bind", refuse)
-    with pytest.raises(CannotListen, match=r"^port 80 is open to root alone: set V to one from 1024 up$"):
+    with pytest.raises(PolypipeError, match=r"^port 80 is open to root alone: set V to one from 1024 up$"):
         check_port("127.0.0.1", 80, "V")
 
 
@@ -157,7 +157,7 @@ def test_both_servers_on_one_port(sim):
     port = str(free_port())
     ports = {"POLYPIPE_WEBSERVER_PORT": port, "POLYPIPE_DASHBOARD_PORT": port}
     for host in ({}, {"POLYPIPE_DASHBOARD_HOST": "0.0.0.0"}):
-        with pytest.raises(CannotListen, match=f"_WEBSERVER_PORT and POLYPIPE_DASHBOARD_PORT are both {port}: set one"):
+        with pytest.raises(PolypipeError, match=f"_WEBSERVER_PORT and POLYPIPE_DASHBOARD_PORT are both {port}: set one"):
             check_ports(settings_for(sim.url, **ports, **host))
 
 
