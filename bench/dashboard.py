@@ -39,8 +39,8 @@ import aiohttp
 import psutil
 from aiohttp import web
 
-from polypipe.attribution.attribution import PARTS
-from polypipe.legacy.export import COLUMNS
+from polypipe.attribution.parts import PARTS
+from polypipe.legacy.database import COLUMNS
 from polypipe.runtime.processes import free_port
 from polypipe.warehouse import Append, Warehouse
 

@@ -15,18 +15,18 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-from polypipe.attribution.attribution import PARTS
 from polypipe.attribution.copy_fills import compute_fills
-from polypipe.attribution.gap import compute_gap
+from polypipe.attribution.daily_gap import compute_gap
 from polypipe.attribution.metrics import compute_metrics
-from polypipe.attribution.rule import Rule
+from polypipe.attribution.parts import PARTS
 from polypipe.attribution.whatif import what_if
 from polypipe.bot.ingest import ingest
 from polypipe.bot.logs import TRADE_LOG
-from polypipe.divergence.holdings import compare_and_store
-from polypipe.history.activity import fill_activity
+from polypipe.divergence.copy_rule import Rule
+from polypipe.divergence.position_refresh import refresh_positions
+from polypipe.history.activity import load_activity
 from polypipe.history.copy_quality import compute_quality
-from polypipe.history.pnl import fill_pnl
+from polypipe.history.pnl import load_pnl
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import Hosts
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS, SimServer
@@ -79,16 +79,16 @@ def live() -> Example:
         warehouse, log = Warehouse(Path(home)), Path(home) / TRADE_LOG.file
         polymarket = Polymarket(Hosts(gamma=sim.url, data=sim.url, pnl=sim.url, clob=sim.url))
         read = _reader(midnight)
-        fill_activity(polymarket, warehouse, WALLETS, BEGINS, DAY)
-        compare_and_store(polymarket, warehouse, WALLETS, read)
+        load_activity(polymarket, warehouse, WALLETS, BEGINS, DAY)
+        refresh_positions(polymarket, warehouse, WALLETS, read)
         _read_log(warehouse, log, sim)
         compute_fills(warehouse, WALLETS, BEGINS, DAY)
         compute_gap(warehouse, WALLETS, DAY - timedelta(days=1), DAY)  # keeps the prices of midnight
         sim.clock.set(midnight.timestamp() + 86_400)
         read = _reader(midnight + timedelta(days=1))
-        fill_activity(polymarket, warehouse, WALLETS, DAY, NEXT)
-        fill_pnl(polymarket, warehouse, WALLETS, DAY, NEXT, read)
-        compare_and_store(polymarket, warehouse, WALLETS, read)
+        load_activity(polymarket, warehouse, WALLETS, DAY, NEXT)
+        load_pnl(polymarket, warehouse, WALLETS, DAY, NEXT, read)
+        refresh_positions(polymarket, warehouse, WALLETS, read)
         _read_log(warehouse, log, sim)
         compute_quality(warehouse, WALLETS, DAY, NEXT)
         compute_fills(warehouse, WALLETS, DAY, NEXT)

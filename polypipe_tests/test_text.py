@@ -34,8 +34,8 @@ def test_an_error_leaves_out_the_query_of_an_address():
 
 
 def test_durations_and_money():
-    spans = [span(timedelta(seconds=s)) for s in (0, 119, 120, 7199, 7200, 172_799, 172_800, 1e7)]
-    assert spans == ["0 s", "119 s", "2 min", "119 min", "2 h 00 min", "47 h 59 min", "2 d 0 h", "115 d 17 h"]
+    spans = [span(timedelta(seconds=s)) for s in (-3, 0, 119, 120, 7199, 7200, 172_799, 172_800, 1e7)]
+    assert spans == ["0 s", "0 s", "119 s", "2 min", "119 min", "2 h 00 min", "47 h 59 min", "2 d 0 h", "115 d 17 h"]
     assert [usd(amount) for amount in (0, -0.001, -12, 1234.5, 12345.6)] == [
         "$0.00",
         "$0.00",

@@ -6,13 +6,14 @@ from typing import Any
 
 import dagster as dg
 
-from polypipe.attribution.attribution import PARTS
 from polypipe.attribution.copy_fills import compute_fills
-from polypipe.attribution.gap import compute_gap
-from polypipe.attribution.inputs import Row
-from polypipe.attribution.metrics import compute_metrics, ratio_warning
+from polypipe.attribution.daily_gap import compute_gap
+from polypipe.attribution.metrics import compute_metrics
+from polypipe.attribution.parts import PARTS
+from polypipe.attribution.realised_ratio import ratio_warning
+from polypipe.attribution.tables import Row
 from polypipe.divergence.assets import OWNERS, WRITER_POOL
-from polypipe.divergence.report import reasons_table, where
+from polypipe.divergence.metadata import reasons_table, where
 from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY, wallets_or_fail
 from polypipe.history.copy_quality import reasons_of
 from polypipe.orchestration.metadata import simulated

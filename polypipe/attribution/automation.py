@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import dagster as dg
 
 from polypipe.attribution.assets import COPY_FILLS, COPY_METRICS, GAP_ATTRIBUTION
-from polypipe.attribution.inputs import LOOK_BACK
+from polypipe.attribution.days import LOOK_BACK
 from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY
 from polypipe.history.automation import AGAIN, RANGE_END, RANGE_START, history_job
 from polypipe.orchestration.scheduling import (

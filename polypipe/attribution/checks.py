@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from polypipe.attribution.assets import COPY_FILLS, GAP_ATTRIBUTION
-from polypipe.attribution.attribution import PARTS
+from polypipe.attribution.parts import PARTS
 from polypipe.history.checks import LOOK_BACK, due_day
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse

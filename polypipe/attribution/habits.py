@@ -1,15 +1,46 @@
-"""The ratio in force and the habit of the copier at any time, from what is stored. Pure."""
+"""The ratio in force and the copier's habit at any time, from what is stored. Pure."""
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
+from statistics import median
+from typing import NamedTuple
 
-from polypipe.attribution.inputs import DAY, midnight, moment
-from polypipe.attribution.matching import LEAST_PAIRS, ClearPair, Habit, habit_of
+from polypipe.attribution.days import DAY, midnight, moment
 
 HABIT_DAYS = 7
 """Ratio and latency that the copier really has are read from the clear pairs of the day; where these are too few, from
 those of so many days before, too."""
+
+LEAST_CLEAR_PAIRS = 10
+"""Clear pairs from which ratio and latency are read; with fewer, the setting and `USUAL_LATENCY` count."""
+
+USUAL_LATENCY = 5.0
+
+
+class ClearPair(NamedTuple):
+    """A fill of the whale and an order that can only belong together: when, shares over shares, and seconds between."""
+
+    t: float
+    ratio: float
+    latency: float
+
+
+@dataclass(frozen=True)
+class Habit:
+    """How the copier copies, as far as matching needs it. `pairs` is how many clear pairs say so; 0: the setting does."""
+
+    ratio: float
+    latency: float
+    pairs: int
+
+
+def habit_of(pairs: Sequence[ClearPair], setting: float) -> Habit:
+    """Medians of the pairs, which a tenth of partial fills does not move; the setting when there are too few."""
+    if len(pairs) < LEAST_CLEAR_PAIRS:
+        return Habit(setting, USUAL_LATENCY, 0)
+    return Habit(median(pair.ratio for pair in pairs), median(pair.latency for pair in pairs), len(pairs))
 
 
 class Habits:
@@ -46,6 +77,6 @@ class Habits:
             begins = midnight(day)
             bounds = (begins - HABIT_DAYS * DAY, begins, begins + DAY)
             before, first, last = (bisect_left(self._times, bound.timestamp()) for bound in bounds)
-            enough = last - first >= LEAST_PAIRS
+            enough = last - first >= LEAST_CLEAR_PAIRS
             self._of_day[day] = habit_of(self._pairs[first if enough else before : last], 1.0)
         return self._of_day[day]

@@ -5,20 +5,19 @@ implementation shortfall, which needs marks, are here.
 """
 
 import json
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from polypipe.attribution.inputs import DAY, Row, days_of, later_days
-from polypipe.attribution.intervals import ratio_interval, verdict, wilson
-from polypipe.attribution.rule import FLOOR_SHARES, TELLING_USD, TIER_SHARES
-from polypipe.attribution.shortfall import Missed, missed_by_window
-from polypipe.divergence.arithmetic import MIN_COVERED
-from polypipe.divergence.comparison import MINIMUM_USD
+from polypipe.attribution.breakdowns import class_rows
+from polypipe.attribution.days import DAY, days_of, later_days
+from polypipe.attribution.realised_ratio import LEAST_RATIO_PAIRS
+from polypipe.attribution.shortfall import Shortfall, shortfall_by_window
+from polypipe.attribution.tables import Row
+from polypipe.divergence.copy_rule import FLOOR_SHARES, MINIMUM_USD, TELLING_USD, TIER_SHARES
+from polypipe.divergence.pnl_gap import MIN_COVERED
 from polypipe.history.copy_quality import WINDOWS
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse, Window
@@ -28,11 +27,7 @@ if TYPE_CHECKING:
     import duckdb
 
 SQL = Path(__file__).parent / "sql"
-LEAST_PAIRS = 20
-"""Below so many pairs the realised ratio says nothing."""
 
-RATIO_TOLERANCE = 0.05
-"""Share by which the realised ratio may differ from the one in force: orders are rounded down to hundredths."""
 
 _COUNTS = ("whale_fills", "eligible_fills", "copied_fills", "ambiguous_fills", "own_fills", "realised_pairs")
 _NUMBERS = (
@@ -93,8 +88,8 @@ def metric_rows(
         "minimum": literal(MINIMUM_USD),
     }.items():
         con.execute(f"SET VARIABLE {name} = {value}")
-    missed = missed_by_window(con, wallets, days, windows)
-    classes = _classes(_rows(con, "slippage_by_event.sql"))
+    missed = shortfall_by_window(con, wallets, days, windows)
+    classes = class_rows(_rows(con, "slippage_by_event.sql"))
     known: set[tuple[datetime, int]] = set()
     rows = []
     for numbers in _rows(con, "metrics.sql"):
@@ -112,17 +107,7 @@ def metric_rows(
     return [row | addresses for row in rows], [row | addresses for row in breakdowns]
 
 
-def ratio_warning(realised: float | None, pairs: int | None, setting: float) -> str | None:
-    """What to say when the copier's fills show another ratio than the one set; None when they agree or do not tell."""
-    if realised is None or not pairs or pairs < LEAST_PAIRS or abs(realised / setting - 1) <= RATIO_TOLERANCE:
-        return None
-    return (
-        f"the copier's fills show a ratio of {realised:.4g} (median of {pairs} pairs), the one in force is {setting:.4g}: "
-        "is POLYPIPE_SCALING_RATIO that of the bot?"
-    )
-
-
-def _metric_row(numbers: Row, whole: Row | None, missed: Missed, known: bool) -> Row:
+def _metric_row(numbers: Row, whole: Row | None, missed: Shortfall, known: bool) -> Row:
     """One row of copy_metrics_daily. `whole` is the class of all eligible fills."""
     row: Row = {name: numbers[name] for name in (*_COUNTS, *_NUMBERS) if name in numbers}
     paper = numbers["paper_usd"]
@@ -136,7 +121,7 @@ def _metric_row(numbers: Row, whole: Row | None, missed: Missed, known: bool) ->
         "slippage_cents_high",
     ):
         row[name] = whole[name] if whole else None
-    if row["realised_pairs"] < LEAST_PAIRS:
+    if row["realised_pairs"] < LEAST_RATIO_PAIRS:
         row["realised_ratio"] = None
     row["shortfall_usd"] = (row["slippage_usd"] or 0.0) + missed.usd + missed.fees if row["eligible_fills"] else None
     row["unmarked_usd"] = missed.unmarked if row["eligible_fills"] else None
@@ -145,7 +130,7 @@ def _metric_row(numbers: Row, whole: Row | None, missed: Missed, known: bool) ->
     reasons = dict.fromkeys(_NUMBERS, "the whale has no eligible fill in the window")
     reasons |= dict.fromkeys(_OF_COPIES, no_copy) | {
         "first_fill_ratio": "the bot's log has none of these fills",
-        "realised_ratio": f"{row['realised_pairs']} unambiguous pairs, {LEAST_PAIRS} are needed",
+        "realised_ratio": f"{row['realised_pairs']} unambiguous pairs, {LEAST_RATIO_PAIRS} are needed",
         "ratio": "no fills in the window",
     }
     few = "the copies are of fewer than three events"
@@ -162,41 +147,6 @@ def _metric_row(numbers: Row, whole: Row | None, missed: Missed, known: bool) ->
         **{name: row.get(name) for name in (*_COUNTS, *_NUMBERS)},
         "funnel": funnel,
         "reasons": json.dumps({name: why for name, why in reasons.items() if row.get(name) is None}),
-    }
-
-
-def _classes(rows: Iterable[Row]) -> dict[tuple[datetime, int], dict[tuple[str, str], Row]]:
-    """(day, window) -> (dimension, value) -> the numbers of that class, from its rows by event."""
-    found: dict[tuple[datetime, int], dict[tuple[str, str], Row]] = defaultdict(dict)
-    for (day, window, dimension, value), group in groupby(
-        rows, key=lambda row: (row["day"], row["window_days"], row["dimension"], row["value"])
-    ):
-        found[day, window][dimension, value] = _class_row(list(group))
-    return found
-
-
-def _class_row(events: Sequence[Row]) -> Row:
-    eligible, copied = (sum(event[name] for event in events) for name in ("eligible_fills", "copied_fills"))
-    shares, ordered, usd = (
-        sum(event[name] for event in events) for name in ("copier_shares", "ordered_shares", "slippage_usd")
-    )
-    low, high = wilson(copied, eligible)
-    clusters = [(100 * event["slippage_usd"], event["copier_shares"]) for event in events if event["copier_shares"] > 0]
-    interval = ratio_interval(clusters)
-    return {
-        "eligible_fills": eligible,
-        "copied_fills": copied,
-        "copy_rate": 100 * copied / eligible,
-        "copy_rate_low": 100 * low,
-        "copy_rate_high": 100 * high,
-        "fill_ratio": 100 * shares / ordered if ordered else None,
-        "latency_p50": events[0]["latency_p50"],
-        "slippage_usd": usd if shares else None,
-        "slippage_cents": 100 * usd / shares if shares else None,
-        "slippage_cents_low": interval[0] if interval else None,
-        "slippage_cents_high": interval[1] if interval else None,
-        "events": len(clusters),
-        "verdict": verdict(interval),
     }
 
 

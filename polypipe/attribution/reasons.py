@@ -4,8 +4,7 @@ holdings say. Pure."""
 from dataclasses import dataclass
 
 from polypipe.attribution.fills import Match
-from polypipe.attribution.rule import FLOOR_SHARES
-from polypipe.divergence.comparison import MINIMUM_USD
+from polypipe.divergence.copy_rule import FLOOR_SHARES, MINIMUM_USD
 
 REASONS = ("small", "probability", "disabled", "breaker", "error", "unfilled", "no_position", "unknown")
 
@@ -37,7 +36,7 @@ _SENT = ("SENT", "REJECTED")
 
 
 @dataclass(frozen=True)
-class Logged:
+class LoggedFill:
     """What the bot's log says of a fill of the whale. `requested` and `filled` are shares of the first attempt, `state` is
     how far it was filled."""
 
@@ -67,7 +66,7 @@ class Logged:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class FillStatus:
     """`reason` is None for a full copy, `source` is log or inferred."""
 
     status: str
@@ -75,22 +74,22 @@ class Verdict:
     source: str | None = None
 
 
-def judge(match: Match, expected: float, held: float, logged: Logged | None) -> Verdict:
+def fill_status(match: Match, expected: float, held: float, logged: LoggedFill | None) -> FillStatus:
     """Status and reason. `expected` shares by the bot's rule, `held` the copier's shares of the token just before."""
     eligible = match.whale.shares >= FLOOR_SHARES
     if match.copies and (not eligible or match.shares >= min(ENOUGH * expected, expected - ROUNDING_SHARES)):
-        return Verdict("copied")
+        return FillStatus("copied")
     status = "partial" if match.copies else "missed" if eligible else "small"
     if match.copies:  # whatever the first attempt was, something of it was filled
-        return Verdict(status, "unfilled", "inferred" if logged is None else "log")
+        return FillStatus(status, "unfilled", "inferred" if logged is None else "log")
     if logged is not None and (reason := _OF_OUTCOME.get(logged.outcome)) is not None:
         # Fill or kill without anybody to fill it: no fault of the order.
         reason = "unfilled" if logged.outcome == "REJECTED" and "FAK" in (logged.detail or "") else reason
-        return Verdict(status, reason, "log")
+        return FillStatus(status, reason, "log")
     if not eligible:
-        return Verdict(status, "small", "inferred")
+        return FillStatus(status, "small", "inferred")
     if match.whale.side == "SELL" and held <= ROUNDING_SHARES:
-        return Verdict(status, "no_position", "inferred")
+        return FillStatus(status, "no_position", "inferred")
     if expected * match.whale.price < MINIMUM_USD:
-        return Verdict(status, "probability", "inferred")
-    return Verdict(status, "unknown", "inferred")
+        return FillStatus(status, "probability", "inferred")
+    return FillStatus(status, "unknown", "inferred")

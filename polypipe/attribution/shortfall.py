@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from polypipe.attribution.inputs import DAY, LOOK_BACK, moment
-from polypipe.attribution.prices import Prices, read_prices
+from polypipe.attribution.days import DAY, LOOK_BACK, moment
+from polypipe.attribution.marks import Marks
+from polypipe.attribution.stored_marks import read_marks
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Missed:
+class Shortfall:
     """Of eligible fills, in USD: what the shares expected and not got have made since, the copies' fees, and the price
     paid for shares of tokens that have no mark, which are in `usd` as if it had not moved."""
 
@@ -27,14 +28,14 @@ class Missed:
     unmarked: float = 0.0
 
 
-def missed_by_window(
+def shortfall_by_window(
     con: "duckdb.DuckDBPyConnection", wallets: Wallets, days: Sequence[datetime], windows: Sequence[int]
-) -> dict[tuple[datetime, int], Missed]:
+) -> dict[tuple[datetime, int], Shortfall]:
     """(day, window) -> what was expected and not got."""
     if not days:
         return {}
     first, last = min(days) - max(windows) * DAY, max(days) + DAY
-    prices = read_prices(con, wallets, first - LOOK_BACK, last + LOOK_BACK)
+    prices = read_marks(con, wallets, first - LOOK_BACK, last + LOOK_BACK)
     rows = con.execute(
         "SELECT epoch(date_trunc('day', timestamp)), token_id, "
         "sum((CASE side WHEN 'BUY' THEN 1 ELSE -1 END) * (expected_shares - copier_shares)), "
@@ -54,9 +55,9 @@ def missed_by_window(
     return found
 
 
-def _worth(rows: Iterable[tuple[str, float, float, float]], prices: Prices, t: float) -> Missed:
+def _worth(rows: Iterable[tuple[str, float, float, float]], prices: Marks, t: float) -> Shortfall:
     """From (token, shares, shares x the whale's price, fees), at the marks of `t`."""
-    missed = Missed()
+    missed = Shortfall()
     for token, shares, cost, fee in rows:
         mark = prices.at(token, t)
         missed.fees += fee

@@ -10,13 +10,14 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from polypipe.attribution.gap import read_measured
-from polypipe.attribution.inputs import DAY, LOOK_BACK, read_copy_fills, read_sets, span_of
-from polypipe.attribution.metrics import metric_rows, ratio_warning
-from polypipe.attribution.paper import Paper, on_paper
-from polypipe.attribution.prices import read_prices
-from polypipe.attribution.rule import FLOOR_SHARES, TIER_FACTOR, TIER_SHARES, Rule
-from polypipe.text import money
+from polypipe.attribution.days import DAY, LOOK_BACK, span_of
+from polypipe.attribution.measured import read_measured
+from polypipe.attribution.metrics import metric_rows
+from polypipe.attribution.realised_ratio import ratio_warning
+from polypipe.attribution.rule_outcome import RuleOutcome, follow_rule
+from polypipe.attribution.stored_marks import read_marks
+from polypipe.attribution.tables import read_copy_fills, read_sets
+from polypipe.divergence.copy_rule import FLOOR_SHARES, TIER_FACTOR, TIER_SHARES, Rule
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse
 
@@ -42,7 +43,7 @@ class WhatIf:
     gap: float | None = None
     coverage_in_force: float | None = None
     coverage: float | None = None
-    paper: Paper = field(default_factory=Paper)
+    paper: RuleOutcome = field(default_factory=RuleOutcome)
     reasons: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
@@ -71,13 +72,13 @@ def what_if(
         days = (end - start) // DAY
         answer = WhatIf(rule, start.date(), (end - DAY).date(), days, len(known), in_force)
         fills = read_copy_fills(con, wallets, start - LOOK_BACK, end)
-        prices = read_prices(con, wallets, start - LOOK_BACK, end + LOOK_BACK)
+        prices = read_marks(con, wallets, start - LOOK_BACK, end + LOOK_BACK)
         sets = read_sets(con, wallets, start - LOOK_BACK, end)
         (realised,) = metric_rows(con, wallets, [end - DAY], [days])[0]
     span = start.timestamp(), end.timestamp()
-    answer.paper = on_paper(fills, sets, prices, rule, *span, counting=_runs(sorted(known)))
+    answer.paper = follow_rule(fills, sets, prices, rule, *span, counting=_runs(sorted(known)))
     answer.coverage = answer.paper.coverage
-    answer.coverage_in_force = on_paper(fills, sets, prices, bot_rule(in_force), *span).coverage
+    answer.coverage_in_force = follow_rule(fills, sets, prices, bot_rule(in_force), *span).coverage
     for name in ("coverage", "coverage_in_force"):
         if getattr(answer, name) is None:
             answer.reasons[name] = "the rule holds nothing at the end that is worth an order"
@@ -107,37 +108,6 @@ def what_if(
     if warning := ratio_warning(realised["realised_ratio"], realised["realised_pairs"], in_force):
         answer.warnings.append(warning)
     return answer
-
-
-def lines_of(answer: WhatIf) -> list[str]:
-    """The answer for a terminal."""
-    paper = answer.paper
-
-    def shown(name: str) -> str:
-        value = getattr(answer, name)
-        return f"unknown: {answer.reasons[name]}" if value is None else money(value)
-
-    def covered(name: str) -> str:
-        value = getattr(answer, name)
-        return f"unknown: {answer.reasons[name]}" if value is None else f"{value:.1f} %"
-
-    of_which = "" if answer.expected_pnl is None else f", of which floor and tiers {money(paper.effect)}"
-    return [
-        f"{answer.first} to {answer.last}, {answer.days_known} of {answer.days} days known",
-        f"  copier PnL               {shown('copier_pnl')}",
-        f"  whale PnL                {shown('whale_pnl')}",
-        f"in force: ratio {answer.ratio_in_force:g} on the last day",
-        f"  expected PnL             {shown('expected_in_force')}",
-        f"  gap                      {shown('gap_in_force')}",
-        f"  coverage at the end      {covered('coverage_in_force')}",
-        f"what if: {answer.rule.describe()}",
-        f"  expected PnL             {shown('expected_pnl')}{of_which}",
-        f"  gap                      {shown('gap')}",
-        f"  coverage at the end      {covered('coverage')}",
-        f"  fills of the whale       {paper.fills}, to be copied {paper.asked}, "
-        f"of these below the minimum order {paper.below_minimum}",
-        *(f"warning: {warning}" for warning in answer.warnings),
-    ]
 
 
 def _runs(days: Sequence[datetime]) -> list[tuple[float, float]]:

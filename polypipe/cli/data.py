@@ -67,7 +67,8 @@ def import_divergence(file: Path, timezone: str | None) -> None:
 
     Exit code 1 when FILE cannot be imported; rows that cannot be read are listed and the rest is imported.
     """
-    from polypipe.legacy.import_database import import_database, zone_of
+    from polypipe.legacy.import_database import import_database
+    from polypipe.legacy.zones import zone_of
     from polypipe.warehouse import Warehouse
 
     settings = load_settings()

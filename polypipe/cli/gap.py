@@ -67,8 +67,8 @@ def watch(
 @_JSON
 def quality(first: datetime | None, last: datetime | None, as_json: bool) -> None:
     """How well fills were copied over any stored days, and where the gap went: the page has 1, 7 and 30 days."""
-    from polypipe.attribution.window import quality_of
-    from polypipe.attribution.window_text import lines_of
+    from polypipe.attribution.quality_report import quality_of
+    from polypipe.attribution.quality_text import quality_lines
     from polypipe.warehouse import Warehouse
 
     settings, wallets = _settings_and_wallets()
@@ -76,7 +76,7 @@ def quality(first: datetime | None, last: datetime | None, as_json: bool) -> Non
     if settings.simulated:
         click.echo(SIMULATED, err=as_json)
     found = quality_of(Warehouse(settings.home), wallets, *days)
-    click.echo(found.as_json() if as_json else "\n".join(lines_of(found)))
+    click.echo(found.as_json() if as_json else "\n".join(quality_lines(found)))
 
 
 @click.command()
@@ -109,7 +109,8 @@ def whatif(
     """Recompute expected PnL, gap and coverage over stored days as if another ratio, floor or tiers had been in force."""
     import json
 
-    from polypipe.attribution.whatif import bot_rule, lines_of, what_if
+    from polypipe.attribution.whatif import bot_rule, what_if
+    from polypipe.attribution.whatif_text import whatif_lines
     from polypipe.warehouse import Warehouse
 
     settings, wallets = _settings_and_wallets()
@@ -121,7 +122,7 @@ def whatif(
     if settings.simulated:
         click.echo(SIMULATED, err=as_json)
     answer = what_if(Warehouse(settings.home), wallets, rule, *days)
-    click.echo(json.dumps(answer.as_json()) if as_json else "\n".join(lines_of(answer)))
+    click.echo(json.dumps(answer.as_json()) if as_json else "\n".join(whatif_lines(answer)))
 
 
 def _settings_and_wallets() -> "tuple[Settings, Wallets]":

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, timedelta
 from typing import Any
 
-from polypipe.attribution.inputs import midnight
-from polypipe.attribution.window import NOT_COMPUTED, exits_incomplete
+from polypipe.attribution.day_sums import NOT_COMPUTED, exits_incomplete
+from polypipe.attribution.days import midnight
 from polypipe.dashboard.distribution import histogram
 from polypipe.dashboard.store import Row, View
 from polypipe.warehouse.connection import literal

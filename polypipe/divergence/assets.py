@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import dagster as dg
 
-from polypipe.divergence.holdings import compare_and_store
-from polypipe.divergence.report import positions_metadata, snapshot_metadata
+from polypipe.divergence.metadata import positions_metadata, snapshot_metadata
+from polypipe.divergence.position_refresh import refresh_positions
 from polypipe.divergence.snapshot import Snapshot, take_snapshot
 from polypipe.errors import PolypipeError
 from polypipe.legacy.export import export
@@ -83,7 +83,7 @@ def positions(
     if wallets is None:
         raise dg.Failure(description=settings.wallets_missing, allow_retries=False)
     try:
-        comparison = compare_and_store(polymarket, warehouse, wallets)
+        comparison = refresh_positions(polymarket, warehouse, wallets)
     except PolymarketError as error:
         raise dg.Failure(description=f"the last comparison stays: {error}", allow_retries=False) from error
     return dg.MaterializeResult(metadata=positions_metadata(comparison, settings, warehouse))

@@ -9,7 +9,7 @@ import dagster as dg
 
 from polypipe.divergence.assets import SNAPSHOT, silence
 from polypipe.divergence.checks import judge_snapshots
-from polypipe.divergence.report import snapshot_metadata
+from polypipe.divergence.metadata import snapshot_metadata
 from polypipe.divergence.snapshot import take_snapshot
 from polypipe.orchestration.resources import Polymarket
 from polypipe.orchestration.scheduling import asset_job, missing_wallets, regular_schedule, tried_lately

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from polypipe.divergence.assets import POSITIONS_FRESH, SNAPSHOT, SNAPSHOT_FRESH
-from polypipe.legacy.export import inspect
+from polypipe.legacy.database import inspect
 from polypipe.orchestration.checks import check_result
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from polypipe.divergence.arithmetic import Comparison, Series, compare
-from polypipe.divergence.sources import Clock, Fetched, Wallet, answered_at, fetch, utc_now
+from polypipe.divergence.pnl_gap import PnlGap, Series, measure_gap
+from polypipe.divergence.sources import Clock, Fetched, WalletFacts, answered_at, fetch, utc_now
 from polypipe.facts import Fact
 from polypipe.orchestration.resources import Polymarket
 from polypipe.wallets import Wallets
@@ -30,7 +30,7 @@ class Snapshot:
     """A stored snapshot. `waiting` says why its row is still in the spool; None when it is in the warehouse."""
 
     row: Row
-    comparison: Comparison
+    comparison: PnlGap
     nothing: bool
     waiting: str | None
 
@@ -50,7 +50,7 @@ def take_snapshot(polymarket: Polymarket, warehouse: Warehouse, wallets: Wallets
             before = last_answers(warehouse, wallets)
         except WarehouseError as error:  # the ages are lost then, but not the snapshot
             log.warning("when the sources last answered cannot be read: %s", error)
-    comparison = compare(fetched.copier.pnl, fetched.whale.pnl, fetched.copier.value, wallets.ratio, fetched.time)
+    comparison = measure_gap(fetched.copier.pnl, fetched.whale.pnl, fetched.copier.value, wallets.ratio, fetched.time)
     row = snapshot_row(fetched, comparison, wallets, before)
     with warehouse.batch("snapshot") as batch:
         batch.add("snapshots", [row])
@@ -58,7 +58,7 @@ def take_snapshot(polymarket: Polymarket, warehouse: Warehouse, wallets: Wallets
     return Snapshot(row, comparison, fetched.nothing, warehouse.store(batch_id, wait=STORE_WAIT_SECONDS))
 
 
-def snapshot_row(fetched: Fetched, comparison: Comparison, wallets: Wallets, before: Mapping[str, datetime]) -> Row:
+def snapshot_row(fetched: Fetched, comparison: PnlGap, wallets: Wallets, before: Mapping[str, datetime]) -> Row:
     """The row. `before` is when each source last answered before this snapshot."""
     facts: dict[str, Fact[float] | Fact[int]] = {
         **_wallet_facts("user1", fetched.copier, comparison.copier_pnl),
@@ -111,7 +111,7 @@ def last_answers(warehouse: Warehouse, wallets: Wallets) -> dict[str, datetime]:
     return {name: time - timedelta(seconds=source["age"]) for name, source in sources.items() if source["age"] is not None}
 
 
-def _wallet_facts(user: str, wallet: Wallet, pnl: Fact[float]) -> dict[str, Fact[float] | Fact[int]]:
+def _wallet_facts(user: str, wallet: WalletFacts, pnl: Fact[float]) -> dict[str, Fact[float] | Fact[int]]:
     return {
         f"{user}_value": wallet.value,
         f"{user}_pnl": pnl,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from polypipe.divergence.arithmetic import Series
+from polypipe.divergence.pnl_gap import Series
 from polypipe.facts import Fact
 from polypipe.polymarket import PolymarketError, PolymarketHttp
 from polypipe.polymarket.data_api import fetch_standing, fetch_value
@@ -27,7 +27,7 @@ SOURCES = ("value", "pnl", "standing")
 
 
 @dataclass(frozen=True)
-class Wallet:
+class WalletFacts:
     """What the sources say of one wallet: value of its positions in USD (no cash), cumulative PnL in USD by hour, and
     rank and volume of the day."""
 
@@ -57,8 +57,8 @@ class Fetched:
     """Both wallets as asked for in one go. `time` is when the last answer, or the deadline, had come (UTC)."""
 
     time: datetime
-    copier: Wallet
-    whale: Wallet
+    copier: WalletFacts
+    whale: WalletFacts
 
     def facts(self) -> dict[str, Fact[float] | Fact[Series] | Fact[Standing]]:
         """All six by name: `user1_value`, `user1_pnl`, `user1_standing`, `user2_...`; user1 is the copier."""
@@ -97,13 +97,13 @@ def answered_at(fetched: Fetched, before: Mapping[str, datetime]) -> dict[str, d
     }
 
 
-async def _wallet(http: PolymarketHttp, address: str) -> Wallet:
+async def _wallet(http: PolymarketHttp, address: str) -> WalletFacts:
     value, pnl, standing = await asyncio.gather(
         _ask(http, lambda: fetch_value(http, address), "the API does not know this wallet"),
         _ask(http, lambda: _series(http, address), "the answer was empty"),
         _ask(http, lambda: _standing(http, address), "the answer was empty"),
     )
-    return Wallet(value, pnl, standing)
+    return WalletFacts(value, pnl, standing)
 
 
 async def _series(http: PolymarketHttp, address: str) -> Series:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 from polypipe.divergence.sources import Clock, fetch, utc_now
-from polypipe.divergence.watch_sample import Pair, Party, Sample, json_line, sample_of
+from polypipe.divergence.watch_sample import LabelledWallet, Sample, WatchedPair, json_line, sample_of
 from polypipe.divergence.watch_session import Session
 from polypipe.divergence.watch_view import block, live_panel, summary
 from polypipe.errors import PolypipeError
@@ -73,7 +73,7 @@ def watch(
     return 1 if options.once and session.outages else 0
 
 
-def pair_of(settings: Settings) -> Pair:
+def pair_of(settings: Settings) -> WatchedPair:
     """Whom to compare. Raises PolypipeError with what to set."""
     copier, whale = settings.copier_address, settings.whale_address
     missing = [
@@ -86,9 +86,9 @@ def pair_of(settings: Settings) -> Pair:
     ]
     if copier is None or whale is None:
         raise PolypipeError(f"no wallets to compare: give {' and '.join(missing)}")
-    return Pair(
-        Party(one_line(settings.copier_label), copier),
-        Party(one_line(settings.whale_label), whale),
+    return WatchedPair(
+        LabelledWallet(one_line(settings.copier_label), copier),
+        LabelledWallet(one_line(settings.whale_label), whale),
         settings.scaling_ratio,
         settings.simulated,
     )

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from polypipe.divergence.arithmetic import Comparison, compare
+from polypipe.divergence.pnl_gap import PnlGap, measure_gap
 from polypipe.divergence.sources import SOURCES, Fetched, answered_at
 from polypipe.facts import Fact
 from polypipe.settings import short_address
 
 
 @dataclass(frozen=True)
-class Party:
+class LabelledWallet:
     """A wallet as it is named to people."""
 
     label: str
@@ -30,17 +30,17 @@ class Party:
 
 
 @dataclass(frozen=True)
-class Pair:
+class WatchedPair:
     """Who is compared, and the ratio at which the copier follows."""
 
-    copier: Party
-    whale: Party
+    copier: LabelledWallet
+    whale: LabelledWallet
     ratio: float
     simulated: bool
 
 
 @dataclass(frozen=True)
-class Reading:
+class WalletFigures:
     """The numbers of one wallet: USD, USD over the window, rank and volume (USD) of the day."""
 
     value: Fact[float]
@@ -54,9 +54,9 @@ class Sample:
     """One update. `answered`: when each source last gave a usable answer, by the names of `Fetched.facts`."""
 
     time: datetime
-    copier: Reading
-    whale: Reading
-    comparison: Comparison
+    copier: WalletFigures
+    whale: WalletFigures
+    comparison: PnlGap
     failed: dict[str, str]  # source -> why it gave nothing
     nothing: bool  # not one source answered
     answered: dict[str, datetime]
@@ -77,11 +77,11 @@ class Sample:
 def sample_of(fetched: Fetched, ratio: float, before: Mapping[str, datetime]) -> Sample:
     """The sample that follows from the answers. `before`: `answered` of the sample before, or empty."""
     copier, whale = fetched.copier, fetched.whale
-    comparison = compare(copier.pnl, whale.pnl, copier.value, ratio, fetched.time)
+    comparison = measure_gap(copier.pnl, whale.pnl, copier.value, ratio, fetched.time)
     return Sample(
         time=fetched.time,
-        copier=Reading(copier.value, comparison.copier_pnl, copier.rank, copier.volume),
-        whale=Reading(whale.value, comparison.whale_pnl, whale.rank, whale.volume),
+        copier=WalletFigures(copier.value, comparison.copier_pnl, copier.rank, copier.volume),
+        whale=WalletFigures(whale.value, comparison.whale_pnl, whale.rank, whale.volume),
         comparison=comparison,
         failed={name: fact.reason for name, fact in fetched.facts().items() if fact.reason is not None},
         nothing=fetched.nothing,
@@ -89,7 +89,7 @@ def sample_of(fetched: Fetched, ratio: float, before: Mapping[str, datetime]) ->
     )
 
 
-def json_line(sample: Sample, pair: Pair) -> str:
+def json_line(sample: Sample, pair: WatchedPair) -> str:
     """The sample as one JSON object without a line break: every number, null with its reason under `reasons`."""
     facts = sample.facts()
     window = sample.comparison.window

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from polypipe.divergence.watch_sample import Pair, Sample
+from polypipe.divergence.watch_sample import Sample, WatchedPair
 
 NEWEST_KEPT = 240  # samples: more than a sparkline can show
 
@@ -12,7 +12,7 @@ NEWEST_KEPT = 240  # samples: more than a sparkline can show
 class Session:
     """One run of the watch. `first` holds the first known value of each number, `gaps` the extremes of the divergence."""
 
-    pair: Pair
+    pair: WatchedPair
     interval: float
     began: datetime
     updates: int = 0

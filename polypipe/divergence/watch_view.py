@@ -1,8 +1,7 @@
 """How `polypipe watch` shows a sample: a block of text, a panel on a terminal, a summary at the end."""
 
-import re
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO, TypeVar
 
@@ -13,21 +12,22 @@ from rich.table import Table
 from rich.text import Text
 
 from polypipe.divergence.sources import SOURCES, Clock
-from polypipe.divergence.watch_sample import Pair, Party, Reading, Sample
+from polypipe.divergence.watch_sample import LabelledWallet, Sample, WalletFigures, WatchedPair
 from polypipe.divergence.watch_session import Session
+from polypipe.divergence.watch_text import brief, percent, shown, signed, signed_percent, sparkline
 from polypipe.facts import Fact
-from polypipe.text import money
+from polypipe.text import money, span
 
 T = TypeVar("T")
 Changes = tuple[float | None, float | None]  # since the last update, since the start
 
-BARS = "▁▂▃▄▅▆▇█"
+
 SPARKS = 48
-REASON_CHARACTERS = 90
+
 NO_CHANGE = "–"  # nothing to compare with
 
 
-def block(sample: Sample, pair: Pair) -> str:
+def block(sample: Sample, pair: WatchedPair) -> str:
     """The sample as text, for pipes and logs. WARNING marks a sample for which some source gave nothing."""
     lines = [
         f"{_time(sample.time)} | {'WARNING' if sample.failed else 'INFO'} |",
@@ -63,7 +63,7 @@ def summary(session: Session, save: Path | None) -> str:
         counts += f", {session.partial} with a source missing"
     if session.outages:
         counts += f", {session.outages} without any answer"
-    lines = [f"Session: {_time(session.began)} to {_time(end)} ({age(end - session.began)}), {counts}"]
+    lines = [f"Session: {_time(session.began)} to {_time(end)} ({span(end - session.began)}), {counts}"]
     if session.samples:
         pair = session.pair
         for name, what, form in (
@@ -81,61 +81,12 @@ def summary(session: Session, save: Path | None) -> str:
     return "\n".join(lines)
 
 
-def signed(usd: float) -> str:
-    """`+$25.00`, `-$0.40`, `$0.00`."""
-    text = money(usd)
-    return f"+{text}" if usd > 0 and text != "$0.00" else text
-
-
-def percent(value: float) -> str:
-    """`100.00%`."""
-    return f"{_no_minus_zero(f'{value:,.2f}')}%"
-
-
-def signed_percent(value: float) -> str:
-    """`+20.00%`, `-3.10%`, `0.00%`."""
-    text = percent(value)
-    return f"+{text}" if value > 0 and text != "0.00%" else text
-
-
-def shown(fact: Fact[T], form: Callable[[T], str]) -> str:
-    """The value as text, or `n/a (reason)`."""
-    return f"n/a ({brief(fact.reason or 'unknown')})" if fact.value is None else form(fact.value)
-
-
-def brief(reason: str) -> str:
-    """A reason short enough for a table: without URL, number of attempts and advice, which the JSON line has."""
-    text = re.sub(r"GET \S+?(?: \(page \d+\))?: ", "", reason)
-    text = re.split(r"; (?:what to do: |answer begins: |after \d+ attempts)", text)[0]
-    return text if len(text) <= REASON_CHARACTERS else f"{text[: REASON_CHARACTERS - 1]}…"
-
-
-def sparkline(values: Sequence[float | None]) -> str:
-    """A bar for each value, from the lowest to the highest of them; a blank for an unknown one."""
-    known = [value for value in values if value is not None]
-    low, high = min(known, default=0.0), max(known, default=0.0)
-    top = len(BARS) - 1
-    return "".join(
-        " " if value is None else BARS[round(top * (value - low) / (high - low)) if high > low else top // 2]
-        for value in values
-    )
-
-
-def age(length: timedelta) -> str:
-    """`45 s`, `12 min`, `3 h 05 min`."""
-    seconds = max(0, round(length.total_seconds()))
-    if seconds < 120:
-        return f"{seconds} s"
-    minutes = seconds // 60
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02} min"
-
-
-def _wallet_line(party: Party, reading: Reading) -> str:
+def _wallet_line(party: LabelledWallet, reading: WalletFigures) -> str:
     value, pnl, rank = shown(reading.value, money), shown(reading.pnl, signed), shown(reading.rank, str)
     return f"{party.name}: Value: {value}  |  Day PnL: {pnl}  |  Rank: {rank}"
 
 
-def _comparison(sample: Sample, pair: Pair) -> list[tuple[str, str]]:
+def _comparison(sample: Sample, pair: WatchedPair) -> list[tuple[str, str]]:
     """The lines below the wallets, name and text."""
     comparison = sample.comparison
     divergence = shown(comparison.gap, signed)
@@ -203,12 +154,12 @@ def _ages(session: Session, sample: Sample, now: datetime) -> Group:
     lines = []
     for user, party in (("user1", session.pair.copier), ("user2", session.pair.whale)):
         times = {name: sample.answered.get(f"{user}_{name}") for name in SOURCES}
-        ages = [f"{name} {age(now - time) if time else 'never answered'}" for name, time in times.items()]
+        ages = [f"{name} {span(now - time) if time else 'never answered'}" for name, time in times.items()]
         lines.append(Text(f"Age, {party.label or party.name}: {', '.join(ages)}", "dim"))
     window = sample.comparison.window
     if window.start and window.end:
-        span = f"{_minute(window.start)} to {_minute(window.end)} UTC ({window.hours:g} h)"
-        lines.append(Text(f"Day PnL over {span}", "dim"))
+        covered = f"{_minute(window.start)} to {_minute(window.end)} UTC ({window.hours:g} h)"
+        lines.append(Text(f"Day PnL over {covered}", "dim"))
     return Group(*lines)
 
 
@@ -239,10 +190,6 @@ def _cell(fact: Fact[T], form: Callable[[T], str]) -> Text:
 
 def _signed_whole(value: float) -> str:
     return f"{value:+.0f}" if value else "0"
-
-
-def _no_minus_zero(text: str) -> str:
-    return text.removeprefix("-") if not text.strip("-0.,") else text
 
 
 def _time(time: datetime) -> str:

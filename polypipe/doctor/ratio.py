@@ -35,7 +35,7 @@ def judge_bot_ratio(compiled: float | None, setting: float) -> Result:
 
 
 def _realised(facts: Facts) -> Result:
-    from polypipe.attribution.metrics import ratio_warning
+    from polypipe.attribution.realised_ratio import ratio_warning
 
     settings = facts.settings
     both = f"user1_address = {literal(settings.copier_address)} AND user2_address = {literal(settings.whale_address)}"

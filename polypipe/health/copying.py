@@ -11,9 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 from polypipe.alerts.rules import Rule
 from polypipe.attribution.fills import Fill
-from polypipe.attribution.matching import BEFORE
-from polypipe.attribution.rule import FLOOR_SHARES
-from polypipe.divergence.comparison import MINIMUM_USD
+from polypipe.attribution.orders import BEFORE
+from polypipe.divergence.copy_rule import FLOOR_SHARES, MINIMUM_USD
 from polypipe.health.facts import Logged, Situation
 from polypipe.health.finding import NO_WALLETS, Observation, Reading, when
 from polypipe.health.newest_fills import WINDOW

@@ -9,7 +9,7 @@ from math import ceil, floor, sqrt
 
 from polypipe.alerts.rules import Rule
 from polypipe.attribution.intervals import NORMAL, wilson
-from polypipe.attribution.metrics import LEAST_PAIRS
+from polypipe.attribution.realised_ratio import LEAST_RATIO_PAIRS
 from polypipe.health.copying import money_limit
 from polypipe.health.facts import Copied, Situation
 from polypipe.health.finding import NO_WALLETS, Observation, Reading, when
@@ -43,8 +43,10 @@ def ratio_mismatch(situation: Situation, rule: Rule) -> Reading:
     if situation.wallets is None:
         return Reading("ratio_mismatch", unknown=NO_WALLETS)
     pairs, setting = situation.pairs, situation.wallets.ratio
-    if len(pairs) < LEAST_PAIRS:
-        return Reading("ratio_mismatch", unknown=f"{len(pairs)} pairs of fills at this setting, {LEAST_PAIRS} are needed")
+    if len(pairs) < LEAST_RATIO_PAIRS:
+        return Reading(
+            "ratio_mismatch", unknown=f"{len(pairs)} pairs of fills at this setting, {LEAST_RATIO_PAIRS} are needed"
+        )
     low, middle, high = median_interval(pairs)
     off = 100 * abs(middle / setting - 1)
     firing = off > rule.limit("percent") and not low <= setting <= high

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from polypipe.attribution.rule import FLOOR_SHARES, TELLING_USD, TIER_SHARES
 from polypipe.caches.registry import CACHES
+from polypipe.divergence.copy_rule import FLOOR_SHARES, TELLING_USD, TIER_SHARES
 from polypipe.health.facts import Copied, Crawl, File, Held, Logged, Positions, Quality, Snapshot
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal

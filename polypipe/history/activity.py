@@ -25,7 +25,7 @@ WALK_SECONDS = 3000.0
 
 
 @dataclass(frozen=True)
-class FilledActivity:
+class LoadedActivity:
     """What a range of days gave. `activities` counts by wallet and UTC day, 0 for a quiet one. `waiting` says why the
     rows are still in the spool; None when they are in the warehouse."""
 
@@ -34,14 +34,14 @@ class FilledActivity:
     waiting: str | None
 
 
-def fill_activity(
+def load_activity(
     polymarket: Polymarket,
     warehouse: Warehouse,
     wallets: Wallets,
     start: datetime,
     end: datetime,
     clock: Clock = utc_now,
-) -> FilledActivity:
+) -> LoadedActivity:
     """Replace the rows of [start, end), which are whole UTC days, of both wallets.
 
     Requests: rows / 500 + 2 a wallet. Raises `PolymarketError` with nothing stored, or `BatchRejected`.
@@ -63,7 +63,7 @@ def fill_activity(
 
         reports = polymarket.run(work)
         committed = [_commit(batch, who, counts[who], start, end, began) for who, batch in batches.items()]
-    return FilledActivity(reports, counts, warehouse.store(*committed))
+    return LoadedActivity(reports, counts, warehouse.store(*committed))
 
 
 def activity_row(activity: Activity) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from typing import Any
 import dagster as dg
 
 from polypipe.divergence.assets import OWNERS, WRITER_POOL
-from polypipe.divergence.report import reasons_table, where
-from polypipe.history.activity import FilledActivity, fill_activity
+from polypipe.divergence.metadata import reasons_table, where
+from polypipe.history.activity import LoadedActivity, load_activity
 from polypipe.history.copy_quality import Row, compute_quality, reasons_of
-from polypipe.history.pnl import FilledPnl, fill_pnl
+from polypipe.history.pnl import LoadedPnl, load_pnl
 from polypipe.orchestration.metadata import simulated
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PolymarketError
@@ -75,7 +75,7 @@ def history_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDe
         wallets = wallets_or_fail(settings)
         window = context.partition_time_window
         try:
-            filled = fill_pnl(polymarket, warehouse, wallets, window.start, window.end)
+            filled = load_pnl(polymarket, warehouse, wallets, window.start, window.end)
         except (PolymarketError, BatchRejected) as error:
             raise _nothing_stored(error) from error
         for key in context.partition_keys:
@@ -117,7 +117,7 @@ def history_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDe
         wallets = wallets_or_fail(settings)
         window = context.partition_time_window
         try:
-            filled = fill_activity(polymarket, warehouse, wallets, window.start, window.end)
+            filled = load_activity(polymarket, warehouse, wallets, window.start, window.end)
         except (PolymarketError, BatchRejected) as error:
             raise _nothing_stored(error) from error
         for key in context.partition_keys:
@@ -176,7 +176,7 @@ def history_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDe
     return [wallet_pnl, wallet_activity, copy_quality_daily]
 
 
-def pnl_metadata(filled: FilledPnl, wallets: Wallets, key: str) -> dict[str, Any]:
+def pnl_metadata(filled: LoadedPnl, wallets: Wallets, key: str) -> dict[str, Any]:
     """Metadata of one day: points from its midnight on, up to the next."""
     day = date.fromisoformat(key)
     copier, whale = (filled.points[who].get(day, 0) for who in (wallets.copier, wallets.whale))
@@ -189,7 +189,7 @@ def pnl_metadata(filled: FilledPnl, wallets: Wallets, key: str) -> dict[str, Any
     }
 
 
-def activity_metadata(filled: FilledActivity, wallets: Wallets, key: str) -> dict[str, Any]:
+def activity_metadata(filled: LoadedActivity, wallets: Wallets, key: str) -> dict[str, Any]:
     """Metadata of one day."""
     day = date.fromisoformat(key)
     copier, whale = (filled.activities[who].get(day, 0) for who in (wallets.copier, wallets.whale))

@@ -22,7 +22,7 @@ JUST_AFTER = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
-class FilledPnl:
+class LoadedPnl:
     """What a range of days gave. `points` counts by wallet and UTC day; the closing point of the range counts for the
     day that begins with it. `kept` are stored points that are finer than what the API has now. `waiting` says why the
     rows are still in the spool; None when they are in the warehouse."""
@@ -33,14 +33,14 @@ class FilledPnl:
     waiting: str | None
 
 
-def fill_pnl(
+def load_pnl(
     polymarket: Polymarket,
     warehouse: Warehouse,
     wallets: Wallets,
     start: datetime,
     end: datetime,
     clock: Clock = utc_now,
-) -> FilledPnl:
+) -> LoadedPnl:
     """Read and store the points of [start, end], both ends included: the change of a day needs the point that closes it.
 
     At most four requests. A wallet without points is no error: it may not have existed yet. Raises `PolymarketError`
@@ -70,7 +70,7 @@ def fill_pnl(
         batch.add("wallet_pnl", rows)
         batch_id = batch.commit({"wallet_pnl": Upsert(("wallet", "t"))})
     points = {history.wallet: Counter(point.t.date() for point in history.points) for history in histories}
-    return FilledPnl(histories, points, kept, warehouse.store(batch_id))
+    return LoadedPnl(histories, points, kept, warehouse.store(batch_id))
 
 
 def _stored(warehouse: Warehouse, wallets: Wallets, start: datetime, end: datetime) -> dict[tuple[str, datetime], Fidelity]:

@@ -21,40 +21,15 @@ import msgspec
 
 from polypipe.errors import PolypipeError
 from polypipe.files import fsync, one_at_a_time, replace_file
+from polypipe.legacy.database import APPLICATION_ID, COLUMNS, TABLE, connect, inspect
 from polypipe.warehouse import Warehouse
 from polypipe.warehouse.connection import literal
 
 if TYPE_CHECKING:
     import duckdb
 
-COLUMNS = (
-    "id", "timestamp", "user1_value", "user1_pnl", "user1_volume", "user1_rank", "user2_value", "user2_pnl",
-    "user2_volume", "user2_rank", "expected_pnl", "pnl_vs_expected", "pnl_efficiency", "scaling_ratio",
-)  # fmt: skip
-"""The columns of the old table, in its order."""
 
-APPLICATION_ID = 0x706F6C79  # "poly" in the file's header: by it we know our own files
 BATCH = 10_000
-
-_TABLE = """
-CREATE TABLE snapshots (
-    id INTEGER PRIMARY KEY,
-    timestamp TEXT NOT NULL,
-    user1_value REAL,
-    user1_pnl REAL,
-    user1_volume REAL,
-    user1_rank INTEGER,
-    user2_value REAL,
-    user2_pnl REAL,
-    user2_volume REAL,
-    user2_rank INTEGER,
-    expected_pnl REAL,
-    pnl_vs_expected REAL,
-    pnl_efficiency REAL,
-    scaling_ratio REAL
-);
-CREATE INDEX idx_timestamp ON snapshots (timestamp);
-"""
 
 
 @dataclass(frozen=True)
@@ -104,17 +79,6 @@ def export(warehouse: Warehouse, path: Path) -> Exported:
     return Exported(rows, len(days) if rebuilt else len(changed), rebuilt, stat.st_size)
 
 
-def inspect(path: Path) -> tuple[int, str | None]:
-    """Rows of the database at `path`, and what is wrong with it (None when nothing)."""
-    try:
-        with contextlib.closing(_open(f"{path.absolute().as_uri()}?mode=ro")) as db:
-            health: str = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-            rows: int = db.execute("SELECT count(*) FROM snapshots").fetchone()[0]
-    except sqlite3.Error as error:
-        return 0, f"{path} cannot be read: {error}"
-    return rows, None if health == "ok" else f"{path} is damaged: {health}"
-
-
 def _check_owner(path: Path, remembered: Path) -> None:
     for suffix in ("-journal", "-wal"):
         beside = path.with_name(path.name + suffix)
@@ -123,7 +87,7 @@ def _check_owner(path: Path, remembered: Path) -> None:
     if not path.exists() or path.stat().st_size == 0:
         return
     try:
-        with contextlib.closing(_open(f"{path.absolute().as_uri()}?mode=ro")) as db:
+        with contextlib.closing(connect(f"{path.absolute().as_uri()}?mode=ro")) as db:
             ours = db.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
     except sqlite3.DatabaseError:
         ours = remembered.exists()  # too damaged to be asked
@@ -154,7 +118,7 @@ def _update(con: "duckdb.DuckDBPyConnection", path: Path, temporary: Path, chang
     rows: int = con.execute("SELECT count(*) FROM snapshots").fetchall()[0][0]
     shutil.copyfile(path, temporary)
     try:
-        with contextlib.closing(_open(str(temporary))) as db, db:
+        with contextlib.closing(connect(str(temporary))) as db, db:
             for day in changed:
                 first, last = _ids_of(date.fromisoformat(day))
                 db.execute("DELETE FROM snapshots WHERE id BETWEEN ? AND ?", (first, last))
@@ -167,8 +131,8 @@ def _update(con: "duckdb.DuckDBPyConnection", path: Path, temporary: Path, chang
 def _rebuild(con: "duckdb.DuckDBPyConnection", temporary: Path) -> int:
     temporary.unlink()
     rows: int = con.execute("SELECT count(*) FROM snapshots").fetchall()[0][0]
-    with contextlib.closing(_open(str(temporary))) as db:
-        db.executescript(f"PRAGMA application_id = {APPLICATION_ID};{_TABLE}")
+    with contextlib.closing(connect(str(temporary))) as db:
+        db.executescript(f"PRAGMA application_id = {APPLICATION_ID};{TABLE}")
         with db:
             _insert(con, db, "ORDER BY id")
     found, fault = inspect(temporary)
@@ -192,10 +156,6 @@ def _ids_of(day: date) -> tuple[int, int]:
     start = datetime.combine(day, datetime.min.time(), UTC) - datetime.fromtimestamp(0, UTC)
     first = start // timedelta(milliseconds=1)
     return first, first + 86_400_000 - 1
-
-
-def _open(database: str) -> sqlite3.Connection:
-    return sqlite3.connect(database, uri=database.startswith("file:"))
 
 
 @contextlib.contextmanager

@@ -8,23 +8,18 @@ in which they were written, time steps back: from there on they are the second.
 # ruff: noqa: S608 -- values are written as literals
 
 import contextlib
-import json
-import math
-import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import islice
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from polypipe.divergence.arithmetic import Window, guard, judge
-from polypipe.divergence.snapshot import Row, snapshot_id
+from polypipe.divergence.snapshot import Row
 from polypipe.errors import PolypipeError
-from polypipe.facts import Fact
-from polypipe.legacy.export import COLUMNS
+from polypipe.legacy.database import COLUMNS
+from polypipe.legacy.old_rows import instant_of, old_row
 from polypipe.warehouse import Upsert, Warehouse
 
 CHUNK_ROWS = 20_000
@@ -32,7 +27,7 @@ STORE_WAIT_SECONDS = 60.0
 LISTED = 1000
 """Unreadable rows that are named; the rest is counted."""
 
-_WHOLE = ("user1_rank", "user2_rank")
+
 _COMPARED = ("user1_value", "user1_pnl", "user2_value", "user2_pnl", "expected_pnl")
 
 
@@ -56,20 +51,6 @@ class Imported:
             self.unreadable.append(f"row {row}: {reason}")
 
 
-def zone_of(name: str | None) -> ZoneInfo:
-    """The zone of that name, or the one of this machine. Raises `PolypipeError` for an unknown name."""
-    name = name or os.environ.get("TZ", "").removeprefix(":") or None
-    try:
-        if name is not None:
-            return ZoneInfo(name)
-        with Path("/etc/localtime").open("rb") as file:
-            return ZoneInfo.from_file(file, key=_link_name())
-    except FileNotFoundError:
-        return ZoneInfo("UTC")
-    except (ValueError, KeyError, OSError):
-        raise PolypipeError(f"there is no time zone {name!r}; names are like Europe/Paris, America/New_York, UTC") from None
-
-
 def import_database(path: Path, zone: ZoneInfo, warehouse: Warehouse) -> Imported:
     """Add every readable row that is not there yet, in chunks: memory does not grow with the file.
 
@@ -86,40 +67,6 @@ def import_database(path: Path, zone: ZoneInfo, warehouse: Warehouse) -> Importe
                 first = False
             _add(chunk, warehouse, result)
     return result
-
-
-def old_row(old: dict[str, Any], time: datetime) -> Row:
-    """The row of table `snapshots` for one of the old database, efficiency judged by our rule.
-
-    Raises `ValueError` naming the column whose value is not a number.
-    """
-    numbers = {name: _number(name, old[name]) for name in COLUMNS if name not in ("id", "timestamp")}
-
-    def known(name: str) -> Fact[float]:
-        value = numbers[name]
-        return Fact.unknown("it is null in the old database") if value is None else Fact(value)
-
-    ratio = numbers.pop("pnl_efficiency")
-    judged = judge(
-        Window(None, None, 0, None),
-        known("user1_pnl"),
-        known("user2_pnl"),
-        known("expected_pnl"),
-        guard(known("user1_value")),
-    )
-    numbers |= {"pnl_efficiency": judged.efficiency.value, "loss_share": judged.loss_share.value}
-    reasons = {name: "it is null in the old database" for name, value in numbers.items() if value is None}
-    judgements = {"pnl_efficiency": judged.efficiency, "loss_share": judged.loss_share}
-    reasons |= {name: fact.reason for name, fact in judgements.items() if fact.reason is not None}
-    return {
-        "id": snapshot_id(time),
-        "timestamp": time,
-        **numbers,
-        "reasons": json.dumps(reasons),
-        "origin": "import",
-        "old_id": old["id"],
-        "old_pnl_efficiency": ratio,
-    }
 
 
 @contextlib.contextmanager
@@ -157,7 +104,7 @@ def _readable(db: sqlite3.Connection, zone: tzinfo, result: Imported) -> Iterato
         try:
             if not isinstance(seen_id, int):
                 raise ValueError("id: it is not a whole number")
-            time = _instant(old["timestamp"], zone, before)
+            time = instant_of(old["timestamp"], zone, before)
             if time > latest:
                 raise ValueError(f"timestamp: {old['timestamp']!r} lies in the future in this time zone")
             row = old_row(old, time)
@@ -166,36 +113,6 @@ def _readable(db: sqlite3.Connection, zone: tzinfo, result: Imported) -> Iterato
             continue
         before = time
         yield row
-
-
-def _instant(text: object, zone: tzinfo, before: datetime | None) -> datetime:
-    """The instant in UTC. `before` is that of the row before: it decides about a time that exists twice."""
-    if not isinstance(text, str):
-        raise ValueError(f"timestamp: {text!r} is not a time")
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"timestamp: {text!r:.60} is not a time") from None
-    if time.tzinfo is not None:
-        return time.astimezone(UTC)
-    instant = time.replace(tzinfo=zone).astimezone(UTC)
-    if instant.astimezone(zone).replace(tzinfo=None, fold=0) != time:
-        raise ValueError(f"timestamp: {text!r} does not exist in this time zone: clocks were set forward over it")
-    if before is not None and instant < before:
-        return time.replace(tzinfo=zone, fold=1).astimezone(UTC)  # the same instant when the time exists once only
-    return instant
-
-
-def _number(name: str, value: object) -> float | int | None:
-    if value is None:
-        return None
-    if not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{name}: {value!r:.60} is not a number")
-    if name in _WHOLE:
-        if value != int(value) or abs(value) >= 2**31:
-            raise ValueError(f"{name}: {value!r:.60} is not a rank")
-        return int(value)
-    return float(value)
 
 
 def _add(chunk: Sequence[Row], warehouse: Warehouse, result: Imported) -> None:
@@ -242,9 +159,3 @@ def _refuse_other_zone(chunk: Sequence[Row], warehouse: Warehouse, zone: ZoneInf
                 f"row {row['old_id']} was imported before as {then:%Y-%m-%d %H:%M:%S} UTC, in the zone {zone.key} it would "
                 f"be {row['timestamp']:%Y-%m-%d %H:%M:%S} UTC: give the same --timezone as then"
             )
-
-
-def _link_name() -> str | None:
-    """`Europe/Paris` when /etc/localtime is a link to it."""
-    target = str(Path("/etc/localtime").resolve())
-    return target.partition("/zoneinfo/")[2] or None

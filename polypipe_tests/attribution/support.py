@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from polypipe.attribution.fills import CopyFill, Fill, SetChange
-from polypipe.attribution.prices import Mark
+from polypipe.attribution.marks import Mark
 from polypipe.sim.copier import CopyTruth
 from polypipe.sim.ledger import Ledger
 from polypipe.sim.life import outcome_price

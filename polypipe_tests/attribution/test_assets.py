@@ -10,18 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polypipe.attribution.assets import COPY_FILLS, COPY_METRICS, GAP_ATTRIBUTION, attribution_assets
-from polypipe.attribution.attribution import PARTS
 from polypipe.attribution.automation import due
 from polypipe.attribution.checks import attribution_checks
 from polypipe.attribution.copy_fills import compute_fills
-from polypipe.attribution.inputs import LOOK_BACK
+from polypipe.attribution.days import LOOK_BACK
+from polypipe.attribution.parts import PARTS
 from polypipe.definitions import build_defs
-from polypipe.divergence.holdings import compare_and_store
-from polypipe.history.activity import fill_activity
+from polypipe.divergence.position_refresh import refresh_positions
+from polypipe.history.activity import load_activity
 from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY
 from polypipe.history.automation import AGAIN, RANGE_END, RANGE_START
 from polypipe.history.copy_quality import compute_quality, reasons_of
-from polypipe.history.pnl import fill_pnl
+from polypipe.history.pnl import load_pnl
 from polypipe.orchestration.partitions import daily
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.wallets import Wallets
@@ -41,10 +41,10 @@ def filled(exchange, tmp_path_factory) -> Warehouse:
     home = Warehouse(tmp_path_factory.mktemp("filled"))
     polymarket, wallets = impatient(settings_for(exchange.url)), Wallets(COPIER_ADDRESS, WHALE_ADDRESS, 0.08)
     start, end = midnight("2026-07-10"), midnight("2026-08-01")
-    fill_activity(polymarket, home, wallets, midnight("2026-06-01"), end)
-    fill_pnl(polymarket, home, wallets, start, end, lambda: midnight("2026-08-01") + timedelta(minutes=30))
+    load_activity(polymarket, home, wallets, midnight("2026-06-01"), end)
+    load_pnl(polymarket, home, wallets, start, end, lambda: midnight("2026-08-01") + timedelta(minutes=30))
     compute_quality(home, wallets, start, end)
-    compare_and_store(polymarket, home, wallets, lambda: midnight("2026-08-01") + timedelta(minutes=26))
+    refresh_positions(polymarket, home, wallets, lambda: midnight("2026-08-01") + timedelta(minutes=26))
     return home
 
 

@@ -5,11 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from polypipe.attribution.attribution import RATIO_CHANGED
 from polypipe.attribution.copy_fills import fill_rows
-from polypipe.attribution.gap import gap_rows
-from polypipe.attribution.habits import Habits
-from polypipe.attribution.matching import LEAST_PAIRS, USUAL_LATENCY, ClearPair, Habit
+from polypipe.attribution.daily_gap import gap_rows
+from polypipe.attribution.habits import LEAST_CLEAR_PAIRS, USUAL_LATENCY, ClearPair, Habit, Habits
+from polypipe.attribution.parts import RATIO_CHANGED
 from polypipe_tests.attribution.tables import COPIER, T0, WALLETS, WHALE, insert, known_days, measured, trade
 
 DAY, HOUR, S = timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)
@@ -37,18 +36,18 @@ def test_a_ratio_counts_from_its_hour_else_of_its_day_else_the_setting() -> None
 
 def test_a_wrong_setting_is_told_by_the_pairs_of_the_day() -> None:
     """The bot copies at 0.08. The setting is 0.05 and is put right on the second day, which has many pairs."""
-    found = [*pairs(2 * LEAST_PAIRS, 0, 0.08), *pairs(LEAST_PAIRS, 1, 0.08, 6.0)]
+    found = [*pairs(2 * LEAST_CLEAR_PAIRS, 0, 0.08), *pairs(LEAST_CLEAR_PAIRS, 1, 0.08, 6.0)]
     days = {T0.date(): 0.05, (T0 + DAY).date(): 0.08}
     habits = Habits(found, {}, days, 0.08)
-    assert habits.at(START) == Habit(pytest.approx(0.08), 4.0, 2 * LEAST_PAIRS)
-    assert habits.at(START + 86_400) == Habit(pytest.approx(0.08), 6.0, LEAST_PAIRS)
+    assert habits.at(START) == Habit(pytest.approx(0.08), 4.0, 2 * LEAST_CLEAR_PAIRS)
+    assert habits.at(START + 86_400) == Habit(pytest.approx(0.08), 6.0, LEAST_CLEAR_PAIRS)
 
 
 def test_a_quiet_day_has_the_habit_of_the_week_before() -> None:
     """Ratio and setting went from 0.04 to 0.1 together: what was ordered before is right, at its ratio."""
-    found = [*pairs(LEAST_PAIRS, 0, 0.04), *pairs(LEAST_PAIRS - 1, 1, 0.1)]
+    found = [*pairs(LEAST_CLEAR_PAIRS, 0, 0.04), *pairs(LEAST_CLEAR_PAIRS - 1, 1, 0.1)]
     habits = Habits(found, {}, {T0.date(): 0.04}, 0.1)
-    assert habits.at(START + 86_400) == Habit(pytest.approx(0.1), 4.0, 2 * LEAST_PAIRS - 1)
+    assert habits.at(START + 86_400) == Habit(pytest.approx(0.1), 4.0, 2 * LEAST_CLEAR_PAIRS - 1)
     assert habits.at(START + 9 * 86_400).pairs == 0
 
 

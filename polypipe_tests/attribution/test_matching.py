@@ -6,17 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polypipe.attribution.matching import (
-    BEFORE,
-    LEAST_PAIRS,
-    NEAREST,
-    REACH,
-    USUAL_LATENCY,
-    Habit,
-    clear_pairs,
-    habit_of,
-    match,
-)
+from polypipe.attribution.clear_pairs import clear_pairs
+from polypipe.attribution.habits import LEAST_CLEAR_PAIRS, USUAL_LATENCY, Habit, habit_of
+from polypipe.attribution.matching import NEAREST, match
+from polypipe.attribution.orders import BEFORE, REACH
 from polypipe.sim.wallets import COPIER_ADDRESS, DAY
 from polypipe_tests.attribution.support import SIM_RATIO, START, fill, of_act, simulated
 
@@ -194,9 +187,9 @@ def test_every_fill_is_somewhere_once(seed, n, m) -> None:
 
 
 def test_the_habit_is_the_setting_until_enough_pairs_tell() -> None:
-    whale = [fill(1000 * n, 500, token=str(n)) for n in range(LEAST_PAIRS)]
-    copier = [fill(1000 * n + 4, 30 if n else 3, token=str(n)) for n in range(LEAST_PAIRS)]
-    assert habit_of(clear_pairs(whale, copier), 0.02) == Habit(0.06, 4.0, LEAST_PAIRS)
+    whale = [fill(1000 * n, 500, token=str(n)) for n in range(LEAST_CLEAR_PAIRS)]
+    copier = [fill(1000 * n + 4, 30 if n else 3, token=str(n)) for n in range(LEAST_CLEAR_PAIRS)]
+    assert habit_of(clear_pairs(whale, copier), 0.02) == Habit(0.06, 4.0, LEAST_CLEAR_PAIRS)
     assert habit_of(clear_pairs(whale[1:], copier[1:]), 0.02) == Habit(0.02, USUAL_LATENCY, 0)
 
 

@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from polypipe.attribution.intervals import wilson
-from polypipe.attribution.metrics import LEAST_PAIRS, metric_rows, ratio_warning
+from polypipe.attribution.metrics import metric_rows
+from polypipe.attribution.realised_ratio import LEAST_RATIO_PAIRS, ratio_warning
 from polypipe_tests.attribution.tables import COPIER, T0, WALLETS, WHALE, insert, known_days, trade
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -98,7 +99,7 @@ def test_a_day_by_hand(con) -> None:
         "small": {"fills": 1, "usd": 4.5},
         "unfilled": {"fills": 1, "usd": 500.0},
     }
-    assert json.loads(row["reasons"]) == {"realised_ratio": f"3 unambiguous pairs, {LEAST_PAIRS} are needed"}
+    assert json.loads(row["reasons"]) == {"realised_ratio": f"3 unambiguous pairs, {LEAST_RATIO_PAIRS} are needed"}
 
 
 def test_the_funnel_has_every_fill_of_the_whale_once(con) -> None:
@@ -222,23 +223,23 @@ def test_what_was_ordered_is_at_least_the_minimum(con) -> None:
 )
 def test_fills_that_tell_another_ratio_do_not_spoil_the_realised_one(con, other) -> None:
     known_days(con, T0)
-    for n in range(1, 4 * LEAST_PAIRS):
+    for n in range(1, 4 * LEAST_RATIO_PAIRS):
         copy_fill(con, n, at=0.5, **other)
-    for n in range(4 * LEAST_PAIRS, 5 * LEAST_PAIRS):
+    for n in range(4 * LEAST_RATIO_PAIRS, 5 * LEAST_RATIO_PAIRS):
         copy_fill(con, n, got=100.0, at=0.5)
     row, _ = one(con)
-    assert (row["realised_ratio"], row["realised_pairs"], row["ratio"]) == (pytest.approx(0.1), LEAST_PAIRS, 0.1)
+    assert (row["realised_ratio"], row["realised_pairs"], row["ratio"]) == (pytest.approx(0.1), LEAST_RATIO_PAIRS, 0.1)
 
 
 def test_the_realised_ratio_and_its_warning(con) -> None:
     known_days(con, T0)
-    for n in range(1, LEAST_PAIRS + 1):
+    for n in range(1, LEAST_RATIO_PAIRS + 1):
         copy_fill(con, n, got=60.0, at=0.5)
     row, _ = one(con)
     assert row["realised_ratio"] == pytest.approx(0.06)
     warning = ratio_warning(row["realised_ratio"], row["realised_pairs"], 0.1)
     assert "0.06" in warning
     assert "0.1" in warning
-    assert ratio_warning(0.06, LEAST_PAIRS - 1, 0.1) is None
+    assert ratio_warning(0.06, LEAST_RATIO_PAIRS - 1, 0.1) is None
     assert ratio_warning(None, 0, 0.1) is None
     assert ratio_warning(0.0999, 1000, 0.1) is None

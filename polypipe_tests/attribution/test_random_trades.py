@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import pytest
 
-from polypipe.attribution.attribution import PARTS
 from polypipe.attribution.copy_fills import fill_rows
-from polypipe.attribution.gap import gap_rows
+from polypipe.attribution.daily_gap import gap_rows
+from polypipe.attribution.parts import PARTS
 from polypipe_tests.attribution.tables import COPIER, T0, WALLETS, WHALE, insert, known_days, measured, trade
 
 DAY, S = timedelta(days=1), timedelta(seconds=1)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from polypipe.attribution.fills import Match
 from polypipe.attribution.intervals import ratio_interval, student, verdict, wilson
 from polypipe.attribution.labels import Labels, price_bucket, read_catalog
-from polypipe.attribution.reasons import REASONS, Logged, Verdict, judge
-from polypipe.attribution.rule import Rule
+from polypipe.attribution.reasons import REASONS, FillStatus, LoggedFill, fill_status
 from polypipe.bot.grammar import OUTCOMES
+from polypipe.divergence.copy_rule import Rule
 from polypipe_tests.attribution.support import fill
 from polypipe_tests.attribution.tables import insert
 
@@ -19,24 +19,24 @@ from polypipe_tests.attribution.tables import insert
 def verdict_of(shares, copied=None, price=0.5, side="BUY", held=1000.0, logged=None):
     copies = (fill(5, copied, price, side),) if copied else ()
     whale = fill(0, shares, price, side)
-    return judge(Match(whale, copies), Rule(0.1).expected(whale), held, logged)
+    return fill_status(Match(whale, copies), Rule(0.1).expected(whale), held, logged)
 
 
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
-        (verdict_of(1000, 100), Verdict("copied")),
-        (verdict_of(1000, 99.2), Verdict("copied")),
-        (verdict_of(1000, 150), Verdict("copied")),
-        (verdict_of(5000, 500), Verdict("partial", "unfilled", "inferred")),  # 625 by the tier
-        (verdict_of(1000, 60), Verdict("partial", "unfilled", "inferred")),
-        (verdict_of(1000), Verdict("missed", "unknown", "inferred")),
-        (verdict_of(9.99), Verdict("small", "small", "inferred")),
-        (verdict_of(9.99, 1), Verdict("copied")),
-        (verdict_of(20, price=0.5), Verdict("missed", "probability", "inferred")),  # $1.00
-        (verdict_of(20.3, price=0.5), Verdict("missed", "unknown", "inferred")),
-        (verdict_of(1000, side="SELL", held=0.0), Verdict("missed", "no_position", "inferred")),
-        (verdict_of(1000, side="SELL", held=5.0), Verdict("missed", "unknown", "inferred")),
+        (verdict_of(1000, 100), FillStatus("copied")),
+        (verdict_of(1000, 99.2), FillStatus("copied")),
+        (verdict_of(1000, 150), FillStatus("copied")),
+        (verdict_of(5000, 500), FillStatus("partial", "unfilled", "inferred")),  # 625 by the tier
+        (verdict_of(1000, 60), FillStatus("partial", "unfilled", "inferred")),
+        (verdict_of(1000), FillStatus("missed", "unknown", "inferred")),
+        (verdict_of(9.99), FillStatus("small", "small", "inferred")),
+        (verdict_of(9.99, 1), FillStatus("copied")),
+        (verdict_of(20, price=0.5), FillStatus("missed", "probability", "inferred")),  # $1.00
+        (verdict_of(20.3, price=0.5), FillStatus("missed", "unknown", "inferred")),
+        (verdict_of(1000, side="SELL", held=0.0), FillStatus("missed", "no_position", "inferred")),
+        (verdict_of(1000, side="SELL", held=5.0), FillStatus("missed", "unknown", "inferred")),
     ],
 )
 def test_reasons_without_a_log(found, expected) -> None:
@@ -63,37 +63,37 @@ def test_reasons_without_a_log(found, expected) -> None:
 )
 def test_the_bots_own_word_wins(outcome, reason) -> None:
     assert outcome in OUTCOMES
-    assert verdict_of(1000, logged=Logged(outcome)) == Verdict("missed", reason, "log")
-    assert verdict_of(1000, 100, logged=Logged(outcome)) == Verdict("copied")  # the fills are the truth
-    assert verdict_of(1000, 50, logged=Logged(outcome)) == Verdict("partial", "unfilled", "log")
+    assert verdict_of(1000, logged=LoggedFill(outcome)) == FillStatus("missed", reason, "log")
+    assert verdict_of(1000, 100, logged=LoggedFill(outcome)) == FillStatus("copied")  # the fills are the truth
+    assert verdict_of(1000, 50, logged=LoggedFill(outcome)) == FillStatus("partial", "unfilled", "log")
 
 
 def test_fill_or_kill_without_anybody_is_no_error() -> None:
-    logged = Logged("REJECTED", "no orders found to match with FAK order")
-    assert verdict_of(1000, logged=logged) == Verdict("missed", "unfilled", "log")
+    logged = LoggedFill("REJECTED", "no orders found to match with FAK order")
+    assert verdict_of(1000, logged=logged) == FillStatus("missed", "unfilled", "log")
 
 
 @pytest.mark.parametrize("outcome", ["UNKNOWN", "AGG_PENDING", "CB_OTHER", "SOMETHING_NEW"])
 def test_a_word_that_says_nothing_leaves_it_to_the_sizes(outcome) -> None:
-    assert verdict_of(1000, logged=Logged(outcome)) == Verdict("missed", "unknown", "inferred")
-    assert verdict_of(5, logged=Logged(outcome)) == Verdict("small", "small", "inferred")
+    assert verdict_of(1000, logged=LoggedFill(outcome)) == FillStatus("missed", "unknown", "inferred")
+    assert verdict_of(5, logged=LoggedFill(outcome)) == FillStatus("small", "small", "inferred")
 
 
 def test_every_reason_is_listed() -> None:
-    said = {verdict_of(1000, logged=Logged(outcome)).reason for outcome in OUTCOMES}
+    said = {verdict_of(1000, logged=LoggedFill(outcome)).reason for outcome in OUTCOMES}
     assert said <= set(REASONS)
 
 
 def test_what_the_log_says_of_the_first_attempt() -> None:
-    assert Logged("SENT", None, 40.0, 10.0).first_fill_ratio(40.0) == 0.25
-    assert Logged("REJECTED", None, 40.0, 0.0).first_fill_ratio(40.0) == 0
-    assert Logged("SENT", None, 40.0, None).first_fill_ratio(40.0) is None
-    assert Logged("SENT", None, 0.0, 0.0).first_fill_ratio(40.0) is None
+    assert LoggedFill("SENT", None, 40.0, 10.0).first_fill_ratio(40.0) == 0.25
+    assert LoggedFill("REJECTED", None, 40.0, 0.0).first_fill_ratio(40.0) == 0
+    assert LoggedFill("SENT", None, 40.0, None).first_fill_ratio(40.0) is None
+    assert LoggedFill("SENT", None, 0.0, 0.0).first_fill_ratio(40.0) is None
     # Answered 200, no underfill reported: full, unless the exchange knows of less.
-    assert [Logged("SENT", None, 40.0, None, state="ASSUMED_FULL").first_fill_ratio(got) for got in (40.1, 30, 0)] == [
+    assert [LoggedFill("SENT", None, 40.0, None, state="ASSUMED_FULL").first_fill_ratio(got) for got in (40.1, 30, 0)] == [
         1.0, 0.75, 0.0,
     ]  # fmt: skip
-    assert [Logged(word).order_sent for word in ("SENT", "REJECTED", "MOCK_ONLY")] == [True, True, False]
+    assert [LoggedFill(word).order_sent for word in ("SENT", "REJECTED", "MOCK_ONLY")] == [True, True, False]
 
 
 # The rule

@@ -9,7 +9,7 @@ import pytest
 from polypipe.attribution.copy_fills import compute_fills
 from polypipe.bot.ingest import ingest
 from polypipe.bot.logs import TRADE_LOG
-from polypipe.history.activity import fill_activity
+from polypipe.history.activity import load_activity
 from polypipe.sim.bot import BotLog
 from polypipe.warehouse import Warehouse
 from polypipe_tests.conftest import impatient
@@ -34,7 +34,7 @@ def stored(sim, settings, wallets, tmp_path):
     BotLog(sim.ledger, sim.clock, path).append()
     ingest(warehouse, TRADE_LOG, path)
     start, end = midnight(str(FIRST)), midnight(str(LAST)) + timedelta(days=1)
-    fill_activity(impatient(settings), warehouse, wallets, midnight("2026-06-01"), end)
+    load_activity(impatient(settings), warehouse, wallets, midnight("2026-06-01"), end)
     compute_fills(warehouse, wallets, midnight("2026-06-01"), start)
     compute_fills(warehouse, wallets, start, end)
     yield rows(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from polypipe.attribution.attribution import PARTS
+from polypipe.attribution.parts import PARTS
 from polypipe.warehouse import Replace, Warehouse
 from polypipe_tests.dashboard.support import COPIER, WHALE
 

@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from polypipe.caches.registry import CACHES
-from polypipe.divergence.arithmetic import Comparison, Window, expected_pnl, guard, judge
-from polypipe.divergence.comparison import WhaleTrace, compare_positions, copier_only
-from polypipe.divergence.holdings import summary_row
+from polypipe.divergence.pnl_gap import PnlGap, PnlWindow, expected_pnl, gap_from_pnl, guard
+from polypipe.divergence.position_comparison import WhaleHistory, compare_positions, copier_only
+from polypipe.divergence.position_refresh import summary_row
+from polypipe.divergence.position_summary import summarize_positions
 from polypipe.divergence.snapshot import snapshot_id
-from polypipe.divergence.summary import summarize
 from polypipe.facts import Fact
 from polypipe.polymarket import Position
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
@@ -36,8 +36,8 @@ def snapshot(
 ) -> dict[str, Any]:
     """A row as `take_snapshot` stores it. A number given as text is unknown, and the text is the reason."""
     copier, whale = _fact(copier_pnl), _fact(whale_pnl)
-    comparison: Comparison = judge(
-        Window(time - timedelta(hours=24), time, 25, None),
+    comparison: PnlGap = gap_from_pnl(
+        PnlWindow(time - timedelta(hours=24), time, 25, None),
         copier,
         whale,
         expected_pnl(ratio, whale),
@@ -160,11 +160,13 @@ def put_positions(
 ) -> None:
     """Compare, store and publish; `held`: the whale held the tokens that only the copier has, until two hours ago."""
     time = now()
-    traces = {p.asset: WhaleTrace(held, time - timedelta(hours=2)) for p in copier_only(copier, whale)}
-    rows = compare_positions(copier, whale, ratio, traces)
+    histories = {p.asset: WhaleHistory(held, time - timedelta(hours=2)) for p in copier_only(copier, whale)}
+    rows = compare_positions(copier, whale, ratio, histories)
     with warehouse.batch("positions") as batch:
         batch.add("positions", (asdict(row) | {"compared_at": time} for row in rows))
-        batch.add("position_summaries", [summary_row(summarize(rows, ratio), Wallets(COPIER, WHALE, ratio), time)])
+        batch.add(
+            "position_summaries", [summary_row(summarize_positions(rows, ratio), Wallets(COPIER, WHALE, ratio), time)]
+        )
         batch.commit({"positions": Replace(), "position_summaries": Append()})
     warehouse.merge()
 

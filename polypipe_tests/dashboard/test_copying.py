@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polypipe.attribution.attribution import PARTS
-from polypipe.attribution.gap import DAY_UNKNOWN, EARLIER_UNKNOWN
+from polypipe.attribution.day_sums import sum_of_days
+from polypipe.attribution.parts import DAY_UNKNOWN, EARLIER_UNKNOWN, PARTS
 from polypipe.attribution.whatif import bot_rule, what_if
-from polypipe.attribution.window import sum_of_days
 from polypipe.bot.misses import misses_summary
 from polypipe.dashboard.api import whatif
 from polypipe.wallets import Wallets

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from polypipe.divergence.arithmetic import compare
+from polypipe.divergence.pnl_gap import measure_gap
 from polypipe.divergence.snapshot import snapshot_row
-from polypipe.divergence.sources import Fetched, Wallet
+from polypipe.divergence.sources import Fetched, WalletFacts
 from polypipe.facts import Fact
 from polypipe.polymarket.wallet_models import Standing
 from polypipe.wallets import Wallets
@@ -81,10 +81,10 @@ def stored_from(time, copier, whale):
     """The row that polypipe makes of two hourly series."""
 
     def wallet(series):
-        return Wallet(Fact(500.0), Fact(series), Fact(Standing(rank=1, volume=1.0, pnl=None, user_name=None)))
+        return WalletFacts(Fact(500.0), Fact(series), Fact(Standing(rank=1, volume=1.0, pnl=None, user_name=None)))
 
     fetched = Fetched(time, wallet(copier), wallet(whale))
-    comparison = compare(Fact(copier), Fact(whale), Fact(500.0), 0.08, time)
+    comparison = measure_gap(Fact(copier), Fact(whale), Fact(500.0), 0.08, time)
     return snapshot_row(fetched, comparison, Wallets(COPIER, WHALE, 0.08), {})
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import expect
 
-from polypipe.attribution.gap import DAY_UNKNOWN, EARLIER_UNKNOWN
+from polypipe.attribution.parts import DAY_UNKNOWN, EARLIER_UNKNOWN
 from polypipe_tests.conftest import NOWHERE, settings_for
 from polypipe_tests.dashboard.browser import CHROMIUM, Looker, Served, query, until, violations
 from polypipe_tests.dashboard.copying_rows import gap_day, metrics_row, put_copying, quality_row, replace_tables

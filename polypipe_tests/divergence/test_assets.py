@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from polypipe.definitions import build_defs
-from polypipe.divergence import holdings
+from polypipe.divergence import position_refresh
 from polypipe.divergence.assets import divergence_assets, divergence_db, divergence_snapshot, positions
 from polypipe.divergence.automation import schedules
 from polypipe.divergence.checks import divergence_checks
@@ -277,8 +277,8 @@ def test_a_failing_question_about_the_past_fails_the_run_too(sim, instance, reso
 def test_other_wallets_do_not_inherit_what_was_known(sim, instance, resources, warehouse):
     run(instance, resources, positions)
     swapped = settings_for(sim.url, POLYPIPE_COPIER_ADDRESS=WHALE_ADDRESS, POLYPIPE_WHALE_ADDRESS=COPIER_ADDRESS)
-    wallets = holdings.Wallets(swapped.copier_address, swapped.whale_address, RATIO)
-    assert holdings._traces(warehouse, wallets) == {}
+    wallets = position_refresh.Wallets(swapped.copier_address, swapped.whale_address, RATIO)
+    assert position_refresh._stored_histories(warehouse, wallets) == {}
 
 
 def test_the_schedules_skip_while_their_job_is_unfinished(instance, resources):

@@ -250,7 +250,7 @@ def test_soak_ten_minutes_with_random_faults(young_sim, settings, warehouse, mon
                         sim.faults.add(kind, path, query={key: wallet}, times=times, status=r.choice((429, 500, 503)))
                         hit[path, wallet] = kind == "hang" or times is None
             fetched = await sources.fetch(http, wallets.copier, wallets.whale, lambda: now(sim))
-            comparison = snapshot_module.compare(
+            comparison = snapshot_module.measure_gap(
                 fetched.copier.pnl, fetched.whale.pnl, fetched.copier.value, wallets.ratio, fetched.time
             )
             row = snapshot_module.snapshot_row(fetched, comparison, wallets, {})

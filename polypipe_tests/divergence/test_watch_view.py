@@ -10,16 +10,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from polypipe.divergence.arithmetic import Series
-from polypipe.divergence.sources import Fetched, Wallet
-from polypipe.divergence.watch_sample import Pair, Party, Sample, json_line, sample_of
+from polypipe.divergence.pnl_gap import Series
+from polypipe.divergence.sources import Fetched, WalletFacts
+from polypipe.divergence.watch_sample import LabelledWallet, Sample, WatchedPair, json_line, sample_of
 from polypipe.divergence.watch_session import NEWEST_KEPT, Session
-from polypipe.divergence.watch_view import age, block, brief, panel, percent, signed, signed_percent, sparkline, summary
+from polypipe.divergence.watch_text import brief, percent, signed, signed_percent, sparkline
+from polypipe.divergence.watch_view import block, panel, summary
 from polypipe.facts import Fact
 from polypipe.polymarket import Standing
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
-PAIR = Pair(Party("You", "0xc0c0" + "0" * 32 + "c0c0"), Party("swisstony", "0xa1a1" + "0" * 32 + "a1a1"), 0.08, False)
+PAIR = WatchedPair(
+    LabelledWallet("You", "0xc0c0" + "0" * 32 + "c0c0"),
+    LabelledWallet("swisstony", "0xa1a1" + "0" * 32 + "a1a1"),
+    0.08,
+    False,
+)
 DOWN = (
     "GET https://data-api.polymarket.com/value?user=0xa1: HTTP 503; after 5 attempts; answer begins: no; what to do: wait"
 )
@@ -30,10 +36,10 @@ def series(change: float, hours: int = 24) -> Fact[Series]:
     return Fact({NOW - timedelta(hours=n): 1000.0 + (change if n == 0 else 0.0) for n in range(hours)})
 
 
-def wallet(value: float | None = 500.0, change: float | None = 25.0, rank: int | None = 1500) -> Wallet:
+def wallet(value: float | None = 500.0, change: float | None = 25.0, rank: int | None = 1500) -> WalletFacts:
     """None: the source is down."""
     unknown: Fact[Any] = Fact.unknown(DOWN)
-    return Wallet(
+    return WalletFacts(
         value=unknown if value is None else Fact(value),
         pnl=unknown if change is None else series(change),
         standing=unknown if rank is None else Fact(Standing(rank, 12.5, 1.0, None)),
@@ -44,7 +50,9 @@ WHALE = wallet(6250.0, 312.5, 5)
 DEAD = wallet(None, None, None)
 
 
-def sample(copier: Wallet | None = None, whale: Wallet = WHALE, minutes: int = 0, before: Sample | None = None) -> Sample:
+def sample(
+    copier: WalletFacts | None = None, whale: WalletFacts = WHALE, minutes: int = 0, before: Sample | None = None
+) -> Sample:
     fetched = Fetched(NOW + timedelta(minutes=minutes), copier or wallet(), whale)
     return sample_of(fetched, PAIR.ratio, before.answered if before else {})
 
@@ -98,7 +106,7 @@ def test_everything_unknown() -> None:
 
 
 def test_a_wallet_that_is_not_ranked_is_no_failure() -> None:
-    unranked = Wallet(Fact(1.0), series(1), Fact(Standing(None, None, None, None)))
+    unranked = WalletFacts(Fact(1.0), series(1), Fact(Standing(None, None, None, None)))
     text = block(sample(unranked), PAIR)
     assert "INFO" in text
     assert "Rank: n/a (the wallet is not on the day's leaderboard)" in text
@@ -122,11 +130,11 @@ def test_near_zero_a_percentage_is_not_made_up() -> None:
     ("label", "name"), [("me", "me (0xc0c0…c0c0)"), ("", "0xc0c0…c0c0"), ("0xc0c0…c0c0", "0xc0c0…c0c0")]
 )
 def test_names(label: str, name: str) -> None:
-    assert Party(label, PAIR.copier.address).name == name
+    assert LabelledWallet(label, PAIR.copier.address).name == name
 
 
 def test_labels_of_any_ratio_stay_aligned() -> None:
-    lines = block(sample(), Pair(PAIR.copier, PAIR.whale, 0.0125, False)).splitlines()[-4:]
+    lines = block(sample(), WatchedPair(PAIR.copier, PAIR.whale, 0.0125, False)).splitlines()[-4:]
     assert lines[0].startswith("  Expected PnL (1.25%): +$")
     assert {line.index("$") - line[: line.index("$")].endswith(("+", "-")) for line in lines[:2]} == {24}
 
@@ -164,13 +172,6 @@ def test_percent(value: float, text: str, with_sign: str) -> None:
 )
 def test_brief(reason: str, short: str) -> None:
     assert brief(reason) == short
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(-3, "0 s"), (0, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "119 min"), (7260, "2 h 01 min")]
-)
-def test_age(seconds: int, text: str) -> None:
-    assert age(timedelta(seconds=seconds)) == text
 
 
 def test_sparkline() -> None:
@@ -265,7 +266,7 @@ def test_the_panel_before_the_first_answer_and_without_any() -> None:
 
 
 def test_the_panel_says_that_data_is_simulated_and_prints_labels_as_they_are() -> None:
-    pair = Pair(Party("[bold]me[/bold] [link=x]", PAIR.copier.address), PAIR.whale, 0.08, True)
+    pair = WatchedPair(LabelledWallet("[bold]me[/bold] [link=x]", PAIR.copier.address), PAIR.whale, 0.08, True)
     seen = Session(pair, 60.0, NOW)
     seen.add(sample())
     text = drawn(seen, NOW, width=140)

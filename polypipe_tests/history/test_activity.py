@@ -11,7 +11,7 @@ from functools import partial, partialmethod
 import httpx
 import pytest
 
-from polypipe.history.activity import fill_activity
+from polypipe.history.activity import load_activity
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import Hosts, PolymarketError
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
@@ -31,7 +31,7 @@ def acts_of(sim, wallet, start, end):
 
 
 def test_a_range_holds_what_the_exchange_did(sim, polymarket, warehouse, wallets) -> None:
-    filled = fill_activity(polymarket, warehouse, wallets, START, END)
+    filled = load_activity(polymarket, warehouse, wallets, START, END)
     for wallet in (COPIER_ADDRESS, WHALE_ADDRESS):
         truth = acts_of(sim, wallet, START, END)
         found = rows(
@@ -52,22 +52,22 @@ def test_a_range_holds_what_the_exchange_did(sim, polymarket, warehouse, wallets
 
 def test_range_day_by_day_and_twice_are_the_same(polymarket, warehouse, wallets, tmp_path) -> None:
     start = midnight("2026-10-01")
-    fill_activity(polymarket, warehouse, wallets, start, start + 4 * DAY)
+    load_activity(polymarket, warehouse, wallets, start, start + 4 * DAY)
     once = activity(warehouse)
-    fill_activity(polymarket, warehouse, wallets, start, start + 4 * DAY)
+    load_activity(polymarket, warehouse, wallets, start, start + 4 * DAY)
     assert activity(warehouse) == once
     other = Warehouse(tmp_path / "other")
     for n in (1, 3, 0, 2):
-        fill_activity(polymarket, other, wallets, start + n * DAY, start + (n + 1) * DAY)
+        load_activity(polymarket, other, wallets, start + n * DAY, start + (n + 1) * DAY)
     assert activity(other) == once
 
 
 def test_a_row_that_the_api_takes_back_goes(sim, polymarket, warehouse, wallets) -> None:
     start = midnight("2026-10-01")
-    fill_activity(polymarket, warehouse, wallets, start, start + 2 * DAY)
+    load_activity(polymarket, warehouse, wallets, start, start + 2 * DAY)
     before = rows(warehouse, "SELECT key FROM wallet_activity")
     sim.faults.add("mutate", "/activity", mutate=lambda body: [row for row in body if row["type"] != "REWARD"])
-    fill_activity(polymarket, warehouse, wallets, start, start + DAY)
+    load_activity(polymarket, warehouse, wallets, start, start + DAY)
     after = rows(warehouse, "SELECT key FROM wallet_activity")
     assert {key for (key,) in before} - {key for (key,) in after} == {
         key for (key,) in before if "|REWARD|" in key and str(int(start.timestamp() + 300)) in key
@@ -78,12 +78,12 @@ def test_a_row_that_the_api_takes_back_goes(sim, polymarket, warehouse, wallets)
 @pytest.mark.parametrize("wallet", [COPIER_ADDRESS, WHALE_ADDRESS])
 def test_when_a_page_fails_nothing_of_the_run_is_stored(sim, polymarket, warehouse, wallets, wallet) -> None:
     start, end = midnight("2026-06-01"), END
-    first = fill_activity(polymarket, warehouse, wallets, END, END + DAY)
+    first = load_activity(polymarket, warehouse, wallets, END, END + DAY)
     before = activity(warehouse)
     assert sum(count for counts in first.activities.values() for count in counts.values()) > 0
     sim.faults.add("status", "/activity", query={"user": wallet}, nth=[2, 3])
     with pytest.raises(PolymarketError):
-        fill_activity(polymarket, warehouse, wallets, start, end)
+        load_activity(polymarket, warehouse, wallets, start, end)
     assert activity(warehouse) == before
     assert [entry.name for entry in warehouse.layout.spool.iterdir() if not entry.name.startswith(".")] == []
 
@@ -108,7 +108,7 @@ def test_two_thousand_fills_with_twelve_hundred_in_one_second(tmp_path) -> None:
     wallets = Wallets(WALLET, "0x" + "cd" * 20, 0.05)
     for _ in range(2):
         busy.requests.clear()
-        fill_activity(polymarket, warehouse, wallets, day, day + DAY)
+        load_activity(polymarket, warehouse, wallets, day, day + DAY)
         assert rows(warehouse, "SELECT count(*), count(DISTINCT key) FROM wallet_activity") == [(2000, 2000)]
         assert len(busy.requests) <= 2000 / 500 + 2
     assert rows(warehouse, "SELECT activities FROM activity_days ORDER BY 1") == [(0,), (2000,)]
@@ -124,14 +124,14 @@ import sys
 from datetime import datetime
 from pathlib import Path
 from polypipe.wallets import Wallets
-from polypipe.history.activity import fill_activity
+from polypipe.history.activity import load_activity
 from polypipe.polymarket import Hosts
 from polypipe.orchestration.resources import Polymarket
 from polypipe.warehouse import BatchRejected, Warehouse, Window
 home, url, copier, whale, start, end = sys.argv[1:]
 wallets = Wallets(copier, whale, 0.05)
 polymarket = Polymarket(Hosts(data=url, pnl=url))
-fill_activity(polymarket, Warehouse(Path(home)), wallets, *map(datetime.fromisoformat, (start, end)))
+load_activity(polymarket, Warehouse(Path(home)), wallets, *map(datetime.fromisoformat, (start, end)))
 """
 
 
@@ -151,9 +151,9 @@ def test_killed_half_way_and_run_again(sim, polymarket, warehouse, wallets, tmp_
     assert left  # it had begun to write
     assert activity(warehouse) == []
     sim.faults.clear()
-    fill_activity(polymarket, warehouse, wallets, start, end)
+    load_activity(polymarket, warehouse, wallets, start, end)
     other = Warehouse(tmp_path / "other")
-    fill_activity(polymarket, other, wallets, start, end)
+    load_activity(polymarket, other, wallets, start, end)
     assert activity(warehouse) == activity(other)
     assert asked(sim, "/activity") > 0
 
@@ -172,7 +172,7 @@ def test_killed_before_the_warehouse_had_the_rows(sim, polymarket, warehouse, wa
     assert rows(warehouse, "SELECT count(*) FROM wallet_activity", pending=False) == [(0,)]
     pending = activity(warehouse)
     assert pending
-    fill_activity(polymarket, warehouse, wallets, start, start + 2 * DAY)
+    load_activity(polymarket, warehouse, wallets, start, start + 2 * DAY)
     assert activity(warehouse) == pending
     assert rows(warehouse, "SELECT count(*) > 0 FROM wallet_activity", pending=False) == [(True,)]
 
@@ -183,7 +183,7 @@ def test_rows_that_cannot_be_merged_fail_the_run(sim, polymarket, warehouse, wal
     late = (start + DAY, start + 2 * DAY)
     monkeypatch.setattr("polypipe.history.activity.Window", lambda column, *_: Window(column, *late))
     with pytest.raises(BatchRejected):
-        fill_activity(polymarket, warehouse, wallets, start, start + DAY)
+        load_activity(polymarket, warehouse, wallets, start, start + DAY)
     assert activity(warehouse) == []
 
 
@@ -192,7 +192,7 @@ def test_while_somebody_holds_the_warehouse_the_rows_wait(polymarket, warehouse,
     warehouse.merge()
     monkeypatch.setattr(Warehouse, "store", partialmethod(Warehouse.store, wait=0.1))
     with held_by_somebody(warehouse.layout.database):
-        filled = fill_activity(polymarket, warehouse, wallets, start, start + DAY)
+        filled = load_activity(polymarket, warehouse, wallets, start, start + DAY)
         assert "is held by pid" in filled.waiting
         assert activity(warehouse)
     before = activity(warehouse)

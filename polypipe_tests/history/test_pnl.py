@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from polypipe.history.pnl import fill_pnl
+from polypipe.history.pnl import load_pnl
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import Hosts, ServerUnavailable
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
@@ -19,7 +19,7 @@ START, END = midnight("2026-10-01"), midnight("2026-10-13")
 
 
 def test_a_range_holds_what_the_exchange_knows_and_takes_two_requests(sim, polymarket, warehouse, wallets) -> None:
-    filled = fill_pnl(polymarket, warehouse, wallets, START, END)
+    filled = load_pnl(polymarket, warehouse, wallets, START, END)
     truth = true_points(sim, COPIER_ADDRESS, START, END) + true_points(sim, WHALE_ADDRESS, START, END)
     assert len(truth) == 2 * (12 * 24 + 1)  # the point that closes the last day is among them
     assert points(warehouse) == sorted((*point, "1h") for point in truth)
@@ -30,27 +30,27 @@ def test_a_range_holds_what_the_exchange_knows_and_takes_two_requests(sim, polym
 
 
 def test_range_day_by_day_and_twice_are_the_same(sim, polymarket, warehouse, wallets, tmp_path) -> None:
-    fill_pnl(polymarket, warehouse, wallets, START, START + 4 * DAY)
+    load_pnl(polymarket, warehouse, wallets, START, START + 4 * DAY)
     once = points(warehouse)
-    fill_pnl(polymarket, warehouse, wallets, START, START + 4 * DAY)
+    load_pnl(polymarket, warehouse, wallets, START, START + 4 * DAY)
     assert points(warehouse) == once
     other = Warehouse(tmp_path / "other")
     for n in (2, 0, 3, 1):
-        fill_pnl(polymarket, other, wallets, START + n * DAY, START + (n + 1) * DAY)
+        load_pnl(polymarket, other, wallets, START + n * DAY, START + (n + 1) * DAY)
     assert points(other) == once
 
 
 def test_a_revised_point_replaces_the_old_one(sim, polymarket, warehouse, wallets) -> None:
-    fill_pnl(polymarket, warehouse, wallets, START, START + DAY)
+    load_pnl(polymarket, warehouse, wallets, START, START + DAY)
     before = points(warehouse)
     sim.faults.add("mutate", "/user-pnl", mutate=lambda body: [{"t": p["t"], "p": p["p"] + 1} for p in body])
-    fill_pnl(polymarket, warehouse, wallets, START, START + DAY)
+    load_pnl(polymarket, warehouse, wallets, START, START + DAY)
     assert points(warehouse) == [(who, t, p + 1, fidelity) for who, t, p, fidelity in before]
 
 
 def test_a_wallet_without_points_is_no_error(sim, polymarket, warehouse, wallets) -> None:
     sim.faults.add("empty_page", "/user-pnl", query={"user_address": COPIER_ADDRESS})
-    filled = fill_pnl(polymarket, warehouse, wallets, START, START + DAY)
+    filled = load_pnl(polymarket, warehouse, wallets, START, START + DAY)
     assert {who for who, *_ in points(warehouse)} == {WHALE_ADDRESS}
     assert filled.points[COPIER_ADDRESS] == {}
     assert asked(sim, "/user-pnl") == 3  # asked again, coarser
@@ -59,7 +59,7 @@ def test_a_wallet_without_points_is_no_error(sim, polymarket, warehouse, wallets
 def test_when_one_wallet_cannot_be_read_nothing_is_stored(sim, polymarket, warehouse, wallets) -> None:
     sim.faults.add("status", "/user-pnl", query={"user_address": COPIER_ADDRESS}, status=503)
     with pytest.raises(ServerUnavailable):
-        fill_pnl(polymarket, warehouse, wallets, START, START + DAY)
+        load_pnl(polymarket, warehouse, wallets, START, START + DAY)
     assert points(warehouse) == []
 
 
@@ -89,7 +89,7 @@ def test_where_hourly_points_end_coarser_ones_follow_and_say_so(tmp_path, wallet
     api = Thinning(now, 10)
     warehouse = Warehouse(tmp_path)
     start, end = midnight("2026-10-25"), midnight("2026-11-20")
-    fill_pnl(reading(api), warehouse, wallets, start, end, clock=lambda: now)
+    load_pnl(reading(api), warehouse, wallets, start, end, clock=lambda: now)
     assert len(api.requests) <= 4
     kinds = dict(rows(warehouse, "SELECT fidelity, count(*) FROM wallet_pnl GROUP BY 1"))
     assert set(kinds) == {"1h", "1d"}
@@ -100,9 +100,9 @@ def test_points_that_were_once_read_hourly_stay_when_the_api_thins_them_out(tmp_
     now = datetime(2026, 11, 20, 12, tzinfo=UTC)
     start, end = midnight("2026-10-25"), midnight("2026-11-20")
     warehouse = Warehouse(tmp_path)
-    fill_pnl(reading(Thinning(now, 100)), warehouse, wallets, start, end, clock=lambda: now)
+    load_pnl(reading(Thinning(now, 100)), warehouse, wallets, start, end, clock=lambda: now)
     before = points(warehouse)
     assert {fidelity for *_, fidelity in before} == {"1h"}
-    filled = fill_pnl(reading(Thinning(now, 10)), warehouse, wallets, start, end, clock=lambda: now)
+    filled = load_pnl(reading(Thinning(now, 10)), warehouse, wallets, start, end, clock=lambda: now)
     assert points(warehouse) == before
     assert filled.kept > 0

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from polypipe.divergence.snapshot import snapshot_id
 from polypipe.errors import PolypipeError
-from polypipe.legacy.export import COLUMNS, export, inspect
+from polypipe.legacy.database import COLUMNS, inspect
+from polypipe.legacy.export import export
 from polypipe.warehouse import Warehouse
 from polypipe_tests.divergence.support import put_snapshots
 

@@ -14,8 +14,10 @@ from click.testing import CliRunner
 from polypipe.cli.main import main
 from polypipe.errors import PolypipeError
 from polypipe.legacy import import_database as old_database
-from polypipe.legacy.export import COLUMNS, export
-from polypipe.legacy.import_database import import_database, zone_of
+from polypipe.legacy.database import COLUMNS
+from polypipe.legacy.export import export
+from polypipe.legacy.import_database import import_database
+from polypipe.legacy.zones import zone_of
 from polypipe.warehouse import Warehouse, WarehouseBusy
 from polypipe_tests.divergence.support import held_by_somebody, rows
 

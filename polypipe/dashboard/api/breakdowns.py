@@ -5,7 +5,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from polypipe.attribution.inputs import midnight
+from polypipe.attribution.days import midnight
 from polypipe.attribution.labels import PRICE_BUCKETS
 from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.copying import PARAMETERS as DAYS
@@ -14,7 +14,7 @@ from polypipe.dashboard.api.parameters import Parser, one_of, read_parameters, s
 from polypipe.dashboard.context import Context, at_once, utc_now
 from polypipe.dashboard.copy_windows import metrics, why_unknown
 from polypipe.dashboard.store import Row
-from polypipe.divergence.comparison import BUCKETS
+from polypipe.divergence.copy_rule import SIZE_BUCKETS
 from polypipe.warehouse.connection import literal
 
 DIMENSIONS = ("sport", "league", "market_type", "live", "price", "size", "side")
@@ -30,7 +30,7 @@ PARAMETERS: dict[str, Parser] = {
     "order": one_of("asc", "desc"),
 }
 _NOT_SHOWN = ("day", "window_days", "user1_address", "user2_address")
-_PLACES = {value: place for place, value in enumerate((*PRICE_BUCKETS, *BUCKETS))}
+_PLACES = {value: place for place, value in enumerate((*PRICE_BUCKETS, *SIZE_BUCKETS))}
 
 
 def breakdowns(request: Request) -> Response:

@@ -6,8 +6,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from polypipe.attribution.metrics import ratio_warning
-from polypipe.attribution.window import coverage_of, sum_of_days
+from polypipe.attribution.day_sums import coverage_of, sum_of_days
+from polypipe.attribution.realised_ratio import ratio_warning
 from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.parameters import Parser, day, one_of, read_parameters
 from polypipe.dashboard.context import Context, at_once, utc_now

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.parameters import read_parameters
 from polypipe.dashboard.context import Context, at_once
-from polypipe.divergence.arithmetic import guard
+from polypipe.divergence.pnl_gap import guard
 from polypipe.facts import Fact
 from polypipe.warehouse.tables import columns
 

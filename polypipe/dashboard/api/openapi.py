@@ -7,7 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from polypipe.attribution.attribution import PARTS
+from polypipe.attribution.parts import PARTS
 from polypipe.bounds import MOST_SHARES
 from polypipe.caches.registry import CACHES
 from polypipe.dashboard.api.answers import json_answer

@@ -12,8 +12,9 @@ from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.parameters import Parser, one_of, read_parameters, short_text, some_of, whole
 from polypipe.dashboard.context import Context, at_once
 from polypipe.dashboard.store import Row
-from polypipe.divergence.comparison import APART, BUCKETS, STATUSES
-from polypipe.divergence.summary import EXPECTED
+from polypipe.divergence.copy_rule import SIZE_BUCKETS
+from polypipe.divergence.position_comparison import APART, STATUSES
+from polypipe.divergence.position_summary import EXPECTED
 from polypipe.warehouse.connection import literal
 
 ATTENTION = ("orphan", "missed", "over", "under", "manual", "on_target", "below_minimum", "netted", "resolved")
@@ -102,7 +103,7 @@ def rows_body(context: Context, asked: dict[str, Any]) -> dict[str, Any]:
         "counts": {status: counts.get(status, 0) for status in ATTENTION},
         "summary": summary,
         "by_status": [_with_verdict(status, summary["by_status"][status]) for status in ATTENTION] if summary else [],
-        "by_size": [_size_with_verdict(size, summary["by_size"][size]) for size in BUCKETS] if summary else [],
+        "by_size": [_size_with_verdict(size, summary["by_size"][size]) for size in SIZE_BUCKETS] if summary else [],
         "reasons": summary["reasons"] if summary else {"coverage": nothing_compared(context)},
     }
 
@@ -248,7 +249,7 @@ def _old_group(group: Row, ratio: float) -> Row:
 
 def _old_buckets(summary: Row, known: list[Row], ratio: float) -> list[Row]:
     made = []
-    for label in BUCKETS:
+    for label in SIZE_BUCKETS:
         inside = [row for row in known if row["size_bucket"] == label]
         if not inside:
             continue

@@ -18,7 +18,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from polypipe.attribution.rule import FLOOR_SHARES, TIER_FACTOR, TIER_SHARES
 from polypipe.bounds import MOST_FACTOR, MOST_SHARES
 from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.copying import NOTHING_YET
@@ -26,6 +25,7 @@ from polypipe.dashboard.api.parameters import BadParameter, Parser, day, number,
 from polypipe.dashboard.context import Context, at_once
 from polypipe.dashboard.copy_windows import stored_days
 from polypipe.dashboard.store import Row
+from polypipe.divergence.copy_rule import FLOOR_SHARES, TIER_FACTOR, TIER_SHARES
 from polypipe.runtime.processes import child_environment
 from polypipe.settings import Settings
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polypipe.divergence.arithmetic import WINDOW, compare, guard, pnl_over, window_of
+from polypipe.divergence.pnl_gap import WINDOW, common_window, guard, measure_gap, pnl_over
 from polypipe.facts import Fact
 from polypipe.text import money
 
@@ -39,7 +39,7 @@ def hourly(first: float, last: float, hours: int = 23, end: datetime = NOON) -> 
     ],
 )
 def test_metrics_by_hand(copier, whale, ratio, expected, gap, percent, efficiency, loss_share):
-    result = compare(Fact(hourly(100, 100 + copier)), Fact(hourly(-7, -7 + whale)), NO_VALUE, ratio, NOON)
+    result = measure_gap(Fact(hourly(100, 100 + copier)), Fact(hourly(-7, -7 + whale)), NO_VALUE, ratio, NOON)
     assert result.copier_pnl.value == pytest.approx(copier)
     assert result.whale_pnl.value == pytest.approx(whale)
     assert result.expected.value == pytest.approx(expected)
@@ -57,7 +57,7 @@ def test_metrics_by_hand(copier, whale, ratio, expected, gap, percent, efficienc
 
 
 def test_d16_a_losing_whale_has_no_efficiency():
-    result = compare(Fact(hourly(0, -120)), Fact(hourly(0, -1000)), NO_VALUE, 0.08, NOON)
+    result = measure_gap(Fact(hourly(0, -120)), Fact(hourly(0, -1000)), NO_VALUE, 0.08, NOON)
     assert result.efficiency == Fact.unknown("the whale lost: see loss share")
     assert result.loss_share.value == pytest.approx(150)
 
@@ -70,19 +70,19 @@ def test_guard_is_five_dollars_or_a_thousandth_of_the_capital(value, guard_usd):
 
 
 def test_efficiency_is_hidden_below_the_guard_of_a_large_wallet():
-    small = compare(Fact(hourly(0, 50)), Fact(hourly(0, 1000)), Fact(100_000.0), 0.08, NOON)
+    small = measure_gap(Fact(hourly(0, 50)), Fact(hourly(0, 1000)), Fact(100_000.0), 0.08, NOON)
     assert small.efficiency == Fact.unknown("the expected PnL is $80.00; within $100.00 of zero a share of it says nothing")
     assert small.gap.value == pytest.approx(-30)
 
 
 def test_d19_a_single_point_is_unknown_not_zero():
-    result = compare(Fact({NOON: 5.0}), Fact(hourly(0, 960)), NO_VALUE, 0.08, NOON)
+    result = measure_gap(Fact({NOON: 5.0}), Fact(hourly(0, 960)), NO_VALUE, 0.08, NOON)
     for fact in (result.copier_pnl, result.whale_pnl, result.expected, result.gap, result.efficiency):
         assert fact == Fact.unknown("1 common hourly point, two are needed")
 
 
 def test_d19_two_hours_are_not_compared_with_a_day():
-    result = compare(Fact(hourly(0, 10, hours=2)), Fact(hourly(0, 960)), NO_VALUE, 0.08, NOON)
+    result = measure_gap(Fact(hourly(0, 10, hours=2)), Fact(hourly(0, 960)), NO_VALUE, 0.08, NOON)
     assert result.copier_pnl == Fact.unknown("common hourly points cover 2 of 24 h, 90% are needed")
     assert result.gap.value is None
 
@@ -90,7 +90,7 @@ def test_d19_two_hours_are_not_compared_with_a_day():
 def test_both_wallets_are_read_over_the_same_hours():
     copier = hourly(0, 22, hours=22, end=NOON - HOUR)  # 13:00 yesterday to 11:00, 1 USD an hour
     whale = hourly(0, 230, hours=23, end=NOON)  # 13:00 yesterday to 12:00, 10 USD an hour
-    result = compare(Fact(copier), Fact(whale), NO_VALUE, 0.1, NOON)
+    result = measure_gap(Fact(copier), Fact(whale), NO_VALUE, 0.1, NOON)
     assert (result.window.start, result.window.end) == (NOON - 23 * HOUR, NOON - HOUR)
     assert (result.window.hours, result.window.points) == (22, 23)
     assert result.copier_pnl.value == pytest.approx(22)
@@ -99,28 +99,28 @@ def test_both_wallets_are_read_over_the_same_hours():
 
 
 def test_a_longer_series_is_cut_to_the_last_day():
-    result = compare(Fact(hourly(0, 48, hours=48)), Fact(hourly(0, 480, hours=48)), NO_VALUE, 0.1, NOON)
+    result = measure_gap(Fact(hourly(0, 48, hours=48)), Fact(hourly(0, 480, hours=48)), NO_VALUE, 0.1, NOON)
     assert result.window.hours == 24
     assert result.copier_pnl.value == pytest.approx(24)
 
 
 @pytest.mark.parametrize(("hours", "known"), [(21, False), (22, True), (24, True)])
 def test_ninety_percent_of_the_window_must_be_covered(hours, known):
-    assert (window_of(NOON, hourly(0, 1, hours=hours)).reason is None) is known
+    assert (common_window(NOON, hourly(0, 1, hours=hours)).reason is None) is known
 
 
 @pytest.mark.parametrize(
     ("late", "known"), [(timedelta(0), True), (2 * HOUR, True), (2 * HOUR + timedelta(seconds=1), False)]
 )
 def test_the_newest_point_must_not_be_older_than_two_hours(late, known):
-    window = window_of(NOON + late, hourly(0, 1))
+    window = common_window(NOON + late, hourly(0, 1))
     assert (window.reason is None) is known
     if not known:
         assert "2 h" in window.reason
 
 
 def test_a_failed_source_leaves_the_other_wallet_its_own_number():
-    result = compare(Fact.unknown("HTTP 503"), Fact(hourly(0, 1000)), NO_VALUE, 0.08, NOON)
+    result = measure_gap(Fact.unknown("HTTP 503"), Fact(hourly(0, 1000)), NO_VALUE, 0.08, NOON)
     assert result.whale_pnl.value == pytest.approx(1000)
     assert result.expected.value == pytest.approx(80)
     assert result.copier_pnl == Fact.unknown("copier's PnL series: HTTP 503")
@@ -129,7 +129,7 @@ def test_a_failed_source_leaves_the_other_wallet_its_own_number():
 
 
 def test_nothing_known_is_said_so_everywhere():
-    result = compare(Fact.unknown("HTTP 503"), Fact.unknown("HTTP 502"), NO_VALUE, 0.08, NOON)
+    result = measure_gap(Fact.unknown("HTTP 503"), Fact.unknown("HTTP 502"), NO_VALUE, 0.08, NOON)
     assert result.window.reason
     assert result.copier_pnl.reason == "copier's PnL series: HTTP 503"
     assert result.expected.reason == "whale's PnL series: HTTP 502"
@@ -137,7 +137,7 @@ def test_nothing_known_is_said_so_everywhere():
 
 def test_no_common_hour_is_unknown():
     shifted = {t + timedelta(minutes=30): p for t, p in hourly(0, 1).items()}
-    result = compare(Fact(hourly(0, 1)), Fact(shifted), NO_VALUE, 0.08, NOON)
+    result = measure_gap(Fact(hourly(0, 1)), Fact(shifted), NO_VALUE, 0.08, NOON)
     assert result.window.start is None
     assert result.copier_pnl.reason == "0 common hourly points, two are needed"
 
@@ -157,14 +157,14 @@ grids = st.dictionaries(st.integers(-60, 3).map(lambda n: NOON + n * HOUR), st.f
 
 @given(grids, grids)
 def test_window_is_the_intersection_and_obeys_every_null_rule(first, second):
-    window = window_of(NOON, first, second)
+    window = common_window(NOON, first, second)
     common = sorted(set(first) & set(second))
     inside = [t for t in common if t >= common[-1] - WINDOW]
     assert window.points == len(inside)
     assert (window.start, window.end) == ((inside[0], inside[-1]) if inside else (None, None))
     usable = len(inside) >= 2 and inside[-1] - inside[0] >= 0.9 * WINDOW and NOON - inside[-1] <= timedelta(hours=2)
     assert (window.reason is None) == usable
-    assert window_of(NOON, second, first) == window
+    assert common_window(NOON, second, first) == window
     for series in (first, second):
         pnl = pnl_over(series, window)
         assert (pnl.value is None) == (not usable)
@@ -175,7 +175,7 @@ def test_window_is_the_intersection_and_obeys_every_null_rule(first, second):
 @given(grids, grids, st.floats(1e-4, 10), st.floats(0, 1e7) | st.none())
 def test_every_number_is_a_number_or_has_a_reason(copier, whale, ratio, value):
     capital = Fact.unknown("down") if value is None else Fact(value)
-    result = compare(Fact(copier), Fact(whale), capital, ratio, NOON)
+    result = measure_gap(Fact(copier), Fact(whale), capital, ratio, NOON)
     facts = [getattr(result, name) for name in ("copier_pnl", "whale_pnl", "expected", "gap", "efficiency", "loss_share")]
     assert all((fact.value is None) == bool(fact.reason) for fact in facts)
     assert result.efficiency.value is None or result.loss_share.value is None
@@ -186,6 +186,6 @@ def test_every_number_is_a_number_or_has_a_reason(copier, whale, ratio, value):
 
 
 def test_arithmetic_needs_no_dagster_duckdb_or_pandas():
-    code = "import sys, polypipe.divergence.arithmetic; print(sorted({'dagster', 'duckdb', 'pandas'} & set(sys.modules)))"
+    code = "import sys, polypipe.divergence.pnl_gap; print(sorted({'dagster', 'duckdb', 'pandas'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -8,19 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from polypipe.attribution.attribution import (
-    AFTER_MIDNIGHT,
-    FROM_BEFORE,
-    NO_PRICE,
-    PARTS,
-    RATIO_CHANGED,
-    STALE_PRICES,
-    explain,
-)
+from polypipe.attribution.accounting import explain
 from polypipe.attribution.fills import CopyFill, SetChange
-from polypipe.attribution.paper import on_paper
-from polypipe.attribution.prices import Prices
-from polypipe.attribution.rule import Rule
+from polypipe.attribution.marks import Marks
+from polypipe.attribution.parts import AFTER_MIDNIGHT, FROM_BEFORE, NO_PRICE, PARTS, RATIO_CHANGED, STALE_PRICES
+from polypipe.attribution.rule_outcome import follow_rule
+from polypipe.divergence.copy_rule import Rule
 from polypipe.sim.standings import float32
 from polypipe.sim.wallets import COPIER_ADDRESS, DAY, WHALE_ADDRESS
 from polypipe_tests.attribution.support import SIM_RATIO, START, TruePrices, simulated
@@ -41,7 +34,7 @@ def own(t, shares, price, side="BUY", token="T"):
 def account(fills, marks, days=1, ratio=0.1, sets=(), settled=None):
     """Parts that are not zero, by day of 100 s. `marks` by token: (t, price)."""
     spans = [(100.0 * n, 100.0 * (n + 1), ratio) for n in range(days)]
-    return list(explain(fills, sets, Prices(marks, settled or {}), spans))
+    return list(explain(fills, sets, Marks(marks, settled or {}), spans))
 
 
 def parts(explained):
@@ -81,7 +74,7 @@ def test_parts_sum_to_copier_minus_ratio_times_whale(seed, n) -> None:
     tokens = ["A", "B", "C"]
     fills = random_fills(chance, n, tokens)
     marks = {token: sorted((float(t), chance.uniform(0, 1)) for t in [-5, *range(0, 305, 5)]) for token in tokens}
-    prices = Prices(marks)
+    prices = Marks(marks)
     days = account(fills, marks, days=3)
     for day in days:
         # the PnL of both wallets from first principles: cash and value of holdings
@@ -135,7 +128,7 @@ def test_the_days_add_up_to_the_window(seed) -> None:
     fills = random_fills(chance, 40, ["A", "B"])
     marks = {token: [(float(t), chance.uniform(0, 1)) for t in range(-10, 300, 7)] for token in "AB"}
     days = account(fills, marks, days=3)
-    (whole,) = explain(fills, (), Prices(marks), [(0.0, 300.0, 0.1)])
+    (whole,) = explain(fills, (), Marks(marks), [(0.0, 300.0, 0.1)])
     for name in PARTS:
         assert fsum(day.parts[name] for day in days) == pytest.approx(whole.parts[name], abs=1e-6)
 
@@ -275,7 +268,7 @@ def test_a_settled_token_moves_once_and_is_gone() -> None:
 
 def test_a_token_without_a_price_is_unexplained_and_said_so() -> None:
     """A game dated long ago, never settled as far as anybody knows."""
-    prices = Prices({"T": [(10.0, 0.4)]}, {}, {"T": 0.0})
+    prices = Marks({"T": [(10.0, 0.4)]}, {}, {"T": 0.0})
     spans = [(0.0, 5 * DAY, 0.1), (5 * DAY, 6 * DAY, 0.1)]
     first, second = explain([whale(10, 1000, 0.4)], (), prices, spans)
     assert (parts(first), first.notes) == ({}, {NO_PRICE: None})
@@ -327,7 +320,7 @@ def test_what_the_whale_merged_is_not_held_any_more() -> None:
     ):
         (day,) = account(fills, marks, sets=sets)
         assert (day.expected_usd, day.covered_usd) == (pytest.approx(expected), pytest.approx(covered))
-        paper = on_paper(fills, sets, Prices(marks), Rule(0.1), 0.0, 100.0)
+        paper = follow_rule(fills, sets, Marks(marks), Rule(0.1), 0.0, 100.0)
         assert (paper.expected_usd, paper.covered_usd) == (pytest.approx(expected), pytest.approx(covered))
 
 
@@ -335,7 +328,7 @@ def test_a_change_of_the_ratio_is_told_in_usd() -> None:
     fills = [whale(10, 1000, 0.40, 100)]
     spans = [(0.0, 100.0, 0.1), (100.0, 200.0, 0.2)]
     marks = {"T": [(10.0, 0.40), (190.0, 0.50)]}
-    _, second = explain(fills, (), Prices(marks), spans)
+    _, second = explain(fills, (), Marks(marks), spans)
     assert parts(second) == {}
     # the copier gains 10, 0.2 x the whale's 100 is 20
     assert second.notes[RATIO_CHANGED] == pytest.approx(-10)
@@ -345,7 +338,7 @@ def test_a_copy_after_midnight_is_told_in_usd_on_both_days() -> None:
     """100 bought @ 0.42 two seconds after the end of the day, which the mark of 0.45 counts as 3 made: measured is that on
     the next day. Whether the walk begins there or before."""
     late = replace(whale(99, 1000, 0.40, 100, 0.42, own_fee=0.5), copied_at=101.0)
-    prices = Prices({"T": [(95.0, 0.45), (150.0, 0.60)]})
+    prices = Marks({"T": [(95.0, 0.45), (150.0, 0.60)]})
     spans = [(100.0 * n, 100.0 * (n + 1), 0.1) for n in range(3)]
     days = list(explain([late], (), prices, spans))
     assert [day.notes for day in days] == [
@@ -361,7 +354,7 @@ def test_a_copy_after_midnight_is_told_in_usd_on_both_days() -> None:
 
 def test_old_prices_are_counted() -> None:
     spans = [(0.0, 100.0, 0.1), (100.0, 2 * DAY, 0.1)]
-    first, second = explain([whale(10, 1000, 0.4)], (), Prices({"T": [(10.0, 0.4)]}), spans)
+    first, second = explain([whale(10, 1000, 0.4)], (), Marks({"T": [(10.0, 0.4)]}), spans)
     assert (first.stale_tokens, second.stale_tokens) == (0, 1)
     assert second.notes == {STALE_PRICES: None}
 

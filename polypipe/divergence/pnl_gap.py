@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from polypipe.facts import Fact
-from polypipe.text import money
+from polypipe.text import money, span
 
 Series = Mapping[datetime, float]
 """Cumulative PnL in USD by instant (aware). Polymarket's hourly grid: a point at each full hour."""
@@ -21,7 +21,7 @@ GUARD_SHARE_OF_CAPITAL = 0.001
 
 
 @dataclass(frozen=True)
-class Window:
+class PnlWindow:
     """The span over which a PnL is taken: first and last instant that every series has, at most `WINDOW` apart.
 
     `start` and `end` are None without a common point. `reason` says why no PnL can be taken over it; None when one can.
@@ -39,7 +39,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PnlGap:
     """How the copier does against `ratio` times the whale. Money in USD, shares of expected PnL in percent.
 
     `gap` is copier minus expected, `gap_percent` the same in percent of |expected|. `efficiency` exists only where the
@@ -47,7 +47,7 @@ class Comparison:
     its share; below is good; negative: it gained while the whale lost).
     """
 
-    window: Window
+    window: PnlWindow
     copier_pnl: Fact[float]
     whale_pnl: Fact[float]
     expected: Fact[float]
@@ -57,7 +57,7 @@ class Comparison:
     loss_share: Fact[float]
 
 
-def window_of(now: datetime, *series: Series) -> Window:
+def common_window(now: datetime, *series: Series) -> PnlWindow:
     """The last 24 h on the intersection of the grids of all `series`.
 
     Not usable, with the reason, when it has fewer than two points, spans less than 90 % of 24 h, or ends more than 2 h
@@ -68,18 +68,18 @@ def window_of(now: datetime, *series: Series) -> Window:
     inside = sorted(t for t in common if end is not None and t >= end - WINDOW)
     start = inside[0] if inside else None
     shared = "common hourly" if len(series) > 1 else "hourly"
-    window = Window(start, end, len(inside), None)
+    window = PnlWindow(start, end, len(inside), None)
     reason = None
     if start is None or end is None or len(inside) < 2:
         reason = f"{len(inside)} {shared} point{'s' * (len(inside) != 1)}, two are needed"
     elif end - start < MIN_COVERED * WINDOW:
         reason = f"{shared} points cover {window.hours:g} of 24 h, {MIN_COVERED:.0%} are needed"
     elif now - end > MAX_AGE:
-        reason = f"the newest {shared} point is {_age(now - end)} old, the limit is {_age(MAX_AGE)}"
-    return Window(start, end, len(inside), reason)
+        reason = f"the newest {shared} point is {span(now - end)} old, the limit is {span(MAX_AGE)}"
+    return PnlWindow(start, end, len(inside), reason)
 
 
-def pnl_over(series: Series, window: Window) -> Fact[float]:
+def pnl_over(series: Series, window: PnlWindow) -> Fact[float]:
     """P(end) - P(start) in USD."""
     if window.reason is not None or window.start is None or window.end is None:
         return Fact.unknown(window.reason or "no window")
@@ -94,17 +94,17 @@ def guard(copier_value: Fact[float]) -> float:
     return max(GUARD_USD, GUARD_SHARE_OF_CAPITAL * (copier_value.value or 0.0))
 
 
-def compare(
+def measure_gap(
     copier: Fact[Series], whale: Fact[Series], copier_value: Fact[float], ratio: float, now: datetime
-) -> Comparison:
+) -> PnlGap:
     """Compare both wallets over the same window.
 
     When the series of one wallet is unknown, the other's PnL is taken over its own grid and what needs both is unknown.
     """
-    window = window_of(now, *(series.value for series in (copier, whale) if series.value is not None))
+    window = common_window(now, *(series.value for series in (copier, whale) if series.value is not None))
     copier_pnl = _pnl("copier", copier, window)
     whale_pnl = _pnl("whale", whale, window)
-    return judge(window, copier_pnl, whale_pnl, expected_pnl(ratio, whale_pnl), guard(copier_value))
+    return gap_from_pnl(window, copier_pnl, whale_pnl, expected_pnl(ratio, whale_pnl), guard(copier_value))
 
 
 def expected_pnl(ratio: float, whale_pnl: Fact[float]) -> Fact[float]:
@@ -112,9 +112,9 @@ def expected_pnl(ratio: float, whale_pnl: Fact[float]) -> Fact[float]:
     return Fact.unknown(_because(whale_pnl)) if whale_pnl.value is None else Fact(ratio * whale_pnl.value)
 
 
-def judge(
-    window: Window, copier_pnl: Fact[float], whale_pnl: Fact[float], expected: Fact[float], guard_usd: float
-) -> Comparison:
+def gap_from_pnl(
+    window: PnlWindow, copier_pnl: Fact[float], whale_pnl: Fact[float], expected: Fact[float], guard_usd: float
+) -> PnlGap:
     """Everything that follows from the copier's PnL and the expected one."""
     gap: Fact[float]
     percent: Fact[float]
@@ -137,10 +137,10 @@ def judge(
                 efficiency, loss_share = Fact(share), Fact.unknown("the whale gained: see efficiency")
             else:
                 efficiency, loss_share = Fact.unknown("the whale lost: see loss share"), Fact(share)
-    return Comparison(window, copier_pnl, whale_pnl, expected, gap, percent, efficiency, loss_share)
+    return PnlGap(window, copier_pnl, whale_pnl, expected, gap, percent, efficiency, loss_share)
 
 
-def _pnl(who: str, series: Fact[Series], window: Window) -> Fact[float]:
+def _pnl(who: str, series: Fact[Series], window: PnlWindow) -> Fact[float]:
     if series.value is None:
         return Fact.unknown(f"{who}'s PnL series: {series.reason}")
     return pnl_over(series.value, window)
@@ -148,8 +148,3 @@ def _pnl(who: str, series: Fact[Series], window: Window) -> Fact[float]:
 
 def _because(fact: Fact[float]) -> str:
     return fact.reason or "unknown"
-
-
-def _age(age: timedelta) -> str:
-    minutes = round(age.total_seconds() / 60)
-    return f"{minutes // 60} h {minutes % 60:02} min" if minutes % 60 else f"{minutes // 60} h"

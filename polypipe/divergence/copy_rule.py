@@ -1,13 +1,15 @@
-"""The rule by which the whale's fills are to be copied: how many shares the copier should get. Pure.
+"""The bot's copying rule: thresholds, the expected size of a copy, and size classes. Pure.
 
-The bot's own rule is ratio x shares, nothing for fills of less than 10 shares, and 1.25 times as much for purchases of
-4,000 shares and more. `polypipe whatif` tries others.
+The bot copies ratio x shares, nothing for fills of less than 10 shares, and 1.25 times as much for purchases of 4,000
+shares or more. `polypipe whatif` evaluates other rules.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
-from polypipe.divergence.comparison import MINIMUM_USD
+MINIMUM_USD = 1.01
+"""Smallest order that the bot sends, in USD."""
 
 FLOOR_SHARES = 10.0
 TIER_SHARES = 4000.0
@@ -16,6 +18,10 @@ TIER_FACTOR = 1.25
 TELLING_USD = 1.1 * MINIMUM_USD
 """A copy tells the ratio only if it is worth more than this at the whale's price: for a fill whose share is too small to
 be ordered, the bot orders the exchange's minimum by chance, or nothing."""
+
+# Shares of the whale. 10 and 4,000 are the bot's own thresholds: below 10 it copies by chance, from 4,000 it takes 1.25.
+_BOUNDS = (0, 10, 50, 100, 250, 500, 1000, 2000, 4000, 10_000)
+SIZE_BUCKETS = (*(f"{low:,}-{high:,}" for low, high in pairwise(_BOUNDS)), f"{_BOUNDS[-1]:,}+")
 
 
 class Sized(Protocol):
@@ -47,3 +53,8 @@ class Rule:
         """In words, for people."""
         tiers = "".join(f", x {factor:g} for purchases from {size:,.0f} shares" for size, factor in sorted(self.tiers))
         return f"ratio {self.ratio:g}, fills from {self.floor:g} shares{tiers}"
+
+
+def size_bucket(size: float) -> str:
+    """The size class of a position in shares; a class has its lower bound and not its upper one."""
+    return SIZE_BUCKETS[max(n for n, low in enumerate(_BOUNDS) if size >= low)]

@@ -4,18 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from polypipe.attribution.prices import (
-    AHEAD,
-    MUST_BE_OVER,
-    SETTLES_WITHIN,
-    Mark,
-    Prices,
-    Reading,
-    Redeem,
-    read_prices,
-    settlements,
-    slug_date,
-)
+from polypipe.attribution.marks import MUST_BE_OVER, Mark, Marks
+from polypipe.attribution.settlements import ObservedPrice, Redeem, settlements, slug_date
+from polypipe.attribution.stored_marks import AHEAD, SETTLES_WITHIN, read_marks
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal, open_memory
 from polypipe.warehouse.migrate import migrate
@@ -29,7 +20,7 @@ OF = {"A": "c", "B": "c"}
 
 
 def test_the_last_price_known_by_then() -> None:
-    prices = Prices({"T": [(10.0, 0.4), (20.0, 0.5)]})
+    prices = Marks({"T": [(10.0, 0.4), (20.0, 0.5)]})
     assert prices.at("T", 9) is None
     assert prices.at("U", 9) is None
     assert prices.at("T", 10) == Mark(0.4, 0.0, False)
@@ -38,19 +29,19 @@ def test_the_last_price_known_by_then() -> None:
 
 
 def test_a_settlement_holds_from_its_time_on() -> None:
-    prices = Prices({"T": [(10.0, 0.4)]}, {"T": (30.0, 1.0)})
+    prices = Marks({"T": [(10.0, 0.4)]}, {"T": (30.0, 1.0)})
     assert prices.at("T", 29) == Mark(0.4, 19.0, False)
     assert prices.at("T", 30) == Mark(1.0, 0.0, True)
 
 
 def test_a_game_that_must_be_over_has_no_price_unless_its_result_is_known() -> None:
     over = 1000.0 + MUST_BE_OVER
-    prices = Prices({"T": [(10.0, 0.4)]}, {}, {"T": 1000.0})
+    prices = Marks({"T": [(10.0, 0.4)]}, {}, {"T": 1000.0})
     assert prices.at("T", over) == Mark(0.4, over - 10, False)
     assert prices.at("T", over + 1) is None
-    late = Prices({"T": [(10.0, 0.4), (5000.0, 0.3)]}, {}, {"T": 1000.0})  # put off: it still trades
+    late = Marks({"T": [(10.0, 0.4), (5000.0, 0.3)]}, {}, {"T": 1000.0})  # put off: it still trades
     assert late.at("T", over + 1) == Mark(0.3, over + 1 - 5000, False)
-    known = Prices({"T": [(10.0, 0.4)]}, {"T": (over + 5, 0.0)}, {"T": 1000.0})
+    known = Marks({"T": [(10.0, 0.4)]}, {"T": (over + 5, 0.0)}, {"T": 1000.0})
     assert known.at("T", over + 1) == Mark(0.4, over - 9, False)
 
 
@@ -83,7 +74,11 @@ def test_contradicting_evidence_counts_for_nothing() -> None:
 
 
 def test_positions_say_it_too() -> None:
-    readings = [Reading("A", 70.0, 0.4, False), Reading("A", 90.0, 0.0, True), Reading("Z", 90.0, 1.0, True)]
+    readings = [
+        ObservedPrice("A", 70.0, 0.4, False),
+        ObservedPrice("A", 90.0, 0.0, True),
+        ObservedPrice("Z", 90.0, 1.0, True),
+    ]
     assert settlements([], {}, OF, readings) == {"A": (90.0, 0.0), "B": (90.0, 1.0), "Z": (90.0, 1.0)}
 
 
@@ -123,7 +118,7 @@ def test_from_the_tables() -> None:
         con.execute(
             f"INSERT INTO position_prices VALUES ('A', {literal(T0 + 3 * DAY + timedelta(minutes=27))}, 0.6, false)"
         )
-        prices = read_prices(con, WALLETS, T0, T0 + 30 * DAY)
+        prices = read_marks(con, WALLETS, T0, T0 + 30 * DAY)
 
     def price(token, days):
         mark = prices.at(token, (T0 + timedelta(days=days)).timestamp())

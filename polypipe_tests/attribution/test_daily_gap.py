@@ -6,15 +6,16 @@ from datetime import date, timedelta
 import pytest
 from click.testing import CliRunner
 
-from polypipe.attribution.attribution import PARTS
 from polypipe.attribution.copy_fills import compute_fills
+from polypipe.attribution.daily_gap import compute_gap, gap_rows
 from polypipe.attribution.fills import CopyFill
-from polypipe.attribution.gap import compute_gap, gap_rows
-from polypipe.attribution.paper import on_paper
-from polypipe.attribution.prices import Prices
-from polypipe.attribution.rule import Rule
-from polypipe.attribution.whatif import bot_rule, lines_of, what_if
+from polypipe.attribution.marks import Marks
+from polypipe.attribution.parts import PARTS
+from polypipe.attribution.rule_outcome import follow_rule
+from polypipe.attribution.whatif import bot_rule, what_if
+from polypipe.attribution.whatif_text import whatif_lines
 from polypipe.cli.main import main
+from polypipe.divergence.copy_rule import Rule
 from polypipe.errors import PolypipeError
 from polypipe.history.copy_quality import reasons_of
 from polypipe.warehouse import Replace
@@ -107,20 +108,20 @@ def fills_of(*rows):
 def test_a_floor_and_a_tier_by_hand() -> None:
     """Ratio 0.1. Bought 50, 400 and 5000 @ 0.40, mark 0.50: plain 545 shares; with floor 100 and x 2 from 1000: 1040."""
     fills = fills_of((10, "BUY", 50, 0.4, 5), (20, "BUY", 400, 0.4, 40), (30, "BUY", 5000, 0.4, 260))
-    prices = Prices({"T": [(90.0, 0.5)]})
-    paper = on_paper(fills, [], prices, Rule(0.1, 100, ((1000, 2.0),)), 0.0, 100.0)
+    prices = Marks({"T": [(90.0, 0.5)]})
+    paper = follow_rule(fills, [], prices, Rule(0.1, 100, ((1000, 2.0),)), 0.0, 100.0)
     assert paper.effect == pytest.approx((1040 - 545) * 0.10)
     assert (paper.fills, paper.asked, paper.below_minimum) == (3, 2, 0)
     assert paper.expected_usd == pytest.approx(520)
     assert paper.coverage == pytest.approx(100 * 305 / 1040)
-    assert on_paper(fills, [], prices, Rule(0.1, 0, ()), 0.0, 100.0).effect == 0
-    assert on_paper(fills, [], prices, Rule(0.02, 0, ()), 0.0, 100.0).below_minimum == 1  # one share of $0.40
+    assert follow_rule(fills, [], prices, Rule(0.1, 0, ()), 0.0, 100.0).effect == 0
+    assert follow_rule(fills, [], prices, Rule(0.02, 0, ()), 0.0, 100.0).below_minimum == 1  # one share of $0.40
 
 
 def test_what_was_asked_before_the_window_counts_from_its_mark() -> None:
     fills = fills_of((10, "BUY", 5000, 0.40, 500), (150, "BUY", 10, 0.60, 1))
-    prices = Prices({"T": [(10.0, 0.40), (90.0, 0.45), (150.0, 0.60)]})
-    paper = on_paper(fills, [], prices, Rule(0.1), 100.0, 200.0)
+    prices = Marks({"T": [(10.0, 0.40), (90.0, 0.45), (150.0, 0.60)]})
+    paper = follow_rule(fills, [], prices, Rule(0.1), 100.0, 200.0)
     assert paper.effect == pytest.approx(125 * 0.15)
     assert paper.fills == 1
 
@@ -128,10 +129,10 @@ def test_what_was_asked_before_the_window_counts_from_its_mark() -> None:
 def test_only_the_days_that_count_have_an_effect() -> None:
     """125 shares more than the plain ratio from t 10 on, 250 more from 150 on; the price rises by 0.10 every 100 s."""
     fills = fills_of((10, "BUY", 5000, 0.40, 500), (150, "BUY", 10_000, 0.55, 1000))
-    prices = Prices({"T": [(float(t), 0.4 + t / 1000) for t in range(0, 400, 10)]})
+    prices = Marks({"T": [(float(t), 0.4 + t / 1000) for t in range(0, 400, 10)]})
 
     def effect(*counting):
-        return on_paper(fills, [], prices, Rule(0.1), 0.0, 400.0, counting=counting).effect
+        return follow_rule(fills, [], prices, Rule(0.1), 0.0, 400.0, counting=counting).effect
 
     first, second, third, fourth = (effect((100.0 * n, 100.0 * (n + 1))) for n in range(4))
     assert (first, second) == (pytest.approx(125 * 0.10), pytest.approx(125 * 0.10 + 250 * 0.05))
@@ -139,12 +140,12 @@ def test_only_the_days_that_count_have_an_effect() -> None:
     assert effect() == 0
     assert effect((0.0, 400.0)) == pytest.approx(first + second + third + fourth)
     assert effect((0.0, 200.0), (300.0, 400.0)) == pytest.approx(first + second + fourth)
-    assert on_paper(fills, [], prices, Rule(0.1), 0.0, 400.0).effect == effect((0.0, 400.0))
+    assert follow_rule(fills, [], prices, Rule(0.1), 0.0, 400.0).effect == effect((0.0, 400.0))
 
 
 def test_nobody_sells_on_paper_what_he_does_not_hold() -> None:
     fills = fills_of((10, "BUY", 50, 0.40, 0), (20, "SELL", 50, 0.60, 0), (30, "SELL", 500, 0.60, 0))
-    paper = on_paper(fills, [], Prices({"T": [(90.0, 0.9)]}), Rule(0.1, 100), 0.0, 100.0)
+    paper = follow_rule(fills, [], Marks({"T": [(90.0, 0.9)]}), Rule(0.1, 100), 0.0, 100.0)
     assert paper.effect == pytest.approx(-5 * 0.20)  # the round trip that the floor leaves out
     assert paper.expected_usd == 0
 
@@ -182,7 +183,7 @@ def test_the_coverage_of_the_rule_in_force_stands_beside(stored) -> None:
     in_force, other = what_if(stored, WALLETS, bot_rule(0.1)), what_if(stored, WALLETS, bot_rule(0.02))
     assert in_force.coverage_in_force == in_force.coverage == other.coverage_in_force
     assert in_force.coverage < other.coverage
-    assert f"coverage at the end      {in_force.coverage:.1f} %" in "\n".join(lines_of(other))
+    assert f"coverage at the end      {in_force.coverage:.1f} %" in "\n".join(whatif_lines(other))
 
 
 def test_days_can_be_chosen_and_unknown_ones_are_said(stored) -> None:
@@ -195,7 +196,7 @@ def test_days_can_be_chosen_and_unknown_ones_are_said(stored) -> None:
     answer = what_if(stored, WALLETS, Rule(0.1), date(2026, 9, 3), date(2026, 9, 4))
     assert answer.gap is None
     assert answer.reasons["gap"] == "the PnL of both wallets is known on none of these days"
-    assert "unknown: the PnL" in "\n".join(lines_of(answer))
+    assert "unknown: the PnL" in "\n".join(whatif_lines(answer))
     with pytest.raises(PolypipeError, match="no days from"):
         what_if(stored, WALLETS, Rule(0.1), date(2026, 9, 4), date(2026, 9, 3))
 

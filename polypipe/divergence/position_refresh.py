@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from polypipe.divergence.comparison import Compared, WhaleTrace, compare_positions, copier_only
+from polypipe.divergence.position_comparison import ComparedPosition, WhaleHistory, compare_positions, copier_only
+from polypipe.divergence.position_summary import PositionSummary, summarize_positions
 from polypipe.divergence.sources import Clock, utc_now
-from polypipe.divergence.summary import Summary, summarize
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PolymarketHttp
 from polypipe.polymarket.data_api import fetch_positions
@@ -28,43 +28,43 @@ _TAKES_BOTH = ("SPLIT", "CONVERSION")
 
 
 @dataclass(frozen=True)
-class StoredComparison:
+class StoredPositions:
     """A stored comparison. `waiting` says why its rows are still in the spool; None when they are in the warehouse."""
 
     time: datetime
-    rows: list[Compared]
-    summary: Summary
+    rows: list[ComparedPosition]
+    summary: PositionSummary
     waiting: str | None
 
 
-def compare_and_store(
+def refresh_positions(
     polymarket: Polymarket, warehouse: Warehouse, wallets: Wallets, clock: Clock = utc_now
-) -> StoredComparison:
+) -> StoredPositions:
     """Read, compare, replace table `positions`, append to `position_summaries`.
 
     Raises `PolymarketError` when anything of either wallet cannot be read completely: the tables stay as they were.
     """
-    before = _traces(warehouse, wallets)
+    before = _stored_histories(warehouse, wallets)
 
-    async def work(http: PolymarketHttp) -> tuple[list[Position], list[Position], dict[str, WhaleTrace], datetime]:
+    async def work(http: PolymarketHttp) -> tuple[list[Position], list[Position], dict[str, WhaleHistory], datetime]:
         async with http.operation(FETCH_DEADLINE_SECONDS):
             copier, whale = await asyncio.gather(
                 fetch_positions(http, wallets.copier), fetch_positions(http, wallets.whale)
             )
             now = clock()
-            return copier, whale, await _trace(http, wallets.whale, copier_only(copier, whale), before, now), now
+            return copier, whale, await _whale_histories(http, wallets.whale, copier_only(copier, whale), before, now), now
 
-    copier, whale, traces, now = polymarket.run(work)
-    rows = compare_positions(copier, whale, wallets.ratio, traces)
-    summary = summarize(rows, wallets.ratio)
+    copier, whale, histories, now = polymarket.run(work)
+    rows = compare_positions(copier, whale, wallets.ratio, histories)
+    summary = summarize_positions(rows, wallets.ratio)
     with warehouse.batch("positions") as batch:
         batch.add("positions", (asdict(row) | {"compared_at": now} for row in rows))
         batch.add("position_summaries", [summary_row(summary, wallets, now)])
         batch_id = batch.commit({"positions": Replace(), "position_summaries": Append()})
-    return StoredComparison(now, rows, summary, warehouse.store(batch_id, wait=STORE_WAIT_SECONDS))
+    return StoredPositions(now, rows, summary, warehouse.store(batch_id, wait=STORE_WAIT_SECONDS))
 
 
-def summary_row(summary: Summary, wallets: Wallets, now: datetime) -> dict[str, Any]:
+def summary_row(summary: PositionSummary, wallets: Wallets, now: datetime) -> dict[str, Any]:
     """The row of table `position_summaries`."""
     facts = summary.facts()
     return {
@@ -82,7 +82,7 @@ def summary_row(summary: Summary, wallets: Wallets, now: datetime) -> dict[str, 
     }
 
 
-def _traces(warehouse: Warehouse, wallets: Wallets) -> dict[str, tuple[bool, WhaleTrace]]:
+def _stored_histories(warehouse: Warehouse, wallets: Wallets) -> dict[str, tuple[bool, WhaleHistory]]:
     """Token -> whether the whale held it at the last comparison of the same wallets, and what was known then."""
     with warehouse.read() as con:
         same = con.execute(
@@ -92,38 +92,38 @@ def _traces(warehouse: Warehouse, wallets: Wallets) -> dict[str, tuple[bool, Wha
             return {}
         rows = con.execute("SELECT token_id, whale_size > 0, whale_held, whale_out_since FROM positions").fetchall()
     return {
-        token: (holding, WhaleTrace(held, out_since.astimezone(UTC) if out_since else None))
+        token: (holding, WhaleHistory(held, out_since.astimezone(UTC) if out_since else None))
         for token, holding, held, out_since in rows
     }
 
 
-async def _trace(
+async def _whale_histories(
     http: PolymarketHttp,
     whale: str,
     extra: Sequence[Position],
-    before: dict[str, tuple[bool, WhaleTrace]],
+    before: dict[str, tuple[bool, WhaleHistory]],
     now: datetime,
-) -> dict[str, WhaleTrace]:
+) -> dict[str, WhaleHistory]:
     """What is known of each token that only the copier holds: from the last comparison, else from the whale's activity."""
-    traces = {}
+    histories = {}
     unknown = []
     for position in extra:
         if position.asset not in before:
             unknown.append(position)
             continue
-        was_holding, trace = before[position.asset]
-        traces[position.asset] = WhaleTrace(True, now) if was_holding else trace
-    asked = await asyncio.gather(*(_ask_trace(http, whale, position) for position in unknown))
-    return traces | {position.asset: trace for position, trace in zip(unknown, asked, strict=True)}
+        was_holding, history = before[position.asset]
+        histories[position.asset] = WhaleHistory(True, now) if was_holding else history
+    asked = await asyncio.gather(*(_ask_history(http, whale, position) for position in unknown))
+    return histories | {position.asset: history for position, history in zip(unknown, asked, strict=True)}
 
 
-async def _ask_trace(http: PolymarketHttp, whale: str, position: Position) -> WhaleTrace:
+async def _ask_history(http: PolymarketHttp, whale: str, position: Position) -> WhaleHistory:
     """Whether the whale ever had the token, by the newest of its activities in that market.
 
     A page that is full and does not name the token proves nothing: then it counts as held, which is the safe side.
     """
     if position.condition_id is None or position.redeemable:
-        return WhaleTrace(position.condition_id is None, None)
+        return WhaleHistory(position.condition_id is None, None)
     params = [
         ("user", whale),
         ("market", position.condition_id),
@@ -139,4 +139,4 @@ async def _ask_trace(http: PolymarketHttp, whale: str, position: Position) -> Wh
     here = [row for row in rows if isinstance(row, Activity) and row.condition_id == position.condition_id]
     touching = [row.timestamp for row in here if row.asset == position.asset or row.type in _TAKES_BOTH]
     certain = len(rows) < ACTIVITY_LIMIT and not any(isinstance(row, UnreadableRow) for row in rows)
-    return WhaleTrace(bool(touching) or not certain, max(touching, default=None))
+    return WhaleHistory(bool(touching) or not certain, max(touching, default=None))

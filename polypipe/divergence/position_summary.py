@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from polypipe.divergence.comparison import APART, BUCKETS, STATUSES, Compared
+from polypipe.divergence.copy_rule import SIZE_BUCKETS
+from polypipe.divergence.position_comparison import APART, STATUSES, ComparedPosition
 from polypipe.facts import Fact
 
 EXPECTED = ("on_target", "under", "over", "missed")
@@ -15,7 +16,7 @@ EXPECTED = ("on_target", "under", "over", "missed")
 
 
 @dataclass(frozen=True)
-class Summary:
+class PositionSummary:
     """Figures over the unresolved rows; money in USD, rates in percent. `positions.py` and the table describe them."""
 
     counts: dict[str, int]
@@ -38,11 +39,11 @@ class Summary:
         return {name: value for name, value in vars(self).items() if isinstance(value, Fact)}
 
 
-def summarize(rows: Sequence[Compared], ratio: float) -> Summary:
+def summarize_positions(rows: Sequence[ComparedPosition], ratio: float) -> PositionSummary:
     """All figures of one comparison. Resolved and netted rows are counted, and are in `by_status`, but nowhere else."""
     open_rows = [row for row in rows if row.status not in APART]
     expected = [row for row in open_rows if row.status in EXPECTED]
-    return Summary(
+    return PositionSummary(
         counts={status: sum(row.status == status for row in rows) for status in (*STATUSES, *APART)},
         whale_positions=sum(row.whale_size > 0 for row in open_rows),
         copier_positions=sum(row.copier_size > 0 for row in open_rows),
@@ -56,11 +57,11 @@ def summarize(rows: Sequence[Compared], ratio: float) -> Summary:
         copier_win_rate=_win_rate(row.copier_pnl for row in open_rows if row.copier_size),
         whale_win_rate=_win_rate(row.whale_pnl for row in open_rows if row.whale_size),
         by_status={status: _group([r for r in rows if r.status == status], ratio) for status in (*STATUSES, *APART)},
-        by_size={size: _sized([row for row in open_rows if row.size_bucket == size], ratio) for size in BUCKETS},
+        by_size={size: _sized([row for row in open_rows if row.size_bucket == size], ratio) for size in SIZE_BUCKETS},
     )
 
 
-def _group(rows: Sequence[Compared], ratio: float) -> dict[str, Any]:
+def _group(rows: Sequence[ComparedPosition], ratio: float) -> dict[str, Any]:
     """Figures of a group as plain values; null where unknown."""
     whale = _sum((row for row in rows if row.whale_size), lambda row: row.whale_pnl)
     return {
@@ -75,21 +76,21 @@ def _group(rows: Sequence[Compared], ratio: float) -> dict[str, Any]:
     }
 
 
-def _sized(rows: Sequence[Compared], ratio: float) -> dict[str, Any]:
+def _sized(rows: Sequence[ComparedPosition], ratio: float) -> dict[str, Any]:
     return _group(rows, ratio) | {"coverage": _coverage([row for row in rows if row.status in EXPECTED]).value}
 
 
-def _coverage(rows: Sequence[Compared]) -> Fact[float]:
+def _coverage(rows: Sequence[ComparedPosition]) -> Fact[float]:
     """What is held of what is expected, by value, each token counted at most in full."""
     return _percent(_sum(rows, lambda row: _least(row.expected_usd, row.actual_usd)), _sum(rows, _expected))
 
 
-def _cost(rows: Iterable[Compared]) -> Fact[float]:
+def _cost(rows: Iterable[ComparedPosition]) -> Fact[float]:
     """Orphans and manual rows have no price of the whale to be measured by; they are in the excess."""
     return _sum((row for row in rows if row.status in (*EXPECTED, "below_minimum")), lambda row: row.cost_of_deviation)
 
 
-def _sum(rows: Iterable[Compared], figure: Callable[[Compared], float | None]) -> Fact[float]:
+def _sum(rows: Iterable[ComparedPosition], figure: Callable[[ComparedPosition], float | None]) -> Fact[float]:
     figures = [figure(row) for row in rows]
     known = [value for value in figures if value is not None]
     if len(known) < len(figures):
@@ -114,15 +115,15 @@ def _win_rate(pnls: Iterable[float | None]) -> Fact[float]:
     return Fact(100 * sum(pnl > 0 for pnl in decided) / len(decided)) if decided else Fact.unknown("no position")
 
 
-def _expected(row: Compared) -> float | None:
+def _expected(row: ComparedPosition) -> float | None:
     return row.expected_usd
 
 
-def _actual(row: Compared) -> float | None:
+def _actual(row: ComparedPosition) -> float | None:
     return row.actual_usd
 
 
-def _excess(row: Compared) -> float | None:
+def _excess(row: ComparedPosition) -> float | None:
     if row.actual_usd is None or row.expected_usd is None:
         return None
     return max(row.actual_usd - row.expected_usd, 0.0)

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Iterator
 
-from polypipe.attribution.inputs import Row
-from polypipe.attribution.window import Quality
+from polypipe.attribution.quality_report import QualityReport
+from polypipe.attribution.tables import Row
 from polypipe.polymarket.errors import one_line
 from polypipe.text import money
 
@@ -19,7 +19,7 @@ _OF_PAPER = ", {shortfall_bps:.0f} bps of what was to be copied"
 _LATENCY = "p50 {latency_p50:.0f} s, p95 {latency_p95:.0f}, p99 {latency_p99:.0f}"
 
 
-def lines_of(found: Quality) -> Iterator[str]:
+def quality_lines(found: QualityReport) -> Iterator[str]:
     """Every number, or that it is unknown and why."""
     gap, m = found.attribution, found.metrics
 
@@ -66,7 +66,7 @@ def _interval(m: Row) -> str:
     return f" (95 %: {low:+.2f} to {high:+.2f}{', not distinguishable from zero' if low <= 0 <= high else ''})"
 
 
-def _exits(found: Quality) -> Iterator[str]:
+def _exits(found: QualityReport) -> Iterator[str]:
     incomplete = f"; there may be more: {found.exits_incomplete}" if found.exits_incomplete else ""
     usd = money(math.fsum(row["usd"] for row in found.exits))
     tokens = "1 token" if len(found.exits) == 1 else f"{len(found.exits)} tokens"

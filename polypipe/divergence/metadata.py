@@ -5,8 +5,8 @@ from typing import Any
 
 import dagster as dg
 
-from polypipe.divergence.comparison import Compared
-from polypipe.divergence.holdings import StoredComparison
+from polypipe.divergence.position_comparison import ComparedPosition
+from polypipe.divergence.position_refresh import StoredPositions
 from polypipe.divergence.snapshot import Snapshot
 from polypipe.orchestration.metadata import markdown, simulated
 from polypipe.settings import Settings
@@ -49,7 +49,7 @@ def where(warehouse: Warehouse, table: str) -> dict[str, Any]:
     return {"dagster/table_name": f"polypipe.{table}", "dagster/uri": f"file://{warehouse.layout.database}"}
 
 
-def positions_metadata(comparison: StoredComparison, settings: Settings, warehouse: Warehouse) -> dict[str, Any]:
+def positions_metadata(comparison: StoredPositions, settings: Settings, warehouse: Warehouse) -> dict[str, Any]:
     """Metadata of one comparison of positions; unknown figures are left out and named among the reasons."""
     facts = comparison.summary.facts()
     reasons = {name: fact.reason or "" for name, fact in facts.items() if fact.value is None}
@@ -67,7 +67,7 @@ def positions_metadata(comparison: StoredComparison, settings: Settings, warehou
     }
 
 
-def _orphan_table(rows: Sequence[Compared], settings: Settings) -> str:
+def _orphan_table(rows: Sequence[ComparedPosition], settings: Settings) -> str:
     lines = ["**SIMULATED DATA**", ""] if settings.simulated else []
     if not rows:
         return "\n".join([*lines, "none: the whale has left nothing that the copier still holds"])

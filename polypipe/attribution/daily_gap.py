@@ -4,50 +4,31 @@ The gap is the measured one of `copy_quality_daily`; the causes come from `copy_
 part of its own. Prices that the tables do not keep (`positions` has the latest only) are put into `position_prices`.
 """
 
-# ruff: noqa: S608 -- values are written as literals
-
 import json
-from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from polypipe.attribution.attribution import RATIO_CHANGED, Explained, explain
-from polypipe.attribution.inputs import (
-    DAY,
-    LOOK_BACK,
-    Row,
-    days_of,
-    later_days,
-    moment,
-    ratios_by_hour,
-    read_copy_fills,
-    read_sets,
+from polypipe.attribution.accounting import explain
+from polypipe.attribution.days import DAY, LOOK_BACK, days_of, later_days, midnight_before, moment
+from polypipe.attribution.measured import (
+    MeasuredDay,
+    read_complete_days,
+    read_income,
+    read_measured,
+    read_prices_to_keep,
+    read_ratios,
 )
-from polypipe.attribution.prices import read_prices
+from polypipe.attribution.parts import DAY_UNKNOWN, EARLIER_UNKNOWN, RATIO_CHANGED, ExplainedDay
+from polypipe.attribution.stored_marks import read_marks
+from polypipe.attribution.tables import Row, read_copy_fills, read_sets
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Upsert, Warehouse, Window
-from polypipe.warehouse.connection import literal
 
 if TYPE_CHECKING:
     import duckdb
 
 PNL_HOURS = 24.0
-DAY_UNKNOWN = "the activity of this day is not known completely"
-EARLIER_UNKNOWN = "the activity of earlier days is not known completely"
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What copy_quality_daily says of a day, in USD; None with the reason. `hours` is the span of its PnL points."""
-
-    ratio: float
-    copier_pnl: float | None
-    whale_pnl: float | None
-    expected_pnl: float | None
-    gap: float | None
-    hours: float
-    reasons: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -68,7 +49,7 @@ def compute_gap(warehouse: Warehouse, wallets: Wallets, start: datetime, end: da
         last = max([end, *(day + DAY for day in later)])
         wanted = {*days_of(start, end), *later}
         rows, exits = ([row for row in found if row["day"] in wanted] for found in gap_rows(con, wallets, start, last))
-        prices = _prices_to_keep(con)
+        prices = read_prices_to_keep(con)
     equals: dict[str, str | int | float | bool] = {"user1_address": wallets.copier, "user2_address": wallets.whale}
     with warehouse.batch("gap_attribution") as batch:
         batch.add("gap_attribution", rows)
@@ -91,16 +72,16 @@ def gap_rows(
     """Rows of gap_attribution and uncopied_exits for the UTC days of [start, end). `con` has all tables."""
     since = start - LOOK_BACK
     fills = read_copy_fills(con, wallets, since, end)
-    prices = read_prices(con, wallets, since, end + LOOK_BACK)
+    prices = read_marks(con, wallets, since, end + LOOK_BACK)
     measured = read_measured(con, wallets, start, end)
-    income = _read_income(con, wallets, start, end)
-    unmeasured = Measured(wallets.ratio, None, None, None, None, 0.0, {})
+    income = read_income(con, wallets, start, end)
+    unmeasured = MeasuredDay(wallets.ratio, None, None, None, None, 0.0, {})
     days = list(days_of(start, end))
     known = [measured.get(day, unmeasured) for day in days]
     spans = [(day.timestamp(), (day + DAY).timestamp(), found.ratio) for day, found in zip(days, known, strict=True)]
     explained = explain(fills, read_sets(con, wallets, since, end), prices, spans)
-    complete = _complete_days(con, wallets, since, end)
-    ratios = _ratios_of_days(con, wallets, start, end)
+    complete = read_complete_days(con, wallets, since, end)
+    ratios = read_ratios(con, wallets, start, end)
     rows: list[Row] = []
     exits: list[Row] = []
     for day, found, one in zip(days, known, explained, strict=True):
@@ -108,7 +89,7 @@ def gap_rows(
             one.notes[RATIO_CHANGED] = None
         if day not in complete:
             one.notes[DAY_UNKNOWN] = None
-        if fills and any(before not in complete for before in days_of(_midnight(fills[0].t), day)):
+        if fills and any(before not in complete for before in days_of(midnight_before(fills[0].t), day)):
             one.notes[EARLIER_UNKNOWN] = None
         base = {"day": day, "user1_address": wallets.copier, "user2_address": wallets.whale}
         more = {
@@ -121,7 +102,7 @@ def gap_rows(
     return rows, exits
 
 
-def gap_row(measured: Measured, explained: Explained) -> Row:
+def gap_row(measured: MeasuredDay, explained: ExplainedDay) -> Row:
     """What a day's row says of the gap; the parts and `unexplained` sum to `gap`."""
     notes = dict(explained.notes)
     reasons = {name: measured.reasons.get(name, "copy_quality_daily has no row of this day") for name in _MEASURED}
@@ -145,61 +126,10 @@ def gap_row(measured: Measured, explained: Explained) -> Row:
     return row
 
 
-def read_measured(
-    con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime
-) -> dict[datetime, Measured]:
-    """Day -> what was measured, where copy_quality_daily has the day."""
-    rows = con.execute(
-        "SELECT epoch(day), coalesce(scaling_ratio, " + literal(wallets.ratio) + "), copier_pnl, whale_pnl, expected_pnl, "
-        "gap, coalesce(epoch(window_end) - epoch(window_start), 0) / 3600, reasons FROM copy_quality_daily "
-        f"WHERE window_days = 1 AND user1_address = {literal(wallets.copier)} "
-        f"AND user2_address = {literal(wallets.whale)} AND day >= {literal(start)} AND day < {literal(end)}"
-    ).fetchall()
-    return {
-        moment(t): Measured(ratio, copier, whale, expected, gap, hours, json.loads(reasons))
-        for t, ratio, copier, whale, expected, gap, hours, reasons in rows
-    }
-
-
 _MEASURED = ("copier_pnl", "whale_pnl", "expected_pnl", "gap")
 
 
-def _read_income(
-    con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime
-) -> dict[tuple[str, datetime], float]:
-    """(wallet, day) -> rewards and rebates that were paid, in USD."""
-    rows = con.execute(
-        "SELECT wallet, epoch(date_trunc('day', timestamp)), sum(usdc_size) FROM wallet_activity "
-        "WHERE type IN ('REWARD', 'MAKER_REBATE', 'TAKER_REBATE', 'REFERRAL_REWARD', 'YIELD') AND usdc_size IS NOT NULL "
-        f"AND timestamp >= {literal(start)} AND timestamp < {literal(end)} GROUP BY ALL"
-    ).fetchall()
-    return {(wallet, moment(t)): usd for wallet, t, usd in rows}
-
-
-def _complete_days(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> set[datetime]:
-    """The days of [start, end) on which the activity of both wallets is known completely."""
-    rows = con.execute(
-        f"SELECT epoch(day) FROM activity_days WHERE wallet IN ({literal(wallets.copier)}, {literal(wallets.whale)}) "
-        f"AND day >= {literal(start)} AND day < {literal(end)} GROUP BY day HAVING count(DISTINCT wallet) = 2"
-    ).fetchall()
-    return {moment(t) for (t,) in rows}
-
-
-def _ratios_of_days(
-    con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime
-) -> dict[datetime, set[float]]:
-    """Day -> the ratios that were in force in its hours, where snapshots tell."""
-    found: dict[datetime, set[float]] = defaultdict(set)
-    for hour, ratio in ratios_by_hour(con, wallets, start, end).items():
-        found[_midnight(3600.0 * hour)].add(ratio)
-    return found
-
-
-def _midnight(t: float) -> datetime:
-    return moment(t - t % DAY.total_seconds())
-
-
-def _exit_rows(explained: Explained) -> list[Row]:
+def _exit_rows(explained: ExplainedDay) -> list[Row]:
     return [
         {
             "token_id": found.token,
@@ -214,15 +144,4 @@ def _exit_rows(explained: Explained) -> list[Row]:
             "outcome": found.outcome,
         }
         for found in explained.exits
-    ]
-
-
-def _prices_to_keep(con: "duckdb.DuckDBPyConnection") -> list[dict[str, Any]]:
-    """The latest comparison of positions, as rows of position_prices."""
-    rows = con.execute(
-        "SELECT token_id, epoch(compared_at), price, status = 'resolved' FROM positions WHERE price IS NOT NULL"
-    ).fetchall()
-    return [
-        {"token_id": token, "observed_at": moment(t), "price": price, "resolved": resolved}
-        for token, t, price, resolved in rows
     ]

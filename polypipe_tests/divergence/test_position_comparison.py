@@ -6,20 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polypipe.divergence.comparison import APART, BUCKETS, STATUSES, WhaleTrace, bucket, compare_positions, copier_only
-from polypipe.divergence.summary import summarize
+from polypipe.divergence.copy_rule import SIZE_BUCKETS, size_bucket
+from polypipe.divergence.position_comparison import APART, STATUSES, WhaleHistory, compare_positions, copier_only
+from polypipe.divergence.position_summary import summarize_positions
 from polypipe.facts import Fact
 from polypipe.polymarket.wallet_models import Position
 from polypipe_tests.divergence.support import position
 
 RATIO = 0.08
-NEVER = WhaleTrace(held=False, out_since=None)
-LEFT = WhaleTrace(held=True, out_since=datetime(2026, 11, 22, tzinfo=UTC))
+NEVER = WhaleHistory(held=False, out_since=None)
+LEFT = WhaleHistory(held=True, out_since=datetime(2026, 11, 22, tzinfo=UTC))
 
 
-def compare(copier: list[Position], whale: list[Position], ratio: float = RATIO, trace: WhaleTrace = NEVER):
-    traces = {p.asset: trace for p in copier_only(copier, whale)}
-    return compare_positions(copier, whale, ratio, traces)
+def compare(copier: list[Position], whale: list[Position], ratio: float = RATIO, history: WhaleHistory = NEVER):
+    histories = {p.asset: history for p in copier_only(copier, whale)}
+    return compare_positions(copier, whale, ratio, histories)
 
 
 def status_of(held: float, whale: float = 1000.0, price: float = 0.5, ratio: float = RATIO) -> str:
@@ -66,8 +67,8 @@ def test_dust_is_below_minimum_and_not_missed(held, whale, price, status):
 
 
 def test_orphan_and_manual_are_told_apart_by_the_whales_past():
-    (orphan,) = compare([position()], [], trace=LEFT)
-    (manual,) = compare([position()], [], trace=NEVER)
+    (orphan,) = compare([position()], [], history=LEFT)
+    (manual,) = compare([position()], [], history=NEVER)
     assert (orphan.status, orphan.whale_out_since) == ("orphan", LEFT.out_since)
     assert (manual.status, manual.whale_out_since) == ("manual", None)
     assert orphan.fill_rate is orphan.cost_of_deviation is None
@@ -85,13 +86,13 @@ def test_row_by_hand():
 def test_d14_a_date_without_a_time_hides_nothing(end_date):
     (row,) = compare([position(size=8, end_date=end_date)], [position(size=100, end_date=end_date)])
     assert row.status == "on_target"
-    assert summarize([row], RATIO).counts["on_target"] == 1
+    assert summarize_positions([row], RATIO).counts["on_target"] == 1
 
 
 def test_d15_the_fill_rate_is_weighted_and_of_all_rows():
     whale = [position(str(n), 500.0) for n in range(9)] + [position("whale", 100_000.0)]
     copier = [position(str(n), 40.0) for n in range(9)]
-    summary = summarize(compare(copier, whale), RATIO)
+    summary = summarize_positions(compare(copier, whale), RATIO)
     by_hand = 100 * (9 * 40) / (9 * 40 + 8000)
     assert summary.coverage.value == pytest.approx(by_hand)
     assert summary.weighted_fill_rate.value == pytest.approx(by_hand)
@@ -102,7 +103,7 @@ def test_d15_the_fill_rate_is_weighted_and_of_all_rows():
 def test_d17_missed_counts_what_is_missed():
     active = [position(str(n), 100.0) for n in range(3)]
     resolved = [position(str(n), 100.0, price=0.0, redeemable=True) for n in range(10, 17)]
-    summary = summarize(compare([position(str(n), 8.0) for n in range(3)], active + resolved), RATIO)
+    summary = summarize_positions(compare([position(str(n), 8.0) for n in range(3)], active + resolved), RATIO)
     assert summary.counts == {
         "on_target": 3, "under": 0, "over": 0, "missed": 0, "below_minimum": 0, "orphan": 0, "manual": 0,
         "resolved": 7, "netted": 0,
@@ -112,7 +113,7 @@ def test_d17_missed_counts_what_is_missed():
 
 def test_d20_the_cost_of_what_was_missed_counts():
     whale = [position("1", 1000.0, 0.9), position("2", 1000.0, 0.5)]
-    summary = summarize(compare([position("2", 80.0, 0.5)], whale), RATIO)
+    summary = summarize_positions(compare([position("2", 80.0, 0.5)], whale), RATIO)
     assert summary.cost_of_deviation.value == pytest.approx(-80 * (0.9 - 0.4))
     assert summary.by_status["missed"]["cost_of_deviation"] == pytest.approx(-40)
 
@@ -140,12 +141,12 @@ def test_the_wrong_side_of_a_netted_market_is_too_much_and_no_orphan():
 
 def test_d20_a_decided_market_is_apart_on_both_sides_even_if_one_wallet_has_redeemed():
     held = position("1", 80.0, 1.0, redeemable=True)
-    (row,) = compare([held], [], trace=LEFT)
+    (row,) = compare([held], [], history=LEFT)
     assert row.status == "resolved"
     loser = [position("10", 100, 0.0, condition_id="0xc", opposite_asset="11", redeemable=True)]
     winner = [position("11", 100, 1.0, condition_id="0xc", opposite_asset="10")]
     assert {row.status for row in compare(winner, loser)} == {"resolved"}
-    summary = summarize(compare(winner, loser), RATIO)
+    summary = summarize_positions(compare(winner, loser), RATIO)
     assert summary.actual_usd == Fact(0.0)
     assert summary.by_status["resolved"]["rows"] == 2
 
@@ -162,7 +163,7 @@ def test_summary_by_hand():
         position("2", 240.0, 0.25, cash_pnl=-36.0),  # over, $60
         position("9", 10.0, 0.5, cash_pnl=0.0),  # orphan, $5
     ]
-    summary = summarize(compare(copier, whale, trace=LEFT), RATIO)
+    summary = summarize_positions(compare(copier, whale, history=LEFT), RATIO)
     assert summary.counts["under"] == summary.counts["over"] == summary.counts["missed"] == summary.counts["orphan"] == 1
     assert summary.counts["below_minimum"] == 1
     assert summary.coverage.value == pytest.approx(100 * (20 + 40 + 0) / 100)
@@ -181,7 +182,7 @@ def test_summary_by_hand():
 
 
 def test_nothing_to_copy_is_unknown_and_not_zero_percent():
-    summary = summarize([], RATIO)
+    summary = summarize_positions([], RATIO)
     assert summary.coverage == Fact.unknown("the whale holds nothing that could be copied")
     assert summary.copier_win_rate == Fact.unknown("no position")
     assert summary.expected_usd == Fact(0.0)
@@ -191,7 +192,7 @@ def test_a_missing_price_makes_the_sums_unknown_and_says_so():
     whale = [position("1", 1000.0), position("2", 1000.0, None)]
     rows = compare([position("1", 80.0)], whale)
     assert {row.token_id: row.status for row in rows} == {"1": "on_target", "2": "missed"}
-    summary = summarize(rows, RATIO)
+    summary = summarize_positions(rows, RATIO)
     assert summary.coverage == Fact.unknown("1 of 2 rows lack a price or a PnL")
     assert summary.cost_of_deviation.value is None
     assert summary.actual_usd.value is None
@@ -202,8 +203,8 @@ def test_a_missing_price_makes_the_sums_unknown_and_says_so():
     [(0.1, "0-10"), (9.99, "0-10"), (10, "10-50"), (3999.9, "2,000-4,000"), (4000, "4,000-10,000"), (1e6, "10,000+")],
 )
 def test_buckets(size, name):
-    assert len(BUCKETS) == 10
-    assert bucket(size) == name
+    assert len(SIZE_BUCKETS) == 10
+    assert size_bucket(size) == name
 
 
 sizes = st.dictionaries(st.integers(1, 8).map(str), st.floats(0.1, 1e6), max_size=8)
@@ -220,9 +221,9 @@ def test_every_token_is_in_one_row_with_one_status(copier, whale, price, ratio, 
             for a, s in held_sizes.items()
         ]
 
-    rows = compare(listed(copier), listed(whale), ratio, WhaleTrace(held, None))
+    rows = compare(listed(copier), listed(whale), ratio, WhaleHistory(held, None))
     assert sorted(row.token_id for row in rows) == sorted(copier.keys() | whale.keys())
-    summary = summarize(rows, ratio)
+    summary = summarize_positions(rows, ratio)
     assert sum(summary.counts.values()) == len(rows)
     assert set(summary.counts) == {*STATUSES, *APART}
     if summary.coverage.value is not None:

@@ -18,69 +18,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from polypipe.attribution.fills import CopyFill, SetChange, merged_away
-from polypipe.attribution.prices import Mark, Prices
-from polypipe.divergence.comparison import MINIMUM_USD
-
-MISSED = ("small", "probability", "disabled", "breaker", "error", "unfilled", "unknown")
-DEVIATIONS = (*(f"missed_{reason}" for reason in MISSED), "excess", "own", "uncopied_exits")
-PARTS = ("slippage", *DEVIATIONS, "fees")
-"""The causes that are measured; with `unexplained` they sum to the gap."""
+from polypipe.attribution.marks import Mark, Marks
+from polypipe.attribution.parts import (
+    AFTER_MIDNIGHT,
+    DEVIATIONS,
+    FROM_BEFORE,
+    MISSED,
+    NO_PRICE,
+    RATIO_CHANGED,
+    STALE,
+    STALE_PRICES,
+    ExplainedDay,
+    UncopiedExit,
+)
+from polypipe.divergence.copy_rule import MINIMUM_USD
 
 _MISSED = frozenset(DEVIATIONS[: len(MISSED)])
 _DUST_SHARES = 1e-6
-STALE = 86_400.0
-"""Seconds after which the last known price of an open token counts as old."""
-
-RATIO_CHANGED = "the ratio changed while positions were open"
-NO_PRICE = "tokens without a price: games that must be over and whose result is not known, or never traded"
-FROM_BEFORE = "sales of what was held before the first known fill"
-AFTER_MIDNIGHT = "copies that came after midnight: they count on the day of the whale's fill"
-STALE_PRICES = "tokens whose last known price is older than a day"
-
-
-@dataclass
-class Exit:
-    """Shares of a token that the whale has sold and the copier still holds. Times in epoch seconds, ages in seconds."""
-
-    token: str
-    shares: float
-    price: float
-    since: float
-    price_age: float
-    title: str
-    event_slug: str
-    outcome: str
-
-    @property
-    def usd(self) -> float:
-        """What is at risk."""
-        return self.shares * self.price
-
-
-@dataclass
-class Explained:
-    """One day [start, end). `parts` in USD, a negative one is what the copier is worse off. `notes` tell what is not in
-    them, in USD, None where that cannot be told. Coverage and exits are as of the end."""
-
-    start: float
-    end: float
-    parts: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PARTS, 0.0))
-    notes: dict[str, float | None] = field(default_factory=dict)
-    covered_usd: float = 0.0
-    expected_usd: float = 0.0
-    exits: list[Exit] = field(default_factory=list)
-    open_tokens: int = 0
-    stale_tokens: int = 0
-
-    @property
-    def coverage(self) -> float | None:
-        """Percent; None when nothing is expected to be held."""
-        return 100 * self.covered_usd / self.expected_usd if self.expected_usd else None
-
-    @property
-    def total(self) -> float:
-        """What the parts explain."""
-        return sum(self.parts.values())
 
 
 @dataclass
@@ -98,9 +52,9 @@ class _Token:
 def explain(
     fills: Sequence[CopyFill],
     sets: Iterable[SetChange],
-    prices: Prices,
+    prices: Marks,
     days: Sequence[tuple[float, float, float]],
-) -> Iterator[Explained]:
+) -> Iterator[ExplainedDay]:
     """Account for each of `days`: (start, end, ratio), in order and without gaps. `fills` are in order of time and begin
     where the first day does, or before; what is open when the first day begins is carried into it.
 
@@ -112,7 +66,7 @@ def explain(
         walk.book(fills[n], None, days[0][0])
         n += 1
     for start, end, ratio in days:
-        day = Explained(start, end)
+        day = ExplainedDay(start, end)
         walk.carry(day, ratio)
         while n < len(fills) and fills[n].t < end:
             walk.book(fills[n], day, end)
@@ -122,7 +76,7 @@ def explain(
 
 
 class _Walk:
-    def __init__(self, prices: Prices, sets: Sequence[SetChange]) -> None:
+    def __init__(self, prices: Marks, sets: Sequence[SetChange]) -> None:
         self.prices = prices
         self.sets: dict[str, list[SetChange]] = defaultdict(list)
         for change in sets:
@@ -130,7 +84,7 @@ class _Walk:
         self.tokens: dict[str, _Token] = {}
         self.after_midnight = 0.0  # USD that copies of the day before had made at its end, before they came
 
-    def carry(self, day: Explained, ratio: float) -> None:
+    def carry(self, day: ExplainedDay, ratio: float) -> None:
         """What is open at the start of a day, over that day."""
         if self.after_midnight:
             day.notes[AFTER_MIDNIGHT], self.after_midnight = self.after_midnight, 0.0
@@ -148,7 +102,7 @@ class _Walk:
             if abs(changed) > 1e-9:
                 day.notes[RATIO_CHANGED] = (day.notes.get(RATIO_CHANGED) or 0.0) + changed
 
-    def book(self, fill: CopyFill, day: Explained | None, end: float) -> None:
+    def book(self, fill: CopyFill, day: ExplainedDay | None, end: float) -> None:
         """Take a fill into the books, and into the parts of its day, which ends at `end` or before."""
         state = self.tokens.get(fill.token)
         if state is None:
@@ -185,7 +139,7 @@ class _Walk:
                 day.parts["slippage"] -= fill.sign * fill.copier_shares * (fill.copier_price - fill.whale_price)
             day.parts["fees"] += fill.ratio * (fill.whale_fee or 0.0) - fill.copier_fee
 
-    def close(self, day: Explained, ratio: float) -> None:
+    def close(self, day: ExplainedDay, ratio: float) -> None:
         """What is open at the end of a day."""
         for token, state in list(self.tokens.items()):
             mark = self.prices.at(token, day.end)
@@ -251,7 +205,7 @@ def _book(state: _Token, deviation: float, opened: str, closes: frozenset[str]) 
     return entries
 
 
-def _exit(token: str, state: _Token, mark: Mark) -> Exit:
+def _exit(token: str, state: _Token, mark: Mark) -> UncopiedExit:
     last = state.last
     shares = state.open["uncopied_exits"]
-    return Exit(token, shares, mark.price, state.exit_since, mark.age, last.title, last.event_slug, last.outcome)
+    return UncopiedExit(token, shares, mark.price, state.exit_since, mark.age, last.title, last.event_slug, last.outcome)

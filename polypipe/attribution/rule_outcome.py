@@ -5,13 +5,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from polypipe.attribution.fills import CopyFill, SetChange, merged_away
-from polypipe.attribution.prices import Prices
-from polypipe.attribution.rule import Rule
-from polypipe.divergence.comparison import MINIMUM_USD
+from polypipe.attribution.marks import Marks
+from polypipe.divergence.copy_rule import MINIMUM_USD, Rule
 
 
 @dataclass
-class Paper:
+class RuleOutcome:
     """What a rule asks for in a window. USD; `effect` is what floor and tiers change of ratio x the whale's PnL on the days
     that count.
 
@@ -32,21 +31,21 @@ class Paper:
         return 100 * self.covered_usd / self.expected_usd if self.expected_usd else None
 
 
-def on_paper(
+def follow_rule(
     fills: Iterable[CopyFill],
     sets: Iterable[SetChange],
-    prices: Prices,
+    prices: Marks,
     rule: Rule,
     start: float,
     end: float,
     counting: Sequence[tuple[float, float]] | None = None,
-) -> Paper:
+) -> RuleOutcome:
     """Follow a rule on paper through fills in order of time; the window is [start, end) in epoch seconds.
 
     `counting` are the spans within it, in order, whose effect counts; without them it is all of it. Neither the rule nor
     the plain ratio sells more than it holds: what the whale held before the first fill is not known.
     """
-    paper = Paper()
+    paper = RuleOutcome()
     plain: dict[str, float] = defaultdict(float)  # shares by the plain ratio
     asked: dict[str, float] = defaultdict(float)  # shares by the rule
     has: dict[str, float] = defaultdict(float)  # shares of the copier

@@ -10,27 +10,21 @@ beyond it is exposure to be copied. The gross sizes stay in the row.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
 
+from polypipe.divergence.copy_rule import MINIMUM_USD, size_bucket
 from polypipe.polymarket.wallet_models import Position
 
 BAND = 0.125
 """On target is within this share of the expected size, both ways."""
 
-MINIMUM_USD = 1.01
-"""The bot sends no smaller order."""
 
 STATUSES = ("on_target", "under", "over", "missed", "below_minimum", "orphan", "manual")
 APART = ("resolved", "netted")
 """Rows that no figure counts: markets that are decided, and full sets without exposure in both wallets."""
 
-# Shares of the whale. 10 and 4,000 are the bot's own thresholds: below 10 it copies by chance, from 4,000 it takes 1.25.
-_BOUNDS = (0, 10, 50, 100, 250, 500, 1000, 2000, 4000, 10_000)
-BUCKETS = (*(f"{low:,}-{high:,}" for low, high in pairwise(_BOUNDS)), f"{_BOUNDS[-1]:,}+")
-
 
 @dataclass(frozen=True)
-class WhaleTrace:
+class WhaleHistory:
     """What is known of a token that the copier holds and the whale does not: whether the whale ever held it, and since
     when it is out (None: not known)."""
 
@@ -39,7 +33,7 @@ class WhaleTrace:
 
 
 @dataclass(frozen=True)
-class Compared:
+class ComparedPosition:
     """One token. The fields are the columns of table `positions`, which describes them."""
 
     token_id: str
@@ -72,10 +66,10 @@ def compare_positions(
     copier: Sequence[Position],
     whale: Sequence[Position],
     ratio: float,
-    traces: Mapping[str, WhaleTrace],
+    histories: Mapping[str, WhaleHistory],
     band: float = BAND,
-) -> list[Compared]:
-    """Compare two complete lists. `traces` has every token of `copier_only(copier, whale)`.
+) -> list[ComparedPosition]:
+    """Compare two complete lists. `histories` has every token of `copier_only(copier, whale)`.
 
     One row a token that either wallet holds, the whale's most valuable first, then the copier's own.
     """
@@ -90,7 +84,7 @@ def compare_positions(
         assert shown is not None
         price = next((p.cur_price for p in (his, mine) if p and p.cur_price is not None), None)
         expected, actual = ratio * their_net.get(token, 0.0), our_net.get(token, 0.0)
-        trace = WhaleTrace(True, None) if his else traces[token]
+        history = WhaleHistory(True, None) if his else histories[token]
         if (shown.condition_id or token) in decided:
             status = "resolved"
         elif not expected and not actual:
@@ -98,11 +92,11 @@ def compare_positions(
         else:
             status = _status(expected, actual, price, band)
         if status == "over" and his is None:
-            status = "orphan" if trace.held else "manual"
+            status = "orphan" if history.held else "manual"
         whale_paid = his.avg_price if his else None
         copied = status in ("on_target", "under", "over", "missed", "below_minimum")
         rows.append(
-            Compared(
+            ComparedPosition(
                 token_id=token,
                 condition_id=shown.condition_id,
                 event_slug=shown.event_slug,
@@ -124,9 +118,9 @@ def compare_positions(
                 cost_of_deviation=_cost(actual - expected, price, whale_paid) if copied else None,
                 whale_pnl=his.cash_pnl if his else None,
                 copier_pnl=mine.cash_pnl if mine else None,
-                size_bucket=bucket(his.size) if his else None,
-                whale_held=trace.held,
-                whale_out_since=trace.out_since,
+                size_bucket=size_bucket(his.size) if his else None,
+                whale_held=history.held,
+                whale_out_since=history.out_since,
             )
         )
     return sorted(rows, key=lambda row: (-(row.expected_usd or 0.0), -(row.actual_usd or 0.0), row.token_id))
@@ -136,11 +130,6 @@ def copier_only(copier: Sequence[Position], whale: Sequence[Position]) -> list[P
     """What the copier holds and the whale does not: orphans, or the copier's own."""
     theirs = {position.asset for position in whale}
     return [position for position in copier if position.asset not in theirs]
-
-
-def bucket(size: float) -> str:
-    """The size class of a position in shares; a class has its lower bound and not its upper one."""
-    return BUCKETS[max(n for n, low in enumerate(_BOUNDS) if size >= low)]
 
 
 def _status(expected: float, actual: float, price: float | None, band: float) -> str:

@@ -6,10 +6,10 @@ from datetime import date
 import pytest
 from click.testing import CliRunner
 
-from polypipe.attribution.gap import compute_gap
+from polypipe.attribution.daily_gap import compute_gap
 from polypipe.attribution.metrics import compute_metrics
-from polypipe.attribution.window import quality_of
-from polypipe.attribution.window_text import lines_of
+from polypipe.attribution.quality_report import quality_of
+from polypipe.attribution.quality_text import quality_lines
 from polypipe.cli.main import main
 from polypipe.errors import PolypipeError
 from polypipe_tests.attribution.tables import COPIER, DAY, T0, WALLETS, WHALE, a_day, matched, measured, publish
@@ -49,7 +49,7 @@ def test_days_that_no_table_has_together(computed) -> None:
         100 * found.metrics["copied_fills"] / found.metrics["eligible_fills"]
     )
     assert quality_of(computed, WALLETS).last == SECOND  # the newest day, and all before it
-    text = "\n".join(lines_of(found))
+    text = "\n".join(quality_lines(found))
     assert "2026-09-01 to 2026-09-02, the gap is known on 2 of 2 days" in text
     assert "$-" not in text
 
@@ -60,7 +60,7 @@ def test_what_is_not_known_has_its_reason(stored) -> None:
     assert "gap_attribution of this day is not computed" in found.attribution["reason"]
     assert found.metrics["copy_rate"] is None
     assert found.coverage is None
-    text = "\n".join(lines_of(found))
+    text = "\n".join(quality_lines(found))
     assert "copy rate                unknown: activity is known and matched on 1 of 8 days" in text
     assert "shortfall                unknown" in text
     assert "coverage at the end      unknown: gap_attribution of the last day is not computed" in text
@@ -97,6 +97,6 @@ def test_a_title_cannot_write_to_the_terminal(warehouse, con) -> None:
     matched(con)
     publish(warehouse, con)
     compute_gap(warehouse, WALLETS, T0, T0 + DAY)
-    text = "\n".join(lines_of(quality_of(warehouse, WALLETS)))
+    text = "\n".join(quality_lines(quality_of(warehouse, WALLETS)))
     assert "Who \\x1b[2J wins?" in text
     assert "\x1b" not in text

@@ -1,0 +1,44 @@
+"""Metrics by class (sport, league, price ...) with their intervals, from sums by event. Pure."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import groupby
+
+from polypipe.attribution.intervals import ratio_interval, verdict, wilson
+from polypipe.attribution.tables import Row
+
+
+def class_rows(rows: Iterable[Row]) -> dict[tuple[datetime, int], dict[tuple[str, str], Row]]:
+    """(day, window) -> (dimension, value) -> the numbers of that class, from its rows by event."""
+    found: dict[tuple[datetime, int], dict[tuple[str, str], Row]] = defaultdict(dict)
+    for (day, window, dimension, value), group in groupby(
+        rows, key=lambda row: (row["day"], row["window_days"], row["dimension"], row["value"])
+    ):
+        found[day, window][dimension, value] = _class_row(list(group))
+    return found
+
+
+def _class_row(events: Sequence[Row]) -> Row:
+    eligible, copied = (sum(event[name] for event in events) for name in ("eligible_fills", "copied_fills"))
+    shares, ordered, usd = (
+        sum(event[name] for event in events) for name in ("copier_shares", "ordered_shares", "slippage_usd")
+    )
+    low, high = wilson(copied, eligible)
+    clusters = [(100 * event["slippage_usd"], event["copier_shares"]) for event in events if event["copier_shares"] > 0]
+    interval = ratio_interval(clusters)
+    return {
+        "eligible_fills": eligible,
+        "copied_fills": copied,
+        "copy_rate": 100 * copied / eligible,
+        "copy_rate_low": 100 * low,
+        "copy_rate_high": 100 * high,
+        "fill_ratio": 100 * shares / ordered if ordered else None,
+        "latency_p50": events[0]["latency_p50"],
+        "slippage_usd": usd if shares else None,
+        "slippage_cents": 100 * usd / shares if shares else None,
+        "slippage_cents_low": interval[0] if interval else None,
+        "slippage_cents_high": interval[1] if interval else None,
+        "events": len(clusters),
+        "verdict": verdict(interval),
+    }

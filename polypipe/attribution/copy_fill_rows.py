@@ -1,0 +1,122 @@
+"""Rows of table `copy_fills` from matched fills. Pure."""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from polypipe.attribution.days import moment
+from polypipe.attribution.fills import Fill, Match
+from polypipe.attribution.habits import Habits
+from polypipe.attribution.labels import Catalog, price_bucket
+from polypipe.attribution.reasons import LoggedFill, fill_status
+from polypipe.attribution.tables import Row
+from polypipe.divergence.copy_rule import FLOOR_SHARES, Rule, size_bucket
+from polypipe.wallets import Wallets
+
+
+class Holdings:
+    """What the copier held of a token just before an instant, by its trades."""
+
+    def __init__(self, fills: Iterable[Fill], before: Mapping[str, float]) -> None:
+        self._times: dict[str, list[float]] = defaultdict(list)
+        self._sums: dict[str, list[float]] = defaultdict(list)
+        self._before = before
+        for fill in fills:
+            held = self._sums[fill.token][-1] if self._sums[fill.token] else before.get(fill.token, 0.0)
+            self._times[fill.token].append(fill.t)
+            self._sums[fill.token].append(held + fill.sign * fill.shares)
+
+    def just_before(self, token: str, t: float) -> float:
+        n = bisect_left(self._times.get(token, ()), t)
+        return self._sums[token][n - 1] if n else self._before.get(token, 0.0)
+
+
+@dataclass
+class RowMaker:
+    wallets: Wallets
+    habits: Habits
+    catalog: Catalog
+    holdings: Holdings
+    log: Mapping[tuple[str, str, str], list[Row]]
+
+    def of_match(self, found: Match) -> Row:
+        whale, price = found.whale, found.price
+        ratio = self.habits.ratio(whale.t)
+        expected = Rule(ratio).expected(whale)
+        logged = self._logged(whale)
+        verdict = fill_status(found, expected, self.holdings.just_before(whale.token, whale.t), logged)
+        worse = None if price is None else whale.sign * (price - whale.price)
+        return {
+            **self._common(whale),
+            "status": verdict.status,
+            "reason": verdict.reason,
+            "reason_source": verdict.source,
+            "whale_shares": whale.shares,
+            "whale_price": whale.price,
+            "whale_fee": whale.fee,
+            "ratio": ratio,
+            "eligible": whale.shares >= FLOOR_SHARES,
+            "expected_shares": expected,
+            "copier_shares": found.shares,
+            "copier_price": price,
+            "copier_fee": sum(copy.fee for copy in found.copies),
+            "copier_fills": len(found.copies),
+            "order_sent": bool(found.copies) or (logged is not None and logged.order_sent),
+            "copied_at": moment(found.copies[0].t) if found.copies else None,
+            "completed_at": moment(found.copies[-1].t) if found.copies else None,
+            "latency": found.copies[0].t - whale.t if found.copies else None,
+            "slippage_cents": None if worse is None else 100 * worse,
+            "slippage_usd": None if worse is None else found.shares * worse,
+            "slippage_bps": None if price is None else 1e4 * whale.sign * (price / whale.price - 1),
+            "fill_ratio": found.shares / expected if expected else None,
+            "first_fill_ratio": logged.first_fill_ratio(found.shares) if logged else None,
+            "ambiguous": found.ambiguous,
+            "live": logged.live if logged else None,
+        }
+
+    def of_own(self, fill: Fill) -> Row:
+        return {
+            **self._common(fill),
+            "status": "own",
+            "ratio": self.habits.ratio(fill.t),
+            "eligible": False,
+            "expected_shares": 0.0,
+            "copier_shares": fill.shares,
+            "copier_price": fill.price,
+            "copier_fee": fill.fee,
+            "copier_fills": 1,
+            "order_sent": True,
+            "copied_at": moment(fill.t),
+            "completed_at": moment(fill.t),
+            "ambiguous": False,
+        }
+
+    def _common(self, fill: Fill) -> Row:
+        labels = self.catalog.labels(fill.token, fill.event_slug)
+        return {
+            "key": fill.key,
+            "timestamp": moment(fill.t),
+            "user1_address": self.wallets.copier,
+            "user2_address": self.wallets.whale,
+            "token_id": fill.token,
+            "condition_id": fill.condition,
+            "side": fill.side,
+            "sport": labels.sport,
+            "league": labels.league,
+            "market_type": labels.market_type,
+            "price_bucket": price_bucket(fill.price),
+            "size_bucket": size_bucket(fill.shares),
+            "title": fill.title,
+            "event_slug": fill.event_slug,
+            "outcome": fill.outcome,
+        }
+
+    def _logged(self, whale: Fill) -> LoggedFill | None:
+        """The line of the log about a fill: of its transaction, token and side, the one nearest in size."""
+        lines = self.log.get((whale.transaction, whale.token, whale.side))
+        if not lines:
+            return None
+        line = min(lines, key=lambda line: abs(line["whale_shares"] - whale.shares))
+        names = ("outcome", "reason", "requested_shares", "filled_shares", "is_live", "fill_state")
+        return LoggedFill(*(line[name] for name in names))

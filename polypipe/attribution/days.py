@@ -1,0 +1,76 @@
+"""The UTC days that attribution works on."""
+
+# ruff: noqa: S608 -- values are written as literals
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+from polypipe.errors import PolypipeError
+from polypipe.wallets import Wallets
+from polypipe.warehouse.connection import literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+DAY = timedelta(days=1)
+
+LOOK_BACK = timedelta(days=90)
+"""What happened earlier counts nowhere: a run's memory and time do not grow with history."""
+
+DEFAULT_DAYS = 30
+"""Days of an answer unless they are named."""
+
+
+def midnight(day: date) -> datetime:
+    """At which the UTC day begins."""
+    return datetime.combine(day, time(), UTC)
+
+
+def moment(t: float) -> datetime:
+    """Epoch seconds as an instant in UTC."""
+    return datetime.fromtimestamp(t, UTC)
+
+
+def midnight_before(t: float) -> datetime:
+    """Midnight of the UTC day of an instant in epoch seconds."""
+    return moment(t - t % DAY.total_seconds())
+
+
+def days_of(start: datetime, end: datetime) -> Iterator[datetime]:
+    """The midnights of [start, end)."""
+    while start < end:
+        yield start
+        start += DAY
+
+
+def span_of(
+    con: "duckdb.DuckDBPyConnection", wallets: Wallets, first: date | None, last: date | None
+) -> tuple[datetime, datetime]:
+    """Midnight of the first day and the midnight that ends the last one; the last 30 stored days unless they are named.
+
+    Raises `PolypipeError`.
+    """
+    ((oldest, newest),) = con.execute(
+        "SELECT epoch(min(day)), epoch(max(day)) FROM copy_quality_daily WHERE window_days = 1 "
+        f"AND user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)}"
+    ).fetchall()
+    if newest is None:
+        raise PolypipeError("no past day of these wallets is stored: materialize history, or wait for tonight")
+    end = (midnight(last) if last else moment(newest)) + DAY
+    start = midnight(first) if first else max(end - DEFAULT_DAYS * DAY, moment(oldest))
+    if start >= end:
+        raise PolypipeError(f"there are no days from {start:%Y-%m-%d} to {end - DAY:%Y-%m-%d}")
+    return start, end
+
+
+def later_days(
+    con: "duckdb.DuckDBPyConnection", table: str, wallets: Wallets, end: datetime, reach: timedelta
+) -> list[datetime]:
+    """The days of [end, end + reach) that `table` has rows of, in order."""
+    rows = con.execute(
+        f"SELECT DISTINCT epoch(day) FROM {table} WHERE user1_address = {literal(wallets.copier)} "
+        f"AND user2_address = {literal(wallets.whale)} "
+        f"AND day >= {literal(end)} AND day < {literal(end + reach)} ORDER BY 1"
+    ).fetchall()
+    return [moment(t) for (t,) in rows]

@@ -1,0 +1,88 @@
+"""What the tables measured of each day: PnL, gap, income, completeness and ratios. Reads only."""
+
+# ruff: noqa: S608 -- values are written as literals
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from polypipe.attribution.days import midnight_before, moment
+from polypipe.attribution.tables import ratios_by_hour
+from polypipe.wallets import Wallets
+from polypipe.warehouse.connection import literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@dataclass(frozen=True)
+class MeasuredDay:
+    """What copy_quality_daily says of a day, in USD; None with the reason. `hours` is the span of its PnL points."""
+
+    ratio: float
+    copier_pnl: float | None
+    whale_pnl: float | None
+    expected_pnl: float | None
+    gap: float | None
+    hours: float
+    reasons: dict[str, str]
+
+
+def read_measured(
+    con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime
+) -> dict[datetime, MeasuredDay]:
+    """Day -> what was measured, where copy_quality_daily has the day."""
+    rows = con.execute(
+        "SELECT epoch(day), coalesce(scaling_ratio, " + literal(wallets.ratio) + "), copier_pnl, whale_pnl, expected_pnl, "
+        "gap, coalesce(epoch(window_end) - epoch(window_start), 0) / 3600, reasons FROM copy_quality_daily "
+        f"WHERE window_days = 1 AND user1_address = {literal(wallets.copier)} "
+        f"AND user2_address = {literal(wallets.whale)} AND day >= {literal(start)} AND day < {literal(end)}"
+    ).fetchall()
+    return {
+        moment(t): MeasuredDay(ratio, copier, whale, expected, gap, hours, json.loads(reasons))
+        for t, ratio, copier, whale, expected, gap, hours, reasons in rows
+    }
+
+
+def read_income(
+    con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime
+) -> dict[tuple[str, datetime], float]:
+    """(wallet, day) -> rewards and rebates that were paid, in USD."""
+    rows = con.execute(
+        "SELECT wallet, epoch(date_trunc('day', timestamp)), sum(usdc_size) FROM wallet_activity "
+        "WHERE type IN ('REWARD', 'MAKER_REBATE', 'TAKER_REBATE', 'REFERRAL_REWARD', 'YIELD') AND usdc_size IS NOT NULL "
+        f"AND timestamp >= {literal(start)} AND timestamp < {literal(end)} GROUP BY ALL"
+    ).fetchall()
+    return {(wallet, moment(t)): usd for wallet, t, usd in rows}
+
+
+def read_complete_days(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> set[datetime]:
+    """The days of [start, end) on which the activity of both wallets is known completely."""
+    rows = con.execute(
+        f"SELECT epoch(day) FROM activity_days WHERE wallet IN ({literal(wallets.copier)}, {literal(wallets.whale)}) "
+        f"AND day >= {literal(start)} AND day < {literal(end)} GROUP BY day HAVING count(DISTINCT wallet) = 2"
+    ).fetchall()
+    return {moment(t) for (t,) in rows}
+
+
+def read_ratios(
+    con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime
+) -> dict[datetime, set[float]]:
+    """Day -> the ratios that were in force in its hours, where snapshots tell."""
+    found: dict[datetime, set[float]] = defaultdict(set)
+    for hour, ratio in ratios_by_hour(con, wallets, start, end).items():
+        found[midnight_before(3600.0 * hour)].add(ratio)
+    return found
+
+
+def read_prices_to_keep(con: "duckdb.DuckDBPyConnection") -> list[dict[str, Any]]:
+    """The latest comparison of positions, as rows of position_prices."""
+    rows = con.execute(
+        "SELECT token_id, epoch(compared_at), price, status = 'resolved' FROM positions WHERE price IS NOT NULL"
+    ).fetchall()
+    return [
+        {"token_id": token, "observed_at": moment(t), "price": price, "resolved": resolved}
+        for token, t, price, resolved in rows
+    ]

@@ -1,0 +1,69 @@
+"""The parts of the gap and the account of one day. Pure.
+
+Each part is a cause that is measured in USD; with `unexplained` the parts sum to the gap.
+"""
+
+from dataclasses import dataclass, field
+
+MISSED = ("small", "probability", "disabled", "breaker", "error", "unfilled", "unknown")
+DEVIATIONS = (*(f"missed_{reason}" for reason in MISSED), "excess", "own", "uncopied_exits")
+PARTS = ("slippage", *DEVIATIONS, "fees")
+"""The causes that are measured; with `unexplained` they sum to the gap."""
+
+STALE = 86_400.0
+"""Seconds after which the last known price of an open token counts as old."""
+
+RATIO_CHANGED = "the ratio changed while positions were open"
+NO_PRICE = "tokens without a price: games that must be over and whose result is not known, or never traded"
+FROM_BEFORE = "sales of what was held before the first known fill"
+AFTER_MIDNIGHT = "copies that came after midnight: they count on the day of the whale's fill"
+STALE_PRICES = "tokens whose last known price is older than a day"
+
+DAY_UNKNOWN = "the activity of this day is not known completely"
+
+EARLIER_UNKNOWN = "the activity of earlier days is not known completely"
+
+
+@dataclass
+class UncopiedExit:
+    """Shares of a token that the whale has sold and the copier still holds. Times in epoch seconds, ages in seconds."""
+
+    token: str
+    shares: float
+    price: float
+    since: float
+    price_age: float
+    title: str
+    event_slug: str
+    outcome: str
+
+    @property
+    def usd(self) -> float:
+        """What is at risk."""
+        return self.shares * self.price
+
+
+@dataclass
+class ExplainedDay:
+    """One day [start, end). `parts` in USD, a negative one is what the copier is worse off. `notes` tell what is not in
+    them, in USD, None where that cannot be told. Coverage and exits are as of the end."""
+
+    start: float
+    end: float
+    parts: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PARTS, 0.0))
+    notes: dict[str, float | None] = field(default_factory=dict)
+    covered_usd: float = 0.0
+    expected_usd: float = 0.0
+    exits: list[UncopiedExit] = field(default_factory=list)
+    open_tokens: int = 0
+    stale_tokens: int = 0
+
+    @property
+    def coverage(self) -> float | None:
+        """Percent; None when nothing is expected to be held."""
+        return 100 * self.covered_usd / self.expected_usd if self.expected_usd else None
+
+    @property
+    def total(self) -> float:
+        """What the parts explain."""
+        return sum(self.parts.values())

@@ -1,0 +1,84 @@
+"""Reads marks from the tables."""
+
+# ruff: noqa: S608 -- values are written as literals
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from polypipe.attribution.marks import Marks
+from polypipe.attribution.settlements import ObservedPrice, Redeem, settlements, slug_date
+from polypipe.wallets import Wallets
+from polypipe.warehouse.connection import literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+AHEAD = 3600.0
+"""Seconds: a comparison of positions counts from so much before it was made, so that the first one after midnight is
+the mark of midnight."""
+
+SETTLES_WITHIN = 86_400.0
+
+
+def read_marks(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> Marks:
+    """Marks from all that is stored of [start, end). What came to be known later tells how a market ended, so `end` is
+    best far behind the days that are marked."""
+    both = f"wallet IN ({literal(wallets.copier)}, {literal(wallets.whale)})"
+    span = f"timestamp >= {literal(start)} AND timestamp < {literal(end)}"
+    trades = con.execute(
+        "SELECT wallet, epoch(timestamp), asset, side, size, price, condition_id, event_slug FROM wallet_activity "
+        f"WHERE type = 'TRADE' AND {both} AND {span} AND asset IS NOT NULL AND side IS NOT NULL AND size > 0 AND price > 0"
+    ).fetchall()
+    readings = [ObservedPrice(*row) for row in read_observed_prices(con, start, end + timedelta(seconds=AHEAD))]
+    redeems = [
+        Redeem(*row)
+        for row in con.execute(
+            "SELECT wallet, condition_id, epoch(min(timestamp)), sum(usdc_size) FROM wallet_activity "
+            f"WHERE type = 'REDEEM' AND {both} AND {span} AND condition_id IS NOT NULL GROUP BY wallet, condition_id "
+            "HAVING bool_and(usdc_size IS NOT NULL)"  # an amount that is not known is no loss
+        ).fetchall()
+    ]
+    sets = {
+        (wallet, condition): size
+        for wallet, condition, size in con.execute(
+            "SELECT wallet, condition_id, sum(CASE type WHEN 'SPLIT' THEN size ELSE -size END) FROM wallet_activity "
+            f"WHERE type IN ('SPLIT', 'MERGE') AND {both} AND {span} AND condition_id IS NOT NULL GROUP BY ALL"
+        ).fetchall()
+    }
+    observed: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    held: dict[tuple[str, str], dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    condition_of: dict[str, str] = {}
+    dated: dict[str, float] = {}
+    for wallet, t, token, side, size, price, condition, slug in trades:
+        observed[token].append((t, price))
+        if condition is not None:
+            condition_of[token] = condition
+            held[wallet, condition][token] += size if side == "BUY" else -size
+        if (date := slug_date(slug)) is not None:
+            dated[token] = date
+    for reading in readings:
+        if not reading.resolved:
+            observed[reading.token].append((reading.t, reading.price))
+    for known in observed.values():
+        known.sort()
+    for (wallet, condition), size in sets.items():
+        for token in held.get((wallet, condition), {}):
+            held[wallet, condition][token] += size
+    settled = settlements(redeems, held, condition_of, readings)
+    for token, (t, price) in settled.items():
+        if token in dated and observed.get(token):
+            settled[token] = min(t, max(observed[token][-1][0], dated[token]) + SETTLES_WITHIN), price
+    return Marks(observed, settled, dated)
+
+
+def read_observed_prices(
+    con: "duckdb.DuckDBPyConnection", start: datetime, end: datetime
+) -> list[tuple[str, float, float, bool]]:
+    """(token, t, price, resolved) of kept comparisons and of the latest one, each `AHEAD` earlier than it was made."""
+    return con.execute(
+        f"SELECT DISTINCT token_id, epoch(observed_at) - {AHEAD}, price, resolved FROM ("
+        "SELECT token_id, observed_at, price, resolved FROM position_prices UNION ALL "
+        "SELECT token_id, compared_at, price, status = 'resolved' FROM positions WHERE price IS NOT NULL) "
+        f"WHERE observed_at >= {literal(start)} AND (resolved OR observed_at <= {literal(end)}) ORDER BY ALL"
+    ).fetchall()
