@@ -1,12 +1,30 @@
 """`python -m polypipe.sim`: starts, says where, keeps its clock on real time, stops when told."""
 
+import json
 import re
 import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
 import httpx
+import pytest
+
+from polypipe.sim.catalog import UNIVERSE_TAGS
+
+OPEN = {"closed": "false", "limit": 100, "version": ["v1", "v2"]}
+
+
+def clock(url: str, events: list[dict[str, Any]]) -> float:
+    """The exchange's clock in epoch seconds, as an order book shows it."""
+    for event in events:
+        for market in event["markets"]:
+            for token in json.loads(market.get("clobTokenIds", "[]"))[:1]:
+                book = httpx.get(f"{url}/book", params={"token_id": token}, timeout=30)
+                if book.status_code == 200:
+                    return int(book.json()["timestamp"]) / 1000
+    raise AssertionError("no market has an order book")
 
 
 def test_command_line() -> None:
@@ -17,9 +35,14 @@ def test_command_line() -> None:
             line = process.stdout.readline()
             found = re.fullmatch(r"simulated Polymarket at (http://127\.0\.0\.1:\d+) \(seed 9, 40 events\)\n", line)
             assert found, line
-            world = httpx.get(f"{found[1]}/_sim/world", timeout=30).json()
-            assert (world["universe_events"], world["open_events"], world["speed"]) == (40, 44, 60)
-            assert abs(world["now"] - time.time()) < 3600, "simulated time starts at the real one"
+            events = httpx.get(f"{found[1]}/events/keyset", params=OPEN, timeout=30).json()["events"]
+            universe = [e for e in events if UNIVERSE_TAGS & {int(tag["id"]) for tag in e["tags"]}]
+            assert (len(universe), len(events)) == (40, 44)
+            before, started = clock(found[1], events), time.monotonic()
+            assert abs(before - time.time()) < 3600, "simulated time starts at the real one"
+            time.sleep(1)
+            passed = (clock(found[1], events) - before) / (time.monotonic() - started)
+            assert passed == pytest.approx(60, rel=0.2)
         finally:
             process.send_signal(signal.SIGTERM)
             assert process.wait(timeout=20) in (0, -signal.SIGTERM)
