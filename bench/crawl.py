@@ -17,6 +17,7 @@ when a target is missed.
 
 import argparse
 import json
+import multiprocessing
 import os
 import re
 import statistics
@@ -26,6 +27,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -195,16 +198,24 @@ SIDES: dict[str, Callable[[str, str], None]] = {
 @contextmanager
 def exchange(events: int) -> Iterator[str]:
     """The simulated exchange in a process of its own."""
-    command = [sys.executable, "-m", "polypipe.sim", "--port", "0", "--events", str(events)]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert server.stdout is not None
-    url = re.search(r"http://\S+", server.stdout.readline())
-    assert url
+    ours, theirs = multiprocessing.Pipe()
+    server = multiprocessing.get_context("spawn").Process(target=serve, args=(events, theirs), daemon=True)
+    server.start()
     try:
-        yield url[0]
+        yield ours.recv()
     finally:
         server.terminate()
-        server.wait()
+        server.join()
+
+
+def serve(events: int, pipe: Connection) -> None:
+    """In the exchange's process: send its URL, then serve."""
+    sys.path.insert(0, str(ROOT))  # the tests' exchange logs its requests
+    from polypipe_tests.sim.server import SimServer
+
+    server = SimServer(events, start=datetime.now(UTC), speed=1)
+    pipe.send(server.url)
+    server.run()
 
 
 def measured(side: str, url: str, directory: str) -> tuple[float, float, float, int, int]:

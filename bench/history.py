@@ -46,14 +46,15 @@ class Run:
 
 def exchange(pipe: Connection) -> None:
     """A simulated exchange whose wallets began a little more than a year ago; tells its URL."""
-    from polypipe.sim import copying, ledger, wallets
-    from polypipe.sim.server import SimServer
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the tests, whose exchange logs its requests
+    from polypipe.sim import copier, ledger, wallets
+    from polypipe_tests.sim.server import SimServer
 
     now = datetime.now(UTC)
     first = int((now - timedelta(days=DAYS + 2)).timestamp()) // wallets.DAY
-    for module in (wallets, ledger, copying):
+    for module in (wallets, ledger, copier):
         module.FIRST_DAY = first  # type: ignore[attr-defined]
-    copying.COPIER_FIRST_DAY = first
+    copier.COPIER_FIRST_DAY = first
     with SimServer(events=120, seed=3, start=now) as server:
         for wallet in ledger.WALLETS:
             list(server.ledger.hours(wallet, now.timestamp()))  # added up before anybody measures

@@ -7,6 +7,7 @@ figures: the day is simulated from a seed, and lived as polypipe lives it, with 
 """
 
 import json
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,11 +30,14 @@ from polypipe.history.copy_quality import compute_quality
 from polypipe.history.pnl import load_pnl
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import Hosts
-from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS, SimServer
+from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.sim.bot import HEADER, log_lines
 from polypipe.text import money
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the tests, whose exchange has a clock to move
+from polypipe_tests.sim.server import SimServer
 
 HERE = Path(__file__).parent
 PAGE, PICTURE = HERE / "copy-quality.md", HERE / "images" / "copy-quality-day.svg"

@@ -12,8 +12,8 @@ from hypothesis import settings as hypothesis_settings
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PolymarketHttp
 from polypipe.settings import VARIABLES, Settings, load_settings
-from polypipe.sim.server import SimServer
 from polypipe.warehouse import Warehouse
+from polypipe_tests.sim.server import SimServer
 
 hypothesis_settings.register_profile("polypipe", deadline=None)  # a slow machine is not a failed property
 hypothesis_settings.load_profile("polypipe")

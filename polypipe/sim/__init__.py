@@ -4,7 +4,6 @@
 imported here, and nothing of it is used against the real APIs.
 """
 
-from polypipe.sim.server import DEFAULT_START, SimServer
 from polypipe.sim.wallets import COPIER_ADDRESS, WHALE_ADDRESS
 
-__all__ = ["COPIER_ADDRESS", "DEFAULT_START", "WHALE_ADDRESS", "SimServer"]
+__all__ = ["COPIER_ADDRESS", "WHALE_ADDRESS"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from polypipe.sim.bot import BotLog
-from polypipe.sim.server import SimServer
+from polypipe.sim.server import Exchange
 
 
 @click.command()
@@ -27,7 +27,8 @@ from polypipe.sim.server import SimServer
 def main(host: str, port: int, events: int, latency_ms: float, seed: int, speed: float, bot_log: Path | None) -> None:
     """Simulated Polymarket: Gamma, Data, user-pnl and CLOB on one port."""
     try:
-        server = SimServer(events, seed, start=datetime.now(UTC), speed=speed, latency_ms=latency_ms, host=host, port=port)
+        start = datetime.now(UTC).timestamp()
+        server = Exchange(events, seed, start=start, speed=speed, latency_ms=latency_ms, host=host, port=port)
     except OSError as error:
         raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror}") from error
     click.echo(f"simulated Polymarket at {server.url} (seed {seed}, {events} events)")

@@ -71,16 +71,6 @@ def decode_cursor(text: str) -> Cursor:
         raise invalid("invalid cursor") from None
 
 
-def page_of(cursor: str | None) -> int:
-    """The page number, from 1, that a request with this cursor asks for; 0 when the cursor is broken."""
-    if not cursor:
-        return 1
-    try:
-        return decode_cursor(cursor).page
-    except Exception:  # a broken cursor belongs to no page
-        return 0
-
-
 def _instant(text: str) -> float:
     try:
         return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()

@@ -1,22 +1,14 @@
-"""Running the exchange: in this process on a thread, for tests, or in the foreground, for `python -m polypipe.sim`."""
+"""The exchange as a server on a port of this machine."""
 
 import socket
-import threading
-from datetime import UTC, datetime
-from types import TracebackType
-from typing import Self
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from polypipe.sim.app import build_app
 from polypipe.sim.clock import Clock
-from polypipe.sim.control import Seen
-from polypipe.sim.copier import CopyTruth
-from polypipe.sim.faults import Faults
 from polypipe.sim.ledger import Ledger
 from polypipe.sim.world import World
-
-DEFAULT_START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -28,36 +20,33 @@ def listen(host: str, port: int) -> socket.socket:
     return sock
 
 
-class SimServer:
-    """The simulated exchange on a loopback port, as a context manager.
+class Exchange:
+    """The simulated exchange; listens from construction on, answers once `run` is called.
 
-    The clock stands still at `start` (2026-11-20 12:00 UTC when not given) unless `speed` is set; move it with
-    `clock.set` and `clock.advance`. `requests` is the log of what clients asked, `faults.add(...)` makes it misbehave.
+    `events` is the number of open events with a universe tag. The clock begins at `start` (epoch seconds) and runs at
+    `speed` simulated seconds per real second; 0 stands still. Raises OSError when the port is taken.
     """
 
     def __init__(
         self,
-        events: int = 300,
-        seed: int = 7,
+        events: int,
+        seed: int,
         *,
-        start: datetime | None = None,
+        start: float,
         speed: float = 0,
         latency_ms: float = 0,
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
         self.world = World(seed, events)
-        self.clock = Clock((start or DEFAULT_START).timestamp(), speed)
-        self.faults = Faults()
-        self.requests: list[Seen] = []
+        self.clock = Clock(start, speed)
         self.ledger = Ledger(self.world)
-        app = build_app(self.world, self.ledger, self.clock, self.faults, self.requests, latency_ms)
         self._socket = listen(host, port)
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://{host}:{self.port}"
-        # h11 and no proxy headers: the faults reach the connection through uvicorn's own `send`.
+        # h11 and no proxy headers: the tests' faults reach the connection through uvicorn's own `send`.
         config = uvicorn.Config(
-            app,
+            self.app(latency_ms),
             http="h11",
             ws="none",
             lifespan="off",
@@ -66,23 +55,11 @@ class SimServer:
             timeout_graceful_shutdown=1,
         )
         self._server = uvicorn.Server(config)
-        self._thread: threading.Thread | None = None
 
-    def copy_truth(self) -> list[CopyTruth]:
-        """What became of every whale fill so far: copied or not, why not, how much, at what slippage and latency."""
-        return self.ledger.copy_truth(self.clock.now())
+    def app(self, latency_ms: float) -> ASGIApp:
+        """The application that is served; the tests wrap it."""
+        return build_app(self.world, self.ledger, self.clock, latency_ms)
 
     def run(self) -> None:
         """Serve in the calling thread until a signal."""
         self._server.run(sockets=[self._socket])
-
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self.run, name="polymarket-sim", daemon=True)
-        self._thread.start()  # the socket listens already: early requests wait in its backlog
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._server.should_exit = True
-        if self._thread is not None:
-            self._thread.join(timeout=10)
-        self._socket.close()

@@ -29,10 +29,11 @@ from polypipe.health.dagster_adapter import paces, read_failing
 from polypipe.polymarket import PolymarketError
 from polypipe.runtime.processes import free_port
 from polypipe.settings import Settings
-from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS, SimServer
+from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.warehouse import Warehouse
 from polypipe_tests.alerts.support import MINUTE, TOKEN, Inbox, inbox
 from polypipe_tests.conftest import NOWHERE, impatient, settings_for
+from polypipe_tests.sim.server import SimServer
 
 CONFIG = "[crawl_incomplete]\nfailures = 1\n[run_failed]\nfailures = 1\n"
 

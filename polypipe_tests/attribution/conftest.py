@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from polypipe.settings import Settings
-from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS, SimServer
+from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import open_memory
 from polypipe.warehouse.migrate import migrate
@@ -24,6 +24,7 @@ from polypipe_tests.attribution.tables import (
     trade,
 )
 from polypipe_tests.conftest import settings_for
+from polypipe_tests.sim.server import SimServer
 
 if TYPE_CHECKING:
     import duckdb

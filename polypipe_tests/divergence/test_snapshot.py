@@ -14,11 +14,12 @@ from polypipe.divergence.snapshot import last_answers, snapshot_id, take_snapsho
 from polypipe.polymarket import run
 from polypipe.polymarket.http import PolymarketHttp
 from polypipe.settings import Settings
-from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS, SimServer
+from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.warehouse import Warehouse
 from polypipe.warehouse.gate import gate
 from polypipe_tests.conftest import impatient, settings_for
 from polypipe_tests.divergence.support import SOURCES, held_by_somebody, rows
+from polypipe_tests.sim.server import SimServer
 
 NUMBERS = (
     "user1_value", "user1_pnl", "user1_volume", "user1_rank", "user2_value", "user2_pnl", "user2_volume", "user2_rank",

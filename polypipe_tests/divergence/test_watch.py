@@ -22,9 +22,9 @@ import pytest
 from polypipe.divergence.watch import Options, watch
 from polypipe.errors import PolypipeError
 from polypipe.settings import Settings
-from polypipe.sim import SimServer
 from polypipe.sim.wallets import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe_tests.conftest import impatient, settings_for
+from polypipe_tests.sim.server import SimServer
 
 DEADLINE = 60.0
 WALLETS = {"POLYPIPE_COPIER_ADDRESS": COPIER_ADDRESS, "POLYPIPE_WHALE_ADDRESS": WHALE_ADDRESS}

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from polypipe.doctor.network import ask_all
-from polypipe.sim.server import SimServer
 from polypipe_tests.conftest import settings_for
 from polypipe_tests.doctor.support import WALLETS
+from polypipe_tests.sim.server import SimServer
 
 
 @pytest.fixture(scope="package")

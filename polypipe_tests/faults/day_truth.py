@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from polypipe.caches.categories import category_from_wording
-from polypipe.sim import SimServer
 from polypipe.sim.clock import Clock
 from polypipe.sim.gamma import Gamma
 from polypipe.warehouse import Warehouse
 from polypipe_tests.oracle import six_files
+from polypipe_tests.sim.server import SimServer
 
 STEP = 10  # seconds between the instants that are looked at
 

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from polypipe.sim import SimServer
-from polypipe.sim.control import Seen
 from polypipe.warehouse import Warehouse
 from polypipe_tests.faults.day import FAKETIME, START, Dashboard, FakeClock, Worker, contents, utc
+from polypipe_tests.sim.control import Seen
+from polypipe_tests.sim.server import SimServer
 
 pytestmark = pytest.mark.timeout(1500)
 

@@ -16,11 +16,11 @@ import pytest
 from polypipe.runtime.instance import dagster_home
 from polypipe.runtime.processes import child_environment, dagster_programs
 from polypipe.settings import load_settings
-from polypipe.sim import SimServer
 from polypipe.warehouse import Warehouse
 from polypipe_tests.faults.day import START, FakeClock, Worker, check_pointer, contents, needs_faketime, utc
 from polypipe_tests.faults.support import look
 from polypipe_tests.runtime.support import Server
+from polypipe_tests.sim.server import SimServer
 
 pytestmark = [pytest.mark.timeout(1800), needs_faketime]
 

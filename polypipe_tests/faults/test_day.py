@@ -26,7 +26,6 @@ from typing import Any
 import psutil
 import pytest
 
-from polypipe.sim import SimServer
 from polypipe.warehouse import Warehouse
 from polypipe_tests.faults.day import (
     FULL,
@@ -41,6 +40,7 @@ from polypipe_tests.faults.day import (
 )
 from polypipe_tests.faults.day_truth import World, check_files
 from polypipe_tests.faults.support import look
+from polypipe_tests.sim.server import SimServer
 
 HOURS = 24.0
 SHORT_HOURS = 0.2

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 import pytest
 
 from polypipe.settings import Settings
-from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS, SimServer
+from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.wallets import Wallets
 from polypipe_tests.conftest import settings_for
+from polypipe_tests.sim.server import SimServer
 
 
 @pytest.fixture(scope="session")

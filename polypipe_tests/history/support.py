@@ -3,9 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from polypipe.sim import SimServer
 from polypipe.sim.standings import float32
 from polypipe.warehouse import Warehouse
+from polypipe_tests.sim.server import SimServer
 
 DAY = timedelta(days=1)
 

@@ -18,8 +18,8 @@ from polypipe.polymarket import (
     crawl_universe,
     run,
 )
-from polypipe.sim.server import SimServer
 from polypipe_tests.polymarket.support import client, expected_tokens, read_tokens
+from polypipe_tests.sim.server import SimServer
 
 LISTING = "/events/keyset"
 SPORTS = {"tag_id": "1"}

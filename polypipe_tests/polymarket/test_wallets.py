@@ -19,9 +19,9 @@ from polypipe.polymarket import (
     run,
     walk_activity,
 )
-from polypipe.sim import SimServer
 from polypipe.sim.wallets import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe_tests.polymarket.support import client
+from polypipe_tests.sim.server import SimServer
 
 NOBODY = "0x" + "0" * 40
 both = pytest.mark.parametrize("wallet", [WHALE_ADDRESS, COPIER_ADDRESS])

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from polypipe.sim import SimServer
+from polypipe_tests.sim.server import SimServer
 
 
 @pytest.fixture(scope="package")

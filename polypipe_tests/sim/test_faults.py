@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from polypipe.sim import SimServer, life
+from polypipe.sim import life
+from polypipe_tests.sim.server import SimServer
 
 ERRORS = Path(__file__).parents[3] / "shared/polymarket/recordings/errors"
 PARAMS: dict[str, Any] = {"limit": 20, "closed": "false"}

@@ -10,7 +10,8 @@ import pytest
 from polymarket import PublicClient
 from polymarket._internal.environment import PRODUCTION_CONFIG, create_environment
 
-from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS, SimServer, life
+from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS, life
+from polypipe_tests.sim.server import SimServer
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polypipe.sim import COPIER_ADDRESS, DEFAULT_START, WHALE_ADDRESS, SimServer, life
+from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS, life
 from polypipe.sim.copier import RATIO
 from polypipe.sim.ledger import Ledger
 from polypipe.sim.standings import float32
 from polypipe.sim.world import World
+from polypipe_tests.sim.server import DEFAULT_START, SimServer
 
 NOW = DEFAULT_START.timestamp()
 DAY = 86_400

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polypipe.sim import DEFAULT_START, life, render
+from polypipe.sim import life, render
 from polypipe.sim.model import token
 from polypipe.sim.render_market import market_row
 from polypipe.sim.world import World
+from polypipe_tests.sim.server import DEFAULT_START
 
 START = DEFAULT_START.timestamp()
 HOUR = 3600.0

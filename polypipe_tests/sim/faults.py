@@ -1,7 +1,7 @@
 """Misbehaviour on demand: which requests a fault hits, and what it does to them.
 
 A fault is picked by path and optionally by query, by page of a keyset crawl, and by how many matching requests came
-before; `app.py` asks for it before a request is handled.
+before; `front.py` asks for it before a request is handled.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 
 from starlette.datastructures import QueryParams
 
-from polypipe.sim.filters import page_of
+from polypipe.sim.filters import decode_cursor
 
 # What each kind does:
 #   status       answers with `status`, `headers` and `body` instead
@@ -140,7 +140,7 @@ class Faults:
             seconds=seconds,
             field=field,
             value=value,
-            chance=random.Random(f"{kind} {path}"),  # noqa: S311 -- a simulation, not a secret  # nosec B311
+            chance=random.Random(f"{kind} {path}"),
         )
         with self._lock:
             self.active.append(fault)
@@ -161,6 +161,16 @@ class Faults:
             if chosen is not None:
                 chosen.hits += 1
             return chosen
+
+
+def page_of(cursor: str | None) -> int:
+    """The page number, from 1, that a request with this cursor asks for; 0 when the cursor is broken."""
+    if not cursor:
+        return 1
+    try:
+        return decode_cursor(cursor).page
+    except Exception:  # a broken cursor belongs to no page
+        return 0
 
 
 def spoil(fault: Fault, body: bytes, cursor: str | None) -> bytes:

@@ -18,6 +18,7 @@ from polypipe.sim.data import user as v1_user
 from polypipe.sim.filters import filters_hash
 from polypipe.sim.ledger import WALLETS, Ledger
 from polypipe.sim.model import digest
+from polypipe_tests.sim.rows_v2 import position_row_v2, v2
 
 MAX_LIMIT = 1000
 _NAMES = ("condition_id", "event_id", "type")
@@ -109,7 +110,7 @@ class DataV2:
         least = amount(q, "filter_amount", 0.1)
         held = self.ledger.positions(wallet, now)
         pairs = zip(rows.position_rows(wallet, held, now), held, strict=True)
-        found = [rows.position_row_v2(row, p) for row, p in pairs if p.size >= least]
+        found = [position_row_v2(row, p) for row, p in pairs if p.size >= least]
         # OPEN is everything still held; closed positions are not kept here.
         if status == "REDEEMABLE":
             found = [r for r in found if r["redeemable"]]
@@ -127,13 +128,13 @@ class DataV2:
         acts = matching(self.ledger.history(user(q), self.clock.now()), q, _NAMES)
         if q.get("sort_direction", "DESC") != "ASC":
             acts.reverse()
-        return page(request, acts, lambda act: rows.v2(rows.activity_row(act)))
+        return page(request, acts, lambda act: v2(rows.activity_row(act)))
 
     async def trades(self, request: Request) -> Response:
         q = request.query_params
         wallet = user(q) if "user" in q else None
         acts = matching(fills(self.ledger, wallet, q.get("taker_only") != "false", self.clock.now()), q, _NAMES)
-        return page(request, acts[::-1], lambda act: rows.v2(rows.trade_row(act)))
+        return page(request, acts[::-1], lambda act: v2(rows.trade_row(act)))
 
     async def leaderboard(self, request: Request) -> Response:
         q, now = request.query_params, self.clock.now()

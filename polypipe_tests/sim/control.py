@@ -11,9 +11,9 @@ from starlette.routing import Route
 
 from polypipe.sim.answers import reply
 from polypipe.sim.clock import Clock
-from polypipe.sim.faults import Faults
 from polypipe.sim.life import state
 from polypipe.sim.world import World
+from polypipe_tests.sim.faults import Faults
 
 
 @dataclasses.dataclass(slots=True)
