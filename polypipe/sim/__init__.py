@@ -1,7 +1,7 @@
-"""The simulated exchange: one process that answers as Gamma, Data, user-pnl and CLOB do.
+"""The simulated exchange: one process that serves the Gamma, Data, user-pnl and CLOB APIs.
 
-`polypipe demo` and the tests run against it; `python -m polypipe.sim` starts it. Nothing outside this package is
-imported here, and nothing of it is used against the real APIs.
+`polypipe demo` and the tests run against it; `python -m polypipe.sim` starts it. This package imports nothing from the
+rest of polypipe, and the client of the real APIs uses nothing from it.
 """
 
 from polypipe.sim.wallets import COPIER_ADDRESS, WHALE_ADDRESS

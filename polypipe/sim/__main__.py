@@ -12,18 +12,20 @@ from polypipe.sim.server import Exchange
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8790, show_default=True, help="Port; 0 takes a free one.")
+@click.option("--port", default=8790, show_default=True, help="Port; 0 picks a free one.")
 @click.option(
     "--events",
     default=300,
     show_default=True,
     type=click.IntRange(1),
-    help="Open events with a sports tag; one in ten more is open without one.",
+    help="Open events with a sports tag. One tenth as many are open without one.",
 )
-@click.option("--latency-ms", default=0.0, show_default=True, help="Wait before every answer.")
+@click.option("--latency-ms", default=0.0, show_default=True, help="Delay before every response.")
 @click.option("--seed", default=7, show_default=True, help="The same seed gives the same world.")
 @click.option("--speed", default=1.0, show_default=True, help="Simulated seconds per real second, from now.")
-@click.option("--bot-log", type=click.Path(dir_okay=False, path_type=Path), help="File for the log of the copier's bot.")
+@click.option(
+    "--bot-log", type=click.Path(dir_okay=False, path_type=Path), help="File to append the simulated bot's trade log to."
+)
 def main(host: str, port: int, events: int, latency_ms: float, seed: int, speed: float, bot_log: Path | None) -> None:
     """Simulated Polymarket: Gamma, Data, user-pnl and CLOB on one port."""
     try:

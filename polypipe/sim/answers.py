@@ -1,4 +1,4 @@
-"""Shared by all route modules: reading query parameters, JSON answers, error bodies."""
+"""Shared by all route modules: query parameters, JSON responses, error bodies."""
 
 import zlib
 from typing import Any
@@ -12,7 +12,7 @@ JSON = "application/json"
 
 
 class RefusedError(Exception):
-    """A request that the exchange answers with an error status and a JSON body."""
+    """Turned into a response with an error status and a JSON body."""
 
     def __init__(self, status: int, body: dict[str, Any]) -> None:
         super().__init__(body)
@@ -35,7 +35,7 @@ def flag(q: QueryParams, name: str) -> bool | None:
 
 
 def whole(q: QueryParams, name: str, default: int) -> int:
-    """An integer parameter."""
+    """An integer parameter; `default` when absent."""
     text = q.get(name)
     if text is None:
         return default
@@ -65,12 +65,12 @@ def gzipped(body: bytes) -> bytes:
 
 
 def wants_gzip(request: Request) -> bool:
-    """Whether the client accepts gzip."""
+    """True if the client accepts gzip."""
     return "gzip" in request.headers.get("accept-encoding", "")
 
 
 def reply(request: Request, value: Any, status: int = 200) -> Response:
-    """A JSON answer, compressed when the client asks for it and it is worth it."""
+    """A JSON response, compressed if the client accepts gzip and the body is longer than 1000 bytes."""
     body = value if isinstance(value, bytes) else msgspec.json.encode(value)
     headers = {"cf-cache-status": "DYNAMIC", "vary": "accept-encoding"}
     if wants_gzip(request) and len(body) > 1000:

@@ -1,4 +1,4 @@
-"""The ASGI application: the routes of the four APIs, and latency."""
+"""The ASGI application: the routes of the four APIs and the simulated latency."""
 
 import asyncio
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from polypipe.sim.world import World
 
 
 def build_app(world: World, ledger: Ledger, clock: Clock, latency_ms: float = 0, more: Sequence[BaseRoute] = ()) -> ASGIApp:
-    """The whole exchange as one ASGI app. `more` are routes that the tests add."""
+    """The whole exchange as one ASGI app. `more` adds routes; only tests pass it."""
     api = Starlette(
         routes=[
             *Gamma(world, clock).routes(),
@@ -46,7 +46,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 class _Delayed:
-    """Waits before every request."""
+    """Delays every request."""
 
     def __init__(self, api: ASGIApp, seconds: float) -> None:
         self.api, self.seconds = api, seconds

@@ -1,4 +1,4 @@
-"""The running sum over a wallet's acts: cash and positions."""
+"""A wallet's cash and positions, summed over its acts."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from polypipe.sim.wallets import DAY, Act
 
 @dataclass(slots=True)
 class Position:
-    """What a wallet has of one token. Sizes in shares, money in USDC; average cost moves with purchases only."""
+    """A wallet's holding of one token. Sizes in shares, money in USDC; only purchases change the average cost."""
 
     token: str
     market: Market
@@ -26,7 +26,7 @@ class Position:
         return self.cost / self.size if self.size else 0.0
 
     def add(self, size: float, usdc: float, at: int) -> None:
-        """Acquire shares."""
+        """Add shares bought or split for `usdc`."""
         self.size = round(self.size + size, 6)
         self.cost += usdc
         self.bought = round(self.bought + size, 6)
@@ -34,7 +34,7 @@ class Position:
         self.last_at = at
 
     def remove(self, size: float, usdc: float, at: int) -> None:
-        """Give shares away for some USDC, at average cost."""
+        """Remove shares at average cost; `usdc` is the proceeds."""
         cost = self.average * size
         self.size = round(self.size - size, 6)
         self.cost = self.cost - cost if self.size > 0 else 0.0
@@ -43,17 +43,17 @@ class Position:
 
 
 class Holdings:
-    """The running sum over one wallet's acts."""
+    """Cash and positions of one wallet."""
 
     def __init__(self) -> None:
         self.cash = 0.0
         self.positions: dict[str, Position] = {}
 
     def take(self, act: Act) -> None:
-        """Add one act; acts must come in order of time."""
+        """Apply one act; acts must be applied in time order."""
         market = act.market
         if market is None:
-            return  # income is not PnL
+            return  # rewards and rebates are not PnL
         if act.kind in ("SPLIT", "MERGE"):
             for outcome in (0, 1):
                 move = self._position(market, outcome)
@@ -79,7 +79,7 @@ class Holdings:
         return sum(p.size * outcome_price(p.market, p.outcome, at) for p in self.positions.values() if p.size > 0)
 
     def forget(self, at: float) -> None:
-        """Drop positions that cannot change any sum any more: gone, or settled worthless."""
+        """Drop positions that no longer change any sum: closed, or settled at 0."""
         self.positions = {
             t: p
             for t, p in self.positions.items()

@@ -1,10 +1,10 @@
-"""Collecting the markets of one event: what all sports share."""
+"""Collects the markets of one event; shared by all sports."""
 
 from polypipe.sim.model import Event, Market, rng
 
 
 class Book:
-    """Collects the markets of one event in listing order."""
+    """The markets of one event, in listing order."""
 
     def __init__(self, event: Event) -> None:
         self.event = event

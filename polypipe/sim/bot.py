@@ -1,7 +1,7 @@
-"""The copier's bot, as far as polypipe sees it: the log that it writes, one line for each fill of the whale that it saw.
+"""The trade log of the copier's bot: one line for each whale fill that the bot saw.
 
-The lines follow from the truth in `copying.py`; what is random in them (how long it took, the order book) from the hash
-of the fill. While the copier is offline its bot writes nothing.
+Lines are derived from `CopyTruth`; their random parts (delay, order book) are seeded by the fill's transaction hash.
+The bot writes nothing while the copier is offline.
 """
 
 import math
@@ -23,10 +23,13 @@ HEADER = (
     "best_price,best_size,second_price,second_size,tx_hash,is_live"
 )
 BEGINS_DAYS = 30
-"""Days before the first start from which a new log has lines, as of a bot that has run for a while."""
+"""A new log starts this many days back, as if the bot had been running."""
 
 _EVERY_SECONDS = 1.0
-_FASTEST_MS, _SLOWEST_MS = 3000, 6000  # after the whale's fill: the bot waits for the reply and 2.8 s before it writes
+_FASTEST_MS, _SLOWEST_MS = (
+    3000,
+    6000,
+)  # after the whale's fill: the bot writes 2.8 s after the reply
 _SILENT = ("offline", "not_started")
 _FAK = (
     '{"error":"no orders found to match with FAK order. FAK orders are partially filled or killed if no match is found."}'
@@ -35,20 +38,20 @@ _RED, _YELLOW, _RESET = "\x1b[31m", "\x1b[33m", "\x1b[0m"
 
 
 def log_lines(truths: list[CopyTruth], after: int, until: int) -> list[str]:
-    """The lines logged in (after, until], epoch milliseconds, in the order in which they are written."""
+    """The lines logged in (after, until], epoch milliseconds, in write order."""
     lines = [line for truth in truths if truth.reason not in _SILENT for line in _within(truth, after, until)]
     return [text for _, text in sorted(lines)]
 
 
 class BotLog:
-    """A `matches_optimized.csv` that grows with the simulated clock. What is in the file is never written again."""
+    """A `matches_optimized.csv` that grows with the simulated clock. Lines are only appended, each once."""
 
     def __init__(self, ledger: Ledger, clock: Clock, path: Path) -> None:
         self._ledger, self._clock, self._path = ledger, clock, path
         self._stop = threading.Event()
 
     def follow(self) -> None:
-        """Append what comes, until `stop`."""
+        """Append new lines every second until `stop` is called."""
         while True:
             self.append()
             if self._stop.wait(_EVERY_SECONDS):
@@ -59,7 +62,7 @@ class BotLog:
         self._stop.set()
 
     def append(self) -> int:
-        """Write the lines that are due and not in the file; how many. Makes the file when it is not there."""
+        """Append the lines that are due; returns their number. Creates the file if it is missing."""
         now = self._clock.now()
         last = _last_logged(self._path)
         until = int(now * 1000)
@@ -73,7 +76,7 @@ class BotLog:
 
 
 def _last_logged(path: Path) -> int | None:
-    """When the newest whole line was written, epoch milliseconds; 0 when there is none, None without a file."""
+    """Time of the newest complete line, epoch milliseconds; 0 if the file has none, None if there is no file."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - 4096))
@@ -84,7 +87,7 @@ def _last_logged(path: Path) -> int | None:
 
 
 def _milliseconds(text: str) -> int:
-    """Epoch milliseconds; 0 for the header, and for the rest of a line whose beginning was not read."""
+    """Epoch milliseconds; 0 for the header and for the tail of a line whose start was not read."""
     try:
         return round(datetime.fromisoformat(f"{text}+00:00").timestamp() * 1000)
     except ValueError:
@@ -92,7 +95,7 @@ def _milliseconds(text: str) -> int:
 
 
 def _within(truth: CopyTruth, after: int, until: int) -> Iterator[tuple[int, str]]:
-    """The line of a fill and when it is written, if that lies within."""
+    """(time, line) of a fill, if it is logged in (after, until]."""
     at = 1000 * truth.whale.at
     if after < at + _SLOWEST_MS and at + _FASTEST_MS <= until:
         r = rng("bot", truth.whale.hash)
@@ -124,7 +127,7 @@ def _line(truth: CopyTruth, logged_at: int, r: Random) -> str:
 
 
 def _status(truth: CopyTruth, r: Random) -> str:
-    """`order_status`, in the words of the real bot: colours, and semicolons where there were commas."""
+    """`order_status` in the real bot's wording: with ANSI colours, and semicolons in place of commas."""
     whale, copy = truth.whale, truth.copy
     skipped = {
         "small": "SKIPPED_SMALL (<10 shares)",
@@ -146,7 +149,7 @@ def _status(truth: CopyTruth, r: Random) -> str:
 
 
 def _levels(whale: Act, r: Random) -> tuple[str, str, str, str]:
-    """Price and size of the two best levels of the book; one time in twenty it could not be read."""
+    """Price and size of the two best levels of the book; N/A for one fill in twenty."""
     if r.random() < 0.05:
         return ("N/A",) * 4
     best = min(max(whale.price, 0.01), 0.98)

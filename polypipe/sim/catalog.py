@@ -38,7 +38,7 @@ TAGS: dict[int, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class League:
-    """One competition: its slug prefix, series, tags and the row that `/sports` serves."""
+    """One competition, with the fields that `/sports` serves."""
 
     prefix: str
     name: str
@@ -46,8 +46,8 @@ class League:
     series_id: int
     series_slug: str
     tags: tuple[int, ...]
-    play: str  # tennis, soccer, points, esports: how its score is written
-    minutes: int  # how long a match is in play
+    play: str  # notation of its score: tennis, soccer, points or esports
+    minutes: int  # length of a match
     resolution: str
 
 
@@ -134,7 +134,7 @@ FIRST_NAMES_W = (
     "Alba", "Bianca", "Clara", "Daria", "Elena", "Freya", "Greta", "Hana", "Ines", "Jana", "Katya", "Lena",
     "Mirra", "Nadia", "Olga", "Petra", "Rosa", "Sofia", "Tereza", "Ursa", "Vera", "Wanda", "Yuna", "Zoe",
 )  # fmt: skip
-# Some contain words that trap naive readers of a question: "set", "total", "win", "over".
+# Some contain words that mislead naive parsing of a question: "set", "total", "win", "over".
 LAST_NAMES = (
     "Abendroth", "Mussetto", "Castellan", "Dragovic", "Estevanez", "Fairweather", "Grünwald", "Halvorsen",
     "Ibarra", "Jankowiak", "Kettering", "Lindqvist", "Moreau", "Nakagawa", "O’Rourke", "Petrescu", "Quiroga",
@@ -167,7 +167,7 @@ CLUBS: dict[str, tuple[str, ...]] = {
     "cs2": ("Smoke Six", "Dust Riders", "Vertigo Club", "Inferno Eleven", "Mirage Crew", "Cache Unit"),
 }  # fmt: skip
 
-# Types that real books have but whose wording no reader of ours knows: they must fall into "other".
+# Types without a category of their own: they must fall into "other".
 UNKNOWN_TYPES = ("tennis_tiebreak_in_match", "tennis_aces_over_under", "soccer_var_review", "player_first_touch")
 
 MARKET_TYPES = (

@@ -1,4 +1,4 @@
-"""The CLOB's public reads: book, midpoint, price, spread, price history."""
+"""The CLOB's public endpoints: book, midpoint, price, spread, price history."""
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
@@ -12,7 +12,7 @@ from polypipe.sim.life import outcome_price
 from polypipe.sim.model import Market, digest, rng
 from polypipe.sim.world import World
 
-# interval -> (seconds, least fidelity in minutes)
+# interval -> (seconds, smallest fidelity in minutes)
 INTERVALS = {
     "1h": (3600, 1), "6h": (21_600, 1), "1d": (86_400, 1), "1w": (604_800, 5), "1m": (2_592_000, 10), "max": (None, 2),
     "all": (None, 2),
@@ -22,13 +22,13 @@ _LEVELS = 8
 
 
 class Clob:
-    """The handlers."""
+    """Handlers of the CLOB paths."""
 
     def __init__(self, world: World, ledger: Ledger, clock: Clock) -> None:
         self.world, self.ledger, self.clock = world, ledger, clock
 
     def routes(self) -> list[Route]:
-        """All CLOB paths that exist here."""
+        """Routes of the CLOB paths served here."""
         return [
             Route("/book", self.book),
             Route("/midpoint", self.midpoint),
@@ -38,7 +38,7 @@ class Clob:
         ]
 
     def _find(self, token: str, now: float) -> tuple[Market, int] | None:
-        """A token of an open or just closed event, or one that a wallet traded long ago."""
+        """Market and outcome of a token: of an open or just closed event, or one that a wallet ever traded."""
         found = self.world.find_token(token, now)
         if found is None:
             self.ledger.reach(now)
@@ -46,7 +46,7 @@ class Clob:
         return found
 
     def _quoted(self, q: QueryParams, now: float) -> tuple[Market, int]:
-        """The token of a request, which must still trade."""
+        """The requested token. Raises a 404 `RefusedError` if it no longer trades."""
         token = q.get("token_id", "")
         if not token:
             raise RefusedError(400, {"error": "Invalid token id"})
@@ -76,7 +76,7 @@ class Clob:
                 "asset_id": token,
                 "timestamp": str(int(now * 1000)),
                 "hash": digest("book", token, int(now // 60))[:40],
-                # The best price is the last one of each side.
+                # Each side ends with its best price.
                 "bids": [_level(p, s) for p, s in reversed(bids) if p > 0],
                 "asks": [_level(p, s) for p, s in reversed(asks) if p < 1],
                 "min_order_size": "5",
@@ -114,7 +114,7 @@ class Clob:
         step = fidelity * 60
         first = max(start, market.listed_at) // step * step + step
         points = range(first, int(min(end, now)) + 1, step)
-        # Steps jitter by a second, as recorded histories do.
+        # Points are off the grid by a second at times, as in recorded histories.
         rows = [{"t": t + t // step % 3 - 1, "p": outcome_price(market, outcome, t)} for t in points]
         return reply(request, {"history": rows})
 

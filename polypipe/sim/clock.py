@@ -4,7 +4,7 @@ import time
 
 
 class Clock:
-    """Simulated epoch seconds that run at `speed` seconds per real second; 0 stands still."""
+    """Simulated epoch seconds. Runs at `speed` simulated seconds per real second; 0 freezes it."""
 
     def __init__(self, start: float, speed: float) -> None:
         self.speed = speed
@@ -20,5 +20,5 @@ class Clock:
         self._base, self._since = instant, time.monotonic()
 
     def advance(self, seconds: float) -> None:
-        """Jump forwards by some seconds."""
+        """Jump forwards by `seconds`."""
         self.set(self.now() + seconds)

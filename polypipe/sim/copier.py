@@ -1,4 +1,4 @@
-"""The copier: what it makes of every whale fill, and the truth about it that later analyses are tested against."""
+"""The copier: its decision about every whale fill, kept as the truth that analyses are tested against."""
 
 from dataclasses import dataclass
 from random import Random
@@ -10,19 +10,19 @@ from polypipe.sim.world import World
 RATIO = 0.08
 COPIER_FIRST_DAY = FIRST_DAY + 14
 MIN_SHARES = 10  # whale fills below it are not copied
-TIER_SHARES, TIER_FACTOR = 4000, 1.25  # purchases of so many shares and more are copied larger, as by the real bot
+TIER_SHARES, TIER_FACTOR = 4000, 1.25  # the real bot also enlarges copies of purchases of 4000 shares and more
 MIN_USDC = 1.0  # the exchange refuses smaller orders
 _SLIPS = (-1, 0, 0, 0, 0, 1, 1, 2, 4)  # ticks of a cent, + is worse
 
 
 @dataclass(frozen=True, slots=True)
 class CopyTruth:
-    """What became of one whale fill.
+    """The outcome of one whale fill.
 
-    `reason` is "" when it was copied, else one of not_started, offline, small, below_minimum, no_position, breaker,
-    book_failed, unfilled. `wanted` is what the copier orders in shares, before limits: ratio times the whale's size, more
-    for large purchases; `slippage` is USDC per share against the whale's price, + is worse; `latency` is seconds.
-    Slippage and latency are None when not copied.
+    `reason` is "" if it was copied, else one of not_started, offline, small, below_minimum, no_position, breaker,
+    book_failed, unfilled. `wanted` is the ordered size in shares, before limits: ratio times the whale's size, more for
+    large purchases. `slippage` is USDC per share against the whale's price, positive if worse; `latency` is in seconds.
+    Both are None if it was not copied.
     """
 
     whale: Act
@@ -38,12 +38,12 @@ class CopyTruth:
 
     @property
     def filled(self) -> float:
-        """Shares that the copier got; less than `wanted` after a partial fill or a capped sale."""
+        """Shares that the copier traded; less than `wanted` after a partial fill or a capped sale."""
         return self.copy.size if self.copy else 0.0
 
 
 class Copier:
-    """Follows the whale in time order; holds what it owns."""
+    """Follows the whale in time order and tracks its own holdings."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -51,7 +51,7 @@ class Copier:
         self._last_at: dict[str, int] = {}
 
     def follow(self, whale: Act) -> CopyTruth:
-        """Decide about one whale fill; must be called in order of time."""
+        """Decide about one whale fill. Must be called in time order."""
         r = rng(self.world.seed, "copy", whale.hash)
         large = whale.side == "BUY" and whale.size >= TIER_SHARES
         wanted = round(RATIO * whale.size * (TIER_FACTOR if large else 1), 6)
@@ -62,7 +62,7 @@ class Copier:
         sign = 1 if whale.side == "BUY" else -1
         price = round(min(max(whale.price + sign * worse, 0.001), 0.999), 4)
         latency = r.randint(2, 12) + (r.randint(5, 40) if r.random() < 0.05 else 0)
-        # Fills of one token keep their order, so that nothing is sold before it was bought.
+        # Fills of one token keep their order, so that no sale precedes its purchase.
         at = max(whale.at + latency, self._last_at.get(whale.token, 0) + 1)
         copy = trade(COPIER_ADDRESS, at, whale.market, whale.outcome, whale.side, size, price, whale.hash, False)
         self.apply(copy)
@@ -79,14 +79,14 @@ class Copier:
             return "small", 0
         if whale.side == "SELL" and held <= 0:
             return "no_position", 0
-        luck = r.random() * (0.5 if whale.side == "SELL" else 1)  # exits are missed twice as often
+        luck = r.random() * (0.5 if whale.side == "SELL" else 1)  # exits are missed twice as often as entries
         for reason, share in (("breaker", 0.04), ("book_failed", 0.06), ("unfilled", 0.09)):
             if luck < share:
                 return reason, 0
         size = wanted * r.uniform(0.3, 0.9) if r.random() < 0.1 else wanted
         size = round(min(size, held) if whale.side == "SELL" else size, 2)
         if whale.side == "SELL" and held - size < 0.01:
-            size = held  # nothing but dust would be left
+            size = held  # the rest would be dust
         if size * whale.price < MIN_USDC:
             return "below_minimum", 0
         return "", size
@@ -98,13 +98,13 @@ class Copier:
         return r.random() < 1 / 6 and begins <= at % DAY < begins + r.randint(1, 3) * 3600
 
     def apply(self, act: Act) -> None:
-        """Take a fill or redeem of the copier into its holdings."""
+        """Apply a fill or redeem of the copier to its holdings."""
         sign = 1 if act.side == "BUY" else -1
         self.held[act.token] = round(self.held.get(act.token, 0.0) + sign * act.size, 6)
         self._last_at[act.token] = max(act.at, self._last_at.get(act.token, 0))
 
     def manual(self, day: int) -> Act | None:
-        """The copier's own purchase of a day, which nobody copied: about one day in six."""
+        """The copier's own purchase on a day, not a copy; about one day in six has one."""
         r = rng(self.world.seed, "manual", day)
         at = day * DAY + r.randrange(DAY)
         market = pick_market(self.world, f"manual|{day}", at)
@@ -115,7 +115,7 @@ class Copier:
         return trade(COPIER_ADDRESS, at, market, outcome, "BUY", float(r.randint(20, 80)), price, f"m{day}", False)
 
     def settle(self, bought: Act, at: int) -> Act | None:
-        """Redeem what is left of a token after settlement; losers stay unless the market's index is even."""
+        """Redeem the remaining shares after settlement; losing shares only in markets with an even index."""
         size = self.held.get(bought.token, 0.0)
         market, outcome = bought.market, bought.outcome
         if size <= 0 or market is None or outcome is None:

@@ -1,4 +1,4 @@
-"""The Data API v1 and the user-pnl host: wallets as bare arrays with camelCase keys."""
+"""The Data API v1 and user-pnl: bare arrays of rows with camelCase keys."""
 
 import re
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def bad(message: str) -> RefusedError:
 
 
 def whole(q: QueryParams, name: str, default: int, low: int, high: int) -> int:
-    """An integer parameter, clamped."""
+    """An integer parameter, clamped to `low`..`high`."""
     try:
         return min(high, max(low, int(q.get(name, default))))
     except ValueError:
@@ -63,7 +63,7 @@ def user(q: QueryParams, name: str = "user") -> str:
 
 
 def matching(acts: list[Act], q: QueryParams, names: tuple[str, str, str] = ("market", "eventId", "type")) -> list[Act]:
-    """The acts that pass the filters that v1 and v2 share. `start` and `end` are inclusive epoch seconds."""
+    """The acts that pass the query's filters; v1 and v2 share them. `start` and `end` are inclusive epoch seconds."""
     market, event, kind = (set(words(q, n)) for n in names)
     start, end = whole(q, "start", 0, 0, 1 << 40), whole(q, "end", 1 << 40, 0, 1 << 40)
     side = q.get("side", "").upper()
@@ -79,19 +79,19 @@ def matching(acts: list[Act], q: QueryParams, names: tuple[str, str, str] = ("ma
 
 
 def fills(ledger: Ledger, wallet: str | None, taker_only: bool, now: float) -> list[Act]:
-    """Trades of one wallet, or of all; maker fills only when asked for."""
+    """Trades of one wallet, or of all; without maker fills if `taker_only`."""
     acts = [a for w in ([wallet] if wallet else WALLETS) for a in ledger.history(w, now)]
     return sorted((a for a in acts if a.kind == "TRADE" and not (taker_only and a.maker)), key=lambda a: a.at)
 
 
 class Data:
-    """The handlers of v1 and user-pnl."""
+    """Handlers of the Data API v1 and user-pnl."""
 
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
         self.ledger, self.clock = ledger, clock
 
     def routes(self) -> list[Route]:
-        """All paths of the two hosts."""
+        """Routes of both hosts."""
         return [
             Route("/value", self.value),
             Route("/positions", self.positions),
@@ -128,7 +128,7 @@ class Data:
         return reply(request, found[offset : offset + limit])
 
     def _page(self, q: QueryParams, acts: list[Act]) -> list[Act]:
-        """One page, newest first unless asked otherwise; deep offsets are refused."""
+        """One page, newest first by default. Raises a 400 `RefusedError` for an offset above `MAX_OFFSET`."""
         limit, offset = whole(q, "limit", 100, 0, 500), whole(q, "offset", 0, 0, 1 << 40)
         if offset > MAX_OFFSET:
             raise bad(f"max historical activity offset of {MAX_OFFSET} exceeded")

@@ -1,6 +1,6 @@
-"""Which events a Gamma query selects, in which order, and the keyset cursor.
+"""Filters and order of a Gamma query, and the keyset cursor.
 
-Only the filters that are known to work are honoured; every other parameter is ignored, `tag_slug` among them.
+Only filters known to work on the real API are applied; all other parameters, `tag_slug` among them, are ignored.
 """
 
 import base64
@@ -36,7 +36,7 @@ ORDERS: dict[str, Callable[[Event, float], SortValue]] = {
 
 
 class Cursor(msgspec.Struct, array_like=True):
-    """Where a page ended: number of the next page, hash of the filters, and the last row's sort value and id."""
+    """The end of a page: number of the next page, hash of the filters, the last row's sort value and id."""
 
     page: int
     filters: str
@@ -53,18 +53,18 @@ def limit_of(q: QueryParams) -> int:
 
 
 def filters_hash(path: str, q: QueryParams) -> str:
-    """A hash of everything in the query but the paging, independent of order."""
+    """Hash of the query without its paging parameters, independent of their order."""
     pairs = sorted((k, v) for k, v in q.multi_items() if k not in _PAGING)
     return hashlib.sha256(repr((path, pairs)).encode()).hexdigest()[:16]
 
 
 def encode_cursor(cursor: Cursor) -> str:
-    """An opaque URL-safe text."""
+    """The cursor as an opaque URL-safe text."""
     return base64.urlsafe_b64encode(msgspec.json.encode(cursor)).decode().rstrip("=")
 
 
 def decode_cursor(text: str) -> Cursor:
-    """The inverse; raises `RefusedError` (422) on anything else."""
+    """The inverse of `encode_cursor`. Raises a 422 `RefusedError` for any other text."""
     try:
         return msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=Cursor)
     except (binascii.Error, msgspec.DecodeError, UnicodeDecodeError, ValueError):
@@ -122,8 +122,8 @@ def select(events: Iterable[Event], q: QueryParams, now: float) -> list[Event]:
 def ordered(events: list[Event], q: QueryParams, now: float, *, strict: bool) -> list[tuple[SortValue, Event]]:
     """Events with their sort value, sorted by it and then by id.
 
-    `ascending` counts only together with `order`. An unknown order is a 422 on keyset endpoints (`strict`) and
-    is ignored on the older ones.
+    `ascending` only applies together with `order`. An unknown order is a 422 on keyset endpoints (`strict`) and is
+    ignored on the older ones.
     """
     names = words(q, "order")
     name = names[0] if names else "id"

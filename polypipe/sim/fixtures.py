@@ -1,4 +1,4 @@
-"""What a slot of the world yields in one generation: the game and its sibling events. Their markets: `markets.py`.
+"""The game and the sibling events of one generation of a slot. Their markets: `markets.py`.
 
 Everything is a pure function of the seed, the slot and the generation number.
 """
@@ -24,7 +24,7 @@ SOCCER_PARTS = ("", "halftime-result", "exact-score", "more-markets", "player-pr
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A sort of slot. `hours` is how long one generation is open; `parts` its sibling events."""
+    """A kind of slot. `hours` is how long one generation is open, `parts` names its sibling events."""
 
     name: str
     league: League | None
@@ -56,7 +56,7 @@ KINDS = {
 
 
 def make_game(kind: Kind, r: Random, game_id: int, listed_at: int, closed_at: int) -> Game | None:
-    """Draw the contest of a generation: it ends two to six hours before its events close; None for futures."""
+    """The game of a generation, ending two to six hours before its events close; None for futures."""
     league = kind.league
     if league is None:
         return None
@@ -86,7 +86,7 @@ def _code(name: str, league: League) -> str:
 
 
 def _script(play: str, r: Random) -> tuple[int, tuple[tuple[int, int], ...]]:
-    """Winner and course of the score: sets, goals (minute, side), points per period, or maps."""
+    """(winner, course of the score): sets, goals as (minute, side), points per period, or maps."""
     if play == "tennis" or play == "esports":
         winner = r.randint(0, 1)
         course = r.choice(([winner, winner], [winner, 1 - winner, winner], [1 - winner, winner, winner]))

@@ -31,7 +31,7 @@ _NOT_FOUND = {"type": "not found error", "error": "slug not found"}
 
 
 class Gamma:
-    """The handlers and their cache of compressed pages. Nothing else is kept between requests."""
+    """Handlers of the Gamma paths. Keeps only a cache of compressed pages between requests."""
 
     def __init__(self, world: World, clock: Clock) -> None:
         self.world, self.clock = world, clock
@@ -39,7 +39,7 @@ class Gamma:
         self._cached = 0
 
     def routes(self) -> list[Route]:
-        """All Gamma paths."""
+        """Routes of all Gamma paths."""
         return [
             Route("/events", self.events),
             Route("/events/keyset", self.events_keyset),
@@ -63,7 +63,7 @@ class Gamma:
         return select(events, q, now)
 
     def event_json(self, event: Event, now: float, markets: bool = True) -> dict[str, Any]:
-        """One event as served; closed events stay as they were when they closed."""
+        """One event as served. A closed event stays as it was when it closed."""
         row = render.event_row(event, now)
         if markets:
             row["markets"] = [market_row(m, now) for m in self.world.markets(event, now)]
@@ -90,7 +90,7 @@ class Gamma:
 
     @staticmethod
     def _keyset(path: str, rows: list[Any], q: QueryParams) -> tuple[list[Any], str]:
-        """One page of (sort value, record with an id) and the next cursor, "" when the page is not full."""
+        """One page of (sort value, record with an id) and the next cursor, "" if the page is not full."""
         limit, hashed = limit_of(q), filters_hash(path, q)
         page = 1
         if q.get("after_cursor"):
@@ -107,7 +107,7 @@ class Gamma:
         return rows, encode_cursor(Cursor(page + 1, hashed, rows[-1][0], int(rows[-1][1].id)))
 
     def _page(self, request: Request, events: list[Event], cursor: str | None, now: float) -> Response:
-        """A page of events; `cursor` None is the bare array of the older endpoint."""
+        """A page of events. Without a cursor (None) it is the bare array of the older endpoint."""
         markets = flag(request.query_params, "include_markets") is not False
         print_ = tuple((e.id, life.version(e, now)) for e in events), cursor
         key = str(request.url.replace(scheme="", netloc=""))
@@ -150,7 +150,7 @@ class Gamma:
     # Markets
 
     def _markets(self, q: QueryParams, now: float) -> list[tuple[int, Market]]:
-        """Markets by id. Closed ones are served only when asked for, which is the default since April 2026."""
+        """Markets by ascending id: open ones, or closed ones with `closed=true` (so since April 2026)."""
         closed = flag(q, "closed") is True
         events = [*self.world.open_events(now), *(self.world.closed_events(now) if closed else ())]
         versions = set(words(q, "version") or ["v1"])
@@ -172,7 +172,7 @@ class Gamma:
         return sorted(found, key=lambda pair: pair[0])
 
     def market_json(self, market: Market, now: float) -> dict[str, Any]:
-        """A market as `/markets` serves it: with its event, which has no markets there."""
+        """A market as `/markets` serves it: with its event, but without the event's markets."""
         return market_row(market, now) | {"events": [render.event_row(market.event, now)]}
 
     async def markets(self, request: Request) -> Response:

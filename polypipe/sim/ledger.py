@@ -1,7 +1,7 @@
-"""Adding up the wallets: activity, positions, value and cumulative PnL at any instant.
+"""Activity, positions, value and cumulative PnL of both wallets at any instant.
 
-Built on first use and extended by the day as the clock moves. Everything follows from the acts: a position is the sum
-of its fills, PnL is cash that moved by trading plus the value of what is held. Rewards and rebates are not PnL.
+Built on first use and extended day by day as the clock advances. Everything is derived from the acts: a position is
+the sum of its fills, PnL is the cash moved by trading plus the value of the positions. Rewards and rebates are not PnL.
 """
 
 import heapq
@@ -21,14 +21,14 @@ WALLETS = (WHALE_ADDRESS, COPIER_ADDRESS)
 
 
 class Ledger:
-    """Both wallets' acts and what follows from them."""
+    """The acts of both wallets and the numbers derived from them."""
 
     def __init__(self, world: World) -> None:
         self.world = world
         self._lock = threading.RLock()  # tests read the ledger of a running server
         self.acts: dict[str, list[Act]] = {w: [] for w in WALLETS}
         self.truth: list[CopyTruth] = []
-        self.markets: dict[str, tuple[Market, int]] = {}  # token -> market and outcome, of all that was traded
+        self.markets: dict[str, tuple[Market, int]] = {}  # token -> (market, outcome), for every token traded
         self._copier = Copier(world)
         self._next_day = FIRST_DAY
         self._heap: list[tuple[int, int, str, Act]] = []
@@ -40,7 +40,7 @@ class Ledger:
     # Building
 
     def reach(self, now: float) -> None:
-        """Make sure that every act up to an instant is known."""
+        """Compute every act up to an instant."""
         with self._lock:
             while self._next_day * DAY <= now:
                 day = self._next_day
@@ -59,7 +59,7 @@ class Ledger:
         heapq.heappush(self._heap, (act.at, self._count, who, act))
 
     def _happen(self, who: str, act: Act) -> None:
-        if who == "settle":  # `act` is the copier's purchase that is due
+        if who == "settle":  # `act` is the copier's purchase to settle
             settled = self._copier.settle(act, act.at)
             if settled is not None:
                 self._record(settled)
@@ -76,7 +76,7 @@ class Ledger:
     def _record(self, act: Act) -> None:
         acts = self.acts[act.wallet]
         acts.append(act)
-        # A copy comes seconds after its whale fill, so the list is sorted but for its last few entries.
+        # A copy follows its whale fill by seconds, so only the last few entries can be out of order.
         n = len(acts) - 1
         while n and acts[n - 1].at > act.at:
             acts[n], acts[n - 1] = acts[n - 1], acts[n]
@@ -93,7 +93,7 @@ class Ledger:
     # Reading
 
     def history(self, wallet: str, now: float) -> list[Act]:
-        """Everything a wallet did up to an instant, oldest first; empty for an unknown wallet."""
+        """All acts of a wallet up to an instant, oldest first; empty for an unknown wallet."""
         if wallet not in self.acts:
             return []
         self.reach(now)
@@ -101,19 +101,19 @@ class Ledger:
         return acts[: bisect_right(acts, now, key=lambda a: a.at)]
 
     def copy_truth(self, now: float) -> list[CopyTruth]:
-        """What became of every whale fill up to an instant, oldest first."""
+        """The outcome of every whale fill up to an instant, oldest first."""
         self.reach(now)
         return [t for t in self.truth if t.whale.at <= now]
 
     def positions(self, wallet: str, now: float) -> list[Position]:
-        """All positions with shares left at an instant, settled losers included."""
+        """All positions with shares at an instant, settled losers included."""
         book = Holdings()
         for act in self.history(wallet, now):
             book.take(act)
         return [p for p in book.positions.values() if p.size > 0]
 
     def value(self, wallet: str, now: float) -> float:
-        """USDC value of all positions; cash is not part of it."""
+        """Value of all positions in USDC, without cash."""
         return sum(p.size * outcome_price(p.market, p.outcome, now) for p in self.positions(wallet, now))
 
     def hours(self, wallet: str, now: float) -> Iterator[tuple[int, float]]:

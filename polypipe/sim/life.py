@@ -1,7 +1,7 @@
-"""What moves with the simulated clock: the phase and score of a game, the price of a market.
+"""What changes with the simulated clock: the phase and score of a game, the price of a market.
 
-Pure functions of a record and an instant, so that any instant of the past or future can be asked for. Prices step on
-a grid of one minute in play and ten minutes otherwise, which lets unchanged pages be served from a cache.
+Pure functions of a record and an instant, so they work for any instant, past or future. Prices change every minute in
+play and every ten minutes otherwise, so that unchanged pages can be served from a cache.
 """
 
 import math
@@ -12,9 +12,9 @@ from polypipe.sim.model import Event, Game, Market, rng
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Live state of an event; every None is a key that the exchange leaves out."""
+    """Live state of an event. Keys that are None are left out of the JSON."""
 
-    phase: str  # "pre", "live", "ended", or "none" for what is not a tracked game
+    phase: str  # "pre", "live", "ended", or "none" if the event is not a tracked game
     live: bool | None = None
     ended: bool | None = None
     score: str | None = None
@@ -37,19 +37,19 @@ def state(event: Event, now: float) -> State:
     score, period, elapsed = _score(game, now)
     if now < game.end_at:
         return State("live", True, False, score, period, elapsed)
-    # A game that is stuck says live for ever; it also says ended, and that is the one to believe.
+    # A stuck game stays `live` for ever but is also `ended`, which is the flag to trust.
     return State("ended", event.stuck_live, True, score, period, None)
 
 
 def version(event: Event, now: float) -> int:
-    """Changes whenever the JSON of an event may change: every minute from the start of its game, else every ten."""
+    """A number that changes when the event's JSON may: every minute from the start of its game, else every ten."""
     if event.game is not None and now >= event.game.start_at:
         return int(now // 60)
     return -1 - int(now // 600)
 
 
 def _score(game: Game, now: float) -> tuple[str, str, str | None]:
-    """Score, period and clock, in the notation of the sport."""
+    """(score, period, clock) in the notation of the sport."""
     share = min(1.0, (now - game.start_at) / (game.end_at - game.start_at))
     over = share >= 1.0
     if game.league.play == "soccer":
@@ -83,7 +83,7 @@ def _score(game: Game, now: float) -> tuple[str, str, str | None]:
 def price(market: Market, now: float) -> float:
     """Mid price of outcome 0 in USDC per share, strictly between 0 and 1; exactly 0 or 1 once settled.
 
-    A sum of slow and fast waves around the chance at listing; in play it is drawn towards the result.
+    A sum of slow and fast waves around the chance at listing; in play it converges to the result.
     """
     if now >= market.settles_at:
         return 1.0 if market.win else 0.0

@@ -1,4 +1,4 @@
-"""The markets of an event, by sport: wording, type, line, outcomes, and when each is listed and settled.
+"""The markets of an event by sport: wording, type, line, outcomes, listing and settlement times.
 
 Wordings and types follow those of the real exchange; names do not.
 """
@@ -12,7 +12,7 @@ from polypipe.sim.notation import ascii_slug, pt
 
 
 def make_markets(event: Event) -> list[Market]:
-    """All markets that the event ever lists, by the kind of slot and part."""
+    """All markets that the event ever lists, by its kind and part."""
     book = Book(event)
     game = event.game
     if game is None:

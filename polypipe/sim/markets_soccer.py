@@ -7,7 +7,7 @@ from polypipe.sim.notation import ascii_slug, day, pt
 
 
 def soccer(book: Book, game: Game) -> None:
-    """Fill the book of one part of a game: result, halftime, exact score, more markets, player props."""
+    """Add the markets of one part of a game: result, halftime, exact score, more markets or player props."""
     add, event = book.add, book.event
     names = (game.home, game.away, f"Draw ({game.home} vs. {game.away})")
     suffixes = (*game.codes, "draw")

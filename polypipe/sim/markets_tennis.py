@@ -1,4 +1,4 @@
-"""The markets of a tennis match: the wordings and types of the real exchange, in and out of play."""
+"""The markets of a tennis match, with the wordings and types of the real exchange."""
 
 from polypipe.sim import catalog as cat
 from polypipe.sim.book import Book
@@ -7,7 +7,7 @@ from polypipe.sim.notation import pt
 
 
 def tennis(book: Book, game: Game) -> None:
-    """Fill the book of a match; doubles have few markets, exhibitions no game spread."""
+    """Add the markets of a match. Doubles have only three, exhibitions have no game spread."""
     a, b = game.home, game.away
     sa, sb = a.split(" ", 1)[-1], b.split(" ", 1)[-1]
     names = f"{sa}-vs-{sb}".replace(" ", "-").replace("/", "-")

@@ -1,7 +1,7 @@
-"""The records of the simulated exchange: games, events and markets, with the ids derived from the seed.
+"""The records of the simulated exchange: games, events and markets, with ids derived from the seed.
 
-What exists and when is decided in `fixtures.py`, what moves in `life.py`, how a row looks as JSON in `render.py`.
-All times are whole epoch seconds in UTC.
+`fixtures.py` decides what exists and when, `life.py` how it changes, `render.py` how a row looks as JSON. All times are
+whole epoch seconds in UTC.
 """
 
 import hashlib
@@ -17,12 +17,12 @@ _SMALLEST_TOKEN = 10**75
 
 
 def rng(*key: object) -> Random:
-    """A generator that depends on nothing but the key, so that any part of the world can be made on its own."""
+    """A generator seeded by the key alone, so that any part of the world can be generated on its own."""
     return Random("|".join(map(str, key)))  # noqa: S311 -- a simulation, not a secret  # nosec B311
 
 
 def digest(*key: object) -> str:
-    """64 hex digits that depend on nothing but the key."""
+    """64 hex digits, a hash of the key."""
     return hashlib.sha256("|".join(map(str, key)).encode()).hexdigest()
 
 
@@ -33,7 +33,7 @@ def token(*key: object) -> str:
 
 @dataclass(slots=True)
 class Game:
-    """One contest. `script` holds how its score unfolds, in the form that `life.py` reads for its kind of play."""
+    """One contest. `script` is the course of its score, in the form that `life.py` reads for its kind of play."""
 
     id: int
     league: League
@@ -45,8 +45,8 @@ class Game:
     end_at: int
     winner: int  # 0 home, 1 away, 2 draw
     script: tuple[tuple[int, int], ...]
-    tracked: bool  # the exchange shows its live state
-    clock_off: int  # seconds by which `gameStartTime` is wrong
+    tracked: bool  # its live state is served
+    clock_off: int  # error of `gameStartTime` in seconds
 
 
 @dataclass
@@ -58,7 +58,7 @@ class Event:
     slug: str
     title: str
     kind: str
-    part: str  # which of a game's sibling events: "" is the main one
+    part: str  # "" for the main event of a game, else the name of the sibling
     tags: tuple[int, ...]
     listed_at: int
     closed_at: int
@@ -67,23 +67,23 @@ class Event:
     league: League | None
     game: Game | None
     parent_id: int | None
-    stuck_live: bool  # keeps `live: true` after its end, as old finished games do
+    stuck_live: bool  # keeps `live: true` after its end, as some finished games do
     build: Callable[["Event"], list["Market"]] = field(repr=False)
 
     @cached_property
     def markets(self) -> tuple["Market", ...]:
-        """All markets that this event ever has, in listing order; some are not listed yet or already closed."""
+        """All markets that this event ever has, in listing order, including those not listed yet or already closed."""
         return tuple(self.build(self))
 
     @property
     def in_universe(self) -> bool:
-        """Whether it carries at least one of the tags sports, tennis, games or Ligue 1."""
+        """True if the event has at least one of the tags sports, tennis, games and Ligue 1."""
         return not UNIVERSE_TAGS.isdisjoint(self.tags)
 
 
 @dataclass(slots=True)
 class Market:
-    """One market with two outcomes. `neg_risk` None means the key is absent; `win` says whether outcome 0 wins."""
+    """One market with two outcomes. `neg_risk` None means the key is absent; `win` is true if outcome 0 wins."""
 
     event: Event = field(repr=False)
     index: int
@@ -108,7 +108,7 @@ class Market:
 
     @property
     def closes_at(self) -> int:
-        """When `closed` turns true: half an hour after settlement, at the latest with the event."""
+        """When `closed` becomes true: half an hour after settlement, or with the event if that is earlier."""
         return min(self.settles_at + 1800, self.event.closed_at)
 
     @property
@@ -117,7 +117,7 @@ class Market:
 
     @property
     def condition_id(self) -> str:
-        """32 bytes as hex; 31 bytes on protocol v2; empty while the market is not deployed."""
+        """32 bytes as hex, 31 bytes on protocol v2; empty until the market is deployed."""
         if not self.deployed:
             return ""
         hexes = digest(self.event.seed, "condition", self.id)
@@ -125,19 +125,19 @@ class Market:
 
     @property
     def clob_ids(self) -> tuple[str, str] | None:
-        """What `clobTokenIds` holds; half of the v2 markets have one too, with ids that are not theirs to trade."""
+        """`clobTokenIds`. Half of the v2 markets have them too, but v2 does not trade by these ids."""
         if not self.deployed or (self.event.version == "v2" and self.index % 2):
             return None
         return self._pair("token")
 
     @property
     def position_ids(self) -> tuple[str, str] | None:
-        """What `positionIds` holds: v2 only."""
+        """`positionIds`, on protocol v2 only."""
         return self._pair("position") if self.deployed and self.event.version == "v2" else None
 
     @property
     def token_ids(self) -> tuple[str, str] | None:
-        """The two ids that trade, by protocol version; None while the market is not deployed."""
+        """The two ids to trade by, depending on the protocol version; None until the market is deployed."""
         return self.position_ids if self.event.version == "v2" else self.clob_ids
 
     def _pair(self, what: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""How dates, numbers, pairs, slugs and settlement rules are written on the wire."""
+"""Notation of dates, numbers, pairs, slugs and settlement rules in the JSON."""
 
 import unicodedata
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ from typing import Any
 from polypipe.sim.catalog import RULES
 
 Json = dict[str, Any]
-UPLOADS = "https://polymarket-upload.s3.us-east-2.amazonaws.com/"  # where images are said to be
+UPLOADS = "https://polymarket-upload.s3.us-east-2.amazonaws.com/"  # prefix of image links
 
 
 def ascii_slug(text: str) -> str:
@@ -30,28 +30,28 @@ def iso(t: int) -> str:
 
 
 def iso_fraction(t: int, n: int) -> str:
-    """The same with microseconds whose trailing zeros are dropped, as many columns are served."""
+    """`iso` with microseconds, trailing zeros dropped, as in many real columns; `n` seeds them."""
     micro = f"{n * 7919 % 1_000_000:06d}".rstrip("0")
     return f"{iso(t)[:-1]}.{micro}Z" if micro else iso(t)
 
 
 def spaced(t: int) -> str:
-    """An instant as `2026-11-20 12:00:00+00`, the notation of the older columns."""
+    """An instant as `2026-11-20 12:00:00+00`, as in the older columns."""
     return iso(t)[:-1].replace("T", " ") + "+00"
 
 
 def number(x: float) -> float | int:
-    """A float that is whole is served as an integer."""
+    """Whole floats as integers."""
     return int(x) if x == int(x) else x
 
 
 def pair(texts: tuple[str, str]) -> str:
-    """Two texts as the JSON array inside a string that Gamma serves; none of ours needs escaping."""
+    """Two texts as a JSON array inside a string, as Gamma serves pairs. They must not need escaping."""
     return f'["{texts[0]}", "{texts[1]}"]'
 
 
 def pt(line: float) -> str:
-    """A line as slugs write it: `2pt5`."""
+    """A line in slug notation: `2pt5` for 2.5."""
     return str(line).replace(".", "pt")
 
 

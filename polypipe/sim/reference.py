@@ -13,7 +13,7 @@ from polypipe.sim.filters import MAX_LIMIT
 
 
 def reference_routes() -> list[Route]:
-    """Paths whose answers never change."""
+    """Routes whose responses never change."""
     return [
         Route("/sports", sports),
         Route("/sports/market-types", market_types),

@@ -1,7 +1,7 @@
-"""Events, tags and sports as the JSON objects that Gamma serves. Markets: `render_market.py`.
+"""JSON of events, tags and sports as Gamma serves them. Markets: `render_market.py`.
 
-Key names, types, which keys are absent when, and which numbers are strings follow recorded answers. Numbers that
-nothing else depends on (volumes, liquidity, comment counts) are drawn from the id of the row.
+Key names, types, absent keys and numbers served as strings follow recorded responses. Numbers that nothing else depends
+on (volumes, liquidity, comment counts) are derived from the id of the row.
 """
 
 from functools import lru_cache
@@ -13,13 +13,13 @@ from polypipe.sim.notation import UPLOADS, Json, day, iso, iso_fraction, number,
 
 
 def event_volume(event: Event, now: float) -> float:
-    """Traded USDC since listing; grows with time."""
+    """Volume in USDC since listing; grows with time."""
     base = int(digest(event.seed, "volume", event.id)[:6], 16) / 16
     return round(base * (1 + max(0.0, now - event.listed_at) // 600 / 500), 6)
 
 
 def tag_row(tag_id: int) -> Json:
-    """A tag as nested in events and as listed by `/tags`."""
+    """A tag, as nested in events and as listed by `/tags`."""
     label, slug = cat.TAGS[tag_id]
     row: Json = {
         "id": str(tag_id),
@@ -38,7 +38,7 @@ def tag_row(tag_id: int) -> Json:
 
 
 def sport_row(league: cat.League) -> Json:
-    """A league as nested in events and as listed by `/sports`; `tags` and `series` are comma-separated."""
+    """A league, as nested in events and as listed by `/sports`. `tags` and `series` are comma-separated."""
     return {
         "id": league.sport_id,
         "sport": league.series_slug if league is cat.CHALLENGER else league.prefix,

@@ -131,7 +131,7 @@ def market_row(market: Market, now: float) -> Json:
 
 
 def _deployed(row: Json, market: Market, first: float, closed: bool, seq: int) -> None:
-    """The keys that a market has only once its contract exists."""
+    """Add the keys that a market has only once its contract is deployed."""
     event = market.event
     row |= {
         "outcomePrices": f'["{number(first)}", "{number(round(1 - first, 4))}"]',

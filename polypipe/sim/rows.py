@@ -8,7 +8,7 @@ from polypipe.sim.wallets import NAMES, Act
 
 
 def _labels(market: Market | None, outcome: int | None) -> Json:
-    """What names a market in every wallet row; empty texts where there is none."""
+    """The keys of a wallet row that name its market; empty strings without a market."""
     if market is None:
         return {"conditionId": "", "title": "", "slug": "", "icon": "", "eventSlug": ""}
     icon = f"{UPLOADS}league-icons/{market.event.kind}.png"
@@ -27,7 +27,7 @@ def _profile(wallet: str) -> Json:
 
 
 def activity_row(act: Act) -> Json:
-    """A row of `/activity`. All but trades have no asset and no side, and outcomeIndex 999."""
+    """A row of `/activity`. Only trades have an asset and a side; other types have outcomeIndex 999."""
     is_trade = act.kind == "TRADE" and act.market is not None and act.outcome is not None
     return {
         "proxyWallet": act.wallet,
@@ -47,12 +47,12 @@ def activity_row(act: Act) -> Json:
 
 
 def trade_row(act: Act) -> Json:
-    """A row of `/trades`: an activity row without type and amount."""
+    """A row of `/trades`: an activity row without `type` and `usdcSize`."""
     return {k: v for k, v in activity_row(act).items() if k not in ("type", "usdcSize")}
 
 
 def position_rows(wallet: str, positions: list[Position], now: float) -> list[Json]:
-    """Rows of `/positions`; `mergeable` is true where both outcomes of an unsettled market are held."""
+    """Rows of `/positions`; `mergeable` is true if both outcomes of an unsettled market are held."""
     held = {p.token for p in positions}
     found = [_position_row(wallet, p, now) for p in positions]
     for row in found:
@@ -61,7 +61,7 @@ def position_rows(wallet: str, positions: list[Position], now: float) -> list[Js
 
 
 def _position_row(wallet: str, p: Position, now: float) -> Json:
-    """One row. Percentages are percent; `endDate` has no time of day."""
+    """One row. Percentages are in percent; `endDate` has no time of day."""
     m = p.market
     price = outcome_price(m, p.outcome, now)
     initial, current = round(p.cost, 4), round(p.size * price, 4)

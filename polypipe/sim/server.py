@@ -1,4 +1,4 @@
-"""The exchange as a server on a port of this machine."""
+"""Serves the exchange over HTTP."""
 
 import socket
 
@@ -12,7 +12,7 @@ from polypipe.sim.world import World
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A bound, listening socket; port 0 takes a free one."""
+    """A bound, listening socket; port 0 picks a free one."""
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind((host, port))
@@ -21,10 +21,10 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class Exchange:
-    """The simulated exchange; listens from construction on, answers once `run` is called.
+    """The simulated exchange. Listens once constructed and answers once `run` is called.
 
-    `events` is the number of open events with a universe tag. The clock begins at `start` (epoch seconds) and runs at
-    `speed` simulated seconds per real second; 0 stands still. Raises OSError when the port is taken.
+    `events` is the number of open events with a universe tag. The clock starts at `start` (epoch seconds) and runs at
+    `speed` simulated seconds per real second; 0 freezes it. Raises OSError if the port is taken.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Exchange:
         self._socket = listen(host, port)
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://{host}:{self.port}"
-        # h11 and no proxy headers: the tests' faults reach the connection through uvicorn's own `send`.
+        # h11 without proxy headers: the tests' faults reach the connection through uvicorn's own `send`.
         config = uvicorn.Config(
             self.app(latency_ms),
             http="h11",
@@ -57,7 +57,7 @@ class Exchange:
         self._server = uvicorn.Server(config)
 
     def app(self, latency_ms: float) -> ASGIApp:
-        """The application that is served; the tests wrap it."""
+        """The application to serve; tests override this."""
         return build_app(self.world, self.ledger, self.clock, latency_ms)
 
     def run(self) -> None:

@@ -1,4 +1,4 @@
-"""PnL series as `/user-pnl` serves them, and the leaderboard."""
+"""The PnL series of `/user-pnl`, and the leaderboard."""
 
 import struct
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _RIVALS = 60
 
 
 def float32(x: float) -> float:
-    """The number as a client sees it when the server keeps single precision: 7 to 9 significant digits."""
+    """The shortest decimal of the number in single precision, as the server sends it: 6 to 9 significant digits."""
     single = struct.unpack("f", struct.pack("f", x))[0]
     for digits in range(6, 10):
         short = float(f"{single:.{digits}g}")
@@ -25,10 +25,10 @@ def float32(x: float) -> float:
 
 
 def pnl_points(ledger: Ledger, wallet: str, interval: str, fidelity: str, now: float) -> list[dict[str, float]]:
-    """Cumulative trading PnL: `t` epoch seconds, `p` USDC in single precision; empty for an unknown wallet.
+    """Cumulative trading PnL: `t` in epoch seconds, `p` in USDC with single precision; empty for an unknown wallet.
 
-    One point per step of the UTC grid inside the interval. The newest point is the current full hour, off the grid
-    when the step is longer than an hour.
+    One point per step of the UTC grid within the interval. The newest point is the current full hour, which is off the
+    grid if the step is longer than an hour.
     """
     for name, value, known in (("interval", interval, INTERVALS), ("fidelity", fidelity, FIDELITIES)):
         if value not in known:
@@ -45,7 +45,7 @@ def pnl_points(ledger: Ledger, wallet: str, interval: str, fidelity: str, now: f
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One row of the leaderboard; money in USDC, volume in USDC traded."""
+    """One row of the leaderboard; PnL and traded volume in USDC."""
 
     wallet: str
     name: str
@@ -54,7 +54,7 @@ class Standing:
 
 
 def standing(ledger: Ledger, wallet: str, period: str, now: float) -> Standing | None:
-    """PnL and volume of a wallet over a period that ends now; None when it never traded."""
+    """PnL and volume of a wallet over a period ending now; None if it never traded."""
     span = PERIODS[period]
     hours = list(ledger.hours(wallet, now))
     if not hours:
@@ -66,11 +66,11 @@ def standing(ledger: Ledger, wallet: str, period: str, now: float) -> Standing |
 
 
 def board(ledger: Ledger, period: str, now: float, by_volume: bool = False) -> list[Standing]:
-    """Everybody, best first: the two wallets that live here and rivals that only have a standing."""
+    """All standings, best first: the two wallets and made-up rivals that have nothing else."""
     rows = [s for w in WALLETS if (s := standing(ledger, w, period, now)) is not None]
     for n in range(_RIVALS):
         r = rng(ledger.world.seed, "rival", n, period)
         wallet = f"0x{digest('rival', n)[:40]}"
-        name = "" if n % 9 == 8 else f"trader{n:02d}"  # blank names happen
+        name = "" if n % 9 == 8 else f"trader{n:02d}"  # some real names are blank
         rows.append(Standing(wallet, name, round(r.uniform(-5, 9) ** 5, 6), round(r.uniform(1, 40) ** 4, 6)))
     return sorted(rows, key=lambda s: -(s.volume if by_volume else s.pnl))

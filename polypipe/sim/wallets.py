@@ -1,7 +1,7 @@
-"""The whale and what it does, day by day: fills, splits, merges, redeems, rewards and rebates.
+"""The whale's acts day by day: fills, splits, merges, redeems, rewards and rebates.
 
-A day's plan is a pure function of the world and the day. Who copies the whale is decided in `copying.py`; sizes,
-values and PnL are added up in `ledger.py`.
+A day's acts are a pure function of the world and the day. `copier.py` decides about copies; `ledger.py` sums sizes,
+values and PnL.
 """
 
 import math
@@ -14,15 +14,15 @@ from polypipe.sim.world import World
 WHALE_ADDRESS = "0x57a1e000000000000000000000000000000a11ce"
 COPIER_ADDRESS = "0xc0b1e000000000000000000000000000000b0b22"
 DAY = 86_400
-FIRST_DAY = 1_780_272_000 // DAY  # 2026-06-01, as days since the epoch: the whale's first day
+FIRST_DAY = 1_780_272_000 // DAY  # the whale's first day, 2026-06-01, in days since the epoch
 NAMES = {WHALE_ADDRESS: "tidewhale", COPIER_ADDRESS: "slowfollower"}
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One thing a wallet did. `size` in shares, `price` in USDC per share, `usdc` the amount that moved.
+    """One act of a wallet. `size` is in shares, `price` in USDC per share, `usdc` the amount that moved.
 
-    `outcome` is None for a split or merge, which moves both, and for income, which moves none and has no market.
+    `outcome` is None for splits and merges, which move both, and for income, which has no market either.
     """
 
     wallet: str
@@ -47,7 +47,7 @@ class Act:
 def trade(
     wallet: str, at: int, market: Market, outcome: int, side: str, size: float, price: float, nonce: str, maker: bool
 ) -> Act:
-    """A fill; `usdc` is size times price to the sixth decimal."""
+    """A fill; `usdc` is size times price, rounded to six decimals."""
     ids = market.token_ids
     assert ids is not None
     usdc = round(size * price, 6)
@@ -55,7 +55,7 @@ def trade(
 
 
 def redeem(wallet: str, at: int, market: Market, outcome: int, size: float, nonce: str) -> Act:
-    """Settled shares given back for one USDC each, or for nothing when the outcome lost."""
+    """Settled shares redeemed for one USDC each, or for nothing if the outcome lost."""
     ids = market.token_ids
     assert ids is not None
     usdc = size if market.win == (outcome == 0) else 0.0
@@ -63,7 +63,7 @@ def redeem(wallet: str, at: int, market: Market, outcome: int, size: float, nonc
 
 
 def pick_market(world: World, key: str, at: int) -> Market | None:
-    """A sports market that trades for at least another hour, one in six a future; None when the draw finds none."""
+    """A sports market that trades for at least another hour, one in six a future; None if the draw finds none."""
     r = rng(world.seed, "pick", key)
     futures = r.random() < 1 / 6
     fitting = [s for s in world.slots if s.kind.sport and (s.kind.league is None) == futures]
@@ -76,15 +76,15 @@ def pick_market(world: World, key: str, at: int) -> Market | None:
 
 
 def taker_price(market: Market, outcome: int, side: str, at: int) -> float:
-    """What a small order pays: the mid plus half a tick for a buy, minus it for a sale."""
+    """The price of a small order: the mid plus half a tick for a buy, minus half a tick for a sale."""
     half = market.tick / 2 * (1 if side == "BUY" else -1)
     return round(min(max(outcome_price(market, outcome, at) + half, 0.001), 0.999), 4)
 
 
 def whale_day(world: World, day: int) -> list[Act]:
-    """All acts that follow from the positions the whale opens on one day (days since the epoch), in no order.
+    """All acts of the positions that the whale opens on one day (days since the epoch), unordered.
 
-    Acts of a plan never lie before its day; exits and redeems may lie days later.
+    No act is earlier than the day; exits and redeems may be days later.
     """
     r = rng(world.seed, "whale", day)
     start = day * DAY
@@ -106,7 +106,7 @@ def whale_day(world: World, day: int) -> list[Act]:
 
 
 def _position(world: World, market: Market, at: int, nonce: str) -> list[Act]:
-    """One position: one to four entries, perhaps an exit, and a redeem of what is left after settlement."""
+    """One position: one to four entries, perhaps exits, and a redeem of the rest after settlement."""
     r = rng(world.seed, "position", nonce)
     outcome = r.randint(0, 1)
     acts: list[Act] = []
@@ -131,14 +131,14 @@ def _position(world: World, market: Market, at: int, nonce: str) -> list[Act]:
             acts.append(trade(WHALE_ADDRESS, at, market, outcome, "SELL", size, price, f"{nonce}.x{n}", False))
             held = round(held - size, 6)
     won = market.win == (outcome == 0)
-    if held > 0 and (won or r.random() < 0.7):  # three losers in ten are never cleared away
+    if held > 0 and (won or r.random() < 0.7):  # three losers in ten are never redeemed
         done = market.settles_at + (r.randint(600, 7200) if won else 4 * DAY)
         acts.append(redeem(WHALE_ADDRESS, done, market, outcome, held, f"{nonce}.r"))
     return acts
 
 
 def _split(market: Market, at: int, size: float, nonce: str) -> list[Act]:
-    """Buy a full set, merge most of it back half an hour later, redeem the rest after settlement."""
+    """Split USDC into both outcomes, merge 60 % back half an hour later, redeem the rest after settlement."""
     back = round(size * 0.6, 6)
     rest = round(size - back, 6)
     return [

@@ -1,12 +1,12 @@
 """The deterministic world: which events exist at an instant.
 
 The world is a fixed number of slots. A slot has a kind and a period; in every period it holds one generation, that is
-one game with its events (or one future), which is open from its listing until the next generation replaces it. So
-the number of open events never changes, while matches start, end and give way to new ones for ever, and any
-instant, past or future, can be computed on its own: the same seed, size and instant give the same answers.
+one game with its events (or one future), which is open from its listing until the next generation replaces it. The
+number of open events is therefore constant while matches start, end and are replaced, and any instant, past or future,
+can be computed on its own: the same seed, size and instant give the same events.
 
-`events` is the number of open events that carry a universe tag (sports, tennis, games, Ligue 1). One event in ten
-more is open on top: politics and weather, which carry none.
+`events` is the number of open events with a universe tag (sports, tennis, games, Ligue 1). One tenth as many, politics
+and weather, are open without one.
 """
 
 import threading
@@ -19,7 +19,7 @@ from polypipe.sim.model import Event, Market, rng
 
 # Minutes are counted from here in event ids, so that ids grow with the listing time.
 ID_EPOCH = 1_735_689_600  # 2025-01-01
-# One round of slots: 50 events in the mix of a real sports book, about eight open markets each.
+# One round of slots: the mix of a real sports book, about eight open markets an event.
 MIX = (
     "atp", "fl1", "wta", "slam", "nba", "epl", "challenger", "lol", "doubles", "atp", "exhibition", "season", "wta",
     "lal", "nhl", "atp", "cs2", "mlb", "wta", "challenger", "sea", "atp", "nba", "slam", "wta", "doubles", "atp",
@@ -40,7 +40,7 @@ class Slot:
     period: int
 
     def generation(self, now: float) -> int:
-        """The number of the generation that is open at an instant."""
+        """Number of the generation that is open at an instant."""
         return int((now - self.phase) // self.period)
 
     def listed_at(self, generation: int) -> int:
@@ -49,7 +49,7 @@ class Slot:
 
 
 class World:
-    """All events of the exchange, at any instant. Holds no clock: every question names its instant."""
+    """All events of the exchange at any instant. It has no clock: every method takes the instant."""
 
     def __init__(self, seed: int = 7, events: int = 300) -> None:
         self.seed = seed
@@ -58,14 +58,14 @@ class World:
         taken = self._fill(MIX, events)
         self.width = taken + self._fill(("politics", "weather"), max(1, round(events / 10)), taken)
         self._generations: OrderedDict[tuple[int, int], list[Event]] = OrderedDict()
-        self._lock = threading.RLock()  # tests look into the world of a running server
+        self._lock = threading.RLock()  # tests read the world of a running server
         self._open: list[Event] = []
         self._open_span: tuple[float, float] = (1.0, 0.0)
         self._index: dict[str, tuple[Market, int]] = {}
         self._index_span: tuple[float, float] = (1.0, 0.0)
 
     def _fill(self, mix: tuple[str, ...], events: int, offset: int = 0) -> int:
-        """Add slots in the order of the mix until they hold exactly `events` events; returns that number."""
+        """Add slots in the order of the mix until they hold `events` events; returns that number."""
         taken = 0
         seen: dict[str, int] = {}
         for name in cycle(mix):
@@ -84,7 +84,7 @@ class World:
         raise AssertionError("the mix never ends")
 
     def generation(self, slot: Slot, number: int) -> list[Event]:
-        """The events of one generation of a slot; made on first use, a few are kept."""
+        """The events of one generation of a slot; generated on first use, a few are cached."""
         key = (slot.index, number)
         with self._lock:
             events = self._generations.get(key)
@@ -114,18 +114,18 @@ class World:
             return self._open
 
     def closed_events(self, now: float) -> list[Event]:
-        """The previous generation of every slot, by ascending id: all the history that the exchange lists."""
+        """The previous generation of every slot, by ascending id; the exchange lists no older events."""
         return sorted(
             (e for slot in self.slots for e in self.generation(slot, slot.generation(now) - 1)), key=lambda e: e.id
         )
 
     def event(self, event_id: int, now: float) -> Event | None:
-        """One event that is open or closed at an instant, by id."""
+        """An event that is listed at an instant, by id."""
         events = (*self.open_events(now), *self.closed_events(now))
         return next((e for e in events if e.id == event_id), None)
 
     def find_token(self, token_id: str, now: float) -> tuple[Market, int] | None:
-        """The market and outcome of a token that is listed at an instant, in open and closed events."""
+        """Market and outcome of a token that is listed at an instant, in open or closed events."""
         with self._lock:
             events = self.open_events(now)
             if self._index_span != self._open_span:

@@ -17,7 +17,7 @@ import pytest
 
 from polypipe.warehouse import Warehouse
 from polypipe_tests.faults.day import FAKETIME, START, Dashboard, FakeClock, Worker, contents, utc
-from polypipe_tests.sim.control import Seen
+from polypipe_tests.sim.control import LoggedRequest
 from polypipe_tests.sim.server import SimServer
 
 pytestmark = pytest.mark.timeout(1500)
@@ -38,7 +38,7 @@ LIMITS = (
 )  # fmt: skip
 
 
-def busiest(requests: Sequence[Seen]) -> float:
+def busiest(requests: Sequence[LoggedRequest]) -> float:
     """The largest share of a published limit that was used in any 10 s; fails when one was passed."""
     times: dict[tuple[str, str | None], list[float]] = defaultdict(list)
     for seen in requests:
@@ -153,7 +153,7 @@ def newest_snapshot(warehouse: Warehouse) -> tuple[dict[str, Any], dict[str, str
     return row, json.loads(row["reasons"])
 
 
-def retry_waits(requests: Sequence[Seen], retry_after: int) -> None:
+def retry_waits(requests: Sequence[LoggedRequest], retry_after: int) -> None:
     """After a 429 with Retry-After the same thing is not asked for before that time."""
     refused: dict[tuple[str, str], float] = {}
     for seen in sorted(requests, key=lambda seen: seen.at):

@@ -1,4 +1,4 @@
-"""The request log, and the `/_sim` paths that no real exchange has: to steer and watch it over the wire."""
+"""The request log, and the `/_sim` paths that control and describe the exchange over HTTP."""
 
 import dataclasses
 from typing import Any
@@ -17,8 +17,8 @@ from polypipe_tests.sim.faults import Faults
 
 
 @dataclasses.dataclass(slots=True)
-class Seen:
-    """One request as logged. `sent` is the bytes of the body on the wire; `status` 0 when nothing was answered."""
+class LoggedRequest:
+    """A logged request. `sent` is the size of the body on the wire; `status` is 0 without a response."""
 
     path: str
     query: str
@@ -32,8 +32,8 @@ class Seen:
         return QueryParams(parse_qsl(self.query, keep_blank_values=True))
 
 
-def control_routes(world: World, clock: Clock, faults: Faults, requests: list[Seen]) -> list[Route]:
-    """Faults, request log, description of the world, clock."""
+def control_routes(world: World, clock: Clock, faults: Faults, requests: list[LoggedRequest]) -> list[Route]:
+    """Routes for faults, request log, description of the world and clock."""
 
     async def add_fault(request: Request) -> Response:
         spec: dict[str, Any] = await request.json()

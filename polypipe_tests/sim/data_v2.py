@@ -1,4 +1,4 @@
-"""The Data API v2: the same wallets in snake_case, in an envelope with a cursor. What the official client reads."""
+"""The Data API v2, which the official client reads: snake_case keys, an envelope and a cursor."""
 
 import base64
 import binascii
@@ -51,7 +51,7 @@ def _hash(path: str, q: QueryParams) -> str:
 
 
 def _offset(path: str, q: QueryParams) -> int:
-    """Where the cursor points; it must belong to the same query."""
+    """The offset that the cursor stands for. Raises a 400 `RefusedError` unless it belongs to this query."""
     if "cursor" not in q:
         return 0
     try:
@@ -59,12 +59,12 @@ def _offset(path: str, q: QueryParams) -> int:
         if hashed == _hash(path, q):
             return int(at)
     except (binascii.Error, UnicodeDecodeError, ValueError):
-        pass  # broken and foreign cursors get the same answer
+        pass  # an invalid cursor and that of another query get the same answer
     raise bad("invalid cursor", "cursor")
 
 
 def page(request: Request, found: list[Any], row: Callable[[Any], dict[str, Any]]) -> Response:
-    """One page of rows with the `pagination` object. Limits above 1000 are refused, not clamped."""
+    """One page of rows with the `pagination` object. Limits above 1000 are refused instead of clamped."""
     q, path = request.query_params, request.url.path
     if "offset" in q:
         raise bad("offset is not supported, use cursor", "offset")
@@ -82,13 +82,13 @@ def page(request: Request, found: list[Any], row: Callable[[Any], dict[str, Any]
 
 
 class DataV2:
-    """The handlers."""
+    """Handlers of the v2 paths."""
 
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
         self.ledger, self.clock = ledger, clock
 
     def routes(self) -> list[Route]:
-        """All v2 paths that exist here."""
+        """Routes of the v2 paths served here."""
         return [
             Route("/v2/value", self.value),
             Route("/v2/positions", self.positions),
@@ -111,7 +111,7 @@ class DataV2:
         held = self.ledger.positions(wallet, now)
         pairs = zip(rows.position_rows(wallet, held, now), held, strict=True)
         found = [position_row_v2(row, p) for row, p in pairs if p.size >= least]
-        # OPEN is everything still held; closed positions are not kept here.
+        # OPEN is everything held; the exchange does not keep closed positions.
         if status == "REDEEMABLE":
             found = [r for r in found if r["redeemable"]]
         elif status == "REDEEMABLE_LOST":

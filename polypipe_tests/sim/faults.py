@@ -1,7 +1,7 @@
-"""Misbehaviour on demand: which requests a fault hits, and what it does to them.
+"""Faults: which requests they hit, and what they do to the response.
 
-A fault is picked by path and optionally by query, by page of a keyset crawl, and by how many matching requests came
-before; `front.py` asks for it before a request is handled.
+A fault matches requests by path and optionally by query, page of a keyset crawl, and count of matching requests;
+`front.py` asks for it before a request is handled.
 """
 
 import json
@@ -16,21 +16,21 @@ from starlette.datastructures import QueryParams
 from polypipe.sim.filters import decode_cursor
 
 # What each kind does:
-#   status       answers with `status`, `headers` and `body` instead
-#   html         answers 200 with an HTML page
-#   hang         never answers; with `seconds` it answers truly after so long
-#   reset        resets the connection (TCP RST) without an answer
-#   truncate     sends the headers of the real answer and half of its bytes, gzip or not, then closes
-#   cut_gzip     sends half of a gzip stream as if it were all: the length is right, the stream is torn
-#   cut_json     sends half of the JSON text as a complete, well-formed HTTP answer
-#   repeat_cursor  the answer's `next_cursor` is the one that asked for it (on page 1 the page's own)
+#   status       responds with `status`, `headers` and `body`
+#   html         responds 200 with an HTML page
+#   hang         never responds; with `seconds`, responds normally after that time
+#   reset        resets the connection (TCP RST) without a response
+#   truncate     sends the headers of the normal response and half of its bytes, gzip or not, then closes
+#   cut_gzip     sends half of a gzip stream with a matching length: the stream is torn
+#   cut_json     sends half of the JSON text as a complete, well-formed HTTP response
+#   repeat_cursor  `next_cursor` is that of the request (on page 1 the page's own)
 #   empty_page   no rows, cursor kept
 #   missing_key  the rows' key ("events" or "markets") is left out
-#   wrong_type   the rows are a text instead of an array
+#   wrong_type   the rows are a string instead of an array
 #   ignore_live  the `live` filter is ignored
 #   drop_field, rename_field, set_field  the field is left out, renamed to `value`, or set to `value`, wherever in the
-#                answer it occurs: how a contract changes without notice
-#   mutate       the decoded answer goes through `mutate` (in process only)
+#                response it occurs, as when the API changes without notice
+#   mutate       the decoded response is passed through `mutate` (in process only)
 KINDS = (
     "status", "html", "hang", "reset", "truncate", "cut_gzip", "cut_json", "repeat_cursor", "empty_page",
     "missing_key", "wrong_type", "ignore_live", "drop_field", "rename_field", "set_field", "mutate",
@@ -46,7 +46,7 @@ _DEFAULT_BODY = '{"type":"internal error","error":"cannot get the information"}'
 
 @dataclass(slots=True)
 class Fault:
-    """One fault. `seen` counts the requests that matched its path, query and page, `hits` those it spoiled."""
+    """One fault. `seen` counts the requests that match its path, query and page, `hits` those it spoiled."""
 
     kind: str
     path: str
@@ -67,7 +67,7 @@ class Fault:
     hits: int = 0
 
     def matches(self, path: str, q: QueryParams) -> bool:
-        """Whether a request is one of those that the fault counts."""
+        """True if the fault counts this request."""
         if path != self.path and not (self.path.endswith("*") and path.startswith(self.path[:-1])):
             return False
         if self.page is not None and page_of(q.get("after_cursor")) != self.page:
@@ -75,7 +75,7 @@ class Fault:
         return all(q.get(k) == v for k, v in self.query.items())
 
     def due(self) -> bool:
-        """Whether the request that was just counted in `seen` is to be spoiled."""
+        """True if the request just counted in `seen` is to be spoiled."""
         if self.nth and self.seen not in self.nth:
             return False
         return (self.times is None or self.hits < self.times) and self.chance.random() < self.share
@@ -83,7 +83,7 @@ class Fault:
 
 @dataclass(slots=True)
 class Faults:
-    """The faults in force, oldest first; the first one that is due spoils the request."""
+    """The active faults, oldest first; the first one that is due spoils the request."""
 
     active: list[Fault] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -106,25 +106,25 @@ class Faults:
         field: str = "",
         value: Any = None,
     ) -> Fault:
-        """Put a fault in force.
+        """Add a fault.
 
-        `path` may end in `*`. `query` values must be equal, None means the parameter must be absent. `page` is the
-        page of a keyset crawl, from 1, whatever retries it needs. `nth` picks among the requests that match, from
-        1; without it every one is hit, at most `times` of them; of those that remain a random `share`, the same
-        ones in each run. `headers` and `body` belong to `status`, `seconds` to `hang`, `field` and `value` to the
-        kinds that change a field. `mutate` gets the decoded JSON and returns what to send. Raises ValueError on an
-        unknown kind.
+        `path` may end in `*`. `query` values must be equal; None means that the parameter must be absent. `page` is the
+        page of a keyset crawl, from 1; retries count as the same page. `nth` selects from the matching requests, from
+        1. Without it all are hit, at most `times` of them, and of those a random `share`, the same in each run.
+        `headers` and `body` belong to `status`, `seconds` to `hang`, `field` and `value` to the kinds that change a
+        field. `mutate` gets the decoded JSON and returns the JSON to send. Raises ValueError for an unknown kind or
+        an argument that does not fit it.
         """
         if kind not in KINDS:
-            raise ValueError(f"unknown fault {kind!r}: one of {', '.join(KINDS)}")
+            raise ValueError(f"unknown fault {kind!r}; choose from {', '.join(KINDS)}")
         if (mutate is None) == (kind == "mutate"):
-            raise ValueError("`mutate` belongs to the kind 'mutate' and to no other")
+            raise ValueError("`mutate` is required by the kind 'mutate' and allowed by no other")
         if bool(field) != (kind in _FIELD_KINDS):
-            raise ValueError(f"`field` belongs to {', '.join(_FIELD_KINDS)} and to no other")
+            raise ValueError(f"`field` is required by {', '.join(_FIELD_KINDS)} and allowed by no other kind")
         if kind == "rename_field" and not isinstance(value, str):
             raise ValueError(f"`value` must be the new name of the field {field!r}, not {value!r}")
         if not 0 < share <= 1:
-            raise ValueError(f"`share` is {share!r}, allowed is above 0 up to 1")
+            raise ValueError(f"`share` must be above 0 and at most 1, not {share!r}")
         fault = Fault(
             kind=kind,
             path=path,
@@ -147,12 +147,12 @@ class Faults:
         return fault
 
     def clear(self) -> None:
-        """Behave again."""
+        """Remove all faults."""
         with self._lock:
             self.active.clear()
 
     def pick(self, path: str, q: QueryParams) -> Fault | None:
-        """The fault that spoils this request, if any; every fault that matches it counts it."""
+        """The fault that spoils this request, if any. All matching faults count the request."""
         with self._lock:
             matching = [f for f in self.active if f.matches(path, q)]
             for fault in matching:
@@ -164,17 +164,17 @@ class Faults:
 
 
 def page_of(cursor: str | None) -> int:
-    """The page number, from 1, that a request with this cursor asks for; 0 when the cursor is broken."""
+    """Number of the page, from 1, that this cursor requests; 0 if the cursor is invalid."""
     if not cursor:
         return 1
     try:
         return decode_cursor(cursor).page
-    except Exception:  # a broken cursor belongs to no page
+    except Exception:  # an invalid cursor belongs to no page
         return 0
 
 
 def spoil(fault: Fault, body: bytes, cursor: str | None) -> bytes:
-    """The JSON body as the fault wants it; `cursor` is the `after_cursor` of the request."""
+    """The JSON body after the fault; `cursor` is the `after_cursor` of the request."""
     if fault.kind == "cut_json":
         return body[: len(body) // 2]
     value = json.loads(body)
@@ -197,7 +197,7 @@ def spoil(fault: Fault, body: bytes, cursor: str | None) -> bytes:
 
 
 def _with_field_changed(value: Any, fault: Fault) -> Any:
-    """The decoded answer with the fault's field changed in every object that has it."""
+    """The decoded response with the fault's field changed in every object that has it."""
     if isinstance(value, list):
         return [_with_field_changed(item, fault) for item in value]
     if not isinstance(value, dict):

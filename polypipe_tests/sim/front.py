@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from polypipe.sim.answers import gzipped
-from polypipe_tests.sim.control import Seen
+from polypipe_tests.sim.control import LoggedRequest
 from polypipe_tests.sim.faults import HTML, Fault, Faults, spoil
 
 _LOG_LENGTH = 20_000
@@ -19,14 +19,14 @@ _LOG_LENGTH = 20_000
 class Front:
     """Logs requests to every path but `/_sim/*`, and applies the fault that is due, if any."""
 
-    def __init__(self, api: ASGIApp, faults: Faults, requests: list[Seen]) -> None:
+    def __init__(self, api: ASGIApp, faults: Faults, requests: list[LoggedRequest]) -> None:
         self.api, self.faults, self.requests = api, faults, requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith("/_sim/"):
             await self.api(scope, receive, send)
             return
-        seen = Seen(scope["path"], scope["query_string"].decode(), time.time())
+        seen = LoggedRequest(scope["path"], scope["query_string"].decode(), time.time())
         if len(self.requests) >= _LOG_LENGTH:
             del self.requests[: _LOG_LENGTH // 2]
         self.requests.append(seen)
@@ -44,7 +44,9 @@ class Front:
         seen.fault = fault.kind
         await self._misbehave(fault, seen, scope, receive, counted, send)
 
-    async def _misbehave(self, fault: Fault, seen: Seen, scope: Scope, receive: Receive, counted: Send, send: Send) -> None:
+    async def _misbehave(
+        self, fault: Fault, seen: LoggedRequest, scope: Scope, receive: Receive, counted: Send, send: Send
+    ) -> None:
         if fault.kind == "status":
             kind = "text/plain" if not fault.body.startswith(("{", "[")) else "application/json"
             response = Response(fault.body, fault.status, {"content-type": kind, **fault.headers})
@@ -67,7 +69,7 @@ class Front:
             await self._send_spoiled(fault, seen, status, body, scope, receive, counted, send)
 
     async def _plain_answer(self, scope: Scope, receive: Receive) -> tuple[int, bytes]:
-        """Status and uncompressed body of the true answer."""
+        """(status, uncompressed body) of the answer without the fault."""
         headers = [(k, v) for k, v in scope["headers"] if k != b"accept-encoding"]
         status, chunks = 0, []
 
@@ -82,7 +84,7 @@ class Front:
     async def _send_spoiled(
         self,
         fault: Fault,
-        seen: Seen,
+        seen: LoggedRequest,
         status: int,
         body: bytes,
         scope: Scope,
@@ -109,13 +111,13 @@ class Front:
 
 
 def _transport(send: Send) -> asyncio.Transport:
-    """The connection behind a request: uvicorn's `send` is a method of the object that holds it."""
+    """The connection of a request: uvicorn's `send` is a method of the object that holds it."""
     transport: asyncio.Transport = send.__self__.transport  # type: ignore[attr-defined]
     return transport
 
 
 def _reset(send: Send) -> None:
-    """Close with a TCP reset: linger 0 drops what is unsent and sends RST instead of FIN."""
+    """Close with a TCP reset: linger 0 drops unsent data and sends RST instead of FIN."""
     transport = _transport(send)
     sock = transport.get_extra_info("socket")
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -6,17 +6,17 @@ from polypipe.sim.balances import Position
 from polypipe.sim.notation import Json
 from polypipe.sim.wallets import NAMES
 
-# v2 names that are not the v1 name in snake_case.
+# v2 names that differ from the v1 name in snake_case.
 _V2_NAMES = {"asset": "token_id", "oppositeAsset": "opposite_token_id"}
 
 
 def v2(row: Json) -> Json:
-    """A v1 row with the names of v2."""
+    """A v1 row with v2 names."""
     return {_V2_NAMES.get(k) or re.sub(r"(?<!^)(?=[A-Z])", "_", k).lower(): v for k, v in row.items()}
 
 
 def position_row_v2(row: Json, p: Position) -> Json:
-    """A row of `/v2/positions` from its v1 row: other names for sizes and costs, and a status."""
+    """A row of `/v2/positions`, from its v1 row: other names for sizes and costs, and a status."""
     same = (
         "proxyWallet", "asset", "conditionId", "avgPrice", "realizedPnl", "percentPnl", "percentRealizedPnl",
         "redeemable", "mergeable", "title", "slug", "icon", "eventId", "eventSlug", "outcome", "outcomeIndex",

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 from polypipe.sim.app import build_app
 from polypipe.sim.copier import CopyTruth
 from polypipe.sim.server import Exchange
-from polypipe_tests.sim.control import Seen, control_routes
+from polypipe_tests.sim.control import LoggedRequest, control_routes
 from polypipe_tests.sim.data_v2 import DataV2
 from polypipe_tests.sim.faults import Faults
 from polypipe_tests.sim.front import Front
@@ -21,14 +21,14 @@ DEFAULT_START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 class SimServer(Exchange):
     """The exchange on a loopback port, as a context manager.
 
-    The clock stands still at `start` (2026-11-20 12:00 UTC when not given) unless `speed` is set; move it with
-    `clock.set` and `clock.advance`. `requests` is the log of what clients asked, `faults.add(...)` makes it misbehave.
-    It also serves the Data API v2, which only the official client reads, and the `/_sim` paths of `control.py`.
+    The clock is frozen at `start` (2026-11-20 12:00 UTC by default) unless `speed` is set; move it with `clock.set` and
+    `clock.advance`. `requests` logs the requests, `faults.add(...)` adds a fault. Also serves the Data API v2, which only
+    the official client reads, and the `/_sim` paths of `control.py`.
     """
 
     def __init__(self, events: int = 300, seed: int = 7, *, start: datetime = DEFAULT_START, **options: Any) -> None:
         self.faults = Faults()
-        self.requests: list[Seen] = []
+        self.requests: list[LoggedRequest] = []
         self._thread: threading.Thread | None = None
         super().__init__(events, seed, start=start.timestamp(), **options)
 
@@ -38,7 +38,7 @@ class SimServer(Exchange):
         return Front(build_app(self.world, self.ledger, self.clock, latency_ms, more), self.faults, self.requests)
 
     def copy_truth(self) -> list[CopyTruth]:
-        """What became of every whale fill so far: copied or not, why not, how much, at what slippage and latency."""
+        """The outcome of every whale fill so far: copied or not, reason, size, slippage and latency."""
         return self.ledger.copy_truth(self.clock.now())
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""The log of the simulated bot: what happened to each fill of the whale, in the words that the grammar knows."""
+"""The trade log of the simulated bot."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -37,11 +37,11 @@ def truths(ledger) -> dict[str, CopyTruth]:
     return {truth.whale.hash: truth for truth in ledger.copy_truth(NOW.timestamp())}
 
 
-def test_the_header_is_the_bots() -> None:
+def test_header_is_the_one_that_the_grammar_expects() -> None:
     assert HEADER == TRADE_LOG_HEADER
 
 
-def test_every_line_says_what_happened(truths) -> None:
+def test_every_line_parses_to_the_true_outcome_of_its_fill(truths) -> None:
     rows = [parse_line(line) for line in log_lines(list(truths.values()), 0, milliseconds(NOW))]
     assert {row.outcome for row in rows} == set(OUTCOMES.values())
     assert {row.fill_state for row in rows} == {"ASSUMED_FULL", "PARTIAL", "NONE"}
@@ -67,12 +67,12 @@ def test_every_line_says_what_happened(truths) -> None:
     assert unseen == {"offline", "not_started"}
 
 
-def test_the_file_grows_with_the_clock_and_repeats_nothing(ledger, truths, tmp_path) -> None:
+def test_log_grows_with_the_clock_and_never_repeats_a_line(ledger, truths, tmp_path) -> None:
     path = tmp_path / "bot" / "matches_optimized.csv"
     clock = Clock((NOW - timedelta(days=2)).timestamp(), 0)
     assert BotLog(ledger, clock, path).append() > 100
     assert BotLog(ledger, clock, path).append() == 0
-    for hour in range(1, 49):  # a new process each time: what it knows is in the file
+    for hour in range(1, 49):  # a new process each time knows only the file
         clock.set((NOW - timedelta(hours=48 - hour)).timestamp())
         BotLog(ledger, clock, path).append()
     begins = milliseconds(NOW - timedelta(days=2 + BEGINS_DAYS))
@@ -80,7 +80,7 @@ def test_the_file_grows_with_the_clock_and_repeats_nothing(ledger, truths, tmp_p
     assert path.read_text(encoding="utf-8").split("\n") == [HEADER, *expected, ""]
 
 
-def test_a_file_with_a_header_only_gets_every_line(ledger, truths, tmp_path) -> None:
+def test_log_with_only_a_header_gets_every_line(ledger, truths, tmp_path) -> None:
     path = tmp_path / "matches_optimized.csv"
     path.write_text(f"{HEADER}\n")
     BotLog(ledger, Clock(NOW.timestamp(), 0), path).append()

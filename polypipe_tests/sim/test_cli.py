@@ -1,4 +1,4 @@
-"""`python -m polypipe.sim`: starts, says where, keeps its clock on real time, stops when told."""
+"""`python -m polypipe.sim`: prints its URL, starts its clock at the real time, stops on SIGTERM."""
 
 import json
 import re
@@ -17,7 +17,7 @@ OPEN = {"closed": "false", "limit": 100, "version": ["v1", "v2"]}
 
 
 def clock(url: str, events: list[dict[str, Any]]) -> float:
-    """The exchange's clock in epoch seconds, as an order book shows it."""
+    """The exchange's clock in epoch seconds, from the timestamp of an order book."""
     for event in events:
         for market in event["markets"]:
             for token in json.loads(market.get("clobTokenIds", "[]"))[:1]:
@@ -27,7 +27,7 @@ def clock(url: str, events: list[dict[str, Any]]) -> float:
     raise AssertionError("no market has an order book")
 
 
-def test_command_line() -> None:
+def test_exchange_prints_its_url_serves_events_and_stops_on_sigterm() -> None:
     command = [sys.executable, "-m", "polypipe.sim", "--port", "0", "--events", "40", "--seed", "9", "--speed", "60"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -48,7 +48,7 @@ def test_command_line() -> None:
             assert process.wait(timeout=20) in (0, -signal.SIGTERM)
 
 
-def test_busy_port_is_refused_in_one_line() -> None:
+def test_busy_port_is_reported_in_one_line() -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "polypipe.sim", "--port", "0", "--events", "1"], stdout=subprocess.PIPE, text=True
     ) as first:

@@ -1,4 +1,4 @@
-"""Every kind of misbehaviour, as a raw client meets it, and the rules by which requests are picked."""
+"""Every kind of fault as a raw client sees it, and the rules that select requests."""
 
 import json
 import zlib
@@ -37,7 +37,7 @@ def get(sim: SimServer) -> Iterator[httpx.Client]:
         yield client
 
 
-def test_status_with_headers_and_bodies(sim: SimServer, get: httpx.Client) -> None:
+def test_status_fault_sends_its_headers_and_body(sim: SimServer, get: httpx.Client) -> None:
     sim.faults.add("status", PATH, status=429, headers={"Retry-After": "2"}, times=1)
     sim.faults.add("status", PATH, status=503, headers={"Retry-After": "Fri, 20 Nov 2026 12:00:05 GMT"}, nth=2)
     first, second, third = (get.get(PATH, params=PARAMS) for _ in range(3))
@@ -48,7 +48,7 @@ def test_status_with_headers_and_bodies(sim: SimServer, get: httpx.Client) -> No
     assert third.status_code == 200
 
 
-def test_default_error_bodies_are_the_recorded_ones(sim: SimServer, get: httpx.Client) -> None:
+def test_default_error_bodies_equal_the_recorded_ones(sim: SimServer, get: httpx.Client) -> None:
     if not ERRORS.is_dir():
         pytest.skip("recordings are not beside the repository")
     for status, name in ((500, "gamma_internal.500.json"), (503, "gamma_keyset_unavailable.503.json")):
@@ -58,7 +58,7 @@ def test_default_error_bodies_are_the_recorded_ones(sim: SimServer, get: httpx.C
     assert get.get(PATH).text == (ERRORS / "cloudflare_1015.429.txt").read_text().strip()
 
 
-def test_html_with_200(sim: SimServer, get: httpx.Client) -> None:
+def test_html_fault_answers_200_with_a_page(sim: SimServer, get: httpx.Client) -> None:
     sim.faults.add("html", PATH)
     answer = get.get(PATH)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
@@ -66,15 +66,15 @@ def test_html_with_200(sim: SimServer, get: httpx.Client) -> None:
         answer.json()
 
 
-def test_hang_ends_with_the_clients_patience(sim: SimServer, get: httpx.Client) -> None:
+def test_hang_without_seconds_never_answers_and_blocks_no_other_path(sim: SimServer, get: httpx.Client) -> None:
     sim.faults.add("hang", PATH)
     with pytest.raises(httpx.ReadTimeout):
         get.get(PATH, timeout=0.3)
-    assert get.get("/status").status_code == 200, "others are served meanwhile"
+    assert get.get("/status").status_code == 200, "other paths are served meanwhile"
     assert next(r for r in sim.requests if r.path == PATH).status == 0
 
 
-def test_hang_with_an_end_answers_late(sim: SimServer, get: httpx.Client) -> None:
+def test_hang_with_seconds_answers_late(sim: SimServer, get: httpx.Client) -> None:
     sim.faults.add("hang", PATH, seconds=20, times=1)
     with pytest.raises(httpx.ReadTimeout):
         get.get(PATH, timeout=0.1)
@@ -82,16 +82,16 @@ def test_hang_with_an_end_answers_late(sim: SimServer, get: httpx.Client) -> Non
     assert get.get(PATH, params=PARAMS).json()["events"]
 
 
-def test_a_share_of_the_requests(sim: SimServer, get: httpx.Client) -> None:
+def test_share_spoils_the_same_random_requests_in_each_run(sim: SimServer, get: httpx.Client) -> None:
     sim.faults.add("status", "/status", status=500, share=0.3)
     codes = [get.get("/status").status_code for _ in range(200)]
     assert 30 <= codes.count(500) <= 90
     sim.faults.clear()
     sim.faults.add("status", "/status", status=500, share=0.3)
-    assert [get.get("/status").status_code for _ in range(200)] == codes, "the same in each run"
+    assert [get.get("/status").status_code for _ in range(200)] == codes, "the same requests in each run"
 
 
-def test_fields_that_vanish_or_change(sim: SimServer, get: httpx.Client) -> None:
+def test_field_faults_drop_rename_or_set_the_field_everywhere(sim: SimServer, get: httpx.Client) -> None:
     true = get.get(PATH, params=PARAMS).json()["events"]
     sim.faults.add("drop_field", PATH, field="slug", times=1)
     sim.faults.add("rename_field", PATH, field="clobTokenIds", value="tokenIds", times=1)
@@ -105,7 +105,7 @@ def test_fields_that_vanish_or_change(sim: SimServer, get: httpx.Client) -> None
     assert {event["version"] for event in changed if "version" in event} == {"v3"}
 
 
-def test_reset(sim: SimServer, get: httpx.Client) -> None:
+def test_reset_closes_the_connection_without_an_answer(sim: SimServer, get: httpx.Client) -> None:
     sim.faults.add("reset", PATH)
     with pytest.raises(httpx.ReadError) as error:
         get.get(PATH)
@@ -133,13 +133,13 @@ def test_cut_gzip_is_a_torn_stream_of_the_right_length(sim: SimServer, get: http
     assert not unpacker.eof
 
 
-def test_cut_json_is_a_whole_answer_with_half_a_text(sim: SimServer, get: httpx.Client) -> None:
+def test_cut_json_is_a_complete_answer_with_half_of_the_text(sim: SimServer, get: httpx.Client) -> None:
     sim.faults.add("cut_json", PATH)
     with pytest.raises(json.JSONDecodeError):
         get.get(PATH, params=PARAMS).json()
 
 
-def test_repeated_cursor(sim: SimServer, get: httpx.Client) -> None:
+def test_repeated_cursor_equals_that_of_the_request(sim: SimServer, get: httpx.Client) -> None:
     first = get.get(PATH, params=PARAMS).json()
     sim.faults.add("repeat_cursor", PATH, page=2)
     second = get.get(PATH, params=PARAMS | {"after_cursor": first["next_cursor"]}).json()
@@ -147,7 +147,7 @@ def test_repeated_cursor(sim: SimServer, get: httpx.Client) -> None:
     assert second["events"][0]["id"] != first["events"][0]["id"]
 
 
-def test_empty_page_missing_key_and_wrong_type(sim: SimServer, get: httpx.Client) -> None:
+def test_page_faults_empty_remove_or_mistype_the_rows(sim: SimServer, get: httpx.Client) -> None:
     for kind in ("empty_page", "missing_key", "wrong_type"):
         sim.faults.add(kind, PATH, times=1)
     empty, missing, wrong = (get.get(PATH, params=PARAMS).json() for _ in range(3))
@@ -158,7 +158,7 @@ def test_empty_page_missing_key_and_wrong_type(sim: SimServer, get: httpx.Client
     assert isinstance(wrong["events"], str)
 
 
-def test_ignored_live_filter(sim: SimServer, get: httpx.Client) -> None:
+def test_ignore_live_returns_events_that_are_not_live(sim: SimServer, get: httpx.Client) -> None:
     params = {"limit": 100, "closed": "false", "live": "true"}
     events = sim.world.open_events(sim.clock.now())
     live = {str(e.id) for e in events if e.version == "v1" and life.state(e, sim.clock.now()).live}
@@ -167,7 +167,7 @@ def test_ignored_live_filter(sim: SimServer, get: httpx.Client) -> None:
     assert len(get.get(PATH, params=params).json()["events"]) > len(live)
 
 
-def test_mutated_answer(sim: SimServer, get: httpx.Client) -> None:
+def test_mutate_changes_the_decoded_answer(sim: SimServer, get: httpx.Client) -> None:
     def spoil(body: Any) -> Any:
         body["events"][0]["live"] = None
         body["events"][1]["markets"][0]["clobTokenIds"] = "[broken"
@@ -179,7 +179,7 @@ def test_mutated_answer(sim: SimServer, get: httpx.Client) -> None:
     assert events[1]["markets"][0]["clobTokenIds"] == "[broken"
 
 
-def test_page_picks_every_try_for_one_page_of_a_crawl(sim: SimServer, get: httpx.Client) -> None:
+def test_page_hits_every_retry_of_one_page(sim: SimServer, get: httpx.Client) -> None:
     fault = sim.faults.add("status", PATH, status=500, page=2)
     cursor = get.get(PATH, params=PARAMS).json()["next_cursor"]
     for _ in range(3):
@@ -188,7 +188,7 @@ def test_page_picks_every_try_for_one_page_of_a_crawl(sim: SimServer, get: httpx
     assert get.get(PATH, params=PARAMS).status_code == 200
 
 
-def test_query_predicates_and_wildcards(sim: SimServer, get: httpx.Client) -> None:
+def test_fault_matches_by_wildcard_path_and_query(sim: SimServer, get: httpx.Client) -> None:
     sim.faults.add("status", "/events*", query={"live": "true", "after_cursor": None}, status=500)
     assert get.get(PATH, params={"live": "true"}).status_code == 500
     assert get.get("/events", params={"live": "true"}).status_code == 500
@@ -197,7 +197,7 @@ def test_query_predicates_and_wildcards(sim: SimServer, get: httpx.Client) -> No
     assert get.get("/tags", params={"live": "true"}).status_code == 200
 
 
-def test_nth_counts_matching_requests_only(sim: SimServer, get: httpx.Client) -> None:
+def test_nth_counts_only_matching_requests(sim: SimServer, get: httpx.Client) -> None:
     sim.faults.add("status", PATH, nth=[2, 4], status=500)
     codes = []
     for _ in range(5):
@@ -206,7 +206,7 @@ def test_nth_counts_matching_requests_only(sim: SimServer, get: httpx.Client) ->
     assert codes == [200, 500, 200, 500, 200]
 
 
-def test_unknown_faults_are_refused(sim: SimServer, get: httpx.Client) -> None:
+def test_unknown_kinds_and_misplaced_arguments_are_refused(sim: SimServer, get: httpx.Client) -> None:
     with pytest.raises(ValueError, match="unknown fault"):
         sim.faults.add("explode", PATH)
     with pytest.raises(ValueError, match="mutate"):
@@ -221,7 +221,7 @@ def test_unknown_faults_are_refused(sim: SimServer, get: httpx.Client) -> None:
     assert get.post("/_sim/faults", json={"kind": "html", "path": PATH, "colour": 1}).status_code == 400
 
 
-def test_control_over_the_wire(sim: SimServer, get: httpx.Client) -> None:
+def test_faults_log_and_clock_are_controlled_over_http(sim: SimServer, get: httpx.Client) -> None:
     fault = {"kind": "status", "path": PATH, "status": 502, "nth": 1, "headers": {"Retry-After": "1"}}
     assert get.post("/_sim/faults", json=fault).json() == {"active": 1}
     assert get.get(PATH).status_code == 502
@@ -240,7 +240,7 @@ def test_control_over_the_wire(sim: SimServer, get: httpx.Client) -> None:
     assert get.post("/_sim/clock", json={"now": world["now"]}).json()["now"] == world["now"]
 
 
-def test_latency_is_waited_for_before_every_answer() -> None:
+def test_latency_delays_every_answer() -> None:
     with SimServer(events=1, latency_ms=60_000) as slow, pytest.raises(httpx.ReadTimeout):
         httpx.get(f"{slow.url}/status", timeout=0.3)
 

@@ -1,4 +1,4 @@
-"""Gamma's rules: caps, cursors, filters and error bodies as recorded."""
+"""Gamma's rules: caps, cursors, filters and recorded error bodies."""
 
 import json
 from pathlib import Path
@@ -16,14 +16,14 @@ BOTH = {"version": ["v1", "v2"], "closed": "false"}
 
 
 def recorded(name: str) -> Any:
-    """A recorded error body; the test is skipped where the recordings are not at hand."""
+    """A recorded error body; skips the test if the recordings are missing."""
     if not ERRORS.is_dir():
         pytest.skip("recordings are not beside the repository")
     return json.loads((ERRORS / name).read_text())
 
 
 def crawl(get: httpx.Client, path: str = "/events/keyset", **params: Any) -> list[list[dict[str, Any]]]:
-    """All pages, following the cursor to its absence."""
+    """All pages, following the cursor until it is absent."""
     pages, cursor = [], None
     while True:
         body = get.get(path, params=params | ({"after_cursor": cursor} if cursor else {})).raise_for_status().json()
@@ -53,11 +53,11 @@ def test_keyset_crawl_returns_every_open_event_once_in_id_order(shared_sim: SimS
     assert ids == open_ids
 
 
-def test_a_total_that_fills_its_last_page_is_followed_by_an_empty_one(get: httpx.Client) -> None:
+def test_full_last_page_is_followed_by_an_empty_one(get: httpx.Client) -> None:
     assert [len(p) for p in crawl(get, limit=46, tag_id=UNIVERSE, **BOTH)] == [46] * 5 + [0]
 
 
-def test_descending_order_is_the_reverse_and_ascending_alone_means_nothing(get: httpx.Client) -> None:
+def test_descending_order_is_the_reverse_and_ascending_alone_is_ignored(get: httpx.Client) -> None:
     up = [e["id"] for p in crawl(get, limit=50, order="id", ascending="true", **BOTH) for e in p]
     down = [e["id"] for p in crawl(get, limit=50, order="id", ascending="false", **BOTH) for e in p]
     assert down == up[::-1]
@@ -70,7 +70,7 @@ def test_ordering_by_a_text_column_pages_without_loss(get: httpx.Client) -> None
     assert len(slugs) == 253
 
 
-def test_cursor_belongs_to_its_filters(get: httpx.Client) -> None:
+def test_cursor_of_other_filters_is_refused(get: httpx.Client) -> None:
     cursor = get.get("/events/keyset", params={"limit": 5, **BOTH}).json()["next_cursor"]
     assert get.get("/events/keyset", params={"limit": 5, **BOTH, "after_cursor": cursor}).status_code == 200
     for params in ({"closed": "false"}, {**BOTH, "tag_id": 864}):
@@ -79,14 +79,14 @@ def test_cursor_belongs_to_its_filters(get: httpx.Client) -> None:
     assert get.get("/events/keyset", params={**BOTH, "after_cursor": cursor[:-3]}).status_code == 422
 
 
-def test_wrong_cursor_names_give_page_one_for_ever(get: httpx.Client) -> None:
+def test_misnamed_cursor_parameter_returns_the_first_page_again(get: httpx.Client) -> None:
     first = get.get("/events/keyset", params={"limit": 5, "closed": "false"}).json()
     for name in ("cursor", "next_cursor", "after"):
         again = get.get("/events/keyset", params={"limit": 5, "closed": "false", name: first["next_cursor"]})
         assert [e["id"] for e in again.json()["events"]] == [e["id"] for e in first["events"]]
 
 
-def test_bad_parameters_are_422(get: httpx.Client) -> None:
+def test_invalid_parameters_are_422(get: httpx.Client) -> None:
     for params in (
         {"order": "start_date"},
         {"order": "nonsense"},
@@ -99,10 +99,10 @@ def test_bad_parameters_are_422(get: httpx.Client) -> None:
         answer = get.get("/events/keyset", params=params)
         assert answer.status_code == 422, params
         assert answer.json()["type"] == "validation error"
-    assert get.get("/events", params={"order": "start_date"}).status_code == 200, "the old endpoint ignores it"
+    assert get.get("/events", params={"order": "start_date"}).status_code == 200, "the older endpoint ignores it"
 
 
-def test_filters(shared_sim: SimServer, get: httpx.Client) -> None:
+def test_every_filter_selects_the_matching_events(shared_sim: SimServer, get: httpx.Client) -> None:
     now = shared_sim.clock.now()
     events = shared_sim.world.open_events(now)
 
@@ -123,12 +123,12 @@ def test_filters(shared_sim: SimServer, get: httpx.Client) -> None:
     assert len(ids(parent_event_id=parent)) == 4
     assert ids(id=[events[0].id, events[9].id]) == {events[0].id, events[9].id}
     assert ids(slug=events[4].slug) == {events[4].id}
-    assert ids(tag_slug="tennis", made_up="1") == {e.id for e in events}, "unknown and unreliable names are ignored"
+    assert ids(tag_slug="tennis", made_up="1") == {e.id for e in events}, "unknown and unreliable parameters are ignored"
     later = "2026-11-21T00:00:00Z"
     assert ids(start_time_min=later) == {e.id for e in events if e.game and e.game.start_at >= 1_795_219_200}
 
 
-def test_v2_events_are_invisible_unless_asked_for(shared_sim: SimServer, get: httpx.Client) -> None:
+def test_v2_events_are_returned_only_when_requested(shared_sim: SimServer, get: httpx.Client) -> None:
     plain = {e["id"] for p in crawl(get, limit=100, closed="false") for e in p}
     events = shared_sim.world.open_events(shared_sim.clock.now())
     assert plain == {str(e.id) for e in events if e.version == "v1"}
@@ -142,7 +142,7 @@ def test_live_without_closed_also_returns_long_finished_events(get: httpx.Client
     assert all(e["ended"] is True for e in everything if e["closed"])
 
 
-def test_closed_filter(get: httpx.Client) -> None:
+def test_closed_filter_splits_all_events(get: httpx.Client) -> None:
     closed = [e for p in crawl(get, limit=100, closed="true") for e in p]
     assert closed
     assert all(e["closed"] is True and "closedTime" in e and "liquidity" not in e for e in closed)
@@ -151,13 +151,13 @@ def test_closed_filter(get: httpx.Client) -> None:
     assert both == len(closed) + sum(len(p) for p in crawl(get, limit=100, closed="false"))
 
 
-def test_include_markets_false(get: httpx.Client) -> None:
+def test_include_markets_false_leaves_out_the_markets(get: httpx.Client) -> None:
     events = get.get("/events/keyset", params={"include_markets": "false"}).json()["events"]
     assert events
     assert not any("markets" in e for e in events)
 
 
-def test_single_lookups_and_404(get: httpx.Client) -> None:
+def test_lookup_by_id_or_slug_returns_the_row_or_404(get: httpx.Client) -> None:
     event = get.get("/events", params={"limit": 1, "closed": "false"}).json()[0]
     assert get.get(f"/events/{event['id']}").json() == event
     assert get.get(f"/events/slug/{event['slug']}").json() == event
@@ -171,7 +171,7 @@ def test_single_lookups_and_404(get: httpx.Client) -> None:
     assert get.get("/nothing/here").status_code == 404
 
 
-def test_markets_keyset(shared_sim: SimServer, get: httpx.Client) -> None:
+def test_markets_keyset_returns_every_open_market_once(shared_sim: SimServer, get: httpx.Client) -> None:
     now = shared_sim.clock.now()
     pages = crawl(get, "/markets/keyset", limit=100, version=["v1", "v2"])
     found = [m for p in pages for m in p]
@@ -187,7 +187,7 @@ def test_markets_keyset(shared_sim: SimServer, get: httpx.Client) -> None:
     assert [m["id"] for m in by_token] == [found[40]["id"]]
 
 
-def test_reference_data(get: httpx.Client) -> None:
+def test_tags_sports_and_market_types_are_served(get: httpx.Client) -> None:
     tennis = get.get("/tags/slug/tennis").json()
     assert (tennis["id"], tennis["label"]) == ("864", "Tennis")
     assert tennis["$schema"]

@@ -1,4 +1,4 @@
-"""The official client reads the simulation: it cannot have drifted into a dialect of our own."""
+"""The official client can read the exchange, so that it speaks the real API and not a dialect of our own."""
 
 import dataclasses
 import json
@@ -22,7 +22,7 @@ def client(shared_sim: SimServer) -> Iterator[PublicClient]:
         yield public
 
 
-def test_events(client: PublicClient, shared_sim: SimServer) -> None:
+def test_official_client_reads_every_event_and_market(client: PublicClient, shared_sim: SimServer) -> None:
     now = shared_sim.clock.now()
     expected = [e for e in shared_sim.world.open_events(now) if 1 in e.tags]
     paginator = client.list_events(
@@ -55,13 +55,15 @@ def test_events(client: PublicClient, shared_sim: SimServer) -> None:
                 assert outcomes[0].price == Decimal(str(life.price(mtruth, now)))
 
 
-def test_live_events(client: PublicClient, shared_sim: SimServer) -> None:
+def test_official_client_reads_live_events(client: PublicClient, shared_sim: SimServer) -> None:
     now = shared_sim.clock.now()
     live = client.list_events(live=True, closed=False, version=["v1", "v2"], page_size=100).iter_items()
     assert {e.id for e in live} == {str(e.id) for e in shared_sim.world.open_events(now) if life.state(e, now).live}
 
 
-def test_markets_tags_and_sports(client: PublicClient, shared_sim: SimServer, get: httpx.Client) -> None:
+def test_official_client_reads_markets_tags_and_sports(
+    client: PublicClient, shared_sim: SimServer, get: httpx.Client
+) -> None:
     now = shared_sim.clock.now()
     markets = list(client.list_markets(tag_id=864, version=["v1", "v2"], page_size=90).iter_items())
     expected = {
@@ -83,7 +85,7 @@ def test_markets_tags_and_sports(client: PublicClient, shared_sim: SimServer, ge
     assert "moneyline" in types
 
 
-def test_wallets(client: PublicClient, shared_sim: SimServer, get: httpx.Client) -> None:
+def test_official_client_reads_both_wallets(client: PublicClient, shared_sim: SimServer, get: httpx.Client) -> None:
     ledger, now = shared_sim.ledger, shared_sim.clock.now()
     for wallet in (WHALE_ADDRESS, COPIER_ADDRESS):
         value = client.get_portfolio_value(user=wallet)
@@ -111,7 +113,7 @@ def test_wallets(client: PublicClient, shared_sim: SimServer, get: httpx.Client)
     assert [b.rank for b in board] == list(range(1, len(board) + 1))
 
 
-def test_order_book(client: PublicClient, shared_sim: SimServer, get: httpx.Client) -> None:
+def test_official_client_reads_an_order_book(client: PublicClient, shared_sim: SimServer, get: httpx.Client) -> None:
     events = get.get("/events", params={"closed": "false", "limit": 1}).json()
     token = json.loads(next(m["clobTokenIds"] for m in events[0]["markets"] if not m["closed"]))[1]
     book = client.get_order_book(token_id=token)

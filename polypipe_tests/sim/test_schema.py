@@ -1,4 +1,4 @@
-"""What the simulation serves has the keys and JSON types of recorded answers, and about their presence."""
+"""Served rows have the keys and JSON types of recorded responses, about as often."""
 
 import json
 from collections import Counter
@@ -14,7 +14,7 @@ from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 RECORDINGS = Path(__file__).parents[3] / "shared/polymarket/recordings"
 pytestmark = pytest.mark.skipif(not RECORDINGS.is_dir(), reason="recordings are not beside the repository")
 
-# Named by the API facts but in no recorded row.
+# Documented, but in no recorded row.
 KNOWN_EVENT_KEYS = {"elapsed": {"str"}}
 KNOWN_MARKET_KEYS = {
     "eventStartTime": {"str"},
@@ -93,11 +93,11 @@ def test_every_market_key_and_type_is_known(page: list[dict[str, Any]], get: htt
     assert_known(types(m for e in [*page, *closed] for m in e["markets"]), known)
 
 
-def test_what_a_recorded_page_always_has_is_always_served(page: list[dict[str, Any]]) -> None:
+def test_keys_of_every_recorded_row_are_in_every_served_row(page: list[dict[str, Any]]) -> None:
     real = load("gamma-events-page-100.json")
     real_markets = [m for e in real for m in e["markets"]]
     markets = [m for e in page for m in e["markets"]]
-    # negRisk is left out now and then so that readers fall back on the event's.
+    # The exchange sometimes leaves out negRisk so that readers must fall back to the event's.
     for rows, recorded, excused in ((page, real, set()), (markets, real_markets, {"negRisk"})):
         always = {k for k, n in Counter(k for r in recorded for k in r).items() if n == len(recorded)}
         missing = {k for k in always - excused if any(k not in r for r in rows)}
@@ -130,7 +130,7 @@ def test_keys_are_present_about_as_often_as_recorded(
     assert ours == pytest.approx(theirs, abs=tolerance)
 
 
-def test_live_keys_are_absent_but_for_tracked_games(page: list[dict[str, Any]]) -> None:
+def test_live_keys_are_served_only_for_tracked_games(page: list[dict[str, Any]]) -> None:
     assert not any("live" in e or "ended" in e or "score" in e for e in page if "gameId" not in e)
     assert not any("live" in e for e in page if "doubles" in e["slug"])
     assert any("live" not in e for e in page if "gameId" in e)

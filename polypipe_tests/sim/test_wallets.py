@@ -1,4 +1,4 @@
-"""The whale and the copier: every number follows from the fills."""
+"""The wallets of the exchange: every number is derived from the fills."""
 
 import struct
 from collections import Counter, defaultdict
@@ -40,7 +40,7 @@ def get(sim: SimServer) -> Iterator[httpx.Client]:
 
 
 def activity(get: httpx.Client, wallet: str) -> list[dict[str, Any]]:
-    """The whole history, walked by `end` as a client must, newest first."""
+    """The whole history, newest first, paged by `end` as a client must."""
     rows: dict[tuple[str, str, str], dict[str, Any]] = {}
     end = int(NOW)
     while True:
@@ -52,7 +52,7 @@ def activity(get: httpx.Client, wallet: str) -> list[dict[str, Any]]:
         end = page[-1]["timestamp"]
 
 
-def test_addresses_are_addresses() -> None:
+def test_addresses_are_lower_case_hex_of_20_bytes() -> None:
     for address in (WHALE_ADDRESS, COPIER_ADDRESS):
         assert len(address) == 42
         assert address == address.lower()
@@ -71,7 +71,7 @@ def test_positions_are_the_sum_of_the_fills(get: httpx.Client, ledger: Ledger, w
         touched = [act.token] if act.outcome is not None else list(ids)
         for token in touched:
             held[token] += act.size if act.side == "BUY" or act.kind == "SPLIT" else -act.size
-            assert held[token] > -1e-6, "nothing is sold that is not there"
+            assert held[token] > -1e-6, "more sold than held"
     served = get.get("/positions", params={"user": wallet, "limit": 500, "sizeThreshold": 0}).json()
     assert {r["asset"]: r["size"] for r in served} == pytest.approx({t: s for t, s in held.items() if s > 1e-6})
 
@@ -99,7 +99,7 @@ def test_pnl_is_cash_from_trading_plus_value_at_every_hour(ledger: Ledger, walle
         assert hours[at] == pytest.approx(cash + ledger.value(wallet, at), abs=1e-4)
 
 
-def test_pnl_series(get: httpx.Client, ledger: Ledger) -> None:
+def test_pnl_series_has_one_point_a_step_and_agrees_with_the_leaderboard(get: httpx.Client, ledger: Ledger) -> None:
     def series(interval: str, fidelity: str) -> list[dict[str, Any]]:
         params = {"user_address": WHALE_ADDRESS.upper().replace("0X", "0x"), "interval": interval, "fidelity": fidelity}
         return get.get("/user-pnl", params=params).json()
@@ -107,7 +107,7 @@ def test_pnl_series(get: httpx.Client, ledger: Ledger) -> None:
     assert [len(series(i, "1h")) for i in ("6h", "12h", "1d", "1w", "1m")] == [6, 12, 24, 168, 720]
     daily = series("all", "1d")
     assert all(p["t"] % DAY == 0 for p in daily[:-1])
-    assert daily[-1]["t"] == NOW // 3600 * 3600, "the last point is now, truncated to the hour, off the grid"
+    assert daily[-1]["t"] == NOW // 3600 * 3600, "the last point is the current hour, off the grid"
     assert len(daily) > 120
     assert series("max", "1d") == daily
     hourly = {p["t"]: p["p"] for p in series("all", "1h")}
@@ -126,12 +126,12 @@ def test_float32_is_the_shortest_text_of_the_single(x: float) -> None:
     assert short == 0 or len(repr(abs(short)).replace(".", "").strip("0").split("e")[0]) <= 9
 
 
-def test_errors_and_unknown_wallets(get: httpx.Client) -> None:
-    nobody = "0x" + "12" * 20
-    assert get.get("/user-pnl", params={"user_address": nobody}).json() == []
-    assert get.get("/v1/leaderboard", params={"user": nobody}).json() == []
-    assert get.get("/positions", params={"user": nobody}).json() == []
-    assert get.get("/value", params={"user": nobody}).json() == [{"user": nobody, "value": 0}]
+def test_unknown_wallets_are_empty_and_invalid_requests_are_400(get: httpx.Client) -> None:
+    unknown = "0x" + "12" * 20
+    assert get.get("/user-pnl", params={"user_address": unknown}).json() == []
+    assert get.get("/v1/leaderboard", params={"user": unknown}).json() == []
+    assert get.get("/positions", params={"user": unknown}).json() == []
+    assert get.get("/value", params={"user": unknown}).json() == [{"user": unknown, "value": 0}]
     whale_pnl = {"user_address": WHALE_ADDRESS}
     cases: list[tuple[str, dict[str, Any], str]] = [
         ("/user-pnl", {}, "invalid filters: the 'user_address' field is mandatory"),
@@ -152,7 +152,7 @@ def test_errors_and_unknown_wallets(get: httpx.Client) -> None:
 
 
 @BOTH
-def test_history_is_walked_by_end_without_loss(get: httpx.Client, ledger: Ledger, wallet: str) -> None:
+def test_history_paged_by_end_is_complete(get: httpx.Client, ledger: Ledger, wallet: str) -> None:
     rows = activity(get, wallet)
     acts = ledger.history(wallet, NOW)
     assert {(r["transactionHash"], r["type"]) for r in rows} == {(a.hash, a.kind) for a in acts}
@@ -163,16 +163,16 @@ def test_history_is_walked_by_end_without_loss(get: httpx.Client, ledger: Ledger
             assert (r["asset"], r["side"], r["outcomeIndex"]) == ("", "", 999)
 
 
-def test_whale_history_is_long_and_varied(get: httpx.Client) -> None:
+def test_whale_history_is_long_and_has_every_act(get: httpx.Client) -> None:
     rows = activity(get, WHALE_ADDRESS)
     assert rows[0]["timestamp"] - rows[-1]["timestamp"] > 120 * DAY
     assert Counter(r["type"] for r in rows).keys() == {"TRADE", "REDEEM", "SPLIT", "MERGE", "REWARD", "MAKER_REBATE"}
-    assert len(rows) > 3500, "deep enough to run into the offset cap"
+    assert len(rows) > 3500, "long enough to exceed the offset cap"
     seconds = Counter(r["timestamp"] for r in rows if r["type"] == "TRADE")
     assert max(seconds.values()) > 1, "several fills in one second"
 
 
-def test_trades_are_takers_only_by_default_and_filters_work(get: httpx.Client) -> None:
+def test_trades_leave_out_maker_fills_by_default_and_apply_filters(get: httpx.Client) -> None:
     def trades(**params: Any) -> list[dict[str, Any]]:
         return get.get("/trades", params={"user": WHALE_ADDRESS, "limit": 500, **params}).json()
 
@@ -205,7 +205,7 @@ def test_copy_truth_matches_the_copiers_fills(sim: SimServer, ledger: Ledger) ->
         assert t.slippage == pytest.approx(worse, abs=1e-9)
         assert t.latency == copy.at - t.whale.at > 0
         assert t.reason == ""
-    assert all(a.nonce.startswith("m") for a in fills.values()), "what is left are manual trades"
+    assert all(a.nonce.startswith("m") for a in fills.values()), "the rest are own fills"
     assert len(fills) > 5
     missed = Counter(t.reason for t in truth if not t.copied)
     assert missed.keys() == {
@@ -213,17 +213,17 @@ def test_copy_truth_matches_the_copiers_fills(sim: SimServer, ledger: Ledger) ->
     }  # fmt: skip
     assert all(t.whale.size < 10 for t in truth if t.reason == "small")
     assert any(t.filled < t.wanted * 0.95 for t in copied), "partial fills"
-    assert any(t.filled > RATIO * t.whale.size * 1.2 for t in copied), "a large purchase, copied larger"
+    assert any(t.filled > RATIO * t.whale.size * 1.2 for t in copied), "a large purchase with an enlarged copy"
     assert any((t.slippage or 0) < 0 for t in copied)
-    assert sum(t.slippage or 0 for t in copied) > 0, "slippage costs on the whole"
+    assert sum(t.slippage or 0 for t in copied) > 0, "slippage costs money in total"
 
 
-def test_uncopied_exits_leave_orphans(sim: SimServer, ledger: Ledger) -> None:
+def test_some_exits_are_not_copied(sim: SimServer, ledger: Ledger) -> None:
     exits = [t for t in sim.copy_truth() if t.whale.side == "SELL" and not t.copied]
     assert any(t.reason in ("breaker", "book_failed", "unfilled", "offline") for t in exits)
 
 
-def test_the_past_does_not_change_when_the_clock_moves_on() -> None:
+def test_past_does_not_change_when_the_clock_advances() -> None:
     early, late = Ledger(World(4, 80)), Ledger(World(4, 80))
     before = NOW - 30 * DAY - 4321
     late.reach(NOW)
@@ -234,7 +234,7 @@ def test_the_past_does_not_change_when_the_clock_moves_on() -> None:
     assert early.copy_truth(before) == late.copy_truth(before)
 
 
-def test_wallets_are_made_lazily() -> None:
+def test_wallets_are_computed_on_first_use() -> None:
     with SimServer(events=30, seed=3) as sim, httpx.Client(base_url=sim.url) as get:
         get.get("/events/keyset")
         assert not sim.ledger.truth
@@ -242,7 +242,7 @@ def test_wallets_are_made_lazily() -> None:
         assert sim.ledger.truth
 
 
-def test_v2_pages_by_cursor_and_refuses_what_v1_clamps(get: httpx.Client) -> None:
+def test_v2_pages_by_cursor_and_refuses_values_that_v1_clamps(get: httpx.Client) -> None:
     params: dict[str, Any] = {"user": COPIER_ADDRESS, "limit": 700}
     rows: list[dict[str, Any]] = []
     while True:

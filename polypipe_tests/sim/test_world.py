@@ -1,4 +1,4 @@
-"""The world: deterministic, of constant size, alive."""
+"""The world is deterministic, of constant size, and changes with time."""
 
 from collections import Counter
 
@@ -22,7 +22,7 @@ def rows(w: World, now: float) -> list[object]:
     return [(render.event_row(e, now), [market_row(m, now) for m in w.markets(e, now)]) for e in w.open_events(now)]
 
 
-def test_same_seed_and_instant_give_the_same_answers_whatever_was_asked_before() -> None:
+def test_same_seed_and_instant_give_the_same_rows_in_any_order_of_requests() -> None:
     warm, fresh = World(5, 60), World(5, 60)
     for hour in (-900, 40, 7):
         rows(warm, START + hour * HOUR)
@@ -58,11 +58,11 @@ def test_prices_are_probabilities_until_settlement_and_then_exact(now: float, pi
 
 
 @pytest.mark.parametrize("n", [1, 7, 50, 300, 1000])
-def test_any_size_is_met_exactly(n: int) -> None:
+def test_world_has_exactly_the_requested_number_of_universe_events(n: int) -> None:
     assert sum(e.in_universe for e in World(7, n).open_events(START)) == n
 
 
-def test_about_eight_markets_an_event_and_a_few_percent_live() -> None:
+def test_events_have_about_eight_markets_and_a_few_percent_are_live() -> None:
     big = World(7, 1000)
     for hour in (0, 9, 31):
         now = START + hour * HOUR
@@ -71,7 +71,7 @@ def test_about_eight_markets_an_event_and_a_few_percent_live() -> None:
         assert 25 <= sum(life.state(e, now).phase == "live" for e in universe) <= 50
 
 
-def test_the_mix_has_what_readers_must_cope_with() -> None:
+def test_mix_contains_every_case_that_readers_must_handle() -> None:
     events = World(7, 300).open_events(START)
     tags = Counter(t for e in events for t in e.tags)
     assert min(tags[t] for t in (1, 864, 100639, 102070, 101232, 102123, 100350)) > 0
@@ -105,7 +105,7 @@ def test_token_ids_have_76_to_78_digits(a: int, b: int) -> None:
     assert 76 <= len(token(a, b)) <= 78
 
 
-def test_a_match_goes_live_scores_ends_and_gives_way() -> None:
+def test_match_goes_live_scores_ends_and_is_replaced() -> None:
     event = next(e for e in world.open_events(START) if e.kind == "atp" and life.state(e, START).phase == "pre")
     game = event.game
     assert game is not None
@@ -127,7 +127,7 @@ def test_a_match_goes_live_scores_ends_and_gives_way() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(pick=st.integers(0, 164), share=st.floats(0, 1))
-def test_scores_never_go_back(pick: int, share: float) -> None:
+def test_scores_never_decrease(pick: int, share: float) -> None:
     event = world.open_events(START)[pick]
     game = event.game
     if game is None or game.league.play not in ("soccer", "points"):
