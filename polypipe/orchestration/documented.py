@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from polypipe.warehouse.catalog import DocumentedTable, catalog
+from polypipe.warehouse.catalog import Table, catalog
 
 COLUMNS = "dagster/column_schema"
 SOURCES = "dagster/code_references"
@@ -29,7 +29,7 @@ def with_columns(spec: dg.AssetSpec, tables: Sequence[str]) -> dg.AssetSpec:
 
 
 def _schema(table: str) -> dg.TableSchema:
-    documented: DocumentedTable = catalog()[table]
+    documented: Table = catalog()[table]
     return dg.TableSchema(
         columns=[
             dg.TableColumn(

@@ -84,7 +84,7 @@ class FollowingReader:
         self._status = FollowerStatus(0, None, datetime.now(UTC), None)
         self._con = open_memory()
         self._con.execute("SET GLOBAL enable_external_file_cache = false")  # every published file is read once: 65 MB less
-        create_stored(self._con, described=shapes is None)
+        create_stored(self._con)
         for name, shape in self._shapes.items():
             for part in (_closed(name), _newest(name)):
                 self._con.execute(f"CREATE TABLE {part} AS {_shaped(shape, f'FROM stored.{quoted(shape.source)}')}")

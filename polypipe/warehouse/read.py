@@ -9,12 +9,12 @@ import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from polypipe.warehouse.catalog import catalog
 from polypipe.warehouse.connection import literal, open_memory, quoted
 from polypipe.warehouse.current import Current, PublishedFile, read_current
 from polypipe.warehouse.errors import BadRows, BatchRejected, WarehouseError
 from polypipe.warehouse.layout import Layout
 from polypipe.warehouse.merge import merge_batch
-from polypipe.warehouse.migrate import migrate
 from polypipe.warehouse.spool import load_batch, waiting_batches
 from polypipe.warehouse.tables import DAY_COLUMN, columns
 
@@ -62,38 +62,24 @@ def select(layout: Layout, table: str, files: Iterable[PublishedFile]) -> str:
     return f"SELECT {names} FROM ({rows})"
 
 
-def create_stored(con: "duckdb.DuckDBPyConnection", described: bool = True) -> None:
-    """Create the empty typed tables in schema `stored`; `described` with the comments, for people who look at them.
-
-    The comments are most of the cost of opening a reader, and the pipeline opens one for each file it publishes.
-    """
+def create_stored(con: "duckdb.DuckDBPyConnection") -> None:
+    """Create the empty typed tables in schema `stored`."""
     con.execute("CREATE SCHEMA stored")
-    if described:
-        con.execute("SET schema = 'stored'")
-        migrate(con)
-        con.execute("SET schema = 'main'")
-        return
     for table in DAY_COLUMN:
         named = [f"{quoted(c.name)} {c.type}{'' if c.nullable else ' NOT NULL'}" for c in columns(table)]
         con.execute(f"CREATE TABLE stored.{quoted(table)} ({', '.join(named)})")
 
 
 def describe(con: "duckdb.DuckDBPyConnection") -> None:
-    """Give the views the comments of the tables they stand for."""
-    comments = [
-        f"COMMENT ON VIEW {quoted(table)} IS {literal(comment)}"
-        for table, comment in con.execute(
-            "SELECT table_name, comment FROM duckdb_tables() WHERE schema_name = 'stored'"
-        ).fetchall()
-        if table in DAY_COLUMN
-    ]
-    comments += [
-        f"COMMENT ON COLUMN {quoted(table)}.{quoted(column)} IS {literal(comment)}"
-        for table, column, comment in con.execute(
-            "SELECT table_name, column_name, comment FROM duckdb_columns() WHERE schema_name = 'stored'"
-        ).fetchall()
-        if table in DAY_COLUMN
-    ]
+    """Comment the views and the stored tables as the migrations do.
+
+    This takes longer than the rest of opening a reader, so the pipeline's own readers go without.
+    """
+    comments = []
+    for table in DAY_COLUMN:
+        for kind, name in (("VIEW", quoted(table)), ("TABLE", f"stored.{quoted(table)}")):
+            comments.append(f"COMMENT ON {kind} {name} IS {literal(catalog()[table].comment)}")
+            comments += [f"COMMENT ON COLUMN {name}.{quoted(c.name)} IS {literal(c.comment)}" for c in columns(table)]
     con.execute(";".join(comments))
 
 
@@ -104,7 +90,7 @@ def _build(con: "duckdb.DuckDBPyConnection", layout: Layout, pending: bool) -> N
     current = read_current(layout)
     merged = set(current.merged) if current is not None else set()
     waiting = [batch_id for batch_id in listed if batch_id not in merged]
-    create_stored(con, described=not pending)
+    create_stored(con)
     loaded = _load_waiting(con, layout, current, waiting) if waiting else set()
     for table in DAY_COLUMN:
         rows = select(layout, table, [] if table in loaded else _files(current, table))

@@ -3,16 +3,14 @@
 A new table is a migration plus one entry in `DAY_COLUMN`. Types are read from the migrations, never repeated here.
 """
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 from typing import Annotated, Any
 
 import msgspec
 
-from polypipe.warehouse.connection import open_memory
+from polypipe.warehouse.catalog import Column, catalog
 from polypipe.warehouse.errors import BadRows
-from polypipe.warehouse.migrate import migrate
 
 # Table -> the instant whose UTC day decides the file of a row; None: a state table, one file a version.
 DAY_COLUMN: dict[str, str | None] = {
@@ -52,35 +50,11 @@ _PYTHON: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column as the migrations define it; `type` is DuckDB's name."""
-
-    name: str
-    type: str
-    nullable: bool
-
-
-@cache
-def schema() -> dict[str, tuple[Column, ...]]:
-    """Columns of every published table, in the order of the migrations."""
-    with open_memory() as con:
-        migrate(con)
-        rows = con.execute(
-            "SELECT table_name, column_name, data_type, is_nullable FROM duckdb_columns() "
-            "WHERE NOT internal ORDER BY table_name, column_index"
-        ).fetchall()
-    return {
-        table: tuple(Column(name, kind, nullable) for owner, name, kind, nullable in rows if owner == table)
-        for table in DAY_COLUMN
-    }
-
-
 def columns(table: str) -> tuple[Column, ...]:
-    """Columns of one table. Raises `BadRows` for a table that does not exist."""
+    """Columns of one table, in the order of the migrations. Raises `BadRows` for a table that does not exist."""
     if table not in DAY_COLUMN:
         raise BadRows(f"there is no table {table!r}; tables: {', '.join(DAY_COLUMN)}")
-    return schema()[table]
+    return tuple(catalog()[table].columns.values())
 
 
 @cache

@@ -19,9 +19,10 @@ from polypipe.bot.ingest import ingest
 from polypipe.bot.logs import TRADE_LOG
 from polypipe.warehouse import Warehouse
 from polypipe_tests.bot.support import log_lines, text
-import duckdb, polypipe.warehouse.tables as tables
+import duckdb
+from polypipe.warehouse.catalog import catalog
 home, log, kills = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-tables.schema()
+catalog()
 chance = random.Random(20261123)
 killed = 0
 for number in range(kills):

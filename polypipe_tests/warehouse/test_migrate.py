@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from polypipe.warehouse import Append, BatchRejected, NewerSchema, Warehouse, migrate, tables
+from polypipe.warehouse import Append, BatchRejected, NewerSchema, Warehouse, catalog, migrate, tables
 from polypipe_tests.warehouse.helpers import assert_published_is_live, crawl, live_rows, rows, write
 
 
@@ -24,7 +24,7 @@ def newer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def _forget() -> None:
-    tables.schema.cache_clear()
+    catalog.catalog.cache_clear()
     tables.row_decoder.cache_clear()
 
 

@@ -19,7 +19,8 @@ from polypipe.dashboard.api.positions import ATTENTION, SORTS
 from polypipe.dashboard.api.whatif import LEAST_RATIO, MOST_DAYS, MOST_RATIO
 from polypipe.dashboard.store import SERIES
 from polypipe.history.copy_quality import WINDOWS
-from polypipe.warehouse.tables import Column, columns
+from polypipe.warehouse.catalog import Column
+from polypipe.warehouse.tables import columns
 
 Schema = dict[str, Any]
 
