@@ -1,8 +1,6 @@
 """`polypipe refresh` and `polypipe sql` as a user or cron runs them: once as real processes, for the rest in this one."""
 
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -10,8 +8,7 @@ from click.testing import CliRunner
 from polypipe.caches.registry import CACHES
 from polypipe.cli.main import main
 from polypipe_tests.oracle import open_events, read_like_serde, six_files
-
-POLYPIPE = str(Path(sys.executable).parent / "polypipe")
+from polypipe_tests.support import POLYPIPE
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from polypipe.dashboard.app import build_app
 from polypipe.settings import Settings
 from polypipe.sim.server import listen
 from polypipe.warehouse import Warehouse
-from polypipe_tests.warehouse.helpers import wait_for
+from polypipe_tests.support import wait_until
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -44,10 +44,10 @@ class Served:
 
     def wait_until_newest(self) -> None:
         """Until what is published is what is shown: on a busy machine a page would get an earlier version, then news."""
-        wait_for(lambda: self._server.started)
+        wait_until(lambda: self._server.started)
         state = self._app.state
         warehouse = Warehouse(state.settings.home)
-        wait_for(lambda: (newest := warehouse.current()) is None or state.store.status.version == newest.version)
+        wait_until(lambda: (newest := warehouse.current()) is None or state.store.status.version == newest.version)
 
     def stop(self) -> None:
         """Stop serving and close the port."""

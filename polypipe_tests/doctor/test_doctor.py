@@ -4,7 +4,6 @@ import io
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -21,8 +20,8 @@ from polypipe.sim import WHALE_ADDRESS
 from polypipe_tests.conftest import settings_for
 from polypipe_tests.dashboard.hostile import HOSTILE
 from polypipe_tests.doctor.support import WALLETS, facts_of
+from polypipe_tests.support import POLYPIPE
 
-POLYPIPE = str(Path(sys.executable).parent / "polypipe")
 CANARIES = {
     "PRIVATE_KEY": "canary-private-key",
     "CLOB_API_KEY": "canary-clob-key",

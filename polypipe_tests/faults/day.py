@@ -3,7 +3,6 @@ small disks that fill up or turn read-only.
 """
 
 import contextlib
-import errno
 import json
 import os
 import queue
@@ -20,7 +19,7 @@ from typing import Any
 import httpx
 import pytest
 
-from polypipe.runtime.processes import free_port
+from polypipe.runtime.ports import free_port
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe_tests.faults.support import FILES, ROOT
 from polypipe_tests.oracle import read_like_serde
@@ -306,46 +305,6 @@ def check_pointer(home: Path) -> int:
 
 
 FULL = ("No space left on device", "database or disk is full", "disk I/O error")  # how a full disk is told
-
-
-class SmallDisk:
-    """A tmpfs of its own on a directory, to be filled to the brim or turned read-only. Needs root."""
-
-    def __init__(self, directory: Path, megabytes: int) -> None:
-        self.directory = directory
-        self.ballast = directory / "ballast"
-        directory.mkdir(parents=True, exist_ok=True)
-        options = ["-t", "tmpfs", "-o", f"size={megabytes}m"]
-        mounted = subprocess.run(["mount", *options, "tmpfs", str(directory)], capture_output=True, text=True, check=False)
-        if mounted.returncode:
-            pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip() or 'no reason given'}")
-
-    def fill(self, leave: int) -> None:
-        """Take all space but `leave` bytes (in steps of a page)."""
-        self.empty()
-        with self.ballast.open("wb") as file:
-            while True:
-                free = os.statvfs(self.directory)
-                try:
-                    os.posix_fallocate(file.fileno(), 0, max(1, free.f_bavail * free.f_frsize - leave))
-                    return
-                except OSError as error:
-                    if error.errno != errno.ENOSPC:  # some of it went to another writer meanwhile: measure again
-                        raise
-
-    def empty(self) -> None:
-        """Give the space back."""
-        self.ballast.unlink(missing_ok=True)
-
-    def read_only(self, on: bool = True) -> None:
-        """Refuse every write, or allow them again."""
-        subprocess.run(["mount", "-o", f"remount,{'ro' if on else 'rw'}", str(self.directory)], check=True)
-
-    def __enter__(self) -> "SmallDisk":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        subprocess.run(["umount", "-l", str(self.directory)], check=True)
 
 
 def utc(seconds: float) -> datetime:

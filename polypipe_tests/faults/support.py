@@ -18,7 +18,6 @@ from polypipe.caches.categories import category_from_wording
 from polypipe_tests.oracle import open_events, read_like_serde, six_files
 
 ROOT = Path(__file__).parents[2]
-POLYPIPE = str(Path(sys.executable).parent / "polypipe")
 FILES = (
     ".live_cache.json",
     ".clob_market_cache.json",

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from polypipe.warehouse import Warehouse
-from polypipe_tests.faults.day import FULL, START, SmallDisk, Worker, check_pointer, contents
+from polypipe_tests.faults.day import FULL, START, Worker, check_pointer, contents
 from polypipe_tests.faults.support import look
 from polypipe_tests.sim.server import SimServer
+from polypipe_tests.support import SmallDisk
 
 pytestmark = pytest.mark.timeout(900)
 

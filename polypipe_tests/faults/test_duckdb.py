@@ -12,9 +12,10 @@ import pytest
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.warehouse import Warehouse
 from polypipe_tests.faults.day import START
-from polypipe_tests.faults.support import FILES, POLYPIPE, look, truth, world_of, world_of_tables
+from polypipe_tests.faults.support import FILES, look, truth, world_of, world_of_tables
 from polypipe_tests.oracle import read_like_serde
 from polypipe_tests.sim.server import SimServer
+from polypipe_tests.support import POLYPIPE
 from polypipe_tests.warehouse.helpers import start
 
 HOLD_SECONDS, SHORT_HOLD_SECONDS = 600, 4

@@ -12,8 +12,9 @@ from collections import Counter
 
 import pytest
 
-from polypipe_tests.faults.support import FILES, PHASES, POLYPIPE, Runs, look, truth, world_of, world_of_tables
+from polypipe_tests.faults.support import FILES, PHASES, Runs, look, truth, world_of, world_of_tables
 from polypipe_tests.sim.server import SimServer
+from polypipe_tests.support import POLYPIPE
 
 KILLS = 100
 SHORT_KILLS = 3

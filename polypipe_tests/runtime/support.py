@@ -3,27 +3,15 @@
 import os
 import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import httpx
 import psutil
 
-from polypipe.runtime.processes import free_port
-
-POLYPIPE = str(Path(sys.executable).parent / "polypipe")
+from polypipe.runtime.ports import free_port
+from polypipe_tests.support import POLYPIPE, wait_until
 
 RUNS = "{ runsOrError { ... on Runs { results { id jobName status assetSelection { path } tags { key value } } } } }"
-
-
-def wait_until(condition, seconds=20.0):
-    """The first true value of the condition."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.02)
-    return value
 
 
 class Server:
@@ -92,12 +80,11 @@ class Server:
         return psutil.Process(self.process.pid).children(recursive=True)
 
     def wait_for(self, condition, seconds=240.0):
-        deadline = time.monotonic() + seconds
-        while not (value := condition()):
+        def look():
             assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < deadline, self.log.read_text() + self.logs()
-            time.sleep(0.25)
-        return value
+            return condition()
+
+        return wait_until(look, seconds, lambda: self.log.read_text() + self.logs())
 
     def logs(self) -> str:
         return "\n".join(path.read_text()[-2000:] for path in (self.home / "logs").glob("*.log"))

@@ -11,7 +11,7 @@ import pytest
 
 from polypipe.caches.registry import CACHES
 from polypipe_tests.oracle import read_like_serde
-from polypipe_tests.runtime.support import POLYPIPE
+from polypipe_tests.support import POLYPIPE
 
 ASSETS = """{ assetNodes {
   assetKey { path }

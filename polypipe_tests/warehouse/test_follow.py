@@ -4,7 +4,8 @@ import threading
 
 from polypipe.warehouse import Append, Replace, Warehouse
 from polypipe.warehouse.follow import FollowedTable, FollowingReader
-from polypipe_tests.warehouse.helpers import crawl, token, wait_for, write
+from polypipe_tests.support import wait_until
+from polypipe_tests.warehouse.helpers import crawl, token, write
 
 
 def _ids(reader: FollowingReader) -> list[str]:
@@ -20,7 +21,7 @@ def test_it_starts_empty_and_follows(wh: Warehouse) -> None:
         for number in range(3):
             write(wh, f"c{number}", day=number)
             version = wh.merge().version
-            wait_for(lambda wanted=version: reader.status.version == wanted)
+            wait_until(lambda wanted=version: reader.status.version == wanted)
             assert _ids(reader) == [f"c{done}" for done in range(number + 1)]
         current = wh.current()
         assert current is not None
@@ -108,7 +109,7 @@ def test_queries_never_see_two_versions_at_once(wh: Warehouse) -> None:
                 batch.add("crawls", [crawl(f"c{number:02}", number % 3)])
                 batch.commit({"tokens": Replace(), "crawls": Append()})
             version = wh.merge().version
-            wait_for(lambda wanted=version: reader.status.version == wanted)
+            wait_until(lambda wanted=version: reader.status.version == wanted)
         done.set()
         thread.join()
     assert looked > 0

@@ -15,6 +15,7 @@ from polypipe.warehouse import Append, Upsert, Warehouse, Window
 from polypipe.warehouse.current import Current, PublishedFile, PublishedTable
 from polypipe.warehouse.follow import FollowingReader
 from polypipe.warehouse.months import OWN_FILE_DAYS, due
+from polypipe_tests.support import wait_until
 from polypipe_tests.warehouse.helpers import (
     DAY,
     assert_published_is_live,
@@ -24,7 +25,6 @@ from polypipe_tests.warehouse.helpers import (
     published_files,
     rows,
     start,
-    wait_for,
 )
 
 LATER = date(2027, 2, 1)
@@ -115,7 +115,7 @@ def test_readers_keep_the_files_they_have_and_followers_see_no_difference(wh: Wa
         assert reader.execute(everything).fetchall() == before  # its files are still there
         current = wh.current()
         assert current is not None
-        wait_for(lambda: follower.status.version == current.version)
+        wait_until(lambda: follower.status.version == current.version)
         assert cursor.execute(everything).fetchall() == before
     _fill(Warehouse(wh.layout.home, keep_retired=timedelta(0)), range(90, 91))
     assert len([name for name in published_files(wh) if name.startswith("crawls")]) == 3
