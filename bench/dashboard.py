@@ -41,7 +41,7 @@ from aiohttp import web
 
 from polypipe.attribution.parts import PARTS
 from polypipe.legacy.database import COLUMNS
-from polypipe.runtime.processes import free_port
+from polypipe.runtime.ports import free_port
 from polypipe.warehouse import Append, Warehouse
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the tests, whose makers of rows are used here too

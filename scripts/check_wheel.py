@@ -16,7 +16,6 @@ import zipfile
 from pathlib import Path
 
 import httpx
-
 from polypipe.runtime.processes import free_port
 
 ROOT = Path(__file__).resolve().parents[1]

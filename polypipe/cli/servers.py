@@ -24,11 +24,12 @@ def up(detach: bool) -> None:
 
 def _start(settings: Settings) -> None:
     from polypipe.runtime.detach import detach
-    from polypipe.runtime.up import servers
+    from polypipe.runtime.servers import servers
 
     pid = detach(settings)
     pages = ", ".join(url for url, _ in servers(settings).values())
     click.echo(f"up on {settings.home}, pid {pid}: {pages}; `polypipe stop` ends it")
+    click.echo("It restarts its programs. To restart `up` itself after a crash or a reboot use systemd, Compose or cron.")
 
 
 @click.command()
@@ -40,7 +41,7 @@ def stop() -> None:
 @click.command()
 def restart() -> None:
     """Stop everything that runs on the home of the settings, then the same as `up --detach`."""
-    from polypipe.runtime.up import check_restart
+    from polypipe.runtime.preconditions import check_restart
 
     settings = load_settings()
     check_restart(settings)
@@ -108,9 +109,8 @@ def demo(events: int, seed: int) -> None:
 @click.command()
 def dashboard() -> None:
     """Serve the dashboard alone, in the foreground until Ctrl-C. Needs only what is published, no daemon."""
-    from polypipe.dashboard.address import check_binding, dashboard_url
     from polypipe.dashboard.serve import serve
-    from polypipe.runtime.processes import check_port
+    from polypipe.runtime.ports import check_binding, check_port, dashboard_url
 
     settings = load_settings()
     if settings.simulated:

@@ -3,8 +3,8 @@
 import dagster as dg
 
 from polypipe.caches.registry import CACHES
-from polypipe.dashboard.address import dashboard_url
 from polypipe.orchestration.documented import source_metadata
+from polypipe.runtime.ports import dashboard_url
 from polypipe.settings import Settings
 
 _SHOWN = (

@@ -9,8 +9,8 @@ from starlette.requests import cookie_parser
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from polypipe.dashboard.address import is_loopback
 from polypipe.dashboard.api.answers import error
+from polypipe.runtime.ports import is_loopback
 from polypipe.settings import Settings
 
 COOKIE = "polypipe_dashboard"

@@ -6,8 +6,8 @@ from types import FrameType
 import uvicorn
 from starlette.applications import Starlette
 
-from polypipe.dashboard.address import check_binding
 from polypipe.dashboard.app import build_app
+from polypipe.runtime.ports import check_binding
 from polypipe.settings import Settings
 
 

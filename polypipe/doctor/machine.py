@@ -13,15 +13,14 @@ from pathlib import Path
 
 import psutil
 
-from polypipe.dashboard.address import check_binding
 from polypipe.doctor.inputs import Facts
 from polypipe.doctor.result import Result, error, ok, skipped, unknown, warning
 from polypipe.errors import PolypipeError
 from polypipe.health.gather import gather
 from polypipe.health.status import LEAST_DISK_BYTES, duration, judge, size
-from polypipe.maintenance.unfinished import unfinished
-from polypipe.runtime.processes import PortInUse, check_port, share_a_port
+from polypipe.runtime.ports import PortInUse, check_binding, check_port, share_a_port
 from polypipe.runtime.running import Held, running
+from polypipe.runtime.unfinished import unfinished
 
 FULL_BYTES = 2e8
 LOW_INODES = 10_000

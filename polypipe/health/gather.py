@@ -6,10 +6,10 @@ Each part stands alone: one that cannot be read is named in `Status.unknown`, th
 import contextlib
 import os
 import shutil
-import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,11 +19,10 @@ import psutil
 from polypipe.caches.registry import CACHES
 from polypipe.health.status import AbandonedRun, File, Process, Rejected, Status, Tick
 from polypipe.runtime import dagster_tables
-from polypipe.runtime.child import read_record
 from polypipe.runtime.instance import OWNER_PID_TAG
-from polypipe.runtime.processes import configured_programs, record_of
 from polypipe.runtime.running import Held, leftovers, running, works_by_hand
-from polypipe.runtime.up import answers, running_servers
+from polypipe.runtime.servers import answers, running_servers
+from polypipe.runtime.states import program_states
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse, WarehouseError, spool
 from polypipe.warehouse.gate import holder_of
@@ -83,43 +82,13 @@ def _processes(settings: Settings, up: psutil.Process) -> dict[str, Any]:
         urls = {name: url for name, (_, url) in running_servers(settings).items()}
         asked = {name: pool.submit(answers, url, ANSWER_SECONDS) for name, url in urls.items()}
         found = []
-        for name in configured_programs(settings.home):
-            pid, starts, started = read_record(record_of(settings.home, name))
-            answer = asked[name].result() if name in asked else None
-            found.append(_process(name, pid, starts, started, answer))
+        for program in program_states(settings.home):
+            answer = asked[program.name].result() if program.name in asked else None
+            found.append(Process(**asdict(program), answers=answer))
     family = {up.pid, *(child.pid for child in up.children(recursive=True))}
     # Runs go on when their code server is killed, and are nobody's children then: not strays while it is the same start.
     strays = [p.pid for p in leftovers(settings.home) if p.pid not in family and p.create_time() < up.create_time()]
     return {"processes": found, "strays": strays}
-
-
-def _process(name: str, pid: int, starts: int, started: float, answer: bool | None) -> Process:
-    restarts = max(0, starts - 1)
-    try:
-        process = psutil.Process(pid) if pid else None
-        if process is None or process.status() == psutil.STATUS_ZOMBIE:
-            return Process(name, "gone", None, None, None, restarts, answer)
-        state = "running"
-        if process.status() in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP):
-            state = f"stopped by a signal (continue it: kill -{signal.SIGCONT.name.removeprefix('SIG')} {pid})"
-        elif "polypipe.runtime.child" in process.cmdline():
-            state = "starting"
-        return Process(name, state, pid, time.monotonic() - started, _memory(process), restarts, answer)
-    except psutil.NoSuchProcess:
-        return Process(name, "gone", None, None, None, restarts, answer)
-
-
-def _memory(process: psutil.Process) -> int | None:
-    """Of the process and its children; memory that several share counts once (PSS), where the system tells."""
-    total = 0
-    try:
-        for one in (process, *process.children(recursive=True)):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                info = one.memory_full_info()
-                total += getattr(info, "pss", info.rss)
-    except psutil.AccessDenied:
-        return None
-    return total
 
 
 def _dagster(settings: Settings, is_up: bool) -> dict[str, Any]:

@@ -24,8 +24,8 @@ from polypipe.caches.registry import CACHES
 from polypipe.errors import PolypipeError
 from polypipe.files import fsync
 from polypipe.maintenance.archive import FORMAT, Manifest, entries, write_archive
-from polypipe.maintenance.unfinished import unfinished
 from polypipe.runtime.dagster_tables import MOVE_AWAY, damage
+from polypipe.runtime.unfinished import unfinished
 from polypipe.settings import Settings
 from polypipe.warehouse import WarehouseError, spool
 from polypipe.warehouse.connection import open_live

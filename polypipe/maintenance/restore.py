@@ -18,9 +18,9 @@ from polypipe.caches.registry import CACHES
 from polypipe.errors import PolypipeError
 from polypipe.files import fsync, replace_file
 from polypipe.maintenance.archive import Manifest, unpack
-from polypipe.maintenance.unfinished import mark, unfinished, unmark
 from polypipe.runtime.dagster_tables import damage
 from polypipe.runtime.running import Held, only_one
+from polypipe.runtime.unfinished import mark, unfinished, unmark
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse, WarehouseError
 from polypipe.warehouse.connection import open_live, quoted

@@ -3,7 +3,8 @@
 import sys
 
 from polypipe.bot.logs import TRADE_LOG
-from polypipe.runtime.processes import Program, free_port
+from polypipe.runtime.ports import free_port
+from polypipe.runtime.programs import Program
 from polypipe.settings import Settings, load_settings
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 

@@ -3,22 +3,21 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from polypipe.errors import PolypipeError
-from polypipe.runtime.processes import up_environment
+from polypipe.runtime.environment import up_environment
+from polypipe.runtime.preconditions import make_directories, refuse_mixture, writing
 from polypipe.runtime.running import END_SECONDS, Held, end_leftovers, only_one, running
-from polypipe.runtime.up import make_directories, refuse_mixture, writing
+from polypipe.runtime.servers import answers, servers
 from polypipe.settings import Settings
 
 START_SECONDS = 180.0
+POLL_SECONDS = 0.2
 LOG_BYTES = 1_000_000
 
 
@@ -38,7 +37,7 @@ def detach(settings: Settings) -> int:
             path.replace(path.with_name("up.log.1"))
         log = path.open("ab", buffering=0)
         log.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC: up --detach\n".encode())  # a full disk is told here
-    with log, _listening() as (listener, address):
+    with log:
         written = log.tell()
         before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # inherited: no terminal that closes ends it
         try:
@@ -49,12 +48,12 @@ def detach(settings: Settings) -> int:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                env=up_environment(os.environ) | {"NOTIFY_SOCKET": address},
+                env=up_environment(os.environ),
             )
         finally:
             signal.signal(signal.SIGHUP, before)
         try:
-            _wait(server, listener, path, written)
+            _wait(settings, server, path, written)
         except BaseException:
             _end(settings.home, server)
             raise
@@ -74,27 +73,29 @@ def _end(home: Path, server: "subprocess.Popen[bytes]") -> None:
         end_leftovers(home)
 
 
-def _wait(server: "subprocess.Popen[bytes]", listener: socket.socket, path: Path, written: int) -> None:
+def _wait(settings: Settings, server: "subprocess.Popen[bytes]", path: Path, written: int) -> None:
+    lights = [light for _, light in servers(settings).values()]
     deadline = time.monotonic() + START_SECONDS
-    while True:
-        with contextlib.suppress(TimeoutError):
-            if listener.recv(100) == b"READY=1":
-                return
+    while not (_holds_the_home(server, settings.home) and all(map(answers, lights))):
         if server.poll() is not None:
-            with path.open("rb") as log:
-                log.seek(written)
-                lines = log.read().decode(errors="replace").strip().splitlines()
-            raise PolypipeError(lines[-1].removeprefix("polypipe: ") if lines else f"no reason given; see {path}")
+            raise _reason(path, written)
         if time.monotonic() > deadline:
             raise PolypipeError(f"the servers do not answer after {START_SECONDS:.0f} s; see the logs in {path.parent}")
+        time.sleep(POLL_SECONDS)
 
 
-@contextlib.contextmanager
-def _listening() -> Iterator[tuple[socket.socket, str]]:
-    """A socket for the message that systemd would get, and its address: short, as addresses of sockets must be."""
-    datagrams = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    with tempfile.TemporaryDirectory(prefix="polypipe-") as directory, datagrams:
-        address = f"{directory}/notify"
-        datagrams.bind(address)
-        datagrams.settimeout(0.2)
-        yield datagrams, address
+def _holds_the_home(server: "subprocess.Popen[bytes]", home: Path) -> bool:
+    """False while another start may hold it: then the servers that answer are not ours."""
+    with contextlib.suppress(Held):
+        process = running(home)
+        return process is not None and process.pid == server.pid
+    return False
+
+
+def _reason(path: Path, written: int) -> PolypipeError:
+    """The error that the command printed after this position of the log, or the last line of a traceback."""
+    with path.open("rb") as log:
+        log.seek(written)
+        text = "\n" + log.read().decode(errors="replace").strip()
+    message, _, hint = text.rpartition("\npolypipe: ")[2].partition("\nhint: ")
+    return PolypipeError(message.splitlines()[-1] if message else f"no reason given; see {path}", hint or None)

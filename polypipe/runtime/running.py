@@ -13,6 +13,9 @@ from polypipe.errors import PolypipeError
 from polypipe.files import locked
 
 LOCK = "run/up.lock"
+SOCKET = "run/supervisor.sock"
+"""The supervisor's Unix socket, mode 0700. Only the user that runs `polypipe up` can use it."""
+
 BY_HAND = "run/refresh"
 """File that every `polypipe refresh` of the home has open while it works."""
 
@@ -26,7 +29,7 @@ _GLANCE_SECONDS = 1.0
 
 
 class Held(PolypipeError):
-    """Another process holds the lock, or it cannot be seen who does. The message is one line, with the pid if known."""
+    """Another process holds the lock, or the holder cannot be identified. The message names the pid if it is known."""
 
 
 @contextlib.contextmanager

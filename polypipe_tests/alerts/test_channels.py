@@ -9,7 +9,7 @@ from polypipe.alerts import channels as channels_module
 from polypipe.alerts.channels import Channels, channel_names
 from polypipe.alerts.messages import Message
 from polypipe.alerts.ping import ping
-from polypipe.runtime.processes import free_port
+from polypipe.runtime.ports import free_port
 from polypipe_tests.alerts.support import TOKEN, inbox
 
 HOSTILE = Message("critical", "<b>x</b> *y*", "line <i>one</i> & [a](http://b)\nline \\n two {{x}}")

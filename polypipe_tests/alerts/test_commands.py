@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from polypipe.alerts.state import Entry
 from polypipe.alerts.store import Book, read_mutes, save_book
 from polypipe.cli.main import main
-from polypipe.runtime.processes import free_port
+from polypipe.runtime.ports import free_port
 from polypipe_tests.alerts.support import TOKEN, inbox
 
 

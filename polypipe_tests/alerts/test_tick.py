@@ -27,7 +27,7 @@ from polypipe.caches.universe import crawl_and_store
 from polypipe.definitions import build_defs
 from polypipe.health.dagster_adapter import paces, read_failing
 from polypipe.polymarket import PolymarketError
-from polypipe.runtime.processes import free_port
+from polypipe.runtime.ports import free_port
 from polypipe.settings import Settings
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.warehouse import Warehouse

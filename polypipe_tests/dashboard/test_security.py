@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from polypipe.dashboard.address import check_binding, dashboard_url
 from polypipe.errors import PolypipeError
+from polypipe.runtime.ports import check_binding, dashboard_url
 from polypipe_tests.conftest import NOWHERE, settings_for
 from polypipe_tests.dashboard.hostile import HOSTILE
 from polypipe_tests.dashboard.support import put_positions

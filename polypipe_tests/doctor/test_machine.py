@@ -15,7 +15,7 @@ from polypipe.doctor.inputs import Facts
 from polypipe.doctor.network import Network
 from polypipe.doctor.result import ok
 from polypipe.runtime.instance import open_instance
-from polypipe.runtime.processes import free_port
+from polypipe.runtime.ports import free_port
 from polypipe.runtime.running import MARK, only_one
 from polypipe.settings import VARIABLES
 from polypipe_tests.conftest import settings_for
@@ -77,7 +77,7 @@ def test_one_port_for_both_servers_and_a_host_that_is_not_here():
     assert (found["ports"].status, found["ports"].finding) == ("error", f"both web servers are to listen on {port}")
     token = {"POLYPIPE_DASHBOARD_TOKEN": "0123456789abcdef"}
     found = results(facts_of(settings_for(NOWHERE, POLYPIPE_DASHBOARD_HOST="192.0.2.1", **token)), "ports")
-    host = "POLYPIPE_DASHBOARD_HOST: 192.0.2.1 is no address of this machine"
+    host = "POLYPIPE_DASHBOARD_HOST: 192.0.2.1 is not an address of this machine"
     assert (found["dashboard port"].status, found["dashboard port"].finding) == ("error", host)
 
 

@@ -13,8 +13,9 @@ from datetime import UTC, datetime, timedelta
 import psutil
 import pytest
 
+from polypipe.runtime.environment import child_environment
 from polypipe.runtime.instance import dagster_home
-from polypipe.runtime.processes import child_environment, dagster_programs
+from polypipe.runtime.programs import dagster_programs
 from polypipe.settings import load_settings
 from polypipe.warehouse import Warehouse
 from polypipe_tests.faults.day import START, FakeClock, Worker, check_pointer, contents, needs_faketime, utc

@@ -1,7 +1,7 @@
 """kill -9 of each process of `polypipe demo`, of several at once, of a run's process, and of everything.
 
-What the supervisor keeps comes back by itself, and so does the supervisor; after the death of `up` or of everything the
-next start is clean. Snapshots are then counted against the ticks that Dagster recorded: one each, none lost or doubled.
+Whatever `up` supervises comes back by itself; after the death of `up` or of everything the next start is clean. Snapshots
+are then counted against the ticks that Dagster recorded: one each, none lost or doubled.
 """
 
 import contextlib
@@ -32,10 +32,8 @@ PROGRAMS = {
     "webserver": "polypipe.runtime.webserver",
     "dashboard": "polypipe.cli dashboard",
     "exchange": "polypipe.sim",
-    "supervisor": "polypipe.runtime.supervise",
 }
-KEPT = ("code server", "daemon", "webserver", "dashboard", "exchange")  # by the supervisor
-SETTLED_SECONDS = 15  # a supervisor that dies sooner than 10 s after its start is taken for one that cannot start
+KEPT = tuple(PROGRAMS)  # restarted by `up`
 WORKER = "multiprocessing.spawn"
 HEARTBEATS = "{ instance { daemonHealth { allDaemonStatuses { daemonType healthy lastHeartbeatTime } } } }"
 
@@ -161,15 +159,9 @@ def test_whatever_is_killed_comes_back_and_no_snapshot_is_lost_or_doubled(chaos,
                 note(victim, kill_a_run(demo, chance))
             else:
                 tree = demo.tree()
-                supervisor = demo.process_of("supervisor")
-                time.sleep(max(0, supervisor.create_time() + SETTLED_SECONDS - time.time()))
-                since = demo.kill(*{"up": tree[:1], "supervisor": [supervisor], "everything": tree}[victim])
-                if victim == "supervisor":  # `up` starts another one
-                    assert not psutil.wait_procs(tree[1:], timeout=20)[1]
-                    note(victim, max(demo.wait_until_back(KEPT, since).values()))
-                else:  # at once, as systemd would
-                    note(victim, demo.start_again(since))
-                    assert not [command(process) for process in tree if process.is_running()]
+                since = demo.kill(*(tree if victim == "everything" else tree[:1]))
+                note(victim, demo.start_again(since))  # at once, as systemd would
+                assert not [command(process) for process in tree if process.is_running()]
     demo.stop()
     rows, gaps = count_snapshots(demo)
     kills = sum(count.values())

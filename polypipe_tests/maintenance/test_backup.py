@@ -23,8 +23,8 @@ from polypipe.maintenance import restore as restoring
 from polypipe.maintenance.archive import MANIFEST, Entry
 from polypipe.maintenance.backup import back_up
 from polypipe.maintenance.restore import restore
-from polypipe.maintenance.unfinished import unfinished
 from polypipe.runtime.instance import open_instance
+from polypipe.runtime.unfinished import unfinished
 from polypipe.runtime.up import up
 from polypipe.warehouse import Warehouse
 from polypipe_tests.conftest import NOWHERE, settings_for

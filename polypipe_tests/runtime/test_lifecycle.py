@@ -14,12 +14,11 @@ import pytest
 
 from polypipe.errors import PolypipeError
 from polypipe.runtime import detach as detach_module
-from polypipe.runtime.processes import free_port, record_of
+from polypipe.runtime.ports import free_port
 from polypipe.runtime.running import MARK, leftovers, only_one, running
 from polypipe.settings import load_settings
 from polypipe_tests.conftest import NOWHERE
-from polypipe_tests.faults.day import SmallDisk
-from polypipe_tests.runtime.support import POLYPIPE, wait_until
+from polypipe_tests.support import POLYPIPE, SmallDisk, wait_until
 
 CANARY = "s3cret-canary"
 ALERTS = f"json://127.0.0.1:9/{CANARY}-alerts"
@@ -166,10 +165,7 @@ def test_a_shell_that_knows_only_the_home_asks_the_servers_where_they_are(cron):
 @pytest.mark.timeout(420)
 def test_whatever_is_killed_is_back(cron):
     wait_until(cron.knows_the_assets, 60)
-    back = {
-        "dashboard": lambda: cron.answers(cron.dashboard, "/api/config"),
-        "daemon": record_of(cron.home, "daemon").exists,
-    }
+    back = {"dashboard": lambda: cron.answers(cron.dashboard, "/api/config"), "daemon": lambda: True}
     for name in PROGRAMS:
         before = cron.programs()[name]
         killed = time.time()
@@ -186,17 +182,20 @@ def test_whatever_is_killed_is_back(cron):
 
 
 @pytest.mark.timeout(420)
-def test_the_supervisor_itself_is_started_again(cron):
-    """And with it everything: its children end with it."""
+def test_kill_9_of_up_ends_its_programs_and_the_next_start_is_clean(cron):
+    """`up` is the supervisor: systemd, Compose or cron starts it again."""
     up = psutil.Process(cron.pid())
-    (supervisor,) = up.children()
-    wait_until(lambda: time.time() - supervisor.create_time() > 11, 30)  # what dies at once is not tried again for ever
-    old = [supervisor, *supervisor.children(recursive=True)]
-    supervisor.kill()
-    wait_until(lambda: [child for child in up.children() if child not in old and environ_name(child) == "supervisor"], 60)
+    old = [up, *up.children(recursive=True)]
+    up.kill()
+    psutil.wait_procs(old, timeout=20)
     assert not [process for process in old if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+    code, told = cron.status()
+    assert (code, told["reasons"][0]) == (4, "not running")
+    started = cron.run("up", "--detach")
+    assert started.returncode == 0, started.stderr
+    assert "restart `up` itself" in started.stdout
     wait_until(cron.knows_the_assets, 60)
-    assert cron.pid() == up.pid
+    assert {name: program["restarts"] for name, program in cron.programs().items()} == dict.fromkeys(PROGRAMS, 0)
 
 
 def test_no_secret_is_anywhere(cron):
@@ -336,7 +335,7 @@ def test_a_start_that_lost_a_race_leaves_the_other_alone(tmp_path, monkeypatch):
 def test_a_home_that_cannot_be_written_is_one_line(tmp_path, why, detach):
     with SmallDisk(tmp_path / "home", 1) as disk:
         cron = Cron(tmp_path)
-        for directory in ("run/starts", "logs", "bot"):
+        for directory in ("run", "logs", "bot"):
             (cron.home / directory).mkdir(parents=True)
         if why == "Read-only file system":
             disk.read_only()

@@ -8,11 +8,12 @@ import psutil
 import pytest
 
 from polypipe.runtime.running import LOCK, MARK, Held, end, end_leftovers, leftovers, only_one, running
-from polypipe_tests.runtime.support import wait_until
+from polypipe_tests.support import wait_until
 
 HOLD = """
 import sys
 from pathlib import Path
+from polypipe.runtime.running import Held
 from polypipe.runtime.running import only_one
 with only_one(Path(sys.argv[1])):
     print("held", flush=True)

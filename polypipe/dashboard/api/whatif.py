@@ -26,7 +26,7 @@ from polypipe.dashboard.context import Context, at_once
 from polypipe.dashboard.copy_windows import stored_days
 from polypipe.dashboard.store import Row
 from polypipe.divergence.copy_rule import FLOOR_SHARES, TIER_FACTOR, TIER_SHARES
-from polypipe.runtime.processes import child_environment
+from polypipe.runtime.environment import child_environment
 from polypipe.settings import Settings
 
 DEFAULT_DAYS, MOST_DAYS = 30, 90
