@@ -32,7 +32,6 @@ from polypipe_tests.faults.day import (
     Dashboard,
     Done,
     FakeClock,
-    SmallDisk,
     Worker,
     done,
     needs_faketime,
@@ -41,6 +40,7 @@ from polypipe_tests.faults.day import (
 from polypipe_tests.faults.day_truth import World, check_files
 from polypipe_tests.faults.support import look
 from polypipe_tests.sim.server import SimServer
+from polypipe_tests.support import SmallDisk
 
 HOURS = 24.0
 SHORT_HOURS = 0.2
