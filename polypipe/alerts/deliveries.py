@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from polypipe.alerts.messages import Message
 from polypipe.alerts.store import Backoff, Book, Letter
-from polypipe.text import bounded, span
+from polypipe.text import bounded, duration, utc_text
 
 PER_MINUTE = 20
 MINUTE = timedelta(minutes=1)
@@ -140,7 +140,7 @@ def rendered(letter: Letter, now: datetime) -> Message:
     """The message as it is sent now, with what must be said about its way."""
     notes = []
     if now - letter.created_at >= LATE:
-        notes.append(f"{span(now - letter.created_at)} late: raised {letter.created_at:%Y-%m-%d %H:%M} UTC")
+        notes.append(f"{duration(now - letter.created_at)} late: raised {utc_text(letter.created_at)}")
     if letter.perhaps_repeated:
         notes.append("possibly repeated: it is not known whether an earlier sending arrived")
     return Message(letter.severity, letter.title, "\n".join([*notes, letter.body]))

@@ -13,7 +13,7 @@ from polypipe.alerts.messages import Message
 from polypipe.alerts.rules import DigestRule, Rule
 from polypipe.alerts.state import Entry
 from polypipe.health.facts import Situation
-from polypipe.text import bounded, plain, usd
+from polypipe.text import bounded, money, plain
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal
 
@@ -77,7 +77,7 @@ def _money(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime) 
     if causes is None:
         return [*lines, "Causes: unknown (the day is not computed yet)"]
     known = sorted(((name, causes[name]) for name in _PARTS if causes[name]), key=lambda part: -abs(part[1]))
-    words = [f"{name.replace('_', ' ')} {usd(amount)}" for name, amount in known[:_CAUSES]]
+    words = [f"{name.replace('_', ' ')} {money(amount)}" for name, amount in known[:_CAUSES]]
     words += ["unexplained unknown"] if causes["unexplained"] is None else []
     return [*lines, f"Causes: {', '.join(words) or 'none'}"]
 
@@ -89,7 +89,7 @@ def _fills(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime) 
         return [f"Fills: unknown ({plain(why, 120)})"]
     funnel = json.loads(found["funnel"])
     missed = [
-        f"{reason} {step['fills']} ({usd(step['usd'] or 0.0)})" for reason, step in funnel.items() if reason != "copied"
+        f"{reason} {step['fills']} ({money(step['usd'] or 0.0)})" for reason, step in funnel.items() if reason != "copied"
     ]
     rate = "" if found["copy_rate"] is None else f" ({found['copy_rate']:.0f} %)"
     return [
@@ -106,9 +106,8 @@ def _exits(situation: Situation) -> str:
     worth = sum(row.usd or 0.0 for row in orphans)
     unpriced = sum(row.usd is None for row in orphans)
     without = f", {unpriced} without a price" if unpriced else ""
-    return (
-        f"Exits not copied: {len(orphans)} positions, {usd(worth)}{without} (as of {positions.compared_at:%m-%d %H:%M} UTC)"
-    )
+    as_of = f"{positions.compared_at:%m-%d %H:%M} UTC"
+    return f"Exits not copied: {len(orphans)} positions, {money(worth)}{without} (as of {as_of})"
 
 
 def _health(
@@ -147,4 +146,4 @@ def _usd(row: dict[str, Any], name: str, reasons: dict[str, str]) -> str:
     amount = row.get(name)
     if amount is None:
         return f"unknown ({plain(reasons.get(name, 'not computed'), 100)})"
-    return usd(amount)
+    return money(amount)

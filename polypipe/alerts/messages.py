@@ -7,7 +7,7 @@ from datetime import datetime
 
 from polypipe.alerts.rules import Rule
 from polypipe.alerts.state import Transition
-from polypipe.text import bounded, span
+from polypipe.text import bounded, duration
 
 LINES = 5
 """How many things one message names; the others are counted."""
@@ -37,7 +37,7 @@ def _message(rule: Rule, group: list[Transition], now: datetime) -> Message:
     severity = RECOVERED if over else rule.severity
     count = f" ({len(group)})" if len(group) > 1 else ""
     lines = [
-        bounded(f"{rule.over} after {span(now - one.since)}: {one.text}" if over else one.text) for one in group[:LINES]
+        bounded(f"{rule.over} after {duration(now - one.since)}: {one.text}" if over else one.text) for one in group[:LINES]
     ]
     if len(group) > LINES:
         lines.append(f"and {len(group) - LINES} more")

@@ -6,9 +6,9 @@ of this worked. When judging fails, letters that wait are still sent, but there 
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -22,6 +22,7 @@ from polypipe.alerts.ping import ping
 from polypipe.alerts.rules import DIGEST, Rules, load_rules
 from polypipe.alerts.state import Entry, step
 from polypipe.alerts.store import Book, only_one, read_book, read_mutes, save_book, set_aside
+from polypipe.clock import Clock, utc_now
 from polypipe.errors import PolypipeError
 from polypipe.health import machine
 from polypipe.health import tables as stored
@@ -77,14 +78,6 @@ class Tick:
     sent: list[Sent] = field(default_factory=list)
     waiting: int = 0
     ping_failed: str | None = None
-
-
-Clock = Callable[[], datetime]
-
-
-def utc_now() -> datetime:
-    """The clock, unless a test has another."""
-    return datetime.now(UTC)
 
 
 def run_tick(place: Place, clock: Clock = utc_now) -> Tick:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from polypipe.attribution.quality_report import QualityReport
 from polypipe.attribution.tables import Row
 from polypipe.polymarket.errors import one_line
-from polypipe.text import money
+from polypipe.text import count, money
 
 SHOWN_EXITS = 10
 
@@ -69,7 +69,7 @@ def _interval(m: Row) -> str:
 def _exits(found: QualityReport) -> Iterator[str]:
     incomplete = f"; there may be more: {found.exits_incomplete}" if found.exits_incomplete else ""
     usd = money(math.fsum(row["usd"] for row in found.exits))
-    tokens = "1 token" if len(found.exits) == 1 else f"{len(found.exits)} tokens"
+    tokens = count(len(found.exits), "token")
     yield f"  uncopied exits           {f'{tokens}, {usd} at risk' if found.exits else 'none'}{incomplete}"
     for row in found.exits[:SHOWN_EXITS]:
         what = one_line(f"{row['title']} ({row['outcome']})")

@@ -18,6 +18,7 @@ from polypipe.attribution.rule_outcome import RuleOutcome, follow_rule
 from polypipe.attribution.stored_marks import read_marks
 from polypipe.attribution.tables import read_copy_fills, read_sets
 from polypipe.divergence.copy_rule import FLOOR_SHARES, TIER_FACTOR, TIER_SHARES, Rule
+from polypipe.text import count
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse
 
@@ -103,8 +104,8 @@ def what_if(
             "nothing of the others"
         )
     if answer.paper.without_price:
-        tokens = "token has" if answer.paper.without_price == 1 else "tokens have"
-        answer.warnings.append(f"{answer.paper.without_price} {tokens} no known price and count as unmoved")
+        tokens = count(answer.paper.without_price, "token has", "tokens have")
+        answer.warnings.append(f"{tokens} no known price and count as unmoved")
     if warning := ratio_warning(realised["realised_ratio"], realised["realised_pairs"], in_force):
         answer.warnings.append(warning)
     return answer

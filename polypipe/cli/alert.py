@@ -20,12 +20,13 @@ def test_channels() -> None:
     """Send a test message to every channel. Exit code 0 only if every one took it."""
     from polypipe.alerts.channels import Channels
     from polypipe.alerts.messages import Message
+    from polypipe.text import utc_text
 
     settings = load_settings()
     channels = Channels(settings.alert_urls, settings.simulated)
     if not channels.names:
         raise PolypipeError("there are no channels: set POLYPIPE_ALERT_URLS to Apprise URLs, separated by commas")
-    sent_at = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    sent_at = utc_text(datetime.now(UTC), seconds=True)
     failed = False
     for name in channels.names:
         outcome = channels.send(
@@ -41,7 +42,7 @@ def list_rules() -> None:
     """The rules in force, where they come from, and the state of each condition now."""
     from polypipe.alerts.rules import DIGEST, load_rules
     from polypipe.alerts.store import read_book, read_mutes
-    from polypipe.text import span
+    from polypipe.text import duration
     from polypipe.warehouse.sql import format_table
 
     settings, now = _settings(), datetime.now(UTC)
@@ -62,8 +63,8 @@ def list_rules() -> None:
                 name,
                 state or "-",
                 ", ".join(limits) or "-",
-                span(rule.hold),
-                span(rule.cooldown),
+                duration(rule.hold),
+                duration(rule.cooldown),
                 rule.severity,
                 _silence(rule.mute, rule.dry_run, mutes.get(name)),
                 rule.source,
@@ -75,7 +76,7 @@ def list_rules() -> None:
     click.echo(format_table(["condition", "state", "limits", "hold", "cooldown", "severity", "silenced", "from"], rows))
     for entry in book.entries:
         if entry.phase == "firing":
-            click.echo(f"firing for {span(now - entry.since)}: {entry.text}")
+            click.echo(f"firing for {duration(now - entry.since)}: {entry.text}")
     if book.letters:
         click.echo(f"{len(book.letters)} messages wait to be sent")
     for channel, backoff in book.backoff.items():
@@ -125,6 +126,7 @@ def mute(condition: str, duration: str) -> None:
     """Silence CONDITION for a while. What fires meanwhile and still holds then is told then."""
     from polypipe.alerts.rules import duration_of
     from polypipe.alerts.store import read_mutes, write_mutes
+    from polypipe.text import utc_text
 
     settings, now = _settings(), datetime.now(UTC)
     _check_name(condition)
@@ -133,7 +135,7 @@ def mute(condition: str, duration: str) -> None:
     except ValueError:
         raise PolypipeError(f"--for {duration!r} is not a duration such as 90s, 30m, 2h or 7d, at most 366d") from None
     write_mutes(settings.home, read_mutes(settings.home, now) | {condition: until})
-    click.echo(f"{condition} is muted until {until:%Y-%m-%d %H:%M:%S} UTC")
+    click.echo(f"{condition} is muted until {utc_text(until, seconds=True)}")
 
 
 @alert.command()

@@ -6,6 +6,7 @@ import click
 
 from polypipe.cli.common import SIMULATED
 from polypipe.settings import load_settings
+from polypipe.text import utc_text
 
 
 @click.command()
@@ -44,7 +45,7 @@ def restore(file: Path, force: bool) -> None:
     settings = load_settings()
     done = run_restore(settings, file, force)
     click.echo(
-        f"{settings.home}: restored as of {done.manifest.created_at:%Y-%m-%d %H:%M:%S} UTC: {done.rows} rows published, "
+        f"{settings.home}: restored as of {utc_text(done.manifest.created_at, seconds=True)}: {done.rows} rows published, "
         f"{done.merged} waiting batches merged"
     )
     if done.bot_files:

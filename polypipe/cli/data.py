@@ -8,6 +8,7 @@ import click
 from polypipe.cli.common import SIMULATED
 from polypipe.errors import PolypipeError
 from polypipe.settings import load_settings
+from polypipe.text import utc_text
 
 
 @click.command()
@@ -73,7 +74,7 @@ def import_divergence(file: Path, timezone: str | None) -> None:
 
     settings = load_settings()
     result = import_database(file, zone_of(timezone), Warehouse(settings.home))
-    span = f", from {result.first:%Y-%m-%d %H:%M} to {result.last:%Y-%m-%d %H:%M} UTC" if result.first else ""
+    span = f", from {result.first:%Y-%m-%d %H:%M} to {utc_text(result.last)}" if result.first and result.last else ""
     click.echo(
         f"{file}: {result.read} rows read with times in {result.zone}; {result.added} added{span}; "
         f"{result.already_there} were there already; {result.unreadable_count} left out"

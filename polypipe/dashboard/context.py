@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from starlette.requests import Request
@@ -55,8 +55,3 @@ def at_once(request: Request) -> Iterator[Context]:
 def freshness(status: FollowerStatus) -> dict[str, Any]:
     """Which version is shown, when it was published, and why a newer one could not be loaded (null: none was)."""
     return {"version": status.version, "published_at": status.published_at, "reload_error": status.error}
-
-
-def utc_now() -> datetime:
-    """The clock."""
-    return datetime.now(UTC)

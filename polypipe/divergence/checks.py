@@ -10,6 +10,7 @@ from polypipe.divergence.assets import POSITIONS_FRESH, SNAPSHOT, SNAPSHOT_FRESH
 from polypipe.legacy.database import inspect
 from polypipe.orchestration.checks import check_result
 from polypipe.settings import Settings
+from polypipe.text import utc_text
 from polypipe.warehouse import Warehouse
 
 GAP_INTERVALS = 3
@@ -53,7 +54,7 @@ def judge_snapshots(settings: Settings, warehouse: Warehouse) -> Iterator[dg.Ass
     yield check_result("complete", not silent, f"no answer from {', '.join(silent)}" if silent else "all sources answered")
     longest = GAP_INTERVALS * timedelta(seconds=settings.snapshot_seconds)
     gaps = [(a, b) for a, b in zip(times, [*times[1:], now], strict=True) if b - a > longest]
-    worst = f"; the longest ended {max(gaps, key=lambda gap: gap[1] - gap[0])[1]:%Y-%m-%d %H:%M} UTC" if gaps else ""
+    worst = f"; the longest ended {utc_text(max(gaps, key=lambda gap: gap[1] - gap[0])[1])}" if gaps else ""
     yield check_result("gaps", not gaps, f"{len(gaps)} gaps in {len(rows)} snapshots{worst}", gaps=len(gaps))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from polypipe.facts import Fact
-from polypipe.text import money, span
+from polypipe.text import duration, money
 
 Series = Mapping[datetime, float]
 """Cumulative PnL in USD by instant (aware). Polymarket's hourly grid: a point at each full hour."""
@@ -75,7 +75,7 @@ def common_window(now: datetime, *series: Series) -> PnlWindow:
     elif end - start < MIN_COVERED * WINDOW:
         reason = f"{shared} points cover {window.hours:g} of 24 h, {MIN_COVERED:.0%} are needed"
     elif now - end > MAX_AGE:
-        reason = f"the newest {shared} point is {span(now - end)} old, the limit is {span(MAX_AGE)}"
+        reason = f"the newest {shared} point is {duration(now - end)} old, the limit is {duration(MAX_AGE)}"
     return PnlWindow(start, end, len(inside), reason)
 
 

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from polypipe.clock import Clock, utc_now
 from polypipe.divergence.position_comparison import ComparedPosition, WhaleHistory, compare_positions, copier_only
 from polypipe.divergence.position_summary import PositionSummary, summarize_positions
-from polypipe.divergence.sources import Clock, utc_now
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PolymarketHttp
 from polypipe.polymarket.data_api import fetch_positions

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from polypipe.clock import Clock, utc_now
 from polypipe.divergence.pnl_gap import PnlGap, Series, measure_gap
-from polypipe.divergence.sources import Clock, Fetched, WalletFacts, answered_at, fetch, utc_now
+from polypipe.divergence.sources import Fetched, WalletFacts, answered_at, fetch
 from polypipe.facts import Fact
 from polypipe.orchestration.resources import Polymarket
 from polypipe.wallets import Wallets

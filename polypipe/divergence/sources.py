@@ -6,9 +6,10 @@ Each source fails on its own: it becomes a `Fact` without a value, and the other
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 
+from polypipe.clock import Clock, utc_now
 from polypipe.divergence.pnl_gap import Series
 from polypipe.facts import Fact
 from polypipe.polymarket import PolymarketError, PolymarketHttp
@@ -18,7 +19,6 @@ from polypipe.polymarket.wallet_models import Standing
 
 T = TypeVar("T")
 N = TypeVar("N", int, float)
-Clock = Callable[[], datetime]
 
 DEADLINE_SECONDS = 20.0
 """For every source, with its retries; all begin together, so it is also the limit of the whole fetch."""
@@ -72,11 +72,6 @@ class Fetched:
     def nothing(self) -> bool:
         """Not one source of either wallet answered."""
         return all(fact.value is None for fact in self.facts().values())
-
-
-def utc_now() -> datetime:
-    """The clock, unless a test has another."""
-    return datetime.now(UTC)
 
 
 async def fetch(http: PolymarketHttp, copier: str, whale: str, clock: Clock = utc_now) -> Fetched:

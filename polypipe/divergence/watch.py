@@ -14,7 +14,8 @@ from io import FileIO
 from pathlib import Path
 from typing import TextIO
 
-from polypipe.divergence.sources import Clock, fetch, utc_now
+from polypipe.clock import Clock, utc_now
+from polypipe.divergence.sources import fetch
 from polypipe.divergence.watch_sample import LabelledWallet, Sample, WatchedPair, json_line, sample_of
 from polypipe.divergence.watch_session import Session
 from polypipe.divergence.watch_view import block, live_panel, summary

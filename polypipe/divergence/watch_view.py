@@ -11,12 +11,13 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from polypipe.divergence.sources import SOURCES, Clock
+from polypipe.clock import Clock
+from polypipe.divergence.sources import SOURCES
 from polypipe.divergence.watch_sample import LabelledWallet, Sample, WalletFigures, WatchedPair
 from polypipe.divergence.watch_session import Session
 from polypipe.divergence.watch_text import brief, percent, shown, signed, signed_percent, sparkline
 from polypipe.facts import Fact
-from polypipe.text import money, span
+from polypipe.text import duration, money
 
 T = TypeVar("T")
 Changes = tuple[float | None, float | None]  # since the last update, since the start
@@ -63,7 +64,7 @@ def summary(session: Session, save: Path | None) -> str:
         counts += f", {session.partial} with a source missing"
     if session.outages:
         counts += f", {session.outages} without any answer"
-    lines = [f"Session: {_time(session.began)} to {_time(end)} ({span(end - session.began)}), {counts}"]
+    lines = [f"Session: {_time(session.began)} to {_time(end)} ({duration(end - session.began)}), {counts}"]
     if session.samples:
         pair = session.pair
         for name, what, form in (
@@ -154,7 +155,7 @@ def _ages(session: Session, sample: Sample, now: datetime) -> Group:
     lines = []
     for user, party in (("user1", session.pair.copier), ("user2", session.pair.whale)):
         times = {name: sample.answered.get(f"{user}_{name}") for name in SOURCES}
-        ages = [f"{name} {span(now - time) if time else 'never answered'}" for name, time in times.items()]
+        ages = [f"{name} {duration(now - time) if time else 'never answered'}" for name, time in times.items()]
         lines.append(Text(f"Age, {party.label or party.name}: {', '.join(ages)}", "dim"))
     window = sample.comparison.window
     if window.start and window.end:

@@ -6,7 +6,8 @@ from polypipe.alerts.deliveries import failing_channels
 from polypipe.alerts.rules import FILE, load_rules
 from polypipe.alerts.store import book_path, read_book
 from polypipe.doctor.inputs import Facts
-from polypipe.doctor.result import Result, count, ok, skipped, warning
+from polypipe.doctor.result import Result, ok, skipped, warning
+from polypipe.text import count
 
 
 def check_alerts(facts: Facts) -> Iterator[Result]:

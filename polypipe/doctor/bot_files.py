@@ -17,7 +17,8 @@ from polypipe.caches.registry import CACHES
 from polypipe.caches.spec import CacheSpec
 from polypipe.doctor.inputs import Facts
 from polypipe.doctor.machine import nearest
-from polypipe.doctor.result import Result, age_text, count, error, ok, skipped, unknown, warning
+from polypipe.doctor.result import Result, error, ok, skipped, unknown, warning
+from polypipe.text import count, duration
 from polypipe.warehouse import Warehouse
 
 MAKE = "polypipe up keeps the files, polypipe refresh makes them once"
@@ -116,7 +117,7 @@ def check_file(spec: CacheSpec, path: Path, published: Published | None, now: da
     except FileNotFoundError:
         if published is None:
             return unknown(spec.file, f"not there; {untold}") if untold else skipped(spec.file, "not there yet", MAKE)
-        return error(spec.file, f"{path} is gone; it was last published {age_text(now - published.time)} ago", MAKE)
+        return error(spec.file, f"{path} is gone; it was last published {duration(now - published.time)} ago", MAKE)
     except OSError as failure:
         return error(spec.file, f"{path} cannot be read: {failure.strerror}", "let this user read it")
     return judge_file(spec, payload, state, published, now, untold)
@@ -147,14 +148,14 @@ def judge_file(
             return unknown(spec.file, f"{told}; it is being replaced this moment", "run doctor again")
         return error(
             spec.file,
-            f"{told}; not what polypipe published {age_text(now - published.time)} ago: somebody else wrote it "
-            f"{age_text(now - changed_at)} ago",
+            f"{told}; not what polypipe published {duration(now - published.time)} ago: somebody else wrote it "
+            f"{duration(now - changed_at)} ago",
             f"remove the old scripts from every crontab ({OLD_SCRIPTS}), then polypipe refresh",
         )
     if wrong := contradiction(spec.format, payload):
         return warning(spec.file, f"{told}; the bot takes it, but {wrong}", "polypipe refresh")
     age = now - published.observed_at
-    finding = f"{told}; read from Polymarket {age_text(age)} ago, limit {age_text(spec.fresh_within)}"
+    finding = f"{told}; read from Polymarket {duration(age)} ago, limit {duration(spec.fresh_within)}"
     if age > spec.fresh_within:
         why = f"; last refused: {published.refused}" if published.refused else ""
         return error(spec.file, f"{finding}: too old{why}", f"{MAKE}; the logs say why if it is up (logs/daemon.log)")

@@ -13,8 +13,9 @@ from polypipe.bot.grammar import parse_line
 from polypipe.bot.logs import TRADE_LOG
 from polypipe.doctor.bot_program import CURRENT, OF_V2_MARKETS, Named, judge_contracts, sentence
 from polypipe.doctor.inputs import Facts
-from polypipe.doctor.result import Result, age_text, count, error, ok, skipped, unknown, warning
+from polypipe.doctor.result import Result, error, ok, skipped, unknown, warning
 from polypipe.polymarket import Activity
+from polypipe.text import count, duration
 from polypipe.warehouse.connection import literal
 
 TAIL_BYTES = 4 << 20
@@ -105,9 +106,9 @@ def judge_hearing(
     since = [fill for fill in due if fill.timestamp > heard.last]
     if len(since) >= LEAST_FILLS:
         more = " or more" if len(since) == len(fills) else ""
-        newest = age_text(now - max(fill.timestamp for fill in since))
+        newest = duration(now - max(fill.timestamp for fill in since))
         what = (
-            f"the bot has logged nothing for {age_text(now - heard.last)}; "
+            f"the bot has logged nothing for {duration(now - heard.last)}; "
             f"meanwhile the whale had {len(since)}{more} fills, the newest {newest} ago"
         )
         contracts = judge_contracts(named)
@@ -128,7 +129,7 @@ def judge_hearing(
                 f"none of the whale's {total} fills on {version} markets is in the bot's log, others are",
                 f"the bot does not listen to the exchange of {version} markets: update it ({sentence(OF_V2_MARKETS)})",
             )
-    newest = f"newest line {age_text(now - heard.last)} old"
+    newest = f"newest line {duration(now - heard.last)} old"
     if not within:
         return ok(name, f"{newest}; no fill of the whale to compare it with")
     finding = f"{len(found)} of the whale's last {count(len(within), 'fill')} are in the bot's log; {newest}"

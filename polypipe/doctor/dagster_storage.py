@@ -1,9 +1,10 @@
 """Check of Dagster's storage: its SQLite files, or Postgres."""
 
 from polypipe.doctor.inputs import Facts
-from polypipe.doctor.result import Result, count, error, ok, skipped, unknown
+from polypipe.doctor.result import Result, error, ok, skipped, unknown
 from polypipe.health.status import size
 from polypipe.runtime.dagster_tables import MOVE_AWAY, damage, tables
+from polypipe.text import count
 
 
 def check_storage(facts: Facts) -> Result:

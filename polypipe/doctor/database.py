@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 from polypipe.doctor.inputs import Facts
 from polypipe.doctor.machine import process_named
-from polypipe.doctor.result import Result, age_text, count, error, ok, skipped, unknown, warning
+from polypipe.doctor.result import Result, error, ok, skipped, unknown, warning
 from polypipe.settings import Settings
+from polypipe.text import count, duration, utc_text
 from polypipe.warehouse import WarehouseBusy, WarehouseError
 from polypipe.warehouse.connection import literal, open_memory, quoted
 from polypipe.warehouse.current import Current, read_current
@@ -110,7 +111,7 @@ def check_published(facts: Facts) -> Result:
     faults = list(_faults(layout, current))
     rows = sum(table.rows for table in current.tables.values())
     files = sum(len(table.files) for table in current.tables.values())
-    age = age_text(facts.now - current.time)
+    age = duration(facts.now - current.time)
     finding = f"version {current.version}, {age} old: {count(rows, 'row')} in {count(files, 'file')}"
     if faults:
         newer = read_current(layout)
@@ -121,7 +122,7 @@ def check_published(facts: Facts) -> Result:
         )
         return error("published tables", f"{finding}; {faults[0]}", advice, faults[1:])
     if current.time - facts.now > FUTURE:
-        what = f"{finding}: of {current.time:%Y-%m-%d %H:%M:%S} UTC, which is still to come"
+        what = f"{finding}: of {utc_text(current.time, seconds=True)}, which is still to come"
         advice = "our clock is behind, or was ahead then (see clock): every age told here is wrong by as much"
         return warning("published tables", what, advice)
     return ok("published tables", finding)
@@ -167,7 +168,7 @@ def check_spool(facts: Facts) -> Result:
     if not waiting:
         return ok("spool", "nothing waits to be merged")
     oldest = facts.now - datetime.strptime(waiting[0].partition("-")[0], "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC)
-    finding = f"{len(waiting)} waiting to be merged, the oldest for {age_text(oldest)}"
+    finding = f"{len(waiting)} waiting to be merged, the oldest for {duration(oldest)}"
     if oldest > WAITING_TOO_LONG:
         return warning(
             "spool", finding, "nothing is lost; who holds the DuckDB file? If nobody: polypipe refresh merges them"
@@ -193,7 +194,7 @@ def check_ages(facts: Facts) -> Iterator[Result]:
         known = con.execute("SELECT wallet, day FROM activity_days").fetchall()
     why = ""
     if failed and (universe is None or failed[0][0] > universe.observed_at):
-        why = f"{age_text(facts.now - failed[0][0])} ago one failed: {failed[0][1]}"
+        why = f"{duration(facts.now - failed[0][0])} ago one failed: {failed[0][1]}"
     yield judge_crawl(universe.age if universe else None, why)
     yield judge_snapshots(facts.settings, newest, facts.now)
     yield judge_history(facts.settings, {(wallet, day.astimezone(UTC)) for wallet, day in known}, facts.now)
@@ -207,7 +208,7 @@ def judge_crawl(age: timedelta | None, failed: str) -> Result:
         if failed:
             return error("crawl", f"none was ever complete; {failed}", "see gamma above; polypipe refresh tries again")
         return skipped("crawl", "none yet")
-    finding = f"the newest complete one is {age_text(age)} old, limit {age_text(FRESH_WITHIN)}"
+    finding = f"the newest complete one is {duration(age)} old, limit {duration(FRESH_WITHIN)}"
     if age > FRESH_WITHIN:
         what = f"{finding}; {failed}" if failed else finding
         return error("crawl", what, "polypipe up crawls every 10 minutes, polypipe refresh once")
@@ -226,7 +227,7 @@ def judge_snapshots(settings: Settings, newest: datetime | None, now: datetime) 
         return skipped("snapshots", "none yet: polypipe up takes them")
     age = now - newest.astimezone(UTC)
     limit = max(SNAPSHOT_FRESH, 3 * timedelta(seconds=settings.snapshot_seconds))
-    finding = f"the newest is {age_text(age)} old, limit {age_text(limit)}"
+    finding = f"the newest is {duration(age)} old, limit {duration(limit)}"
     if age > limit:
         return warning("snapshots", finding, "polypipe up takes them; if it is up, see logs/daemon.log")
     return ok("snapshots", finding)

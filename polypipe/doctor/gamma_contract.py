@@ -8,9 +8,10 @@ from typing import Any
 from polypipe.caches.categories import is_unknown_type
 from polypipe.doctor.hosts import DRIFTED, failed
 from polypipe.doctor.inputs import Facts
-from polypipe.doctor.result import Result, count, error, ok, warning
+from polypipe.doctor.result import Result, error, ok, warning
 from polypipe.polymarket.gamma import MAX_DROPPED_SHARE
 from polypipe.polymarket.wire import Page, UnusableTokensError, WireMarket, is_traded, tag_ids_of, token_ids_of
+from polypipe.text import count
 
 PAGE_ROWS = 100
 """Rows of a full page since May 2026, whatever is asked for."""

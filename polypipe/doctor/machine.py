@@ -17,10 +17,11 @@ from polypipe.doctor.inputs import Facts
 from polypipe.doctor.result import Result, error, ok, skipped, unknown, warning
 from polypipe.errors import PolypipeError
 from polypipe.health.gather import gather
-from polypipe.health.status import LEAST_DISK_BYTES, duration, judge, size
+from polypipe.health.status import LEAST_DISK_BYTES, judge, size
 from polypipe.runtime.ports import PortInUse, check_binding, check_port, share_a_port
 from polypipe.runtime.running import Held, running
 from polypipe.runtime.unfinished import unfinished
+from polypipe.text import duration
 
 FULL_BYTES = 2e8
 LOW_INODES = 10_000

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from datetime import UTC
 
 from polypipe.doctor.inputs import Facts
-from polypipe.doctor.result import Result, count, error, ok, skipped, warning
+from polypipe.doctor.result import Result, error, ok, skipped, warning
+from polypipe.text import count
 from polypipe.warehouse.connection import literal
 
 

@@ -3,10 +3,8 @@
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Literal
 
-from polypipe.health.status import duration
 from polypipe.polymarket.errors import one_line
 
 Status = Literal["ok", "warning", "error", "unknown", "skipped"]
@@ -86,14 +84,3 @@ def inert(text: str) -> str:
     """One printable line: escape sequences removed, every other control or invisible character written as an escape."""
     line = one_line(_ANSI.sub("", text))
     return line if len(line) <= MAX_CHARACTERS else line[: MAX_CHARACTERS - 1] + "…"
-
-
-def age_text(age: timedelta) -> str:
-    """An age in words. What was made while we looked is 0 s old; a greater negative age is a clock that went back."""
-    seconds = age.total_seconds()
-    return duration(0.0 if -30 < seconds < 0 else seconds)
-
-
-def count(number: int, noun: str, nouns: str = "") -> str:
-    """`1 file`, `2 files`; `nouns` where the plural is not the noun with an s."""
-    return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"

@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 
 from polypipe.doctor.inputs import Facts
 from polypipe.doctor.network import Wallet
-from polypipe.doctor.result import Result, age_text, error, ok, skipped, unknown, warning
+from polypipe.doctor.result import Result, error, ok, skipped, unknown, warning
 from polypipe.settings import short_address
+from polypipe.text import duration
 
 QUIET = timedelta(days=7)
 """Without a fill for this long, a wallet is worth a look."""
@@ -53,7 +54,7 @@ def judge_wallet(who: str, address: str, label: str, heard: Wallet | None, now: 
     if not fills:
         return warning(who, f"{name}: {known}; no fill among its newest activity", "check the address")
     age = now - max(fills)
-    finding = f"{name}: {known}; newest fill {age_text(age)} ago"
+    finding = f"{name}: {known}; newest fill {duration(age)} ago"
     if age > QUIET:
         advice = "is it still the wallet to copy?" if who == "whale" else "does the bot run, and with this wallet?"
         return warning(who, finding, advice)

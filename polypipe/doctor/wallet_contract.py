@@ -7,7 +7,8 @@ from typing import Any
 from polypipe.doctor.hosts import DRIFTED, LATER, failed
 from polypipe.doctor.inputs import Facts
 from polypipe.doctor.network import Answer, Network
-from polypipe.doctor.result import Result, age_text, count, error, ok, skipped, warning
+from polypipe.doctor.result import Result, error, ok, skipped, warning
+from polypipe.text import count, duration
 
 PNL_FRESH = timedelta(hours=2)
 
@@ -73,7 +74,7 @@ def judge_pnl(times: Sequence[datetime], trades: bool, now: datetime) -> Result:
             return skipped("user-pnl points", "none: the wallet has never traded")
         return error("user-pnl points", "no points of a wallet that trades", DRIFTED)
     age = now - max(times)
-    finding = f"{count(len(times), 'hourly point')} of the last day, the newest {age_text(age)} old"
+    finding = f"{count(len(times), 'hourly point')} of the last day, the newest {duration(age)} old"
     if age > PNL_FRESH:
         return warning("user-pnl points", finding, "PnL counts as unknown until newer points come; " + LATER)
     return ok("user-pnl points", finding)

@@ -17,7 +17,7 @@ from polypipe.health.facts import Logged, Situation
 from polypipe.health.finding import NO_WALLETS, Observation, Reading, when
 from polypipe.health.newest_fills import WINDOW
 from polypipe.health.pipeline import Condition
-from polypipe.text import plain, span, usd
+from polypipe.text import duration, money, plain
 
 SNAPSHOT_AGE = timedelta(minutes=10)
 POSITIONS_AGE = timedelta(minutes=20)
@@ -81,9 +81,9 @@ def missed_copy(situation: Situation, rule: Rule) -> Reading:
         shares, one = sum(fill.shares for fill in fills), fills[-1]
         said = next((word for fill in fills if (word := words.get((fill.transaction, token)))), None)
         text = (
-            f"Whale {'bought' if side == 'BUY' else 'sold'} {usd(worth)} of {_name(one.title, one.outcome)}: {shares:,.0f} "
-            f"shares at {worth / shares:.2f}, {_moment(fills[0].t):%H:%M:%S} UTC; no copy within {span(reach)}"
-            + (f"; the bot's log: {said}" if said else "")
+            f"Whale {'bought' if side == 'BUY' else 'sold'} {money(worth)} of {_name(one.title, one.outcome)}: "
+            f"{shares:,.0f} shares at {worth / shares:.2f}, {_moment(fills[0].t):%H:%M:%S} UTC; "
+            f"no copy within {duration(reach)}" + (f"; the bot's log: {said}" if said else "")
         )
         found.append(Observation(f"{token} {side}", "firing", text, worth, limit))
     # Each fill is judged by the first tick after its time is over. A listing that does not reach back to the tick before
@@ -126,7 +126,7 @@ def bot_silent(situation: Situation, rule: Rule) -> Reading:
     limit = rule.limit("fills")
     quiet_since = log.written_at or max((line.at for line in log.lines), default=situation.now - WINDOW)
     fills = [fill for fill in look.whale.fills if quiet_since < _moment(fill.t) <= situation.now - BOT_DELAY]
-    silence = span(situation.now - quiet_since)
+    silence = duration(situation.now - quiet_since)
     text = f"The whale traded {len(fills)} times, and the bot's log has not grown for {silence}: is the bot running?"
     if len(fills) < limit and look.whale.since > quiet_since:
         return Reading("bot_silent", unknown="the listing does not reach back to the log's last line")
@@ -170,7 +170,7 @@ def daily_loss(situation: Situation, rule: Rule) -> Reading:
     if snapshot.pnl is None:
         return Reading("daily_loss", unknown=f"PnL is unknown: {plain(snapshot.reasons.get('user1_pnl', ''), 120)}")
     limit = money_limit(rule, snapshot.value)
-    text = f"The copier's PnL of the last 24 h is {usd(snapshot.pnl)}; limit {usd(-limit)}"
+    text = f"The copier's PnL of the last 24 h is {money(snapshot.pnl)}; limit {money(-limit)}"
     return Reading("daily_loss", [Observation("", when(snapshot.pnl <= -limit), text, snapshot.pnl, -limit)])
 
 
@@ -248,7 +248,7 @@ def _positions(
             found.append(Observation(row.token, "unknown", f"{_name(row.title, row.outcome)} has no price"))
             continue
         out = row.whale_out_since
-        since = f" {span(situation.now - out)} ago" if out is not None else ""
-        text = tell(_name(row.title, row.outcome), usd(worth), since)
+        since = f" {duration(situation.now - out)} ago" if out is not None else ""
+        text = tell(_name(row.title, row.outcome), money(worth), since)
         found.append(Observation(row.token, when(worth >= limit), text, worth, limit))
     return Reading(condition, found)

@@ -11,7 +11,7 @@ from polypipe.alerts.rules import Rule
 from polypipe.caches.spec import FRESH_WITHIN
 from polypipe.health.facts import Situation
 from polypipe.health.finding import Observation, Reading, Seen, when
-from polypipe.text import plain, span, why
+from polypipe.text import duration, plain, why
 
 Condition = Callable[[Situation, Rule], Reading]
 
@@ -196,6 +196,6 @@ def _age(
 ) -> Observation:
     """Firing when `at` is longer ago than the limit; what never was is as old as our watching."""
     age = situation.now - (at or situation.watching_since)
-    text = f"{what} {span(age)} ago" if at is not None else f"{what}: never in the last {span(age)}"
-    text += f"; limit {span(limit)}{because}"
+    text = f"{what} {duration(age)} ago" if at is not None else f"{what}: never in the last {duration(age)}"
+    text += f"; limit {duration(limit)}{because}"
     return Observation(key, when(age > limit), text, age.total_seconds() / 60, limit.total_seconds() / 60)

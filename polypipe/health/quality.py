@@ -14,7 +14,7 @@ from polypipe.health.copying import money_limit
 from polypipe.health.facts import Copied, Situation
 from polypipe.health.finding import NO_WALLETS, Observation, Reading, when
 from polypipe.health.pipeline import Condition
-from polypipe.text import usd
+from polypipe.text import money, utc_text
 
 DAILY_AGE = timedelta(days=2)
 """A newest day that closed longer ago is not the present."""
@@ -32,8 +32,8 @@ def copy_gap(situation: Situation, rule: Rule) -> Reading:
     limit = money_limit(rule, quality.capital)
     firing = quality.gap <= -limit and abs(quality.t) >= rule.limit("t")
     text = (
-        f"Over {rule.limit('days'):g} d the copier is {usd(-quality.gap)} behind ratio × whale (t {quality.t:.1f}); limit "
-        f"{usd(limit)} (up to {quality.closes:%Y-%m-%d %H:%M} UTC)"
+        f"Over {rule.limit('days'):g} d the copier is {money(-quality.gap)} behind ratio × whale (t {quality.t:.1f}); "
+        f"limit {money(limit)} (up to {utc_text(quality.closes)})"
     )
     return Reading("copy_gap", [Observation("", when(firing), text, quality.gap, -limit)])
 
@@ -102,8 +102,8 @@ def drawdown(situation: Situation, rule: Rule) -> Reading:
         return Reading("drawdown", unknown="the hourly PnL of the copier is not up to date")
     limit = money_limit(rule, situation.snapshot.value if situation.snapshot else None)
     text = (
-        f"The copier is {usd(peak - last)} below its best hour of {rule.limit('days'):g} days; limit {usd(limit)} "
-        f"(as of {at:%Y-%m-%d %H:%M} UTC)"
+        f"The copier is {money(peak - last)} below its best hour of {rule.limit('days'):g} days; limit {money(limit)} "
+        f"(as of {utc_text(at)})"
     )
     return Reading("drawdown", [Observation("", when(peak - last >= limit), text, peak - last, limit)])
 
@@ -146,4 +146,4 @@ def _percentile(
 
 
 def _until(fills: Sequence[Copied]) -> str:
-    return f"(up to {fills[0].at:%Y-%m-%d %H:%M} UTC)"
+    return f"(up to {utc_text(fills[0].at)})"

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from polypipe.text import duration
+
 HEALTHY, DEGRADED, NOT_RUNNING = 0, 3, 4
 
 SILENT_SECONDS = 120
@@ -177,18 +179,6 @@ def _stored(status: Status) -> Iterator[str]:
     if status.disk_free_bytes < LEAST_DISK_BYTES:
         yield f"only {size(status.disk_free_bytes)} are free on the disk of {status.home}"
     yield from status.unknown
-
-
-def duration(seconds: float) -> str:
-    """`34 s`, `12 min`, `5 h 07 min`, `3 d 4 h`."""
-    minutes = int(seconds // 60)
-    if minutes < 2:
-        return f"{seconds:.0f} s"
-    if minutes < 120:
-        return f"{minutes} min"
-    if minutes < 48 * 60:
-        return f"{minutes // 60} h {minutes % 60:02} min"
-    return f"{minutes // 1440} d {minutes % 1440 // 60} h"
 
 
 def size(count: float) -> str:

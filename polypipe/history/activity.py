@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from polypipe.divergence.sources import Clock, utc_now
+from polypipe.clock import Clock, utc_now
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import Activity, ActivityReport, PolymarketHttp, walk_activity
 from polypipe.wallets import Wallets

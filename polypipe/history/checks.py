@@ -15,6 +15,7 @@ from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY, WALLET_PNL
 from polypipe.history.copy_quality import reasons_of
 from polypipe.orchestration.checks import check_result
 from polypipe.settings import Settings
+from polypipe.text import utc_text
 from polypipe.warehouse import Warehouse
 from polypipe.warehouse.connection import literal
 
@@ -137,7 +138,7 @@ def quality_checks(
 
 
 def _minute(moment: datetime | None) -> str:
-    return "none" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return "none" if moment is None else utc_text(moment)
 
 
 history_checks = [pnl_checks, activity_checks, quality_checks]

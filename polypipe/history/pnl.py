@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from polypipe.divergence.sources import Clock, utc_now
+from polypipe.clock import Clock, utc_now
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PnlHistory, PolymarketHttp, fetch_pnl_history
 from polypipe.polymarket.user_pnl import STEPS

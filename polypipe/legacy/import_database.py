@@ -20,6 +20,7 @@ from polypipe.divergence.snapshot import Row
 from polypipe.errors import PolypipeError
 from polypipe.legacy.database import COLUMNS
 from polypipe.legacy.old_rows import instant_of, old_row
+from polypipe.text import utc_text
 from polypipe.warehouse import Upsert, Warehouse
 
 CHUNK_ROWS = 20_000
@@ -156,6 +157,6 @@ def _refuse_other_zone(chunk: Sequence[Row], warehouse: Warehouse, zone: ZoneInf
         if known is not None and known != row["id"]:
             then = datetime.fromtimestamp(known / 1000, UTC)
             raise PolypipeError(
-                f"row {row['old_id']} was imported before as {then:%Y-%m-%d %H:%M:%S} UTC, in the zone {zone.key} it would "
-                f"be {row['timestamp']:%Y-%m-%d %H:%M:%S} UTC: give the same --timezone as then"
+                f"row {row['old_id']} was imported before as {utc_text(then, seconds=True)}, in the zone {zone.key} it "
+                f"would be {utc_text(row['timestamp'], seconds=True)}: give the same --timezone as then"
             )

@@ -2,6 +2,7 @@
 
 from typing import Any, TextIO
 
+from polypipe.text import count
 from polypipe.warehouse.warehouse import Warehouse
 
 
@@ -21,7 +22,7 @@ def format_table(columns: list[str], rows: list[tuple[Any, ...]]) -> str:
     widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
     lines.insert(1, "  ".join("-" * width for width in widths))
-    return "\n".join([*lines, f"({len(rows)} row{'' if len(rows) == 1 else 's'})"])
+    return "\n".join([*lines, f"({count(len(rows), 'row')})"])
 
 
 def shell(warehouse: Warehouse, stdin: TextIO, stdout: TextIO) -> None:

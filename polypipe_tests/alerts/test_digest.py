@@ -84,9 +84,9 @@ def test_a_day(con):
     entry = Entry(condition="disk_low", key="x", phase="firing", since=NOW, text="x", told="sent")
     here = situation(failing=[Failing("job", "crawl", "minute", 1)])
     assert compose_digest(con, WALLETS, DAY, here, [entry, entry], RULES).body.splitlines() == [
-        "PnL: copier −$12.00, whale $50.00, expected $5.00",
-        "Gap: unknown (one hour is missing); 7 days: −$80.00 (t -2.5: distinguishable from zero)",
-        "Causes: missed error −$11.00, slippage −$9.00, unexplained $3.00",
+        "PnL: copier -$12.00, whale $50.00, expected $5.00",
+        "Gap: unknown (one hour is missing); 7 days: -$80.00 (t -2.5: distinguishable from zero)",
+        "Causes: missed error -$11.00, slippage -$9.00, unexplained $3.00",
         "Fills: 8 of 10 eligible ones copied (80 %)",
         "Not copied in full: error 2 ($120.00)",
         "Exits not copied: unknown (no comparison of positions is stored)",

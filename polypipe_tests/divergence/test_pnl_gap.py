@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from polypipe.divergence.pnl_gap import WINDOW, common_window, guard, measure_gap, pnl_over
 from polypipe.facts import Fact
-from polypipe.text import money
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -146,10 +145,6 @@ def test_a_fact_has_a_value_or_a_reason():
     for value, reason in [(None, None), (1.0, "why")]:
         with pytest.raises(ValueError, match="either"):
             Fact(value, reason)
-
-
-def test_money():
-    assert [money(x) for x in (0, -0.0, -0.001, 1234.5, -0.4)] == ["$0.00", "$0.00", "$0.00", "$1,234.50", "-$0.40"]
 
 
 grids = st.dictionaries(st.integers(-60, 3).map(lambda n: NOON + n * HOUR), st.floats(-1e6, 1e6), max_size=64)

@@ -22,7 +22,6 @@ from polypipe.health.status import (
     Status,
     Tick,
     as_text,
-    duration,
     exit_code,
     judge,
     size,
@@ -122,14 +121,6 @@ def test_what_is_degraded_and_why(change, reasons):
 def test_not_running_still_tells_what_is_stored():
     status = replace(WELL, pid=None, uptime_seconds=None, files=[replace(FILE, age_seconds=None)])
     assert judge(status) == ["not running", ".live_cache.json was never published"]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.4, "0 s"), (119.0, "119 s"), (120.0, "2 min"), (7199.0, "119 min"), (7200.0, "2 h 00 min"), (180000.0, "2 d 2 h")],
-)
-def test_durations(seconds, text):
-    assert duration(seconds) == text
 
 
 def test_sizes():

@@ -9,11 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from polypipe.bot.grammar import UNKNOWN
+from polypipe.clock import utc_now
 from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.copying import DEFAULT_DAYS
 from polypipe.dashboard.api.copying import PARAMETERS as DAYS
 from polypipe.dashboard.api.parameters import Parser, read_parameters
-from polypipe.dashboard.context import Context, at_once, utc_now
+from polypipe.dashboard.context import Context, at_once
 from polypipe.dashboard.store import Row
 from polypipe.warehouse.connection import literal
 

@@ -7,11 +7,12 @@ from starlette.responses import Response
 
 from polypipe.attribution.days import midnight
 from polypipe.attribution.labels import PRICE_BUCKETS
+from polypipe.clock import utc_now
 from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.copying import PARAMETERS as DAYS
 from polypipe.dashboard.api.copying import asked_span
 from polypipe.dashboard.api.parameters import Parser, one_of, read_parameters, short_text
-from polypipe.dashboard.context import Context, at_once, utc_now
+from polypipe.dashboard.context import Context, at_once
 from polypipe.dashboard.copy_windows import metrics, why_unknown
 from polypipe.dashboard.store import Row
 from polypipe.divergence.copy_rule import SIZE_BUCKETS

@@ -8,9 +8,10 @@ from starlette.responses import Response
 
 from polypipe.caches.registry import CACHES
 from polypipe.caches.spec import CacheSpec
+from polypipe.clock import utc_now
 from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.parameters import read_parameters
-from polypipe.dashboard.context import Context, at_once, utc_now
+from polypipe.dashboard.context import Context, at_once
 from polypipe.dashboard.store import Row
 
 BOT_READS_EVERY = timedelta(minutes=30)

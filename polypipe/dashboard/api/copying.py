@@ -8,9 +8,10 @@ from starlette.responses import Response
 
 from polypipe.attribution.day_sums import coverage_of, sum_of_days
 from polypipe.attribution.realised_ratio import ratio_warning
+from polypipe.clock import utc_now
 from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.parameters import Parser, day, one_of, read_parameters
-from polypipe.dashboard.context import Context, at_once, utc_now
+from polypipe.dashboard.context import Context, at_once
 from polypipe.dashboard.copy_windows import (
     METRICS,
     Span,

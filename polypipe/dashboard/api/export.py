@@ -10,10 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from polypipe.bot.misses import COLUMNS as MISS_COLUMNS
+from polypipe.clock import utc_now
 from polypipe.dashboard.api import bot_log, breakdowns, caches, copying, history, positions, quality, whatif
 from polypipe.dashboard.api.answers import answer
 from polypipe.dashboard.api.parameters import BadParameter, Parser, from_milliseconds, one_of, read_parameters
-from polypipe.dashboard.context import Context, at_once, utc_now
+from polypipe.dashboard.context import Context, at_once
 from polypipe.dashboard.copy_windows import exits, gap_rows
 from polypipe.dashboard.store import SERIES, Row
 from polypipe.warehouse.tables import columns

@@ -2,16 +2,18 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from polypipe.clock import utc_now
 from polypipe.dashboard.api.answers import answer, encode
 from polypipe.dashboard.api.caches import file_states
 from polypipe.dashboard.api.latest import latest_body
 from polypipe.dashboard.api.parameters import read_parameters
-from polypipe.dashboard.context import SILENT_AFTER, Context, at_once, utc_now
+from polypipe.dashboard.context import SILENT_AFTER, Context, at_once
+from polypipe.text import duration
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -33,17 +35,17 @@ def faults(context: Context, now: datetime) -> list[str]:
         if latest["timestamp"] is None:
             found.append("no snapshot is stored yet")
         elif now - latest["timestamp"] > context.stale_after:
-            found.append(f"the newest snapshot is {_age(now - latest['timestamp'])} old")
+            found.append(f"the newest snapshot is {duration(now - latest['timestamp'])} old")
         for name, source in latest["sources"].items():
             if source["answered_at"] is None:
                 found.append(f"source {name} has never answered")
             elif now - source["answered_at"] > context.stale_after:
-                found.append(f"source {name} last answered {_age(now - source['answered_at'])} ago")
+                found.append(f"source {name} last answered {duration(now - source['answered_at'])} ago")
     for file in file_states(context, now):
         if file["state"] == "never":
             found.append(f"{file['file']} was never published")
         elif file["state"] == "stale":
-            found.append(f"{file['file']} was last confirmed {_age(now - file['accepted_at'])} ago")
+            found.append(f"{file['file']} was last confirmed {duration(now - file['accepted_at'])} ago")
     status = context.view.status
     if status.error is not None:
         found.append(f"the newest data cannot be loaded: {status.error}")
@@ -51,7 +53,7 @@ def faults(context: Context, now: datetime) -> list[str]:
         found.append("nothing was ever published: is the daemon running?")
     elif now - status.published_at > SILENT_AFTER:
         found.append(
-            f"nothing was published for {_age(now - status.published_at)}: the daemon does not tick, or cannot write"
+            f"nothing was published for {duration(now - status.published_at)}: the daemon does not tick, or cannot write"
         )
     return found
 
@@ -160,8 +162,3 @@ def _waiting(context: Context, now: datetime) -> list[float]:
 
 def _since(now: datetime, then: datetime | None) -> float | None:
     return None if then is None else (now - then).total_seconds()
-
-
-def _age(age: timedelta) -> str:
-    minutes = round(age.total_seconds() / 60)
-    return f"{minutes // 60} h {minutes % 60:02} min" if minutes >= 120 else f"{minutes} min"

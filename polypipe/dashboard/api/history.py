@@ -6,6 +6,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from polypipe.clock import utc_now
 from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.parameters import (
     BadParameter,
@@ -19,7 +20,7 @@ from polypipe.dashboard.api.parameters import (
     some_of,
     whole,
 )
-from polypipe.dashboard.context import Context, at_once, utc_now
+from polypipe.dashboard.context import Context, at_once
 from polypipe.dashboard.history import History, read_gaps, read_history, read_reconstructed
 from polypipe.dashboard.store import SERIES, View
 
