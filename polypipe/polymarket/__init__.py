@@ -1,4 +1,9 @@
-"""The client of Polymarket's public APIs: HTTP, typed rows, complete crawls. It knows neither Dagster nor DuckDB."""
+"""Client for Polymarket's public APIs: HTTP, typed rows, complete crawls. Imports neither dagster nor DuckDB.
+
+    positions = run(PolymarketHttp(), lambda http: fetch_positions(http, wallet))
+
+Every function returns complete data or raises a `PolymarketError`.
+"""
 
 from polypipe.polymarket.activity import walk_activity
 from polypipe.polymarket.data_api import fetch_positions, fetch_standing, fetch_value

@@ -1,7 +1,7 @@
-"""The walk over one wallet's activity, from new to old.
+"""Reads a wallet's activity from newest to oldest.
 
-The API's offsets are capped, and rows arrive at the top while we read; so a page is not followed by the next offset
-but by a new question that ends at the oldest second seen. That second is read again whole, and only then counted.
+Offsets are capped by the API, and new rows arrive at the top while we read. So the next page is not requested by
+offset: its `end` is the oldest second seen so far. That second is read again completely before its rows are emitted.
 """
 
 import math
@@ -28,16 +28,16 @@ Sink = Callable[[list[Activity]], None]
 async def walk_activity(
     http: PolymarketHttp, wallet: str, start: datetime, end: datetime, sink: Sink, *, deadline: float = 1800.0
 ) -> ActivityReport:
-    """Hand every activity of [start, end) to `sink`, newest first, in batches of whole seconds, each row once.
+    """Pass every activity in [start, end) to `sink` exactly once, newest first, in batches of whole seconds.
 
-    Returns only if the walk passed `start` or reached the end of the wallet's history; otherwise it raises, and what
-    the sink has received must be thrown away. Requests: rows / 500 + 2, if few rows share the second at which a page
-    ends (they are read twice). `deadline`: seconds for the whole walk.
-    Raises ValueError (times without a zone), CrawlIncomplete (unreadable rows inside the window, more rows in one
-    second than the API serves, a listing that contradicts itself) or another PolymarketError.
+    Returns only after passing `start` or reaching the end of the wallet's history. If it raises, discard what the sink
+    has received. Needs about rows / 500 + 2 requests; rows in the last second of a page are read twice. `deadline` is
+    in seconds for the whole walk. Raises ValueError for naive times, CrawlIncomplete for unreadable rows inside the
+    window, more rows in one second than the API serves or a listing that contradicts itself, or another
+    PolymarketError.
     """
     if start.tzinfo is None or end.tzinfo is None:
-        raise ValueError("start and end need a time zone")
+        raise ValueError("start and end must have a time zone")
     walk = _Walk(http, wallet_address(wallet), start, end, sink)
     async with http.operation(deadline):
         await walk.run()
@@ -46,7 +46,10 @@ async def walk_activity(
 
 
 class _Walk:
-    """A view is what is read with one `end`, its anchor: usually one page, more only if one second fills a page."""
+    """State of one walk. A view is the rows read with the same `end`, its anchor.
+
+    It is usually one page; it has more pages only if one second fills a page.
+    """
 
     def __init__(self, http: PolymarketHttp, wallet: str, start: datetime, end: datetime, sink: Sink) -> None:
         self.http = http
@@ -55,13 +58,13 @@ class _Walk:
         self.last = math.ceil(end.timestamp()) - 1  # the last second before `end`
         self.sink = sink
         self.report = ActivityReport(wallet, start.astimezone(UTC), end.astimezone(UTC))
-        self.largest = 0  # rows of the longest page so far: so many the API is known to send at once
-        self.promised: Counter[tuple[object, ...]] = Counter()  # seen at the anchor in the view before
+        self.largest = 0  # rows of the longest page so far: the API is known to send this many
+        self.promised: Counter[tuple[object, ...]] = Counter()  # rows of the anchor second in the previous view
 
     async def run(self) -> None:
-        # One second more than wanted, so that it does not matter whether the API includes `end`.
+        # One second later than needed, so that it does not matter whether the API includes `end`.
         anchor, offset, newest = self.last + 1, 0, self.last + 1
-        held: list[Activity] = []  # rows of the view's oldest second: more of them may follow
+        held: list[Activity] = []  # rows of the oldest second in the view, which may be incomplete
         while True:
             page, times = await self.page(anchor, offset, newest)
             self.largest = max(self.largest, len(times))
@@ -78,7 +81,7 @@ class _Walk:
                 self.report.read_again += len(held)
                 anchor, offset, newest, held = oldest, 0, oldest, []
             elif self.promised and offset == 0 and len(times) < self.largest:
-                # Request again from this second, and nothing older came although there was room: there is nothing older.
+                # This page started at the same second and had room for older rows: the history ends here.
                 self.emit(held)
                 self.report.history_ended = True
                 return
@@ -86,7 +89,7 @@ class _Walk:
                 offset, newest = offset + len(times), oldest
 
     async def page(self, anchor: int, offset: int, newest: int) -> tuple[list[Activity], list[int]]:
-        """One page: the readable rows not older than the window, and the times of all rows, newest first."""
+        """Read a page; returns its readable rows and the times of all its rows, newest first."""
         self.report.requests += 1
         number = self.report.requests
         params: Params = [
@@ -102,7 +105,7 @@ class _Walk:
         if offset > MAX_OFFSET:
             at = datetime.fromtimestamp(newest, UTC)
             raise CrawlIncomplete(
-                f"{offset} activities or more in one second, {at}: the API serves no more", request=request
+                f"at least {offset} activities in one second, {at}: more than the API serves", request=request
             )
 
         def decode(body: bytes) -> list[Activity | UnreadableRow]:
@@ -114,18 +117,20 @@ class _Walk:
             raise CrawlIncomplete(describe_unreadable(unread, len(rows)), request=request)
         times = [_second(row) for row in rows]
         if any(later > earlier for earlier, later in pairwise([newest, *times])):
-            raise CrawlIncomplete("the rows are not the newest ones up to `end`, newest first", request=request)
+            raise CrawlIncomplete("the rows are not the newest before `end`, sorted newest first", request=request)
         return [row for row in rows if isinstance(row, Activity)], times
 
     def matters(self, row: UnreadableRow) -> bool:
-        """Whether a row that cannot be read may lie inside the window."""
+        """True if an unreadable row may be inside the window."""
         return row.timestamp is None or self.first <= row.timestamp <= self.last
 
     def emit(self, rows: list[Activity]) -> None:
-        """Hand whole seconds to the sink, the anchor's among them."""
+        """Pass the rows of whole seconds, including the anchor second, to the sink."""
         missing = self.promised - Counter(row.identity for row in rows)
         if missing:
-            raise CrawlIncomplete(f"{missing.total()} activities of {self.wallet} disappeared while its history was read")
+            raise CrawlIncomplete(
+                f"{missing.total()} activities of {self.wallet} disappeared while its history was being read"
+            )
         wanted = [row for row in rows if self.first <= _second(row) <= self.last]
         seen: Counter[tuple[object, ...]] = Counter()
         for position, row in enumerate(wanted):
@@ -139,7 +144,7 @@ class _Walk:
 
 
 def _second(row: Activity | UnreadableRow) -> int:
-    """Epoch seconds of a row; only rows whose time could be read get here."""
+    """Epoch seconds of a row whose time is readable."""
     if isinstance(row, Activity):
         return int(row.timestamp.timestamp())
     assert row.timestamp is not None

@@ -1,7 +1,6 @@
-"""The Data API (v1) about one wallet: value, standing, positions. The walk over its history is in `activity.py`.
+"""Data API (v1) requests about one wallet: value, leaderboard standing, positions. For its history see `activity`.
 
-Each function returns what the API really says or raises PolymarketError; unknown is None, never 0. Rows about another
-wallet than the one asked for make an answer unusable.
+Unknown values are None, never 0. A response with rows of another wallet is an error.
 """
 
 from functools import partial
@@ -23,11 +22,11 @@ Period = Literal["DAY", "WEEK", "MONTH", "ALL"]
 POSITIONS = "/positions"
 POSITIONS_LIMIT = 500
 POSITIONS_MAX_OFFSET = 10_000
-POSITIONS_ATTEMPTS = 3  # how often the list is read from its start when it changes meanwhile
+POSITIONS_ATTEMPTS = 3  # how often the list is read from the start if it changes while it is read
 
 
 async def fetch_value(http: PolymarketHttp, wallet: str) -> float | None:
-    """What a wallet's positions are worth in USD; cash is not part of it. None if the API does not know the wallet."""
+    """Value of a wallet's positions in USD, without cash. None if the API does not know the wallet."""
     wallet = wallet_address(wallet)
 
     def decode(body: bytes) -> list[float | None]:
@@ -38,7 +37,7 @@ async def fetch_value(http: PolymarketHttp, wallet: str) -> float | None:
 
 
 async def fetch_standing(http: PolymarketHttp, wallet: str, period: Period = "DAY") -> Standing | None:
-    """The wallet's rank, volume and PnL (USD) over the period. None if it is not on the leaderboard."""
+    """Rank, volume and PnL (USD) of a wallet over the period. None if it is not on the leaderboard."""
     wallet = wallet_address(wallet)
 
     def decode(body: bytes) -> list[Standing]:
@@ -51,12 +50,11 @@ async def fetch_standing(http: PolymarketHttp, wallet: str, period: Period = "DA
 async def fetch_positions(
     http: PolymarketHttp, wallet: str, size_threshold: float = 0.1, *, deadline: float = 120.0
 ) -> list[Position]:
-    """All positions of at least `size_threshold` shares, each token once, by title. An unknown wallet has none.
+    """All positions of at least `size_threshold` shares, one per token, sorted by title; [] for an unknown wallet.
 
-    The whole list or an error. There is no cursor, so each page begins with the last row of the one before: if that
-    row has moved, the list has changed between the two and is read again. `deadline`: seconds for everything.
-    Raises CrawlIncomplete (offset cap, a list that does not hold still), UnexpectedBody (a row that cannot be read, as it
-    may matter) or another PolymarketError.
+    The API has no cursor, so each page starts with the last row of the previous page. If that row moved, the list has
+    changed and is read again from the start. `deadline` is in seconds for all requests. Raises CrawlIncomplete at the
+    offset cap or if the list keeps changing, UnexpectedBody for an unreadable row, or another PolymarketError.
     """
     wallet = wallet_address(wallet)
     async with http.operation(deadline):
@@ -64,11 +62,11 @@ async def fetch_positions(
             positions = await _read_positions(http, wallet, size_threshold)
             if positions is not None:
                 return positions
-    raise CrawlIncomplete(f"the positions of {wallet} moved during each of {POSITIONS_ATTEMPTS} readings")
+    raise CrawlIncomplete(f"the positions of {wallet} changed during each of {POSITIONS_ATTEMPTS} attempts to read them")
 
 
 async def _read_positions(http: PolymarketHttp, wallet: str, size_threshold: float) -> list[Position] | None:
-    """One reading from the start; None if the list changed meanwhile."""
+    """Read the list once from the start; None if it changed meanwhile."""
 
     def decode(body: bytes) -> list[Position]:
         return all_rows(body, partial(read_position, wallet=wallet))
@@ -78,7 +76,7 @@ async def _read_positions(http: PolymarketHttp, wallet: str, size_threshold: flo
     offset = 0
     number = 1
     while True:
-        # By title: sizes and values move while we read, titles do not.
+        # Sort by title: sizes and values change while we read, titles do not.
         params: Params = [
             ("user", wallet),
             ("sizeThreshold", f"{size_threshold:g}"),
@@ -88,12 +86,12 @@ async def _read_positions(http: PolymarketHttp, wallet: str, size_threshold: flo
             ("sortDirection", "ASC"),
         ]
         if offset > POSITIONS_MAX_OFFSET:
-            reason = f"{wallet} has more positions than the API serves: page {number} would begin at row {offset}"
+            reason = f"{wallet} has more positions than the API serves: page {number} would start at row {offset}"
             raise CrawlIncomplete(reason, request=http.describe("data", POSITIONS, params, number))
         page = await http.get_json("data", POSITIONS, params, decode, number)
         assets = {position.asset for position in page}
-        # A short page proves nothing: a server may send less than `limit` without a word. Only a page that holds
-        # nothing but the row we know already is the end.
+        # A short page does not prove the end: a server may lower `limit` silently. Only a page without any row but the
+        # repeated one does.
         if assets == ({last} if last is not None else set()):
             return list(found.values())
         if (last is not None and last not in assets) or assets <= found.keys():

@@ -1,7 +1,7 @@
-"""The two crawls of Gamma's event listing: the whole universe, and what is in play now.
+"""Crawls of Gamma's event listing: the whole universe, and the events in play.
 
-A crawl returns only if the listing was read to its proven end; in every other case it raises. What the caller's
-sink has received until then must be thrown away.
+A crawl returns only after it has read the listing to its proven end; otherwise it raises, and the caller must discard
+what its sink has received.
 """
 
 import time
@@ -37,9 +37,9 @@ BASE_FILTER: Params = (
     ("version", "v1"),
     ("version", "v2"),
 )
-# One sub-crawl a tag, because it is not known whether the server honours several `tag_id` at once. The broader tags
-# are excluded from the narrower ones only to save reading them twice. The broad ones come last: an event that is
-# given a broader tag while we read is then seen late instead of never.
+# One sub-crawl per tag, because it is unknown whether the server supports several `tag_id` values. The narrower
+# sub-crawls exclude the broader tags only to save requests. The broad ones come last: an event that gains a broader tag
+# during the crawl is then seen late, not missed.
 SUB_CRAWLS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("102070", ("1", "864", "100639")),
     ("864", ("1", "100639")),
@@ -48,8 +48,8 @@ SUB_CRAWLS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 WANTED_TAGS = frozenset(UNIVERSE_TAGS)
 MAX_DROPPED_SHARE = 0.01
-# Markets without usable token ids are normal while they are few: about 6 % are listed before they are deployed. So many
-# of them are a changed contract, and to believe it would empty the bot's files once three crawls agree.
+# A few markets without usable token ids are normal: about 6 % are listed before they are deployed. A share above this
+# means that the API has changed; accepting it would empty the bot's files after three such crawls.
 MAX_SKIPPED_SHARE = 0.25
 MIN_SKIPPED = 20
 PROBLEMS_NAMED = 3
@@ -58,18 +58,18 @@ CrawlKind = Literal["universe", "live"]
 
 @dataclass
 class CrawlReport:
-    """What a crawl read. Counts are of unique rows; times are UTC; `complete` is true only once it has returned."""
+    """Result of a crawl. Counts are of unique rows, times are UTC, `complete` is True only after it returned."""
 
     kind: CrawlKind
     started_at: datetime
     finished_at: datetime | None = None
     pages: int = 0
-    requests: int = 0  # with retries
+    requests: int = 0  # including retries
     events: int = 0
     markets: int = 0
     tokens: int = 0
-    duplicates: int = 0  # events seen again on a later page or under another tag
-    left_out: int = 0  # events served although our filter excludes them: closed, other tags, not in play
+    duplicates: int = 0  # events seen before, on an earlier page or under another tag
+    left_out: int = 0  # events that our filter excludes but the server sent: closed, other tags, not in play
     dropped: list[RowProblem] = field(default_factory=list)  # rows that could not be read
     skipped: list[RowProblem] = field(default_factory=list)  # markets without usable token ids
     unknown_versions: set[str] = field(default_factory=set)
@@ -77,7 +77,7 @@ class CrawlReport:
     wire_bytes: int = 0
     seconds: float = 0.0
     complete: bool = False
-    filter_ignored: bool = False  # the server sent events that are not live although asked for live ones only
+    filter_ignored: bool = False  # the server ignored `live=true` and sent other events
 
 
 Sink = Callable[[list[Event]], None]
@@ -87,9 +87,9 @@ Progress = Callable[[CrawlReport], None]
 async def crawl_universe(
     http: PolymarketHttp, sink: Sink, progress: Progress | None = None, *, deadline: float = 480.0
 ) -> CrawlReport:
-    """Read every open event that carries one of `UNIVERSE_TAGS`; `sink` receives them page by page.
+    """Read every open event with one of `UNIVERSE_TAGS`; `sink` receives them page by page.
 
-    `progress` is called after each page. `deadline`: seconds for the whole crawl. Raises PolymarketError.
+    `progress` is called after each page. `deadline` is in seconds for the whole crawl. Raises PolymarketError.
     """
     crawl = _Crawl(http, "universe", sink, progress)
     async with http.operation(deadline):
@@ -108,10 +108,10 @@ async def crawl_universe(
 async def crawl_live(
     http: PolymarketHttp, sink: Sink, progress: Progress | None = None, *, deadline: float = 240.0
 ) -> CrawlReport:
-    """Read every event of the universe that is in play now; `sink` receives them page by page.
+    """Read every event of the universe that is in play; `sink` receives them page by page.
 
-    One or two requests if the server honours `live=true`; otherwise the whole listing, with the same result and
-    `filter_ignored` set. No event in play is a valid answer. Raises PolymarketError.
+    Needs one or two requests if the server supports `live=true`, else it reads the whole listing, with the same result
+    and `filter_ignored` set. No event in play is a valid result. Raises PolymarketError.
     """
     crawl = _Crawl(http, "live", sink, progress)
     async with http.operation(deadline):
@@ -120,7 +120,7 @@ async def crawl_live(
 
 
 class _Crawl:
-    """The state of one crawl: ids seen and counters, never the rows."""
+    """State of one crawl: the ids seen and counters, not the rows."""
 
     def __init__(self, http: PolymarketHttp, kind: CrawlKind, sink: Sink, progress: Progress | None) -> None:
         self.http = http
@@ -134,19 +134,19 @@ class _Crawl:
         self.event_rows = 0
         self.market_rows = 0
         self.traded = 0
-        self.tagged = self.flagged = False  # whether any event served had a tag, or said if it is in play
+        self.tagged = self.flagged = False  # True if any event had tags, or a `live` flag
 
     async def read(self, filters: list[tuple[str, str]]) -> None:
-        """Read one listing to its end, page by page, all filters sent again with each cursor."""
+        """Read one listing to its end. Sends all filters with each cursor."""
         cursor: str | None = None
-        cursors: set[str] = set()  # of this listing only: a cursor means nothing under other filters
+        cursors: set[str] = set()  # of this listing only: cursors are not valid with other filters
         while True:
             number = self.report.pages + 1
             params = [*filters, ("after_cursor", cursor)] if cursor else filters
             page = await self.http.get_json("gamma", LISTING, params, partial(decode_page, number=number), number)
             if page.next_cursor in cursors:
                 request = self.http.describe("gamma", LISTING, params, number)
-                raise CrawlIncomplete(f"the answer repeats the cursor {page.next_cursor!r}", request=request)
+                raise CrawlIncomplete(f"the response repeats the cursor {page.next_cursor!r}", request=request)
             self.take(page)
             cursor = page.next_cursor
             if cursor is None:
@@ -154,7 +154,7 @@ class _Crawl:
             cursors.add(cursor)
 
     def take(self, page: Page) -> None:
-        """Normalize and count one page and hand its events to the sink."""
+        """Normalize and count a page and pass its events to the sink."""
         report = self.report
         report.pages += 1
         self.event_rows += len(page.rows) + self.drop(page.unreadable)
@@ -169,7 +169,7 @@ class _Crawl:
             self.progress(report)
 
     def is_wanted(self, wire: WireEvent) -> bool:
-        """Whether the event belongs to this crawl and is seen for the first time. No filter is trusted."""
+        """True if the event belongs to this crawl and is new. Does not rely on the server's filters."""
         report = self.report
         self.tagged = self.tagged or bool(wire.tags)
         self.flagged = self.flagged or wire.live is not None
@@ -189,7 +189,7 @@ class _Crawl:
         return True
 
     def event_of(self, row: PageRow) -> Event:
-        """The row with the markets of the universe in it; the others are counted, or named where they are bad."""
+        """Convert a row to an event with its traded markets; counts or reports the other markets."""
         wires = row.event.markets or []
         self.market_rows += len(wires) + self.drop(row.unreadable)
         markets: list[Market] = []
@@ -206,14 +206,14 @@ class _Crawl:
         return event_of(row.event, tuple(markets))
 
     def drop(self, problems: list[RowProblem]) -> int:
-        """Name rows that could not be read, each once however often it is served; return how many are new."""
+        """Report unreadable rows, each only once; returns how many are new."""
         new = [problem for problem in problems if (problem.kind, problem.id) not in self.dropped_ids]
         self.dropped_ids.update((problem.kind, problem.id) for problem in new)
         self.report.dropped.extend(new)
         return len(new)
 
     def measure(self) -> None:
-        """Bring the counters of traffic and time up to now."""
+        """Update the counters of traffic and time."""
         traffic = self.http.traffic - self.traffic_before
         self.report.requests = traffic.requests
         self.report.bytes = traffic.bytes
@@ -230,17 +230,17 @@ class _Crawl:
                 raise CrawlIncomplete(f"{len(dropped)} of {rows} {kind} rows could not be read: {named}{more}")
         self.check_contract()
         if self.report.kind == "universe" and not self.report.events:
-            raise CrawlIncomplete(f"empty universe: {self.report.pages} pages held no open event with a wanted tag")
+            raise CrawlIncomplete(f"empty universe: no open event with a wanted tag on {self.report.pages} pages")
         if self.report.kind == "universe" and not self.report.tokens:
-            raise CrawlIncomplete(f"empty universe: none of {self.report.events} open events has a market that trades")
+            raise CrawlIncomplete(f"empty universe: none of {self.report.events} open events has a traded market")
         self.measure()
         self.report.finished_at = datetime.now(UTC)
         self.report.complete = True
         return self.report
 
     def check_contract(self) -> None:
-        """Raise when what was read says that a field which decides was renamed, dropped or given a new meaning."""
-        changed = "; the API seems to have changed its contract"
+        """Raise if the rows suggest that a field the crawl depends on was renamed, dropped or redefined."""
+        changed = "; the API seems to have changed"
         skipped = self.report.skipped
         if len(skipped) >= MIN_SKIPPED and len(skipped) > MAX_SKIPPED_SHARE * self.traded:
             named = ", ".join(f"{problem.id} ({problem.reason})" for problem in skipped[:PROBLEMS_NAMED])
@@ -248,4 +248,4 @@ class _Crawl:
         if self.event_rows and not self.tagged:
             raise CrawlIncomplete(f"none of {self.event_rows} events has `tags`{changed}")
         if self.event_rows and self.report.kind == "live" and not self.flagged:
-            raise CrawlIncomplete(f"none of {self.event_rows} events sent as in play has `live`{changed}")
+            raise CrawlIncomplete(f"none of {self.event_rows} events in play has `live`{changed}")

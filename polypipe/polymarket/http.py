@@ -1,6 +1,6 @@
-"""The HTTP client for all Polymarket hosts: deadlines, retries, rate limits, errors with a reason.
+"""HTTP client for all Polymarket hosts: deadlines, retries, rate limits, typed errors.
 
-What the answers mean is for the callers: they hand in the function that decodes a body.
+Callers pass the function that decodes a response body.
 """
 
 import asyncio
@@ -34,14 +34,14 @@ Params = Sequence[tuple[str, str]]
 
 USER_AGENT = f"polypipe/{version('polypipe')} (+copy-trading pipeline)"
 MAX_IN_FLIGHT = 8
-MAX_BODY_BYTES = 64 * 2**20  # the largest real page is under 5 MB; an endless body must not fill the memory
+MAX_BODY_BYTES = 64 * 2**20  # the largest real page is below 5 MB; limits the memory that an endless body takes
 MAX_WAIT_SECONDS = 30.0
 
-# Published limits: host, path prefix, requests in ten seconds. A request counts against every row it matches.
-# user-pnl is not in the published list; 200 is what others use without trouble.
+# Published limits: host, path prefix, requests per ten seconds. A request counts against every row it matches.
+# user-pnl is not in the published list; other clients use 200 without problems.
 PUBLISHED_LIMITS: tuple[tuple[HostName, str, int], ...] = (
     ("gamma", "/", 4000),
-    ("gamma", "/events", 500),  # these two also have a limit of 900 together, which they cannot reach
+    ("gamma", "/events", 500),  # /events and /markets share another limit of 900, which they cannot reach
     ("gamma", "/markets", 300),
     ("gamma", "/tags", 200),
     ("data", "/", 1000),
@@ -67,7 +67,7 @@ class Hosts:
 
 @dataclass
 class Traffic:
-    """Counters since the client was opened. `bytes` is decoded, `wire_bytes` as received (compressed)."""
+    """Counters since the client was opened. `bytes` is decoded, `wire_bytes` is as received (compressed)."""
 
     requests: int = 0
     retries: int = 0
@@ -75,7 +75,7 @@ class Traffic:
     wire_bytes: int = 0
 
     def __sub__(self, before: Self) -> "Traffic":
-        """What was counted since `before`, a copy made earlier with `dataclasses.replace`."""
+        """Traffic since `before`, an earlier copy made with `dataclasses.replace`."""
         return Traffic(
             self.requests - before.requests,
             self.retries - before.retries,
@@ -96,11 +96,14 @@ _operation: ContextVar[_Operation | None] = ContextVar("polymarket_operation", d
 
 
 class PolymarketHttp:
-    """One client for all hosts; an async context manager, to be opened in the event loop that uses it.
+    """One client for all hosts: an async context manager, opened in the event loop that uses it.
 
-    `deadline`: total seconds of a request made outside `operation`, with its retries and waits.
-    `attempts`, `backoff`: tries of one request, and the base wait in seconds, doubled each time, with jitter.
-    `rate_share`: the share of the published rate limits that is used; requests are spaced evenly, without bursts.
+        async with PolymarketHttp() as http, http.operation(60):
+            body = await http.get_json("gamma", "/events", [("limit", "1")], msgspec.json.decode)
+
+    `deadline`: seconds for a request outside `operation`, including retries and waits.
+    `attempts`, `backoff`: attempts per request, and the first wait in seconds, which doubles each time, with jitter.
+    `rate_share`: the share of the published rate limits to use; requests are evenly spaced, without bursts.
     `transport`, `sleep`: for tests.
     """
 
@@ -132,7 +135,7 @@ class PolymarketHttp:
             follow_redirects=False,
             limits=httpx.Limits(max_connections=MAX_IN_FLIGHT),
             transport=self._transport,
-            # A proxy named in the environment cannot reach the simulated exchange on this machine's loopback.
+            # A proxy from the environment cannot reach the simulated exchange on loopback.
             mounts={"all://127.0.0.1": None, "all://localhost": None},
         )
         self._slots = asyncio.Semaphore(MAX_IN_FLIGHT)
@@ -147,9 +150,9 @@ class PolymarketHttp:
 
     @asynccontextmanager
     async def operation(self, seconds: float) -> AsyncIterator[None]:
-        """Everything awaited inside, retries and waits included, ends within `seconds` or raises DeadlineExceeded.
+        """Limit everything awaited inside, including retries and waits, to `seconds`, or raise DeadlineExceeded.
 
-        Inside another operation the earlier of the two ends counts.
+        In nested operations the earlier deadline applies.
         """
         ends_at = asyncio.get_running_loop().time() + seconds
         outer = _operation.get()
@@ -167,13 +170,13 @@ class PolymarketHttp:
                 raise
             last = operation.last_failure
             history = f"; last failure: {last.reason}" if last else ""
-            reason = f"no complete answer within {seconds:g} s{history}"
+            reason = f"no complete response within {seconds:g} s{history}"
             raise DeadlineExceeded(reason, request=operation.request) from error
         finally:
             _operation.reset(token)
 
     def describe(self, host: HostName, path: str, params: Params, page: int | None = None) -> Request:
-        """How a request is named in errors: never with the user and password a base URL may hold."""
+        """Describe a request for errors, without the user and password that a base URL may contain."""
         return Request(str(self._url(host, path, params).copy_with(userinfo=b"")), page)
 
     def _url(self, host: HostName, path: str, params: Params) -> httpx.URL:
@@ -187,11 +190,11 @@ class PolymarketHttp:
         decode: Callable[[bytes], T],
         page: int | None = None,
     ) -> T:
-        """GET `path` of `host` and return `decode(body)`. `page` only names the request in errors.
+        """GET `path` of `host` and return `decode(body)`. `page` is used in errors only.
 
-        `decode` is usually `msgspec.json.Decoder(SomeType).decode`; to get the raw JSON use `msgspec.Raw`. A body
-        that is not JSON is asked for again; JSON of the wrong shape (`msgspec.ValidationError`) is not.
-        Raises RequestRefused, ServerUnavailable, UnexpectedBody or DeadlineExceeded.
+        `decode` is usually `msgspec.json.Decoder(SomeType).decode`; use `msgspec.Raw` for raw JSON. Retries a body that
+        is not JSON, but not JSON of the wrong shape (`msgspec.ValidationError`). Raises RequestRefused,
+        ServerUnavailable, UnexpectedBody or DeadlineExceeded.
         """
         operation = _operation.get()
         if operation is None:
@@ -225,8 +228,8 @@ class PolymarketHttp:
                 return False
             failure = _failure(state)
             raise DeadlineExceeded(
-                f"{failure.reason}; the next attempt must wait {state.upcoming_sleep:.1f} s, but only "
-                f"{max(left, 0):.1f} s of the {operation.seconds:g} s are left",
+                f"{failure.reason}; the next attempt is due in {state.upcoming_sleep:.1f} s, but only "
+                f"{max(left, 0):.1f} s of {operation.seconds:g} s are left",
                 request=request,
                 status=failure.status,
                 body=failure.body.encode(),
@@ -248,7 +251,7 @@ class PolymarketHttp:
         return answer
 
     async def _once(self, url: httpx.URL, request: Request, decode: Callable[[bytes], T]) -> T:
-        """One request, one answer: its decoded body, or the typed error that says whether to try again."""
+        """Send one request; returns the decoded body or raises a typed error, `transient` if it may be retried."""
         self.traffic.requests += 1
         try:
             async with self._client.stream("GET", url) as response:
@@ -270,7 +273,7 @@ class PolymarketHttp:
                 transient=True,
             )
         if status != 200:
-            advice = "this network or region seems to be blocked; try another one" if status == 403 else None
+            advice = "this network or region seems to be blocked; use another one" if status == 403 else None
             raise RequestRefused(f"HTTP {status}", request=request, status=status, body=body, advice=advice)
         try:
             return decode(body)
@@ -278,11 +281,11 @@ class PolymarketHttp:
             raise UnexpectedBody(f"JSON of the wrong shape: {error}", request=request, status=status, body=body) from error
         except (ValueError, RecursionError) as error:
             html = body.lstrip()[:1] == b"<"
-            reason = "HTML instead of JSON" if html else f"torn or invalid JSON ({len(body)} bytes): {error}"
+            reason = "HTML instead of JSON" if html else f"truncated or invalid JSON ({len(body)} bytes): {error}"
             raise UnexpectedBody(reason, request=request, status=status, body=body, transient=True) from error
 
     async def _read(self, response: httpx.Response, request: Request) -> bytes:
-        """The whole decoded body. A body shorter than announced raises httpx.RemoteProtocolError."""
+        """Read the whole decoded body. A body shorter than announced raises httpx.RemoteProtocolError."""
         chunks: list[bytes] = []
         size = 0
         try:
@@ -299,7 +302,7 @@ class PolymarketHttp:
 
 
 def run(http: PolymarketHttp, work: Callable[[PolymarketHttp], Awaitable[T]]) -> T:
-    """Open `http`, await `work(http)` and close it: the way in from code that is not async."""
+    """Open `http`, run `work(http)` and close it. For synchronous callers."""
 
     async def opened() -> T:
         async with http:
@@ -311,12 +314,12 @@ def run(http: PolymarketHttp, work: Callable[[PolymarketHttp], Awaitable[T]]) ->
 def _failure(state: tenacity.RetryCallState) -> PolymarketError:
     error = state.outcome.exception() if state.outcome else None
     if not isinstance(error, PolymarketError):
-        raise AssertionError("only typed errors are retried")
+        raise AssertionError("only PolymarketErrors are retried")
     return error
 
 
 def _retry_after(header: str | None, body: bytes) -> float | None:
-    """Seconds to wait as asked by the server: header in seconds or as an HTTP date, or `retry_after_seconds`."""
+    """Seconds that the server asks us to wait: the header (seconds or HTTP date) or `retry_after_seconds` in the body."""
     if header is not None:
         if re.fullmatch(r"\s*\d+(\.\d+)?\s*", header, re.ASCII):
             return float(header)

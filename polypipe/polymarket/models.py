@@ -1,7 +1,4 @@
-"""The rows that the rest of polypipe works with, once absent, null and mixed types are normalized.
-
-What Polymarket sends is in `wire.py`; what is done with the rows is for the caches and the warehouse.
-"""
+"""Event and market rows after normalization of absent, null and mixed-type fields. Wire format: `wire.py`."""
 
 from datetime import datetime
 from typing import Literal
@@ -17,35 +14,35 @@ class Market(msgspec.Struct, frozen=True, gc=False):
     question: str  # "" if absent
     slug: str  # of the market, not of the event; "" if absent
     sports_market_type: str | None  # None on futures and outrights; an open set
-    neg_risk: bool | None  # the market's own flag; None if absent, then the event's counts
-    version: str  # "v1" or "v2": which of the two id lists was read
+    neg_risk: bool | None  # the market's own flag; None if absent, then the event's applies
+    version: str  # "v1" or "v2": the list of token ids that was read
     token_ids: tuple[str, ...]  # decimal strings of 1 to 78 digits, at least one, without duplicates
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
-    """An open event with the markets of the universe in it (possibly none)."""
+    """An open event with its markets of the universe, possibly none."""
 
     id: str
     slug: str
     title: str  # "" if absent
     series_slug: str | None
     tag_ids: tuple[str, ...]  # sorted as text, unique
-    live: bool  # exactly true; absent and null are False
-    ended: bool  # likewise
+    live: bool  # True only for JSON true; False if absent or null
+    ended: bool  # same
     neg_risk: bool | None  # None if absent
-    closed: bool  # likewise exactly true
+    closed: bool  # same as live
     start_time: datetime | None  # UTC; kick-off for games; None if absent or unreadable
     markets: tuple[Market, ...]
 
     @property
     def in_play(self) -> bool:
-        """Live and not ended: what the live cache calls true."""
+        """True if live and not ended: `true` in the live cache."""
         return self.live and not self.ended
 
 
 class RowProblem(msgspec.Struct, frozen=True, gc=False):
-    """A row that is not among the results, by name."""
+    """A row that is not among the results, and why."""
 
     kind: Literal["event", "market"]
-    id: str  # the row's id, or its position ("page 3 row 17") where the id cannot be read
+    id: str  # the row's id, or its position ("page 3 row 17") if the id is unreadable
     reason: str  # names the field; one line

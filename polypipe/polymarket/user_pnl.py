@@ -1,4 +1,4 @@
-"""The user-pnl host: a wallet's cumulative PnL over time."""
+"""Requests to the user-pnl host: a wallet's cumulative PnL over time."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -19,21 +19,21 @@ STEPS: dict[Fidelity, timedelta] = {
     "12h": timedelta(hours=12),
     "1d": timedelta(days=1),
 }
-# What Polymarket's own pages ask for. Other pairs are known to work, but not how far back each has points.
+# The pairs that Polymarket's own pages request. Other pairs work, but how far back they reach is unknown.
 COARSER: dict[str, Fidelity] = {"6h": "3h", "12h": "3h", "1d": "3h", "1w": "3h", "1m": "12h", "all": "1d"}
 
 
 async def fetch_pnl(http: PolymarketHttp, wallet: str, interval: str, fidelity: str) -> list[PnlPoint]:
-    """A wallet's points, oldest first, one a moment (the later one of two in the answer). [] for an unknown wallet.
+    """A wallet's points, oldest first, one per instant (the last one in the response wins); [] for an unknown wallet.
 
-    The newest point is provisional and revised later. A point whose value is null is left out; one that cannot be read
-    makes the answer unusable, and so do points of which none has a value. Raises PolymarketError.
+    The newest point is provisional and revised later. Points with a null value are skipped. Raises PolymarketError,
+    also for an unreadable point and if no point has a value.
     """
     params = [("user_address", wallet_address(wallet)), ("interval", interval), ("fidelity", fidelity)]
 
     def decode(body: bytes) -> list[PnlPoint | None]:
         points = all_rows(body, read_point)
-        if points and not any(points):  # `p` under another name must not read as a wallet without history
+        if points and not any(points):  # a renamed `p` must not look like a wallet without history
             raise msgspec.ValidationError(f"none of {len(points)} points has a value `p`")
         return points
 
@@ -43,21 +43,21 @@ async def fetch_pnl(http: PolymarketHttp, wallet: str, interval: str, fidelity: 
 
 
 def interval_covering(days_back: float) -> str:
-    """The smallest `interval` that reaches back so many days."""
+    """The shortest `interval` that covers this many days."""
     return next(name for name, days in INTERVALS.items() if days_back <= days)
 
 
 async def fetch_pnl_history(
     http: PolymarketHttp, wallet: str, start: datetime, end: datetime, *, now: datetime | None = None
 ) -> PnlHistory:
-    """A wallet's points in [start, end): hourly ones, and coarser ones before the oldest hourly one.
+    """A wallet's points in [start, end): hourly, and coarser before the oldest hourly point.
 
-    One request, and a second one only if the hourly points do not reach back to `start`. `now`: for tests.
-    Raises ValueError (times without a zone) or PolymarketError.
+    Sends a second request only if the hourly points do not reach back to `start`. `now` is for tests. Raises
+    ValueError for naive times, or PolymarketError.
     """
     if start.tzinfo is None or end.tzinfo is None:
-        raise ValueError("start and end need a time zone")
-    # An hour more, for the point at `start` itself: `1d` is 24 hourly points, the oldest of them 23 hours old.
+        raise ValueError("start and end must have a time zone")
+    # One more hour, for the point at `start`: `1d` is 24 hourly points, of which the oldest is 23 hours old.
     interval = interval_covering(((now or datetime.now(UTC)) - start + STEPS["1h"]) / timedelta(days=1))
     requests = [(interval, "1h")]
     try:
@@ -65,7 +65,7 @@ async def fetch_pnl_history(
     except RequestRefused as error:
         if error.status not in (400, 422):
             raise
-        points = []  # this pair of interval and fidelity may be refused; if it is something else, so is the next one
+        points = []  # this pair may be unsupported; any other cause also fails the next request
     hourly_from = next((point.t for point in points if point.fidelity == "1h"), None)
     if not points or points[0].t - start > STEPS[points[0].fidelity]:
         coarser = COARSER[interval]
@@ -76,16 +76,16 @@ async def fetch_pnl_history(
     return PnlHistory(wallet_address(wallet), inside, tuple(requests), hourly_from)
 
 
-def graded(points: Sequence[PnlPoint], asked: Fidelity) -> list[HistoryPoint]:
-    """Points with the fidelity they really have: that of the nearer neighbour, and never finer than what was asked for.
+def graded(points: Sequence[PnlPoint], requested: Fidelity) -> list[HistoryPoint]:
+    """Add each point's real fidelity: the distance to its nearest neighbour, but not finer than `requested`.
 
-    An answer may be hourly for the last weeks only and daily before.
+    A response may be hourly for the last weeks and daily before.
     """
     gaps = [later.t - earlier.t for earlier, later in pairwise(points)]
     result = []
     for position, point in enumerate(points):
-        near = min(gaps[max(0, position - 1) : position + 1], default=STEPS[asked])
-        step = max(near, STEPS[asked])
+        near = min(gaps[max(0, position - 1) : position + 1], default=STEPS[requested])
+        step = max(near, STEPS[requested])
         fidelity: Fidelity = next((name for name, length in STEPS.items() if step <= length), "1d")
         result.append(HistoryPoint(point.t, point.p, fidelity))
     return result

@@ -1,6 +1,6 @@
-"""The rows about one wallet that the rest of polypipe works with, once absent, null and mixed types are normalized.
+"""Rows about one wallet after normalization of absent, null and mixed-type fields. Wire format: `wallet_wire.py`.
 
-What the Data API sends is in `wallet_wire.py`. Money is in USD, sizes in shares, times in UTC, token ids are text.
+Money is in USD, sizes in shares, times in UTC; token ids are text.
 """
 
 from datetime import datetime
@@ -13,16 +13,16 @@ Fidelity = Literal["1h", "3h", "12h", "1d"]
 
 
 class Standing(msgspec.Struct, frozen=True, gc=False):
-    """A wallet's place on the leaderboard of one period."""
+    """A wallet's leaderboard entry for one period."""
 
-    rank: int | None  # from 1; None where the row has none
+    rank: int | None  # from 1; None if unranked
     volume: float | None
     pnl: float | None
     user_name: str | None
 
 
 class Position(msgspec.Struct, frozen=True, gc=False):
-    """What a wallet holds of one token. Resolved positions stay in the list, as redeemable, until they are redeemed."""
+    """A wallet's position in one token. Resolved positions stay listed as `redeemable` until they are redeemed."""
 
     asset: str  # token id
     condition_id: str | None
@@ -33,41 +33,41 @@ class Position(msgspec.Struct, frozen=True, gc=False):
     cash_pnl: float | None
     realized_pnl: float | None
     cur_price: float | None
-    redeemable: bool  # exactly true; absent and null are False
-    mergeable: bool  # likewise
-    title: str  # "" if absent, as all texts below
+    redeemable: bool  # True only for JSON true; False if absent or null
+    mergeable: bool  # same
+    title: str  # "" if absent, as for all texts below
     slug: str  # of the market
     event_slug: str
     outcome: str
     outcome_index: int | None
     opposite_asset: str | None
-    end_date: str  # "YYYY-MM-DD" or "": a date without a time of day, no moment at which anything ends
+    end_date: str  # "YYYY-MM-DD" or ""; not the instant at which the market ends
     negative_risk: bool | None  # None if absent
 
 
 class Activity(msgspec.Struct, frozen=True, gc=False):
-    """One thing a wallet did or received: a fill, a split, a merge, a redeem, a reward, a rebate, a deposit, ..."""
+    """One action or payment of a wallet: a fill, split, merge, redeem, reward, rebate, deposit, ..."""
 
     wallet: str
     timestamp: datetime  # whole seconds
     type: str  # TRADE, SPLIT, MERGE, REDEEM, ...: an open set
     condition_id: str | None
-    asset: str | None  # token id; None where no single token is meant
+    asset: str | None  # token id; None if the activity is not about a single token
     side: Side | None
     size: float | None
     usdc_size: float | None
     price: float | None
     outcome_index: int | None
-    transaction_hash: str  # "" if absent, as all texts below
+    transaction_hash: str  # "" if absent, as for all texts below
     title: str
     slug: str
     event_slug: str
     outcome: str
-    occurrence: int = 0  # 0, 1, ... among rows that are equal in everything else that `identity` holds
+    occurrence: int = 0  # 0, 1, ... among rows with the same `identity`
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """Everything that tells two activities apart, but for `occurrence`: one transaction often holds many fills."""
+        """The fields that distinguish activities, except `occurrence`. One transaction often contains many fills."""
         return (
             self.wallet,
             int(self.timestamp.timestamp()),
@@ -84,33 +84,33 @@ class Activity(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def key(self) -> str:
-        """The same text whenever and in whatever order the activity is read again, and of no other one."""
+        """Unique text key of the activity, stable across reads and their order."""
         return "|".join("" if part is None else str(part) for part in (*self.identity, self.occurrence))
 
 
 class ActivityReport(msgspec.Struct):
-    """What a walk read; `complete` is true only once it has returned."""
+    """Result of a walk. `complete` is True only after it returned."""
 
     wallet: str
     start: datetime
     end: datetime
     requests: int = 0  # without retries
-    rows: int = 0  # handed to the sink: inside [start, end), each once
-    read_again: int = 0  # rows of the second at which a page ended, which the next page reads again from its start
-    oldest: datetime | None = None  # of the rows handed to the sink
-    history_ended: bool = False  # the wallet has nothing older than `oldest`
+    rows: int = 0  # passed to the sink: inside [start, end), each once
+    read_again: int = 0  # rows of the last second of a page, which the next page reads again
+    oldest: datetime | None = None  # of the rows passed to the sink
+    history_ended: bool = False  # the wallet has no activity before `oldest`
     complete: bool = False
 
 
 class PnlPoint(msgspec.Struct, frozen=True, gc=False):
-    """Cumulative PnL at one moment, realized and not. Single precision: about seven digits are right."""
+    """Cumulative PnL at one instant, realized and unrealized. Single precision: about seven significant digits."""
 
     t: datetime
     p: float
 
 
 class HistoryPoint(msgspec.Struct, frozen=True, gc=False):
-    """The same with the distance to its neighbours, as the API's word for it."""
+    """A PnL point with its fidelity: the distance to its nearest neighbour, in the API's terms."""
 
     t: datetime
     p: float
@@ -118,9 +118,9 @@ class HistoryPoint(msgspec.Struct, frozen=True, gc=False):
 
 
 class PnlHistory(msgspec.Struct, frozen=True):
-    """A wallet's points in [start, end), oldest first, hourly where the API has them hourly."""
+    """A wallet's points in [start, end), oldest first, hourly where available."""
 
     wallet: str
     points: tuple[HistoryPoint, ...]
     requests: tuple[tuple[str, str], ...]  # interval and fidelity of each request, at most two
-    hourly_from: datetime | None  # the oldest hourly point; None if there is none
+    hourly_from: datetime | None  # the oldest hourly point; None without hourly points

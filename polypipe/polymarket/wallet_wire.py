@@ -1,6 +1,6 @@
-"""The Data API's and user-pnl's JSON: the fields we need of a row, and the one place where they are normalized.
+"""JSON of the Data API and user-pnl: the fields we read, and their normalization.
 
-Answers are bare arrays. A row is read alone, so that a bad one can be named; what it costs is for the caller to say.
+Responses are bare arrays. Rows are decoded one by one, so that errors name the row; callers decide what a bad row costs.
 """
 
 import math
@@ -16,7 +16,7 @@ from polypipe.polymarket.wallet_models import Activity, PnlPoint, Position, Side
 from polypipe.polymarket.wire import TOKEN_ID
 
 T = TypeVar("T")
-Number = float | str | None  # JSON numbers are int or float as they come; some are sent as text
+Number = float | str | None  # some numbers are sent as text
 
 NO_OUTCOME = 999  # `outcomeIndex` of activities that have none
 _SIDES: dict[str, Side | None] = {"": None, "BUY": "BUY", "SELL": "SELL"}
@@ -96,7 +96,7 @@ _point = msgspec.json.Decoder(_Point)
 
 
 def wallet_address(text: str) -> str:
-    """A wallet address as the APIs want it: 0x and 40 hex digits in lower case. Raises RequestRefused."""
+    """Normalize a wallet address to 0x and 40 lower-case hex digits. Raises RequestRefused."""
     match = re.fullmatch(r"(?:0x)?([0-9a-f]{40})", text.strip().lower())
     if not match:
         raise RequestRefused(f"{text!r} is not a wallet address", advice="give 40 hex digits, with or without 0x")
@@ -104,14 +104,14 @@ def wallet_address(text: str) -> str:
 
 
 class UnreadableRow(msgspec.Struct, frozen=True):
-    """A row that could not be read: its place and why, and its time (epoch seconds) where at least that is readable."""
+    """An unreadable row: its position and the reason, and its time (epoch seconds) if that is readable."""
 
     reason: str
     timestamp: int | None = None
 
 
 def read_rows(body: bytes, read: Callable[[msgspec.Raw], T]) -> list[T | UnreadableRow]:
-    """Every row of a bare array, in order; an `UnreadableRow` in place of one that `read` cannot read (ValueError).
+    """All rows of a bare array, in order; an `UnreadableRow` where `read` raises ValueError.
 
     Raises msgspec.DecodeError if the body is not JSON, msgspec.ValidationError if it is not an array.
     """
@@ -125,7 +125,7 @@ def read_rows(body: bytes, read: Callable[[msgspec.Raw], T]) -> list[T | Unreada
 
 
 def all_rows(body: bytes, read: Callable[[msgspec.Raw], T]) -> list[T]:
-    """Every row of a bare array; one that cannot be read makes the whole answer unusable (msgspec.ValidationError)."""
+    """All rows of a bare array. Raises msgspec.ValidationError if any row is unreadable."""
     rows = read_rows(body, read)
     unread = [row for row in rows if isinstance(row, UnreadableRow)]
     if unread:
@@ -134,7 +134,7 @@ def all_rows(body: bytes, read: Callable[[msgspec.Raw], T]) -> list[T]:
 
 
 def describe_unreadable(unread: Sequence[UnreadableRow], rows: int) -> str:
-    """How many of the rows could not be read, the first of them by place and reason."""
+    """Describe unreadable rows: their number, and position and reason of the first ones."""
     more = ", ..." if len(unread) > PROBLEMS_NAMED else ""
     reasons = ", ".join(row.reason for row in unread[:PROBLEMS_NAMED])
     return f"{len(unread)} of {rows} rows could not be read: {reasons}{more}"
@@ -148,10 +148,10 @@ def read_value(raw: msgspec.Raw, wallet: str) -> float | None:
 
 
 def read_standing(raw: msgspec.Raw, wallet: str) -> Standing:
-    """A row of `/v1/leaderboard`; rank 0 means unranked."""
+    """A row of `/v1/leaderboard`. Rank 0 means unranked."""
     wire = _standing.decode(raw)
     _expect(wire.proxy_wallet, wallet)
-    if wire.rank is msgspec.UNSET:  # a renamed field must not read as "unranked"
+    if wire.rank is msgspec.UNSET:  # a renamed field must not look like "unranked"
         raise ValueError("no rank")
     return Standing(
         rank=_whole("rank", wire.rank) or None,
@@ -220,7 +220,7 @@ def read_activity(raw: msgspec.Raw, wallet: str) -> Activity:
 
 
 def read_point(raw: msgspec.Raw) -> PnlPoint | None:
-    """A point of `/user-pnl`; None where its value is null: that moment is unknown."""
+    """A point of `/user-pnl`; None if its value is null, which means unknown."""
     wire = _point.decode(raw)
     time = _time("t", wire.t)
     value = _number("p", wire.p)
@@ -228,9 +228,9 @@ def read_point(raw: msgspec.Raw) -> PnlPoint | None:
 
 
 def _expect(sent: str | None, wallet: str) -> None:
-    """No filter is trusted: an answer about somebody else must never be taken for this wallet's."""
+    """Raise if a row belongs to another wallet: the server's filter is not trusted."""
     if sent is not None and sent.lower() != wallet:
-        raise ValueError(f"of wallet {sent!r}, which was not asked for")
+        raise ValueError(f"row of wallet {sent!r}, which was not requested")
 
 
 def _number(field: str, value: Number) -> float | None:
@@ -291,6 +291,6 @@ def _side(value: str | None) -> Side | None:
 
 
 def _date(value: str | None) -> str:
-    """The date a text begins with, else "": nothing is decided by it, so that it makes no row unreadable."""
+    """The date at the start of a text, else "". Never fails, because it is shown only."""
     match = re.match(r"\d{4}-\d\d-\d\d", value or "", re.ASCII)
     return match[0] if match else ""

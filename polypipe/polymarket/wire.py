@@ -1,7 +1,7 @@
-"""Gamma's JSON: the fields we need of a listing page, and the one place where they are normalized into rows.
+"""Gamma's JSON: the fields we read from a listing page, and their normalization.
 
-A page is decoded in one go. Only where a row has a wrong type is the page taken apart row by row, so that one bad
-row costs itself and no other.
+A page is decoded in one step. Only if a row has a wrong type is it decoded row by row, so that a bad row does not
+affect the others.
 """
 
 import re
@@ -14,7 +14,7 @@ from polypipe.errors import PolypipeError
 from polypipe.polymarket.errors import one_line
 from polypipe.polymarket.models import Event, Market, RowProblem
 
-# An id: text in most places, a JSON number in some. It becomes a key and part of messages, so it must be visible.
+# An id: usually text, sometimes a JSON number. It is used as a key and in messages, so it must be printable.
 WireId = Annotated[str, msgspec.Meta(pattern=r"^[!-~]+\Z")] | int
 WireSlug = Annotated[str, msgspec.Meta(pattern=r"\S")]
 
@@ -30,7 +30,7 @@ class WireTag(msgspec.Struct, gc=False):
 
 
 class WireMarket(msgspec.Struct, gc=False, rename="camel"):
-    """One element of an event's `markets`. Fields of type Any are judged by value, not refused by type."""
+    """One element of an event's `markets`. Fields of type Any are validated later, by value."""
 
     id: WireId
     condition_id: str | None = None
@@ -59,7 +59,7 @@ class _EventFields(msgspec.Struct, gc=False, rename="camel"):
 
 
 class WireEvent(_EventFields, gc=False, rename="camel"):
-    """One event whose markets all have the right types."""
+    """One event whose markets all have valid types."""
 
     markets: list[WireMarket] | None = None
 
@@ -83,14 +83,14 @@ class _OnlyId(msgspec.Struct, gc=False):
 
 
 class PageRow(msgspec.Struct, gc=False):
-    """An event as sent, with the market rows in it that could not be read."""
+    """An event as sent, and its unreadable market rows."""
 
     event: WireEvent
     unreadable: list[RowProblem]
 
 
 class Page(msgspec.Struct, gc=False):
-    """One page of a keyset listing. `next_cursor` is None on the last one."""
+    """One page of a keyset listing. `next_cursor` is None on the last page."""
 
     rows: list[PageRow]
     unreadable: list[RowProblem]  # events
@@ -109,8 +109,8 @@ _strings = msgspec.json.Decoder(list[str])
 def decode_page(body: bytes, number: int) -> Page:
     """Decode page `number` of `/events/keyset`.
 
-    Raises msgspec.DecodeError if the body is not JSON, msgspec.ValidationError if it is JSON but not a page: not an
-    object, no `events`, `events` not a list, `next_cursor` not a string.
+    Raises msgspec.DecodeError if the body is not JSON, msgspec.ValidationError if it is not a page: not an object, no
+    `events`, `events` not a list, or `next_cursor` not a string.
     """
     try:
         page = _page.decode(body)
@@ -149,7 +149,7 @@ def _decode_row(raw: msgspec.Raw, place: str) -> PageRow:
 
 
 def event_of(wire: WireEvent, markets: tuple[Market, ...]) -> Event:
-    """The event with its fields normalized."""
+    """Normalize an event."""
     return Event(
         id=str(wire.id),
         slug=wire.slug,
@@ -166,17 +166,17 @@ def event_of(wire: WireEvent, markets: tuple[Market, ...]) -> Event:
 
 
 def tag_ids_of(wire: WireEvent) -> tuple[str, ...]:
-    """The event's tag ids, sorted as text, unique; tags without an id do not count."""
+    """Unique tag ids of an event, sorted as text. Ignores tags without an id."""
     return tuple(sorted({str(tag.id) for tag in wire.tags or () if tag.id not in (None, "")}))
 
 
 def is_traded(wire: WireMarket) -> bool:
-    """Whether the market belongs to the universe: `active` is true and `closed` is not true."""
+    """True if the market belongs to the universe: `active` is true and `closed` is not true."""
     return wire.active is True and wire.closed is not True
 
 
 def market_of(wire: WireMarket, token_ids: tuple[str, ...]) -> Market:
-    """The market with its fields normalized."""
+    """Normalize a market."""
     return Market(
         id=str(wire.id),
         condition_id=wire.condition_id or None,
@@ -190,7 +190,7 @@ def market_of(wire: WireMarket, token_ids: tuple[str, ...]) -> Market:
 
 
 class UnusableTokensError(PolypipeError):
-    """A market without usable token ids, and why; `unknown_version` is set where that is the reason."""
+    """A market has no usable token ids. `unknown_version` is set if its version is the reason."""
 
     def __init__(self, reason: str, unknown_version: str | None = None) -> None:
         super().__init__(one_line(reason))
@@ -198,9 +198,9 @@ class UnusableTokensError(PolypipeError):
 
 
 def token_ids_of(wire: WireMarket) -> tuple[str, ...]:
-    """The market's token ids, from the list that its `version` names, even if the other one is there too.
+    """Token ids of a market, from the list that its `version` selects, even if both lists are present.
 
-    Raises UnusableTokensError: absent, null, broken, empty, duplicate or ill-formed ids, or an unknown version.
+    Raises UnusableTokensError for absent, null, malformed, empty or duplicate ids, or an unknown version.
     """
     if wire.version in (None, "v1"):
         return _checked("clobTokenIds", _inner_list(wire.clob_token_ids))
@@ -211,7 +211,7 @@ def token_ids_of(wire: WireMarket) -> tuple[str, ...]:
 
 
 def _inner_list(value: object) -> object:
-    """`clobTokenIds` is a JSON array inside a string."""
+    """Decode `clobTokenIds`, a JSON array inside a string."""
     if value is None:
         return None
     if not isinstance(value, str):
@@ -240,9 +240,9 @@ def _checked(field: str, ids: object) -> tuple[str, ...]:
 
 
 def utc_time(value: object) -> datetime | None:
-    """A time as Gamma writes it (`2026-08-18T01:15:00.123Z`, `2026-08-18 01:15:00+00`) in UTC, else None.
+    """Parse a time as Gamma writes it (`2026-08-18T01:15:00.123Z`, `2026-08-18 01:15:00+00`); None if it is not one.
 
-    A time without an offset is None: it does not say which instant it means.
+    A time without an offset is None, because its instant is ambiguous.
     """
     if not isinstance(value, str):
         return None

@@ -1,7 +1,15 @@
-"""The warehouse: durable batches in, one gated DuckDB writer, published Parquet out. No dagster in here.
+"""The warehouse: durable batches in, one gated DuckDB writer, published Parquet out. Does not import dagster.
 
-`Warehouse` is the whole interface; the modes say how a batch's rows meet a table. Which tables exist, and what
-their columns mean, is in `migrations/`.
+    warehouse = Warehouse(home)
+    with warehouse.batch("crawl") as batch:
+        batch.add("crawls", [row])
+        batch_id = batch.commit({"crawls": Append()})
+    waiting = warehouse.store(batch_id)  # None, or why the rows are still in the spool
+    with warehouse.read() as con:
+        con.execute("FROM crawls").fetchall()
+
+Modes (`Append`, `Replace`, `Upsert`, `Window`) define how the rows of a batch are merged into a table. Tables and
+the meaning of their columns are in `migrations/`, row types in `rows`.
 """
 
 from polypipe.warehouse.current import Current

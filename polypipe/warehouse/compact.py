@@ -1,6 +1,6 @@
-"""Compaction: the live file is replaced by a copy of its content, when most of it has become free blocks.
+"""Compaction: replaces the live file with a copy of its content when at least half of it is free blocks.
 
-DuckDB uses freed blocks again but seldom gives them back, so after large deletions the file stays large.
+DuckDB reuses free blocks but rarely returns them to the file system, so the file stays large after large deletions.
 """
 
 import time
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     import duckdb
 
 WORTHWHILE_BYTES = 64 * 1024 * 1024
-"""So much must be free, and at least half of the file: below that, the daily churn uses the blocks again by itself."""
+"""Minimum free space, besides half of the file. Daily writes reuse less than this."""
 
 GATE_SECONDS = 15.0
-"""Writers wait 20 s before their rows stay in the spool: a copy that takes longer than this is given up."""
+"""Time limit of a copy, below the 20 s that writers wait before they leave their rows in the spool."""
 
 
 @dataclass(frozen=True)
 class Compaction:
-    """What was done; sizes in bytes. `skipped` says why nothing was, null when the file was replaced."""
+    """Result of a compaction: file sizes in bytes. `skipped` is why the file was not replaced, None if it was."""
 
     before: int
     after: int
@@ -36,14 +36,14 @@ class Compaction:
 
 
 def compact(layout: Layout, wait: float, gate_seconds: float = GATE_SECONDS, always: bool = False) -> Compaction:
-    """Replace the live file by a copy without free blocks, if there are enough of them to be worth it (or `always`).
+    """Replace the live file with a copy without free blocks, if enough are free or with `always`.
 
-    A database that is held, or that takes too long to copy, is skipped with the reason. Killed at any moment, the file
-    under the live name is whole: the old one or the new one.
+    A database that another process holds, or that takes longer than `gate_seconds` to copy, is skipped with the reason.
+    Killing this is safe: the live file is either the old one or the new one, complete.
     """
     started = time.monotonic()
     before = layout.database.stat().st_size if layout.database.exists() else 0
-    skipped: str | None = "there is no database yet"
+    skipped: str | None = "no database yet"
     if before:
         try:
             with gate(layout.lock, started + wait):
@@ -59,23 +59,23 @@ def compact(layout: Layout, wait: float, gate_seconds: float = GATE_SECONDS, alw
 
 
 def _replace(con: "duckdb.DuckDBPyConnection", layout: Layout, gate_seconds: float, always: bool) -> str | None:
-    """Why the file was left as it is; None when it was replaced."""
+    """Returns why the file was not replaced, or None if it was."""
     new = layout.database.with_name(f"{layout.database.name}.compacting")
-    remove_database(new)  # what a killed compaction left
+    remove_database(new)  # left by a killed compaction
     migrate(con)
     con.execute("CHECKPOINT")
     query = "SELECT block_size * free_blocks, block_size * total_blocks FROM pragma_database_size()"
     ((free, total),) = con.execute(query).fetchall()
     if not always and (free < WORTHWHILE_BYTES or free * 2 < total):
-        return f"{free} of {total} bytes are free: not worth it"
+        return f"only {free} of {total} bytes are free"
     try:
         copy_database(con, new, gate_seconds)
     except CopyTooSlow as slow:
         return str(slow)
-    if wal_of(layout.database).exists():  # it would be replayed into the new file
+    if wal_of(layout.database).exists():  # DuckDB would replay it into the new file
         remove_database(new)
-        return f"{wal_of(layout.database).name} is still there after a checkpoint"
-    # While the old file is open nobody else can open it, and write into what has no name any more.
+        return f"{wal_of(layout.database).name} still exists after a checkpoint"
+    # The old file is still open, so no other process can open it and write to a file that is about to be unlinked.
     new.replace(layout.database)
     fsync(layout.home)
     return None

@@ -1,7 +1,7 @@
-"""How DuckDB is opened: the live file by a writer inside the gate, and in memory by everybody else.
+"""DuckDB connections: the live file for the writer that holds the gate, in-memory databases for everything else.
 
-Values go into SQL through `literal`, not as bound parameters: duckdb's Python side imports numpy and pandas at the
-first bound parameter of a process, 0.4 s and 50 MB that no run here needs.
+Values go into SQL through `literal`, not as bound parameters: the first bound parameter in a process makes duckdb
+import numpy and pandas, which costs 0.4 s and 50 MB.
 """
 
 import logging
@@ -24,35 +24,35 @@ log = logging.getLogger(__name__)
 
 Row = TypeVar("Row", bound=Mapping[str, Any])  # a TypedDict of `polypipe.warehouse.rows`
 
-_Config = dict[str, str | bool | int | float | list[str]]  # as duckdb.connect has it
-# One thread: the tables are small, and on a busy machine a query of two threads waits for the later of the two. It
-# also halves a writer's buffers, and JSON files are read in the order of their lines.
+_Config = dict[str, str | bool | int | float | list[str]]  # the type that duckdb.connect declares
+# One thread: the tables are small, and on a busy machine a query on two threads waits for the slower one. One thread
+# also halves a writer's buffers and reads JSON files in line order.
 _COMMON: _Config = {"threads": 1, "autoinstall_known_extensions": False, "autoload_known_extensions": False}
 _WRITER: _Config = {"memory_limit": "256MB", "preserve_insertion_order": False}
 _READER: _Config = {"memory_limit": "512MB"}
 
 
 def open_live(path: Path, deadline: float) -> "duckdb.DuckDBPyConnection":
-    """Open the live database read-write. The caller has the gate.
+    """Open the live database read-write. The caller must hold the gate.
 
-    Retries until `deadline` (of `time.monotonic`) while another process has the file open, which the gate
-    cannot prevent when a person opens it by hand; then raises `WarehouseBusy` naming that process.
+    Retries while another process has the file open (a person with the duckdb command does not take the gate). Raises
+    `WarehouseBusy` naming that process at `deadline`, a time of `time.monotonic`.
     """
     import duckdb
 
     config: _Config = {**_COMMON, **_WRITER}
     if int(duckdb.__version__.split(".")[0]) >= 2:
-        config["storage_compatibility_version"] = "v1.5.0"  # so that 1.5 can still open the file
+        config["storage_compatibility_version"] = "v1.5.0"  # keeps the file readable by DuckDB 1.5
     started = time.monotonic()
     while True:
         try:
             con = duckdb.connect(str(path), config=config)
             prepare_session(con)
             return con
-        except duckdb.ConnectionException as error:  # this process has it open with another configuration
+        except duckdb.ConnectionException as error:  # already open in this process
             if "different configuration" not in str(error):
                 raise
-            holder = f"this process itself (pid {os.getpid()}), opened in another way"
+            holder = f"this process (pid {os.getpid()}), which has it open with another configuration"
         except duckdb.IOException as error:
             if "Could not set lock" not in str(error):
                 raise
@@ -63,7 +63,7 @@ def open_live(path: Path, deadline: float) -> "duckdb.DuckDBPyConnection":
 
 
 def open_memory() -> "duckdb.DuckDBPyConnection":
-    """A fresh in-memory database for a reader. Spills, if it must, to a directory of its own."""
+    """Open a new in-memory database for a reader. It spills to a temporary directory of its own if necessary."""
     import duckdb
 
     spill = Path(tempfile.gettempdir()) / f"polypipe-duckdb-{os.getpid()}-{time.monotonic_ns()}"
@@ -73,12 +73,12 @@ def open_memory() -> "duckdb.DuckDBPyConnection":
 
 
 def prepare_session(con: "duckdb.DuckDBPyConnection") -> None:
-    """What every connection and every cursor needs: UTC, and no progress bar drawn into somebody's output."""
+    """Set up a connection or cursor: UTC, and no progress bar in the output of commands."""
     con.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
 
 
 def roll_back(con: "duckdb.DuckDBPyConnection") -> None:
-    """Roll back after any error; a failed COMMIT has done so already."""
+    """Roll back after an error, including a failed COMMIT, which leaves no transaction."""
     import duckdb
 
     try:
@@ -88,13 +88,13 @@ def roll_back(con: "duckdb.DuckDBPyConnection") -> None:
 
 
 def fetch_rows(result: "duckdb.DuckDBPyConnection", row_type: type[Row]) -> list[Row]:
-    """The rows of a query as dicts of `row_type`, which is not checked: the query must select its columns."""
+    """Return the rows of a query as `row_type` dicts. The query must select its columns; that is not checked."""
     names = [column[0] for column in result.description or ()]
     return [cast(Row, dict(zip(names, values, strict=True))) for values in result.fetchall()]
 
 
 def literal(value: object) -> str:
-    """A value as an SQL literal: None, bool, int, float, aware datetime, date, or text (paths too)."""
+    """Format a value as an SQL literal: None, bool, int, float, aware datetime, date, or anything else as text."""
     match value:
         case None:
             return "NULL"
@@ -110,16 +110,16 @@ def literal(value: object) -> str:
             return f"DATE '{value.isoformat()}'"
         case _:
             pieces = ["'" + piece.replace("'", "''") + "'" for piece in str(value).split("\0")]
-            return pieces[0] if len(pieces) == 1 else f"({' || chr(0) || '.join(pieces)})"  # the parser stops at a NUL
+            return pieces[0] if len(pieces) == 1 else f"({' || chr(0) || '.join(pieces)})"  # the SQL parser stops at a NUL
 
 
 def quoted(name: str) -> str:
-    """A name as an SQL identifier."""
+    """Quote a name as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def _holder(message: str) -> str:
-    """Name the process in DuckDB's lock message; the command line as far as the system tells it."""
+    """Returns pid and command line of the process that DuckDB's lock error names."""
     found = re.search(r"PID (\d+)", message)
     if not found:
         return "another process"

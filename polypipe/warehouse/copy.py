@@ -1,6 +1,6 @@
-"""A verified copy of the live database in a new file: what backups keep, and what compaction puts in its place.
+"""Verified copies of the live database, for backups and compaction.
 
-The live file is only read through DuckDB, never with file calls: closing any descriptor of it would drop DuckDB's lock.
+The live file is read only through DuckDB, never with file calls: closing any descriptor of it drops DuckDB's lock.
 """
 
 # ruff: noqa: S608 -- names come from our own migrations and are quoted
@@ -26,25 +26,25 @@ ORDER BY ALL
 
 
 class CopyTooSlow(WarehouseError):
-    """The copy was given up when its time was over."""
+    """The copy exceeded its time limit."""
 
 
 def wal_of(database: Path) -> Path:
-    """The log that DuckDB keeps beside a database with changes that are not yet in it."""
+    """Path of the write-ahead log that DuckDB keeps next to a database."""
     return database.with_name(f"{database.name}.wal")
 
 
 def remove_database(database: Path) -> None:
-    """Remove a database and its log; it must not be open."""
+    """Remove a database and its write-ahead log. It must not be open."""
     for path in (wal_of(database), database):
         path.unlink(missing_ok=True)
 
 
 def copy_database(con: "duckdb.DuckDBPyConnection", target: Path, seconds: float) -> dict[str, int]:
-    """Copy the connection's database into the new file `target`, durably; the rows of each table.
+    """Copy the connection's database durably to the new file `target`; returns the number of rows per table.
 
-    Schema, comments, counts and a sum over all rows of each table are compared. Raises `CopyTooSlow` after `seconds`,
-    `WarehouseError` when the copy is not right; no file is left then.
+    Compares schema, comments, row counts and a checksum of each table. Raises `CopyTooSlow` after `seconds`, and
+    `WarehouseError` if the copy differs; both leave no file.
     """
     import duckdb
 
@@ -59,12 +59,12 @@ def copy_database(con: "duckdb.DuckDBPyConnection", target: Path, seconds: float
                 con.execute(f"COPY FROM DATABASE {quoted(live)} TO copy")
                 counts = _compare(con, live)
         except BaseException:
-            roll_back(con)  # COPY FROM DATABASE leaves its transaction behind when it is interrupted
+            roll_back(con)  # an interrupted COPY FROM DATABASE leaves its transaction open
             raise
         finally:
             con.execute("DETACH copy")
         if wal_of(target).exists():
-            raise WarehouseError(f"{target.name} was not written completely: its log is still there")
+            raise WarehouseError(f"{target.name} is incomplete: its write-ahead log still exists")
         fsync(target)
     except duckdb.InterruptException:
         remove_database(target)
@@ -78,7 +78,7 @@ def copy_database(con: "duckdb.DuckDBPyConnection", target: Path, seconds: float
 def _compare(con: "duckdb.DuckDBPyConnection", live: str) -> dict[str, int]:
     schemas = [con.execute(_SCHEMA.format(db=literal(name))).fetchall() for name in (live, "copy")]
     if schemas[0] != schemas[1]:
-        raise WarehouseError("the copy of the database has another schema than the database")
+        raise WarehouseError("the schema of the copied database differs from the original")
     counts = {}
     for table in sorted({row[0] for row in schemas[0]}):
         both = [
@@ -88,7 +88,9 @@ def _compare(con: "duckdb.DuckDBPyConnection", live: str) -> dict[str, int]:
             for name in (live, "copy")
         ]
         if both[0] != both[1]:
-            raise WarehouseError(f"the copy of table {table} is not right: {both[1][0]} rows for {both[0][0]}")
+            raise WarehouseError(
+                f"the copy of table {table} differs: {both[1][0]} rows instead of {both[0][0]}, or other values"
+            )
         counts[table] = int(both[0][0])
     return counts
 
@@ -101,7 +103,7 @@ def _interrupted_after(con: "duckdb.DuckDBPyConnection", seconds: float) -> Iter
         wait = seconds
         while not done.wait(wait):
             con.interrupt()
-            wait = 0.05  # again: between two statements there is nothing to interrupt
+            wait = 0.05  # repeat: an interrupt between two statements has no effect
 
     thread = threading.Thread(target=interrupt, name="copy-deadline", daemon=True)
     thread.start()

@@ -1,4 +1,4 @@
-"""A reader for a long-lived process: the published tables in memory, brought up to date in the background."""
+"""A reader for long-lived processes: the published tables in memory, updated in the background."""
 
 import contextlib
 import ctypes
@@ -27,11 +27,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class FollowerStatus:
-    """What a follower shows. `published_at` is when its version was published, null before the first one.
+    """The version that a follower has loaded. `published_at` is None before the first publication.
 
-    `checked_at` is when this was last known to be the current version; it stands still while `error` is not null.
-    `waited` are the seconds that each of the last batches waited for its merge, oldest first. `current` names the files
-    of the version, for what is not kept in memory; writers delete them some minutes after a newer version has come.
+    `checked_at` is when this was last known to be the current version; it does not advance while `error` is set.
+    `waited` is the seconds that each recent batch waited for its merge, oldest first. `current` names the files of the
+    version, for queries on what is not in memory; writers delete them minutes after publishing a newer version.
     """
 
     version: int
@@ -44,10 +44,10 @@ class FollowerStatus:
 
 @dataclass(frozen=True)
 class FollowedTable:
-    """One table of a follower: the published table it is made from, and a query over it, which it sees as `rows`.
+    """One table of a follower: a published table (`source`) and the query over it, which reads it as `rows`.
 
-    The query runs over the closed days and over the newest day apart: one row of it must rest on one day. With `days`
-    only files that have one of the newest so many days are read.
+    The query runs separately over the closed days and the newest day, so each of its rows must come from one day.
+    `days` limits it to files that contain one of the newest N days.
     """
 
     name: str
@@ -56,7 +56,7 @@ class FollowedTable:
     days: int | None = None
 
     def files(self, published: list[PublishedFile]) -> list[PublishedFile]:
-        """Those of the table's files that are read."""
+        """The files to read, of all published files of the source table."""
         newest = max((day for file in published[-1:] for day in file.days()), default=None)
         if self.days is None or newest is None:
             return published
@@ -65,31 +65,31 @@ class FollowedTable:
 
 
 class FollowingReader:
-    """Queries over the published tables without touching a file. `close` it, or use it as a context manager.
+    """Runs queries over the published tables from memory. Close it, or use it as a context manager.
 
-    Its tables are the published ones, whole, or those of `shapes`. A new version is loaded in one transaction: a query
-    sees all of it or nothing of it. When loading fails, the old version stays and `status` says why and since when.
-    Cost follows what changed: of a time table the newest day is loaded apart from the days before it.
+    Its tables are `tables`, by default every published table unchanged. A new version is loaded in one transaction, so
+    a query sees all of it or none of it. If loading fails, the old version stays and `status` has the error and when
+    it was last current. Only changed files are reloaded; the newest day of a time table is loaded separately.
     """
 
     def __init__(
-        self, warehouse: Warehouse, poll_seconds: float = 0.1, shapes: Sequence[FollowedTable] | None = None
+        self, warehouse: Warehouse, poll_seconds: float = 0.1, tables: Sequence[FollowedTable] | None = None
     ) -> None:
         whole = [FollowedTable(table, table, "FROM rows") for table in DAY_COLUMN]
-        self._shapes = {shape.name: shape for shape in (whole if shapes is None else shapes)}
+        self._tables = {table.name: table for table in (whole if tables is None else tables)}
         self._warehouse = warehouse
         self._poll_seconds = poll_seconds
-        self._loaded: dict[str, list[str]] = {}  # part -> paths of its files
-        self._seen: tuple[int, ...] | None = None  # the pointer file that was loaded
+        self._loaded: dict[str, list[str]] = {}  # stored table -> paths of its files
+        self._pointer: tuple[int, ...] | None = None  # identity of the pointer file that was loaded
         self._status = FollowerStatus(0, None, datetime.now(UTC), None)
         self._con = open_memory()
-        self._con.execute("SET GLOBAL enable_external_file_cache = false")  # every published file is read once: 65 MB less
+        self._con.execute("SET GLOBAL enable_external_file_cache = false")  # each file is read only once: saves 65 MB
         create_stored(self._con)
-        for name, shape in self._shapes.items():
+        for name, table in self._tables.items():
             for part in (_closed(name), _newest(name)):
-                self._con.execute(f"CREATE TABLE {part} AS {_shaped(shape, f'FROM stored.{quoted(shape.source)}')}")
+                self._con.execute(f"CREATE TABLE {part} AS {_query(table, f'FROM stored.{quoted(table.source)}')}")
             self._con.execute(f"CREATE VIEW {quoted(name)} AS FROM {_closed(name)} UNION ALL FROM {_newest(name)}")
-        if shapes is None:
+        if tables is None:
             describe(self._con)
         self.refresh()
         self._stop = threading.Event()
@@ -103,19 +103,19 @@ class FollowingReader:
         self.close()
 
     def close(self) -> None:
-        """Stop following and free the tables."""
+        """Stop the background thread and free the tables."""
         self._stop.set()
         self._thread.join()
         self._con.close()
 
     @property
     def status(self) -> FollowerStatus:
-        """What is shown now and how fresh it is."""
+        """The loaded version and how fresh it is."""
         return self._status
 
     @contextmanager
     def cursor(self) -> Iterator["duckdb.DuckDBPyConnection"]:
-        """A connection to query with, for one thread."""
+        """Open a connection for queries of one thread."""
         cursor = self._con.cursor()
         try:
             prepare_session(cursor)
@@ -124,12 +124,12 @@ class FollowingReader:
             cursor.close()
 
     def refresh(self) -> None:
-        """Load what is published now, if it is not what is shown. Never raises for bad or missing files."""
+        """Load the published version if it changed. Missing or unreadable files set `status.error` instead of raising."""
         import duckdb
 
         try:
-            seen = self._look()
-            if seen != self._seen:
+            pointer = self._pointer_identity()
+            if pointer != self._pointer:
                 current = self._warehouse.current()
                 if current is not None:
                     self._load(current)
@@ -140,35 +140,35 @@ class FollowingReader:
                         waited=tuple(current.waited),
                         current=current,
                     )
-                self._seen = seen
+                self._pointer = pointer
             self._status = replace(self._status, checked_at=datetime.now(UTC), error=None)
         except (WarehouseError, duckdb.Error, OSError) as error:
             if self._status.error is None:
-                log.warning("version %s stays: %s", self._status.version, error)
+                log.warning("cannot load a newer version, keeping version %s: %s", self._status.version, error)
             self._status = replace(self._status, error=one_line([error]))
 
     def _follow(self) -> None:
-        if sys.platform == "linux":  # where priority is a thread's own: loading must not slow down the queries
+        if sys.platform == "linux":  # here priority is per thread; loading must not slow down queries
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
         while not self._stop.wait(self._poll_seconds):
             self.refresh()
 
-    def _look(self) -> tuple[int, ...] | None:
-        """Identity of the pointer file; None when nothing was ever published."""
+    def _pointer_identity(self) -> tuple[int, ...] | None:
+        """Inode, mtime and size of the pointer file; None before the first publication."""
         try:
             stat = self._warehouse.layout.pointer.stat()
         except FileNotFoundError:
-            if self._seen is None:
+            if self._pointer is None:
                 return None
             raise
         return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
     def _load(self, current: Current) -> None:
         wanted: dict[str, tuple[FollowedTable, list[PublishedFile]]] = {}
-        for name, shape in self._shapes.items():
-            known = current.tables.get(shape.source)
-            files = shape.files(known.files) if known is not None else []
-            wanted |= {_closed(name): (shape, files[:-1]), _newest(name): (shape, files[-1:])}
+        for name, table in self._tables.items():
+            known = current.tables.get(table.source)
+            files = table.files(known.files) if known is not None else []
+            wanted |= {_closed(name): (table, files[:-1]), _newest(name): (table, files[-1:])}
         changed = {
             part: paths
             for part, (_, files) in wanted.items()
@@ -177,23 +177,23 @@ class FollowingReader:
         with self.cursor() as con:
             con.execute("BEGIN")
             for part in changed:
-                shape, files = wanted[part]
-                rows = select(self._warehouse.layout, shape.source, files)
-                con.execute(f"CREATE OR REPLACE TABLE {part} AS {_shaped(shape, rows)}")
+                table, files = wanted[part]
+                rows = select(self._warehouse.layout, table.source, files)
+                con.execute(f"CREATE OR REPLACE TABLE {part} AS {_query(table, rows)}")
             con.execute("COMMIT")
         self._loaded |= changed
-        if any(_closed(name) in changed for name in self._shapes):
-            _give_back_memory()  # at start and after midnight: reading closed days takes more than what is kept
+        if any(_closed(name) in changed for name in self._tables):
+            _return_freed_memory()  # at start and after midnight: loading closed days needs more memory than keeping them
 
 
-def _give_back_memory() -> None:
-    """Let the system have what was freed: glibc keeps it otherwise, about 25 MB here. Other libraries do not."""
+def _return_freed_memory() -> None:
+    """Return freed memory to the operating system. glibc would keep about 25 MB; other C libraries do not."""
     with contextlib.suppress(AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def _shaped(shape: FollowedTable, rows: str) -> str:
-    return f"WITH rows AS ({rows}) FROM ({shape.sql})"
+def _query(table: FollowedTable, rows: str) -> str:
+    return f"WITH rows AS ({rows}) FROM ({table.sql})"
 
 
 def _closed(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The gate: one writer at a time, by `flock` on a file of its own, freed by the kernel when its holder dies."""
+"""The gate: admits one writer at a time, by `flock` on a lock file. The kernel releases it when the holder dies."""
 
 import fcntl
 import os
@@ -17,7 +17,7 @@ from polypipe.warehouse.errors import WarehouseBusy, one_line
 
 
 class Holder(msgspec.Struct):
-    """What the holder writes about itself into the lock file."""
+    """The process that holds the gate, as it writes itself into the lock file."""
 
     pid: int
     command: str
@@ -29,9 +29,9 @@ class Holder(msgspec.Struct):
 
 @contextmanager
 def gate(path: Path, deadline: float) -> Iterator[None]:
-    """Hold the gate for the block. Raises `WarehouseBusy` at `deadline` (of `time.monotonic`).
+    """Hold the gate for the block. Raises `WarehouseBusy` at `deadline`, a time of `time.monotonic`.
 
-    The file is never deleted: a new file under the same name would be a second gate.
+    The lock file is never deleted: a new file under the same name would be a second gate.
     """
     started = time.monotonic()
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -47,20 +47,20 @@ def gate(path: Path, deadline: float) -> Iterator[None]:
             yield
         finally:
             os.ftruncate(fd, 0)
-            # Explicit: closing alone would leave the lock with a child forked in the meantime.
+            # Closing is not enough: a child forked in the meantime would keep the lock.
             fcntl.flock(fd, fcntl.LOCK_UN)
     finally:
         os.close(fd)
 
 
 def holder_of(path: Path) -> str | None:
-    """Who holds the gate of this file now, None when nobody does."""
+    """Describe the process that holds the gate of this file; None if it is free."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     try:
-        # Shared and let go at once: a writer that finds it so asks again in 50 ms.
+        # A shared lock, released at once. A writer that meets it retries within 50 ms.
         return None if locked(fd, fcntl.LOCK_SH) else _holder(fd)
     finally:
         os.close(fd)
@@ -69,5 +69,5 @@ def holder_of(path: Path) -> str | None:
 def _holder(fd: int) -> str:
     try:
         return str(msgspec.json.decode(os.pread(fd, 4096, 0), type=Holder))
-    except msgspec.DecodeError:  # taken or let go this very moment
+    except msgspec.DecodeError:  # being taken or released at this moment
         return "another process"

@@ -1,4 +1,4 @@
-"""Where the warehouse keeps its files."""
+"""Paths of the warehouse's files."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ class Layout:
 
     @property
     def database(self) -> Path:
-        """The live DuckDB file: opened by writers only, inside the gate, and only through DuckDB."""
+        """The live DuckDB file. Opened only by writers that hold the gate, and only through DuckDB."""
         return self.home / "polypipe.duckdb"
 
     @property
@@ -36,6 +36,6 @@ class Layout:
         return self.home / "CURRENT.json"
 
     def make(self) -> None:
-        """Create the directories that do not exist yet."""
+        """Create missing directories."""
         for directory in (self.spool, self.published):
             directory.mkdir(parents=True, exist_ok=True)

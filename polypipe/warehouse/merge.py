@@ -1,4 +1,4 @@
-"""Merging the spool: gate, one transaction for all waiting batches, publication, and only then their deletion."""
+"""Merges the spool: takes the gate, merges all waiting batches in one transaction, publishes, then deletes them."""
 
 # ruff: noqa: S608 -- values are written as literals
 
@@ -31,8 +31,8 @@ _REMEMBERED_DAYS = 30
 class MergeResult:
     """Result of a merge. `version` is the published version afterwards, 0 before the first publication.
 
-    `merged` may lack the caller's own batch: another writer may have merged it already. `rejected` maps the id of
-    each batch set aside to the reason. `waited_seconds` is the wait for gate and database, `seconds` everything.
+    `merged` does not contain the caller's batch if another writer merged it first. `rejected` maps the id of each
+    rejected batch to the reason. `waited_seconds` is the wait for gate and database, `seconds` the total.
     """
 
     merged: list[str] = field(default_factory=list)
@@ -46,7 +46,7 @@ class MergeResult:
 def merge_spool(
     layout: Layout, wait: float, own: str | None, keep_retired: timedelta, combining: DayRange | None = None
 ) -> MergeResult:
-    """Merge and publish everything that waits in the spool; see `Warehouse.merge`. `combining`: see `publish.stage`."""
+    """Merge all waiting batches and publish; see `Warehouse.merge`. `combining`: see `publish.stage`."""
     started = time.monotonic()
     result = MergeResult()
     layout.make()
@@ -69,9 +69,9 @@ def merge_spool(
 
 
 def merge_batch(con: "duckdb.DuckDBPyConnection", layout: Layout, batch_id: str) -> set[PartKey]:
-    """Apply one batch to the connection's tables, inside its transaction; the parts touched.
+    """Apply one batch to the connection's tables inside its transaction; returns the changed parts.
 
-    Raises `BatchRejected` when the batch itself is at fault; the transaction must then be rolled back.
+    Raises `BatchRejected` if the batch itself is at fault; the caller must then roll back.
     """
     import duckdb
 
@@ -79,7 +79,7 @@ def merge_batch(con: "duckdb.DuckDBPyConnection", layout: Layout, batch_id: str)
     try:
         for table, part, file in load_batch(layout, batch_id):
             touched |= {(table, day) for day in apply(con, table, part.mode, file, part.rows, part.days)}
-    # What the data can cause. Full disk, memory and locks are OperationalError and say nothing about the batch.
+    # Errors that data can cause. A full disk, memory and locks are OperationalError and not the fault of the batch.
     except (
         BadRows,
         duckdb.DataError,
@@ -98,9 +98,9 @@ def _merge_and_publish(
     combining: DayRange | None,
     result: MergeResult,
 ) -> list[str]:
-    """Merge and publish in one transaction; the batches that are now safe to delete.
+    """Merge and publish in one transaction; returns the batches that are safe to delete.
 
-    A batch that cannot be merged spoils the transaction, so it is set aside and the rest is done anew.
+    A batch that cannot be merged aborts the transaction: it is rejected, and the others are merged again without it.
     """
     while True:
         waiting = waiting_batches(layout)
@@ -112,7 +112,7 @@ def _merge_and_publish(
             con.execute("COMMIT")
         except BatchRejected as rejected:
             con.execute("ROLLBACK")
-            log.error("batch %s set aside in spool/rejected: %s", rejected.batch_id, rejected.reason)
+            log.error("batch %s moved to spool/rejected: %s", rejected.batch_id, rejected.reason)
             reject_batch(layout, rejected.batch_id, rejected.reason)
             result.rejected[rejected.batch_id] = rejected.reason
             continue
@@ -128,12 +128,12 @@ def _merge_and_publish(
 
 
 def _merge_all(con: "duckdb.DuckDBPyConnection", layout: Layout, waiting: list[str]) -> tuple[set[PartKey], list[str]]:
-    """Merge the batches that are not merged yet, in order; the parts touched and the ids merged now."""
+    """Merge the batches that are not merged yet, in order; returns the changed parts and the ids merged now."""
     if not waiting:
         return set(), []
-    here = ", ".join(literal(batch_id) for batch_id in waiting)
-    # Of a month of batches only those that are here: the cost of a merge must not grow with the months.
-    rows = con.execute(f"SELECT batch_id FROM merged_batches WHERE batch_id IN ({here})").fetchall()
+    in_spool = ", ".join(literal(batch_id) for batch_id in waiting)
+    # Only ids that are in the spool: the cost of a merge must not grow with the age of the database.
+    rows = con.execute(f"SELECT batch_id FROM merged_batches WHERE batch_id IN ({in_spool})").fetchall()
     known = {batch_id for (batch_id,) in rows}
     touched: set[PartKey] = set()
     fresh = [batch_id for batch_id in waiting if batch_id not in known]
@@ -141,7 +141,7 @@ def _merge_all(con: "duckdb.DuckDBPyConnection", layout: Layout, waiting: list[s
         touched |= merge_batch(con, layout, batch_id)
         con.execute(f"INSERT INTO merged_batches VALUES ({literal(batch_id)}, now())")
     if fresh:
-        # Never one that still lies in the spool, for want of permission to delete it: it would be merged again.
-        old = f"merged_at < now() - INTERVAL {_REMEMBERED_DAYS} DAY AND batch_id NOT IN ({here})"
+        # Keep ids whose files could not be deleted, or they would be merged twice.
+        old = f"merged_at < now() - INTERVAL {_REMEMBERED_DAYS} DAY AND batch_id NOT IN ({in_spool})"
         con.execute(f"DELETE FROM merged_batches WHERE {old}")
     return touched, fresh

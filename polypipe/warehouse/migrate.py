@@ -1,4 +1,4 @@
-"""Numbered schema changes: `migrations/NNNN_name.sql`, applied in order, each database once."""
+"""Numbered schema migrations: `migrations/NNNN_name.sql`, applied in order, once per database."""
 
 # ruff: noqa: S608 -- values are written as literals
 
@@ -20,7 +20,7 @@ CREATE TABLE schema_migrations (
     name VARCHAR NOT NULL,
     applied_at TIMESTAMPTZ NOT NULL
 );
-COMMENT ON TABLE schema_migrations IS 'Schema changes that this database has had.';
+COMMENT ON TABLE schema_migrations IS 'Migrations applied to this database.';
 COMMENT ON COLUMN schema_migrations.version IS 'Number of the migration.';
 COMMENT ON COLUMN schema_migrations.name IS 'File name of the migration without its number.';
 COMMENT ON COLUMN schema_migrations.applied_at IS 'When it was applied.';
@@ -29,7 +29,7 @@ COMMENT ON COLUMN schema_migrations.applied_at IS 'When it was applied.';
 
 @dataclass(frozen=True)
 class Migration:
-    """One SQL file."""
+    """One migration file."""
 
     version: int
     name: str
@@ -37,7 +37,7 @@ class Migration:
 
 
 def migrations() -> list[Migration]:
-    """All migrations this polypipe knows, in order."""
+    """All migrations of this polypipe, in order."""
     found = []
     for path in sorted(MIGRATIONS.glob("[0-9]*.sql")):
         number, _, name = path.stem.partition("_")
@@ -51,9 +51,9 @@ def latest() -> int:
 
 
 def migrate(con: "duckdb.DuckDBPyConnection") -> list[int]:
-    """Bring the connection's database to the latest schema in one transaction; the versions applied.
+    """Migrate the connection's database to the latest schema in one transaction; returns the applied versions.
 
-    Raises `NewerSchema` when the database is ahead of this polypipe.
+    Raises `NewerSchema` if the database has migrations that this polypipe does not know.
     """
     known = migrations()
     con.execute("BEGIN")

@@ -1,4 +1,4 @@
-"""How the rows of a batch meet the rows of a table, and the one SQL path that does it for writers and readers."""
+"""Merge modes: how the rows of a batch change a table. Writers and readers share the SQL."""
 
 # ruff: noqa: S608 -- names come from our own migrations and are quoted, values are written as literals
 
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
 
 
 class Replace(msgspec.Struct, frozen=True, tag="replace"):
-    """The rows are the whole table."""
+    """The rows of the batch become the whole table."""
 
 
 class Append(msgspec.Struct, frozen=True, tag="append"):
-    """The rows come on top."""
+    """The rows are added."""
 
 
 class Upsert(msgspec.Struct, frozen=True, tag="upsert"):
-    """Rows with the same key (null equals null) are replaced; of two such rows in one batch the later wins."""
+    """Rows with the same key (null equals null) are replaced. Within a batch the last row of a key wins."""
 
     keys: tuple[str, ...]
 
 
 class Window(msgspec.Struct, frozen=True, tag="window"):
-    """Rows with start <= column < end (and the `equals` values) are replaced by the rows of the batch.
+    """Rows with start <= column < end and the `equals` values are replaced by the rows of the batch.
 
-    `column` holds instants, `start` and `end` carry a time zone. A row of the batch outside the window is an
-    error: running the same window again could not replace it.
+    `column` holds instants; `start` and `end` must have a time zone. A row of the batch outside the window is an
+    error, because a later batch for the same window would not replace it.
     """
 
     column: str
@@ -45,14 +45,14 @@ class Window(msgspec.Struct, frozen=True, tag="window"):
 
     def __post_init__(self) -> None:
         if self.start.tzinfo is None or self.end.tzinfo is None or self.start >= self.end:
-            raise ValueError(f"a window needs start < end, both with a time zone: {self.start}, {self.end}")
+            raise ValueError(f"a window needs start < end, both with a time zone, not {self.start} and {self.end}")
 
 
 Mode = Replace | Append | Upsert | Window
 
 
 def check_mode(table: str, mode: Mode) -> None:
-    """Raise `BadRows` when the mode names columns that the table does not have."""
+    """Raise `BadRows` if the mode names columns that the table does not have."""
     have = {column.name for column in columns(table)}
     match mode:
         case Upsert(keys):
@@ -70,32 +70,31 @@ def check_mode(table: str, mode: Mode) -> None:
 def apply(
     con: "duckdb.DuckDBPyConnection", table: str, mode: Mode, file: Path, rows: int, days: Collection[date] | None = None
 ) -> set[date | None]:
-    """Apply one file of `rows` NDJSON rows to `table`; the parts touched: UTC days, or {None} of a state table.
+    """Apply a file of `rows` NDJSON rows to `table`; returns the changed UTC days, or {None} for a state table.
 
-    `days` are those of the rows; without them the file is read once more for them.
-
-    Call it inside a transaction. Errors of DuckDB about the data come through as they are.
+    `days` are the UTC days of the rows; if None, the file is read once more to find them. Call it inside a
+    transaction. Does not wrap DuckDB's errors about the data.
     """
     if rows == 0 and isinstance(mode, Append | Upsert):
         return set()
     source = _source(table, file)
-    doomed = _doomed(mode, source)
+    replaced = _replaced_rows(mode, source)
     if isinstance(mode, Window):
-        inside = con.execute(f"SELECT count(*) FROM {source} AS t WHERE {doomed}").fetchall()[0][0]
+        inside = con.execute(f"SELECT count(*) FROM {source} AS t WHERE {replaced}").fetchall()[0][0]
         if inside != rows:
-            raise BadRows(f"{table}: {rows - inside} of {rows} rows lie outside the batch's window")
+            raise BadRows(f"{table}: {rows - inside} of {rows} rows are outside the batch's window")
     day = day_of(table)
     touched: set[date | None] = {None}
     if day is not None:
         arriving = [f"SELECT {day} AS day FROM {source} AS t"] if days is None else []
-        leaving = [f"SELECT {day} AS day FROM {quoted(table)} AS t WHERE {doomed}"]
+        leaving = [f"SELECT {day} AS day FROM {quoted(table)} AS t WHERE {replaced}"]
         found = con.execute(f"SELECT DISTINCT day FROM ({' UNION ALL '.join(arriving + leaving)})").fetchall()
         touched = {value for (value,) in found} | set(days or ())
     if not isinstance(mode, Append):
-        con.execute(f"DELETE FROM {quoted(table)} AS t WHERE {doomed}")
+        con.execute(f"DELETE FROM {quoted(table)} AS t WHERE {replaced}")
     if isinstance(mode, Upsert):
         keys = ", ".join(quoted(key) for key in mode.keys)
-        # With one thread, as all our connections have, DuckDB reads the lines of a file in their order.
+        # Our connections have one thread, so DuckDB reads the file in line order.
         source = (
             f"(SELECT * EXCLUDE (_line) FROM (SELECT *, row_number() OVER () AS _line FROM {source}) "
             f"QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY _line DESC) = 1)"
@@ -105,19 +104,19 @@ def apply(
 
 
 def day_of(table: str) -> str | None:
-    """SQL for the UTC day of a row `t` of a time table; None for a state table."""
+    """SQL expression for the UTC day of row `t` of a time table; None for a state table."""
     column = DAY_COLUMN[table]
     return None if column is None else f"CAST(t.{quoted(column)} AT TIME ZONE 'UTC' AS DATE)"
 
 
 def _source(table: str, file: Path) -> str:
     types = ", ".join(f"{literal(column.name)}: {literal(column.type)}" for column in columns(table))
-    # The object size is also half of the read buffer: the default would take 32 MB.
+    # The object size is also half of the read buffer, which is 32 MB by default.
     return f"read_json({literal(file)}, format='newline_delimited', columns={{{types}}}, maximum_object_size=2097152)"
 
 
-def _doomed(mode: Mode, source: str) -> str:
-    """Which rows `t` of the table go, as a condition."""
+def _replaced_rows(mode: Mode, source: str) -> str:
+    """SQL condition for the rows `t` of the table that the batch replaces."""
     match mode:
         case Replace():
             return "true"

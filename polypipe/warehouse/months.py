@@ -1,8 +1,8 @@
-"""Closed days that share a file: of each time table one file a month, but for the last days.
+"""Combines the closed days of each month of a time table into one published file.
 
-Opening a reader costs a little for every file, and `CURRENT.json` names each: a year of day files would be thousands of
-them. DayRange that are still read again by the runs of history keep files of their own; a later change of an older day
-writes its month's file again.
+Opening a reader costs a little per file and `CURRENT.json` lists every file, and a year of daily files would be
+thousands. The most recent days keep their own files because the history runs rewrite them; a later change of an older
+day rewrites the file of its month.
 """
 
 # ruff: noqa: S608 -- values are written as literals
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     import duckdb
 
 OWN_FILE_DAYS = 7
-"""Today and so many days before it keep files of their own; the runs of history read four of them again each day."""
+"""Today and this many days before it keep their own files; the history runs rewrite four of them each day."""
 
 
 @dataclass(frozen=True)
 class DayRange:
-    """DayRange of one time table that are to share a file: `first` <= day < `end`, all of one month."""
+    """Days of a time table to combine into one file: `first` <= day < `end`, within one month."""
 
     table: str
     first: date
@@ -32,7 +32,7 @@ class DayRange:
 
 
 def due(current: Current | None, today: date) -> list[DayRange]:
-    """Which days of which tables have more than one file in a month and are old enough, oldest month first."""
+    """Months, oldest first, whose days are old enough to be combined and have more than one file."""
     if current is None:
         return []
     limit = today - timedelta(days=OWN_FILE_DAYS)
@@ -49,10 +49,10 @@ def due(current: Current | None, today: date) -> list[DayRange]:
     ]
 
 
-def absorb(con: "duckdb.DuckDBPyConnection", days: DayRange) -> set[PartKey]:
-    """Make one part of the parts within these days, in `partitions`; its key, empty when there is nothing to merge.
+def combine(con: "duckdb.DuckDBPyConnection", days: DayRange) -> set[PartKey]:
+    """Replace the rows of `partitions` for these days with one; returns its key, or an empty set if there is only one.
 
-    The part is then to be written like any that was touched.
+    The caller must write the part like any changed part.
     """
     inside = (
         f"table_name = {literal(days.table)} AND day >= {literal(days.first)} "
@@ -71,7 +71,7 @@ def absorb(con: "duckdb.DuckDBPyConnection", days: DayRange) -> set[PartKey]:
 
 
 def part_of(key: PartKey, spans: Mapping[PartKey, date]) -> PartKey:
-    """The part that a touched day belongs to: that of several days around it, if there is one, else the day's own."""
+    """Key of the part that contains a day: a combined part from `spans` if it covers the day, else the day's own."""
     table, day = key
     if day is None:
         return key

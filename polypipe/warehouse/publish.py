@@ -1,9 +1,9 @@
-"""Publishing: immutable versioned Parquet files, and `CURRENT.json`, the one pointer that says which of them count.
+"""Publishes tables as immutable, versioned Parquet files; `CURRENT.json` points at the files of the current version.
 
-A part is what one file holds: a state table, a UTC day of a time table, or several days that `months` has merged.
-Inside the transaction the changed parts are written (`stage`); after COMMIT the pointer is swapped (`swap`). Table
-`partitions` says in which version each part last changed. Comparing it with the pointer is what heals a writer's death
-between the two, or a lost pointer: whatever differs is written again by the next writer.
+A part is the content of one file: a state table, one UTC day of a time table, or several days that `months` combined.
+`stage` writes the changed parts inside the transaction, `swap` replaces the pointer after COMMIT. Table `partitions`
+records the version in which each part last changed. The next writer rewrites every part where it differs from the
+pointer, which repairs a crash between COMMIT and `swap`, or a lost pointer.
 """
 
 # ruff: noqa: S608 -- names come from our own migrations and are quoted, values are written as literals
@@ -23,7 +23,7 @@ from polypipe.warehouse.connection import literal, quoted
 from polypipe.warehouse.current import Current, PartKey, PublishedFile, PublishedTable, Retired, read_current
 from polypipe.warehouse.errors import WarehouseError
 from polypipe.warehouse.layout import Layout
-from polypipe.warehouse.months import DayRange, absorb, part_of
+from polypipe.warehouse.months import DayRange, combine, part_of
 from polypipe.warehouse.spool import committed_at
 from polypipe.warehouse.tables import DAY_COLUMN
 
@@ -37,14 +37,14 @@ _REMEMBERED_BATCHES = 100
 
 @dataclass
 class Staged:
-    """Files written but not yet pointed at."""
+    """Files that are written but not yet in the pointer."""
 
     current: Current
     changed: list[str]
     written: list[Path]
 
     def undo(self) -> None:
-        """Remove the files again, after a transaction that did not commit."""
+        """Remove the files after the transaction failed to commit."""
         for path in self.written:
             path.unlink(missing_ok=True)
 
@@ -57,11 +57,11 @@ def stage(
     keep_retired: timedelta,
     combining: DayRange | None = None,
 ) -> Staged | None:
-    """Write the parts that changed, or that the pointer does not have right; None when there are none.
+    """Write the parts that changed or that differ from the pointer; returns None if there are none.
 
-    `touched` are the days that changed; `waiting` are the batches in the spool, all of them merged by now; `combining`
-    names days that are to share a file from now on. Call it as the last thing before COMMIT: it sees the transaction's
-    rows and records the new version in it.
+    `touched` are the changed parts, `waiting` the batches in the spool, all merged by this transaction or earlier ones,
+    `combining` days to combine into one file. Call it last before COMMIT: it reads the transaction's rows and records
+    the new version in it.
     """
     try:
         old = read_current(layout)
@@ -70,17 +70,19 @@ def stage(
         old = None
     newest: int = con.execute("SELECT coalesce(max(version), 0) FROM partitions").fetchall()[0][0]
     if combining is not None:
-        touched = touched | absorb(con, combining)
+        touched = touched | combine(con, combining)
     parts = _parts(con)
     if old is not None and old.version > newest:
-        log.warning("the database is older than what is published (restored or removed?): publishing it anew")
+        log.warning(
+            "the database is older than the published files (was it restored or removed?): publishing all tables again"
+        )
     trusted = old is not None and old.version <= newest
     files: dict[PartKey, PublishedFile] = {}
     if old is not None and trusted:
         published = {(table, file.day): file for table, entry in old.tables.items() for file in entry.files}
         files = {key: file for key, file in published.items() if key in parts}
     on_disk = {f"published/{entry.name}" for entry in layout.published.iterdir()}
-    stale = {key for key, part in parts.items() if not _is_right(files.get(key), part, on_disk)}
+    stale = {key for key, part in parts.items() if not _matches(files.get(key), part, on_disk)}
     spans = {key: part.last_day for key, part in parts.items() if part.last_day is not None}
     changed = stale | {part_of(key, spans) for key in touched}
     if not changed and (trusted or old is None):
@@ -110,12 +112,12 @@ def stage(
 
 
 def swap(layout: Layout, staged: Staged, keep_retired: timedelta) -> None:
-    """Point at the staged files, then remove files that nobody can be reading any more."""
+    """Point at the staged files, then remove files that no query can still be reading."""
     replace_file(layout.pointer, msgspec.json.encode(staged.current))
     tables = staged.current.tables.values()
     alive = {file.path for table in tables for file in table.files}
     alive |= {retired.path for retired in staged.current.retired}
-    # By age and not by list: this also takes what killed writers left behind.
+    # By age, not by list: this also removes files that killed writers left.
     oldest = time.time() - keep_retired.total_seconds()
     for entry in layout.published.iterdir():
         if f"published/{entry.name}" not in alive and entry.stat().st_mtime <= oldest:
@@ -124,7 +126,7 @@ def swap(layout: Layout, staged: Staged, keep_retired: timedelta) -> None:
 
 @dataclass(frozen=True)
 class _Part:
-    """What `partitions` says of a part."""
+    """A row of `partitions`."""
 
     version: int
     rows: int
@@ -136,7 +138,7 @@ def _parts(con: "duckdb.DuckDBPyConnection") -> dict[PartKey, _Part]:
     return {(table, day): _Part(*rest) for table, day, *rest in rows}
 
 
-def _is_right(file: PublishedFile | None, part: _Part, on_disk: set[str]) -> bool:
+def _matches(file: PublishedFile | None, part: _Part, on_disk: set[str]) -> bool:
     if part.rows == 0:
         return file is None
     return file is not None and (file.version, file.last_day) == (part.version, part.last_day) and file.path in on_disk
@@ -145,7 +147,7 @@ def _is_right(file: PublishedFile | None, part: _Part, on_disk: set[str]) -> boo
 def _write_part(
     con: "duckdb.DuckDBPyConnection", layout: Layout, key: PartKey, last_day: date | None, version: int, staged: Staged
 ) -> PublishedFile | None:
-    """Write one part to a new file and record it in `partitions`; no file for a part without rows."""
+    """Write a part to a new file and record it in `partitions`. A part without rows gets no file."""
     table, day = key
     where = "true"
     if day is not None:
@@ -159,12 +161,12 @@ def _write_part(
     con.execute(f"INSERT INTO partitions (table_name, day, version, row_count, last_day) VALUES ({values})")
     if rows == 0:
         return None
-    # The random part: a version whose transaction failed is given again, and names are never used twice.
+    # The random suffix keeps names unique: a version number is reused after its transaction failed.
     days = f"{day}_{last_day}." if last_day else f"{day}." if day else ""
     name = f"{table}.{days}v{version}-{secrets.token_hex(3)}.parquet"
     path = layout.published / name
     staged.written.append(path)
-    con.execute(  # level 1: a third faster than the usual 3, for files that are a twelfth larger
+    con.execute(  # level 1 is a third faster than the default 3; files are a twelfth larger
         f"COPY (SELECT * FROM {quoted(table)} WHERE {where}) TO {literal(path)} "
         "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 20480)"
     )
@@ -179,7 +181,7 @@ def _complete(
     changed: set[PartKey],
     keep_retired: timedelta,
 ) -> None:
-    """Complete the new pointer: every table's files, and the files that have just lost their place."""
+    """Complete the new pointer: the files of every table, and the files that this version retires."""
     new = staged.current
     staged.changed = sorted({table for table, _ in changed})
     before = old.tables if old is not None else {}

@@ -1,6 +1,6 @@
-"""Reading: an in-memory DuckDB whose views are the published Parquet files, with or without the waiting batches.
+"""Opens readers: an in-memory DuckDB with views over the published Parquet files, optionally with waiting batches.
 
-The live database file is never opened here.
+Readers never open the live database file.
 """
 
 # ruff: noqa: S608 -- names come from our own migrations and are quoted
@@ -27,11 +27,11 @@ _ATTEMPTS = 20
 
 
 class _Vanished(Exception):
-    """A writer merged or removed something while it was being read."""
+    """A writer merged or removed a batch while it was being read."""
 
 
 def open_reader(layout: Layout, pending: bool) -> "duckdb.DuckDBPyConnection":
-    """A connection with one view a table. With `pending`, committed batches still in the spool are in it too."""
+    """Open a connection with one view per table. `pending` includes committed batches that are still in the spool."""
     import duckdb
 
     for _ in range(_ATTEMPTS):
@@ -46,13 +46,13 @@ def open_reader(layout: Layout, pending: bool) -> "duckdb.DuckDBPyConnection":
             raise
         else:
             return con
-    raise WarehouseError(f"the published files keep vanishing while they are opened: {last}")
+    raise WarehouseError(f"published files disappeared during each of {_ATTEMPTS} attempts to open them: {last}")
 
 
 def select(layout: Layout, table: str, files: Iterable[PublishedFile]) -> str:
-    """SQL for the rows of published files, with the columns and types of the current schema.
+    """SQL query for the rows of published files, with the columns and types of the current schema.
 
-    The empty table `stored.<table>` must exist; through it a column that older files lack is null.
+    The empty table `stored.<table>` must exist: it makes columns that older files lack null.
     """
     names = ", ".join(quoted(column.name) for column in columns(table))
     paths = ", ".join(literal(layout.home / file.path) for file in files)
@@ -71,9 +71,9 @@ def create_stored(con: "duckdb.DuckDBPyConnection") -> None:
 
 
 def describe(con: "duckdb.DuckDBPyConnection") -> None:
-    """Comment the views and the stored tables as the migrations do.
+    """Add the comments of the migrations to the views and the stored tables.
 
-    This takes longer than the rest of opening a reader, so the pipeline's own readers go without.
+    This takes longer than the rest of opening a reader, so the pipeline's own readers skip it.
     """
     comments = []
     for table in DAY_COLUMN:
@@ -84,8 +84,8 @@ def describe(con: "duckdb.DuckDBPyConnection") -> None:
 
 
 def _build(con: "duckdb.DuckDBPyConnection", layout: Layout, pending: bool) -> None:
-    # The spool first, the pointer second: a batch merged in between is then in both and skipped below.
-    # The other way round it could be in neither.
+    # Spool before pointer: a batch merged in between is in both and skipped below. In the other order it could be in
+    # neither.
     listed = waiting_batches(layout) if pending else []
     current = read_current(layout)
     merged = set(current.merged) if current is not None else set()
@@ -102,7 +102,7 @@ def _build(con: "duckdb.DuckDBPyConnection", layout: Layout, pending: bool) -> N
 def _load_waiting(
     con: "duckdb.DuckDBPyConnection", layout: Layout, current: Current | None, waiting: list[str]
 ) -> set[str]:
-    """Bring the tables that have waiting batches into memory and merge as the writer would; their names."""
+    """Load the tables that have waiting batches and merge as a writer would; returns their names."""
     loaded: set[str] = set()
     con.execute("SET schema = 'stored'")
     for batch_id in waiting:
@@ -122,7 +122,7 @@ def _load_waiting(
                 reason = error.reason
             if not (layout.spool / batch_id).exists():
                 raise _Vanished(batch_id) from error
-            log.warning("batch %s cannot be merged and is left out: %s", batch_id, reason)
+            log.warning("skipped batch %s, which cannot be merged: %s", batch_id, reason)
     con.execute("SET schema = 'main'")
     return loaded
 

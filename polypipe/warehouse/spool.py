@@ -1,7 +1,7 @@
-"""The spool: batches of rows on disk, durable from `commit` on, until a writer has merged them.
+"""The spool: batches of rows on disk, durable from `commit` until a writer has merged them.
 
-A batch is a directory with one NDJSON file a table and a manifest. It is written under a hidden name and
-renamed when it is whole, so what has a visible name is whole.
+A batch is a directory with one NDJSON file per table and a manifest. It is written under a hidden name and renamed
+when it is complete, so every batch with a visible name is complete.
 """
 
 import contextlib
@@ -30,13 +30,15 @@ _ROWS_AT_ONCE = 500
 _STAMP = "%Y%m%dT%H%M%S%f"
 _WRITING = ".tmp-"
 _MERGED = ".done-"
-# A directory is locked right after it is made; younger ones are left alone in case its maker is between the two.
+# A directory is locked just after it is created; younger ones are kept in case their creator is between the two.
 _YOUNG_SECONDS = 60.0
 
 
 class TableRows(msgspec.Struct):
-    """One table's rows in a batch. `columns` are those the table had when the batch was written. `days` are the UTC days
-    of the rows, none of a state table; None in a batch of an earlier version, whose lines tell them."""
+    """One table's rows in a batch: `columns` of the table at that time, `days` the UTC days of the rows.
+
+    `days` is empty for a state table, and None in batches of earlier versions, where the rows must be read for them.
+    """
 
     rows: int
     bytes: int
@@ -53,12 +55,12 @@ class Manifest(msgspec.Struct):
 
 
 class Batch:
-    """Rows on their way into the spool; made by `Warehouse.batch`. Used by one thread."""
+    """A batch being written, made by `Warehouse.batch`. For use by one thread."""
 
     def __init__(self, layout: Layout, name: str) -> None:
         if not re.fullmatch(r"[A-Za-z0-9_]+", name):
-            raise ValueError(f"a batch name is letters, digits and underscores, not {name!r}")
-        self.id: str | None = None  # known after commit
+            raise ValueError(f"a batch name may contain letters, digits and underscores only, not {name!r}")
+        self.id: str | None = None  # set by commit
         self._layout = layout
         self._name = name
         self._files: dict[str, IO[bytes]] = {}
@@ -71,14 +73,14 @@ class Batch:
         self._layout.make()
         self._directory = self._layout.spool / f"{_WRITING}{secrets.token_hex(8)}"
         self._directory.mkdir()
-        # Held while this process lives: by it the sweep tells a slow writer from a dead one.
+        # Held until this process ends, so that `sweep_spool` can distinguish a slow writer from a dead one.
         self._lock = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         return self
 
     def __exit__(self, *_exc: object) -> None:
         for file in self._files.values():
-            # Closing writes what is still buffered, which a full disk refuses; `commit` has it on disk already.
+            # Closing flushes buffers, which fails on a full disk; `commit` has flushed them already.
             with contextlib.suppress(OSError):
                 file.close()
         if self.id is None:
@@ -86,14 +88,14 @@ class Batch:
         os.close(self._lock)
 
     def add(self, table: str, rows: Iterable[Any], *, typed: bool = False) -> None:
-        """Append rows (dicts or msgspec Structs) for `table`; memory does not grow with their number.
+        """Append rows (dicts or msgspec Structs) for `table`, in constant memory.
 
-        Raises `BadRows` naming table, column and value on an unknown key, a wrong type, a missing or null value
-        of a column that must have one. Absent keys become null, and so do NaN and infinite floats. Instants are
-        aware datetimes or RFC 3339 strings.
+        Raises `BadRows` naming table, column and value for an unknown key, a wrong type, or a missing or null value
+        in a NOT NULL column. Absent keys, NaN and infinite floats become null. Instants are aware datetimes or RFC
+        3339 strings.
 
-        `typed` rows are Structs whose maker answers for names and types (and has a test that it may): they are not read
-        back, which takes a tenth of the time of a million rows.
+        `typed` skips validation for Structs whose names and types are correct (a test must hold that). It saves a
+        tenth of the time for a million rows.
         """
         decoder = row_decoder(table)
         if table not in self._files:
@@ -119,12 +121,12 @@ class Batch:
                 self._days[table] |= {time.astimezone(UTC).date() for time in times}
 
     def commit(self, modes: Mapping[str, Mode]) -> str:
-        """Make the batch durable and return its id. Every table that got rows needs a mode.
+        """Make the batch durable and return its id. Every table with rows needs a mode.
 
-        A table with a mode and no rows is meant so: `Replace()` of nothing empties it.
+        A table with a mode and no rows is allowed: `Replace()` without rows empties it.
         """
         if self._broken or self.id is not None:
-            raise BadRows(f"batch {self._name} was refused a row, or is committed already")
+            raise BadRows(f"batch {self._name} has an invalid row or is already committed")
         if missing := set(self._files) - set(modes):
             raise BadRows(f"batch {self._name} has rows for {sorted(missing)} but no mode for them")
         parts = {}
@@ -148,21 +150,21 @@ class Batch:
 
 
 def waiting_batches(layout: Layout) -> list[str]:
-    """Ids of the committed batches, oldest first: the order in which they must be merged."""
+    """Ids of the committed batches, oldest first, which is the order to merge them in."""
     if not layout.spool.exists():
         return []
     return sorted(entry.name for entry in layout.spool.iterdir() if re.match(r"\d{8}T\d{12}-", entry.name))
 
 
 def committed_at(batch_id: str) -> datetime:
-    """When a batch was committed; later than that by a little when the clock had been set back."""
+    """Commit time of a batch; slightly later if the clock was set back."""
     return datetime.strptime(batch_id.partition("-")[0], _STAMP).replace(tzinfo=UTC)
 
 
 def load_batch(layout: Layout, batch_id: str) -> Iterator[tuple[str, TableRows, Path]]:
-    """Tables of a batch with their files, checked for being whole.
+    """Yield the tables of a batch with their files, checked for completeness.
 
-    Raises `BadRows` when the batch cannot be used, `NewerSchema` when a newer polypipe wrote it.
+    Raises `BadRows` if the batch is unusable, `NewerSchema` if a newer polypipe wrote it.
     """
     directory = layout.spool / batch_id
     try:
@@ -183,7 +185,7 @@ def load_batch(layout: Layout, batch_id: str) -> Iterator[tuple[str, TableRows, 
 
 
 def reject_batch(layout: Layout, batch_id: str, reason: str) -> None:
-    """Set a batch aside in `spool/rejected`, with the reason beside its rows."""
+    """Move a batch to `spool/rejected` and record the reason in its `reason.txt`."""
     directory = layout.spool / batch_id
     (directory / "reason.txt").write_text(reason + "\n", "utf-8")
     layout.rejected.mkdir(exist_ok=True)
@@ -192,7 +194,7 @@ def reject_batch(layout: Layout, batch_id: str, reason: str) -> None:
 
 
 def rejection(layout: Layout, batch_id: str) -> str | None:
-    """Why a batch was set aside, by whichever process; None when it was not."""
+    """Why a batch was rejected, by any process; None if it was not."""
     try:
         return (layout.rejected / batch_id / "reason.txt").read_text("utf-8").strip()
     except FileNotFoundError:
@@ -200,7 +202,7 @@ def rejection(layout: Layout, batch_id: str) -> str | None:
 
 
 def delete_batches(layout: Layout, batch_ids: Iterable[str]) -> None:
-    """Delete merged batches. Each disappears at once for readers, by a rename, before it is emptied."""
+    """Delete merged batches. Each is renamed first, so that readers never see half of one."""
     for batch_id in batch_ids:
         hidden = layout.spool / f"{_MERGED}{batch_id}"
         (layout.spool / batch_id).rename(hidden)
@@ -208,7 +210,7 @@ def delete_batches(layout: Layout, batch_ids: Iterable[str]) -> None:
 
 
 def sweep_spool(layout: Layout) -> None:
-    """Remove what dead writers left half-written or half-deleted. The caller has the gate."""
+    """Remove batches that dead writers left half-written or half-deleted. The caller must hold the gate."""
     for entry in layout.spool.iterdir():
         if entry.name.startswith(_MERGED) or (entry.name.startswith(_WRITING) and _abandoned(entry)):
             shutil.rmtree(entry, ignore_errors=True)
@@ -228,7 +230,7 @@ def _abandoned(directory: Path) -> bool:
 
 
 def _stamp(layout: Layout) -> str:
-    """Now, but after every waiting batch: a clock set back must not let older rows win."""
+    """The current time, but after every waiting batch: older rows must not win after the clock was set back."""
     now = datetime.now(UTC)
     if waiting := waiting_batches(layout):
         now = max(now, committed_at(waiting[-1]) + timedelta(microseconds=1))
@@ -236,7 +238,7 @@ def _stamp(layout: Layout) -> str:
 
 
 def _explain(table: str, chunk: list[Any], error: msgspec.ValidationError) -> str:
-    """Say which value of which column it was; msgspec knows where, the chunk knows what."""
+    """Name the column and value of a validation error: msgspec has the position, the chunk the value."""
     what, _, where = str(error).partition(" - at ")
     place = re.search(r"\$\[(\d+)\](?:\.(\w+))?", where)
     if place is None:

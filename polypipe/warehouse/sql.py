@@ -1,4 +1,4 @@
-"""What `polypipe sql` does: queries over the published tables, one at a time or from a prompt."""
+"""`polypipe sql`: queries over the published tables, one at a time or from a prompt."""
 
 from typing import Any, TextIO
 
@@ -7,9 +7,9 @@ from polypipe.warehouse.warehouse import Warehouse
 
 
 def run(warehouse: Warehouse, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Column names and rows of a query over what is published now. Raises `duckdb.Error` for a bad query.
+    """Return column names and rows of a query over the published tables. Raises `duckdb.Error` for an invalid query.
 
-    Whatever the query changes is gone afterwards: it runs in memory.
+    The query runs in memory; its changes are discarded.
     """
     with warehouse.read(pending=False) as con:
         con.execute(query)
@@ -17,7 +17,7 @@ def run(warehouse: Warehouse, query: str) -> tuple[list[str], list[tuple[Any, ..
 
 
 def format_table(columns: list[str], rows: list[tuple[Any, ...]]) -> str:
-    """Aligned plain text, null as an empty cell, with the number of rows below."""
+    """Format rows as aligned plain text, null as an empty cell, followed by the number of rows."""
     cells = [columns, *[["" if value is None else str(value) for value in row] for row in rows]]
     widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
@@ -26,9 +26,9 @@ def format_table(columns: list[str], rows: list[tuple[Any, ...]]) -> str:
 
 
 def shell(warehouse: Warehouse, stdin: TextIO, stdout: TextIO) -> None:
-    """Read statements ending in `;` and print their rows, until end of input, `exit` or `quit`.
+    """Read statements that end in `;` and print their rows, until end of input, `exit` or `quit`.
 
-    Each statement sees what is published at that moment.
+    Each statement sees the version published at that moment.
     """
     import duckdb
 

@@ -1,6 +1,6 @@
-"""The published tables: how each is cut into files, and the exact column types that rows are checked against.
+"""The published tables: how each is split into files, and the column types that rows are validated against.
 
-A new table is a migration plus one entry in `DAY_COLUMN`. Types are read from the migrations, never repeated here.
+A new table needs a migration and an entry in `DAY_COLUMN`. Types are read from the migrations.
 """
 
 from datetime import date, datetime
@@ -12,7 +12,7 @@ import msgspec
 from polypipe.warehouse.catalog import Column, catalog
 from polypipe.warehouse.errors import BadRows
 
-# Table -> the instant whose UTC day decides the file of a row; None: a state table, one file a version.
+# Table -> column whose UTC day selects the file of a row; None for a state table, which is one file per version.
 DAY_COLUMN: dict[str, str | None] = {
     "events": None,
     "markets": None,
@@ -53,13 +53,13 @@ _PYTHON: dict[str, Any] = {
 def columns(table: str) -> tuple[Column, ...]:
     """Columns of one table, in the order of the migrations. Raises `BadRows` for a table that does not exist."""
     if table not in DAY_COLUMN:
-        raise BadRows(f"there is no table {table!r}; tables: {', '.join(DAY_COLUMN)}")
+        raise BadRows(f"unknown table {table!r}; choose from {', '.join(DAY_COLUMN)}")
     return tuple(catalog()[table].columns.values())
 
 
 @cache
 def row_decoder(table: str) -> "msgspec.json.Decoder[msgspec.Struct]":
-    """A strict decoder of one row: unknown keys and wrong types are errors, absent keys are null."""
+    """Strict decoder of one row: unknown keys and wrong types raise, absent keys are null."""
     fields: list[tuple[str, Any] | tuple[str, Any, Any]] = [
         (column.name, _PYTHON[column.type] | None, None) if column.nullable else (column.name, _PYTHON[column.type])
         for column in columns(table)

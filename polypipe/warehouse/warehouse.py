@@ -1,4 +1,4 @@
-"""`Warehouse`: the one object through which everything else writes and reads tables."""
+"""`Warehouse`: the interface for writing and reading tables."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 class Warehouse:
-    """The tables under one home directory. Holds nothing open between calls.
+    """The tables in one home directory. Keeps nothing open between calls.
 
-    `keep_retired` is how long a published file stays after it lost its place: at least the longest query.
+    `keep_retired` is how long a published file is kept after it left the current version: at least the longest query.
     """
 
     def __init__(self, home: Path, keep_retired: timedelta = timedelta(minutes=10)) -> None:
@@ -30,23 +30,23 @@ class Warehouse:
         self._keep_retired = keep_retired
 
     def batch(self, name: str) -> Batch:
-        """Start a batch, to be used as a context manager; it vanishes unless it is committed in the block."""
+        """Start a batch, as a context manager. It is discarded unless it is committed inside the block."""
         return Batch(self.layout, name)
 
     def merge(self, wait: float = 20.0, own: str | None = None) -> MergeResult:
-        """Merge all waiting batches in one transaction and publish what changed.
+        """Merge all waiting batches in one transaction and publish the changed tables.
 
-        Waits at most `wait` seconds for the gate and the database, then raises `WarehouseBusy` naming the holder;
-        what was committed stays in the spool and the next writer merges it. A batch that cannot be merged is set
-        aside; if it is `own`, `BatchRejected` is raised after the others are in. Raises `NewerSchema` when the
-        database is ahead of this polypipe.
+        Waits at most `wait` seconds for gate and database, then raises `WarehouseBusy` naming the holder; committed
+        batches stay in the spool and the next writer merges them. A batch that cannot be merged is moved to
+        `spool/rejected`; if it is `own`, `BatchRejected` is raised after the others are merged. Raises `NewerSchema`
+        if a newer polypipe wrote the database.
         """
         return merge_spool(self.layout, wait, own, self._keep_retired)
 
     def store(self, *batch_ids: str, wait: float = 20.0) -> str | None:
-        """Merge committed batches; why they wait in the spool, in one line, when somebody holds the warehouse, else None.
+        """Merge committed batches; returns None, or one line on who holds the warehouse while they stay in the spool.
 
-        Raises `BatchRejected` when one of them cannot be merged at all: its rows were set aside.
+        Raises `BatchRejected` if one of them cannot be merged; its rows are then in `spool/rejected`.
         """
         try:
             for batch_id in batch_ids:
@@ -56,10 +56,10 @@ class Warehouse:
         return None
 
     def combine_days(self, today: date, wait: float = 20.0) -> list[DayRange]:
-        """Have the closed days of each month share a file, but for the last ones; what was combined.
+        """Combine the closed days of each month into one file, except the most recent days; returns the combined ranges.
 
-        Nothing that a reader sees changes. Each table's month is a publication of its own, so that other writers get
-        their turn in between. Raises as `merge`.
+        Does not change what readers see. Each month of a table is published separately, so that other writers can take
+        the gate in between. Raises the errors of `merge`.
         """
         combined = due(self.current(), today)
         for days in combined:
@@ -67,15 +67,15 @@ class Warehouse:
         return combined
 
     def compact(self, wait: float = 20.0, gate_seconds: float = GATE_SECONDS, always: bool = False) -> Compaction:
-        """Give back the free space of the database file when that is worth it; never raises for a held warehouse."""
+        """Shrink the database file if enough of it is free. A held warehouse is reported, not raised."""
         return compact(self.layout, wait, gate_seconds, always)
 
     @contextmanager
     def read(self, pending: bool = True) -> Iterator["duckdb.DuckDBPyConnection"]:
-        """An in-memory connection with one view a table, as of now, consistent over all tables.
+        """Open an in-memory connection with one view per table: a consistent snapshot of all tables.
 
-        With `pending` the batches that wait in the spool are in it too; without, only what is published. A view
-        reads its files when it is queried: use the connection for at most `keep_retired`.
+        `pending` includes the batches that wait in the spool; without it only published rows are visible. Views read
+        their files when queried, so use the connection for at most `keep_retired`.
         """
         con = open_reader(self.layout, pending)
         try:
@@ -84,5 +84,5 @@ class Warehouse:
             con.close()
 
     def current(self) -> Current | None:
-        """What is published now; None before the first publication."""
+        """The current published version; None before the first publication."""
         return read_current(self.layout)

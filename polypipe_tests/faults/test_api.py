@@ -74,7 +74,7 @@ class Case:
 
 
 EVERYTHING = ("user1_value", "user1_pnl", "user1_rank", "user2_value", "user2_pnl", "user2_rank", "expected_pnl")
-GIVEN_UP = r"no complete answer within|ReadTimeout"
+GIVEN_UP = r"no complete response within|ReadTimeout"
 
 
 def field(kind: str, path: str, name: str, value: Any = None) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def cases(hang: float, retry_after: int) -> list[Case]:
         Case("renamed live", [field("rename_field", LISTING, "live", "inPlay")], "live", "", live="has `live`"),
         Case("renamed tags", [field("rename_field", LISTING, "tags", "labels")], "live", "", live="has `tags`"),
         Case("no slugs", [field("drop_field", LISTING, "slug")], "crawl live", "", "`slug`", "`slug`"),
-        Case("no active", [field("drop_field", LISTING, "active")], "crawl", "", "market that trades"),
+        Case("no active", [field("drop_field", LISTING, "active")], "crawl", "", "traded market"),
         Case("renamed PnL", [no_p], "snapshot", "snapshot", unknown=pnl, reason="value `p`"),
         Case("renamed rank", [no_rank], "snapshot", "", unknown=rank, reason="no rank"),
     ]

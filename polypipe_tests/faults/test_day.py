@@ -356,7 +356,7 @@ def unexplained_errors(role: Role, spells: list[Spell]) -> None:
         if piece.ok:
             continue
         causes = [spell for spell in spells if spell.touches(piece.began - 60, piece.ended + 60)]
-        slow = re.search("no complete answer within|ReadTimeout", piece.why)  # the machine, when it does other things too
+        slow = re.search("no complete response within|ReadTimeout", piece.why)  # the machine, when it does other things too
         assert causes or slow, f"{piece.kind} {piece.name} failed at {utc(piece.began)} for no fault of ours: {piece.why}"
         if any(text in piece.why for text in FULL):
             assert any(spell.kind == "disk" for spell in causes), piece.why

@@ -153,7 +153,7 @@ def test_a_second_up_to_the_offset_cap() -> None:
 
 def test_a_second_beyond_the_offset_cap_is_refused() -> None:
     fake = FakeActivity(fills(*range(200, 300), *[100] * 3600, 20))
-    with pytest.raises(CrawlIncomplete, match=r"offset=3500.*: 3500 activities or more in one second, 2026-") as caught:
+    with pytest.raises(CrawlIncomplete, match=r"offset=3500.*: at least 3500 activities in one second, 2026-") as caught:
         walk(fake)
     assert caught.value.page == len(fake.requests) + 1
 
@@ -207,7 +207,7 @@ def test_an_api_that_ignores_end_or_order_is_noticed() -> None:
         ({"type": None}, "no type"),
         ({"outcomeIndex": 0.5}, "not a whole number"),
         ({"title": 7}, "Expected `str | null`"),
-        ({"proxyWallet": "0x" + "cd" * 20}, "which was not asked for"),
+        ({"proxyWallet": "0x" + "cd" * 20}, "which was not requested"),
     ],
 )
 def test_an_unreadable_row_matters_only_inside_the_window(changes: dict[str, Any], reason: str) -> None:

@@ -80,7 +80,7 @@ def test_answers_of_another_shape_are_errors(fetch: Callable[..., Any], body: An
     ],
 )
 def test_rows_of_another_wallet_are_never_taken_for_this_one(fetch: Callable[..., Any], row: dict[str, Any]) -> None:
-    with pytest.raises(UnexpectedBody, match="not asked for"):
+    with pytest.raises(UnexpectedBody, match="not requested"):
         ask([row], fetch)
 
 
@@ -245,20 +245,20 @@ def test_a_position_sold_between_two_pages_hides_no_other() -> None:
 
 def test_a_list_that_never_holds_still_is_refused() -> None:
     listing = Listing([held(n) for n in range(300)], 10, before={n: lambda rows: rows[1:] for n in range(2, 99)})
-    with pytest.raises(CrawlIncomplete, match="moved during each of 3 readings"):
+    with pytest.raises(CrawlIncomplete, match="changed during each of 3 attempts"):
         positions(listing)
 
 
 def test_a_server_that_ignores_the_offset_is_noticed() -> None:
     rows = [held(n) for n in range(10)]
     same = {n: httpx.Response(200, json=rows) for n in range(1, 99)}
-    with pytest.raises(CrawlIncomplete, match="moved during each of 3 readings"):
+    with pytest.raises(CrawlIncomplete, match="changed during each of 3 attempts"):
         positions(Listing(rows, 10, instead=same))
 
 
 def test_more_positions_than_the_offset_reaches_are_refused() -> None:
     listing = Listing([held(n) for n in range(12_000)])
-    with pytest.raises(CrawlIncomplete, match="page 22 would begin at row 10479") as caught:
+    with pytest.raises(CrawlIncomplete, match="page 22 would start at row 10479") as caught:
         positions(listing)
     assert caught.value.page == 22
     assert "offset=10479" in str(caught.value)

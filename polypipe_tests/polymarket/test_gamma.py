@@ -138,8 +138,8 @@ def repeated(body: dict[str, Any]) -> httpx.Response:
         (replaced(json={"events": None}), UnexpectedBody, "$.events"),
         (replaced(json={"events": [], "next_cursor": 5}), UnexpectedBody, "$.next_cursor"),
         (replaced(html="<!DOCTYPE html>\n<html>"), UnexpectedBody, "HTML instead of JSON"),
-        (replaced(content=b""), UnexpectedBody, "torn or invalid JSON (0 bytes)"),
-        (lambda body: httpx.Response(200, content=json.dumps(body).encode()[:-9]), UnexpectedBody, "torn or invalid"),
+        (replaced(content=b""), UnexpectedBody, "truncated or invalid JSON (0 bytes)"),
+        (lambda body: httpx.Response(200, content=json.dumps(body).encode()[:-9]), UnexpectedBody, "truncated or invalid"),
         (replaced(500, json={"type": "internal error"}), PolymarketError, "HTTP 500"),
         (replaced(429, text="error code: 1015"), PolymarketError, "HTTP 429"),
         (replaced(403, html="<html>blocked"), RequestRefused, "HTTP 403"),
@@ -184,7 +184,10 @@ def test_an_empty_universe_is_an_error(raw: list[Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"clobTokenIds": ...}, r"26 of 100 markets have no usable token ids: 0 \(no clobTokenIds\).*changed its contract"),
+        (
+            {"clobTokenIds": ...},
+            r"26 of 100 markets have no usable token ids: 0 \(no clobTokenIds\).*seems to have changed",
+        ),
         ({"version": "v3"}, r"26 of 100 markets have no usable token ids: 0 \(unknown version 'v3'\)"),
     ],
 )
@@ -205,10 +208,10 @@ def test_fields_that_decide_and_are_gone_fail_the_crawl() -> None:
     with pytest.raises(CrawlIncomplete, match="none of 30 events has `tags`; the API seems to have changed"):
         live(FakeGamma(untagged, honours=("live",)))
     unflagged = [raw_event(n, live=...) for n in range(30)]
-    with pytest.raises(CrawlIncomplete, match="none of 30 events sent as in play has `live`"):
+    with pytest.raises(CrawlIncomplete, match="none of 30 events in play has `live`"):
         live(FakeGamma(unflagged, honours=()))
     inactive = [raw_event(n, markets=[raw_market(n, active=...)]) for n in range(30)]
-    with pytest.raises(CrawlIncomplete, match="none of 30 open events has a market that trades"):
+    with pytest.raises(CrawlIncomplete, match="none of 30 open events has a traded market"):
         universe(FakeGamma(inactive))
 
 

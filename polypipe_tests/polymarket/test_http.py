@@ -198,7 +198,7 @@ def test_a_wait_beyond_the_deadline_fails_at_once(text: str) -> None:
     error = failing(script, DeadlineExceeded, deadline=60.0, sleep=_never)
     assert len(script.requests) == 1
     assert error.status == 429
-    assert "HTTP 429; the next attempt must wait" in str(error)
+    assert "HTTP 429; the next attempt is due in" in str(error)
     assert "60 s are left" in str(error)
 
 

@@ -104,7 +104,7 @@ def test_a_torn_gzip_stream_of_the_right_length_is_no_answer() -> None:
     body = gzip.compress(BODY)[:-200]
     with (
         serving(lambda peer, _: peer.sendall(answer(body, "Content-Encoding: gzip"))) as url,
-        pytest.raises(UnexpectedBody, match="torn or invalid JSON"),
+        pytest.raises(UnexpectedBody, match="truncated or invalid JSON"),
     ):
         ask(url)
 

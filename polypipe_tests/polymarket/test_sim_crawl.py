@@ -104,15 +104,15 @@ def test_a_passing_fault_costs_a_retry(sim: SimServer, fault: str) -> None:
     ("fault", "kind", "reason"),
     [
         ("html", UnexpectedBody, "HTML instead of JSON"),
-        ("cut_json", UnexpectedBody, "torn or invalid JSON"),
-        ("cut_gzip", UnexpectedBody, "torn or invalid JSON"),
+        ("cut_json", UnexpectedBody, "truncated or invalid JSON"),
+        ("cut_gzip", UnexpectedBody, "truncated or invalid JSON"),
         ("truncate", ServerUnavailable, "without sending complete message body"),
         ("reset", ServerUnavailable, "ReadError"),
         ("status", ServerUnavailable, "HTTP 500"),
         ("missing_key", UnexpectedBody, "missing required field `events`"),
         ("wrong_type", UnexpectedBody, "$.events"),
         ("repeat_cursor", CrawlIncomplete, "repeats the cursor"),
-        ("hang", DeadlineExceeded, "no complete answer within"),
+        ("hang", DeadlineExceeded, "no complete response within"),
     ],
 )
 def test_a_lasting_fault_fails_the_crawl_and_names_the_page(

@@ -47,7 +47,7 @@ def test_only_what_changed_is_loaded(wh: Warehouse) -> None:
 def test_tables_of_other_shapes_follow_too(wh: Warehouse) -> None:
     by_day = "SELECT finished_at::DATE AS day, count(*) AS crawls FROM rows GROUP BY ALL"
     shapes = [FollowedTable("days", "crawls", by_day), FollowedTable("ids", "tokens", "SELECT token_id FROM rows")]
-    with FollowingReader(wh, poll_seconds=60, shapes=shapes) as reader, reader.cursor() as con:
+    with FollowingReader(wh, poll_seconds=60, tables=shapes) as reader, reader.cursor() as con:
         for number, day in enumerate((0, 1, 1, 2)):
             write(wh, f"c{number}", tokens=number, day=day)
             wh.merge()

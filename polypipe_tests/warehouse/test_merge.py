@@ -89,7 +89,7 @@ def test_a_window_is_half_open_and_takes_only_equal_rows(wh: Warehouse) -> None:
     with wh.batch("x") as batch:
         batch.add("crawls", [crawl("inside"), crawl("outside", day=1)])
         batch.commit({"crawls": Window("finished_at", start, end)})
-    with pytest.raises(BatchRejected, match="1 of 2 rows lie outside"):
+    with pytest.raises(BatchRejected, match="1 of 2 rows are outside"):
         wh.merge(own=batch.id)
     assert crawl_ids(wh) == ["before", "end"]
 

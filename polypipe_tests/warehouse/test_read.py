@@ -92,7 +92,7 @@ def test_files_that_stay_away_are_an_error_and_not_an_empty_table(wh: Warehouse)
     wh.merge()
     for path in wh.layout.published.iterdir():
         path.unlink()
-    with pytest.raises(WarehouseError, match="keep vanishing"):
+    with pytest.raises(WarehouseError, match="disappeared during each"):
         crawl_ids(wh)
     wh.layout.pointer.write_text("{")
     with pytest.raises(WarehouseError, match="cannot be read"):
