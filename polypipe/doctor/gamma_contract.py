@@ -10,7 +10,7 @@ from polypipe.doctor.hosts import DRIFTED, failed
 from polypipe.doctor.inputs import Facts
 from polypipe.doctor.result import Result, error, ok, warning
 from polypipe.polymarket.gamma import MAX_DROPPED_SHARE
-from polypipe.polymarket.wire import Page, UnusableTokensError, WireMarket, is_traded, tag_ids_of, token_ids_of
+from polypipe.polymarket.wire import Page, UnusableTokens, WireMarket, is_traded, tag_ids_of, token_ids_of
 from polypipe.text import count
 
 PAGE_ROWS = 100
@@ -119,7 +119,7 @@ def unusable(market: WireMarket) -> str | None:
     """Why a market has no usable token ids, an unknown version aside; None when it has."""
     try:
         token_ids_of(market)
-    except UnusableTokensError as problem:
+    except UnusableTokens as problem:
         return None if problem.unknown_version is not None else str(problem)
     return None
 
@@ -139,7 +139,7 @@ def judge_versions(pages: Sequence[Page]) -> Result:
         versions[market.version or "none"] += 1
         try:
             token_ids_of(market)
-        except UnusableTokensError as problem:
+        except UnusableTokens as problem:
             if problem.unknown_version is not None:
                 new[problem.unknown_version] += 1
     if new:

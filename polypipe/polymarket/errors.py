@@ -1,7 +1,4 @@
-"""Every way in which asking Polymarket can fail, as types.
-
-Each error says on one line what was asked, what came back and what to do. Nothing here talks to the network.
-"""
+"""Errors of the client, by cause. Each names the request, what came back and what to do, on one line."""
 
 from dataclasses import dataclass
 
@@ -12,19 +9,18 @@ EXCERPT_CHARACTERS = 200
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked: one GET. `page` counts from 1 over a whole crawl; None where there are no pages."""
+    """A GET request, for errors. `page` counts from 1 over a whole crawl; None if the request has no pages."""
 
     url: str
     page: int | None = None
-    method: str = "GET"
 
     def __str__(self) -> str:
         page = f" (page {self.page})" if self.page is not None else ""
-        return f"{self.method} {self.url}{page}"
+        return f"GET {self.url}{page}"
 
 
 def one_line(text: str) -> str:
-    """`text` with everything that is not printable written as an escape, so that it stays one line of a log."""
+    """Escape everything that is not printable, so that the text is one line of a log."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
@@ -35,15 +31,15 @@ def excerpt(body: bytes) -> str:
 
 
 class PolymarketError(PolypipeError):
-    """Base of all errors of this package.
+    """Base of the client's errors.
 
-    Attributes: `reason` (what went wrong), `request` (None if no request is to blame), `status` (HTTP status or None
-    if none came back), `body` (first 200 characters, control characters escaped, "" if none), `advice` (what to
-    do), `attempts` (requests made for this answer, 0 if not known), `retry_after` (seconds the server asked us to
-    wait, or None), `transient` (whether the same request may succeed if repeated).
+    Attributes: `reason` (what went wrong), `request` (None if no single request failed), `status` (HTTP status, None if
+    no response came), `body` (first 200 characters, control characters escaped, "" if none), `attempts` (requests sent,
+    0 if unknown), `retry_after` (seconds that the server asked us to wait, or None), `transient` (True if the same
+    request may succeed later).
     """
 
-    advice = "look at the message; if it persists, report it"
+    default_hint = "look at the message; if it persists, report it"
 
     def __init__(
         self,
@@ -52,19 +48,28 @@ class PolymarketError(PolypipeError):
         request: Request | None = None,
         status: int | None = None,
         body: bytes = b"",
-        advice: str | None = None,
+        hint: str | None = None,
         retry_after: float | None = None,
         transient: bool = False,
     ) -> None:
-        super().__init__(reason)
+        super().__init__(reason, hint or self.default_hint)
         self.reason = one_line(reason)
         self.request = request
         self.status = status
         self.body = excerpt(body)
-        self.advice = advice or type(self).advice
         self.retry_after = retry_after
         self.transient = transient
-        self.attempts = 0
+        self.set_attempts(0)
+
+    def set_attempts(self, attempts: int) -> None:
+        """Record the number of requests sent, which is part of the message from the second one on."""
+        self.attempts = attempts
+        parts = [f"{self.request}: {self.reason}" if self.request else self.reason]
+        if attempts > 1:
+            parts.append(f"after {attempts} attempts")
+        if self.body:
+            parts.append(f"answer begins: {self.body}")
+        self.message = "; ".join(parts)
 
     @property
     def page(self) -> int | None:
@@ -73,43 +78,38 @@ class PolymarketError(PolypipeError):
 
     @property
     def url(self) -> str | None:
-        """The URL with its query, or None if no request is to blame."""
+        """URL with query of the request that failed, or None."""
         return self.request.url if self.request else None
 
     def __str__(self) -> str:
-        parts = [f"{self.request}: {self.reason}" if self.request else self.reason]
-        if self.attempts > 1:
-            parts.append(f"after {self.attempts} attempts")
-        if self.body:
-            parts.append(f"answer begins: {self.body}")
-        return "; ".join([*parts, f"what to do: {self.advice}"])
+        return f"{self.message}; what to do: {self.hint}"
 
 
 class RequestRefused(PolymarketError):
-    """A redirect or a 4xx other than 429: the same request will be refused again, so it is not repeated."""
+    """A redirect or a 4xx other than 429. Not retried: the same request would be refused again."""
 
-    advice = "check the base URL in the settings and whether the API has changed"
+    default_hint = "check the base URL in the settings and whether the API has changed"
 
 
 class ServerUnavailable(PolymarketError):
-    """Timeouts, transport errors, 429 or 5xx until the attempts were used up."""
+    """Timeouts, transport errors, 429 or 5xx on every attempt."""
 
-    advice = "try again later, as the schedules do"
+    default_hint = "try again later, as the schedules do"
 
 
 class DeadlineExceeded(PolymarketError):
-    """The operation's total time ended, or would end before the server lets us ask again."""
+    """The operation ran out of time, or would before the server accepts the next attempt."""
 
-    advice = "try again later, as the schedules do; if it persists, the API is too slow for us"
+    default_hint = "try again later, as the schedules do; if it persists, the API is too slow"
 
 
 class UnexpectedBody(PolymarketError):
-    """A successful status with a body that cannot be used: HTML, torn JSON, a missing key, a wrong type."""
+    """A successful status with an unusable body: HTML, truncated JSON, a missing key, a wrong type."""
 
-    advice = "try again later; if it persists, the API has changed and polypipe must follow"
+    default_hint = "try again later; if it persists, the API has changed and polypipe must be updated"
 
 
 class CrawlIncomplete(PolymarketError):
-    """Pages were read but do not prove the whole listing: a repeated cursor, an empty universe, too many bad rows."""
+    """The pages do not prove a complete listing: a repeated cursor, an empty universe, too many unreadable rows."""
 
-    advice = "try again later, as the schedules do; if it persists, report the reason"
+    default_hint = "try again later, as the schedules do; if it persists, report the reason"

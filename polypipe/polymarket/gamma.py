@@ -17,7 +17,7 @@ from polypipe.polymarket.models import Event, Market, RowProblem
 from polypipe.polymarket.wire import (
     Page,
     PageRow,
-    UnusableTokensError,
+    UnusableTokens,
     WireEvent,
     decode_page,
     event_of,
@@ -199,7 +199,7 @@ class _Crawl:
             self.traded += 1
             try:
                 markets.append(market_of(wire, token_ids_of(wire)))
-            except UnusableTokensError as error:
+            except UnusableTokens as error:
                 self.report.skipped.append(RowProblem("market", str(wire.id), str(error)))
                 if error.unknown_version is not None:
                     self.report.unknown_versions.add(error.unknown_version)

@@ -246,7 +246,7 @@ class PolymarketHttp:
         try:
             answer: T = await retrying(attempt)
         except PolymarketError as error:
-            error.attempts = attempts
+            error.set_attempts(attempts)
             raise
         return answer
 
@@ -273,8 +273,8 @@ class PolymarketHttp:
                 transient=True,
             )
         if status != 200:
-            advice = "this network or region seems to be blocked; use another one" if status == 403 else None
-            raise RequestRefused(f"HTTP {status}", request=request, status=status, body=body, advice=advice)
+            hint = "this network or region seems to be blocked; use another one" if status == 403 else None
+            raise RequestRefused(f"HTTP {status}", request=request, status=status, body=body, hint=hint)
         try:
             return decode(body)
         except msgspec.ValidationError as error:

@@ -99,7 +99,7 @@ def wallet_address(text: str) -> str:
     """Normalize a wallet address to 0x and 40 lower-case hex digits. Raises RequestRefused."""
     match = re.fullmatch(r"(?:0x)?([0-9a-f]{40})", text.strip().lower())
     if not match:
-        raise RequestRefused(f"{text!r} is not a wallet address", advice="give 40 hex digits, with or without 0x")
+        raise RequestRefused(f"{text!r} is not a wallet address", hint="give 40 hex digits, with or without 0x")
     return "0x" + match[1]
 
 

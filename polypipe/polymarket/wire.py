@@ -189,7 +189,7 @@ def market_of(wire: WireMarket, token_ids: tuple[str, ...]) -> Market:
     )
 
 
-class UnusableTokensError(PolypipeError):
+class UnusableTokens(PolypipeError):
     """A market has no usable token ids. `unknown_version` is set if its version is the reason."""
 
     def __init__(self, reason: str, unknown_version: str | None = None) -> None:
@@ -200,14 +200,14 @@ class UnusableTokensError(PolypipeError):
 def token_ids_of(wire: WireMarket) -> tuple[str, ...]:
     """Token ids of a market, from the list that its `version` selects, even if both lists are present.
 
-    Raises UnusableTokensError for absent, null, malformed, empty or duplicate ids, or an unknown version.
+    Raises UnusableTokens for absent, null, malformed, empty or duplicate ids, or an unknown version.
     """
     if wire.version in (None, "v1"):
         return _checked("clobTokenIds", _inner_list(wire.clob_token_ids))
     if wire.version == "v2":
         return _checked("positionIds", wire.position_ids)
     version = one_line(wire.version[:MAX_QUOTED])
-    raise UnusableTokensError(f"unknown version {version!r}", unknown_version=version)
+    raise UnusableTokens(f"unknown version {version!r}", unknown_version=version)
 
 
 def _inner_list(value: object) -> object:
@@ -215,27 +215,27 @@ def _inner_list(value: object) -> object:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise UnusableTokensError("clobTokenIds is not a string")
+        raise UnusableTokens("clobTokenIds is not a string")
     try:
         return _strings.decode(value)
     except (ValueError, RecursionError):
-        raise UnusableTokensError(f"clobTokenIds is not a JSON array of strings: {value[:MAX_QUOTED]!r}") from None
+        raise UnusableTokens(f"clobTokenIds is not a JSON array of strings: {value[:MAX_QUOTED]!r}") from None
 
 
 def _checked(field: str, ids: object) -> tuple[str, ...]:
     if ids is None:
-        raise UnusableTokensError(f"no {field}")
+        raise UnusableTokens(f"no {field}")
     if not isinstance(ids, list):
-        raise UnusableTokensError(f"{field} is not an array")
+        raise UnusableTokens(f"{field} is not an array")
     if not ids:
-        raise UnusableTokensError(f"{field} is empty")
+        raise UnusableTokens(f"{field} is empty")
     for token_id in ids:
         if not isinstance(token_id, str):
-            raise UnusableTokensError(f"{field} has an element that is not a string")
+            raise UnusableTokens(f"{field} has an element that is not a string")
         if not TOKEN_ID.fullmatch(token_id):
-            raise UnusableTokensError(f"{field}: {token_id[:MAX_QUOTED]!r} is not 1 to 78 decimal digits")
+            raise UnusableTokens(f"{field}: {token_id[:MAX_QUOTED]!r} is not 1 to 78 decimal digits")
     if len(set(ids)) != len(ids):
-        raise UnusableTokensError(f"{field} has duplicates")
+        raise UnusableTokens(f"{field} has duplicates")
     return tuple(ids)
 
 

@@ -13,7 +13,7 @@ the meaning of their columns are in `migrations/`, row types in `rows`.
 """
 
 from polypipe.warehouse.current import Current
-from polypipe.warehouse.errors import BadRows, BatchRejected, NewerSchema, WarehouseBusy, WarehouseError
+from polypipe.warehouse.errors import BadRows, BatchRejected, WarehouseBusy, WarehouseError
 from polypipe.warehouse.merge import MergeResult
 from polypipe.warehouse.modes import Append, Replace, Upsert, Window
 from polypipe.warehouse.spool import Batch
@@ -26,7 +26,6 @@ __all__ = [
     "BatchRejected",
     "Current",
     "MergeResult",
-    "NewerSchema",
     "Replace",
     "Upsert",
     "Warehouse",

@@ -1,4 +1,4 @@
-"""What can go wrong in the warehouse, as types. Messages are one line, fit to be shown to a person."""
+"""Errors of the warehouse. Messages are one line, written for people."""
 
 from collections.abc import Iterable
 
@@ -6,46 +6,44 @@ from polypipe.errors import PolypipeError
 
 
 class WarehouseError(PolypipeError):
-    """Base of every error that the warehouse raises on purpose."""
+    """Base of the warehouse's errors."""
 
 
 class WarehouseBusy(WarehouseError):
-    """The gate or the database file was not had in time. Committed batches stay in the spool.
+    """The gate or the database file was not free in time. Committed batches stay in the spool.
 
-    `holder` describes who has it ("pid 123 (python -m ...)"); `waited` is in seconds.
+    `holder` describes the process that holds it ("pid 123 (python -m ...)"); `waited` is in seconds.
     """
 
     def __init__(self, what: str, holder: str, waited: float) -> None:
         self.holder = holder
         self.waited = waited
         super().__init__(
-            f"{what} is held by {holder}; gave up after {waited:.1f} s. "
-            "Committed rows stay in the spool and the next writer merges them."
+            f"{what} is held by {holder}; gave up after {waited:.1f} s",
+            "committed rows stay in the spool, and the next writer merges them",
         )
 
 
 class BatchRejected(WarehouseError):
-    """The caller's own batch cannot be merged; it lies in `spool/rejected/<id>` with the reason."""
+    """A batch cannot be merged. Writers move it to `spool/rejected/<id>` and record the reason there."""
 
     def __init__(self, batch_id: str, reason: str) -> None:
         self.batch_id = batch_id
         self.reason = reason
-        super().__init__(f"batch {batch_id} cannot be merged and was set aside in spool/rejected: {reason}")
+        super().__init__(f"batch {batch_id} cannot be merged and was moved to spool/rejected: {reason}")
 
 
 class BadRows(WarehouseError):
-    """Rows or modes that do not fit the table; names table, column and value."""
+    """Rows or a mode do not fit the table. The message names table, column and value."""
 
 
-class NewerSchema(WarehouseError):
-    """The database or a spooled batch was written by a newer polypipe than this one."""
-
-    def __init__(self, what: str, found: int, known: int) -> None:
-        super().__init__(
-            f"{what} was written by a newer polypipe (schema {found}, this one knows {known}): upgrade polypipe."
-        )
+def newer_schema(what: str, found: int, known: int) -> WarehouseError:
+    """The error for a database or batch that a newer polypipe wrote."""
+    return WarehouseError(
+        f"{what} was written by a newer polypipe: it has schema {found}, this version knows {known}", "upgrade polypipe"
+    )
 
 
 def one_line(words: Iterable[object]) -> str:
-    """Command lines and DuckDB's messages, fit for a sentence: no line breaks, at most 300 characters."""
+    """Join words to one line of at most 300 characters, for command lines and DuckDB's messages."""
     return " ".join(" ".join(map(str, words)).split())[:300]

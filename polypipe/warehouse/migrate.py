@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polypipe.warehouse.connection import literal
-from polypipe.warehouse.errors import NewerSchema
+from polypipe.warehouse.errors import newer_schema
 
 if TYPE_CHECKING:
     import duckdb
@@ -53,7 +53,7 @@ def latest() -> int:
 def migrate(con: "duckdb.DuckDBPyConnection") -> list[int]:
     """Migrate the connection's database to the latest schema in one transaction; returns the applied versions.
 
-    Raises `NewerSchema` if the database has migrations that this polypipe does not know.
+    Raises `WarehouseError` if the database has migrations that this polypipe does not know.
     """
     known = migrations()
     con.execute("BEGIN")
@@ -65,7 +65,7 @@ def migrate(con: "duckdb.DuckDBPyConnection") -> list[int]:
             con.execute(LEDGER)
         at = con.execute("SELECT coalesce(max(version), 0) FROM schema_migrations").fetchall()[0][0]
         if at > known[-1].version:
-            raise NewerSchema("The database", at, known[-1].version)
+            raise newer_schema("the database", at, known[-1].version)
         due = [migration for migration in known if migration.version > at]
         for migration in due:
             con.execute(migration.path.read_text("utf-8"))

@@ -20,7 +20,7 @@ from typing import IO, Any
 import msgspec
 
 from polypipe.files import fsync, locked
-from polypipe.warehouse.errors import BadRows, NewerSchema
+from polypipe.warehouse.errors import BadRows, newer_schema
 from polypipe.warehouse.layout import Layout
 from polypipe.warehouse.migrate import latest
 from polypipe.warehouse.modes import Mode, check_mode
@@ -164,7 +164,7 @@ def committed_at(batch_id: str) -> datetime:
 def load_batch(layout: Layout, batch_id: str) -> Iterator[tuple[str, TableRows, Path]]:
     """Yield the tables of a batch with their files, checked for completeness.
 
-    Raises `BadRows` if the batch is unusable, `NewerSchema` if a newer polypipe wrote it.
+    Raises `BadRows` if the batch is unusable, `WarehouseError` if a newer polypipe wrote it.
     """
     directory = layout.spool / batch_id
     try:
@@ -172,7 +172,7 @@ def load_batch(layout: Layout, batch_id: str) -> Iterator[tuple[str, TableRows, 
     except (msgspec.DecodeError, FileNotFoundError) as error:
         raise BadRows(f"the manifest cannot be read: {error}") from error
     if manifest.schema > latest():
-        raise NewerSchema(f"Batch {batch_id}", manifest.schema, latest())
+        raise newer_schema(f"batch {batch_id}", manifest.schema, latest())
     for table, part in manifest.tables.items():
         file = directory / f"{table}.ndjson"
         size = file.stat().st_size if file.exists() else 0

@@ -38,8 +38,8 @@ class Warehouse:
 
         Waits at most `wait` seconds for gate and database, then raises `WarehouseBusy` naming the holder; committed
         batches stay in the spool and the next writer merges them. A batch that cannot be merged is moved to
-        `spool/rejected`; if it is `own`, `BatchRejected` is raised after the others are merged. Raises `NewerSchema`
-        if a newer polypipe wrote the database.
+        `spool/rejected`; if it is `own`, `BatchRejected` is raised after the others are merged. Raises
+        `WarehouseError` if a newer polypipe wrote the database.
         """
         return merge_spool(self.layout, wait, own, self._keep_retired)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from polypipe.polymarket import Event
 from polypipe.polymarket.wire import (
-    UnusableTokensError,
+    UnusableTokens,
     WireMarket,
     decode_page,
     event_of,
@@ -144,7 +144,7 @@ def test_version_2_reads_position_ids_even_with_clob_token_ids_there() -> None:
     ],
 )
 def test_unusable_ids_are_told_apart(changes: dict[str, Any], reason: str) -> None:
-    with pytest.raises(UnusableTokensError) as caught:
+    with pytest.raises(UnusableTokens) as caught:
         tokens(raw_market(1, **changes))
     assert reason in str(caught.value)
     assert str(caught.value).isprintable()
@@ -163,7 +163,7 @@ def test_whatever_stands_for_ids_gives_usable_ids_or_a_reason(field: str, value:
     body = json.dumps(raw_market(1, version="v2" if field == "positionIds" else "v1", **{field: value}))
     try:
         ids = token_ids_of(msgspec.json.decode(body.encode("utf-8", "replace"), type=WireMarket))
-    except (UnusableTokensError, msgspec.DecodeError):
+    except (UnusableTokens, msgspec.DecodeError):
         return
     assert ids
     assert len(set(ids)) == len(ids)

@@ -6,7 +6,18 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from polypipe.warehouse import Append, BatchRejected, NewerSchema, Replace, Upsert, Warehouse, Window, merge, publish, spool
+from polypipe.warehouse import (
+    Append,
+    BatchRejected,
+    Replace,
+    Upsert,
+    Warehouse,
+    WarehouseError,
+    Window,
+    merge,
+    publish,
+    spool,
+)
 from polypipe_tests.warehouse.helpers import (
     DAY,
     assert_published_is_live,
@@ -154,7 +165,7 @@ def test_a_batch_of_a_newer_polypipe_is_left_alone(wh: Warehouse, monkeypatch: p
     with monkeypatch.context() as patch:
         patch.setattr(spool, "latest", lambda: 99)
         batch_id = write(wh, "c1")
-    with pytest.raises(NewerSchema, match=r"Batch .* was written by a newer polypipe \(schema 99"):
+    with pytest.raises(WarehouseError, match=r"batch .* was written by a newer polypipe: it has schema 99"):
         wh.merge()
     assert spooled(wh) == [batch_id]
 
