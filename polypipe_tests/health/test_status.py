@@ -33,7 +33,7 @@ from polypipe.runtime.running import by_hand
 from polypipe.warehouse import Append, Warehouse
 from polypipe.warehouse.gate import holder_of
 from polypipe_tests.conftest import settings_for
-from polypipe_tests.runtime.test_dagster_tables import some_job, write_ticks
+from polypipe_tests.runtime.ticks import some_job, write_ticks
 
 PROCESS = Process("daemon", "running", 7, 600.0, 100_000_000, 0, None)
 TICK = Tick("catch_up", "sensor", "skipped", 10.0, None, 15.0, True)

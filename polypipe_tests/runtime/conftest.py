@@ -1,7 +1,8 @@
-"""One running demo for all tests of this folder that look at one: a start costs more than most of them."""
+"""One running demo for all tests of this folder that need one: a start takes longer than most of them."""
 
 import pytest
 
+from polypipe_tests.postgres import postgres_url as postgres_url
 from polypipe_tests.runtime.support import Server
 
 
@@ -15,7 +16,7 @@ def _demo(tmp_path_factory):
 
 @pytest.fixture
 def demo(_demo):
-    """The running demo; started again if a test has stopped it."""
+    """The running demo, restarted if a test has stopped it."""
     if _demo.process.poll() is not None:
         _demo.start()
     return _demo

@@ -1,39 +1,14 @@
-"""Our queries over Dagster's tables, held to what Dagster itself writes."""
-
-import time
+"""Our queries over Dagster's tables, against rows that Dagster itself writes."""
 
 import dagster as dg
 import pytest
-from dagster._core.definitions.run_request import InstigatorType
-from dagster._core.scheduler.instigation import TickData, TickStatus
-from dagster._utils.error import SerializableErrorInfo
 
 from polypipe.runtime.dagster_tables import last_ticks, tables, unfinished_runs
 from polypipe.runtime.instance import open_instance
+from polypipe_tests.runtime.ticks import some_job, write_ticks
 
 
-@dg.job
-def some_job():
-    """A job to have runs of."""
-
-
-def write_ticks(instance):
-    """Two ticks of `good`, the newer one skipped, and a failed one of `bad`; the time from which they are counted back."""
-
-    def tick(name, status, when, **more):
-        data = TickData(name, name, InstigatorType.SENSOR, status, when, run_ids=[], selector_id=f"selector-{name}", **more)
-        instance.create_tick(data)
-
-    now = time.time()
-    tick("good", TickStatus.SUCCESS, now - 90)
-    inner = SerializableErrorInfo("ValueError: what\nwent wrong", [], "ValueError")
-    outer = SerializableErrorInfo("SensorExecutionError: in a sensor", [], "SensorExecutionError", inner)
-    tick("bad", TickStatus.FAILURE, now - 60, error=outer)
-    tick("good", TickStatus.SKIPPED, now - 30)
-    return now
-
-
-def test_the_last_tick_of_each(tmp_path):
+def test_last_ticks_has_the_newest_tick_of_each_sensor(tmp_path):
     with open_instance(tmp_path) as instance:
         now = write_ticks(instance)
         with tables(tmp_path, None) as (query, _):
@@ -43,7 +18,7 @@ def test_the_last_tick_of_each(tmp_path):
     assert good.time == pytest.approx(now - 30, abs=0.01)
 
 
-def test_unfinished_runs(tmp_path):
+def test_queued_and_finished_runs_are_not_unfinished(tmp_path):
     status = dg.DagsterRunStatus
     with open_instance(tmp_path) as instance:
 
