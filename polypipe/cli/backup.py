@@ -1,4 +1,4 @@
-"""Commands that save the state of a home and bring it back."""
+"""Commands that back up and restore a home."""
 
 from pathlib import Path
 
@@ -6,16 +6,17 @@ import click
 
 from polypipe.cli.common import SIMULATED
 from polypipe.settings import load_settings
-from polypipe.text import utc_text
+from polypipe.text import count, utc_text
 
 
 @click.command()
 @click.argument("target", required=False, type=click.Path(path_type=Path), metavar="[FILE or DIR]")
 @click.option("--keep", type=click.IntRange(min=1), help="Remove all but the newest N backups of the directory.")
 def backup(target: Path | None, keep: int | None) -> None:
-    """Write one archive with the state of the home, while everything is running; by default into `backups` in the home.
+    """Write one archive of the home's state, while everything is running. Default: into `backups` in the home.
 
-    Tables, waiting rows, Dagster's storage, the bot's cache files, the alerts' state. No secrets, no `.env`.
+    Holds the tables, waiting batches, Dagster's storage, the bot's cache files and the state of the alerts. No secrets, no
+    `.env`.
     """
     from polypipe.maintenance.backup import back_up
 
@@ -24,7 +25,7 @@ def backup(target: Path | None, keep: int | None) -> None:
         click.echo(SIMULATED)
     done = back_up(settings, target, keep)
     rows = sum(done.manifest.tables.values())
-    waiting = f", {len(done.manifest.batches)} waiting batches" if done.manifest.batches else ""
+    waiting = f", {count(len(done.manifest.batches), 'waiting batch', 'waiting batches')}" if done.manifest.batches else ""
     click.echo(f"{done.path}: {done.bytes / 1e6:.1f} MB, {rows} rows in {len(done.manifest.tables)} tables{waiting}")
     for left_out in done.manifest.left_out:
         click.echo(f"  without {left_out}")
@@ -34,23 +35,23 @@ def backup(target: Path | None, keep: int | None) -> None:
 
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--force", is_flag=True, help="Also when the home has data: it is moved aside, not deleted.")
+@click.option("--force", is_flag=True, help="Restore even if the home has data, which is moved aside, not deleted.")
 def restore(file: Path, force: bool) -> None:
-    """Put a backup in place of the home's state, once every byte of it is checked. Not while polypipe is up.
+    """Replace the home's state with a backup, after every byte of it is checked. Refused while polypipe is up.
 
-    Exit code 1 when it is refused; then nothing was changed.
+    Exit code 1 if it is refused; nothing is changed then.
     """
     from polypipe.maintenance.restore import restore as run_restore
 
     settings = load_settings()
     done = run_restore(settings, file, force)
     click.echo(
-        f"{settings.home}: restored as of {utc_text(done.manifest.created_at, seconds=True)}: {done.rows} rows published, "
-        f"{done.merged} waiting batches merged"
+        f"{settings.home}: restored as of {utc_text(done.manifest.created_at, seconds=True)}: "
+        f"{count(done.rows, 'row')} published, {count(done.merged, 'waiting batch', 'waiting batches')} merged"
     )
     if done.bot_files:
-        click.echo(f"  put back in {settings.bot_dir}: {', '.join(done.bot_files)}")
+        click.echo(f"  restored in {settings.bot_dir}: {', '.join(done.bot_files)}")
     if done.bot_files_kept:
-        click.echo(f"  left as they are in {settings.bot_dir}: {', '.join(done.bot_files_kept)}")
+        click.echo(f"  kept as they are in {settings.bot_dir}: {', '.join(done.bot_files_kept)}")
     if done.aside is not None:
-        click.echo(f"  what was there before: {done.aside}")
+        click.echo(f"  old state: {done.aside}")

@@ -1,1 +1,1 @@
-"""Upkeep: what keeps a home small and safe over months. The daily pruning, backups, and their restoration."""
+"""Maintenance: the nightly upkeep that keeps a home small, backups, and restoring them."""

@@ -1,5 +1,7 @@
-"""The archive of a backup: a compressed tar whose first member is a manifest of all others. Written whole or not at all;
-read as if a stranger had made it."""
+"""The archive of a backup: a compressed tar whose first member is a manifest of all others.
+
+Written completely or not at all. Reading trusts nothing in it.
+"""
 
 import gzip
 import hashlib
@@ -38,10 +40,10 @@ class Entry(msgspec.Struct):
 
 
 class Manifest(msgspec.Struct, forbid_unknown_fields=True):
-    """What the archive holds, and what wrote it.
+    """What the archive holds, and which versions wrote it.
 
-    `tables`: rows of each table of the database; `batches`: the waiting ones that are not in them; `left_out`: what a
-    reader may miss, in words. `simulated`: it is of the home of a demo.
+    `tables`: rows of each table of the database. `batches`: ids of the waiting batches, which are not in the tables.
+    `left_out`: what the backup does not contain, in words. `simulated`: it is a backup of a demo.
     """
 
     format: int
@@ -57,7 +59,7 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def entries(root: Path) -> dict[str, Entry]:
-    """Every file below `root` by its relative path."""
+    """Size and checksum of every file below `root`, by relative path."""
     found = {}
     for path in sorted(root.rglob("*")):
         if path.is_file():
@@ -68,9 +70,9 @@ def entries(root: Path) -> dict[str, Entry]:
 
 
 def write_archive(root: Path, manifest: Manifest, target: Path) -> None:
-    """Write the files below `root` into the new file `target`, durably, readable by its owner only.
+    """Write the files below `root` to the new file `target`, durably, readable by its owner only.
 
-    `target` is the temporary name: whoever calls gives it its real one.
+    `target` is a temporary name; the caller renames it.
     """
     with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as raw:
         with (
@@ -92,28 +94,27 @@ def _add(tar: tarfile.TarFile, name: str, file: IO[bytes], size: int) -> None:
 
 
 def unpack(archive: Path, root: Path) -> Manifest:
-    """Unpack into the empty directory `root`, checking every byte against the manifest.
+    """Unpack into the empty directory `root`, and check every byte against the manifest.
 
-    Raises `PolypipeError` for whatever is not exactly as an archive of ours; what was written by then lies below `root`
-    and nowhere else.
+    Raises `PolypipeError` for anything that differs from an archive of `write_archive`. Writes only below `root`.
     """
-    with _told_in_one_line(archive), gzip.open(archive) as packed, tarfile.open(fileobj=packed, mode="r|") as tar:
+    with _errors_in_one_line(archive), gzip.open(archive) as packed, tarfile.open(fileobj=packed, mode="r|") as tar:
         first = tar.next()
         if first is None or first.name != MANIFEST or not first.isreg() or first.size > _MANIFEST_BYTES:
-            raise PolypipeError(f"{archive} is not a backup of polypipe: it does not begin with a manifest")
+            raise PolypipeError(f"{archive} is not a backup of polypipe: its first member is not a manifest")
         stream = tar.extractfile(first)
         manifest = _manifest(archive, stream.read() if stream else b"")
         missing = dict(manifest.files)
         while (member := tar.next()) is not None:
             entry = missing.pop(member.name, None)
             if entry is None or not member.isreg() or member.size != entry.bytes:
-                raise PolypipeError(f"{archive} holds {member.name[:100]!r}, which is not as its manifest says")
+                raise PolypipeError(f"{archive}: member {member.name[:100]!r} does not match the manifest")
             stream = tar.extractfile(member)
             if stream is None or _write(stream, root / member.name) != entry:
-                raise PolypipeError(f"{archive} is damaged: {member.name} is not as its manifest says")
+                raise PolypipeError(f"{archive} is damaged: {member.name} does not match the manifest")
         if missing:
-            raise PolypipeError(f"{archive} is not whole: {next(iter(missing))} is missing")
-        while packed.read(_CHUNK):  # to the end, where the checksum is: it also covers the manifest
+            raise PolypipeError(f"{archive} is incomplete: {next(iter(missing))} is missing")
+        while packed.read(_CHUNK):  # to gzip's checksum at the end, which also covers the manifest
             pass
     return manifest
 
@@ -124,10 +125,10 @@ def _manifest(archive: Path, body: bytes) -> Manifest:
     except msgspec.DecodeError as error:
         raise PolypipeError(f"{archive} is not a backup of polypipe: {error}") from None
     if found.format != FORMAT:
-        raise PolypipeError(f"{archive} has format {found.format}; this polypipe reads {FORMAT}")
+        raise PolypipeError(f"{archive} has format {found.format}, but this version reads only format {FORMAT}")
     for name in found.files:
         if not _ALLOWED.fullmatch(name):
-            raise PolypipeError(f"{archive} holds {name[:100]!r}, which is no file of a backup")
+            raise PolypipeError(f"{archive}: unexpected member {name[:100]!r}")
     return found
 
 
@@ -144,7 +145,7 @@ def _write(stream: IO[bytes], path: Path) -> Entry:
 
 
 @contextmanager
-def _told_in_one_line(archive: Path) -> Iterator[None]:
+def _errors_in_one_line(archive: Path) -> Iterator[None]:
     try:
         yield
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, UnicodeError, ValueError) as error:

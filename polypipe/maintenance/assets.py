@@ -1,4 +1,4 @@
-"""The daily upkeep as Dagster shows it: the asset, its job and its schedule. Thin: the work is in plain modules."""
+"""The asset `upkeep`, its job and its schedule. The work is done by plain modules."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +11,7 @@ from polypipe.orchestration.scheduling import asset_job, regular_schedule
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse, WarehouseBusy
 
-CRON = "47 3 * * *"  # a minute that no other schedule has, in an hour without history
+CRON = "47 3 * * *"  # no other schedule has this minute, and no history job runs in this hour
 PRUNE_SECONDS = 600.0
 GATE_WAIT = 60.0
 
@@ -21,22 +21,22 @@ GATE_WAIT = 60.0
     kinds={"python", "duckdb"},
     owners=["team:trading-data"],
     description=(
-        "What keeps the home small for months, each night: closed days of the tables merged into a file a month, the "
-        "database compacted when most of it is free, old runs, ticks, events and check results removed from Dagster's "
-        "storage, old logs, temp files and rejected batches deleted. Rows of tables are never thinned out, runs of "
-        "partitions never deleted. Read by whoever asks where the disk goes: sizes and what was removed are below."
+        "Keeps the home small over months. Each night it merges closed days of the tables into one file a month, compacts "
+        "the database when most of it is free, removes old runs, ticks, events and check results from Dagster's storage, "
+        "and deletes old logs, temp files and rejected batches. It never deletes rows of tables or runs of partitions. "
+        "Answers where the disk space goes: the metadata below has sizes and what was removed."
     ),
     freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=49)),
 )
 def upkeep(
     context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], warehouse: dg.ResourceParam[Warehouse]
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Do all of it; what must wait for somebody who holds the warehouse is skipped until tomorrow, with the reason."""
+    """Run one night's upkeep. A step that would have to wait for the warehouse is skipped until the next night."""
     return dg.MaterializeResult(metadata=keep_up(context.instance, settings, warehouse) | simulated(settings))
 
 
 def keep_up(instance: dg.DagsterInstance, settings: Settings, warehouse: Warehouse) -> dict[str, Any]:
-    """The upkeep of one night; what it did, as metadata."""
+    """Run one night's upkeep. Returns what was done, as metadata; `skipped` has the reasons of skipped steps."""
     from polypipe.maintenance.leftovers import sweep
     from polypipe.maintenance.pruning import prune
 
@@ -45,7 +45,7 @@ def keep_up(instance: dg.DagsterInstance, settings: Settings, warehouse: Warehou
     skipped = []
     pruned = prune(instance, now, PRUNE_SECONDS)
     if pruned.unfinished:
-        skipped.append(f"the rest of Dagster's storage: {PRUNE_SECONDS:.0f} s were over; tomorrow goes on")
+        skipped.append(f"the rest of Dagster's storage: not done within {PRUNE_SECONDS:.0f} s; the next night continues")
     merged = 0
     try:
         merged = len(warehouse.combine_days(now.date(), GATE_WAIT))
@@ -78,10 +78,10 @@ def _bytes(directory: Path) -> int:
     for path in directory.rglob("*"):
         try:
             total += path.stat().st_size if path.is_file() else 0
-        except FileNotFoundError:  # removed this very moment
+        except FileNotFoundError:  # removed since it was listed
             continue
     return total
 
 
 upkeep_job = asset_job("upkeep_daily", ["upkeep"], "Keep the home small.", max_runtime=1800)
-upkeep_schedule = regular_schedule(upkeep_job, CRON, "Old runs, files and free space, every night.")
+upkeep_schedule = regular_schedule(upkeep_job, CRON, "Removes old runs and files and frees disk space, every night.")

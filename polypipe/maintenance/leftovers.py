@@ -1,4 +1,4 @@
-"""Removing files that nobody will use again: rotated logs, temp files of killed processes, old rejected batches."""
+"""Removes files that are no longer used: rotated logs, temp files of killed processes, old rejected batches."""
 
 import re
 import shutil
@@ -11,20 +11,21 @@ from pathlib import Path
 
 import psutil
 
+from polypipe.maintenance.staging import BACKUP_PREFIX, RESTORE_PREFIX
 from polypipe.warehouse import Warehouse
 
 KEEP_LOGS = timedelta(days=30)
-"""The supervisor turns logs over by size; what lies untouched for so long goes."""
+"""Since the last write. The supervisor rotates logs by size, so old ones stay until then."""
 
 KEEP_TEMPORARY = timedelta(days=1)
 KEEP_REJECTED = timedelta(days=90)
 REJECTED_BYTES = 200_000_000
-"""Rejected batches are kept for a person to look at: the newest ones of this size in all."""
+"""Rejected batches are kept for inspection, the newest ones up to this total size."""
 
 
 @dataclass
 class Swept:
-    """Files removed, and what is left of the rejected batches: each is rows that no table has."""
+    """Numbers of files removed, and the rejected batches that remain, whose rows are in no table."""
 
     logs: int = 0
     temporary: int = 0
@@ -35,7 +36,7 @@ class Swept:
 
 
 def sweep(home: Path, now: float | None = None) -> Swept:
-    """Remove what is old in the home and in the system's temp directory; `now` in seconds since 1970."""
+    """Remove old files from the home and from the system's temp directory. `now` is in epoch seconds."""
     now = time.time() if now is None else now
     done = Swept()
     logs = [path for path in _entries(home / "logs") if _is_old(path, KEEP_LOGS, now)]
@@ -53,27 +54,27 @@ def sweep(home: Path, now: float | None = None) -> Swept:
 
 
 def _temporary(home: Path) -> Iterator[Path]:
-    """What a kill leaves: of replaced files in our own directories, of backups and restores, of readers that spilled."""
+    """Files that killed processes left: of replaced files, backups, restores, and readers that spilled to disk."""
     for directory in (home, *(home / name for name in ("run", "alerts", "dagster"))):
         yield from (path for path in _entries(directory) if path.name.endswith(".tmp") and path.is_file())
-    for directory, prefix in ((home, ".restore-"), (home / "backups", ".polypipe-backup-")):
+    for directory, prefix in ((home, RESTORE_PREFIX), (home / "backups", BACKUP_PREFIX)):
         yield from (path for path in _entries(directory) if path.name.startswith(prefix))
     for path in _entries(Path(tempfile.gettempdir())):
         owner = re.match(r"polypipe-duckdb-(\d+)-", path.name)
-        # A dashboard lives for months, and reads there what it spilled.
+        # A dashboard runs for months and still reads what it spilled there.
         if owner and path.is_dir() and not psutil.pid_exists(int(owner[1])):
             yield path
 
 
 def _rejected(directory: Path, now: float) -> tuple[list[Path], list[Path]]:
-    """(kept, to be removed), newest first; a batch's name begins with its time."""
+    """Returns (kept, to be removed), newest first. A batch's name begins with its time."""
     kept: list[Path] = []
-    gone: list[Path] = []
+    removed: list[Path] = []
     total = 0
     for path in sorted(_entries(directory), reverse=True):
         total += _size(path)
-        (gone if _is_old(path, KEEP_REJECTED, now) or total > REJECTED_BYTES else kept).append(path)
-    return kept, gone
+        (removed if _is_old(path, KEEP_REJECTED, now) or total > REJECTED_BYTES else kept).append(path)
+    return kept, removed
 
 
 def _entries(directory: Path) -> Iterable[Path]:

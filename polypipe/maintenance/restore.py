@@ -1,11 +1,11 @@
-"""`polypipe restore`: put a backup in place of a home's state, after every byte of it has been checked.
+"""`polypipe restore`: replace a home's state with a backup, after every byte of the backup has been checked.
 
-What was there is moved aside, never deleted. Files of the bot are put back only where none is: a bot may be reading them.
+The old state is moved aside, never deleted. Files of the bot are restored only where they are missing: a bot may be reading
+them.
 """
 
 import contextlib
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,7 +18,8 @@ from polypipe.caches.registry import CACHES
 from polypipe.errors import PolypipeError
 from polypipe.files import fsync, replace_file
 from polypipe.maintenance.archive import Manifest, unpack
-from polypipe.runtime.dagster_tables import damage
+from polypipe.maintenance.staging import RESTORE_PREFIX, staging
+from polypipe.maintenance.verify import refuse_mixture, verify
 from polypipe.runtime.running import Held, only_one
 from polypipe.runtime.unfinished import mark, unfinished, unmark
 from polypipe.settings import Settings
@@ -27,16 +28,17 @@ from polypipe.warehouse.connection import open_live, quoted
 from polypipe.warehouse.copy import wal_of
 from polypipe.warehouse.gate import gate
 from polypipe.warehouse.layout import Layout
-from polypipe.warehouse.migrate import latest
 
 GATE_WAIT = 20.0
 _ASIDE = "before-restore-"
-_STAGING = ".restore-"
 
 
 @dataclass
 class Restored:
-    """What was put in place. `rows` and `merged` are of the tables and of the batches that waited beside them."""
+    """A completed restore. `rows` are published rows, `merged` the waiting batches that were merged into them.
+
+    `aside` is the directory with the old state, None if the home had none.
+    """
 
     manifest: Manifest
     rows: int
@@ -47,34 +49,36 @@ class Restored:
 
 
 def restore(settings: Settings, archive: Path, force: bool) -> Restored:
-    """Replace the state of the home by the backup. Raises `PolypipeError` while polypipe is up on it, when it has data and
-    not `force`, for an archive that is not whole, is damaged, or was not written by polypipe, and for one of a demo where
-    the home is not the demo's (or the other way round)."""
+    """Replace the state of the home with the backup.
+
+    Raises `PolypipeError` while polypipe is up on the home; if it has data and not `force`; if the archive is incomplete,
+    damaged or not polypipe's; and if only one of archive and home is a demo's.
+    """
     home = settings.home
     if not archive.is_file():
         raise PolypipeError(f"{archive} is not a file")
     made = not home.exists()
     try:
         home.mkdir(parents=True, exist_ok=True)
-        with _nobody_up(home), _staging(home) as staging:
-            if not force and (cut_off := unfinished(home)):
-                raise PolypipeError(cut_off)
+        with _locked(home), staging(home, RESTORE_PREFIX, stale_seconds=0) as unpacked:  # no other restore has the lock
+            if not force and (interrupted := unfinished(home)):
+                raise PolypipeError(interrupted)
             if _state(home) and not force:
-                raise PolypipeError(f"{home} has data already: with --force it is moved aside")
-            manifest = unpack(archive, staging)
-            _refuse_mixture(settings, archive, manifest)
-            _prove(archive, staging, manifest)
-            result = Restored(manifest, 0, 0, _swap(Layout(home), staging, manifest, archive))
+                raise PolypipeError(f"{home} already has data: use --force to move it aside")
+            manifest = unpack(archive, unpacked)
+            refuse_mixture(settings, archive, manifest)
+            verify(archive, unpacked, manifest)
+            result = Restored(manifest, 0, 0, _swap(Layout(home), unpacked, manifest, archive))
             try:
-                _put_bot_files(settings, staging, result)
+                _put_bot_files(settings, unpacked, result)
                 _publish(home, result)
             except (OSError, WarehouseError, duckdb.Error) as error:
-                before = f"; what was there before is in {result.aside}" if result.aside else ""
+                before = f"; the old state is in {result.aside}" if result.aside else ""
                 reason = " ".join(str(error).split())
-                raise PolypipeError(f"the backup is in place, but not all of it could be done: {reason}{before}") from error
+                raise PolypipeError(f"the backup is in place, but publishing it failed: {reason}{before}") from error
             return result
     except (OSError, WarehouseError) as error:
-        half = f"; {cut_off}" if (cut_off := unfinished(home)) else ""
+        half = f"; {interrupted}" if (interrupted := unfinished(home)) else ""
         raise PolypipeError(" ".join(str(error).split()) + half) from error
     finally:
         if made and not _state(home):
@@ -82,57 +86,26 @@ def restore(settings: Settings, archive: Path, force: bool) -> Restored:
 
 
 def _state(home: Path) -> list[Path]:
-    """What of the home a restore takes the place of."""
+    """The paths of the home that a restore replaces."""
     layout = Layout(home)
     candidates = (layout.database, wal_of(layout.database), layout.spool, layout.published, layout.pointer)
     found = [path for path in candidates if path.is_file() or (path.is_dir() and any(path.iterdir()))]
     return found + [path for path in (home / "dagster",) if any(path.rglob("*.db"))]
 
 
-def _refuse_mixture(settings: Settings, archive: Path, manifest: Manifest) -> None:
-    """Simulated rows and files never come to a real home or bot, nor real ones to the demo: it calls all simulated."""
-    if manifest.simulated and not settings.simulated:
-        raise PolypipeError(f"{archive} is of a demo: it can only be restored to the home of a demo, after `polypipe demo`")
-    if settings.simulated and not manifest.simulated:
-        raise PolypipeError(f"{settings.home} is the home of the demo, and {archive} holds real data: choose another home")
+def _swap(layout: Layout, unpacked: Path, manifest: Manifest, archive: Path) -> Path | None:
+    """Move the old state aside and the new one in. Returns the directory of the old state, None if there was none.
 
-
-def _prove(archive: Path, staging: Path, manifest: Manifest) -> None:
-    """Open what was unpacked as its programs would. Raises `PolypipeError`."""
-    if manifest.schema > latest():
-        raise PolypipeError(
-            f"{archive} was written by a newer polypipe (schema {manifest.schema}, this one knows {latest()}): upgrade"
-        )
-    database = staging / Layout(staging).database.name
-    if not database.exists() and manifest.tables:
-        raise PolypipeError(f"{archive} is not whole: it has no database")
-    if database.exists():
-        try:
-            with duckdb.connect(str(database), read_only=True) as con:
-                for table, rows in manifest.tables.items():
-                    found = con.execute(f"SELECT count(*) FROM {quoted(table)}").fetchall()[0][0]  # noqa: S608 -- quoted
-                    if found != rows:
-                        raise PolypipeError(f"{archive} is damaged: {table} has {found} rows instead of {rows}")
-        except duckdb.Error as error:
-            raise PolypipeError(f"{archive} is damaged: {' '.join(str(error).split())[:200]}") from None
-    for path in sorted(staging.rglob("*.db")):
-        if wrong := damage(path):
-            raise PolypipeError(f"{archive} is damaged: {path.relative_to(staging)}: {wrong}")
-
-
-def _swap(layout: Layout, staging: Path, manifest: Manifest, archive: Path) -> Path | None:
-    """Move the old state aside and the new one in; where the old one lies, None when there was none.
-
-    It takes several steps. Killed between two of them it leaves a mark, with which `polypipe up` does not start: else it
-    would begin a new, empty database in the place of the one that was moved.
+    If this is killed between two steps, a mark remains with which `polypipe up` does not start: it would create an empty
+    database in place of the one that was moved.
     """
     deadline = time.monotonic() + GATE_WAIT
     with gate(layout.lock, deadline):
         if layout.database.exists():
-            with contextlib.suppress(duckdb.Error):  # damaged: it is to be replaced; held by somebody: WarehouseBusy
+            with contextlib.suppress(duckdb.Error):  # a damaged one is replaced anyway; a held one raises WarehouseBusy
                 open_live(layout.database, deadline).close()
         brought = {name.partition("/")[0] for name in manifest.files} - {"bot"}
-        # Tables, waiting batches and published files belong together: of these none may stay.
+        # Tables, waiting batches and published files belong together, so all of the old ones go.
         leaving = {path for path in _state(layout.home) if path.name != "dagster"}
         leaving |= {layout.home / name for name in brought if (layout.home / name).exists()}
         aside = layout.home / f"{_ASIDE}{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}" if leaving else None
@@ -142,15 +115,15 @@ def _swap(layout: Layout, staging: Path, manifest: Manifest, archive: Path) -> P
             for path in sorted(leaving):
                 path.rename(aside / path.name)
         for name in sorted(brought):
-            (staging / name).rename(layout.home / name)
+            (unpacked / name).rename(layout.home / name)
         fsync(layout.home)
         unmark(layout.home)
         return aside
 
 
-def _put_bot_files(settings: Settings, staging: Path, result: Restored) -> None:
+def _put_bot_files(settings: Settings, unpacked: Path, result: Restored) -> None:
     for spec in CACHES:
-        saved = staging / "bot" / spec.file
+        saved = unpacked / "bot" / spec.file
         if not saved.exists():
             continue
         if (settings.bot_dir / spec.file).exists():
@@ -161,7 +134,7 @@ def _put_bot_files(settings: Settings, staging: Path, result: Restored) -> None:
 
 
 def _publish(home: Path, result: Restored) -> None:
-    """Merge the batches that waited, publish all tables, and compare what readers see with the manifest."""
+    """Merge the waiting batches, publish all tables, and compare the published rows with the manifest."""
     warehouse = Warehouse(home)
     result.merged = len(warehouse.merge(wait=GATE_WAIT).merged)
     current = warehouse.current()
@@ -176,8 +149,8 @@ def _publish(home: Path, result: Restored) -> None:
 
 
 @contextlib.contextmanager
-def _nobody_up(home: Path) -> Iterator[None]:
-    """Hold the lock of `polypipe up`, so that it neither runs nor starts."""
+def _locked(home: Path) -> Iterator[None]:
+    """Hold the lock of `polypipe up`, which then neither runs nor starts."""
     (home / "run").mkdir(exist_ok=True)
     with contextlib.ExitStack() as stack:
         try:
@@ -185,14 +158,3 @@ def _nobody_up(home: Path) -> Iterator[None]:
         except Held as error:
             raise PolypipeError(f"{error}; stop it first") from None
         yield
-
-
-@contextlib.contextmanager
-def _staging(home: Path) -> Iterator[Path]:
-    for entry in home.glob(f"{_STAGING}*"):  # a killed one left it; the lock says that no other is at work
-        shutil.rmtree(entry, ignore_errors=True)
-    staging = Path(tempfile.mkdtemp(dir=home, prefix=_STAGING))
-    try:
-        yield staging
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)

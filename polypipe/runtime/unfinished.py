@@ -1,4 +1,4 @@
-"""The mark of a restore that is putting files in place: a home that still has it is half of one state, half of another."""
+"""The mark of a restore in progress. A home that still has it is half old, half restored."""
 
 from pathlib import Path
 
@@ -9,8 +9,8 @@ MARK = "RESTORING"
 
 def mark(home: Path, archive: Path, aside: Path | None) -> None:
     """Write the mark, durably, before the first file is moved."""
-    old = f"; what was there before is in {aside}" if aside else ""
-    line = f"a restore into {home} was cut off: run `polypipe restore {archive.absolute()} --force` again{old}"
+    old = f"; the old state is in {aside}" if aside else ""
+    line = f"a restore into {home} was interrupted: run `polypipe restore {archive.absolute()} --force` again{old}"
     replace_file(home / MARK, line.encode())
 
 
@@ -21,9 +21,9 @@ def unmark(home: Path) -> None:
 
 
 def unfinished(home: Path) -> str | None:
-    """One line about the restore that was cut off on this home, and what to do; None when none was.
+    """One line about the interrupted restore on this home, with the remedy, or None.
 
-    Also while a restore is at work, which holds the lock of `polypipe up`.
+    Not None during a restore, too, which holds the lock of `polypipe up`.
     """
     try:
         return (home / MARK).read_text("utf-8", "replace")

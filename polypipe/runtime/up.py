@@ -36,8 +36,8 @@ def up(settings: Settings, extra: Callable[[], list[Program]] = list, say: Calla
     with contextlib.ExitStack() as lock:
         with writing(settings.home):
             lock.enter_context(only_one(settings.home))
-            if cut_off := unfinished(settings.home):
-                raise PolypipeError(cut_off)
+            if interrupted := unfinished(settings.home):
+                raise PolypipeError(interrupted)
             if settings.simulated:
                 mark_simulated(settings)
         stopping = _asked_to_stop()

@@ -1,4 +1,4 @@
-"""The nightly job as Dagster runs it: it succeeds on an empty home and on a busy one, and tells what it did."""
+"""The nightly job as Dagster runs it: it succeeds on an empty and on a filled home, and reports what it did."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +16,7 @@ def _run(settings, instance):
     return {name: value.value for name, value in event.materialization.metadata.items()}
 
 
-def test_it_keeps_an_empty_and_a_filled_home(monkeypatch):
+def test_upkeep_reports_what_it_did_on_an_empty_and_on_a_filled_home(monkeypatch):
     from polypipe.maintenance import assets as daily
 
     settings = settings_for(NOWHERE)
@@ -29,14 +29,14 @@ def test_it_keeps_an_empty_and_a_filled_home(monkeypatch):
             batch.add("crawls", rows)
             batch.commit({"crawls": Append()})
         warehouse.merge()
-        told = _run(settings, instance)
-        assert told["months_merged"] >= 1
-        assert told["published_files"] >= 40  # the old ones stay until no query can be reading them
-        assert told["runs_removed"] == 0
-        assert told["dagster_bytes"] > told["published_bytes"] > 0
+        found = _run(settings, instance)
+        assert found["months_merged"] >= 1
+        assert found["published_files"] >= 40  # replaced files stay until no query can be reading them
+        assert found["runs_removed"] == 0
+        assert found["dagster_bytes"] > found["published_bytes"] > 0
         assert crawl_ids(warehouse) == sorted(row["crawl_id"] for row in rows)
 
         monkeypatch.setattr(daily, "GATE_WAIT", 0.1)
         with gate(warehouse.layout.lock, 0.0):
-            told = _run(settings, instance)
-        assert "compaction: polypipe.lock is held by pid" in told["skipped"]
+            found = _run(settings, instance)
+        assert "compaction: polypipe.lock is held by pid" in found["skipped"]

@@ -1,4 +1,4 @@
-"""Backups of a home at work, and their way back; archives that are not whole or not ours change nothing."""
+"""Backups of a busy home, and restoring them; archives that are incomplete or not ours change nothing."""
 
 import fcntl
 import gzip
@@ -29,6 +29,7 @@ from polypipe.runtime.up import up
 from polypipe.warehouse import Warehouse
 from polypipe_tests.conftest import NOWHERE, settings_for
 from polypipe_tests.doctor.support import facts_of, results
+from polypipe_tests.maintenance.support import home_settings
 from polypipe_tests.warehouse.helpers import assert_published_is_live, crawl_ids, start, write
 
 CANARY = b"canary-a7c1"
@@ -39,14 +40,10 @@ def cut() -> dg.MaterializeResult:
     return dg.MaterializeResult()
 
 
-def _home(path: Path):
-    return settings_for(NOWHERE, POLYPIPE_HOME=str(path))
-
-
 @pytest.fixture
 def full(tmp_path):
-    """The settings of a home with something in every place."""
-    settings = _home(tmp_path / "full")
+    """Settings of a home with data in every place."""
+    settings = home_settings(tmp_path / "full")
     wh = Warehouse(settings.home)
     write(wh, "c1")
     wh.merge()
@@ -68,7 +65,7 @@ def full(tmp_path):
 
 
 def _tree(home: Path) -> dict[str, str]:
-    """Every file by its content, but for locks and their directory."""
+    """Checksum of every file, except locks."""
     return {
         path.relative_to(home).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(home.rglob("*"))
@@ -76,14 +73,14 @@ def _tree(home: Path) -> dict[str, str]:
     }
 
 
-def test_everything_comes_back(full, tmp_path):
+def test_a_restored_backup_has_everything_and_no_secret(full, tmp_path):
     done = back_up(full, tmp_path / "b.tar.gz")
     assert done.path.stat().st_mode & 0o777 == 0o600
     assert (done.manifest.tables["crawls"], len(done.manifest.batches)) == (2, 1)
     assert CANARY not in gzip.decompress(done.path.read_bytes())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b.tar.gz", "full"]
 
-    new = _home(tmp_path / "new")
+    new = home_settings(tmp_path / "new")
     result = restore(new, done.path, force=False)
     wh = Warehouse(new.home)
     assert (result.merged, result.aside, result.bot_files) == (1, None, [".live_cache.json"])
@@ -98,14 +95,14 @@ def test_everything_comes_back(full, tmp_path):
     assert [path for path in new.home.iterdir() if path.name.startswith((".restore", "before"))] == []
 
 
-def test_data_that_is_there_is_moved_aside_only_with_force(full, tmp_path, monkeypatch):
+def test_existing_data_is_moved_aside_only_with_force(full, tmp_path, monkeypatch):
     archive = back_up(full, tmp_path / "b.tar.gz").path
     wh = Warehouse(full.home)
     write(wh, "later", 3)
     wh.merge()
     (full.bot_dir / ".live_cache.json").write_text('{"2":true}')
     before = _tree(full.home)
-    with pytest.raises(PolypipeError, match="has data already"):
+    with pytest.raises(PolypipeError, match="already has data"):
         restore(full, archive, force=False)
     assert _tree(full.home) == before
 
@@ -133,18 +130,18 @@ def test_data_that_is_there_is_moved_aside_only_with_force(full, tmp_path, monke
     assert_published_is_live(wh)
 
 
-def test_simulated_and_real_data_do_not_meet(full, tmp_path):
-    """`restore` would bring the demo's files even to the real bot."""
+def test_simulated_and_real_data_are_never_mixed(full, tmp_path):
+    """`restore` would put the demo's files even into the real bot's directory."""
     demo = settings_for(NOWHERE, POLYPIPE_HOME=str(tmp_path / "demo"), POLYPIPE_SIMULATED="1")
     write(Warehouse(demo.home), "simulated")
     simulated, real = back_up(demo, tmp_path / "s.tar.gz").path, back_up(full, tmp_path / "r.tar.gz").path
     before = _tree(full.home), _tree(demo.home)
-    with pytest.raises(PolypipeError, match="is of a demo"):
+    with pytest.raises(PolypipeError, match="is a backup of a demo"):
         restore(full, simulated, force=True)
     with pytest.raises(PolypipeError, match="holds real data"):
         restore(demo, real, force=True)
-    new = _home(tmp_path / "new")
-    with pytest.raises(PolypipeError, match="is of a demo"):
+    new = home_settings(tmp_path / "new")
+    with pytest.raises(PolypipeError, match="is a backup of a demo"):
         restore(new, simulated, force=False)
     assert not new.home.exists()
     assert (_tree(full.home), _tree(demo.home)) == before
@@ -225,19 +222,19 @@ def _bad_archives(good: Path, directory: Path) -> dict[str, Path]:
     for number in range(10):
         place = chance.randrange(10, len(whole) - 8)
         flipped = whole[:place] + bytes([whole[place] ^ 1 << chance.randrange(8)]) + whole[place + 1 :]
-        if _unpacked(flipped) != _unpacked(whole):  # some bits between two blocks mean nothing
+        if _unpacked(flipped) != _unpacked(whole):  # some bits between two blocks are not used
             bad[f"bit at {place}"] = directory / f"bit{number}.tar.gz"
             bad[f"bit at {place}"].write_bytes(flipped)
     return bad
 
 
-def test_bad_archives_change_nothing_and_say_why_in_one_line(full, tmp_path):
+def test_a_bad_archive_changes_nothing_and_is_refused_in_one_line(full, tmp_path):
     (tmp_path / "bad").mkdir()
     good = back_up(full, tmp_path / "b.tar.gz").path
     before, around = _tree(full.home), sorted(path.name for path in tmp_path.iterdir())
     for name, archive in _bad_archives(good, tmp_path / "bad").items():
         fresh = tmp_path / "fresh"
-        for settings, force in ((full, True), (_home(fresh), False)):
+        for settings, force in ((full, True), (home_settings(fresh), False)):
             try:
                 restore(settings, archive, force)
             except PolypipeError as error:
@@ -250,7 +247,7 @@ def test_bad_archives_change_nothing_and_say_why_in_one_line(full, tmp_path):
         assert _tree(full.home) == before, name
         assert sorted(path.name for path in tmp_path.iterdir()) == around, name
     assert not list(tmp_path.rglob("escaped*"))
-    assert restore(_home(tmp_path / "fresh"), good, force=False).rows > 0  # and the good one is good
+    assert restore(home_settings(tmp_path / "fresh"), good, force=False).rows > 0  # the good one is accepted
 
 
 _WRITER = """
@@ -266,14 +263,14 @@ for number in range(100000):
 
 
 def test_a_backup_of_a_busy_home_is_a_prefix_of_what_was_written(tmp_path):
-    settings = _home(tmp_path / "busy")
+    settings = home_settings(tmp_path / "busy")
     writer = start(_WRITER, settings.home)
     assert writer.stdout
     try:
         for number in range(2):
             acknowledged = int(writer.stdout.readline())
             archive = back_up(settings, tmp_path / f"{number}.tar.gz").path
-            new = _home(tmp_path / f"new{number}")
+            new = home_settings(tmp_path / f"new{number}")
             restore(new, archive, force=False)
             found = crawl_ids(Warehouse(new.home))
             assert found == [f"{place:06}" for place in range(len(found))]
@@ -287,14 +284,14 @@ def test_a_backup_of_a_busy_home_is_a_prefix_of_what_was_written(tmp_path):
         writer.wait()
 
 
-def test_a_killed_backup_leaves_no_half_archive(full, tmp_path):
+def test_a_killed_backup_leaves_no_incomplete_archive(full, tmp_path):
     chance = random.Random(5)
     target = tmp_path / "backups"
     target.mkdir()
     code = (
         "import pathlib, sys\nfrom polypipe.maintenance.backup import back_up\n"
-        "from polypipe_tests.maintenance.test_backup import _home\n"
-        "settings = _home(pathlib.Path(sys.argv[1])); print('ready', flush=True)\n"
+        "from polypipe_tests.maintenance.support import home_settings\n"
+        "settings = home_settings(pathlib.Path(sys.argv[1])); print('ready', flush=True)\n"
         "back_up(settings, pathlib.Path(sys.argv[2])); print('done', flush=True)"
     )
     for _ in range(3):
@@ -306,15 +303,15 @@ def test_a_killed_backup_leaves_no_half_archive(full, tmp_path):
         process.wait()
         for archive in target.glob("*.tar.gz"):
             home = tmp_path / archive.name
-            restore(_home(home), archive, force=False)
+            restore(home_settings(home), archive, force=False)
         for archive in target.glob("*.tar.gz"):
             archive.unlink()
     assert crawl_ids(Warehouse(full.home), pending=True) == ["c1", "c2", "waiting"]
     done = back_up(full, target)
-    assert restore(_home(tmp_path / "last"), done.path, force=False).rows > 0
+    assert restore(home_settings(tmp_path / "last"), done.path, force=False).rows > 0
 
 
-def test_refusals_and_keep(full, tmp_path):
+def test_keep_removes_older_backups_and_nothing_else(full, tmp_path):
     target = tmp_path / "backups"
     target.mkdir()
     for day in range(1, 5):
@@ -324,55 +321,57 @@ def test_refusals_and_keep(full, tmp_path):
     assert sorted(path.name for path in target.iterdir()) == sorted(
         ["polypipe-20260104T000000Z.tar.gz", "polypipe-mine.tar.gz", done.path.name]
     )
-    (target / "polypipe-20990101T000000Z.tar.gz").write_bytes(b"")  # from before the clock was put right
+    (target / "polypipe-20990101T000000Z.tar.gz").write_bytes(b"")  # written while the clock was ahead
     done.path.unlink()
     done = back_up(full, target, keep=1)
     assert sorted(path.name for path in target.iterdir()) == sorted(["polypipe-mine.tar.gz", done.path.name])
-    with pytest.raises(PolypipeError, match="is there already"):
-        back_up(full, done.path)
-    with pytest.raises(PolypipeError, match="--keep counts"):
+
+
+def test_a_backup_that_cannot_be_written_is_refused(full, tmp_path):
+    (tmp_path / "there").write_bytes(b"")
+    with pytest.raises(PolypipeError, match="already exists"):
+        back_up(full, tmp_path / "there")
+    with pytest.raises(PolypipeError, match="--keep needs a directory"):
         back_up(full, tmp_path / "file", keep=1)
     with pytest.raises(PolypipeError, match="nothing to back up"):
-        back_up(_home(tmp_path / "nowhere"), tmp_path / "x.tar.gz")
+        back_up(home_settings(tmp_path / "nowhere"), tmp_path / "x.tar.gz")
     with pytest.raises(PolypipeError, match="No such file"):
         back_up(full, tmp_path / "no" / "such" / "x.tar.gz")
     with pytest.raises(PolypipeError, match="is not a file"):
         restore(full, tmp_path / "none", force=True)
 
 
-def test_the_commands(full, tmp_path, monkeypatch):
+def test_the_commands_report_what_they_did(full, tmp_path, monkeypatch):
     monkeypatch.setenv("POLYPIPE_HOME", str(full.home))
     run = CliRunner().invoke
     made = run(main, ["backup"])
     assert made.exit_code == 0, made.output
     (archive,) = (full.home / "backups").iterdir()
-    assert "1 waiting batches" in made.output
+    assert "1 waiting batch" in made.output
     refused = run(main, ["restore", str(archive)])
     assert (refused.exit_code, refused.output.count("\n")) == (1, 1)
     (full.home / "spool" / "rejected" / "20260101T000000000000-aa-x").mkdir(parents=True)
     again = run(main, ["backup", str(full.home.parent / "again.tar.gz")])
-    assert "without what was rejected (1 in" in again.output
+    assert "without rejected batches (1 in" in again.output
     forced = run(main, ["restore", str(archive), "--force"])
     assert forced.exit_code == 0, forced.output
-    assert "what was there before" in forced.output
+    assert "old state: " in forced.output
     assert archive.exists()
     assert _members(archive)[0][0].name == MANIFEST
 
 
-def test_what_fails_after_the_move_says_where_the_old_state_is(full, tmp_path, monkeypatch):
+def test_a_failure_after_the_move_names_the_directory_of_the_old_state(full, tmp_path, monkeypatch):
     archive = back_up(full, tmp_path / "b.tar.gz").path
 
     def fail(*_args, **_more):
         raise duckdb.OutOfMemoryException("no memory\nleft")
 
     monkeypatch.setattr(Warehouse, "merge", fail)
-    with pytest.raises(
-        PolypipeError, match=r"is in place, but .* no memory left; what was there before is in .*before-restore-"
-    ):
+    with pytest.raises(PolypipeError, match=r"is in place, but .* no memory left; the old state is in .*before-restore-"):
         restore(full, archive, force=True)
     with monkeypatch.context() as patch:
         patch.setattr(restoring, "unpack", fail)
-        with pytest.raises(duckdb.OutOfMemoryException):  # a bug is not dressed up
+        with pytest.raises(duckdb.OutOfMemoryException):  # a bug keeps its traceback
             restore(full, archive, force=True)
     monkeypatch.setattr("polypipe.maintenance.backup.copy_database", fail)
     with pytest.raises(PolypipeError, match="no backup was written: no memory left"):
@@ -389,16 +388,16 @@ def test_what_fails_after_the_move_says_where_the_old_state_is(full, tmp_path, m
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "rename", full_disk)
-        with pytest.raises(PolypipeError, match=r"No space left .*; a restore into .* was cut off"):
+        with pytest.raises(PolypipeError, match=r"No space left .*; a restore into .* was interrupted"):
             restore(full, archive, force=True)
 
 
 def _restore_and_die(where: int) -> str:
-    """Code of a restore that dies before the `where`-th time that it moves, makes or removes something."""
+    """Code of a restore that dies before its `where`-th move, creation or removal of a file."""
     return f"""
 import os, pathlib, sys
 from polypipe.maintenance.restore import restore
-from polypipe_tests.maintenance.test_backup import _home
+from polypipe_tests.maintenance.support import home_settings
 steps = 0
 def stepping(do):
     def step(*arguments, **more):
@@ -410,18 +409,18 @@ def stepping(do):
     return step
 from polypipe.maintenance import restore as module
 swap = module._swap
-def swapping(*arguments):  # what comes before it touches nothing but its own directory
+def swapping(*arguments):  # the steps before it touch only their own directory
     for name in ("rename", "mkdir", "unlink", "replace"):
         setattr(pathlib.Path, name, stepping(getattr(pathlib.Path, name)))
     return swap(*arguments)
 module._swap = swapping
-restore(_home(pathlib.Path(sys.argv[1])), pathlib.Path(sys.argv[2]), force=True)
+restore(home_settings(pathlib.Path(sys.argv[1])), pathlib.Path(sys.argv[2]), force=True)
 print("whole")
 """
 
 
-def test_a_killed_restore_is_told_and_can_be_repeated(full, tmp_path):
-    """Between any two of its steps: `up` must not begin an empty database where half of the old state is gone."""
+def test_a_killed_restore_is_reported_and_can_be_repeated(full, tmp_path):
+    """Killed between any two steps: `up` must not create an empty database where half of the old state is gone."""
     archive = back_up(full, tmp_path / "b.tar.gz").path
     write(Warehouse(full.home), "later", 3)
     Warehouse(full.home).merge()
@@ -429,8 +428,8 @@ def test_a_killed_restore_is_told_and_can_be_repeated(full, tmp_path):
     def kept() -> dict[str, str]:
         return {name: digest for name, digest in _tree(full.home).items() if not name.startswith((".rest", "RESTORING."))}
 
-    told = 0
-    for where in range(1, 60, 4):  # not each: one costs a process
+    reported = 0
+    for where in range(1, 60, 4):  # not each: every one starts a process
         before = kept()
         process = start(_restore_and_die(where), full.home, archive)
         output, _ = process.communicate(timeout=60)
@@ -438,35 +437,35 @@ def test_a_killed_restore_is_told_and_can_be_repeated(full, tmp_path):
             assert output == "whole\n"
             break
         assert process.returncode == -signal.SIGKILL
-        cut_off = unfinished(full.home)
-        if cut_off is None:  # nothing was moved yet, or everything is in its place
+        interrupted = unfinished(full.home)
+        if interrupted is None:  # nothing was moved yet, or everything is in place
             if kept() != before:
                 Warehouse(full.home).merge(wait=30)  # the next writer, or the next `up`, publishes what was restored
                 assert crawl_ids(Warehouse(full.home)) == ["c1", "c2", "waiting"]
             continue
-        told += 1
-        assert (str(archive) in cut_off, "\n" in cut_off) == (True, False)
-        with pytest.raises(PolypipeError, match="was cut off"):
+        reported += 1
+        assert (str(archive) in interrupted, "\n" in interrupted) == (True, False)
+        with pytest.raises(PolypipeError, match="was interrupted"):
             up(full)
-        with pytest.raises(PolypipeError, match="was cut off"):
+        with pytest.raises(PolypipeError, match="was interrupted"):
             back_up(full, tmp_path / "half.tar.gz")
         assert results(facts_of(full), "home")["home"].status == "error"
-        with pytest.raises(PolypipeError, match="was cut off"):
+        with pytest.raises(PolypipeError, match="was interrupted"):
             restore(full, archive, force=False)
         assert restore(full, archive, force=True).aside is not None
         assert unfinished(full.home) is None
         assert crawl_ids(Warehouse(full.home)) == ["c1", "c2", "waiting"]
-    assert told >= 3
+    assert reported >= 3
     assert not list(full.home.glob(".restore-*"))
     olds = list(full.home.glob("before-restore-*/polypipe.duckdb"))
     counts = set()
     for old in olds:
         with duckdb.connect(str(old), read_only=True) as con:
             counts.add(con.execute("SELECT count(*) FROM crawls").fetchall()[0][0])
-    assert 4 in counts  # the rows that were there before the first restore still are
+    assert 4 in counts  # the rows from before the first restore are still there
 
 
-def test_a_damaged_storage_of_dagster_is_told_by_the_backup_and_not_first_by_the_restore(full, tmp_path):
+def test_damage_of_dagsters_storage_is_found_by_the_backup(full, tmp_path):
     events = full.home / "dagster" / "event_log.db"
     content = bytearray(events.read_bytes())
     content[8192:40960] = b"\xff" * 32768
@@ -481,11 +480,11 @@ def test_a_damaged_storage_of_dagster_is_told_by_the_backup_and_not_first_by_the
     assert not (tmp_path / "b.tar.gz").exists()
 
 
-def test_what_waits_from_before_the_clock_was_set_back_is_in_it(full, tmp_path):
+def test_a_batch_from_before_the_clock_was_set_back_is_in_the_backup(full, tmp_path):
     wh = Warehouse(full.home)
     (waiting,) = wh.layout.spool.glob("2*")
     waiting.rename(waiting.with_name(f"2099{waiting.name[4:]}"))
     archive = back_up(full, tmp_path / "b.tar.gz").path
-    new = _home(tmp_path / "new")
+    new = home_settings(tmp_path / "new")
     restore(new, archive, force=False)
     assert crawl_ids(Warehouse(new.home)) == ["c1", "c2", "waiting"]

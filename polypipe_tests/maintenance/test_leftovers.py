@@ -1,4 +1,4 @@
-"""What is swept away, and what is not touched."""
+"""Which leftover files are removed, and which are never touched."""
 
 import os
 import tempfile
@@ -27,29 +27,29 @@ def _batch(home: Path, name: str, days_old: float, size: int = 10) -> Path:
     return directory
 
 
-def test_only_what_is_old_and_ours_goes(tmp_path, monkeypatch):
+def test_only_old_files_of_polypipe_are_removed(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     home = tmp_path / "home"
-    gone = [
+    removed = [
         _file(home / "logs" / "daemon.log.3", 31),
         _file(home / "CURRENT.json.abc.tmp", 2),
         _file(home / "run" / "x.tmp", 2),
-        _file(tmp_path / "tmp" / "polypipe-duckdb-99999999-2" / "spilled", 2).parent,  # a pid that none has
+        _file(tmp_path / "tmp" / "polypipe-duckdb-99999999-2" / "spilled", 2).parent,  # no process has this pid
         _batch(home, "20260101T000000000000-aa-x", 100),
         _file(home / ".restore-abc" / "polypipe.duckdb", 2).parent,
         _file(home / "backups" / ".polypipe-backup-abc" / "archive", 2).parent,
     ]
-    for directory in (gone[3], *gone[5:]):
+    for directory in (removed[3], *removed[5:]):
         os.utime(directory, (time.time() - 2 * DAY,) * 2)
     kept = [
         _file(home / "logs" / "daemon.log", 1),
-        _file(home / "CURRENT.json.abd.tmp", 0.5),  # perhaps being written
+        _file(home / "CURRENT.json.abd.tmp", 0.5),  # may still be written
         _file(home / "polypipe.duckdb", 400),
         _file(home / "bot" / "matches.tmp", 400),  # the bot's directory is not ours
         _file(home / "published" / "tokens.v1.parquet", 400),
         _file(home / "spool" / "20260101T000000000000-bb-y" / "t.ndjson", 400),
-        _file(tmp_path / "tmp" / "somebody-else", 400),
-        _file(tmp_path / "tmp" / f"polypipe-duckdb-{os.getpid()}-2" / "spilled", 400).parent,  # of a process at work
+        _file(tmp_path / "tmp" / "not-ours", 400),
+        _file(tmp_path / "tmp" / f"polypipe-duckdb-{os.getpid()}-2" / "spilled", 400).parent,  # its process is running
         _file(home / "backups" / "polypipe-20260101T000000Z.tar.gz", 400),
         _file(home / "before-restore-20260101T000000000000Z" / "polypipe.duckdb", 400).parent,
         _batch(home, "20261101T000000000000-aa-x", 5),
@@ -57,7 +57,7 @@ def test_only_what_is_old_and_ours_goes(tmp_path, monkeypatch):
     for directory in (kept[7], kept[9]):
         os.utime(directory, (time.time() - 400 * DAY,) * 2)
     done = sweep(home)
-    assert [path for path in gone if path.exists()] == []
+    assert [path for path in removed if path.exists()] == []
     assert [path for path in kept if not path.exists()] == []
     assert (done.logs, done.temporary, done.rejected, done.rejected_left) == (1, 5, 1, 1)
     assert done.bytes == 70
@@ -75,7 +75,7 @@ def test_the_newest_rejected_batches_stay_within_a_size(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("what", ["file", "dangling link"])
-def test_odd_things_in_the_way_do_no_harm(tmp_path, what):
+def test_unexpected_files_and_links_are_no_error(tmp_path, what):
     (tmp_path / "logs").mkdir()
     if what == "file":
         (tmp_path / "spool").mkdir()

@@ -1,4 +1,4 @@
-"""Pruning Dagster's storage: what a page shows stays as it was, what is old and needed by none goes."""
+"""Pruning Dagster's storage: pages show the same as before, old rows that no page needs are removed."""
 
 import tempfile
 import uuid
@@ -21,10 +21,10 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polypipe.maintenance import pruning as dagster_storage
-from polypipe.maintenance.pruning import KEEP, KEEP_FAILURES, KEEP_RUNS_OF_A_JOB, Run, doomed, prune
+from polypipe.maintenance import retention
+from polypipe.maintenance.pruning import prune
+from polypipe.maintenance.retention import KEEP, KEEP_FAILURES, KEEP_RUNS_PER_JOB, StoredRun, expired
 from polypipe.runtime.instance import open_instance
-from polypipe_tests.runtime.test_postgres import postgres_url as postgres_url  # a fixture
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 DAYS = dg.DailyPartitionsDefinition(start_date="2026-10-01")
@@ -66,7 +66,7 @@ def _materialize(instance: dg.DagsterInstance, **more: Any) -> str:
 
 
 def _age(instance: dg.DagsterInstance, run_id: str, age: timedelta) -> None:
-    """Let a run (or what has none: "") have happened so long ago."""
+    """Move a run, or with "" the events without a run, this far into the past."""
     then = (datetime.now(UTC) - age).replace(tzinfo=None)
     with instance.run_storage.connect() as con:
         con.execute(db.update(RunsTable).where(RunsTable.c.run_id == run_id).values(create_timestamp=then))
@@ -81,7 +81,7 @@ def _count(instance: dg.DagsterInstance, table: Any, run_id: str) -> int:
 
 
 def _shown(instance: dg.DagsterInstance) -> dict[str, Any]:
-    """What the pages of assets, partitions and checks are made of."""
+    """The data behind the pages of assets, partitions and checks."""
     storage = instance.event_log_storage
     shown: dict[str, Any] = {}
     for name in ("plain", "daily"):
@@ -101,8 +101,8 @@ def _shown(instance: dg.DagsterInstance) -> dict[str, Any]:
     return shown
 
 
-def test_old_runs_go_and_what_pages_show_stays(instance, monkeypatch):
-    monkeypatch.setattr(dagster_storage, "KEEP_RUNS_OF_A_JOB", 2)
+def test_old_runs_are_removed_and_pages_show_the_same(instance, monkeypatch):
+    monkeypatch.setattr(retention, "KEEP_RUNS_PER_JOB", 2)
     plain_runs = [_materialize(instance) for _ in range(6)]
     by_day = _materialize(instance, assets=[daily], partition_key="2026-10-05")
     ranged = {"dagster/asset_partition_range_start": "2026-10-10", "dagster/asset_partition_range_end": "2026-10-14"}
@@ -128,7 +128,7 @@ def test_old_runs_go_and_what_pages_show_stays(instance, monkeypatch):
     assert prune(instance, datetime.now(UTC), 60).runs == 0
 
 
-def test_events_without_a_run_go_by_age_but_for_the_last_ones(instance):
+def test_old_events_without_a_run_are_removed_except_the_last_ones(instance):
     for number in range(5):
         instance.report_runless_asset_event(dg.AssetMaterialization("plain", metadata={"n": number}))
         instance.report_runless_asset_event(dg.AssetObservation("plain"))
@@ -147,7 +147,7 @@ def test_events_without_a_run_go_by_age_but_for_the_last_ones(instance):
     assert before["summary"].last_check_execution_record.status.value == "SUCCEEDED"
     assert done.check_results == 4
     assert done.runless_events == 4 + 4 + 4
-    assert _count(instance, Events, "") == 1 + 1 + 1 + 10  # everything of partitions is there
+    assert _count(instance, Events, "") == 1 + 1 + 1 + 10  # all events of partitions are kept
     with instance.event_log_storage.index_connection() as con:
         tags = con.execute(
             db.text("SELECT count(*) FROM asset_event_tags WHERE event_id NOT IN (SELECT id FROM event_logs)")
@@ -155,13 +155,13 @@ def test_events_without_a_run_go_by_age_but_for_the_last_ones(instance):
         assert tags.scalar_one() == 0
 
 
-def test_a_deletion_that_was_killed_is_finished(instance):
+def test_an_interrupted_deletion_is_completed(instance):
     run_id, later = _materialize(instance), _materialize(instance)
     by_day = _materialize(instance, assets=[daily], partition_key="2026-10-05")
     before = _shown(instance)
-    instance.run_storage.delete_run(run_id)  # and no further
+    instance.run_storage.delete_run(run_id)  # the deletion stops here
     instance.run_storage.delete_run(by_day)
-    assert prune(instance, datetime.now(UTC), 60).orphaned_events == 0  # young: perhaps it is being written
+    assert prune(instance, datetime.now(UTC), 60).orphaned_events == 0  # recent: it may still be written
     _age(instance, run_id, timedelta(days=40))
     _age(instance, by_day, timedelta(days=40))
     assert prune(instance, datetime.now(UTC), 60).orphaned_events > 0
@@ -171,8 +171,8 @@ def test_a_deletion_that_was_killed_is_finished(instance):
     assert _shown(instance) == before
 
 
-def test_it_stops_when_its_time_is_over(instance, monkeypatch):
-    monkeypatch.setattr(dagster_storage, "KEEP_RUNS_OF_A_JOB", 0)
+def test_pruning_stops_when_its_time_is_over(instance, monkeypatch):
+    monkeypatch.setattr(retention, "KEEP_RUNS_PER_JOB", 0)
     for run_id in [_materialize(instance) for _ in range(3)]:
         _age(instance, run_id, timedelta(days=30))
     done = prune(instance, datetime.now(UTC), -1)
@@ -181,7 +181,7 @@ def test_it_stops_when_its_time_is_over(instance, monkeypatch):
     assert (done.runs, done.unfinished) == (2, False)
 
 
-def test_ticks_of_what_ticks_no_more_go_but_for_the_last(instance):
+def test_old_ticks_of_inactive_sensors_are_removed_except_the_last(instance):
     target = LoadableTargetOrigin(module_name="x")
     repository = RemoteRepositoryOrigin(InProcessCodeLocationOrigin(target), "r")
     origin = RemoteInstigatorOrigin(repository, "gone_sensor")
@@ -205,7 +205,7 @@ def test_ticks_of_what_ticks_no_more_go_but_for_the_last(instance):
 
 
 _RUN = st.builds(
-    Run,
+    StoredRun,
     run_id=st.builds(lambda: uuid.uuid4().hex),
     job=st.sampled_from(["a", "b"]),
     succeeded=st.booleans(),
@@ -216,18 +216,18 @@ _RUN = st.builds(
 
 
 @given(st.lists(_RUN, max_size=80))
-def test_which_runs_go(runs):
+def test_only_old_finished_unneeded_runs_beyond_the_kept_number_expire(runs):
     runs.sort(key=lambda run: run.created, reverse=True)
-    gone = doomed(runs, NOW)
+    gone = expired(runs, NOW)
     kept = [run for run in runs if run.run_id not in gone]
     for job in "ab":
         own = [run for run in runs if run.job == job]
-        assert own[:KEEP_RUNS_OF_A_JOB] == [run for run in kept if run.job == job][:KEEP_RUNS_OF_A_JOB]
-        for run in own[KEEP_RUNS_OF_A_JOB:]:
+        assert own[:KEEP_RUNS_PER_JOB] == [run for run in kept if run.job == job][:KEEP_RUNS_PER_JOB]
+        for run in own[KEEP_RUNS_PER_JOB:]:
             old = NOW - run.created > (KEEP if run.succeeded else KEEP_FAILURES)
             assert (run.run_id in gone) == (run.finished and not run.needed and old)
     order = [run.created for name in gone for run in runs if run.run_id == name]
-    assert order == sorted(order)  # when time is over, the oldest are gone
+    assert order == sorted(order)  # oldest first, in case the time is over
 
 
 _EVENT = st.tuples(
@@ -239,7 +239,7 @@ _EVENT = st.tuples(
 
 @given(st.lists(_EVENT, max_size=14))
 @settings(max_examples=5)
-def test_any_events_without_a_run_against_a_model(events):
+def test_any_events_without_a_run_are_pruned_as_the_model_says(events):
     model: list[tuple[str, str | None, bool]] = []
     with tempfile.TemporaryDirectory() as home, open_instance(Path(home)) as instance:
         for kind, partition, old in events:
@@ -262,7 +262,7 @@ def test_any_events_without_a_run_against_a_model(events):
                     con.execute(db.update(Checks).where(Checks.c.id == newest).values(evaluation_event_timestamp=then))
         last = {kind: place for place, (kind, _, _) in enumerate(model)}
         expected = [e for place, e in enumerate(model) if not e[2] or e[1] is not None or last[e[0]] == place]
-        # A result of a check refers to the materialization that it judged, which then stays too.
+        # A check result refers to the materialization it is about, which is kept as well.
         before = _shown(instance)
         prune(instance, datetime.now(UTC), 60)
         assert _shown(instance) == before
