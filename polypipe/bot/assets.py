@@ -7,11 +7,11 @@ from typing import Any
 
 import dagster as dg
 
-from polypipe.bot.grammar import UNKNOWN
 from polypipe.bot.ingest import Reading, ingest
 from polypipe.bot.logs import LOGS, OWN_FILLS, TRADE_LOG, Log, is_empty
 from polypipe.bot.misses import misses_summary
 from polypipe.bot.offsets import stored_positions, tail_of
+from polypipe.bot.order_status import UNKNOWN
 from polypipe.bot.rotated import unfinished
 from polypipe.errors import PolypipeError
 from polypipe.orchestration.metadata import markdown, simulated

@@ -14,22 +14,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
-from polypipe.bot.grammar import UNKNOWN, TradeRow
-from polypipe.bot.logs import LINE_START, MAX_LINE, Log, check_header, decoded
+from polypipe.bot.lines import lines
+from polypipe.bot.log_rows import OwnFillRow, TradeRow
+from polypipe.bot.logs import Log, check_header, decoded
 from polypipe.bot.offsets import Position, start_of, stored_positions, tail_of
-from polypipe.bot.own_fills import OwnFillRow
+from polypipe.bot.order_status import UNKNOWN
 from polypipe.bot.rotated import unfinished
 from polypipe.files import one_at_a_time
 from polypipe.warehouse import Append, Upsert, Warehouse
 
-READ_BYTES = 1 << 20
 BATCH_BYTES = 64 << 20
 """At most so much of a log goes into one batch, and less where a day ends in its second half: each batch writes the files
 of its days anew. A power cut or a kill costs at most this much reading again. Half as much would take longer: DuckDB writes
 full row groups, of 122,880 rows, to where they stay, smaller ones to its log first."""
-
-TIME_COLONS = 17
-"""The colons in the time of a line stand before this byte; in a second line behind it, however close, the last does not."""
 
 MERGE_WAIT_SECONDS = 20.0
 EXAMPLES = 10
@@ -167,42 +164,6 @@ class _Source:
             count(row)
             yield row
         self.position = replace(start, byte_offset=offset, day=day, row_count=start.row_count + rows)
-
-
-def lines(file: BinaryIO, offset: int, closed: bool = False) -> Iterator[tuple[int, bytes, bool]]:
-    """(offset, line without newline, True) of each complete line from `offset` on.
-
-    More than `MAX_LINE` bytes without a newline come in pieces of that size, with False: no line is too long to be kept.
-    So does a line behind which the next one begins without a newline, and of a file that is `closed` what stands behind
-    its last newline.
-    """
-    file.seek(offset)
-    rest = b""
-    while block := file.read(READ_BYTES):
-        *complete, rest = (rest + block).split(b"\n")
-        for line in complete:
-            while len(line) > MAX_LINE:
-                yield offset, line[:MAX_LINE], False
-                offset, line = offset + MAX_LINE, line[MAX_LINE:]
-            # Most lines have no colon but those of their time: what begins further on is not looked for.
-            if line.find(b":", TIME_COLONS) < 0 or LINE_START.search(line, 1) is None:
-                yield offset, line, True
-            else:
-                yield from _apart(offset, line, True)
-            offset += len(line) + 1
-        while len(rest) > MAX_LINE:
-            yield offset, rest[:MAX_LINE], False
-            offset, rest = offset + MAX_LINE, rest[MAX_LINE:]
-    if closed and rest:
-        yield from _apart(offset, rest, False)
-
-
-def _apart(offset: int, line: bytes, whole: bool) -> Iterator[tuple[int, bytes, bool]]:
-    """A line, and each that begins behind it without a newline in between."""
-    while (another := LINE_START.search(line, 1)) is not None:
-        yield offset, line[: another.start()], False
-        offset, line = offset + another.start(), line[another.start() :]
-    yield offset, line, whole
 
 
 def _status(file: BinaryIO) -> tuple[int, int]:

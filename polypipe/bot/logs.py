@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from polypipe.bot import grammar, own_fills
-from polypipe.bot.grammar import TradeRow
-from polypipe.bot.own_fills import OwnFillRow
+from polypipe.bot.log_rows import OwnFillRow, TradeRow
 from polypipe.errors import PolypipeError
 
 MAX_LINE = 1 << 16

@@ -2,11 +2,8 @@
 of the book. Pure, as `grammar.py`: a line is always a row, what cannot be read is null and named in `problems`.
 """
 
-from datetime import UTC, datetime
-
-import msgspec
-
-from polypipe.bot.grammar import instant, is_token_id, number, unquoted
+from polypipe.bot.log_rows import OwnFillRow
+from polypipe.bot.values import SIDES, instant, is_token_id, number, unquoted
 
 OWN_FILLS_HEADER = (
     "timestamp,block,clob_asset_id,usd_value,shares,price_per_share,direction,ask1_price,ask1_size,ask2_price,"
@@ -15,33 +12,6 @@ OWN_FILLS_HEADER = (
 
 _NAMES = OWN_FILLS_HEADER.split(",")
 _BOOK = _NAMES[7:15]
-_SIDES = {"BUY_FILL": "BUY", "SELL_FILL": "SELL", "BUY": "BUY", "SELL": "SELL"}
-
-
-class OwnFillRow(msgspec.Struct, omit_defaults=True, gc=False):
-    """A row of table `own_fills`; the columns are described there."""
-
-    raw: str
-    log_id: str = ""
-    byte_offset: int = -1
-    day: datetime = datetime.min.replace(tzinfo=UTC)
-    logged_at: datetime | None = None
-    block: int | None = None
-    token_id: str | None = None
-    side: str | None = None
-    usd: float | None = None
-    shares: float | None = None
-    price: float | None = None
-    ask1_price: float | None = None
-    ask1_size: float | None = None
-    ask2_price: float | None = None
-    ask2_size: float | None = None
-    bid1_price: float | None = None
-    bid1_size: float | None = None
-    bid2_price: float | None = None
-    bid2_size: float | None = None
-    tx_hash: str | None = None
-    problems: str | None = None
 
 
 def parse_line(raw: str) -> OwnFillRow:
@@ -56,7 +26,7 @@ def parse_line(raw: str) -> OwnFillRow:
     if is_block := block.isdecimal() and block.isascii() and len(block) <= 15:
         row.block = int(block) or None  # 0 is written for a block that the monitor was not told
     row.token_id = token_id if is_token_id(token_id) else None
-    row.side = _SIDES.get(direction)
+    row.side = SIDES.get(direction)
     row.usd, row.shares, row.price = number(usd), number(shares), number(price)
     for name, text in zip(_BOOK, book, strict=True):
         setattr(row, name, number(unquoted(text)))

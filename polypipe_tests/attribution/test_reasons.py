@@ -10,7 +10,7 @@ from polypipe.attribution.fills import Match
 from polypipe.attribution.intervals import ratio_interval, student, verdict, wilson
 from polypipe.attribution.labels import Labels, price_bucket, read_catalog
 from polypipe.attribution.reasons import REASONS, FillStatus, LoggedFill, fill_status
-from polypipe.bot.grammar import OUTCOMES
+from polypipe.bot.order_status import OUTCOMES
 from polypipe.divergence.copy_rule import Rule
 from polypipe_tests.attribution.support import fill
 from polypipe_tests.attribution.tables import insert

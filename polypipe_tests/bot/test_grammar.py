@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polypipe.bot import own_fills
-from polypipe.bot.grammar import OUTCOMES, parse_line, plain_text
+from polypipe.bot.grammar import parse_line
+from polypipe.bot.order_status import OUTCOMES
+from polypipe.bot.values import plain_text
 from polypipe.warehouse.tables import row_decoder
 from polypipe_tests.bot.corpus import STATUSES, TOKEN, TX, fork, line, my
 

@@ -12,8 +12,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from polypipe.bot import ingest as module
+from polypipe.bot import lines as lines_module
 from polypipe.bot.grammar import TRADE_LOG_HEADER
-from polypipe.bot.ingest import ingest, lines
+from polypipe.bot.ingest import ingest
+from polypipe.bot.lines import lines
 from polypipe.bot.logs import OWN_FILLS, TRADE_LOG
 from polypipe.bot.own_fills import OWN_FILLS_HEADER
 from polypipe.errors import PolypipeError
@@ -232,7 +234,7 @@ def test_a_row_whose_time_is_unreadable_goes_with_the_one_before(warehouse, path
 
 
 def test_a_line_without_end_is_kept_in_pieces(warehouse, path, monkeypatch):
-    monkeypatch.setattr(module, "READ_BYTES", 1000)
+    monkeypatch.setattr(lines_module, "READ_BYTES", 1000)
     path.write_text(text(log_lines(1)) + "x" * 150_000)
     assert ingest(warehouse, TRADE_LOG, path).rows == 3
     append(path, "y\n" + text(log_lines(1, start=1)))
@@ -252,7 +254,7 @@ def test_no_byte_is_lost_between_blocks(tmp_path, parts, block):
     file.write_bytes(b"\n".join(parts))
     content = file.read_bytes()
     with pytest.MonkeyPatch.context() as patch, file.open("rb") as log:
-        patch.setattr(module, "READ_BYTES", block * 100)
+        patch.setattr(lines_module, "READ_BYTES", block * 100)
         found = list(lines(log, 0))
     end = 0
     for offset, piece, whole in found:

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from polypipe.bot.grammar import UNKNOWN
+from polypipe.bot.order_status import UNKNOWN
 from polypipe.clock import utc_now
 from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.copying import DEFAULT_DAYS

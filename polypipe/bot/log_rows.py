@@ -1,0 +1,73 @@
+"""The rows of the tables `trade_log` and `own_fills`: one for each line of the bot's logs.
+
+The reader of a log sets `log_id`, `byte_offset` and `day`; the parser of its lines sets the other fields.
+"""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+
+class TradeRow(msgspec.Struct, omit_defaults=True, gc=False):
+    """A row of table `trade_log`; the columns are described there. Where it stands in which file is set by the reader."""
+
+    raw: str
+    outcome: str = ""
+    log_id: str = ""
+    byte_offset: int = -1
+    day: datetime = datetime.min.replace(tzinfo=UTC)
+    logged_at: datetime | None = None
+    block: int | None = None
+    token_id: str | None = None
+    side: str | None = None
+    whale_usd: float | None = None
+    whale_shares: float | None = None
+    whale_price: float | None = None
+    aggregation: str | None = None
+    aggregated_fills: int | None = None
+    scaling: str | None = None
+    scaling_percent: int | None = None
+    requested_shares: float | None = None
+    limit_price: float | None = None
+    filled_shares: float | None = None
+    fill_price: float | None = None
+    fill_state: str | None = None
+    copied_whale_shares: float | None = None
+    copied_whale_price: float | None = None
+    resubmitted: bool | None = None
+    resubmit_shares: float | None = None
+    http_status: int | None = None
+    reason: str | None = None
+    best_price: float | None = None
+    best_size: float | None = None
+    second_price: float | None = None
+    second_size: float | None = None
+    tx_hash: str | None = None
+    is_live: bool | None = None
+    problems: str | None = None
+
+
+class OwnFillRow(msgspec.Struct, omit_defaults=True, gc=False):
+    """A row of table `own_fills`; the columns are described there."""
+
+    raw: str
+    log_id: str = ""
+    byte_offset: int = -1
+    day: datetime = datetime.min.replace(tzinfo=UTC)
+    logged_at: datetime | None = None
+    block: int | None = None
+    token_id: str | None = None
+    side: str | None = None
+    usd: float | None = None
+    shares: float | None = None
+    price: float | None = None
+    ask1_price: float | None = None
+    ask1_size: float | None = None
+    ask2_price: float | None = None
+    ask2_size: float | None = None
+    bid1_price: float | None = None
+    bid1_size: float | None = None
+    bid2_price: float | None = None
+    bid2_size: float | None = None
+    tx_hash: str | None = None
+    problems: str | None = None
