@@ -1,1 +1,1 @@
-"""The bot's own logs: their grammar, and reading them into tables as they grow. Nothing here writes to the bot's files."""
+"""Reads the bot's logs into tables as they grow. Never writes to the bot's files."""

@@ -1,4 +1,4 @@
-"""The Dagster asset of the bot's logs, and its checks. Thin: the work is in plain modules."""
+"""The Dagster asset of the bot's logs and its checks. The work is done in plain modules."""
 
 import os
 from collections.abc import Iterator
@@ -7,9 +7,9 @@ from typing import Any
 
 import dagster as dg
 
-from polypipe.bot.ingest import Reading, ingest
+from polypipe.bot.ingest import IngestReport, ingest
 from polypipe.bot.logs import LOGS, OWN_FILLS, TRADE_LOG, Log, is_empty
-from polypipe.bot.misses import misses_summary
+from polypipe.bot.misses import MissesSummary, misses_summary
 from polypipe.bot.offsets import stored_positions, tail_of
 from polypipe.bot.order_status import UNKNOWN
 from polypipe.bot.rotated import unfinished
@@ -33,52 +33,52 @@ DAY = timedelta(days=1)
     owners=OWNERS,
     pool=WRITER_POOL,
     description=(
-        "What the bot logged of every fill of the whale (`matches_optimized.csv`), one row a line in the table trade_log "
-        "with what came of the order, and the fills of the copier where the bot's trade monitor runs (`my_fills.csv`, "
-        "table own_fills). Read by copy quality and `polypipe sql`. Materialized within a minute or two after the file "
-        "grew; as old as the whale's last fill, so it has no age at which it is stale: the check caught_up tells."
+        "The bot's log of the whale's fills (`matches_optimized.csv`): one row a line in the table trade_log, with the "
+        "outcome of the order. Also the copier's fills (`my_fills.csv`, table own_fills), if the bot's trade monitor runs. "
+        "Read by copy quality and `polypipe sql`. Materialized within a minute or two after a log grew. Its data is as old "
+        "as the whale's last fill, so it has no freshness limit; see the check caught_up."
     ),
 )
 def bot_trade_log(
     context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], warehouse: dg.ResourceParam[Warehouse]
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Read what is new in the logs that exist."""
-    readings = []
+    """Read the new lines of the logs that exist."""
+    reports = []
     for log in LOGS:
         path = settings.bot_dir / log.file
         try:
-            readings.append(ingest(warehouse, log, path))
+            reports.append(ingest(warehouse, log, path))
         except FileNotFoundError as error:
-            if path.exists():  # a log beside it was renamed or compressed just now
-                raise dg.Failure(description=f"{path} is not read further: {error}", allow_retries=False) from error
+            if path.exists():  # a rotated log was renamed or compressed just now
+                raise dg.Failure(description=f"reading {path} stopped: {error}", allow_retries=False) from error
         except (PolypipeError, OSError) as error:
-            raise dg.Failure(description=f"{path} is not read further: {error}", allow_retries=False) from error
-    if not readings:
+            raise dg.Failure(description=f"reading {path} stopped: {error}", allow_retries=False) from error
+    if not reports:
         raise dg.Failure(description=absent(settings), allow_retries=False)
     now = datetime.now(UTC)
     with warehouse.read() as con:
         misses = misses_summary(con, now - DAY)
-    for reading in readings:
-        context.log.info(f"{reading.file}: {reading.rows} new rows, {reading.held_back} bytes wait for their newline")
-    return dg.MaterializeResult(metadata=reading_metadata(readings, now, settings) | _missed(misses) | simulated(settings))
+    for report in reports:
+        context.log.info(f"{report.file}: {report.rows} new rows, {report.held_back} bytes without a newline yet")
+    return dg.MaterializeResult(metadata=report_metadata(reports, now, settings) | _missed(misses) | simulated(settings))
 
 
 def has_log(settings: Settings) -> bool:
-    """Whether the bot or its trade monitor has written anything to read."""
+    """True if the bot or its trade monitor has written a log."""
     return any((settings.bot_dir / log.file).exists() for log in LOGS)
 
 
 def absent(settings: Settings) -> str:
-    """What to say while there is no log."""
+    """The message shown while both logs are missing."""
     return (
-        f"there is no {settings.bot_dir / TRADE_LOG.file}: the bot writes it at the whale's first fill; if it runs "
+        f"{settings.bot_dir / TRADE_LOG.file} is missing: the bot creates it at the whale's first fill; if the bot runs "
         "elsewhere, set POLYPIPE_BOT_DIR to its directory"
     )
 
 
-def reading_metadata(readings: list[Reading], now: datetime, settings: Settings) -> dict[str, Any]:
-    """What a reading of the logs brought, under names that the UI plots."""
-    trade = next((reading for reading in readings if reading.file == TRADE_LOG.file), Reading(TRADE_LOG.file))
+def report_metadata(reports: list[IngestReport], now: datetime, settings: Settings) -> dict[str, Any]:
+    """Run metadata of the reports; the UI plots the numbers by name."""
+    trade = next((report for report in reports if report.file == TRADE_LOG.file), IngestReport(TRADE_LOG.file))
     unknown = trade.outcomes[UNKNOWN]
     metadata: dict[str, Any] = {
         "dagster/uri": f"file://{settings.bot_dir / TRADE_LOG.file}",
@@ -89,25 +89,25 @@ def reading_metadata(readings: list[Reading], now: datetime, settings: Settings)
         "outcomes": dg.MetadataValue.json(dict(sorted(trade.outcomes.items()))),
         "unknown": unknown,
         "rows_with_problems": trade.with_problems,
-        "own_fills_new": sum(reading.rows for reading in readings if reading.file == OWN_FILLS.file),
+        "own_fills_new": sum(report.rows for report in reports if report.file == OWN_FILLS.file),
     }
     if trade.last_logged is not None:
         metadata["lag_seconds"] = round((now - trade.last_logged).total_seconds(), 1)
-    if began := [f"{reading.file}: {reason}" for reading in readings for reason in reading.began]:
+    if began := [f"{report.file}: {reason}" for report in reports for reason in report.began]:
         metadata["logs_begun"] = ", ".join(began)
-    if examples := [example for reading in readings for example in reading.examples]:
+    if examples := [example for report in reports for example in report.examples]:
         metadata["not_understood"] = dg.MetadataValue.md("\n".join(f"- {markdown(example)}" for example in examples))
     return metadata
 
 
-def _missed(misses: dict[str, Any]) -> dict[str, Any]:
+def _missed(misses: MissesSummary) -> dict[str, Any]:
     return {f"cache_misses_24h_{name}": value for name, value in misses.items() if value is not None}
 
 
 def unread(warehouse: Warehouse, settings: Settings, log: Log) -> str | None:
-    """A name for the state of the file (inode and size) when it is not as it was last read, else None.
+    """The state of the file (name, inode and size) if it changed since it was last read, else None.
 
-    None also when there is no file, or nothing in it but the header and nothing left of the log before it.
+    Also None if the file is missing, or has only the header and the log before it was read to its end.
     """
     path = settings.bot_dir / log.file
     known = stored_positions(warehouse, log.file)
@@ -122,7 +122,7 @@ def unread(warehouse: Warehouse, settings: Settings, log: Log) -> str | None:
                 return None
     except FileNotFoundError:
         return None
-    except PermissionError:  # the run that this asks for says so
+    except PermissionError:  # the requested run reports the error
         status = path.stat()
     return f"{log.file}:{status.st_ino}:{status.st_size}"
 

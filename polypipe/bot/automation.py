@@ -1,4 +1,4 @@
-"""When the bot's logs are read: a sensor that looks at their size and inode."""
+"""The job that reads the bot's logs, and the sensor that starts it when one of them changed."""
 
 import time
 
@@ -12,10 +12,10 @@ from polypipe.warehouse import Warehouse
 
 EVERY_SECONDS = 60
 RETRY_SECONDS = 600
-"""A run that failed is asked for again after so long, or at once when the file has changed."""
+"""A failed run is requested again after this time, or at once if the file changed."""
 
 trade_log_job = asset_job(
-    "trade_log_read", [BOT_TRADE_LOG.to_user_string()], "Read what is new in the bot's logs.", max_runtime=3600
+    "trade_log_read", [BOT_TRADE_LOG.to_user_string()], "Read the new lines of the bot's logs.", max_runtime=3600
 )
 
 jobs = [trade_log_job]
@@ -27,14 +27,14 @@ jobs = [trade_log_job]
     minimum_interval_seconds=EVERY_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description=(
-        "Has the bot's logs read when one of them changed: grew, was rotated, was cut. At most one run at a time, and none "
-        "while nothing changes."
+        "Starts a run when one of the bot's logs grew, was rotated or was truncated. At most one run at a time, and none "
+        "while the logs do not change."
     ),
 )
 def trade_log_sensor(
     context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings], warehouse: dg.ResourceParam[Warehouse]
 ) -> dg.RunRequest | dg.SkipReason:
-    """Compare size and inode of the files with those that were last read."""
+    """Compare each file's size and inode with those stored when it was last read."""
     if not has_log(settings):
         return dg.SkipReason(absent(settings))
     if is_unfinished(context.instance, trade_log_job.name):

@@ -1,7 +1,7 @@
-"""The grammar of the bot's trade log: one line of `matches_optimized.csv` to one typed row. Pure: no files, no tables.
+"""The grammar of the bot's trade log: parses a line of `matches_optimized.csv` into a typed row. Pure functions.
 
-A line is one fill of the whale; what the bot did about it is the text `order_status`. Nothing here raises: what is not
-known becomes the outcome `UNKNOWN` or a null named in `problems`, and the line itself is always kept in `raw`.
+A line is one fill of the whale; its text `order_status` says what the bot did about it. Nothing here raises: an unknown
+status gets the outcome `UNKNOWN`, an unreadable value is null and named in `problems`, and `raw` always keeps the line.
 """
 
 from functools import lru_cache
@@ -20,13 +20,13 @@ _TRUTH = {"true": True, "false": False}
 
 
 def parse_line(raw: str) -> TradeRow:
-    """One line, without its newline, as a row. Never raises; `problems` names the columns that could not be read."""
+    """Parse one line, without its newline. Never raises; `problems` names the columns that could not be read."""
     row = TradeRow(raw)
     fields = raw.rstrip("\r").split(",")
-    if len(fields) > _COLUMNS and fields[-1] in _TRUTH:  # commas that a build of the bot left in the text
+    if len(fields) > _COLUMNS and fields[-1] in _TRUTH:  # some builds of the bot leave commas in the text
         extra = len(fields) - _COLUMNS
         fields[7 : 8 + extra] = [",".join(fields[7 : 8 + extra])]
-    elif len(fields) != _COLUMNS:  # torn, or columns that are not known: which value is which is anybody's guess
+    elif len(fields) != _COLUMNS:  # torn, or unknown columns: values cannot be assigned to columns
         row.outcome, row.fill_state, row.problems = UNKNOWN, "UNKNOWN", "columns"
         row.logged_at = instant(fields[0])
         return row
@@ -36,7 +36,7 @@ def parse_line(raw: str) -> TradeRow:
     row.logged_at = instant(time)
     if row.logged_at is None:
         problems.append("timestamp")
-    if block != "MEMPOOL" and (height := _block(block)) != 0:  # the bot writes 0 for a block it was not told
+    if block != "MEMPOOL" and (height := _block(block)) != 0:  # the bot writes 0 for an unknown block
         row.block = height
         if height is None:
             problems.append("block")
@@ -78,7 +78,7 @@ def _number(text: str, name: str, problems: list[str]) -> float | None:
 
 
 def _level(text: str, name: str, problems: list[str]) -> float | None:
-    """A price or size of the book; where the bot did not know it, it wrote N/A."""
+    """A price or size of the book. N/A, written where the bot did not know it, is null and not a problem."""
     if text == "N/A":
         return None
     if (value := _book_number(text)) is None:
@@ -86,6 +86,6 @@ def _level(text: str, name: str, problems: list[str]) -> float | None:
     return value
 
 
-@lru_cache(maxsize=10_000)  # prices are whole cents and many sizes are round: most were read before
+@lru_cache(maxsize=10_000)  # prices are whole cents and many sizes are round, so most repeat
 def _book_number(text: str) -> float | None:
     return number(unquoted(text))

@@ -1,8 +1,8 @@
-"""Reading the bot's logs as they grow, each line exactly once.
+"""Reads the bot's logs as they grow, each line exactly once.
 
-How far a log is read is stored in the same batch as the rows, so both are in the warehouse or neither is. The file is
-only read. A line without its newline waits for it. Whatever the size of the file, memory holds a few megabytes of it
-and what DuckDB needs to merge one batch.
+The read position is stored in the same batch as the rows, so that the warehouse has both or neither. A line is read
+once its newline is written. Memory use does not depend on the size of the file: a few megabytes of it, and what DuckDB
+needs to merge one batch.
 """
 
 import os
@@ -17,25 +17,28 @@ from typing import BinaryIO
 from polypipe.bot.lines import lines
 from polypipe.bot.log_rows import OwnFillRow, TradeRow
 from polypipe.bot.logs import Log, check_header, decoded
-from polypipe.bot.offsets import Position, start_of, stored_positions, tail_of
+from polypipe.bot.offsets import LogPosition, start_of, stored_positions, tail_of
 from polypipe.bot.order_status import UNKNOWN
 from polypipe.bot.rotated import unfinished
 from polypipe.files import one_at_a_time
 from polypipe.warehouse import Append, Upsert, Warehouse
 
 BATCH_BYTES = 64 << 20
-"""At most so much of a log goes into one batch, and less where a day ends in its second half: each batch writes the files
-of its days anew. A power cut or a kill costs at most this much reading again. Half as much would take longer: DuckDB writes
-full row groups, of 122,880 rows, to where they stay, smaller ones to its log first."""
+"""Maximum bytes of a log in one batch. A batch ends early where a day ends in its second half, because each batch rewrites
+the files of its days. After a power cut or kill at most this much is read again. Smaller batches are slower: DuckDB writes
+full row groups (122,880 rows) in place, smaller ones to its log first."""
 
 MERGE_WAIT_SECONDS = 20.0
 EXAMPLES = 10
 
 
 @dataclass
-class Reading:
-    """What one reading of a log brought. `held_back` are bytes at the end that wait for their newline; `last_logged` is
-    the newest time read, None without any. `began` says why each log begun in this reading was begun."""
+class IngestReport:
+    """The result of reading one log.
+
+    `held_back` is the number of bytes after the last newline, `last_logged` the newest time read or None. `began` has the
+    reason for each log started: first, rotated, truncated or rewritten.
+    """
 
     file: str
     rows: int = 0
@@ -48,7 +51,7 @@ class Reading:
     began: list[str] = field(default_factory=list)
 
     def count(self, row: TradeRow | OwnFillRow) -> None:
-        """Take one row into account."""
+        """Count one row."""
         self.rows += 1
         unknown = isinstance(row, TradeRow) and row.outcome == UNKNOWN
         if isinstance(row, TradeRow):
@@ -61,15 +64,16 @@ class Reading:
             self.last_logged = row.logged_at
 
 
-def ingest(warehouse: Warehouse, log: Log, path: Path, batch_bytes: int = BATCH_BYTES) -> Reading:
-    """Read what is new in the log at `path` into its table.
+def ingest(warehouse: Warehouse, log: Log, path: Path, batch_bytes: int = BATCH_BYTES) -> IngestReport:
+    """Read the new lines of the log at `path` into its table.
 
-    What was renamed since is read to its end first, a last line without newline included. Raises
-    `FileNotFoundError`, `PolypipeError`, `WarehouseBusy` (nothing is lost: the file is still there) and `BatchRejected`.
+    Logs that were rotated away since are first read to their end, including a last line without a newline. Raises
+    `FileNotFoundError`; `PolypipeError` for unknown columns; `WarehouseBusy` (nothing is lost: the next call reads the
+    lines again) and `BatchRejected`.
     """
-    reading = Reading(log.file)
+    report = IngestReport(log.file)
     with one_at_a_time(warehouse.layout.home / "run" / f"read-{log.file}.lock"):
-        warehouse.merge(wait=MERGE_WAIT_SECONDS)  # what a killed reader left: its rows and its position
+        warehouse.merge(wait=MERGE_WAIT_SECONDS)  # batches of a killed reader: its rows and its position
         known = stored_positions(warehouse, log.file)
         with path.open("rb") as file:
             check_header(file, log)
@@ -77,33 +81,33 @@ def ingest(warehouse: Warehouse, log: Log, path: Path, batch_bytes: int = BATCH_
             seen = {position.log_id for position in known}
             if current is None or (current.began == "rotated" and current.log_id not in seen):
                 for other, start in unfinished(warehouse, path, log, known):
-                    reading.began += [start.began] if start.log_id not in seen else []
+                    report.began += [start.began] if start.log_id not in seen else []
                     with other.open("rb") as old:
-                        _read_to_end(warehouse, log, old, start, batch_bytes, reading, closed=True)
+                        _read_to_end(warehouse, log, old, start, batch_bytes, report, closed=True)
             if current is None:
-                return reading
-            reading.began += [current.began] if current.log_id not in seen else []
-            end = _read_to_end(warehouse, log, file, current, batch_bytes, reading)
-            reading.held_back = end.size - end.byte_offset
-    return reading
+                return report
+            report.began += [current.began] if current.log_id not in seen else []
+            end = _read_to_end(warehouse, log, file, current, batch_bytes, report)
+            report.held_back = end.size - end.byte_offset
+    return report
 
 
 def _read_to_end(
     warehouse: Warehouse,
     log: Log,
     file: BinaryIO,
-    start: Position,
+    start: LogPosition,
     batch_bytes: int,
-    reading: Reading,
+    report: IngestReport,
     closed: bool = False,
-) -> Position:
-    """Batch after batch until no complete line is left, or no byte of a file that is `closed`; the position then stored."""
+) -> LogPosition:
+    """Store batches up to the last complete line, or to the last byte if `closed`; returns the stored position."""
     position = start
     merging: Future[object] | None = None
-    with ThreadPoolExecutor(max_workers=1) as merger:  # DuckDB merges a batch while the lines of the next are read
+    with ThreadPoolExecutor(max_workers=1) as merger:  # DuckDB merges one batch while the next is parsed
         while True:
             inode, size = _status(file)
-            source = _Source(log, file, position, batch_bytes, reading, closed)
+            source = _Source(log, file, position, batch_bytes, report, closed)
             with warehouse.batch(log.table) as batch:
                 batch.add(log.table, source, typed=True)
                 end = source.position
@@ -111,10 +115,10 @@ def _read_to_end(
                 end = replace(end, inode=inode, size=size, tail=tail_of(file, end.byte_offset), read_at=datetime.now(UTC))
                 batch.add("log_positions", [asdict(end)])
                 if merging is not None:
-                    merging.result()  # the position in this batch counts on the rows of the one before
+                    merging.result()  # this batch's position presumes the rows of the one before
                 batch_id = batch.commit({log.table: Append(), "log_positions": Upsert(("log_id",))})
             merging = merger.submit(warehouse.merge, wait=MERGE_WAIT_SECONDS, own=batch_id)
-            reading.bytes += end.byte_offset - position.byte_offset
+            report.bytes += end.byte_offset - position.byte_offset
             if not source.more:
                 merging.result()
                 return end
@@ -122,20 +126,20 @@ def _read_to_end(
 
 
 class _Source:
-    """The rows of one batch, as they are read; `position` and `more` are right once all were taken."""
+    """Iterates over the rows of one batch. `position` and `more` are valid once it is exhausted."""
 
     def __init__(
-        self, log: Log, file: BinaryIO, position: Position, batch_bytes: int, reading: Reading, closed: bool
+        self, log: Log, file: BinaryIO, position: LogPosition, batch_bytes: int, report: IngestReport, closed: bool
     ) -> None:
         self.position = position
         self.more = False
-        self._log, self._file, self._batch_bytes, self._reading, self._closed = log, file, batch_bytes, reading, closed
+        self._log, self._file, self._batch_bytes, self._report, self._closed = log, file, batch_bytes, report, closed
 
     def __iter__(self) -> Iterator[TradeRow | OwnFillRow]:
         start = self.position
         log_id, day, offset = start.log_id, start.day, start.byte_offset
         tomorrow = day + timedelta(days=1)
-        parse, count = self._log.parse, self._reading.count
+        parse, count = self._log.parse, self._report.count
         header = self._log.header.encode()
         rows = 0
         for line_offset, line, whole in lines(self._file, offset, self._closed):

@@ -1,4 +1,4 @@
-"""Splits a log into lines, without losing or merging any byte."""
+"""Splits a log into lines and keeps every byte."""
 
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -8,15 +8,14 @@ from polypipe.bot.logs import LINE_START, MAX_LINE
 READ_BYTES = 1 << 20
 
 TIME_COLONS = 17
-"""The colons in the time of a line stand before this byte; in a second line behind it, however close, the last does not."""
+"""All colons of a line's time are before this byte. The last colon of a second line in it never is."""
 
 
 def lines(file: BinaryIO, offset: int, closed: bool = False) -> Iterator[tuple[int, bytes, bool]]:
-    """(offset, line without newline, True) of each complete line from `offset` on.
+    """Yields (offset, line without newline, True) for each complete line from `offset` on.
 
-    More than `MAX_LINE` bytes without a newline come in pieces of that size, with False: no line is too long to be kept.
-    So does a line behind which the next one begins without a newline, and of a file that is `closed` what stands behind
-    its last newline.
+    The flag is False for pieces without a newline of their own: `MAX_LINE` bytes of a longer line, a line directly
+    followed by the start of the next, and the bytes after the last newline if the file is `closed`.
     """
     file.seek(offset)
     rest = b""
@@ -26,7 +25,7 @@ def lines(file: BinaryIO, offset: int, closed: bool = False) -> Iterator[tuple[i
             while len(line) > MAX_LINE:
                 yield offset, line[:MAX_LINE], False
                 offset, line = offset + MAX_LINE, line[MAX_LINE:]
-            # Most lines have no colon but those of their time: what begins further on is not looked for.
+            # Most lines have no colon after their time, so they cannot contain a second line.
             if line.find(b":", TIME_COLONS) < 0 or LINE_START.search(line, 1) is None:
                 yield offset, line, True
             else:
@@ -40,7 +39,7 @@ def lines(file: BinaryIO, offset: int, closed: bool = False) -> Iterator[tuple[i
 
 
 def _apart(offset: int, line: bytes, whole: bool) -> Iterator[tuple[int, bytes, bool]]:
-    """A line, and each that begins behind it without a newline in between."""
+    """A line, split where another one starts without a newline in between."""
     while (another := LINE_START.search(line, 1)) is not None:
         yield offset, line[: another.start()], False
         offset, line = offset + another.start(), line[another.start() :]

@@ -9,7 +9,7 @@ import msgspec
 
 
 class TradeRow(msgspec.Struct, omit_defaults=True, gc=False):
-    """A row of table `trade_log`; the columns are described there. Where it stands in which file is set by the reader."""
+    """A row of table `trade_log`; the migrations describe the columns."""
 
     raw: str
     outcome: str = ""
@@ -48,7 +48,7 @@ class TradeRow(msgspec.Struct, omit_defaults=True, gc=False):
 
 
 class OwnFillRow(msgspec.Struct, omit_defaults=True, gc=False):
-    """A row of table `own_fills`; the columns are described there."""
+    """A row of table `own_fills`; the migrations describe the columns."""
 
     raw: str
     log_id: str = ""

@@ -1,4 +1,4 @@
-"""The logs that the bot writes: their files, tables and first lines."""
+"""The logs that the bot writes: files, tables, headers and the start of a line."""
 
 import codecs
 import hashlib
@@ -12,16 +12,16 @@ from polypipe.bot.log_rows import OwnFillRow, TradeRow
 from polypipe.errors import PolypipeError
 
 MAX_LINE = 1 << 16
-"""Longest line in bytes that is read as one; more without a newline is read in pieces of this size."""
+"""Maximum bytes of a line; longer ones are read in pieces of this size."""
 
 LINE_START = re.compile(rb"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3},(?:MEMPOOL|\d{1,15}),\d{1,78},")
-"""How a line of the bot begins. It writes a line and its newline one after the other, from several tasks: after a kill in
-between, or another task, the next line begins behind this one. No text in a line looks so: its commas are semicolons."""
+"""The start of a line. The bot writes a line and its newline separately, from several tasks, so after a kill or a switch
+of tasks in between, the next line can follow without a newline. No text in a line matches: its commas are semicolons."""
 
 
 @dataclass(frozen=True)
 class Log:
-    """One kind of log: its file, its table, its first line, and how a line becomes a row."""
+    """One kind of log: its file, table, header and parser."""
 
     file: str
     table: str
@@ -35,12 +35,12 @@ LOGS = (TRADE_LOG, OWN_FILLS)
 
 
 def is_empty(log: Log, size: int) -> bool:
-    """Whether a file of so many bytes can hold no line but the header, a byte-order mark and the end of a line included."""
+    """True if a file of `size` bytes is too small for more than a byte-order mark, the header and its line end."""
     return size <= len(codecs.BOM_UTF8) + len(log.header) + len("\r\n")
 
 
 def text_begins(file: BinaryIO) -> int:
-    """3 where the file has a byte-order mark, as an editor leaves it, else 0. The file is then read from there."""
+    """Seek to the start of the text and return its offset: 3 after a byte-order mark (left by some editors), else 0."""
     file.seek(0)
     begin = len(codecs.BOM_UTF8) if file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8 else 0
     file.seek(begin)
@@ -48,7 +48,7 @@ def text_begins(file: BinaryIO) -> int:
 
 
 def first_line(file: BinaryIO, log: Log) -> bytes | None:
-    """The first line that is neither empty nor the header, with its newline; None when there is no complete one yet."""
+    """The first line that is neither empty nor the header, with its newline; None while it is missing or incomplete."""
     text_begins(file)
     while line := file.readline(MAX_LINE):
         if not line.endswith(b"\n") and len(line) < MAX_LINE:
@@ -59,12 +59,12 @@ def first_line(file: BinaryIO, log: Log) -> bytes | None:
 
 
 def hash_of(line: bytes) -> str:
-    """SHA-256 of a first line, by which a log is known."""
+    """SHA-256 of a first line; identifies a log."""
     return hashlib.sha256(line).hexdigest()
 
 
 def decoded(line: bytes) -> tuple[str, bool]:
-    """(text, True) of a line, or with False one character for each byte where it is no UTF-8."""
+    """(text, True) of a UTF-8 line; (text, False) with one character a byte if it is not valid UTF-8."""
     try:
         return line.decode(), True
     except UnicodeDecodeError:
@@ -72,7 +72,7 @@ def decoded(line: bytes) -> tuple[str, bool]:
 
 
 def check_header(file: BinaryIO, log: Log) -> None:
-    """Raise `PolypipeError` when the file begins with names of columns and they are not those of the log."""
+    """Raise `PolypipeError` if the file begins with a header other than the log's."""
     text_begins(file)
     first = file.readline(MAX_LINE)
     text = first.decode("utf-8", "replace").strip()
@@ -82,4 +82,4 @@ def check_header(file: BinaryIO, log: Log) -> None:
     strange = ", ".join(repr(name) for name in have if name not in want) or "none"
     missing = ", ".join(repr(name) for name in want if name not in have) or "none"
     order = "; the order differs" if sorted(have) == sorted(want) else ""
-    raise PolypipeError(f"{log.file} has other columns than known: unknown {strange}; missing {missing}{order}")
+    raise PolypipeError(f"{log.file} has an unknown header: unknown columns {strange}; missing columns {missing}{order}")

@@ -1,12 +1,12 @@
-"""Cache misses: fills of the whale on tokens that were in none of our files when the bot needed them.
+"""Cache misses: whale fills on tokens that were in none of the cache files when the bot needed them.
 
-The measure of our own job. While a token is in no file the bot asks Polymarket itself, before it may send its order.
+They measure polypipe itself: for a token in no file the bot has to query Polymarket before it can send its order.
 """
 
 # ruff: noqa: S608 -- values are written as literals
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from polypipe.warehouse.connection import literal
 
@@ -19,9 +19,9 @@ COLUMNS = ("logged_at", "token_id", "side", "whale_usd", "outcome", "is_live", "
 def misses_query(since: datetime) -> str:
     """SQL for the misses logged from `since` on, with the columns `COLUMNS`.
 
-    `first_seen` and `seconds_until` are null where the token never came into our universe: too new still, or of a market
-    that is not in it (no sport). A fill is logged some seconds after it happened, so a token that came in between counts
-    as there. Fills before the first crawl of all are left out: nothing is known of that time.
+    `first_seen` and `seconds_until` are null if the token is not in the universe: still too new, or not of a sports
+    market. A fill is logged some seconds after it happened; a token first seen in between does not count as a miss. Fills
+    before the very first crawl are left out, because it is unknown which tokens were in the files then.
     """
     return f"""
         WITH fills AS (
@@ -41,12 +41,25 @@ def misses_query(since: datetime) -> str:
     """
 
 
-def misses_summary(con: "duckdb.DuckDBPyConnection", since: datetime) -> dict[str, int | float | None]:
-    """How many fills since then missed, on how many tokens, their USD, how many tokens are still unknown, and the median
-    seconds until the others were in our files (None without any)."""
+class MissesSummary(TypedDict):
+    """Misses of a period: fills and their USD, tokens, those never seen since, and the median delay of the others.
+
+    `median_seconds_until` is None without any other token.
+    """
+
+    fills: int
+    tokens: int
+    usd: float
+    tokens_still_unknown: int
+    median_seconds_until: float | None
+
+
+def misses_summary(con: "duckdb.DuckDBPyConnection", since: datetime) -> MissesSummary:
+    """Summarize the misses logged from `since` on."""
     row = con.execute(
         "SELECT count(*), count(DISTINCT token_id), coalesce(sum(whale_usd), 0.0), "
         "count(DISTINCT token_id) FILTER (WHERE first_seen IS NULL), median(seconds_until) "
         f"FROM ({misses_query(since)})"
     ).fetchall()[0]
-    return dict(zip(("fills", "tokens", "usd", "tokens_still_unknown", "median_seconds_until"), row, strict=True))
+    fills, tokens, usd, unknown, median = row
+    return MissesSummary(fills=fills, tokens=tokens, usd=usd, tokens_still_unknown=unknown, median_seconds_until=median)

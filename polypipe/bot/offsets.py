@@ -1,7 +1,7 @@
-"""Where reading a log stands, and how a file is recognised again after it was rotated, moved, cut or rewritten.
+"""Read positions of logs, and how a file is recognised after it was rotated, moved, truncated or rewritten.
 
-A log is known by its first line: it names a millisecond and a transaction, so no two logs share it, and a file that
-was renamed or copied keeps it.
+A log is identified by its first line: it has a millisecond and a transaction, so that no two logs share it, and a
+renamed or copied file keeps it.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ TAIL_BYTES = 256
 
 
 @dataclass(frozen=True)
-class Position:
+class LogPosition:
     """A row of table `log_positions`."""
 
     log_id: str
@@ -34,24 +34,24 @@ class Position:
     read_at: datetime
 
 
-def stored_positions(warehouse: Warehouse, file: str) -> list[Position]:
-    """The positions of all logs that the file ever was, the last read first."""
+def stored_positions(warehouse: Warehouse, file: str) -> list[LogPosition]:
+    """The positions of all logs ever read under this file name, last read first."""
     with warehouse.read() as con:
         rows = con.execute(
             "SELECT log_id, file, head, inode, byte_offset, tail, size, row_count, day, began, read_at "  # noqa: S608
             f"FROM log_positions WHERE file = {literal(file)} ORDER BY read_at DESC, row_count DESC"
         ).fetchall()
-    return [Position(*row) for row in rows]
+    return [LogPosition(*row) for row in rows]
 
 
 def start_of(
-    warehouse: Warehouse, log: Log, file: BinaryIO, inode: int, size: int, known: list[Position]
-) -> Position | None:
-    """From where to read a file; None while it has no complete line but the header.
+    warehouse: Warehouse, log: Log, file: BinaryIO, inode: int, size: int, known: list[LogPosition]
+) -> LogPosition | None:
+    """The position to read a file from; None while it has no complete line after the header.
 
-    `known` are all positions of that name, the last read first. A file that was never read begins at 0; one that was
-    cut, at its end or its beginning, or rewritten begins as a log of its own behind the last line that is still there,
-    so that no id is given twice.
+    `known` are all positions of that name, last read first. A file that was never read starts at 0. One that was
+    truncated, at its end or its beginning, or rewritten starts a log of its own after the last line that is still there,
+    so that no row id is used twice.
     """
     first = first_line(file, log)
     if first is None:
@@ -64,10 +64,10 @@ def start_of(
             return replace(last, inode=inode, size=size)
         began = "truncated" if size < last.byte_offset else "rewritten"
         offset = _end_of_the_same(warehouse, log, file, same)
-        if not offset:  # all of it is elsewhere now: a header came before it, or went
+        if not offset:  # every line moved: a header was added or removed
             offset = _end_of_read(warehouse, log, file, known) or text_begins(file)
     elif is_stored(warehouse, log, first, known) and (end := _end_of_read(warehouse, log, file, known)) is not None:
-        last, began, offset = known[0], "truncated", end  # only what stood before the first line was taken away
+        last, began, offset = known[0], "truncated", end  # only lines at the beginning were removed
     else:
         return new_log(log, file, head, inode, size, "rotated" if known else "first")
     log_id = hashlib.sha256(f"{last.log_id} {last.byte_offset} {offset}".encode()).hexdigest()[:16]
@@ -84,15 +84,15 @@ def start_of(
     )
 
 
-def new_log(log: Log, file: BinaryIO, head: str, inode: int, size: int, began: str) -> Position:
-    """The beginning of a log that was never read."""
+def new_log(log: Log, file: BinaryIO, head: str, inode: int, size: int, began: str) -> LogPosition:
+    """The start position of a log that was never read."""
     now, begin = datetime.now(UTC), text_begins(file)
     day = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    return Position(head[:16], log.file, head, inode, begin, tail_of(file, begin), size, 0, day, began, now)
+    return LogPosition(head[:16], log.file, head, inode, begin, tail_of(file, begin), size, 0, day, began, now)
 
 
-def is_stored(warehouse: Warehouse, log: Log, first: bytes, known: list[Position]) -> bool:
-    """Whether a first line is a row already, whatever the file was that it was read from."""
+def is_stored(warehouse: Warehouse, log: Log, first: bytes, known: list[LogPosition]) -> bool:
+    """True if a first line is already stored as a row, whichever file it was read from."""
     another = LINE_START.search(first, 1)
     text, _ = decoded(first[: another.start()] if another else first.removesuffix(b"\n"))
     at = log.parse(text).logged_at
@@ -111,8 +111,8 @@ def tail_of(log: BinaryIO, offset: int) -> str:
     return hashlib.sha256(log.read(offset - start)).hexdigest()
 
 
-def _end_of_read(warehouse: Warehouse, log: Log, file: BinaryIO, known: list[Position]) -> int | None:
-    """Where the line ends in a file that was read last, whatever stood before it then; None when it is not there."""
+def _end_of_read(warehouse: Warehouse, log: Log, file: BinaryIO, known: list[LogPosition]) -> int | None:
+    """End offset of the last read line, wherever it is in the file now; None if it is not there."""
     with warehouse.read() as con:
         for position in known:
             last = con.execute(
@@ -126,23 +126,23 @@ def _end_of_read(warehouse: Warehouse, log: Log, file: BinaryIO, known: list[Pos
     expected, end = _as_read(*last), text_begins(file)
     while line := file.readline(MAX_LINE):
         end += len(line)
-        if line == expected or (line.endswith(expected) and LINE_START.match(expected)):  # the second without a newline
+        if line == expected or (line.endswith(expected) and LINE_START.match(expected)):  # the latter: no newline before it
             return end
     return None
 
 
 def _as_read(raw: str, problems: str) -> bytes:
-    """The bytes of a row's line, with its newline if it had one."""
+    """The bytes of a row's line, with its newline unless it had none."""
     named = problems.split(",")
     line = raw.encode("latin-1" if "utf-8" in named else "utf-8")
     return line if "newline" in named else line + b"\n"
 
 
-def _end_of_the_same(warehouse: Warehouse, log: Log, file: BinaryIO, logs: list[Position]) -> int:
-    """Where the last line ends that was read and still is where it was; 0 when there is none.
+def _end_of_the_same(warehouse: Warehouse, log: Log, file: BinaryIO, logs: list[LogPosition]) -> int:
+    """End offset of the last read line that is still in its place; 0 if no line is.
 
-    `logs` are the logs that the file was, newest first: what a cut took away may have been read before an earlier cut.
-    Lines are compared where halving the distance leads: behind the first that differs, all do.
+    `logs` are the logs that this file was, newest first: a truncated part may have been read before an earlier
+    truncation. Binary search works because every line after the first that differs has changed too.
     """
     with warehouse.read() as con:
 
@@ -155,7 +155,7 @@ def _end_of_the_same(warehouse: Warehouse, log: Log, file: BinaryIO, logs: list[
             return None if row is None else (row[0], _as_read(row[1], row[2]))
 
         def end_if_same(log_id: str, offset: int) -> int | None:
-            """Where the line read at or before `offset` ends; -1 if it is another now, None if none was read there."""
+            """End of the line read at or before `offset`; -1 if it has changed, None if no line was read there."""
             if (found := read_at(log_id, offset)) is None:
                 return None
             start, expected = found

@@ -8,7 +8,7 @@ from polypipe.bot.values import plain_text
 
 SENT, REJECTED, UNKNOWN = "SENT", "REJECTED", "UNKNOWN"
 
-# What happened to an order that the exchange never answered, by outcome: NONE was not sent, UNKNOWN may have been.
+# Fill state of an order that the exchange never answered, by outcome: NONE was not sent, UNKNOWN may have been.
 NOT_ANSWERED = {
     "SKIPPED_DISABLED": "NONE",
     "SKIPPED_SMALL": "NONE",
@@ -36,7 +36,7 @@ MAX_REASON = 1000
 _PREFIX = re.compile(r"(AGG_FLUSH)\((\d{1,9})\) |(AGG_BYPASS) ")
 _N = r"-?\d{1,15}(?:\.\d{1,12})?"
 _ORDER = re.compile(
-    r"(?:(?P<code>\d{3})(?: [A-Za-z<>' -]*)?|FAILED) "  # 520 <unknown status code>: what has no name in the bot's library
+    r"(?:(?P<code>\d{3})(?: [A-Za-z<>' -]*)?|FAILED) "  # 520 <unknown status code>: no name in the bot's library
     r"\[(?P<scaling>SCALED|CAPPED|PROB_HIT)(?: \((?P<percent>\d{1,3})%\))?\]"
     rf" \| (?:my (?P<requested>{_N}) @ (?P<limit>{_N})|(?P<got>{_N})/(?P<of>{_N}) filled @ (?P<at>{_N}))"
     rf" \| whale (?P<whale_shares>{_N}) @ (?P<whale_price>{_N})"
@@ -46,14 +46,14 @@ _ORDER = re.compile(
 )
 _CODE = re.compile(r"([A-Z]+)(_[A-Z_]+)(?::\s*(.*)|\s+\((.*)\)\s*)?", re.DOTALL)
 _PERCENT = re.compile(r"PROB_SKIP \((\d{1,3})%\)")
-# A build of the bot that says the same in other words.
+# Wordings of another build of the bot.
 _OTHER_WORDS = {"🛑 Trading OFF": "SKIPPED_DISABLED", "🎭 Mock Only": "MOCK_ONLY"}
 _TOO_SMALL = re.compile(r"⏩ Too Small \((.*)\)")
 _ERROR = re.compile(r'"(?:error|errorMsg|error_msg|message)"\s*:\s*"((?:[^"\\]|\\.)*)"', re.DOTALL)
 
 
 def parse_status(status: str, row: TradeRow) -> None:
-    """Fill in what `order_status` says. Uses the row's `side`, which decides what some numbers mean."""
+    """Set the row's fields from `order_status`. Uses the row's `side`, which decides what some numbers mean."""
     text = plain_text(status)
     if text.startswith("AGG_") and (prefix := _PREFIX.match(text)):
         row.aggregation = prefix[1] or prefix[3]
@@ -66,7 +66,7 @@ def parse_status(status: str, row: TradeRow) -> None:
 
 
 def _order(found: "re.Match[str]", row: TradeRow) -> None:
-    """An order that the exchange answered."""
+    """Set the fields of an order that the exchange answered."""
     code, scaling, percent, requested, limit, got, of, at, whale_shares, whale_price, filled, again, body = found.groups()
     row.scaling = scaling
     if percent is not None:
@@ -81,7 +81,7 @@ def _order(found: "re.Match[str]", row: TradeRow) -> None:
     if code is None or code[0] != "2":
         row.outcome, row.fill_state, row.filled_shares = REJECTED, "NONE", 0.0
         row.reason = _error(body) if body else None
-        # The bot sends a buy again that found nobody to fill it at once.
+        # The bot resends a purchase that was killed because no order matched it.
         row.resubmitted = row.resubmitted or (code in (None, "400") and row.side == "BUY" and "FAK" in (body or ""))
         return
     row.outcome, row.fill_state = SENT, "ASSUMED_FULL"
@@ -94,14 +94,14 @@ def _order(found: "re.Match[str]", row: TradeRow) -> None:
             row.filled_shares = float(got)
             row.fill_state = "PARTIAL" if row.filled_shares < row.requested_shares else "FULL"
         else:
-            row.fill_state = "UNKNOWN"  # of a sale the fork logs the dollars received where it means shares
+            row.fill_state = "UNKNOWN"  # for sales the fork logs the USD received instead of shares
     if at is not None and row.side == "BUY":
         row.fill_price = float(at)
 
 
-@lru_cache(maxsize=1000)  # a third of all lines say one of a few dozen texts
+@lru_cache(maxsize=1000)  # a third of all lines have one of a few dozen texts
 def _not_ordered(text: str) -> tuple[str, str | None, str | None, int | None, str, bool | None]:
-    """Outcome, reason, scaling and its percent, fill state and resubmitted of a status that tells of no answered order."""
+    """(outcome, reason, scaling, percent, fill state, resubmitted) of a status without an answered order."""
     scaling = percent = None
     if (word := _OTHER_WORDS.get(text)) is not None:
         outcome, reason = word, None
@@ -115,7 +115,7 @@ def _not_ordered(text: str) -> tuple[str, str | None, str | None, int | None, st
 
 
 def _code(text: str) -> tuple[str, str | None]:
-    """(outcome, reason) of a status that begins with a code, or UNKNOWN."""
+    """(outcome, reason) of a status that begins with a code; UNKNOWN for any other."""
     found = _CODE.fullmatch(text)
     if found is None:
         return UNKNOWN, None
@@ -130,6 +130,6 @@ def _code(text: str) -> tuple[str, str | None]:
 
 
 def _error(body: str) -> str:
-    """The exchange's words in an error answer, else the answer itself. Its commas are semicolons by now: no JSON."""
+    """The error message in the exchange's response, else the whole response. Not JSON: its commas are semicolons."""
     found = _ERROR.search(body)
     return (found[1] if found and found[1] else body)[:MAX_REASON]

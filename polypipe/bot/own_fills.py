@@ -1,5 +1,7 @@
-"""The log of the bot's trade monitor, `my_fills.csv`: one line a fill of the copier's own, with two levels of each side
-of the book. Pure, as `grammar.py`: a line is always a row, what cannot be read is null and named in `problems`.
+"""The grammar of the trade monitor's log, `my_fills.csv`: one line for each fill of the copier.
+
+A line has two levels of each side of the book. Pure functions: every line becomes a row, unreadable values are null and
+named in `problems`.
 """
 
 from polypipe.bot.log_rows import OwnFillRow
@@ -15,7 +17,7 @@ _BOOK = _NAMES[7:15]
 
 
 def parse_line(raw: str) -> OwnFillRow:
-    """One line, without its newline, as a row. Never raises."""
+    """Parse one line, without its newline. Never raises."""
     row = OwnFillRow(raw)
     fields = raw.rstrip("\r").split(",")
     row.logged_at = instant(fields[0])
@@ -24,7 +26,7 @@ def parse_line(raw: str) -> OwnFillRow:
         return row
     _, block, token_id, usd, shares, price, direction, *book, tx = fields
     if is_block := block.isdecimal() and block.isascii() and len(block) <= 15:
-        row.block = int(block) or None  # 0 is written for a block that the monitor was not told
+        row.block = int(block) or None  # the monitor writes 0 for an unknown block
     row.token_id = token_id if is_token_id(token_id) else None
     row.side = SIDES.get(direction)
     row.usd, row.shares, row.price = number(usd), number(shares), number(price)

@@ -1,4 +1,4 @@
-"""Values of one field of a log line: numbers, instants, ids and text as the bot writes them. Pure functions."""
+"""Parsers for the fields of a log line: numbers, instants, ids and text as the bot writes them."""
 
 import math
 import re
@@ -11,9 +11,9 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 def instant(text: str) -> datetime | None:
-    """`2026-11-23 12:34:56.789`, which the bot writes in UTC without saying so; None for anything else.
+    """Parse `2026-11-23 12:34:56.789`, which the bot writes in UTC without a zone; None for any other text.
 
-    Nor is a time outside of this century one: it decides of which day the row is, and no clock that is right writes it.
+    Also None outside this century: such a time comes from a wrong clock, and would decide the day of the row.
     """
     if len(text) not in (19, 23) or text[10] != " " or text[4] != "-" or text[:2] != "20" or not text.isascii():
         return None
@@ -24,7 +24,7 @@ def instant(text: str) -> datetime | None:
 
 
 def number(text: str) -> float | None:
-    """A finite number as programs write it, else None."""
+    """Parse a finite number; None for any other text."""
     try:
         value = float(text)
     except ValueError:
@@ -33,26 +33,26 @@ def number(text: str) -> float | None:
 
 
 def unquoted(text: str) -> str:
-    """`0.53` for `"0.53"`: some levels of the book are written as JSON text."""
+    """`0.53` for `"0.53"`: some levels of the book are written as JSON strings."""
     return text[1:-1] if text[:1] == text[-1:] == '"' else text
 
 
-@lru_cache(maxsize=10_000)  # a whale comes back to the same tokens
+@lru_cache(maxsize=10_000)  # a whale trades the same tokens repeatedly
 def is_token_id(text: str) -> bool:
-    """1 to 78 decimal digits."""
+    """True for 1 to 78 decimal digits."""
     return text.isdecimal() and text.isascii() and len(text) <= 78
 
 
 def plain_text(text: str) -> str:
-    """Text without ANSI colours, and with letters repaired that the bot's comma replacement took apart byte by byte.
+    """Remove ANSI colours and repair letters that the bot's comma replacement split into bytes.
 
-    Repaired only when certain: every character is one byte of what then is valid UTF-8.
+    Repairs only if every character is one byte and the bytes are valid UTF-8.
     """
     if "\x1b" in text:
         text = _ANSI.sub("", text)
     if not text.isascii():
         try:
             text = text.encode("latin-1").decode()
-        except UnicodeError:  # ordinary letters: nothing to repair
+        except UnicodeError:  # not split: nothing to repair
             return text
     return text

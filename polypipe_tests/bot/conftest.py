@@ -1,4 +1,4 @@
-"""Fixtures of the tests that read a log."""
+"""Fixtures for tests that read a log."""
 
 from pathlib import Path
 

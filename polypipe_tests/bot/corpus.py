@@ -1,4 +1,4 @@
-"""The grammar of the bot's log as lines: every form that builds of the bot are known to write, with what each means."""
+"""Lines of the bot's log: every form that a build of the bot is known to write, with its meaning."""
 
 from typing import Any
 
@@ -56,7 +56,7 @@ NOT_SENT: dict[str, Any] = {"fill_state": "NONE", "resubmitted": False, "request
 UNSURE = NOT_SENT | {"fill_state": "UNKNOWN"}
 MYSTERY: dict[str, Any] = {"outcome": "UNKNOWN", "fill_state": "UNKNOWN", "resubmitted": None}
 
-# (status, side, what the row must say)
+# (status, side, expected fields of the row)
 STATUSES: list[tuple[str, str, dict[str, Any]]] = [
     # answered 200
     (f"200 OK [SCALED] | {my()}", "BUY", ORDERED),
@@ -74,7 +74,7 @@ STATUSES: list[tuple[str, str, dict[str, Any]]] = [
     (f"200 OK [SCALED] | {my()} | UNDERFILL: 10.00/24.00 filled, resubmit 14.00", "BUY", PARTLY),
     (f"200 OK [SCALED] | {my()} | {YELLOW}⚡ Underfill: 10.00/24.00 filled; resubmit 14.00{RESET}", "BUY", PARTLY),
     (f"200 OK [PROB_HIT (37%)] | {my()}{UNDERFILL}", "BUY", PARTLY | {"scaling": "PROB_HIT", "scaling_percent": 37}),
-    # the fork's
+    # of the fork
     (f"200 OK [SCALED] | {fork('24.00', '24.00', '0.52')}", "BUY", FORKED),
     (f"200 OK [CAPPED] | {fork('24.00', '24.00', '0.52')}", "BUY", FORKED | {"scaling": "CAPPED"}),
     (
@@ -111,7 +111,7 @@ STATUSES: list[tuple[str, str, dict[str, Any]]] = [
         NOT_SENT | {"outcome": "RISK_BLOCKED", "reason": "TRAP", "aggregation": "AGG_BYPASS"},
     ),
     ("AGG_PENDING", "BUY", NOT_SENT | {"outcome": "AGG_PENDING", "aggregation": None}),
-    # answered otherwise
+    # answered with another code
     (f"400 Bad Request [SCALED] | {my()} | {FAK}", "BUY", REFUSED | {"resubmitted": True}),
     (f"400 Bad Request [SCALED] | {my()} | {FAK}", "SELL", REFUSED | {"resubmitted": False}),
     (f"400 Bad Request [SCALED] | {my()} | {BALANCE}", "BUY", REFUSED | {"reason": "not enough balance / allowance"}),
@@ -186,7 +186,7 @@ STATUSES: list[tuple[str, str, dict[str, Any]]] = [
         UNSURE | {"outcome": "EXEC_FAIL", "reason": "l'équipe; perdue | chain: x"},
     ),
     ("EXEC_FAIL: déjà vu | chain: x", "SELL", UNSURE | {"reason": "déjà vu | chain: x"}),
-    # not known
+    # unknown
     ("", "BUY", MYSTERY),
     ("EVERYTHING_IS_FINE", "BUY", MYSTERY),
     ("200 OK", "BUY", MYSTERY),

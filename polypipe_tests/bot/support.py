@@ -1,4 +1,4 @@
-"""Helpers of the bot tests: a log that grows, and what the warehouse says of it."""
+"""Helpers of the bot tests: lines of a growing log, and queries of the rows read from it."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +10,7 @@ START = datetime(2026, 11, 20, 23, 50, tzinfo=UTC)
 
 
 def log_lines(count: int, start: int = 0) -> list[str]:
-    """Lines of the log, all different, over two days."""
+    """`count` distinct lines of the log, over two days."""
     return [
         line(
             STATUSES[number % len(STATUSES)][0],
@@ -35,10 +35,10 @@ def rows(
 
 
 def raws(warehouse: Warehouse, table: str = "trade_log") -> list[str]:
-    """The lines as they were stored, in no order."""
+    """The stored lines, sorted."""
     return sorted(raw for (raw,) in rows(warehouse, f"SELECT raw FROM {table}"))
 
 
 def position(warehouse: Warehouse) -> tuple[Any, ...]:
-    """(byte_offset, row_count, began) of the log that was read last."""
+    """(byte_offset, row_count, began) of the log read last."""
     return rows(warehouse, "SELECT byte_offset, row_count, began FROM log_positions ORDER BY read_at DESC LIMIT 1")[0]

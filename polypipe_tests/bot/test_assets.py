@@ -1,4 +1,4 @@
-"""The asset of the log as Dagster runs it, its checks and its sensor."""
+"""The asset of the bot's logs as Dagster runs it, its checks and its sensor."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -56,26 +56,26 @@ def failure(result):
     return event.step_failure_data.user_failure_data.description
 
 
-def test_the_rows_are_stored_and_told(materialize, settings, warehouse, log):
+def test_run_stores_the_rows_and_shows_their_numbers(materialize, settings, warehouse, log):
     (settings.bot_dir / "my_fills.csv").write_text(f"{OWN_FILLS_HEADER}\n{OWN}\n")
     with log.open("a") as file:
         file.write("<script>*bold*</script>, torn\n2026")
-    told = metadata(materialize())
-    assert (told["rows_new"], told["own_fills_new"], told["bytes_held_back"]) == (71, 1, 4)
-    assert sum(told["outcomes"].values()) == 71
-    assert told["unknown"] == told["outcomes"]["UNKNOWN"] > 0
-    assert "&lt;script&gt;\\*bold\\*" in told["not_understood"]
-    assert "<script>" not in told["not_understood"]
-    assert told["lag_seconds"] > 0
-    assert told["logs_begun"] == "matches_optimized.csv: first, my_fills.csv: first"
-    assert told["cache_misses_24h_fills"] == 0
+    shown = metadata(materialize())
+    assert (shown["rows_new"], shown["own_fills_new"], shown["bytes_held_back"]) == (71, 1, 4)
+    assert sum(shown["outcomes"].values()) == 71
+    assert shown["unknown"] == shown["outcomes"]["UNKNOWN"] > 0
+    assert "&lt;script&gt;\\*bold\\*" in shown["not_understood"]
+    assert "<script>" not in shown["not_understood"]
+    assert shown["lag_seconds"] > 0
+    assert shown["logs_begun"] == "matches_optimized.csv: first, my_fills.csv: first"
+    assert shown["cache_misses_24h_fills"] == 0
     assert rows(warehouse, "SELECT count(*) FROM trade_log") == [(71,)]
     again = metadata(materialize())
     assert (again["rows_new"], again["own_fills_new"]) == (0, 0)
     assert "lag_seconds" not in again
 
 
-def test_simulated_data_says_so(settings, warehouse, log):
+def test_run_on_simulated_data_is_marked(settings, warehouse, log):
     marked = settings_for(
         NOWHERE, POLYPIPE_HOME=str(settings.home), POLYPIPE_BOT_DIR=str(settings.bot_dir), POLYPIPE_SIMULATED="1"
     )
@@ -83,29 +83,29 @@ def test_simulated_data_says_so(settings, warehouse, log):
     assert "SIMULATED DATA" in metadata(result)
 
 
-def test_without_a_log_it_says_what_to_set(materialize):
+def test_run_without_a_log_fails_with_the_setting_to_set(materialize):
     assert "POLYPIPE_BOT_DIR" in failure(materialize())
 
 
-def test_fills_of_the_trade_monitor_alone_are_read(materialize, tick, settings, warehouse):
+def test_own_fills_are_read_without_a_trade_log(materialize, tick, settings, warehouse):
     (settings.bot_dir / "my_fills.csv").write_text(f"{OWN_FILLS_HEADER}\n{OWN}\n")
     assert "my_fills.csv" in tick().run_key
-    told = metadata(materialize())
-    assert (told["rows_new"], told["own_fills_new"]) == (0, 1)
+    shown = metadata(materialize())
+    assert (shown["rows_new"], shown["own_fills_new"]) == (0, 1)
     assert checks(settings, warehouse)["caught_up"].passed
     assert "no log has changed" in tick().skip_message
 
 
-def test_other_columns_fail_the_run_by_name(materialize, log):
+def test_unknown_column_fails_the_run_and_is_named(materialize, log):
     log.write_text("timestamp,colour\n1,2\n")
     assert "'colour'" in failure(materialize())
 
 
-def test_a_held_warehouse_fails_the_run_and_loses_nothing(materialize, warehouse, log, monkeypatch):
+def test_run_on_a_busy_warehouse_fails_and_loses_no_line(materialize, warehouse, log, monkeypatch):
     monkeypatch.setattr(ingest, "MERGE_WAIT_SECONDS", 0.05)
     warehouse.merge()
     with gate(warehouse.layout.lock, float("inf")):
-        assert "not read further" in failure(materialize())
+        assert failure(materialize()).startswith(f"reading {log} stopped: ")
     assert metadata(materialize())["rows_new"] == 70
 
 
@@ -113,7 +113,7 @@ def checks(settings, warehouse):
     return {result.check_name: result for result in evaluate(settings, warehouse)}
 
 
-def test_the_checks_judge_the_files_as_they_are(materialize, settings, warehouse, log):
+def test_checks_fail_while_a_line_is_unread_or_unknown(materialize, settings, warehouse, log):
     assert "not read yet" in checks(settings, warehouse)["caught_up"].description
     materialize()
     assert checks(settings, warehouse)["caught_up"].passed
@@ -130,7 +130,7 @@ def test_the_checks_judge_the_files_as_they_are(materialize, settings, warehouse
     materialize()
     assert checks(settings, warehouse)["understood"].description == "2 of 3 lines are UNKNOWN"
     log.unlink()
-    assert "there is no" in checks(settings, warehouse)["caught_up"].description
+    assert "is missing" in checks(settings, warehouse)["caught_up"].description
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def tick(settings, warehouse, tmp_path):
         yield evaluate_tick
 
 
-def test_the_sensor_asks_for_a_run_when_a_log_changed(tick, materialize, log):
+def test_sensor_requests_a_run_when_a_log_changed(tick, materialize, log):
     first = tick()
     assert isinstance(first, dg.RunRequest)
     assert str(log.stat().st_ino) in first.run_key
@@ -158,12 +158,12 @@ def test_the_sensor_asks_for_a_run_when_a_log_changed(tick, materialize, log):
         file.write("torn")
     assert isinstance(tick(), dg.RunRequest)
     materialize()
-    assert "no log has changed" in tick().skip_message  # the torn line alone is nothing new
+    assert "no log has changed" in tick().skip_message  # a torn line alone does not count
     (log.parent / "my_fills.csv").write_text(f"{OWN_FILLS_HEADER}\n{OWN}\n")
     assert "my_fills.csv" in tick().run_key
 
 
-def test_the_sensor_sees_other_lines_in_a_file_that_looks_the_same(tick, materialize, log):
+def test_sensor_notices_changed_lines_at_the_same_inode_and_size(tick, materialize, log):
     materialize()
     content = log.read_text()
     log.write_text(content[:-5] + content[-5:].upper())
@@ -172,11 +172,11 @@ def test_the_sensor_sees_other_lines_in_a_file_that_looks_the_same(tick, materia
     assert "no log has changed" in tick().skip_message
 
 
-def test_the_sensor_sees_what_is_left_of_a_rotated_log(tick, materialize, settings, warehouse, log):
+def test_sensor_notices_the_unread_rest_of_a_rotated_log(tick, materialize, settings, warehouse, log):
     materialize()
     log.rename(log.with_suffix(".csv.1"))
     log.write_text("")
-    assert "no log has changed" in tick().skip_message  # it was read to its end, and the new one has nothing yet
+    assert "no log has changed" in tick().skip_message  # it was read to its end, and the new one is empty
     assert checks(settings, warehouse)["caught_up"].passed
     with log.with_suffix(".csv.1").open("a") as file:
         file.write(text(log_lines(1, start=70)))
@@ -185,15 +185,15 @@ def test_the_sensor_sees_what_is_left_of_a_rotated_log(tick, materialize, settin
     assert "no log has changed" in tick().skip_message
 
 
-def test_a_file_that_vanishes_beside_the_log_is_not_taken_for_the_log(materialize, log, monkeypatch):
+def test_vanished_rotated_log_is_not_reported_as_a_missing_log(materialize, log, monkeypatch):
     def vanished(*_):
         raise FileNotFoundError(2, "No such file or directory", f"{log}.1")
 
     monkeypatch.setattr(ingest, "start_of", vanished)
-    assert failure(materialize()).startswith(f"{log} is not read further: ")
+    assert failure(materialize()).startswith(f"reading {log} stopped: ")
 
 
-def test_the_sensor_sees_a_rotation_to_the_same_size(tick, materialize, log):
+def test_sensor_notices_a_rotation_to_the_same_size(tick, materialize, log):
     materialize()
     content = log.read_text()
     log.rename(log.with_suffix(".csv.1"))
@@ -201,7 +201,7 @@ def test_the_sensor_sees_a_rotation_to_the_same_size(tick, materialize, log):
     assert isinstance(tick(), dg.RunRequest)
 
 
-def test_a_failed_run_is_asked_for_again_after_a_while(tick, log, monkeypatch):
+def test_failed_run_is_requested_again_after_ten_minutes(tick, log, monkeypatch):
     monkeypatch.setattr(automation.time, "time", lambda: 6000.0)
     key = tick().run_key
     monkeypatch.setattr(automation.time, "time", lambda: 6500.0)
@@ -210,19 +210,19 @@ def test_a_failed_run_is_asked_for_again_after_a_while(tick, log, monkeypatch):
     assert tick().run_key != key
 
 
-def test_the_sensor_waits_without_a_log_and_with_only_its_header(tick, settings):
+def test_sensor_skips_without_a_log_and_with_only_a_header(tick, settings):
     assert "POLYPIPE_BOT_DIR" in tick().skip_message
     (settings.bot_dir / "matches_optimized.csv").write_text(f"{TRADE_LOG_HEADER}\n")
     assert "no log has changed" in tick().skip_message
 
 
-def test_the_sensor_waits_for_an_unfinished_run(tick, settings, log):
+def test_sensor_skips_while_a_run_is_unfinished(tick, settings, log):
     job = build_defs(settings=settings).resolve_job_def(trade_log_job.name)
     tick.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
     assert "unfinished" in tick().skip_message
 
 
-def test_the_job_runs_the_asset_and_its_checks(settings, warehouse, log):
+def test_job_runs_the_asset_and_its_checks(settings, warehouse, log):
     job = build_defs(settings=settings, warehouse=warehouse).resolve_job_def(trade_log_job.name)
     result = job.execute_in_process()
     assert result.success

@@ -1,4 +1,4 @@
-"""The grammar of the bot's log: a corpus of what it writes, and properties of any text."""
+"""The grammar of the bot's logs: a corpus of real lines, and properties of any text."""
 
 import msgspec
 import pytest
@@ -15,24 +15,24 @@ from polypipe_tests.bot.corpus import STATUSES, TOKEN, TX, fork, line, my
 SIDES = {"BUY": "BUY_FILL", "SELL": "SELL_FILL"}
 
 
-def said(row, expected):
+def fields_of(row, expected):
     return {name: getattr(row, name) for name in expected}
 
 
 @pytest.mark.parametrize(("status", "side", "expected"), STATUSES)
-def test_every_known_status_is_understood(status, side, expected):
+def test_known_status_sets_the_expected_fields(status, side, expected):
     row = parse_line(line(status, direction=SIDES[side]))
-    assert said(row, expected) == expected
+    assert fields_of(row, expected) == expected
     assert row.problems is None
     assert row.outcome in OUTCOMES
 
 
-def test_the_corpus_is_large_enough():
+def test_corpus_has_every_outcome():
     assert len(STATUSES) >= 60
     assert {expected["outcome"] for _, _, expected in STATUSES if "outcome" in expected} == set(OUTCOMES)
 
 
-def test_the_other_columns():
+def test_line_sets_every_other_column():
     row = parse_line(line())
     assert (row.logged_at.isoformat(), row.block, row.token_id, row.side) == (
         "2026-11-20T12:34:56.789000+00:00",
@@ -59,7 +59,7 @@ def test_the_other_columns():
         ({"book": '"0.53","150",N/A,N/A'}, "second_size", None),
     ],
 )
-def test_ways_of_writing_the_same(change, column, value):
+def test_alternative_notations_are_read_without_problems(change, column, value):
     row = parse_line(line(**change))
     assert getattr(row, column) == value
     assert row.problems is None
@@ -84,46 +84,46 @@ def test_ways_of_writing_the_same(change, column, value):
         ({"live": "maybe"}, "is_live"),
     ],
 )
-def test_what_cannot_be_read_is_null_and_named(change, column):
+def test_unreadable_value_is_null_and_named(change, column):
     row = parse_line(line(**change))
     assert row.problems == column
     assert row.outcome == "MOCK_ONLY"
 
 
-def test_a_torn_line_is_an_unknown_row():
+def test_torn_line_is_an_unknown_row():
     row = parse_line(line()[:60])
     assert (row.outcome, row.problems, row.raw) == ("UNKNOWN", "columns", line()[:60])
     assert row.logged_at is not None
 
 
-def test_commas_that_were_left_in_the_status_do_not_shift_the_columns():
+def test_commas_in_the_status_do_not_shift_the_columns():
     row = parse_line(line("EXEC_FAIL: a, b, c | chain: d"))
     assert (row.outcome, row.reason, row.best_price, row.tx_hash) == ("EXEC_FAIL", "a, b, c | chain: d", 0.53, TX)
 
 
-def test_columns_that_are_not_known_are_an_unknown_row():
+def test_line_with_unknown_columns_is_an_unknown_row():
     for raw in (line() + ",7", line("CB_BLOCKED:TRAP") + ",7", line().rsplit(",", 1)[0]):
         row = parse_line(raw)
         assert (row.outcome, row.problems, row.tx_hash, row.best_price) == ("UNKNOWN", "columns", None, None)
 
 
-def test_a_line_that_ends_as_on_windows():
+def test_carriage_return_at_the_end_is_ignored():
     assert parse_line(line() + "\r").problems is None
 
 
-def taken_apart(text):
-    """As the bot's comma replacement does: each byte becomes a character."""
+def split_into_bytes(text):
+    """The text after the bot's comma replacement: each byte becomes a character."""
     return text.replace(",", ";").encode().decode("latin-1")
 
 
 @given(st.text())
-def test_taken_apart_letters_are_put_together_again(text):
+def test_letters_split_into_bytes_are_repaired(text):
     text = text.replace("\x1b", "").replace(",", ";")
-    assert plain_text(taken_apart(text)) in (text, plain_text(text))
+    assert plain_text(split_into_bytes(text)) in (text, plain_text(text))
 
 
 @given(st.text(alphabet="abcéüñ漢字⚡ "))
-def test_whole_letters_stay_as_they_are(text):
+def test_intact_letters_are_not_changed(text):
     assert plain_text(text) == text
 
 
@@ -132,7 +132,7 @@ prices = st.integers(1, 99).map(lambda cents: f"{cents / 100:.2f}")
 
 
 @given(amounts, prices, amounts, prices, st.none() | st.integers(0, 99), st.booleans(), amounts, amounts)
-def test_an_order_is_read_back_as_it_was_written(requested, limit, whale, at, percent, underfilled, filled, rest):
+def test_written_order_parses_to_its_numbers(requested, limit, whale, at, percent, underfilled, filled, rest):
     scaling = "SCALED" if percent is None else f"PROB_HIT ({percent}%)"
     status = f"200 OK [{scaling}] | {my(requested, limit, whale, at)}"
     if underfilled:
@@ -147,7 +147,7 @@ def test_an_order_is_read_back_as_it_was_written(requested, limit, whale, at, pe
 
 
 @given(amounts, amounts, prices)
-def test_a_buy_of_the_fork_is_read_back_as_it_was_written(filled, requested, at):
+def test_written_purchase_of_the_fork_parses_to_its_numbers(filled, requested, at):
     row = parse_line(line(f"200 OK [SCALED] | {fork(filled, requested, at)}"))
     assert (row.requested_shares, row.fill_price) == (float(requested), float(at))
     if filled == requested:
@@ -169,7 +169,7 @@ anything = st.text(max_size=80) | st.sampled_from([status for status, _, _ in ST
 
 
 @given(st.lists(anything, max_size=18))
-def test_any_text_in_any_field_is_a_row_that_the_table_takes(fields):
+def test_any_text_in_any_field_is_a_valid_row_of_the_table(fields):
     for parse, table in ((parse_line, "trade_log"), (own_fills.parse_line, "own_fills")):
         raw = ",".join(fields)
         row = parse(raw)
@@ -178,7 +178,7 @@ def test_any_text_in_any_field_is_a_row_that_the_table_takes(fields):
         row.day = row.logged_at or row.day.replace(year=2026)
         try:
             encoded = msgspec.json.encode(row)
-        except UnicodeEncodeError:  # lone surrogates: a file of bytes cannot hold them
+        except UnicodeEncodeError:  # lone surrogates cannot be in a UTF-8 file
             continue
         row_decoder(table).decode(encoded)
         if table == "trade_log":
@@ -186,7 +186,7 @@ def test_any_text_in_any_field_is_a_row_that_the_table_takes(fields):
 
 
 @given(anything, st.sampled_from(sorted(line.__kwdefaults__)))
-def test_any_text_in_one_field_of_a_good_line(text, name):
+def test_any_text_in_one_field_leaves_the_others_unchanged(text, name):
     change = {name: text.replace(",", ";")} if name != "book" else {"book": f"{text.replace(',', ';')},1,2,3"}
     good = parse_line(line())
     row = parse_line(line(**change))
@@ -202,7 +202,7 @@ def own(direction="BUY_FILL", block="64123456", asks='0.53,150,"0.54",90.5', bid
     return f"2026-11-20 12:34:56.789,{block},{TOKEN},12.75,25.000000,0.5100,{direction},{asks},{bids},{tx}"
 
 
-def test_an_own_fill():
+def test_own_fill_sets_every_column():
     row = own_fills.parse_line(own())
     assert (row.block, row.token_id, row.side, row.usd, row.shares, row.price) == (
         64123456,
@@ -216,12 +216,12 @@ def test_an_own_fill():
     assert (row.bid2_price, row.tx_hash, row.problems) == (None, TX, None)
 
 
-def test_an_own_fill_of_an_unknown_block_has_none():
+def test_own_fill_with_block_0_has_no_block():
     row = own_fills.parse_line(own(block="0"))
     assert (row.block, row.problems) == (None, None)
 
 
-def test_what_cannot_be_read_of_an_own_fill_is_named():
+def test_unreadable_values_of_an_own_fill_are_named():
     row = own_fills.parse_line(own(direction="GIFT", block="x", asks="a,1,1,1", tx="0x1"))
     assert row.problems == "block,direction,ask1_price,tx_hash"
     assert own_fills.parse_line("2026-11-20 12:34:56.789,5").problems == "columns"

@@ -1,4 +1,4 @@
-"""Cache misses: when a token was first in our files, and the whale's fills that came before."""
+"""Cache misses: when a token was first seen, and the whale fills before that."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ SEEN = "SELECT token_id, min(first_seen) FROM token_first_seen GROUP BY token_id
 
 
 def with_one_more_market(sim, ids):
-    """From now on an event that has markets has one more, with these tokens."""
+    """Add a market with these tokens to the first event that has markets, in all responses from now on."""
     chosen = []
 
     def mutate(page):
@@ -30,7 +30,7 @@ def with_one_more_market(sim, ids):
     sim.faults.add("mutate", "/events/keyset", mutate=mutate)
 
 
-def test_a_crawl_records_the_tokens_that_it_brings(sim, warehouse, polymarket):
+def test_crawl_records_when_each_token_was_first_seen(sim, warehouse, polymarket):
     first = crawl_and_store(polymarket, warehouse)
     everything = {token for (token,) in rows(warehouse, "SELECT token_id FROM tokens")}
     at_first = dict(rows(warehouse, SEEN))
@@ -47,7 +47,7 @@ def test_a_crawl_records_the_tokens_that_it_brings(sim, warehouse, polymarket):
     assert {token: time for token, time in seen.items() if token in everything} == at_first
 
 
-def test_a_home_from_before_there_were_records_gets_them_all(warehouse, polymarket):
+def test_crawl_into_a_home_without_records_records_every_token(warehouse, polymarket):
     crawl_and_store(polymarket, warehouse)
     with warehouse.batch("forget") as batch:
         batch.commit({"token_first_seen": Replace()})
@@ -58,7 +58,7 @@ def test_a_home_from_before_there_were_records_gets_them_all(warehouse, polymark
     )
 
 
-def test_fills_that_came_before_their_token(warehouse, tmp_path):
+def test_fills_before_their_token_was_first_seen_are_misses(warehouse, tmp_path):
     start = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
     with warehouse.batch("seen") as batch:
         batch.add(
@@ -74,7 +74,7 @@ def test_fills_that_came_before_their_token(warehouse, tmp_path):
         ("1", "12:00:01.000"),
         ("2", "12:04:00.000"),  # 6 minutes early
         ("2", "12:20:00.000"),
-        ("2", "13:00:00.000"),  # it left and came back later; that says nothing
+        ("2", "13:00:00.000"),  # it disappeared and came back later; not a miss
         ("3", "12:28:00.000"),  # 2 minutes early
         ("4", "12:30:00.000"),  # never seen
         ("4", "12:31:00.000"),

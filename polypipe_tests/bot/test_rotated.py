@@ -1,4 +1,4 @@
-"""Logs that were rotated, copied, or shortened at their beginning while nobody read: no line lost, none twice."""
+"""Logs rotated, copied or shortened between two reads: every line is read once."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ HEADER = f"{TRADE_LOG_HEADER}\n"
 
 
 def rotate(path: Path) -> None:
-    """As logrotate does: .2 becomes .3, .1 becomes .2, the log .1."""
+    """Rotate as logrotate does: .2 becomes .3, .1 becomes .2, the log becomes .1."""
     for number in range(8, 0, -1):
         if (old := Path(f"{path}.{number}")).exists():
             old.rename(f"{path}.{number + 1}")
@@ -24,13 +24,13 @@ def rotate(path: Path) -> None:
 
 
 def write(path: Path, start: int, end: int) -> None:
-    """Append lines, with the header to a new file as the bot does."""
+    """Append lines; a new file gets the header first, as from the bot."""
     new = not path.exists()
     with path.open("a", encoding="utf-8") as file:
         file.write((HEADER if new else "") + text(log_lines(end - start, start=start)))
 
 
-def test_logs_that_came_and_went_between_two_readings_are_read(warehouse, path):
+def test_logs_rotated_several_times_between_two_reads_are_all_read(warehouse, path):
     write(path, 0, 30)
     ingest(warehouse, TRADE_LOG, path)
     write(path, 30, 35)
@@ -38,8 +38,8 @@ def test_logs_that_came_and_went_between_two_readings_are_read(warehouse, path):
         rotate(path)
         write(path, start, start + 10)
     shutil.copy(f"{path}.3", f"{path}.bak")
-    reading = ingest(warehouse, TRADE_LOG, path)
-    assert (reading.rows, reading.began) == (35, ["rotated"] * 3)
+    report = ingest(warehouse, TRADE_LOG, path)
+    assert (report.rows, report.began) == (35, ["rotated"] * 3)
     assert raws(warehouse) == sorted(log_lines(45) + log_lines(20, start=50))
     assert ingest(warehouse, TRADE_LOG, path).rows == 0
     write(path, 70, 72)
@@ -48,7 +48,7 @@ def test_logs_that_came_and_went_between_two_readings_are_read(warehouse, path):
     assert ingest(warehouse, TRADE_LOG, path).rows == 5
 
 
-def test_a_reading_that_stopped_between_two_rotated_logs_goes_on(warehouse, path, monkeypatch):
+def test_read_that_stopped_between_two_rotated_logs_continues(warehouse, path, monkeypatch):
     write(path, 0, 10)
     ingest(warehouse, TRADE_LOG, path)
     for start in (10, 20, 30):
@@ -59,7 +59,7 @@ def test_a_reading_that_stopped_between_two_rotated_logs_goes_on(warehouse, path
     def dies_at_the_second(self, *mode, **other):
         if self.name.endswith(".1"):
             opened.append(self)
-            if len(opened) == 2:  # the first time it is looked for, the second it is read
+            if len(opened) == 2:  # first to find it, second to read it
                 raise OSError("as if killed")
         return real(self, *mode, **other)
 
@@ -72,10 +72,10 @@ def test_a_reading_that_stopped_between_two_rotated_logs_goes_on(warehouse, path
     assert raws(warehouse) == sorted(log_lines(40))
 
 
-def test_older_logs_and_copies_beside_the_log_are_left_alone(warehouse, path):
+def test_older_logs_and_copies_beside_the_log_are_not_read(warehouse, path):
     old = line(time="2026-11-18 10:00:00.000")
     Path(f"{path}.9").write_text(HEADER + text([old]))
-    Path(f"{path}.notes").write_text("nothing that the bot wrote\n")
+    Path(f"{path}.notes").write_text("not written by the bot\n")
     Path(f"{path}.gz").write_bytes(b"\x1f\x8b\x08\x00 packed \xff\n")
     write(path, 0, 20)
     ingest(warehouse, TRADE_LOG, path)
@@ -88,7 +88,7 @@ def test_older_logs_and_copies_beside_the_log_are_left_alone(warehouse, path):
 
 
 @pytest.mark.parametrize("new", ["", HEADER])
-def test_the_rest_is_read_before_the_new_log_has_a_line(warehouse, path, new):
+def test_rest_of_a_rotated_log_is_read_before_the_new_log_has_a_line(warehouse, path, new):
     write(path, 0, 10)
     ingest(warehouse, TRADE_LOG, path)
     write(path, 10, 13)
@@ -101,7 +101,7 @@ def test_the_rest_is_read_before_the_new_log_has_a_line(warehouse, path, new):
     assert raws(warehouse) == sorted(log_lines(15))
 
 
-def test_copied_and_truncated(warehouse, path):
+def test_log_rotated_by_copy_and_truncate_is_read_completely(warehouse, path):
     write(path, 0, 10)
     ingest(warehouse, TRADE_LOG, path)
     for start in (10, 30):
@@ -118,21 +118,21 @@ def rotate_by_copy(path: Path) -> None:
 
 
 @pytest.mark.parametrize("header", ["", HEADER])
-def test_a_log_whose_oldest_lines_were_taken_away_goes_on(warehouse, path, header):
+def test_log_shortened_at_its_beginning_continues(warehouse, path, header):
     write(path, 0, 40)
     ingest(warehouse, TRADE_LOG, path)
     now = log_lines(40)
-    for keep, more in ((20, 5), (18, 0), (15, 3), (2, 1)):  # as `tail -n 20` does, again and again
+    for keep, more in ((20, 5), (18, 0), (15, 3), (2, 1)):  # as repeated `tail -n 20` does
         now = now[-keep:] + log_lines(more, start=100 + 10 * more)
         path.write_text(header + text(now))
-        reading = ingest(warehouse, TRADE_LOG, path)
-        assert (reading.rows, reading.began) == (more, ["truncated"])
+        report = ingest(warehouse, TRADE_LOG, path)
+        assert (report.rows, report.began) == (more, ["truncated"])
         assert ingest(warehouse, TRADE_LOG, path).rows == 0
     new = [one for more in (5, 3, 1) for one in log_lines(more, start=100 + 10 * more)]
     assert raws(warehouse) == sorted(log_lines(40) + new)
 
 
-def test_a_header_that_comes_or_goes_moves_the_lines_and_makes_none_new(warehouse, path):
+def test_adding_or_removing_the_header_creates_no_rows(warehouse, path):
     write(path, 0, 9)
     ingest(warehouse, TRADE_LOG, path)
     for header in ("", HEADER):
@@ -140,7 +140,7 @@ def test_a_header_that_comes_or_goes_moves_the_lines_and_makes_none_new(warehous
         assert ingest(warehouse, TRADE_LOG, path).rows == 0
 
 
-def test_what_came_after_the_oldest_lines_were_taken_away_is_read_under_another_name_too(warehouse, path):
+def test_new_lines_of_a_shortened_and_rotated_log_are_read(warehouse, path):
     write(path, 0, 9)
     ingest(warehouse, TRADE_LOG, path)
     path.write_text(HEADER + text(log_lines(6, start=5)))
@@ -150,7 +150,7 @@ def test_what_came_after_the_oldest_lines_were_taken_away_is_read_under_another_
     assert raws(warehouse) == sorted(log_lines(13))
 
 
-def test_lines_without_a_newline_in_between_are_known_again(warehouse, path):
+def test_lines_without_a_newline_between_them_are_recognised(warehouse, path):
     now = log_lines(6)
     path.write_text(HEADER + "".join(now[:4]) + "\n" + "".join(now[4:]) + "\n")
     assert ingest(warehouse, TRADE_LOG, path).rows == 6
