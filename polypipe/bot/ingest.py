@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from polypipe.bot.lines import lines
-from polypipe.bot.log_rows import OwnFillRow, TradeRow
+from polypipe.bot.log_rows import LogRow, TradeRow
 from polypipe.bot.logs import Log, check_header, decoded
 from polypipe.bot.offsets import LogPosition, start_of, stored_positions, tail_of
 from polypipe.bot.order_status import UNKNOWN
@@ -50,7 +50,7 @@ class IngestReport:
     last_logged: datetime | None = None
     began: list[str] = field(default_factory=list)
 
-    def count(self, row: TradeRow | OwnFillRow) -> None:
+    def count(self, row: LogRow) -> None:
         """Count one row."""
         self.rows += 1
         unknown = isinstance(row, TradeRow) and row.outcome == UNKNOWN
@@ -135,7 +135,7 @@ class _Source:
         self.more = False
         self._log, self._file, self._batch_bytes, self._report, self._closed = log, file, batch_bytes, report, closed
 
-    def __iter__(self) -> Iterator[TradeRow | OwnFillRow]:
+    def __iter__(self) -> Iterator[LogRow]:
         start = self.position
         log_id, day, offset = start.log_id, start.day, start.byte_offset
         tomorrow = day + timedelta(days=1)

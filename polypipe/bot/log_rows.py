@@ -8,11 +8,10 @@ from datetime import UTC, datetime
 import msgspec
 
 
-class TradeRow(msgspec.Struct, omit_defaults=True, gc=False):
-    """A row of table `trade_log`; the migrations describe the columns."""
+class LogRow(msgspec.Struct, omit_defaults=True, gc=False):
+    """The columns that both tables have."""
 
     raw: str
-    outcome: str = ""
     log_id: str = ""
     byte_offset: int = -1
     day: datetime = datetime.min.replace(tzinfo=UTC)
@@ -20,6 +19,14 @@ class TradeRow(msgspec.Struct, omit_defaults=True, gc=False):
     block: int | None = None
     token_id: str | None = None
     side: str | None = None
+    tx_hash: str | None = None
+    problems: str | None = None
+
+
+class TradeRow(LogRow, omit_defaults=True, gc=False):
+    """A row of table `trade_log`; the migrations describe the columns."""
+
+    outcome: str = ""
     whale_usd: float | None = None
     whale_shares: float | None = None
     whale_price: float | None = None
@@ -42,22 +49,12 @@ class TradeRow(msgspec.Struct, omit_defaults=True, gc=False):
     best_size: float | None = None
     second_price: float | None = None
     second_size: float | None = None
-    tx_hash: str | None = None
     is_live: bool | None = None
-    problems: str | None = None
 
 
-class OwnFillRow(msgspec.Struct, omit_defaults=True, gc=False):
+class OwnFillRow(LogRow, omit_defaults=True, gc=False):
     """A row of table `own_fills`; the migrations describe the columns."""
 
-    raw: str
-    log_id: str = ""
-    byte_offset: int = -1
-    day: datetime = datetime.min.replace(tzinfo=UTC)
-    logged_at: datetime | None = None
-    block: int | None = None
-    token_id: str | None = None
-    side: str | None = None
     usd: float | None = None
     shares: float | None = None
     price: float | None = None
@@ -69,5 +66,3 @@ class OwnFillRow(msgspec.Struct, omit_defaults=True, gc=False):
     bid1_size: float | None = None
     bid2_price: float | None = None
     bid2_size: float | None = None
-    tx_hash: str | None = None
-    problems: str | None = None

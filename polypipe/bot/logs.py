@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from polypipe.bot import grammar, own_fills
-from polypipe.bot.log_rows import OwnFillRow, TradeRow
+from polypipe.bot.log_rows import LogRow
 from polypipe.errors import PolypipeError
 
 MAX_LINE = 1 << 16
@@ -26,7 +26,7 @@ class Log:
     file: str
     table: str
     header: str
-    parse: Callable[[str], TradeRow | OwnFillRow]
+    parse: Callable[[str], LogRow]
 
 
 TRADE_LOG = Log("matches_optimized.csv", "trade_log", grammar.TRADE_LOG_HEADER, grammar.parse_line)

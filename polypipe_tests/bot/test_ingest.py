@@ -299,9 +299,7 @@ def test_own_fills_are_read_and_unknown_columns_refused(warehouse, tmp_path):
     assert ingest(warehouse, OWN_FILLS, path).rows == 1
     assert rows(warehouse, "SELECT shares, bid1_price, bid2_price, raw FROM own_fills") == [(25.0, 0.5, None, fill)]
     path.write_text(f"{OWN_FILLS_HEADER.replace('bid2', 'bid9')}\n{fill}\n")
-    with pytest.raises(
-        PolypipeError, match=r"unknown columns 'bid9_price', 'bid9_size'; missing columns 'bid2_price'"
-    ):
+    with pytest.raises(PolypipeError, match=r"unknown columns 'bid9_price', 'bid9_size'; missing columns 'bid2_price'"):
         ingest(warehouse, OWN_FILLS, path)
 
 
