@@ -15,6 +15,7 @@ from polypipe.sim.clob import Clob
 from polypipe.sim.clock import Clock
 from polypipe.sim.data import Data
 from polypipe.sim.gamma import Gamma
+from polypipe.sim.gamma_markets import GammaMarkets
 from polypipe.sim.ledger import Ledger
 from polypipe.sim.reference import reference_routes
 from polypipe.sim.world import World
@@ -25,6 +26,7 @@ def build_app(world: World, ledger: Ledger, clock: Clock, latency_ms: float = 0,
     api = Starlette(
         routes=[
             *Gamma(world, clock).routes(),
+            *GammaMarkets(world, clock).routes(),
             *reference_routes(),
             *Data(ledger, clock).routes(),
             *Clob(world, ledger, clock).routes(),

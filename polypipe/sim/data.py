@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from polypipe.sim import rows, standings
+from polypipe.sim import standings, wallet_rows
 from polypipe.sim.answers import RefusedError, reply, words
 from polypipe.sim.clock import Clock
 from polypipe.sim.ledger import WALLETS, Ledger
@@ -113,7 +113,7 @@ class Data:
         if offset > MAX_POSITIONS_OFFSET:
             raise bad(f"max offset of {MAX_POSITIONS_OFFSET} exceeded")
         threshold = amount(q, "sizeThreshold", 1)
-        found = rows.position_rows(wallet, self.ledger.positions(wallet, now), now)
+        found = wallet_rows.position_rows(wallet, self.ledger.positions(wallet, now), now)
         found = [r for r in found if r["size"] >= threshold]
         for name, key in (("market", "conditionId"), ("eventId", "eventId")):
             wanted = set(words(q, name))
@@ -142,7 +142,7 @@ class Data:
     async def activity(self, request: Request) -> Response:
         q = request.query_params
         acts = matching(self.ledger.history(user(q), self.clock.now()), q)
-        return reply(request, [rows.activity_row(a) for a in self._page(q, acts)])
+        return reply(request, [wallet_rows.activity_row(a) for a in self._page(q, acts)])
 
     async def trades(self, request: Request) -> Response:
         q = request.query_params
@@ -151,7 +151,7 @@ class Data:
         least = amount(q, "filterAmount", 0)
         by_cash = q.get("filterType", "CASH").upper() == "CASH"
         acts = [a for a in acts if (a.usdc if by_cash else a.size) >= least]
-        return reply(request, [rows.trade_row(a) for a in self._page(q, acts)])
+        return reply(request, [wallet_rows.trade_row(a) for a in self._page(q, acts)])
 
     async def traded(self, request: Request) -> Response:
         wallet = user(request.query_params)

@@ -1,26 +1,19 @@
-"""Filters and order of a Gamma query, and the keyset cursor.
+"""Filters and order of a Gamma query.
 
 Only filters known to work on the real API are applied; all other parameters, `tag_slug` among them, are ignored.
 """
 
-import base64
-import binascii
-import hashlib
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-import msgspec
 from starlette.datastructures import QueryParams
 
 from polypipe.sim.answers import flag, ints, invalid, words
+from polypipe.sim.keyset import SortValue
 from polypipe.sim.life import state
 from polypipe.sim.model import Event
 from polypipe.sim.render import event_volume
 
-MAX_LIMIT = 100
-_PAGING = ("after_cursor", "limit")
-
-SortValue = float | str
 ORDERS: dict[str, Callable[[Event, float], SortValue]] = {
     "id": lambda e, now: e.id,
     "slug": lambda e, now: e.slug,
@@ -33,42 +26,6 @@ ORDERS: dict[str, Callable[[Event, float], SortValue]] = {
     "volume24hr": event_volume,
     "liquidity": event_volume,
 }
-
-
-class Cursor(msgspec.Struct, array_like=True):
-    """The end of a page: number of the next page, hash of the filters, the last row's sort value and id."""
-
-    page: int
-    filters: str
-    value: SortValue
-    id: int
-
-
-def limit_of(q: QueryParams) -> int:
-    """The effective page size: 20 by default, silently clamped to 1..100."""
-    try:
-        return min(MAX_LIMIT, max(1, int(q.get("limit", "20"))))
-    except ValueError:
-        raise invalid("invalid value for limit") from None
-
-
-def filters_hash(path: str, q: QueryParams) -> str:
-    """Hash of the query without its paging parameters, independent of their order."""
-    pairs = sorted((k, v) for k, v in q.multi_items() if k not in _PAGING)
-    return hashlib.sha256(repr((path, pairs)).encode()).hexdigest()[:16]
-
-
-def encode_cursor(cursor: Cursor) -> str:
-    """The cursor as an opaque URL-safe text."""
-    return base64.urlsafe_b64encode(msgspec.json.encode(cursor)).decode().rstrip("=")
-
-
-def decode_cursor(text: str) -> Cursor:
-    """The inverse of `encode_cursor`. Raises a 422 `RefusedError` for any other text."""
-    try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=Cursor)
-    except (binascii.Error, msgspec.DecodeError, UnicodeDecodeError, ValueError):
-        raise invalid("invalid cursor") from None
 
 
 def _instant(text: str) -> float:

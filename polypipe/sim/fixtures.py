@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from random import Random
 
 from polypipe.sim import catalog as cat
+from polypipe.sim import names
 from polypipe.sim.catalog import League
 from polypipe.sim.markets import make_markets
 from polypipe.sim.model import Event, Game, rng
@@ -64,15 +65,15 @@ def make_game(kind: Kind, r: Random, game_id: int, listed_at: int, closed_at: in
     start_at = (end_at - league.minutes * 60) // 300 * 300
     place = ""
     if league.play == "tennis":
-        firsts = cat.FIRST_NAMES_W if league is cat.WTA else cat.FIRST_NAMES
-        lasts = r.sample(cat.LAST_NAMES, 4)
+        firsts = names.FIRST_NAMES_W if league is cat.WTA else names.FIRST_NAMES
+        lasts = r.sample(names.LAST_NAMES, 4)
         if kind.name == "doubles":
             home, away = "/".join(lasts[:2]), "/".join(lasts[2:])
         else:
             home, away = (f"{r.choice(firsts)} {last}" for last in lasts[:2])
-        place = r.choice(cat.TOURNAMENTS) + (" (Doubles)" if kind.name == "doubles" else "")
+        place = r.choice(names.TOURNAMENTS) + (" (Doubles)" if kind.name == "doubles" else "")
     else:
-        home, away = r.sample(cat.CLUBS[league.prefix], 2)
+        home, away = r.sample(names.CLUBS[league.prefix], 2)
     winner, script = _script(league.play, r)
     codes = (_code(home, league), _code(away, league))
     clock_off = 3600 * r.randint(10, 15) if league.play == "tennis" and r.random() < 0.15 else 0
@@ -171,7 +172,7 @@ def _title(kind: Kind, game: Game | None, r: Random, closed_at: int, first_id: i
             return f"{game.place}: {game.home} vs {game.away}", f"{prefix}-{home}-{away}-{date}-{first_id % 9973}"
         return f"{game.home} vs. {game.away}", f"{game.league.prefix}-{home}-{away}-{date}-{first_id % 9973}"
     if kind.name == "slam":
-        question = r.choice(cat.SLAMS)
+        question = r.choice(names.SLAMS)
         return f"{question[4:].rstrip('?')} Winner", f"{ascii_slug(question)}-winner-{first_id}"
     if kind.name == "season":
         title = f"{r.choice(('Ligue 1', 'Premier League', 'NBA'))} season awards {r.randint(2027, 2029)}"

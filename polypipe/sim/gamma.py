@@ -1,4 +1,4 @@
-"""Gamma: events and markets, with its caps, cursors and error bodies. Tags and sports: `reference.py`."""
+"""Gamma's events, with their caps, cursors and error bodies. Markets: `gamma_markets.py`, tags: `reference.py`."""
 
 from collections import OrderedDict
 from typing import Any
@@ -10,28 +10,19 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from polypipe.sim import life, render
-from polypipe.sim.answers import JSON, RefusedError, flag, gzipped, invalid, reply, wants_gzip, whole, words
+from polypipe.sim.answers import JSON, RefusedError, flag, gzipped, invalid, reply, wants_gzip, whole
 from polypipe.sim.clock import Clock
-from polypipe.sim.filters import (
-    Cursor,
-    decode_cursor,
-    encode_cursor,
-    filters_hash,
-    limit_of,
-    ordered,
-    select,
-)
-from polypipe.sim.model import Event, Market
+from polypipe.sim.filters import ordered, select
+from polypipe.sim.keyset import MAX_OFFSET, NOT_FOUND, check_keyset, keyset_page, limit_of
+from polypipe.sim.model import Event
 from polypipe.sim.render_market import market_row
 from polypipe.sim.world import World
 
-MAX_OFFSET = 2000
 _CACHED_BYTES = 48_000_000
-_NOT_FOUND = {"type": "not found error", "error": "slug not found"}
 
 
 class Gamma:
-    """Handlers of the Gamma paths. Keeps only a cache of compressed pages between requests."""
+    """Handlers of the event paths. Keeps only a cache of compressed pages between requests."""
 
     def __init__(self, world: World, clock: Clock) -> None:
         self.world, self.clock = world, clock
@@ -39,19 +30,13 @@ class Gamma:
         self._cached = 0
 
     def routes(self) -> list[Route]:
-        """Routes of all Gamma paths."""
+        """Routes of the event paths."""
         return [
             Route("/events", self.events),
             Route("/events/keyset", self.events_keyset),
             Route("/events/slug/{slug}", self.event_by_slug),
             Route("/events/{id:int}", self.event_by_id),
-            Route("/markets", self.markets),
-            Route("/markets/keyset", self.markets_keyset),
-            Route("/markets/slug/{slug}", self.market_by_slug),
-            Route("/markets/{id:int}", self.market_by_id),
         ]
-
-    # Events
 
     def _events(self, q: QueryParams, now: float) -> list[Event]:
         closed = flag(q, "closed")
@@ -79,32 +64,9 @@ class Gamma:
 
     async def events_keyset(self, request: Request) -> Response:
         q, now = request.query_params, self.clock.now()
-        self._check_keyset(q)
-        rows, cursor = self._keyset("/events", ordered(self._events(q, now), q, now, strict=True), q)
+        check_keyset(q)
+        rows, cursor = keyset_page("/events", ordered(self._events(q, now), q, now, strict=True), q)
         return self._page(request, [e for _, e in rows], cursor, now)
-
-    @staticmethod
-    def _check_keyset(q: QueryParams) -> None:
-        if "offset" in q:
-            raise invalid("offset is not allowed on keyset endpoints")
-
-    @staticmethod
-    def _keyset(path: str, rows: list[Any], q: QueryParams) -> tuple[list[Any], str]:
-        """One page of (sort value, record with an id) and the next cursor, "" if the page is not full."""
-        limit, hashed = limit_of(q), filters_hash(path, q)
-        page = 1
-        if q.get("after_cursor"):
-            after = decode_cursor(q["after_cursor"])
-            if after.filters != hashed:
-                raise invalid("cursor does not match the query filters")
-            page = after.page
-            last: tuple[Any, int] = (after.value, after.id)
-            down = flag(q, "ascending") is False and "order" in q
-            rows = [r for r in rows if (((r[0], int(r[1].id)) < last) if down else ((r[0], int(r[1].id)) > last))]
-        rows = rows[:limit]
-        if len(rows) < limit:
-            return rows, ""
-        return rows, encode_cursor(Cursor(page + 1, hashed, rows[-1][0], int(rows[-1][1].id)))
 
     def _page(self, request: Request, events: list[Event], cursor: str | None, now: float) -> Response:
         """A page of events. Without a cursor (None) it is the bare array of the older endpoint."""
@@ -145,69 +107,7 @@ class Gamma:
         for event in (*self.world.open_events(now), *self.world.closed_events(now)):
             if event.slug == slug:
                 return reply(request, self.event_json(event, now))
-        raise RefusedError(404, _NOT_FOUND)
-
-    # Markets
-
-    def _markets(self, q: QueryParams, now: float) -> list[tuple[int, Market]]:
-        """Markets by ascending id: open ones, or closed ones with `closed=true` (so since April 2026)."""
-        closed = flag(q, "closed") is True
-        events = [*self.world.open_events(now), *(self.world.closed_events(now) if closed else ())]
-        versions = set(words(q, "version") or ["v1"])
-        ids, slugs, tag = set(words(q, "id")), set(words(q, "slug")), whole(q, "tag_id", 0)
-        conditions, tokens = set(words(q, "condition_ids")), set(words(q, "clob_token_ids"))
-        kinds = set(words(q, "sports_market_types"))
-        found = []
-        for event in events:
-            if event.version not in versions or (tag and tag not in event.tags):
-                continue
-            for m in self.world.markets(event, now):
-                if (now >= m.closes_at) != closed or (ids and m.id not in ids) or (slugs and m.slug not in slugs):
-                    continue
-                if (kinds and m.type not in kinds) or (conditions and m.condition_id not in conditions):
-                    continue
-                if tokens and tokens.isdisjoint(m.token_ids or ()):
-                    continue
-                found.append((int(m.id), m))
-        return sorted(found, key=lambda pair: pair[0])
-
-    def market_json(self, market: Market, now: float) -> dict[str, Any]:
-        """A market as `/markets` serves it: with its event, but without the event's markets."""
-        return market_row(market, now) | {"events": [render.event_row(market.event, now)]}
-
-    async def markets(self, request: Request) -> Response:
-        q, now = request.query_params, self.clock.now()
-        offset = whole(q, "offset", 0)
-        if offset > MAX_OFFSET:
-            raise invalid("offset too large, use /markets/keyset for deeper pagination")
-        rows = self._markets(q, now)[offset : offset + limit_of(q)]
-        return reply(request, [self.market_json(m, now) for _, m in rows])
-
-    async def markets_keyset(self, request: Request) -> Response:
-        q, now = request.query_params, self.clock.now()
-        self._check_keyset(q)
-        if any(name != "id" for name in words(q, "order")):
-            raise invalid("order fields are not valid")
-        found = self._markets(q, now)
-        if flag(q, "ascending") is False and "order" in q:
-            found.reverse()
-        rows, cursor = self._keyset("/markets", found, q)
-        body: dict[str, Any] = {"markets": [self.market_json(m, now) for _, m in rows]}
-        return reply(request, body | ({"next_cursor": cursor} if cursor else {}))
-
-    async def market_by_id(self, request: Request) -> Response:
-        return self._one_market(request, lambda m: m.id == str(request.path_params["id"]))
-
-    async def market_by_slug(self, request: Request) -> Response:
-        return self._one_market(request, lambda m: m.slug == request.path_params["slug"])
-
-    def _one_market(self, request: Request, wanted: Any) -> Response:
-        now = self.clock.now()
-        for event in (*self.world.open_events(now), *self.world.closed_events(now)):
-            for market in self.world.markets(event, now):
-                if wanted(market):
-                    return reply(request, self.market_json(market, now))
-        raise RefusedError(404, _NOT_FOUND)
+        raise RefusedError(404, NOT_FOUND)
 
 
 def _compressed(packed: bytes) -> Response:

@@ -34,7 +34,7 @@ class Ledger:
         self._heap: list[tuple[int, int, str, Act]] = []
         self._count = 0
         self._pnl: dict[str, list[float]] = {w: [] for w in WALLETS}
-        self._books = {w: Holdings() for w in WALLETS}
+        self._holdings = {w: Holdings() for w in WALLETS}
         self._taken = dict.fromkeys(WALLETS, 0)
 
     # Building
@@ -107,10 +107,10 @@ class Ledger:
 
     def positions(self, wallet: str, now: float) -> list[Position]:
         """All positions with shares at an instant, settled losers included."""
-        book = Holdings()
+        holdings = Holdings()
         for act in self.history(wallet, now):
-            book.take(act)
-        return [p for p in book.positions.values() if p.size > 0]
+            holdings.take(act)
+        return [p for p in holdings.positions.values() if p.size > 0]
 
     def value(self, wallet: str, now: float) -> float:
         """Value of all positions in USDC, without cash."""
@@ -135,13 +135,13 @@ class Ledger:
 
     def _extend_pnl(self, wallet: str, now: float) -> None:
         self.reach(now)
-        series, book = self._pnl[wallet], self._books[wallet]
+        series, holdings = self._pnl[wallet], self._holdings[wallet]
         while FIRST_DAY * DAY + len(series) * 3600 <= now:
             at = FIRST_DAY * DAY + len(series) * 3600
             acts = self.acts[wallet]
             while self._taken[wallet] < len(acts) and acts[self._taken[wallet]].at <= at:
-                book.take(acts[self._taken[wallet]])
+                holdings.take(acts[self._taken[wallet]])
                 self._taken[wallet] += 1
             if at % DAY == 0:
-                book.forget(at)
-            series.append(book.cash + book.value(at))
+                holdings.forget(at)
+            series.append(holdings.cash + holdings.value(at))

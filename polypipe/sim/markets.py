@@ -3,8 +3,8 @@
 Wordings and types follow those of the real exchange; names do not.
 """
 
-from polypipe.sim import catalog as cat
-from polypipe.sim.book import Book
+from polypipe.sim import names
+from polypipe.sim.listing import Listing
 from polypipe.sim.markets_soccer import soccer
 from polypipe.sim.markets_tennis import tennis
 from polypipe.sim.model import Event, Game, Market
@@ -13,23 +13,23 @@ from polypipe.sim.notation import ascii_slug, pt
 
 def make_markets(event: Event) -> list[Market]:
     """All markets that the event ever lists, by its kind and part."""
-    book = Book(event)
+    listing = Listing(event)
     game = event.game
     if game is None:
-        _futures(book)
+        _futures(listing)
     elif game.league.play == "tennis":
-        tennis(book, game)
+        tennis(listing, game)
     elif game.league.play == "soccer":
-        soccer(book, game)
+        soccer(listing, game)
     elif game.league.play == "points":
-        _points(book, game)
+        _points(listing, game)
     else:
-        _esports(book, game)
-    return book.markets
+        _esports(listing, game)
+    return listing.markets
 
 
-def _points(book: Book, game: Game) -> None:
-    add = book.add
+def _points(listing: Listing, game: Game) -> None:
+    add = listing.add
     win = game.winner == 0
     add(f"{game.home} vs. {game.away}", "", "moneyline", (game.home, game.away), win=win)
     for line in (-2.5, -5.5):
@@ -44,12 +44,12 @@ def _points(book: Book, game: Game) -> None:
         (game.home, game.away),
         settles_at=half,
     )
-    late = (half - book.event.listed_at) // 60 * 60
+    late = (half - listing.event.listed_at) // 60 * 60
     add(f"{game.home} vs. {game.away}: overtime?", "overtime", None, chance=0.08, listed_after=late)
 
 
-def _esports(book: Book, game: Game) -> None:
-    add = book.add
+def _esports(listing: Listing, game: Game) -> None:
+    add = listing.add
     add(
         f"{game.home} vs {game.away} (BO3)",
         "",
@@ -75,7 +75,7 @@ def _esports(book: Book, game: Game) -> None:
     )
     length = game.end_at - game.start_at
     for n in (1, 2, 3):
-        after = 0 if n == 1 else (game.start_at + length * (n - 1) // 3 - book.event.listed_at) // 60 * 60
+        after = 0 if n == 1 else (game.start_at + length * (n - 1) // 3 - listing.event.listed_at) // 60 * 60
         ends = (game.start_at + length * n // 3) // 60 * 60
         add(
             f"{game.home} vs {game.away}: Game {n} Winner",
@@ -88,15 +88,15 @@ def _esports(book: Book, game: Game) -> None:
         )
 
 
-def _futures(book: Book) -> None:
-    event, r = book.event, book.r
+def _futures(listing: Listing) -> None:
+    event, r = listing.event, listing.r
     if event.kind == "slam":
-        source = next(text for text in cat.SLAMS if text[4:].rstrip("?") in event.title)
+        source = next(text for text in names.SLAMS if text[4:].rstrip("?") in event.title)
         champion = r.randrange(10)
-        firsts = cat.FIRST_NAMES_W if "Women" in source else cat.FIRST_NAMES
-        for n, last in enumerate(r.sample(cat.LAST_NAMES, 12)):
+        firsts = names.FIRST_NAMES_W if "Women" in source else names.FIRST_NAMES
+        for n, last in enumerate(r.sample(names.LAST_NAMES, 12)):
             out = event.listed_at + 86400 * r.randint(20, 58) if n > 9 else None  # knocked out early
-            book.add(
+            listing.add(
                 f"Will {r.choice(firsts)} {last} win {source}",
                 f"will-{ascii_slug(last)}-win",
                 None,
@@ -106,7 +106,7 @@ def _futures(book: Book) -> None:
                 neg_risk=True,
                 settles_at=out,
             )
-        book.add(
+        listing.add(
             f"Will another player win {source}",
             "another-player",
             None,
@@ -118,8 +118,8 @@ def _futures(book: Book) -> None:
         return
     count = {"season": 9, "politics": r.randint(1, 7), "weather": 9}[event.kind]
     for n in range(count):
-        label = cat.LAST_NAMES[(n * 7 + event.id) % len(cat.LAST_NAMES)] if event.kind != "weather" else f"{8 + n}°C"
-        market = book.add(
+        label = names.LAST_NAMES[(n * 7 + event.id) % len(names.LAST_NAMES)] if event.kind != "weather" else f"{8 + n}°C"
+        market = listing.add(
             f"{event.title.rstrip('?')} - {label}?",
             ascii_slug(label) or str(n),
             None,

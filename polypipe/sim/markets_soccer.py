@@ -1,14 +1,14 @@
 """The markets of a soccer game, spread over its sibling events."""
 
-from polypipe.sim import catalog as cat
-from polypipe.sim.book import Book
+from polypipe.sim.listing import Listing
 from polypipe.sim.model import Game
+from polypipe.sim.names import LAST_NAMES
 from polypipe.sim.notation import ascii_slug, day, pt
 
 
-def soccer(book: Book, game: Game) -> None:
+def soccer(listing: Listing, game: Game) -> None:
     """Add the markets of one part of a game: result, halftime, exact score, more markets or player props."""
-    add, event = book.add, book.event
+    add, event = listing.add, listing.event
     names = (game.home, game.away, f"Draw ({game.home} vs. {game.away})")
     suffixes = (*game.codes, "draw")
     half = (game.start_at + 50 * 60) // 60 * 60
@@ -29,7 +29,7 @@ def soccer(book: Book, game: Game) -> None:
                 neg_risk=True,
             )
     elif event.part == "halftime-result":
-        leader = book.r.randint(0, 2)
+        leader = listing.r.randint(0, 2)
         for side in (0, 2, 1):
             add(
                 f"{names[side]} leading at halftime?" if side < 2 else "Level at halftime?",
@@ -106,5 +106,5 @@ def soccer(book: Book, game: Game) -> None:
             listed_after=late // 60 * 60,
         )
     else:
-        for name in book.r.sample(cat.LAST_NAMES, 7):
+        for name in listing.r.sample(LAST_NAMES, 7):
             add(f"{name}: 1+ goals", f"goals-{ascii_slug(name)}-gte1", "soccer_player_goals", chance=0.2, group=name)

@@ -1,20 +1,20 @@
 """The markets of a tennis match, with the wordings and types of the real exchange."""
 
 from polypipe.sim import catalog as cat
-from polypipe.sim.book import Book
+from polypipe.sim.listing import Listing
 from polypipe.sim.model import Game
 from polypipe.sim.notation import pt
 
 
-def tennis(book: Book, game: Game) -> None:
+def tennis(listing: Listing, game: Game) -> None:
     """Add the markets of a match. Doubles have only three, exhibitions have no game spread."""
     a, b = game.home, game.away
     sa, sb = a.split(" ", 1)[-1], b.split(" ", 1)[-1]
     names = f"{sa}-vs-{sb}".replace(" ", "-").replace("/", "-")
-    add, win = book.add, game.winner == 0
+    add, win = listing.add, game.winner == 0
     full = f"{game.place}: {a} vs {b}"
     add(full, "", "moneyline", (a, b), win=win)
-    if book.event.kind == "doubles":
+    if listing.event.kind == "doubles":
         add(f"{sa} vs. {sb}: Match O/U 22.5", "match-total-22pt5", "tennis_match_totals", ("Over", "Under"), 22.5)
         add(f"{game.place}: Completed Match: {a} vs {b}", "completed-match", "tennis_completed_match", chance=0.95)
         return
@@ -37,7 +37,7 @@ def tennis(book: Book, game: Game) -> None:
         group=f"{full} Set 1 Winner",
         settles_at=first_set,
     )
-    favourite, other = (sb, sa) if book.r.random() < 0.5 else (sa, sb)
+    favourite, other = (sb, sa) if listing.r.random() < 0.5 else (sa, sb)
     add(
         f"Set Handicap: {favourite} (-1.5) vs {other} (+1.5)",
         "set-handicap-away-1pt5",
@@ -73,7 +73,7 @@ def tennis(book: Book, game: Game) -> None:
         group="Set 1 O/U 9.5",
         settles_at=first_set,
     )
-    if book.event.kind != "exhibition":
+    if listing.event.kind != "exhibition":
         add(
             f"Game Spread: {favourite} (-3.5) vs {other} (+3.5)",
             "game-spread-3pt5",
@@ -81,10 +81,10 @@ def tennis(book: Book, game: Game) -> None:
             (favourite, other),
             -3.5,
         )
-    if book.r.random() < 0.3:
-        add(f"{sa} vs {sb}: a tiebreak is played?", "tiebreak", book.r.choice(cat.UNKNOWN_TYPES[:2]))
+    if listing.r.random() < 0.3:
+        add(f"{sa} vs {sb}: a tiebreak is played?", "tiebreak", listing.r.choice(cat.UNKNOWN_TYPES[:2]))
     # Listed while the match is in play.
-    second = first_set - book.event.listed_at
+    second = first_set - listing.event.listed_at
     add(
         f"Set 2 Winner: {sa} vs {sb}",
         f"set-2-winner-{names}",

@@ -9,7 +9,7 @@ from starlette.routing import Route
 from polypipe.sim import catalog as cat
 from polypipe.sim import render
 from polypipe.sim.answers import RefusedError, reply, whole
-from polypipe.sim.filters import MAX_LIMIT
+from polypipe.sim.keyset import MAX_LIMIT, NOT_FOUND
 
 
 def reference_routes() -> list[Route]:
@@ -52,7 +52,7 @@ def _tag(request: Request, wanted: Callable[[int], bool]) -> Response:
         if wanted(tag_id):
             schema = {"$schema": "https://gamma-api.polymarket.com/schemas/Tag.json"}
             return reply(request, schema | render.tag_row(tag_id))
-    raise RefusedError(404, {"type": "not found error", "error": "slug not found"})
+    raise RefusedError(404, NOT_FOUND)
 
 
 async def status(request: Request) -> Response:

@@ -10,15 +10,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from polypipe.sim import rows, standings
+from polypipe.sim import standings, wallet_rows
 from polypipe.sim.answers import RefusedError, reply
 from polypipe.sim.clock import Clock
 from polypipe.sim.data import amount, fills, matching
 from polypipe.sim.data import user as v1_user
-from polypipe.sim.filters import filters_hash
+from polypipe.sim.keyset import filters_hash
 from polypipe.sim.ledger import WALLETS, Ledger
 from polypipe.sim.model import digest
-from polypipe_tests.sim.rows_v2 import position_row_v2, v2
+from polypipe_tests.sim.wallet_rows_v2 import position_row_v2, v2
 
 MAX_LIMIT = 1000
 _NAMES = ("condition_id", "event_id", "type")
@@ -109,7 +109,7 @@ class DataV2:
             raise bad("unknown status", "status")
         least = amount(q, "filter_amount", 0.1)
         held = self.ledger.positions(wallet, now)
-        pairs = zip(rows.position_rows(wallet, held, now), held, strict=True)
+        pairs = zip(wallet_rows.position_rows(wallet, held, now), held, strict=True)
         found = [position_row_v2(row, p) for row, p in pairs if p.size >= least]
         # OPEN is everything held; the exchange does not keep closed positions.
         if status == "REDEEMABLE":
@@ -128,13 +128,13 @@ class DataV2:
         acts = matching(self.ledger.history(user(q), self.clock.now()), q, _NAMES)
         if q.get("sort_direction", "DESC") != "ASC":
             acts.reverse()
-        return page(request, acts, lambda act: v2(rows.activity_row(act)))
+        return page(request, acts, lambda act: v2(wallet_rows.activity_row(act)))
 
     async def trades(self, request: Request) -> Response:
         q = request.query_params
         wallet = user(q) if "user" in q else None
         acts = matching(fills(self.ledger, wallet, q.get("taker_only") != "false", self.clock.now()), q, _NAMES)
-        return page(request, acts[::-1], lambda act: v2(rows.trade_row(act)))
+        return page(request, acts[::-1], lambda act: v2(wallet_rows.trade_row(act)))
 
     async def leaderboard(self, request: Request) -> Response:
         q, now = request.query_params, self.clock.now()

@@ -13,7 +13,7 @@ from typing import Any
 
 from starlette.datastructures import QueryParams
 
-from polypipe.sim.filters import decode_cursor
+from polypipe.sim.keyset import decode_cursor
 
 # What each kind does:
 #   status       responds with `status`, `headers` and `body`

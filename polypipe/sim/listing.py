@@ -3,7 +3,7 @@
 from polypipe.sim.model import Event, Market, rng
 
 
-class Book:
+class Listing:
     """The markets of one event, in listing order."""
 
     def __init__(self, event: Event) -> None:
