@@ -1,18 +1,18 @@
-"""The crawl, and a whole refresh, beside plain code that does the same: memory, CPU, requests and bytes.
+"""Memory, CPU, requests and bytes of the crawl and of a whole refresh, compared with plain code.
 
-Each side runs in a process of its own against the same simulated exchange (5,000 events, about 40,000 markets):
+Each side runs in its own process against the same simulated exchange (5,000 events, about 40,000 markets):
 
-- `crawl`: read the universe to its proven end, decode, normalize to token rows. `plain crawl`: the loop that one would
-  write in an hour: httpx, `json.loads`, every event kept as a dict, then the same token rows.
-- `refresh`: the crawl, stored in DuckDB and published as Parquet, and the five files that rest on it built, validated,
-  guarded, published and recorded. `plain refresh`: the plain crawl, inserted into DuckDB through pandas, and five
-  `json.dump`.
+- `crawl`: read the universe completely, decode it, convert it to token rows. `plain crawl`: a simple loop with httpx and
+  `json.loads` that keeps every event as a dict, then the same token rows.
+- `refresh`: the crawl, stored in DuckDB and published as Parquet, and the five files that are built from it: built,
+  validated, guarded, published and recorded. `plain refresh`: the plain crawl, inserted into DuckDB through pandas, and
+  five calls of `json.dump`.
 - `live`: a refresh of the live file alone.
 
     python bench/crawl.py [--events 5000] [--rounds 3]
 
 CPU and peak memory are those of the whole process as the operating system accounts them, imports included. Exit code 1
-when a target is missed.
+if a target is missed.
 """
 
 import argparse
@@ -37,8 +37,8 @@ LIVE_REQUESTS, LIVE_BYTES_SHARE = 3, 1 / 20
 
 
 def crawl(url: str, directory: str) -> None:
-    """Our client alone; the rows are made and counted, page by page."""
-    from polypipe.caches.rows import token_rows
+    """The client alone; rows are built and counted page by page."""
+    from polypipe.caches.universe_rows import token_rows
     from polypipe.polymarket import Hosts, PolymarketHttp, crawl_universe, run
 
     rows = 0
@@ -52,7 +52,7 @@ def crawl(url: str, directory: str) -> None:
 
 
 def refresh(url: str, directory: str) -> None:
-    """The crawl, the tables and the files that rest on it, as the assets make them; no Dagster on either side."""
+    """The crawl, the tables and the files built from it, as the assets do it; without Dagster on either side."""
     from polypipe.caches.registry import CACHES
     from polypipe.caches.universe import crawl_and_store
 
@@ -64,7 +64,7 @@ def refresh(url: str, directory: str) -> None:
 
 
 def live(url: str, directory: str) -> None:
-    """A refresh of the live file alone, on the universe that `refresh` has stored."""
+    """A refresh of the live file alone, from the universe stored by `refresh`."""
     from polypipe.caches.registry import CACHES
 
     _publish(CACHES[0], *_ours(url, directory))
@@ -82,18 +82,10 @@ def _ours(url: str, directory: str):
 
 
 def _publish(spec, settings, warehouse, polymarket) -> None:
-    from polypipe.caches.publish import publish
+    from polypipe.caches.publish import publish_cache
     from polypipe.caches.spec import Sources
 
-    built = spec.build(Sources(settings, warehouse, polymarket))
-    publish(
-        settings.bot_dir / spec.file,
-        spec.format,
-        built.content,
-        crawl_id=built.crawl_id,
-        observed_at=built.observed_at,
-        warehouse=warehouse,
-    )
+    publish_cache(spec, Sources(settings, warehouse, polymarket))
 
 
 def plain_crawl(url: str, directory: str) -> None:
@@ -102,7 +94,7 @@ def plain_crawl(url: str, directory: str) -> None:
 
 
 def plain_refresh(url: str, directory: str) -> None:
-    """The same, into DuckDB by way of pandas, and the files by `json.dump`."""
+    """The plain crawl, stored in DuckDB through pandas, and the files written by `json.dump`."""
     import duckdb
     import pandas as pd
 
@@ -197,7 +189,7 @@ SIDES: dict[str, Callable[[str, str], None]] = {
 
 @contextmanager
 def exchange(events: int) -> Iterator[str]:
-    """The simulated exchange in a process of its own."""
+    """Run the simulated exchange in its own process."""
     ours, theirs = multiprocessing.Pipe()
     server = multiprocessing.get_context("spawn").Process(target=serve, args=(events, theirs), daemon=True)
     server.start()
@@ -234,7 +226,7 @@ def measured(side: str, url: str, directory: str) -> tuple[float, float, float, 
 
 
 def main() -> int:
-    """Run both sides in turn, print the table, and say whether the targets hold."""
+    """Run both sides in turn; print the results and whether the targets are met."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=5000)
     parser.add_argument("--rounds", type=int, default=3)
@@ -248,7 +240,7 @@ def main() -> int:
 
     figures: dict[str, list[tuple[float, float, float, int, int]]] = {side: [] for side in SIDES}
     with exchange(options.events) as url, tempfile.TemporaryDirectory() as directory:
-        measured("plain crawl", url, directory)  # the exchange makes its world at the first reading
+        measured("plain crawl", url, directory)  # the exchange generates its world on the first crawl
         for number in range(options.rounds):
             for side in SIDES:
                 figures[side].append(measured(side, url, f"{directory}/{number}"))

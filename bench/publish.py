@@ -1,11 +1,11 @@
-"""Publishing 200,000 token ids: built, validated, compared with the last file, written through and recorded.
+"""Time to publish 200,000 token ids: build, validate, compare with the last file, fsync and record.
 
-The baseline does less, in the way of the scripts that polypipe replaces: `json.dump` in place, without validating,
-comparing, fsync, guard or record. Both sides start from the same rows in memory, in turn, in one process.
+The baseline does what the scripts did that polypipe replaces: `json.dump` in place, without validation, comparison,
+fsync, guard or record. Both sides start from the same rows in memory and run in turn in one process.
 
     python bench/publish.py [--ids 200000] [--rounds 9]
 
-Exit code 1 when the median of a publication is above 0.3 s.
+Exit code 1 if the median publication takes more than 0.3 s.
 """
 
 import argparse
@@ -27,7 +27,7 @@ LIMIT_SECONDS = 0.3
 
 
 def main() -> int:
-    """Time both sides and say whether the target holds."""
+    """Time both sides; print the results and whether the target is met."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ids", type=int, default=200_000)
     parser.add_argument("--rounds", type=int, default=9)
@@ -36,12 +36,12 @@ def main() -> int:
     ids = [str(source.randrange(10**76, 10**77)) for _ in range(options.ids)]
 
     def rows(number: int) -> list[tuple[str, bool]]:
-        """As a query returns them; each round changes 1 %, and replaces 0.5 % of the tokens."""
+        """Rows as a query returns them; each round changes 1 % and replaces 0.5 % of the tokens."""
         fresh = random.Random(number)
         kept = ids[fresh.randrange(options.ids // 200) :]
         new = [str(fresh.randrange(10**76, 10**77)) for _ in range(options.ids - len(kept))]
         sorted_rows = sorted((token_id, fresh.random() < 0.01) for token_id in kept + new)
-        return [(token_id, live) for token_id, live in json.loads(json.dumps(sorted_rows))]  # new strings, as a query's are
+        return [(token_id, live) for token_id, live in json.loads(json.dumps(sorted_rows))]  # new strings, as from a query
 
     ours, plain = [], []
     with tempfile.TemporaryDirectory() as directory:
@@ -67,7 +67,10 @@ def main() -> int:
             assert publication.rewritten
             assert number == 0 or publication.changed > 0
 
-    seconds, baseline = statistics.median(ours[1:]), statistics.median(plain[1:])  # the first has nothing to compare with
+    seconds, baseline = (
+        statistics.median(ours[1:]),
+        statistics.median(plain[1:]),
+    )  # without the first publication
     print(f"{options.ids} ids, medians of {options.rounds} rounds")
     print(f"publish      {seconds:.3f} s (fastest {min(ours[1:]):.3f}, slowest {max(ours[1:]):.3f})")
     print(f"json.dump    {baseline:.3f} s    ratio {seconds / baseline:.2f}")

@@ -1,14 +1,13 @@
-"""The bot's trade log into DuckDB: rows a second and peak memory, ours beside pandas.
+"""Rows a second and peak memory of reading the bot's trade log into DuckDB, compared with pandas.
 
     python bench/trade_log.py [--lines 1000000]
 
-Both start from the same file and end with the same rows in a DuckDB table and one Parquet file a day; each runs in a
-process of its own, whose time and peak memory are measured from outside. The baseline is what one writes with pandas:
-`read_csv`, our own grammar over the rows, a frame of the results, which DuckDB stores. It has no notion of where it
-stopped, and it dies with its memory on a larger file. Ours reads the next lines while DuckDB merges the last ones, which
-shows only where two cores are free: beside the time stands the CPU that it took.
+Both read the same file into a DuckDB table and one Parquet file a day. Each runs in its own process, whose time and peak
+memory are measured from outside. The baseline uses pandas: `read_csv`, the same grammar for each row, a frame of the
+results stored by DuckDB. It keeps no read position and runs out of memory on a larger file. Polypipe parses lines while
+DuckDB merges the previous batch, which saves time only if two cores are free; so the CPU time is printed as well.
 
-Exit code 1 when ours needs more than half of its time or more than a quarter of its memory.
+Exit code 1 if polypipe takes more than half of the baseline's time or more than a quarter of its memory.
 """
 
 import argparse
@@ -28,7 +27,7 @@ START = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 def write_log(path: Path, lines: int) -> None:
-    """A log as the bot writes it: about ten days, mostly skipped small fills, orders, underfills, errors."""
+    """Write a log as the bot does: ten days, mostly skipped small fills, orders, underfills and errors."""
     from polypipe.bot.grammar import TRADE_LOG_HEADER
 
     chance = random.Random(7)
@@ -66,7 +65,7 @@ def write_log(path: Path, lines: int) -> None:
 
 
 def ours(path: Path, home: Path) -> int:
-    """Ingest through the spool, the gate and the publication, as the asset does."""
+    """Ingest through the spool and the gate and publish, as the asset does."""
     from polypipe.bot.ingest import ingest
     from polypipe.bot.logs import TRADE_LOG
     from polypipe.warehouse import Warehouse
@@ -75,7 +74,7 @@ def ours(path: Path, home: Path) -> int:
 
 
 def with_pandas(path: Path, home: Path) -> int:
-    """The whole file as a frame, the same grammar over its rows, the result stored through DuckDB."""
+    """Read the whole file as a frame, parse its rows with the same grammar, store the result through DuckDB."""
     import duckdb
     import msgspec
     import pandas as pd
@@ -83,7 +82,7 @@ def with_pandas(path: Path, home: Path) -> int:
     from polypipe.bot.grammar import parse_line
 
     home.mkdir()
-    frame = pd.read_csv(path, dtype=str, quoting=3, keep_default_na=False)  # 3: quotes are part of the text
+    frame = pd.read_csv(path, dtype=str, quoting=3, keep_default_na=False)  # 3 is QUOTE_NONE
     parsed = pd.DataFrame([msgspec.structs.asdict(parse_line(",".join(row))) for row in frame.itertuples(index=False)])
     parsed["day"] = parsed["logged_at"].dt.floor("D")
     con = duckdb.connect(str(home / "plain.duckdb"), config={"threads": 1})
@@ -94,7 +93,7 @@ def with_pandas(path: Path, home: Path) -> int:
 
 
 def measure(way: str, path: Path, home: Path) -> tuple[int, float, float, float]:
-    """(rows, seconds, CPU seconds, peak MB) of one way in a fresh process."""
+    """(rows, seconds, CPU seconds, peak MB) of one side in a new process."""
     began = time.perf_counter()
     child = subprocess.Popen(
         [sys.executable, __file__, "--way", way, "--log", str(path), "--home", str(home)], stdout=subprocess.PIPE, text=True

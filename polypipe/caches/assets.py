@@ -1,12 +1,15 @@
-"""The Dagster assets of the market side: `sports_events` and one asset for each file of the registry. Thin: the work is
-in plain modules, here it gets a description, metadata and a failure that reads as one sentence."""
+"""The Dagster assets of the market side: `sports_events`, and one asset for each file of the registry.
+
+The work is done in plain modules; this one adds descriptions, metadata and failures.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
 
-from polypipe.caches.publish import Publication, publish
+from polypipe.caches.live_cache import LiveLine
+from polypipe.caches.publish import Publication, publish_cache
 from polypipe.caches.registry import CACHES
 from polypipe.caches.spec import FRESH_WITHIN, Built, CacheSpec, Sources
 from polypipe.caches.universe import StoredCrawl, crawl_and_store
@@ -26,7 +29,7 @@ SHOWN_PROBLEMS = 50
 
 
 class RefreshConfig(dg.Config):
-    """Set `allow_shrink` in the launchpad to publish a file that lost more than half of its entries, once, knowingly."""
+    """Set `allow_shrink` in the launchpad to publish a file in this run even if it lost more than half of its entries."""
 
     allow_shrink: bool = False
 
@@ -38,16 +41,16 @@ class RefreshConfig(dg.Config):
     owners=OWNERS,
     pool=WRITER_POOL,
     description=(
-        "The universe: every open sports event of Polymarket with its tradable markets and token ids, crawled to the end "
-        "or not at all, into the tables events, markets and tokens. Read by every cache file of this group; refreshed "
-        "every 10 minutes, and no file should rest on a crawl older than 45 minutes."
+        "The universe: every open sports event of Polymarket with its tradable markets and token ids, in the tables "
+        "events, markets and tokens. Only a complete crawl replaces it. All cache files of this group are built from it. "
+        "Refreshed every 10 minutes; stale after 45 minutes."
     ),
     freshness_policy=dg.FreshnessPolicy.time_window(fail_window=FRESH_WITHIN),
     check_specs=[
         dg.AssetCheckSpec(
             "stored_in_warehouse",
             asset=SPORTS_EVENTS,
-            description="The crawl's rows are in DuckDB, not still waiting in the spool because somebody held the file.",
+            description="The crawl's rows are in DuckDB and not waiting in the spool for another process to release it.",
         )
     ],
 )
@@ -57,7 +60,7 @@ def sports_events(
     warehouse: dg.ResourceParam[Warehouse],
     polymarket: dg.ResourceParam[Polymarket],
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Crawl, prove complete, store in one transaction."""
+    """Crawl the universe, prove it complete and store it in one transaction."""
     try:
         stored = crawl_and_store(polymarket, warehouse)
     except PolymarketError as error:
@@ -77,7 +80,7 @@ def sports_events(
 
 
 def cache_asset(spec: CacheSpec) -> dg.AssetsDefinition:
-    """The asset of one file: build, validate, ask the guard, replace the file, tell."""
+    """The asset that builds and publishes one file."""
 
     @dg.asset(
         name=spec.asset,
@@ -98,16 +101,7 @@ def cache_asset(spec: CacheSpec) -> dg.AssetsDefinition:
         polymarket: dg.ResourceParam[Polymarket],
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
         try:
-            built = spec.build(Sources(settings, warehouse, polymarket))
-            publication = publish(
-                settings.bot_dir / spec.file,
-                spec.format,
-                built.content,
-                crawl_id=built.crawl_id,
-                observed_at=built.observed_at,
-                warehouse=warehouse,
-                allow_shrink=config.allow_shrink,
-            )
+            built, publication = publish_cache(spec, Sources(settings, warehouse, polymarket), config.allow_shrink)
         except PolypipeError as error:
             raise dg.Failure(description=str(error), allow_retries=False) from error
         context.log.info(f"{publication.file}: {publication.entries} entries, {publication.reason or 'replaced'}")
@@ -181,11 +175,11 @@ def _problem_table(problems: Sequence[RowProblem]) -> str:
     return "\n".join(lines)
 
 
-def _live_table(events: Sequence[tuple[Any, str, str]], is_simulated: bool) -> str:
+def _live_table(events: Sequence[LiveLine], is_simulated: bool) -> str:
     lines = ["**SIMULATED DATA**", ""] if is_simulated else []
     lines += ["| started (UTC) | event | slug |", "|---|---|---|"]
     for start, title, slug in events:
-        started = f"{start:%Y-%m-%d %H:%M}" if start is not None and start.year > 1 else "unknown"
+        started = f"{start:%Y-%m-%d %H:%M}" if start is not None else "unknown"
         lines.append(f"| {started} | {markdown(title)} | {markdown(slug)} |")
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""When the market side runs: jobs, schedules on different minutes, and a sensor that catches up after an outage."""
+"""Jobs and schedules of the market side, and a sensor that catches up after an outage."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,19 +11,19 @@ from polypipe.caches.spec import latest_universe
 from polypipe.orchestration.scheduling import asset_job, regular_schedule, tried_lately
 from polypipe.warehouse import Warehouse
 
-CRAWL_CRON = "3-59/10 * * * *"  # odd minutes: the live job has the even ones, and each run pays for its imports
+CRAWL_CRON = "3-59/10 * * * *"  # odd minutes: the live job runs on the even ones
 CATCH_UP_AGE = timedelta(minutes=20)
 CATCH_UP_PAUSE = timedelta(minutes=1)
 
 crawl_job = asset_job(
     "crawl",
     [SPORTS_EVENTS.to_user_string(), *(spec.asset for spec in CACHES if spec.cron is None)],
-    "Crawl the universe, then publish every file that rests on it.",
+    "Crawl the universe, then publish every file that is built from it.",
     max_runtime=600,
     priority=5,
 )
 
-# A file with a schedule of its own has a job of its own.
+# A file with its own schedule has its own job.
 own_jobs = {
     spec.asset: asset_job(f"{spec.asset}_refresh", [spec.asset], f"Publish {spec.file}.", max_runtime=420, priority=10)
     for spec in CACHES
@@ -34,7 +34,7 @@ jobs = [crawl_job, *own_jobs.values()]
 
 
 schedules = [
-    regular_schedule(crawl_job, CRAWL_CRON, "The universe and the files that rest on it, every 10 minutes."),
+    regular_schedule(crawl_job, CRAWL_CRON, "The universe and the files that are built from it, every 10 minutes."),
     *(
         regular_schedule(own_jobs[spec.asset], spec.cron, f"{spec.file} on its own schedule.")
         for spec in CACHES
@@ -49,14 +49,14 @@ schedules = [
     minimum_interval_seconds=15,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description=(
-        "Starts a job at once when its files are missing or older than they should ever get: after the first start, a "
-        "night with the machine off, an outage of the API. Between tries of one job there is at least a minute."
+        "Starts a job at once if its files are missing or stale: after the first start, after a night with the machine "
+        "off, after an outage of the API. Starts the same job at most once a minute."
     ),
 )
 def catch_up(
     context: dg.SensorEvaluationContext, warehouse: dg.ResourceParam[Warehouse]
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """Ask for the crawl when the universe is stale; with a fresh universe, for each file that is past its limit."""
+    """Request the crawl if the universe is stale, else the job of each stale file."""
     now = datetime.now(UTC)
     with warehouse.read() as con:
         universe = latest_universe(con)
@@ -68,7 +68,7 @@ def catch_up(
         if spec.file not in accepted or now - accepted[spec.file] > min(spec.fresh_within, CATCH_UP_AGE)
     ]
     if universe is None or universe.age > CATCH_UP_AGE or any(spec.cron is None for spec in stale):
-        wanted = [crawl_job.name]  # files with jobs of their own follow once there is a universe
+        wanted = [crawl_job.name]  # files with their own jobs follow once there is a universe
     else:
         wanted = [own_jobs[spec.asset].name for spec in stale]
     requests = [name for name in wanted if not tried_lately(context.instance, name, CATCH_UP_PAUSE)]

@@ -1,7 +1,7 @@
-"""Tennis market categories: by `sportsMarketType` where Polymarket gives one, by the question's wording where it does not.
+"""Tennis market categories: by `sportsMarketType` if Polymarket sends one, else by the wording of the question.
 
-Pure functions. The type is trusted over the wording; the wordings are those that typed rows have today, so that an
-untyped row gets the category that its typed twin would get.
+Pure functions. The type takes precedence. The wordings are those of today's typed rows, so that an untyped row gets the
+category that it would get with its type.
 """
 
 import re
@@ -15,7 +15,7 @@ CATEGORY_OF_TYPE = {
     "tennis_set_totals": "set_totals",
 }
 
-# Types that are known and have no category of their own. Any other type is new: it is `other` too, but reported.
+# Known types without a category of their own. All other types are `other` too, but reported as unknown.
 KNOWN_OTHER_TYPES = frozenset(
     {
         "tennis_completed_match",
@@ -29,7 +29,7 @@ KNOWN_OTHER_TYPES = frozenset(
 
 _OUTRIGHT = re.compile(r"Will .+? win (?:the )?(?P<title>.+?)\??", re.IGNORECASE)
 _TOURNAMENT = re.compile(r"\b20\d\d\b|\b(?:open|masters|finals|cup|championships?|wimbledon|tournament)\b", re.IGNORECASE)
-# "win the first set", "win a match at the 2026 US Open", "win a calendar Grand Slam": not a tournament's winner.
+# "win the first set", "win a match at the 2026 US Open", "win a calendar Grand Slam": not a tournament winner.
 _NOT_A_TOURNAMENT = re.compile(r"\b(?:sets?|match(?:es)?|games?|points?|grand slams?|awards?|titles?)\b", re.IGNORECASE)
 
 _WORDINGS = (
@@ -37,7 +37,7 @@ _WORDINGS = (
     (re.compile(r".+:\s*Total Sets:?\s*O/U\s*\d+(?:\.\d+)?", re.IGNORECASE), "set_totals"),
     (re.compile(r".+:\s*(?:Match|Total Games):?\s*O/U\s*\d+(?:\.\d+)?", re.IGNORECASE), "game_totals"),
 )
-# "<tournament>: <player> vs <player>" and nothing else: exactly one label in front, which is not a market's label.
+# "<tournament>: <player> vs <player>" and nothing else: at most one label in front, and not that of a market.
 _HEAD_TO_HEAD = re.compile(r"(?:(?P<label>[^:]+):\s)?[^:]+\svs\.?\s[^:]+", re.IGNORECASE)
 _MARKET_LABEL = re.compile(
     r"\b(?:set|game|match)s?\b.*\b(?:winner|handicap|spread|score|totals?)\b|\b(?:spread|handicap|total|o/u|score)\b"
@@ -48,14 +48,14 @@ _OVER_UNDER = re.compile(r"\bO/U\b|\([+-]\d", re.IGNORECASE)
 
 
 def tennis_category(sports_market_type: str | None, question: str) -> str:
-    """The category (one of `CATEGORIES`) of a tennis market. An empty type counts as absent."""
+    """The category of a tennis market, one of `CATEGORIES`. An empty type counts as absent."""
     if sports_market_type:
         return CATEGORY_OF_TYPE.get(sports_market_type, "other")
     return category_from_wording(question)
 
 
 def category_from_wording(question: str) -> str:
-    """The category of a market without a type, from its question. `other` when the wording is none of the known ones."""
+    """The category of a market without a type, from its question; `other` for an unknown wording."""
     text = question.strip().replace("’", "'")
     if (outright := _OUTRIGHT.fullmatch(text)) and _is_tournament(outright["title"]):
         return "tournament_winner"
@@ -69,7 +69,7 @@ def category_from_wording(question: str) -> str:
 
 
 def is_unknown_type(sports_market_type: str | None) -> bool:
-    """True for a tennis market type that this module has never heard of."""
+    """True for a tennis market type that this module does not know."""
     return bool(sports_market_type) and (
         sports_market_type not in CATEGORY_OF_TYPE and sports_market_type not in KNOWN_OTHER_TYPES
     )

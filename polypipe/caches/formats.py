@@ -1,6 +1,6 @@
-"""The shapes of the bot's files: how each is encoded, and read back exactly as strictly as the bot's loader would.
+"""The formats of the bot's files: encoding, and decoding exactly as strict as the bot's loader.
 
-The bot parses a file whole; one null or one wrong type makes it ignore all of it, so the reader here is strict too.
+The bot parses a file as a whole and ignores all of it for one null or wrong type, so decoding is as strict here.
 """
 
 import re
@@ -19,7 +19,7 @@ _T = TypeVar("_T")
 
 
 class Categorized(msgspec.Struct, forbid_unknown_fields=True):
-    """`.atp_categorized.json`: ids by category, for people and other tools. `updated` is ISO-8601 UTC."""
+    """`.atp_categorized.json`: ids by category, for people and other tools. `updated` is ISO 8601 in UTC."""
 
     categories: dict[str, list[str]]
     category_counts: dict[str, int]
@@ -29,13 +29,16 @@ class Categorized(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class FormatError(PolypipeError):
-    """Bytes or content that the bot would ignore or misread. The message names the first fault."""
+    """Bytes or content that the bot would ignore or misread. The message names the first error."""
 
 
 @dataclass(frozen=True)
 class Format:
-    """One shape of file: its JSON type, the type of one entry's value, and its content as a flat map of token id to
-    value, never null, for counting and comparing."""
+    """One file format.
+
+    `type` is its JSON type and `value` the type of an entry's value. `flatten` returns the content as a map of token id to
+    value (never null), for counting and comparing. `check` raises `FormatError` for content that contradicts itself.
+    """
 
     type: Any
     value: type
@@ -46,31 +49,31 @@ class Format:
         """Compact UTF-8 JSON with sorted keys: the same content is the same bytes."""
         if isinstance(content, dict):
             keys = list(content)
-            if keys == sorted(keys):  # as queries return them: sorting them again would take twice the time
+            if keys == sorted(keys):  # queries return them sorted; sorting again would double the time
                 return msgspec.json.encode(content)
         return msgspec.json.encode(content, order="sorted")
 
     def validate(self, content: Any) -> None:
-        """Raise `FormatError` unless the bot would take this content, whole, once it is encoded.
+        """Raise `FormatError` unless the bot would load all of this content once it is encoded.
 
-        Looks at types by the set of them: that is a tenth of the time of reading 200,000 entries back from bytes.
+        Compares the set of types, which takes a tenth of the time of decoding 200,000 entries again.
         """
         flat = self.flatten(content)
         if set(map(type, flat.values())) - {self.value}:
             token_id, value = next(item for item in flat.items() if type(item[1]) is not self.value)
-            raise FormatError(f"token {token_id!r} has the value {value!r}, which is no {self.value.__name__}")
+            raise FormatError(f"token {token_id!r} has the value {value!r}, which is not of type {self.value.__name__}")
         self.check(content)
         check_token_ids(flat)
 
     def parse(self, payload: bytes) -> Any:
-        """The content of a file as the bot's loader takes it. Raises `FormatError` where it would ignore the file."""
+        """The content of a file as the bot's loader reads it. Raises `FormatError` if the bot would ignore the file."""
         try:
             return msgspec.json.decode(payload, type=self.type)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise FormatError(str(error)) from None
 
     def decode(self, payload: bytes) -> Any:
-        """As `parse`; raises `FormatError` also where the content contradicts itself or an id is no token id."""
+        """As `parse`, but also raises `FormatError` if the content contradicts itself or an id is not a token id."""
         content = self.parse(payload)
         self.check(content)
         check_token_ids(self.flatten(content))
@@ -79,7 +82,7 @@ class Format:
 
 def check_token_ids(ids: Collection[str]) -> None:
     """Raise `FormatError` for the first id that is not 1 to 78 decimal digits."""
-    text = "".join(ids)  # one look at all of them together is ten times as fast as one at each
+    text = "".join(ids)  # one check of all together is ten times as fast as one for each
     digits = text.isascii() and text.encode().isdigit()
     if not ids or (digits and "" not in ids and max(map(len, ids)) <= MAX_ID_DIGITS):
         return
@@ -102,13 +105,13 @@ def _check_sorted(ids: list[str]) -> None:
 def _check_categorized(content: Categorized) -> None:
     counts = {category: len(ids) for category, ids in content.categories.items()}
     if counts != content.category_counts or sum(counts.values()) != content.total_tokens:
-        raise FormatError("category_counts or total_tokens do not agree with categories")
+        raise FormatError("category_counts or total_tokens contradict categories")
     if len(_flatten_categorized(content)) != content.total_tokens:
         raise FormatError("a token id is in two categories")
     for ids in content.categories.values():
         _check_sorted(ids)
     if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)", content.updated):
-        raise FormatError(f"updated {content.updated!r} is not ISO-8601 in UTC")
+        raise FormatError(f"updated {content.updated!r} is not ISO 8601 in UTC")
 
 
 def _flatten_categorized(content: Categorized) -> dict[str, str]:

@@ -18,7 +18,7 @@ SPEC = CacheSpec(
     file=".ligue1_tokens.json",
     format=ID_LIST,
     description=(
-        "Every token of a Ligue 1 event. The bot has rules of its own for these matches. Refreshed with each crawl, "
+        "Every token of a Ligue 1 event. The bot has special rules for these matches. Refreshed with each crawl, "
         "every 10 minutes."
     ),
     build=build,

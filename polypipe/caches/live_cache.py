@@ -1,4 +1,4 @@
-"""`.live_cache.json`: which tokens are in play now. The only file that asks Polymarket itself, for one or two pages."""
+"""`.live_cache.json`: which tokens are in play now. The only file that queries Polymarket itself, for one or two pages."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,36 +7,41 @@ from typing import Any
 from uuid import uuid4
 
 from polypipe.caches.formats import BOOL_MAP
-from polypipe.caches.rows import token_rows
 from polypipe.caches.spec import Built, CacheSpec, Sources, latest_universe
 from polypipe.caches.universe import crawl_and_store, crawl_row, record_failure
+from polypipe.caches.universe_rows import token_rows
 from polypipe.polymarket import CrawlReport, Event, crawl_live
 from polypipe.warehouse import Append
 
 MAX_UNIVERSE_AGE = timedelta(minutes=60)
-"""An older universe misses too many new markets: then everything is crawled, which tells what is live too."""
+"""An older universe lacks too many new markets: then everything is crawled, which includes what is live."""
 
 LIVE_DEADLINE_SECONDS = 120.0
 PREVIEW_EVENTS = 10
 
 
+LiveLine = tuple[datetime | None, str, str]
+"""(start, title, slug) of an event in play."""
+
+
 @dataclass
 class LiveEvents:
-    """The events in play now, page by page: their tokens, and a line for each to show."""
+    """The events in play now, collected page by page: their tokens, and a line for each in the run's metadata."""
 
     crawl_id: str
     tokens: dict[str, set[str]] = field(default_factory=dict)
-    lines: list[tuple[datetime, str, str]] = field(default_factory=list)
+    lines: list[LiveLine] = field(default_factory=list)
 
     def add(self, events: Sequence[Event]) -> None:
-        """Take in one page of events, all of them in play."""
+        """Add one page of events, all of them in play."""
         for event in events:
             self.tokens[event.id] = {row["token_id"] for row in token_rows(event, self.crawl_id)}
-            self.lines.append((event.start_time or datetime.min.replace(tzinfo=UTC), event.title, event.slug))
+            self.lines.append((event.start_time, event.title, event.slug))
 
-    def newest(self) -> list[tuple[datetime, str, str]]:
-        """(start, title, slug) of the events that started last, newest first."""
-        return sorted(self.lines, reverse=True)[:PREVIEW_EVENTS]
+    def newest(self) -> list[LiveLine]:
+        """The events that started last, newest first."""
+        unknown = datetime.min.replace(tzinfo=UTC)
+        return sorted(self.lines, key=lambda line: (line[0] or unknown, *line[1:]), reverse=True)[:PREVIEW_EVENTS]
 
 
 def live_content(
@@ -44,9 +49,9 @@ def live_content(
 ) -> dict[str, bool]:
     """Token id -> in play, for the stored universe joined with the events in play.
 
-    `stored` is (token id, event id, market id); `live` maps the id of each event in play to its tokens now. What was read
-    just now wins over the stored rows of the same event: new tokens are added at once, tokens of closed markets leave. Only
-    of a market in `unread`, whose ids could not be read now, the stored ones stay: the market is still there.
+    `stored` is (token id, event id, market id); `live` maps the id of each event in play to its current tokens. These
+    replace the stored tokens of the same event: new tokens are added at once, tokens of closed markets are removed. Markets
+    in `unread`, whose ids could not be read now, keep their stored tokens.
     """
     content = {token_id: False for token_id, event_id, _ in stored if event_id not in live}
     for token_id, event_id, market_id in stored:
@@ -58,7 +63,7 @@ def live_content(
 
 
 def build(sources: Sources) -> Built:
-    """Ask what is live now and join it with the stored universe; crawl everything when that is missing or too old."""
+    """Query what is live and join it with the stored universe; crawl everything if that is missing or too old."""
     with sources.warehouse.read() as con:
         universe = latest_universe(con)
         fresh_enough = universe is not None and universe.age <= MAX_UNIVERSE_AGE
@@ -99,12 +104,12 @@ def _build_from_full_crawl(sources: Sources) -> Built:
     return Built(content, stored.crawl_id, stored.report.started_at, notes | {"full_crawl": True})
 
 
-def _notes(report: CrawlReport, live_events: int, newest: Sequence[tuple[Any, str, str]]) -> dict[str, Any]:
+def _notes(report: CrawlReport, live_events: int, newest: Sequence[LiveLine]) -> dict[str, Any]:
     return {
         "requests": report.requests,
         "live_events": live_events,
         "filter_ignored_by_server": report.filter_ignored,
-        "newest_live_events": [(start, title, slug) for start, title, slug in newest],
+        "newest_live_events": list(newest),
     }
 
 
@@ -113,8 +118,8 @@ SPEC = CacheSpec(
     file=".live_cache.json",
     format=BOOL_MAP,
     description=(
-        "Which tokens are in play now. The bot lets an order rest 61 s if true, 1800 s if false, and re-reads the file "
-        "every 30 minutes. Must never be older than 5 minutes."
+        "Which tokens are in play now. The bot lets an order rest 61 s if true, 1800 s if false, and reloads the file "
+        "every 30 minutes. Stale after 5 minutes."
     ),
     build=build,
     expected=lambda settings: "SELECT token_id FROM tokens",

@@ -5,7 +5,7 @@ from polypipe.caches.spec import Built, CacheSpec, Sources, stored_universe
 
 
 def build(sources: Sources) -> Built:
-    """Token id -> neg-risk of its own market."""
+    """Token id -> neg-risk flag of its market."""
     with stored_universe(sources) as (con, universe):
         content = dict(con.execute("SELECT token_id, neg_risk FROM tokens ORDER BY token_id, market_id").fetchall())
     return Built(content, universe.crawl_id, universe.observed_at)
@@ -16,8 +16,8 @@ SPEC = CacheSpec(
     file=".clob_market_cache.json",
     format=BOOL_MAP,
     description=(
-        "Neg-risk or not, for every token of the universe. The bot chooses by it the exchange contract that an order is "
-        "signed for: a wrong value is a rejected order. Refreshed with each crawl, every 10 minutes."
+        "Whether each token of the universe is neg-risk. The bot selects the exchange contract of an order by it; a wrong "
+        "value means a rejected order. Refreshed with each crawl, every 10 minutes."
     ),
     build=build,
     expected=lambda settings: "SELECT token_id FROM tokens",

@@ -1,22 +1,23 @@
-"""Publishing: the one way by which a file that the bot reads is replaced.
+"""Publishing: the only way in which a file of the bot is replaced.
 
-Build and validate in memory, ask the guard, write a temp file beside the target, fsync, `os.replace`, fsync the directory,
-record a row in table `publications`. Until the replace the old file is untouched; after it the new one is complete.
+Validates the content in memory, asks the guard, writes a temporary file next to the target, fsyncs, calls `os.replace`,
+fsyncs the directory, and adds a row to table `publications`. Readers see the whole old file or the whole new one.
 """
 
 # ruff: noqa: S608 -- values go into SQL as literals, which spares the import of pandas
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from operator import ne
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from uuid import uuid4
 
 from polypipe.caches.formats import Format, FormatError
-from polypipe.caches.guard import Attempt, shrink_refusal, shrinks_too_much
+from polypipe.caches.guard import Refusal, shrink_refusal, shrinks_too_much
+from polypipe.caches.spec import Built, CacheSpec, Sources
 from polypipe.errors import PolypipeError
 from polypipe.files import one_at_a_time, replace_file, sweep_leftovers
 from polypipe.warehouse import Append, Warehouse
@@ -25,19 +26,18 @@ from polypipe.warehouse.connection import literal
 FIRST = "first publication"
 
 LOOK_BACK = timedelta(days=30)
-"""How far back the guard looks for the last accepted publication; before that the file itself tells its entries."""
+"""How far back the guard looks for the last accepted publication; without one it counts the entries of the file."""
 
 RECORD_WAIT_SECONDS = 2.0
-"""How long to wait for the warehouse when recording a publication; the row is safe in the spool either way."""
+"""How long recording a publication waits for the warehouse; after that the row stays in the spool and is merged later."""
 
 
 @dataclass(frozen=True)
 class Publication:
-    """What came of one attempt to publish: a row of table `publications`.
+    """One attempt to replace a file of the bot, and its outcome: a row of table `publications`.
 
-    `added`, `removed` and `changed` count token ids against what the bot could read before: with no readable file every
-    entry is added. `observed_at` is when the data was read from Polymarket. `rewritten` is false when the
-    content was the same.
+    `added`, `removed` and `changed` compare token ids with the file before; if the bot could not read that, every entry
+    is added. `observed_at` is when the data was read from Polymarket. `rewritten` is false if the entries were the same.
     """
 
     publication_id: str
@@ -57,11 +57,26 @@ class Publication:
 
 
 class PublicationRefused(PolypipeError):
-    """The old file stays. The message is one sentence that names the file and why."""
+    """The file was not replaced. The message names the file and the reason."""
 
     def __init__(self, publication: Publication) -> None:
         super().__init__(f"{publication.file} is not replaced: {publication.reason}")
         self.publication = publication
+
+
+def publish_cache(spec: CacheSpec, sources: Sources, allow_shrink: bool = False) -> tuple[Built, Publication]:
+    """Build a cache file and publish it. Raises what building raises, and `PublicationRefused`."""
+    built = spec.build(sources)
+    publication = publish(
+        sources.settings.bot_dir / spec.file,
+        spec.format,
+        built.content,
+        crawl_id=built.crawl_id,
+        observed_at=built.observed_at,
+        warehouse=sources.warehouse,
+        allow_shrink=allow_shrink,
+    )
+    return built, publication
 
 
 def publish(
@@ -74,9 +89,9 @@ def publish(
     warehouse: Warehouse,
     allow_shrink: bool = False,
 ) -> Publication:
-    """Replace the file at `path` by `content`, or leave it untouched and raise `PublicationRefused`.
+    """Replace the file at `path` with `content`, or leave it unchanged and raise `PublicationRefused`.
 
-    The content must come from a crawl that was proven complete: callers have no other. Every attempt is recorded.
+    The content must come from a crawl that was proven complete. Every publication is recorded, also a refused one.
     """
     fault = _fault(format, content)
     payload = b"" if fault else format.encode(content)
@@ -84,7 +99,7 @@ def publish(
     with one_at_a_time(warehouse.layout.home / "run" / f"publish{path.name}.lock"):
         old_payload, old = _read_old(path, format)
         difference = _difference(new, old or {})
-        attempt = Publication(
+        publication = Publication(
             publication_id=uuid4().hex,
             file=path.name,
             time=datetime.now(UTC),
@@ -98,23 +113,23 @@ def publish(
             rewritten=False,
             reason="",
         )
-        reason = fault or _shrink(warehouse, attempt, old, allow_shrink)
+        reason = fault or _shrink(warehouse, publication, old, allow_shrink)
         if reason:
-            return _refuse(warehouse, attempt, reason)
+            _refuse(warehouse, publication, reason)
         if old is not None and difference == {"added": 0, "removed": 0, "changed": 0}:
-            # The same entries, whatever else the file says (`updated` of the categorized file): nothing to rewrite.
+            # Not rewritten for the same entries, even if other fields differ (`updated` of the categorized file).
             same = {"bytes": len(old_payload), "sha256": hashlib.sha256(old_payload).hexdigest()}
-            return _record(warehouse, attempt, reason="unchanged", **same)
+            return _record(warehouse, publication, reason="unchanged", **same)
         try:
             sweep_leftovers(path)
             replace_file(path, payload)
         except OSError as error:
-            return _refuse(warehouse, attempt, f"it cannot be written to {path.parent}: {error.strerror or error}")
-        return _record(warehouse, attempt, rewritten=True, reason="" if old is not None else FIRST)
+            _refuse(warehouse, publication, f"it cannot be written to {path.parent}: {error.strerror or error}")
+        return _record(warehouse, publication, rewritten=True, reason="" if old is not None else FIRST)
 
 
 def _read_old(path: Path, format: Format) -> tuple[bytes, dict[str, Any] | None]:
-    """The file's bytes and entries; entries are None when it is missing or the bot could not read it."""
+    """(bytes, entries) of the file; (empty, None) if it is missing or the bot could not read it."""
     try:
         payload = path.read_bytes()
         return payload, format.flatten(format.parse(payload))
@@ -123,14 +138,14 @@ def _read_old(path: Path, format: Format) -> tuple[bytes, dict[str, Any] | None]
 
 
 def _difference(new: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, int]:
-    before = list(map(old.get, new))  # None where the id is new: no file holds a null
+    before = list(map(old.get, new))  # None if the id is new: no file contains null
     added = before.count(None)
     changed = sum(map(ne, before, new.values())) - added
     return {"added": added, "removed": len(old) - (len(new) - added), "changed": changed}
 
 
 def _fault(format: Format, content: Any) -> str | None:
-    """What is wrong with the content, or None."""
+    """The reason why the bot could not read the content, or None."""
     try:
         format.validate(content)
     except FormatError as error:
@@ -138,36 +153,36 @@ def _fault(format: Format, content: Any) -> str | None:
     return None
 
 
-def _shrink(warehouse: Warehouse, attempt: Publication, old: Mapping[str, Any] | None, allow: bool) -> str | None:
+def _shrink(warehouse: Warehouse, publication: Publication, old: Mapping[str, Any] | None, allow: bool) -> str | None:
     if allow:
         return None
     with warehouse.read() as con:
         history = con.execute(
             "SELECT accepted, entries, crawl_id FROM publications "
-            f"WHERE file = {literal(attempt.file)} AND time > {literal(attempt.time - LOOK_BACK)} "
+            f"WHERE file = {literal(publication.file)} AND time > {literal(publication.time - LOOK_BACK)} "
             "ORDER BY time, publication_id"
         ).fetchall()
     last_accepted = next((entries for accepted, entries, _ in reversed(history) if accepted), None)
     if last_accepted is None and old is not None:
-        last_accepted = len(old)  # written by the script that we replace
-    since: list[Attempt] = []
+        last_accepted = len(old)  # written by the old script
+    since: list[Refusal] = []
     for accepted, entries, crawl_id in history:
         if accepted:
             since.clear()
         elif shrinks_too_much(entries, last_accepted):
-            since.append(Attempt(crawl_id, entries))
-    return shrink_refusal(attempt.entries, last_accepted, attempt.crawl_id, since)
+            since.append(Refusal(crawl_id, entries))
+    return shrink_refusal(publication.entries, last_accepted, publication.crawl_id, since)
 
 
-def _refuse(warehouse: Warehouse, attempt: Publication, reason: str) -> Publication:
-    raise PublicationRefused(_record(warehouse, attempt, accepted=False, reason=reason))
+def _refuse(warehouse: Warehouse, publication: Publication, reason: str) -> NoReturn:
+    raise PublicationRefused(_record(warehouse, publication, accepted=False, reason=reason))
 
 
-def _record(warehouse: Warehouse, attempt: Publication, **outcome: Any) -> Publication:
-    publication = Publication(**asdict(attempt) | outcome)
+def _record(warehouse: Warehouse, publication: Publication, **outcome: Any) -> Publication:
+    publication = replace(publication, **outcome)
     with warehouse.batch("publication") as batch:
         batch.add("publications", [asdict(publication)])
         batch_id = batch.commit({"publications": Append()})
-    # While somebody holds the warehouse the row waits in the spool, where readers of the pipeline see it too.
+    # While another process holds the warehouse the row waits in the spool; `Warehouse.read` includes it.
     warehouse.store(batch_id, wait=RECORD_WAIT_SECONDS)
     return publication

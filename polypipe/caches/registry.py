@@ -1,4 +1,4 @@
-"""The files that polypipe keeps: one line each. Asset, checks, freshness, schedule and tests follow from the spec."""
+"""The cache files, one line each. Asset, checks, freshness, schedule and tests are derived from the spec."""
 
 from polypipe.caches import ligue1_tokens, live_cache, market_cache, slug_cache, tennis
 from polypipe.caches.spec import CacheSpec

@@ -16,8 +16,8 @@ SPEC = CacheSpec(
     file=".clob_slug_cache.json",
     format=TEXT_MAP,
     description=(
-        "The event slug of every token of the universe. The bot looks an event up by it when it needs to know more. "
-        "Refreshed with each crawl, every 10 minutes."
+        "The event slug of every token of the universe. The bot looks up an event by it. Refreshed with each crawl, every "
+        "10 minutes."
     ),
     build=build,
     expected=lambda settings: "SELECT token_id FROM tokens",

@@ -1,4 +1,4 @@
-"""What a cache file is: everything that its asset, checks, freshness, schedule and tests are made from."""
+"""The specification of a cache file. Its asset, checks, freshness, schedule and tests are derived from it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 FRESH_WITHIN = timedelta(minutes=45)
-"""How old the universe, and a file that rests on it, may get; the bot looks every 30 minutes."""
+"""Freshness limit of the universe and of files built from it; the bot reloads its files every 30 minutes."""
 
 
 @dataclass(frozen=True)
 class Sources:
-    """What a file may be built from."""
+    """The sources that a file may be built from."""
 
     settings: Settings
     warehouse: Warehouse
@@ -31,20 +31,20 @@ class Sources:
 
 @dataclass(frozen=True)
 class Universe:
-    """The stored universe: the crawl that proved it complete, and when it began to read (UTC)."""
+    """The stored universe: the crawl that proved it complete, and the time when that started (UTC)."""
 
     crawl_id: str
     observed_at: datetime
 
     @property
     def age(self) -> timedelta:
-        """How old the oldest of its rows can be."""
+        """Maximum age of its rows."""
         return datetime.now(UTC) - self.observed_at
 
 
 @dataclass(frozen=True)
 class Built:
-    """A file's content, the crawl that it rests on, when that was read, and what the run's metadata should tell."""
+    """A file's content, the crawl that it is built from, the time when that started, and notes for the run's metadata."""
 
     content: Any
     crawl_id: str
@@ -56,8 +56,8 @@ class Built:
 class CacheSpec:
     """One file of the bot.
 
-    `build` makes the content; `expected` is a query for the token ids of the stored universe that the file should hold
-    (its share is a check). Without a `cron` the file is built with each crawl of the universe.
+    `build` makes the content. `expected` is a query for the token ids of the stored universe that belong in the file; a
+    check compares the two. Without a `cron` the file is built after each crawl of the universe.
     """
 
     asset: str
@@ -81,9 +81,14 @@ def latest_universe(con: "duckdb.DuckDBPyConnection") -> Universe | None:
 
 @contextmanager
 def stored_universe(sources: Sources) -> Iterator[tuple["duckdb.DuckDBPyConnection", Universe]]:
-    """A connection to the stored tables (with rows that still wait in the spool) and the crawl that they rest on."""
+    """A connection to the stored tables, including rows still in the spool, and the universe in them.
+
+    Raises `PolypipeError` before the first complete crawl.
+    """
     with sources.warehouse.read() as con:
         universe = latest_universe(con)
         if universe is None:
-            raise PolypipeError("no complete crawl is stored yet: materialize sports_events first (`polypipe refresh`)")
+            raise PolypipeError(
+                "no complete crawl is stored yet", hint="materialize sports_events first: run `polypipe refresh`"
+            )
         yield con, universe

@@ -1,6 +1,6 @@
 """`.atp_token_categories.json` and `.atp_categorized.json`: the category of every tennis token in scope.
 
-Two views of one selection, for the bot and for people; hence one module.
+One selection in two formats, one for the bot and one for people.
 """
 
 from polypipe.caches.categories import CATEGORIES
@@ -30,7 +30,7 @@ def build_categories(sources: Sources) -> Built:
 
 
 def build_categorized(sources: Sources) -> Built:
-    """The same by category, with counts. `updated` is when the crawl began: the same data is the same bytes."""
+    """Token ids by category, with counts. `updated` is when the crawl started, so that equal data gives equal bytes."""
     category_of, universe = _categories(sources)
     categories: dict[str, list[str]] = {category: [] for category in CATEGORIES}
     for token_id, category in category_of.items():

@@ -1,32 +1,35 @@
 """The universe: one complete crawl of Gamma's sports events into the tables `events`, `markets`, `tokens` and `crawls`.
 
-Rows are staged on disk while the crawl runs and become visible only when it has proved to be complete; an attempt that
-failed leaves the stored universe as it was, and a row in `crawls` that says why.
+Rows are staged on disk during the crawl and become visible only once it is proven complete. A failed crawl leaves the
+stored universe unchanged and adds a row to `crawls` with the reason.
 """
 
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 from uuid import uuid4
 
 from polypipe.caches.categories import is_unknown_type
-from polypipe.caches.rows import TENNIS_TAG, event_row, market_rows, token_rows
+from polypipe.caches.universe_rows import TENNIS_TAG, event_row, market_rows, token_rows
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import CrawlReport, Event, crawl_universe
 from polypipe.warehouse import Append, Replace, Warehouse
+from polypipe.warehouse.rows import CrawlRow
 
 STORE_WAIT_SECONDS = 20.0
-"""How long a crawl waits for the warehouse. After that its rows stay in the spool, where the files are built from them."""
+"""How long a crawl waits for the warehouse. After that its rows stay in the spool; the files are built from there."""
 
 CRAWL_DEADLINE_SECONDS = 300.0
-"""A whole crawl, retries included; about ten times what it takes on a good day."""
+"""Limit for a whole crawl, retries included; about ten times its usual duration."""
 
 
 @dataclass(frozen=True)
 class StoredCrawl:
-    """A complete crawl: its report, unknown tennis market types with their counts, and `waiting`: why its rows are still
-    in the spool (None when they are in the warehouse)."""
+    """A complete crawl and its report.
+
+    `unknown_types` counts the tennis market types without a known category. `waiting` is the reason why the rows are
+    still in the spool, None if they are in the warehouse.
+    """
 
     crawl_id: str
     report: CrawlReport
@@ -37,7 +40,7 @@ class StoredCrawl:
 def crawl_and_store(polymarket: Polymarket, warehouse: Warehouse) -> StoredCrawl:
     """Crawl the universe and replace the stored one in one transaction.
 
-    Raises `PolymarketError` when the crawl fails or cannot be proven complete: nothing but the `crawls` row is stored.
+    Raises `PolymarketError` if the crawl fails or cannot be proven complete; then only a row in `crawls` is stored.
     """
     crawl_id = uuid4().hex
     started_at = datetime.now(UTC)
@@ -65,21 +68,22 @@ def crawl_and_store(polymarket: Polymarket, warehouse: Warehouse) -> StoredCrawl
         except Exception as error:
             record_failure(warehouse, crawl_id, "universe", started_at, error)
             raise
-        known.clear()  # DuckDB needs the memory now
+        known.clear()  # free the memory for DuckDB
         waiting = warehouse.store(batch_id, wait=STORE_WAIT_SECONDS)
-        seen.commit({"token_first_seen": Append()})  # merged with the next write: of a first crawl it has every token
+        seen.commit({"token_first_seen": Append()})  # merged with the next write; after a first crawl it has every token
     return StoredCrawl(crawl_id, report, unknown_types, waiting)
 
 
 def stored_tokens(warehouse: Warehouse) -> set[str]:
-    """The token ids of the stored universe; none before `token_first_seen` has its first row, so that it gets them all."""
+    """Token ids of the stored universe. Empty while `token_first_seen` is, so that a first crawl records them all."""
     query = "SELECT token_id FROM tokens WHERE EXISTS (SELECT 1 FROM token_first_seen)"
     with warehouse.read() as con:
         return {token_id for (token_id,) in con.execute(query).fetchall()}
 
 
-def crawl_row(crawl_id: str, report: CrawlReport) -> dict[str, Any]:
-    """The row of table `crawls` for a complete crawl. `bytes` are decoded bytes."""
+def crawl_row(crawl_id: str, report: CrawlReport) -> CrawlRow:
+    """The row of table `crawls` for a complete crawl. `bytes` counts decoded bytes."""
+    assert report.finished_at is not None
     return {
         "crawl_id": crawl_id,
         "kind": report.kind,
@@ -95,18 +99,27 @@ def crawl_row(crawl_id: str, report: CrawlReport) -> dict[str, Any]:
         "bytes": report.bytes,
         "seconds": report.seconds,
         "complete": report.complete,
+        "error": None,
     }
 
 
 def record_failure(warehouse: Warehouse, crawl_id: str, kind: str, started_at: datetime, error: Exception) -> None:
-    """Leave a row in `crawls` that says why a crawl failed."""
+    """Store a row in `crawls` with the reason why a crawl failed. Counts are null."""
     finished_at = datetime.now(UTC)
     with warehouse.batch("failed_crawl") as batch:
-        row = {
+        row: CrawlRow = {
             "crawl_id": crawl_id,
             "kind": kind,
             "started_at": started_at,
             "finished_at": finished_at,
+            "pages": None,
+            "requests": None,
+            "events": None,
+            "markets": None,
+            "tokens": None,
+            "dropped": None,
+            "skipped": None,
+            "bytes": None,
             "seconds": (finished_at - started_at).total_seconds(),
             "complete": False,
             "error": str(error)[:1000],

@@ -1,4 +1,4 @@
-"""The market side as Dagster runs it, against the simulated exchange, judged by an oracle that shares no code with it."""
+"""The market side as Dagster runs it, against the simulated exchange and an oracle that shares no code with it."""
 
 import json
 import shutil
@@ -26,7 +26,7 @@ LIVE_SPEC = next(spec for spec in CACHES if spec.asset == "live_cache")
 
 
 def materialized(settings, warehouse, polymarket, names=(), allow_shrink=False):
-    """Materialize assets, all when none is named; Dagster's result."""
+    """Dagster's result of materializing the named assets, or all."""
     chosen = [asset for asset in ALL if not names or asset.key.to_user_string() in names]
     config = RefreshConfig(allow_shrink=allow_shrink)
     return dg.materialize(
@@ -42,7 +42,7 @@ def materialized(settings, warehouse, polymarket, names=(), allow_shrink=False):
 
 @pytest.fixture
 def run(settings, warehouse, polymarket):
-    """Materialize assets in the home of the test."""
+    """Materializes assets in the home of the test."""
 
     def materialize(*names, settings=settings, warehouse=warehouse, allow_shrink=False):
         return materialized(settings, warehouse, polymarket, names, allow_shrink)
@@ -61,7 +61,7 @@ def _refreshed_home(tmp_path_factory):
 
 @pytest.fixture
 def refreshed(_refreshed_home, settings, warehouse):
-    """What `run()` makes in the home of the test, copied: most of these tests begin with it."""
+    """A copy of the home after `run()`, which saves most tests a refresh."""
     shutil.copytree(_refreshed_home, settings.home, dirs_exist_ok=True)
 
 
@@ -80,7 +80,7 @@ def published(settings):
 
 
 def assert_right(settings, url):
-    """All six files hold what the oracle says, to the last token."""
+    """All six files equal those of the oracle."""
     truth = six_files(open_events(url), settings.tennis_scope, category_from_wording)
     for file, expected in truth.items():
         assert read_like_serde(settings.bot_dir / file) == expected, file
@@ -89,7 +89,7 @@ def assert_right(settings, url):
     assert by_category == truth[".atp_token_categories.json"]
 
 
-def test_all_six_files_are_right_to_the_last_token(run, sim, settings, warehouse):
+def test_all_six_files_equal_those_of_the_oracle(run, sim, settings, warehouse):
     result = run()
     assert result.success
     assert_right(settings, sim.url)
@@ -109,13 +109,13 @@ def flat(settings, file):
     return spec.format.flatten(spec.format.decode((settings.bot_dir / file).read_bytes()))
 
 
-def test_a_second_run_on_the_same_data_rewrites_nothing(refreshed, run, settings):
+def test_second_run_on_the_same_data_rewrites_no_file(refreshed, run, settings):
     before = {spec.file: (settings.bot_dir / spec.file).stat().st_mtime_ns for spec in CACHES}
     assert run().success
     assert {spec.file: (settings.bot_dir / spec.file).stat().st_mtime_ns for spec in CACHES} == before
 
 
-def test_two_homes_get_byte_identical_files(run, sim, settings, tmp_path):
+def test_files_of_two_homes_are_byte_identical(run, sim, settings, tmp_path):
     run()
     other = settings_for(sim.url, POLYPIPE_HOME=str(tmp_path / "other"))
     assert run(settings=other, warehouse=Warehouse(other.home)).success
@@ -127,7 +127,7 @@ def test_two_homes_get_byte_identical_files(run, sim, settings, tmp_path):
     assert mine == theirs
 
 
-def test_scope_all_takes_in_every_tennis_event(run, sim, tmp_path):
+def test_tennis_scope_all_includes_every_tennis_event(run, sim, tmp_path):
     wide = settings_for(sim.url, POLYPIPE_TENNIS_SCOPE="all", POLYPIPE_HOME=str(tmp_path / "wide"))
     assert run(settings=wide, warehouse=Warehouse(wide.home)).success
     assert_right(wide, sim.url)
@@ -135,27 +135,27 @@ def test_scope_all_takes_in_every_tennis_event(run, sim, tmp_path):
     assert len(read_like_serde(wide.bot_dir / ".atp_token_categories.json")) > len(narrow) > 0
 
 
-def test_metadata_that_the_ui_shows(run, settings):
+def test_runs_have_the_metadata_that_the_ui_shows(run, settings):
     result = run()
     for spec in CACHES:
-        told = metadata(result, spec.asset)
-        assert told["dagster/row_count"] == len(flat(settings, spec.file))
-        assert told["dagster/uri"] == f"file://{settings.bot_dir / spec.file}"
-        assert {"added", "removed", "changed"} <= told.keys()
+        shown = metadata(result, spec.asset)
+        assert shown["dagster/row_count"] == len(flat(settings, spec.file))
+        assert shown["dagster/uri"] == f"file://{settings.bot_dir / spec.file}"
+        assert {"added", "removed", "changed"} <= shown.keys()
     assert metadata(result, "live_cache")["newest_live_events"].count("\n") >= 2
     crawl = metadata(result, "sports_events")
     assert crawl["markets_skipped"] > 0
     assert "clobTokenIds" in crawl["skipped"]
 
 
-def test_simulated_data_says_so(run, sim, tmp_path):
+def test_run_on_simulated_data_is_marked(run, sim, tmp_path):
     marked = settings_for(sim.url, POLYPIPE_SIMULATED="1", POLYPIPE_HOME=str(tmp_path / "marked"))
     result = run(settings=marked, warehouse=Warehouse(marked.home))
     assert all("SIMULATED DATA" in metadata(result, asset.key.to_user_string()) for asset in ALL)
     assert "SIMULATED DATA" in metadata(result, "live_cache")["newest_live_events"]
 
 
-# ------------------------------------------------------------------------- bad input: the answers of the server
+# ------------------------------------------------------------------------- faulty responses
 
 LISTING = "/events/keyset"
 WANTED = {"1", "864", "100639", "102070"}
@@ -173,9 +173,9 @@ WANTED = {"1", "864", "100639", "102070"}
     ],
     ids=lambda value: value.get("kind", "") + str(value.get("status", "")) if isinstance(value, dict) else "",
 )
-def test_a_page_that_fails_for_good_changes_no_file(refreshed, run, sim, settings, warehouse, fault, reason):
+def test_permanently_failing_page_changes_no_file(refreshed, run, sim, settings, warehouse, fault, reason):
     before = published(settings)
-    sim.clock.advance(3 * 3600)  # so that a crawl would change the files
+    sim.clock.advance(3 * 3600)  # so that a successful crawl would change the files
     fault = dict(fault)
     sim.faults.add(fault.pop("kind"), LISTING, query={"tag_id": "1"}, page=2, **fault)
     result = run()
@@ -193,7 +193,7 @@ def test_a_page_that_fails_for_good_changes_no_file(refreshed, run, sim, setting
     assert line.startswith(last[1][:40])
 
 
-def test_a_page_that_hangs_fails_at_the_deadline(refreshed, run, sim, settings, monkeypatch):
+def test_hanging_page_fails_the_crawl_at_its_deadline(refreshed, run, sim, settings, monkeypatch):
     before = published(settings)
     monkeypatch.setattr(universe, "CRAWL_DEADLINE_SECONDS", 1.0)
     sim.faults.add("hang", LISTING, query={"tag_id": "1"}, page=2)
@@ -203,20 +203,20 @@ def test_a_page_that_hangs_fails_at_the_deadline(refreshed, run, sim, settings, 
     assert published(settings) == before
 
 
-def test_an_empty_universe_is_refused(refreshed, run, sim, settings):
+def test_empty_universe_is_refused(refreshed, run, sim, settings):
     before = published(settings)
     sim.faults.add("mutate", LISTING, mutate=lambda page: {"events": []})
     assert "empty universe" in failure(run(), "sports_events")
     assert published(settings) == before
 
 
-def test_a_fault_that_passes_is_retried(run, sim, settings):
+def test_temporary_fault_is_retried(run, sim, settings):
     sim.faults.add("status", LISTING, status=503, times=1)
     assert run().success
     assert_right(settings, sim.url)
 
 
-def test_a_live_filter_that_the_server_ignores_gives_the_same_file(run, sim, settings):
+def test_live_filter_ignored_by_the_server_gives_the_same_file(run, sim, settings):
     sim.faults.add("ignore_live", LISTING)
     result = run()
     assert result.success
@@ -224,7 +224,7 @@ def test_a_live_filter_that_the_server_ignores_gives_the_same_file(run, sim, set
     assert_right(settings, sim.url)
 
 
-# ------------------------------------------------------------------------------ bad input: rows
+# ------------------------------------------------------------------------------ faulty rows
 
 
 def edit_events(sim, change):
@@ -246,7 +246,7 @@ def first_market(event):
     return usable_markets(event)[0]
 
 
-def test_hostile_and_incomplete_rows_give_right_files_and_are_named(run, sim, settings):
+def test_hostile_and_incomplete_rows_are_named_and_leave_the_files_right(run, sim, settings):
     events = [e for e in open_events(sim.url) if {t["id"] for t in e["tags"]} & WANTED and usable_markets(e)]
     is_live = [e.get("live") is True and e.get("ended") is not True for e in events]
     victims = [event for event, live in zip(events, is_live, strict=True) if not live][:12]
@@ -302,7 +302,7 @@ def test_hostile_and_incomplete_rows_give_right_files_and_are_named(run, sim, se
     assert "&lt;img" in preview
 
 
-def test_duplicate_events_over_pages_count_once(run, sim, settings):
+def test_event_on_several_pages_counts_once(run, sim, settings):
     first_pages = {}
 
     def mutate(page):
@@ -314,13 +314,13 @@ def test_duplicate_events_over_pages_count_once(run, sim, settings):
     sim.faults.add("mutate", LISTING, mutate=mutate)
     result = run("sports_events")
     assert result.success
-    told = metadata(result, "sports_events")
-    assert told["duplicate_events"] > 0
+    shown = metadata(result, "sports_events")
+    assert shown["duplicate_events"] > 0
     sim.faults.clear()
-    assert told["events"] == len({e["id"] for e in open_events(sim.url) if {t["id"] for t in e["tags"]} & WANTED})
+    assert shown["events"] == len({e["id"] for e in open_events(sim.url) if {t["id"] for t in e["tags"]} & WANTED})
 
 
-def test_rows_that_cannot_be_read_are_dropped_and_named(run, sim):
+def test_unreadable_row_is_dropped_and_named(run, sim):
     (victim,) = [e["id"] for e in open_events(sim.url) if {t["id"] for t in e["tags"]} & WANTED][5:6]
     edit_events(sim, lambda event: event["id"] == victim and event.update(live="yes"))
     result = run("sports_events")
@@ -339,7 +339,7 @@ def test_too_many_unreadable_rows_fail_the_crawl(refreshed, run, sim, settings):
 # ------------------------------------------------------------------------------ live
 
 
-def test_new_tokens_on_live_events_are_added_at_once(refreshed, run, sim, settings):
+def test_new_tokens_of_live_events_are_added_at_once(refreshed, run, sim, settings):
     stored = read_like_serde(settings.bot_dir / ".clob_slug_cache.json")
     live_now = [e for e in open_events(sim.url) if e.get("live") is True and e.get("ended") is not True]
     chosen = next(e["id"] for e in live_now if {t["id"] for t in e["tags"]} & WANTED and e["markets"])
@@ -359,8 +359,8 @@ def test_new_tokens_on_live_events_are_added_at_once(refreshed, run, sim, settin
     assert metadata(result, "live_cache")["tokens_not_in_universe_yet"] == 2
 
 
-def test_tokens_of_a_live_event_whose_ids_cannot_be_read_stay_in_play(refreshed, run, sim, settings):
-    """Too few markets to tell a changed contract by, as many as one event in play has."""
+def test_live_event_with_unreadable_ids_keeps_its_stored_tokens(refreshed, run, sim, settings):
+    """The unreadable markets are those of one event: too few to conclude that the API has changed."""
     before = read_like_serde(settings.bot_dir / ".live_cache.json")
     live_now = [e for e in open_events(sim.url) if e.get("live") is True and e.get("ended") is not True]
     chosen = next(e for e in live_now if {t["id"] for t in e["tags"]} & WANTED and any(map(token_ids, e["markets"])))
@@ -376,14 +376,14 @@ def test_tokens_of_a_live_event_whose_ids_cannot_be_read_stay_in_play(refreshed,
     assert all(before[token] for market in chosen["markets"] if market["active"] for token in token_ids(market))
 
 
-def test_live_takes_at_most_three_requests(refreshed, run, sim):
+def test_live_refresh_takes_at_most_three_requests(refreshed, run, sim):
     sim.requests.clear()
     assert run("live_cache").success
     assert 1 <= len(sim.requests) <= 3
     assert {seen.path for seen in sim.requests} == {LISTING}
 
 
-def test_matches_that_start_and_end_are_followed(refreshed, run, sim, settings):
+def test_live_file_follows_matches_that_start_and_end(refreshed, run, sim, settings):
     changes = 0
     for _ in range(4):
         sim.clock.advance(1800)
@@ -396,7 +396,7 @@ def test_matches_that_start_and_end_are_followed(refreshed, run, sim, settings):
     assert changes > 0
 
 
-def test_an_old_universe_is_crawled_again(refreshed, run, sim, settings, warehouse, monkeypatch):
+def test_live_refresh_on_an_old_universe_crawls_everything(refreshed, run, sim, settings, warehouse, monkeypatch):
     monkeypatch.setattr("polypipe.caches.live_cache.MAX_UNIVERSE_AGE", timedelta(0))
     sim.clock.advance(86400)
     result = run("live_cache")
@@ -410,12 +410,12 @@ def test_an_old_universe_is_crawled_again(refreshed, run, sim, settings, warehou
         assert con.execute("SELECT count(*) FROM crawls WHERE kind = 'universe'").fetchone() == (2,)
 
 
-def test_live_without_any_universe_crawls_one(run, sim, settings):
+def test_live_refresh_without_a_universe_crawls_one(run, sim, settings):
     assert run("live_cache").success
     assert read_like_serde(settings.bot_dir / ".live_cache.json")
 
 
-def test_a_live_list_that_fails_changes_nothing(refreshed, run, sim, settings):
+def test_failed_live_crawl_changes_no_file(refreshed, run, sim, settings):
     before = published(settings)
     sim.faults.add("status", LISTING, query={"live": "true"}, status=502)
     assert "HTTP 502" in failure(run("live_cache"), "live_cache")
@@ -425,11 +425,11 @@ def test_a_live_list_that_fails_changes_nothing(refreshed, run, sim, settings):
 # ------------------------------------------------------------------------------ guard, warehouse, checks
 
 
-def test_a_file_before_any_crawl_says_what_to_do(run):
+def test_run_before_the_first_crawl_fails_with_the_command_to_run(run):
     assert "polypipe refresh" in failure(run("market_cache"), "market_cache")
 
 
-def test_a_shrunken_universe_is_believed_after_three_crawls_or_when_allowed(refreshed, run, sim, settings):
+def test_shrunken_universe_is_published_after_three_crawls(refreshed, run, sim, settings):
     before = published(settings)
     kept = {e["id"] for e in open_events(sim.url)[::4]}
     sim.faults.add("mutate", LISTING, mutate=lambda page: page | {"events": [e for e in page["events"] if e["id"] in kept]})
@@ -442,7 +442,7 @@ def test_a_shrunken_universe_is_believed_after_three_crawls_or_when_allowed(refr
     assert_right(settings, sim.url)
 
 
-def test_allow_shrink_in_the_launchpad(refreshed, run, sim, settings):
+def test_shrunken_universe_is_published_at_once_with_allow_shrink(refreshed, run, sim, settings):
     kept = {e["id"] for e in open_events(sim.url)[::4]}
     sim.faults.add("mutate", LISTING, mutate=lambda page: page | {"events": [e for e in page["events"] if e["id"] in kept]})
     assert run(allow_shrink=True).success
@@ -450,7 +450,7 @@ def test_allow_shrink_in_the_launchpad(refreshed, run, sim, settings):
 
 
 @pytest.mark.parametrize("held", ["polypipe.duckdb", "polypipe.lock"])
-def test_files_are_published_from_the_crawl_in_hand_while_the_warehouse_is_held(
+def test_files_are_published_from_the_spool_while_the_warehouse_is_held(
     refreshed, run, sim, settings, warehouse, monkeypatch, held
 ):
     sim.clock.advance(6 * 3600)
@@ -521,7 +521,7 @@ def test_the_age_check_sees_an_old_file(refreshed, settings, warehouse, monkeypa
     assert result.severity == dg.AssetCheckSeverity.ERROR
 
 
-def test_the_exchange_is_asked_politely(run, sim):
+def test_every_listing_request_has_the_documented_parameters(run, sim):
     run()
     for seen in sim.requests:
         params = httpx.QueryParams(seen.query)

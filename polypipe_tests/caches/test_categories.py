@@ -24,7 +24,7 @@ BY_TYPE = {
 
 
 @pytest.mark.parametrize(("market_type", "category"), BY_TYPE.items())
-def test_type_decides_whatever_the_wording(market_type, category):
+def test_type_takes_precedence_over_the_wording(market_type, category):
     assert tennis_category(market_type, "Set Handicap: A (-1.5) vs B (+1.5)") == category
     assert not is_unknown_type(market_type)
 
@@ -55,7 +55,7 @@ def test_unknown_type_is_other_and_is_reported():
         ("Will Ann Bo win a match at the 2027 US Open?", "other"),
         ("Will Ann Bo play at Wimbledon?", "other"),
         ("Wimbledon 2027: Any Player to Break a Racket?", "other"),
-        # the strings that the old script got wrong
+        # questions that the old script got wrong
         ("Set 1 Winner: Bo vs Cy", "other"),
         ("Set 2 Winner: Bo vs Cy", "other"),
         ("Game Spread: Bo (-2.5) vs Cy (+2.5)", "other"),
@@ -90,8 +90,8 @@ def test_every_row_has_a_category(market_type, question):
     assert tennis_category(market_type, question) in CATEGORIES
 
 
-@pytest.mark.skipif(not QUESTIONS.exists(), reason="recorded answers are not beside this checkout")
-def test_recorded_questions_read_like_their_types():
+@pytest.mark.skipif(not QUESTIONS.exists(), reason="recordings are not beside the repository")
+def test_recorded_questions_get_the_category_of_their_type():
     with QUESTIONS.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     assert len(rows) > 50

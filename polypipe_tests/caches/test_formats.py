@@ -19,7 +19,7 @@ UPDATED = "2026-11-23T10:00:00+00:00"
 
 
 @given(st.dictionaries(token_ids, st.booleans()))
-def test_bool_maps_come_back_and_do_not_depend_on_order(content):
+def test_bool_map_round_trips_and_does_not_depend_on_order(content):
     payload = BOOL_MAP.encode(content)
     assert BOOL_MAP.decode(payload) == content == json.loads(payload)
     assert BOOL_MAP.encode(dict(reversed(content.items()))) == payload
@@ -28,14 +28,14 @@ def test_bool_maps_come_back_and_do_not_depend_on_order(content):
 
 
 @given(st.dictionaries(token_ids, st.text(min_size=1)))
-def test_text_maps_hold_any_text(content):
+def test_text_map_round_trips_any_text(content):
     payload = TEXT_MAP.encode(content)
     assert TEXT_MAP.decode(payload) == content == json.loads(payload)
     assert payload.decode("utf-8")
 
 
 @given(st.sets(token_ids))
-def test_id_lists_come_back(ids):
+def test_id_list_round_trips(ids):
     assert ID_LIST.decode(ID_LIST.encode(sorted(ids))) == sorted(ids)
 
 
@@ -63,7 +63,7 @@ def test_id_lists_come_back(ids):
         (CATEGORIZED, b"{}"),
     ],
 )
-def test_what_the_bot_would_ignore_or_misread_is_an_error(format, payload):
+def test_payload_that_the_bot_would_ignore_or_misread_is_an_error(format, payload):
     with pytest.raises(FormatError):
         format.decode(payload)
 
@@ -79,7 +79,7 @@ def categorized(**changed):
     return CATEGORIZED.encode(Categorized(**fields | changed))
 
 
-def test_the_categorized_file():
+def test_categorized_file_flattens_to_categories_by_token():
     content = CATEGORIZED.decode(categorized())
     assert CATEGORIZED.flatten(content) == {"1": "moneyline", "2": "moneyline"}
 
@@ -96,13 +96,13 @@ def test_the_categorized_file():
         {"updated": "2026-11-23T10:00:00+02:00"},
     ],
 )
-def test_a_categorized_file_that_contradicts_itself(changed):
+def test_categorized_file_that_contradicts_itself_is_an_error(changed):
     with pytest.raises(FormatError):
         CATEGORIZED.decode(categorized(**changed))
 
 
 @given(st.text(max_size=100))
-def test_token_ids(text):
+def test_token_ids_are_1_to_78_ascii_digits(text):
     try:
         check_token_ids([text])
     except FormatError:

@@ -1,47 +1,47 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polypipe.caches.guard import AGREEING_CRAWLS, Attempt, shrink_refusal, shrinks_too_much
+from polypipe.caches.guard import AGREEING_CRAWLS, Refusal, shrink_refusal, shrinks_too_much
 
 counts = st.integers(0, 10_000)
 
 
 def refused(entries, last, *earlier):
-    return shrink_refusal(entries, last, "now", [Attempt(f"crawl {i}", n) for i, n in enumerate(earlier)])
+    return shrink_refusal(entries, last, "now", [Refusal(f"crawl {i}", n) for i, n in enumerate(earlier)])
 
 
-def test_half_may_go_but_not_more():
+def test_more_than_half_of_the_entries_lost_is_refused():
     assert refused(50, 100) is None
     assert "from 100 entries to 49" in refused(49, 100)
     assert refused(1, None) is None
 
 
-def test_empty_is_refused_even_at_first():
+def test_empty_file_is_refused_even_as_the_first():
     assert "would be empty" in refused(0, None)
     assert "would be empty" in refused(0, 0)
 
 
-def test_the_third_agreeing_crawl_is_believed():
+def test_third_agreeing_crawl_is_accepted():
     assert "number 1" in refused(10, 100)
     assert "number 2" in refused(10, 100, 10)
     assert refused(10, 100, 10, 11) is None
     assert refused(0, 100, 0, 0) is None
 
 
-def test_a_crawl_that_disagrees_starts_the_count_again():
+def test_disagreeing_crawl_restarts_the_count():
     assert "number 1" in refused(400, 10_000, 100, 100)
     assert "number 2" in refused(400, 10_000, 100, 410)
     assert refused(400, 10_000, 100, 410, 390) is None
 
 
-def test_the_same_crawl_counts_once():
-    attempts = [Attempt("a", 10), Attempt("a", 10), Attempt("a", 10)]
-    assert "number 2" in shrink_refusal(10, 100, "b", attempts)
-    assert "number 1" in shrink_refusal(10, 100, "a", attempts)
+def test_repeated_crawl_counts_once():
+    refusals = [Refusal("a", 10), Refusal("a", 10), Refusal("a", 10)]
+    assert "number 2" in shrink_refusal(10, 100, "b", refusals)
+    assert "number 1" in shrink_refusal(10, 100, "a", refusals)
 
 
 @given(counts, st.none() | counts, st.lists(counts, max_size=5))
-def test_it_is_refused_exactly_when_it_shrinks_and_too_few_agree(entries, last, earlier):
+def test_content_is_refused_only_if_it_shrinks_and_too_few_crawls_agree(entries, last, earlier):
     reason = refused(entries, last, *earlier)
     if not shrinks_too_much(entries, last):
         assert reason is None

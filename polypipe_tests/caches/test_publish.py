@@ -51,7 +51,7 @@ def leftovers(path: Path) -> list[str]:
     return [entry.name for entry in path.parent.iterdir() if entry.name != path.name]
 
 
-def test_first_publication_makes_the_directory_and_a_readable_file(put):
+def test_first_publication_creates_the_directory_and_a_readable_file(put):
     publication = put(10)
     assert len(read_like_serde(put.path)) == 10
     assert put.path.stat().st_mode & 0o777 == 0o644
@@ -62,13 +62,13 @@ def test_first_publication_makes_the_directory_and_a_readable_file(put):
     assert put.rows() == [(10, 10, 0, 0, True, True, "first publication")]
 
 
-def test_differences_are_counted_against_the_last_file(put):
+def test_differences_are_counted_against_the_previous_file(put):
     put({"1": True, "2": True, "3": False})
     publication = put({"2": False, "3": False, "4": True, "5": True})
     assert (publication.added, publication.removed, publication.changed) == (2, 1, 1)
 
 
-def test_unchanged_content_is_not_rewritten_but_recorded(put):
+def test_unchanged_content_is_recorded_but_not_rewritten(put):
     put(10)
     before = put.path.stat()
     publication = put(10)
@@ -78,7 +78,7 @@ def test_unchanged_content_is_not_rewritten_but_recorded(put):
     assert [row[-3:] for row in put.rows()] == [(True, True, "first publication"), (True, False, "unchanged")]
 
 
-def test_a_shrunken_file_is_refused_until_three_crawls_agree(put):
+def test_shrunken_file_is_refused_until_three_crawls_agree(put):
     put(100)
     good = put.path.read_bytes()
     for number in (1, 2):
@@ -90,14 +90,14 @@ def test_a_shrunken_file_is_refused_until_three_crawls_agree(put):
     assert [row[4] for row in put.rows()] == [True, False, False, True]
 
 
-def test_the_same_crawl_three_times_is_one_opinion(put):
+def test_repeated_publications_of_one_crawl_count_once(put):
     put(100)
     for _ in range(4):
         with pytest.raises(PublicationRefused):
             put(10, crawl_id="the same")
 
 
-def test_an_accepted_file_in_between_starts_the_count_again(put):
+def test_accepted_publication_restarts_the_count(put):
     put(100)
     for entries in (10, 10):
         with pytest.raises(PublicationRefused):
@@ -107,7 +107,7 @@ def test_an_accepted_file_in_between_starts_the_count_again(put):
         put(10)
 
 
-def test_empty_is_refused_and_the_old_map_stays(put):
+def test_empty_file_is_refused_and_the_old_one_stays(put):
     put(4)
     good = put.path.read_bytes()
     with pytest.raises(PublicationRefused, match="would be empty"):
@@ -122,21 +122,21 @@ def test_allow_shrink_publishes_at_once(put):
     assert put.path.read_bytes() == b"{}"
 
 
-def test_the_file_of_the_old_script_counts_as_the_last_accepted_one(put):
+def test_file_of_the_old_script_counts_as_the_last_accepted_one(put):
     replace_file(put.path, BOOL_MAP.encode({str(i): True for i in range(100)}))
     with pytest.raises(PublicationRefused, match="from 100 entries to 10"):
         put(10)
 
 
 @pytest.mark.parametrize("old", [b"", b"<html>", b'{"1":null}', b'{"1":true'])
-def test_a_file_that_the_bot_cannot_read_is_replaced(put, old):
+def test_file_that_the_bot_cannot_read_is_replaced(put, old):
     replace_file(put.path, old)
     assert put(3).rewritten
     assert len(read_like_serde(put.path)) == 3
 
 
 @pytest.mark.parametrize("content", [{"1": None}, {"1": "true"}, {"x1": True}, {"1" * 79: True}, {"1": 1}])
-def test_wrong_types_never_reach_the_file(put, content):
+def test_content_of_a_wrong_type_is_refused(put, content):
     put(3)
     good = put.path.read_bytes()
     with pytest.raises(PublicationRefused, match="not what the bot reads"):
@@ -145,14 +145,14 @@ def test_wrong_types_never_reach_the_file(put, content):
     assert put.rows()[-1][4] is False
 
 
-def test_an_empty_slug_never_reaches_the_file(put):
+def test_empty_slug_is_refused(put):
     with pytest.raises(PublicationRefused, match="token 1 has an empty slug"):
         publish(put.path, TEXT_MAP, {"1": ""}, crawl_id="a", observed_at=NOON, warehouse=put.warehouse)
     assert not put.path.exists()
 
 
 @pytest.mark.parametrize("call", ["write", "fsync", "replace"])
-def test_disk_full_leaves_the_old_file_and_no_temp_file(put, monkeypatch, call):
+def test_full_disk_leaves_the_old_file_and_no_temporary_file(put, monkeypatch, call):
     put(10)
     good = put.path.read_bytes()
     real_fdopen = os.fdopen
@@ -178,7 +178,7 @@ def test_disk_full_leaves_the_old_file_and_no_temp_file(put, monkeypatch, call):
     assert leftovers(put.path) == []
 
 
-def test_a_directory_that_cannot_be_written_is_a_clear_refusal(put):
+def test_unwritable_directory_is_a_refusal_with_the_reason(put):
     put(10)
     good = put.path.read_bytes()
     blocked = put.path.parent / "file-not-directory"
@@ -190,7 +190,7 @@ def test_a_directory_that_cannot_be_written_is_a_clear_refusal(put):
     assert put.rows()[-1][4] is False
 
 
-def test_leftovers_of_a_killed_publisher_are_swept(put):
+def test_temporary_files_of_a_killed_publisher_are_removed(put):
     put(3)
     orphan = put.path.parent / ".live_cache.json.abc.tmp"
     orphan.write_bytes(b'{"1":')
@@ -198,7 +198,7 @@ def test_leftovers_of_a_killed_publisher_are_swept(put):
     assert not orphan.exists()
 
 
-def test_publications_are_kept_while_somebody_holds_the_warehouse(put, monkeypatch):
+def test_publications_are_recorded_while_the_warehouse_is_held(put, monkeypatch):
     monkeypatch.setattr(module, "RECORD_WAIT_SECONDS", 0.2)
     put(3)
     code = "import duckdb, sys; duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
@@ -210,7 +210,7 @@ def test_publications_are_kept_while_somebody_holds_the_warehouse(put, monkeypat
         put(4)
         assert len(read_like_serde(put.path)) == 4
         with pytest.raises(PublicationRefused):
-            put(1)  # the guard knows the row that still waits
+            put(1)  # the guard reads the row that is still in the spool
     finally:
         holder.communicate()
     put.warehouse.merge()
@@ -234,8 +234,8 @@ print(rounds)
 """
 
 
-def test_a_reader_in_a_loop_never_sees_a_bad_file(tmp_path):
-    """All six files are replaced 200 times; another process parses them all the while, as the bot would."""
+def test_concurrent_reader_never_sees_an_invalid_file(tmp_path):
+    """All six files are replaced 200 times while another process parses them as the bot does."""
     contents = [{spec.file: spec.format.encode(sample(spec, size)) for spec in CACHES} for size in (2000, 2400)]
     for file, payload in contents[0].items():
         replace_file(tmp_path / file, payload)
@@ -251,7 +251,7 @@ def test_a_reader_in_a_loop_never_sees_a_bad_file(tmp_path):
 
 
 def sample(spec, size):
-    """Some content of the right shape for a file of the registry."""
+    """Content of the right type for a file of the registry."""
     ids = sorted(str(10**70 + i) for i in range(size))
     if spec.format is ID_LIST:
         return ids
@@ -261,7 +261,7 @@ def sample(spec, size):
     return dict.fromkeys(ids, True if spec.format is BOOL_MAP else "moneyline")
 
 
-def test_two_publishers_of_one_file_take_turns(put):
+def test_concurrent_publishers_of_one_file_do_not_interfere(put):
     put(1)
     failures = []
 
@@ -277,7 +277,7 @@ def test_two_publishers_of_one_file_take_turns(put):
         thread.start()
     for thread in threads:
         thread.join()
-    # A count far below the last accepted one is the guard's business; nothing else may go wrong.
+    # The guard may refuse a count far below the last accepted one; nothing else may fail.
     assert all(isinstance(failure, PublicationRefused) for failure in failures)
     accepted = [row for row in put.rows() if row[4]]
     assert len(read_like_serde(put.path)) == accepted[-1][0]

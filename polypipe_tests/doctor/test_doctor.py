@@ -99,7 +99,7 @@ def test_a_bad_setting_is_told_and_its_secret_is_not(tmp_path):
 
 
 def test_a_home_in_order_is_all_good(sim, tmp_path, monkeypatch):
-    from polypipe.caches.publish import publish
+    from polypipe.caches.publish import publish_cache
     from polypipe.caches.registry import CACHES
     from polypipe.caches.spec import Sources
     from polypipe.caches.universe import crawl_and_store
@@ -109,15 +109,7 @@ def test_a_home_in_order_is_all_good(sim, tmp_path, monkeypatch):
     warehouse, polymarket = Warehouse(settings.home), Polymarket.of(settings)
     crawl_and_store(polymarket, warehouse)
     for spec in CACHES:
-        built = spec.build(Sources(settings, warehouse, polymarket))
-        publish(
-            settings.bot_dir / spec.file,
-            spec.format,
-            built.content,
-            crawl_id=built.crawl_id,
-            observed_at=built.observed_at,
-            warehouse=warehouse,
-        )
+        publish_cache(spec, Sources(settings, warehouse, polymarket))
     # The machine of whoever runs this test is not under test here; nor is the clock, as the exchange lives in this
     # process and its `Date` comes late on a busy machine.
     chosen = tuple(check for check in CHECKS if check.group != "Machine" and check.name != "clock")

@@ -1,22 +1,19 @@
-"""From a decoded Gamma event to the rows of the tables `events`, `markets` and `tokens`: the content rules, no I/O.
+"""Rows of the tables `events`, `markets` and `tokens` for a decoded Gamma event. Pure functions.
 
 A token's row holds everything that the cache files need, so that a file is one query over `tokens`.
 """
 
-from typing import Any
-
 from polypipe.caches.categories import tennis_category
 from polypipe.polymarket import Event
+from polypipe.warehouse.rows import EventRow, MarketRow, TokenRow
 
 TENNIS_TAG = "864"  # all tennis, not only the men's tour
 ATP_TAG = "101232"
 LIGUE1_TAG = "102070"
 
-Row = dict[str, Any]
 
-
-def event_row(event: Event, crawl_id: str) -> Row:
-    """The row of table `events`. `neg_risk` is null where Gamma does not send it."""
+def event_row(event: Event, crawl_id: str) -> EventRow:
+    """The row of table `events`. `neg_risk` is null if Gamma does not send it."""
     return {
         "event_id": event.id,
         "slug": event.slug,
@@ -31,8 +28,8 @@ def event_row(event: Event, crawl_id: str) -> Row:
     }
 
 
-def market_rows(event: Event, crawl_id: str) -> list[Row]:
-    """The rows of table `markets`: the event's universe markets."""
+def market_rows(event: Event, crawl_id: str) -> list[MarketRow]:
+    """The rows of table `markets`: one for each tradable market of the event."""
     return [
         {
             "market_id": market.id,
@@ -50,34 +47,32 @@ def market_rows(event: Event, crawl_id: str) -> list[Row]:
     ]
 
 
-def token_rows(event: Event, crawl_id: str) -> list[Row]:
-    """The rows of table `tokens`: one for each outcome of each universe market.
+def token_rows(event: Event, crawl_id: str) -> list[TokenRow]:
+    """The rows of table `tokens`: one for each outcome of each tradable market of the event.
 
-    `neg_risk` is the market's own; only where the market has none, the event's; absent everywhere it is false.
+    `neg_risk` is that of the market, else that of the event, else false.
     """
     tennis = TENNIS_TAG in event.tag_ids
-    shared = {
-        "event_id": event.id,
-        "slug": event.slug,
-        "live": event.in_play,
-        "is_ligue1": LIGUE1_TAG in event.tag_ids,
-        "is_tennis": tennis,
-        "is_atp": tennis and _is_mens_tour(event),
-        "crawl_id": crawl_id,
-    }
-    rows = []
+    ligue1, atp, live = LIGUE1_TAG in event.tag_ids, tennis and _is_mens_tour(event), event.in_play
+    rows: list[TokenRow] = []
     for market in event.markets:
         neg_risk = market.neg_risk if market.neg_risk is not None else bool(event.neg_risk)
         category = tennis_category(market.sports_market_type, market.question) if tennis else None
         for index, token_id in enumerate(market.token_ids):
             rows.append(
-                shared
-                | {
+                {
                     "token_id": token_id,
                     "market_id": market.id,
+                    "event_id": event.id,
                     "outcome_index": index,
+                    "slug": event.slug,
                     "neg_risk": neg_risk,
+                    "live": live,
+                    "is_ligue1": ligue1,
+                    "is_tennis": tennis,
+                    "is_atp": atp,
                     "tennis_category": category,
+                    "crawl_id": crawl_id,
                 }
             )
     return rows
