@@ -127,7 +127,7 @@ def make_events(
         if r.random() < 0.21:
             neg_risk = None
         elif r.random() < 0.03:
-            neg_risk = not neg_risk  # the market's own flag is the one that counts
+            neg_risk = not neg_risk  # the flag of the market takes precedence
         events.append(
             Event(
                 seed=seed,
