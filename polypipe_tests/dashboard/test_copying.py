@@ -315,14 +315,14 @@ def _text(value):
 
 def test_what_if_says_in_one_line_what_is_wrong(dashboard, open_dashboard, warehouse):
     for parameters, words in (
-        ({"ratio": 0}, "numbers from 1e-06 to 100"),
-        ({"ratio": "nan"}, "numbers from"),
-        ({"floor": -1}, "numbers from 0"),
+        ({"ratio": 0}, "a number from 1e-06 to 100"),
+        ({"ratio": "nan"}, "a number from"),
+        ({"floor": -1}, "a number from 0"),
         ({"tiers": "1:2:3"}, "SHARES:FACTOR"),
         ({"tiers": "5"}, "SHARES:FACTOR"),
         ({"tiers": ",".join(["1:1"] * 6)}, "at most 5"),
-        ({"days": 91}, "whole numbers from 1 to 90"),
-        ({"until": "2026-02-30"}, "a day is written as"),
+        ({"days": 91}, "a whole number from 1 to 90"),
+        ({"until": "2026-02-30"}, "a day such as 2026-11-23"),
     ):
         response = dashboard.get(WHATIF, **parameters)
         assert (response.status_code, response.text.count("\n")) == (400, 0)

@@ -5,6 +5,7 @@ are this one's. One at a time, and the last answers are kept.
 """
 
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -12,8 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Annotated
 
+from fastapi import Query
+from pydantic import AfterValidator, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,7 +24,7 @@ from starlette.responses import Response
 from polypipe.bounds import MOST_FACTOR, MOST_SHARES
 from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.copying import NOTHING_YET
-from polypipe.dashboard.api.parameters import BadParameter, Parser, day, number, read_parameters, whole
+from polypipe.dashboard.api.query import Absent, BadParameter, Day, Parameters, number, whole
 from polypipe.dashboard.context import Context, at_once
 from polypipe.dashboard.copy_windows import stored_days
 from polypipe.dashboard.store import Row
@@ -29,8 +32,6 @@ from polypipe.divergence.copy_rule import FLOOR_SHARES, TIER_FACTOR, TIER_SHARES
 from polypipe.runtime.environment import child_environment
 from polypipe.settings import Settings
 
-DEFAULT_DAYS, MOST_DAYS = 30, 90
-LEAST_RATIO, MOST_RATIO = 1e-6, 100.0
 MOST_TIERS = 5
 SECONDS = 60.0
 NO_TIERS = ((TIER_SHARES, 1.0),)
@@ -42,27 +43,37 @@ def tiers(text: str) -> tuple[tuple[float, float], ...]:
     """`none`, or sizes in shares and factors: `4000:1.25,10000:1.5`."""
     if text == "none":
         return NO_TIERS
-    sizes, factors = number(0, MOST_SHARES), number(0, MOST_FACTOR)
-    pairs = [part.split(":") for part in text.split(",")]
-    if len(pairs) > MOST_TIERS or any(len(pair) != 2 for pair in pairs):
-        raise ValueError(f"tiers are none, or at most {MOST_TIERS} of SHARES:FACTOR, as in 4000:1.25,10000:1.5")
-    return tuple((sizes(size.strip()), factors(factor.strip())) for size, factor in pairs)
+    pairs = [re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*:\s*(\d+(?:\.\d+)?)\s*", part, re.ASCII) for part in text.split(",")]
+    found = tuple((float(pair[1]), float(pair[2])) for pair in pairs if pair is not None)
+    if not len(found) == len(pairs) <= MOST_TIERS:
+        raise ValueError(f"must be none, or at most {MOST_TIERS} of SHARES:FACTOR, such as 4000:1.25,10000:1.5")
+    if any(size > MOST_SHARES or factor > MOST_FACTOR for size, factor in found):
+        raise ValueError(f"must have at most {MOST_SHARES:,.0f} shares and a factor of at most {MOST_FACTOR:g}")
+    return found
 
 
-PARAMETERS: dict[str, Parser] = {
-    "ratio": number(LEAST_RATIO, MOST_RATIO),
-    "floor": number(0, MOST_SHARES),
-    "tiers": tiers,
-    "days": whole(1, MOST_DAYS),
-    "until": day,
-}
+def _checked(text: str) -> str:
+    tiers(text)
+    return text
 
 
-def whatif(request: Request) -> Response:
+class WhatIfParameters(Parameters):
+    """The rule, the bot's own where it says nothing, and the days."""
+
+    ratio: Annotated[float, number(1e-6, 100)] | Absent = None
+    floor: Annotated[float, number(0, MOST_SHARES)] = FLOOR_SHARES
+    tiers: Annotated[str, AfterValidator(_checked), Field(examples=["4000:1.25,10000:1.5", "none"])] = (
+        f"{TIER_SHARES:g}:{TIER_FACTOR:g}"
+    )
+    days: Annotated[int, whole(1, 90)] = 30
+    until: Day | Absent = None
+
+
+def whatif(request: Request, asked: Annotated[WhatIfParameters, Query()]) -> Response:
     """The rule's numbers beside those in force, over the `days` that end with `until`. 404 where nothing is stored."""
     with at_once(request) as context:
-        asked = question(context, read_parameters(request, PARAMETERS))
-    return json_answer(request, answer_to(asked))
+        found = question(context, asked)
+    return json_answer(request, answer_to(found))
 
 
 @dataclass(frozen=True)
@@ -78,7 +89,7 @@ class Question:
     tiers: tuple[tuple[float, float], ...]
 
 
-def question(context: Context, asked: dict[str, Any]) -> Question:
+def question(context: Context, asked: WhatIfParameters) -> Question:
     """What parsed parameters ask for. Raises `HTTPException` with a line for people."""
     settings = context.settings
     if settings.wallets is None:
@@ -86,8 +97,8 @@ def question(context: Context, asked: dict[str, Any]) -> Question:
     stored = context.view.once("copying days", lambda: stored_days(context.view))
     if stored is None:
         raise HTTPException(404, NOTHING_YET)
-    last: date = asked.get("until") or stored[1]
-    first = last - timedelta(days=asked.get("days", DEFAULT_DAYS) - 1)
+    last: date = asked.until or stored[1]
+    first = last - timedelta(days=asked.days - 1)
     if last > stored[1] or last < stored[0]:
         raise BadParameter(f"until={last}: days are stored from {stored[0]} to {stored[1]}")
     return Question(
@@ -95,9 +106,9 @@ def question(context: Context, asked: dict[str, Any]) -> Question:
         context.view.status.version,
         max(first, stored[0]),
         last,
-        asked.get("ratio") or _ratio_in_force(context),
-        asked.get("floor", FLOOR_SHARES),
-        asked.get("tiers", ((TIER_SHARES, TIER_FACTOR),)),
+        asked.ratio or _ratio_in_force(context),
+        asked.floor,
+        tiers(asked.tiers),
     )
 
 
