@@ -14,6 +14,7 @@ from polypipe.attribution.parts import DAY_UNKNOWN, EARLIER_UNKNOWN, PARTS
 from polypipe.attribution.whatif import bot_rule, what_if
 from polypipe.bot.misses import misses_summary
 from polypipe.dashboard.api import whatif
+from polypipe.dashboard.worker import Worker
 from polypipe.wallets import Wallets
 from polypipe_tests.conftest import NOWHERE, settings_for
 from polypipe_tests.dashboard.copying_rows import (
@@ -336,11 +337,14 @@ def test_what_if_says_in_one_line_what_is_wrong(dashboard, open_dashboard, wareh
     assert (response.status_code, response.json()["error"]) == (400, words)
 
 
-def test_only_one_what_if_at_a_time(dashboard, warehouse):
+def test_second_what_if_meanwhile_is_503(dashboard, warehouse, monkeypatch):
     replace_table(warehouse, "copy_quality_daily", [quality_row(D)])
-    with whatif._one_at_a_time:
+    busy = Worker()
+    monkeypatch.setattr(whatif, "worker", busy)
+    with busy._free:
         response = dashboard.get(WHATIF, ratio=0.03)
-    assert (response.status_code, response.json()["error"][:15]) == (503, "another what-if")
+    assert response.status_code == 503
+    assert response.json()["error"] == "another what-if is being computed; try again in a few seconds"
 
 
 def test_csv_is_what_is_shown(dashboard, warehouse):
