@@ -10,6 +10,8 @@ from polypipe.history.automation import RANGE_END
 from polypipe.warehouse import Warehouse
 from polypipe_tests.runtime.support import Server
 
+pytestmark = pytest.mark.slow
+
 DAYS = 6
 FIRST_DAYS = 30
 ASSETS = [key.to_user_string() for key in (WALLET_PNL, WALLET_ACTIVITY, COPY_QUALITY)]

@@ -13,6 +13,8 @@ from polypipe.caches.registry import CACHES
 from polypipe_tests.oracle import read_like_serde
 from polypipe_tests.support import POLYPIPE
 
+pytestmark = pytest.mark.slow
+
 ASSETS = """{ assetNodes {
   assetKey { path }
   freshnessStatusInfo { freshnessStatus }

@@ -20,6 +20,8 @@ from polypipe.settings import load_settings
 from polypipe_tests.conftest import NOWHERE
 from polypipe_tests.support import POLYPIPE, SmallDisk, wait_until
 
+pytestmark = pytest.mark.slow
+
 CANARY = "s3cret-canary"
 ALERTS = f"json://127.0.0.1:9/{CANARY}-alerts"
 PROGRAMS = ("code-server", "daemon", "webserver", "dashboard")

@@ -36,6 +36,7 @@ def test_the_configuration_names_the_variable_and_not_its_value(tmp_path):
     assert "storage" not in yaml.safe_load((dagster_home(tmp_path) / "dagster.yaml").read_text())
 
 
+@pytest.mark.slow
 def test_runs_and_ticks_are_stored_in_postgres(tmp_path, postgres_url, monkeypatch):
     monkeypatch.setenv("POLYPIPE_POSTGRES_URL", "")
     with open_instance(tmp_path, postgres_url) as instance:

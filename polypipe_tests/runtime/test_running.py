@@ -10,6 +10,8 @@ import pytest
 from polypipe.runtime.running import LOCK, MARK, Held, end, end_leftovers, leftovers, only_one, running
 from polypipe_tests.support import wait_until
 
+pytestmark = pytest.mark.slow
+
 HOLD = """
 import sys
 from pathlib import Path

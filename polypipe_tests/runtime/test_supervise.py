@@ -20,6 +20,8 @@ from polypipe.runtime.states import program_states
 from polypipe.runtime.supervise import PACE_SECONDS, supervisor_config
 from polypipe_tests.support import SmallDisk, wait_until
 
+pytestmark = pytest.mark.slow
+
 SUPERVISE = """
 import os, signal, sys
 from pathlib import Path
