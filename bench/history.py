@@ -67,7 +67,7 @@ def execute(home: Path, first: str, last: str, assets: list[str]) -> None:
     import dagster as dg
 
     from polypipe.definitions import defs
-    from polypipe.history.automation import RANGE_END, RANGE_START
+    from polypipe.orchestration.daily import RANGE_END, RANGE_START
     from polypipe.runtime.instance import open_instance
 
     with open_instance(home) as instance:

@@ -26,8 +26,8 @@ from polypipe.history import assets as history_assets
 from polypipe.history import automation as history_automation
 from polypipe.history import checks as history_checks
 from polypipe.maintenance import assets as upkeep
+from polypipe.orchestration.daily import daily
 from polypipe.orchestration.documented import with_columns
-from polypipe.orchestration.partitions import daily
 from polypipe.orchestration.resources import Polymarket
 from polypipe.settings import Settings, load_settings
 from polypipe.warehouse import Warehouse

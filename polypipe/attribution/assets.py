@@ -1,7 +1,6 @@
-"""The Dagster assets of attribution, partitioned by UTC day like history. Thin: the work is in plain modules."""
+"""The Dagster assets of attribution, one partition a UTC day. The work is in plain modules."""
 
 from collections import Counter
-from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
@@ -12,21 +11,17 @@ from polypipe.attribution.metrics import compute_metrics
 from polypipe.attribution.parts import PARTS
 from polypipe.attribution.realised_ratio import ratio_warning
 from polypipe.attribution.tables import Row
-from polypipe.divergence.assets import OWNERS, WRITER_POOL
-from polypipe.divergence.metadata import reasons_table, where
-from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY, wallets_or_fail
+from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY
 from polypipe.history.copy_quality import reasons_of
-from polypipe.orchestration.metadata import simulated
+from polypipe.orchestration.assets import ATTRIBUTION, PYTHON_TABLE, SQL_TABLE
+from polypipe.orchestration.daily import DailyAsset, DailyResult, DailyRun, daily_asset
+from polypipe.orchestration.metadata import reasons_table
 from polypipe.settings import Settings
 from polypipe.text import money
-from polypipe.warehouse import Warehouse
 
-GROUP = "attribution"
 COPY_FILLS = dg.AssetKey("copy_fills")
 COPY_METRICS = dg.AssetKey("copy_metrics_daily")
 GAP_ATTRIBUTION = dg.AssetKey("gap_attribution")
-
-FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36))
 
 _PLOTTED = (
     "whale_fills", "eligible_fills", "copied_fills", "own_fills", "copy_rate", "copy_rate_usd", "fill_ratio",
@@ -37,118 +32,77 @@ _PLOTTED_LONG = ("copy_rate", "slippage_cents", "shortfall_usd", "realised_ratio
 
 def attribution_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefinition]:
     """All three, for the days of `partitions`."""
+    return [daily_asset(spec, partitions) for spec in (_COPY_FILLS, _COPY_METRICS, _GAP_ATTRIBUTION)]
 
-    @dg.asset(
-        key=COPY_FILLS,
-        partitions_def=partitions,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        deps=[WALLET_ACTIVITY, COPY_QUALITY],  # and the bot's log, if there is one: it only adds reasons
-        group_name=GROUP,
-        kinds={"python", "duckdb"},
-        owners=OWNERS,
-        pool=WRITER_POOL,
-        description=(
-            "Every fill of the whale beside what the copier made of it: shares, price, slippage, latency, and why it was "
-            "not copied, in the table copy_fills; the copier's own trades among them. Matched by token, side, size and "
-            "time, with the bot's log where there is one. Read by copy_metrics_daily, gap_attribution, the dashboard and "
-            "`polypipe whatif`; yesterday is there from 00:27 UTC on."
-        ),
-        freshness_policy=FRESH,
+
+def _match_fills(run: DailyRun) -> DailyResult:
+    computed = compute_fills(run.warehouse, run.wallets, run.start, run.end)
+    return DailyResult({day: fills_metadata(computed.status[day]) for day in run.days}, {}, computed.waiting)
+
+
+_COPY_FILLS = DailyAsset(
+    COPY_FILLS,
+    ATTRIBUTION,
+    PYTHON_TABLE,
+    description=(
+        "Every fill of the whale beside what the copier made of it: shares, price, slippage, latency, and why it was "
+        "not copied, in the table copy_fills; the copier's own trades among them. Matched by token, side, size and "
+        "time, with the bot's log where there is one. Read by copy_metrics_daily, gap_attribution, the dashboard and "
+        "`polypipe whatif`; yesterday is there from 00:27 UTC on."
+    ),
+    compute=_match_fills,
+    deps=[WALLET_ACTIVITY, COPY_QUALITY],  # not the bot's log, which is optional and only adds reasons
+)
+
+
+def _compute_metrics(run: DailyRun) -> DailyResult:
+    computed = compute_metrics(run.warehouse, run.wallets, run.start, run.end)
+    rows = run.windows_of(computed.rows)
+    return DailyResult(
+        {day: metrics_metadata(windows, run.settings) for day, windows in rows.items()},
+        {"later_days_computed_anew": computed.later_days},
+        computed.waiting,
+        [warning for windows in rows.values() if (warning := _ratio_warning(windows[30]))],
     )
-    def copy_fills(
-        context: dg.AssetExecutionContext,
-        settings: dg.ResourceParam[Settings],
-        warehouse: dg.ResourceParam[Warehouse],
-    ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        """Match the run's days."""
-        window = context.partition_time_window
-        computed = compute_fills(warehouse, wallets_or_fail(settings), window.start, window.end)
-        for key in context.partition_keys:
-            context.add_asset_metadata(fills_metadata(computed.status[date.fromisoformat(key)]), partition_key=key)
-        return dg.MaterializeResult(
-            metadata={
-                "waiting_in_spool": computed.waiting or "no",
-                **where(warehouse, "copy_fills"),
-                **simulated(settings),
-            }
-        )
 
-    @dg.asset(
-        key=COPY_METRICS,
-        partitions_def=partitions,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        deps=[COPY_FILLS],
-        group_name=GROUP,
-        kinds={"sql", "duckdb"},
-        owners=OWNERS,
-        pool=WRITER_POOL,
-        description=(
-            "How well fills were copied, day by day and over the 7 and 30 days that end with each: copy rate and its "
-            "funnel by reason, fill ratio, slippage, latency, implementation shortfall, with 95 % intervals, in the table "
-            "copy_metrics_daily; the same by sport, league, market type, price and size in copy_breakdowns. An unknown "
-            "number is null with its reason. Read by the dashboard; yesterday is there from 00:27 UTC on."
-        ),
-        freshness_policy=FRESH,
+
+_COPY_METRICS = DailyAsset(
+    COPY_METRICS,
+    ATTRIBUTION,
+    SQL_TABLE,
+    description=(
+        "How well fills were copied, day by day and over the 7 and 30 days that end with each: copy rate and its "
+        "funnel by reason, fill ratio, slippage, latency, implementation shortfall, with 95 % intervals, in the table "
+        "copy_metrics_daily; the same by sport, league, market type, price and size in copy_breakdowns. An unknown "
+        "number is null with its reason. Read by the dashboard; yesterday is there from 00:27 UTC on."
+    ),
+    compute=_compute_metrics,
+    deps=[COPY_FILLS],
+)
+
+
+def _attribute_gap(run: DailyRun) -> DailyResult:
+    computed = compute_gap(run.warehouse, run.wallets, run.start, run.end)
+    return DailyResult(
+        {row["day"].date(): gap_metadata(row, run.settings) for row in computed.rows},
+        {"later_days_computed_anew": computed.later_days},
+        computed.waiting,
     )
-    def copy_metrics_daily(
-        context: dg.AssetExecutionContext,
-        settings: dg.ResourceParam[Settings],
-        warehouse: dg.ResourceParam[Warehouse],
-    ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        """Compute the run's days from what is stored."""
-        window = context.partition_time_window
-        computed = compute_metrics(warehouse, wallets_or_fail(settings), window.start, window.end)
-        for key in context.partition_keys:
-            rows = {row["window_days"]: row for row in computed.rows if row["day"].date() == date.fromisoformat(key)}
-            context.add_asset_metadata(metrics_metadata(rows, settings), partition_key=key)
-            if warning := _ratio_warning(rows[30]):
-                context.log.warning(warning)
-        return dg.MaterializeResult(
-            metadata={
-                "later_days_computed_anew": computed.later_days,
-                "waiting_in_spool": computed.waiting or "no",
-                **where(warehouse, "copy_metrics_daily"),
-                **simulated(settings),
-            }
-        )
 
-    @dg.asset(
-        key=GAP_ATTRIBUTION,
-        partitions_def=partitions,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        deps=[COPY_FILLS, COPY_QUALITY],  # and the latest prices of positions, which change every five minutes
-        group_name=GROUP,
-        kinds={"python", "duckdb"},
-        owners=OWNERS,
-        pool=WRITER_POOL,
-        description=(
-            "Where each dollar of the day's gap went: slippage, fills missed by reason, excess, own trades, uncopied "
-            "exits, fees, and what stays unexplained; the parts sum to copier PnL - ratio x whale PnL, and over several "
-            "days they add up. Tables gap_attribution and uncopied_exits (what the whale has sold and the copier still "
-            "holds). Read by the dashboard; yesterday is there from 00:27 UTC on."
-        ),
-        freshness_policy=FRESH,
-    )
-    def gap_attribution(
-        context: dg.AssetExecutionContext,
-        settings: dg.ResourceParam[Settings],
-        warehouse: dg.ResourceParam[Warehouse],
-    ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        """Account for the run's days."""
-        window = context.partition_time_window
-        computed = compute_gap(warehouse, wallets_or_fail(settings), window.start, window.end)
-        for row in computed.rows:
-            context.add_asset_metadata(gap_metadata(row, settings), partition_key=f"{row['day']:%Y-%m-%d}")
-        return dg.MaterializeResult(
-            metadata={
-                "later_days_computed_anew": computed.later_days,
-                "waiting_in_spool": computed.waiting or "no",
-                **where(warehouse, "gap_attribution"),
-                **simulated(settings),
-            }
-        )
 
-    return [copy_fills, copy_metrics_daily, gap_attribution]
+_GAP_ATTRIBUTION = DailyAsset(
+    GAP_ATTRIBUTION,
+    ATTRIBUTION,
+    PYTHON_TABLE,
+    description=(
+        "Where each dollar of the day's gap went: slippage, fills missed by reason, excess, own trades, uncopied "
+        "exits, fees, and what stays unexplained; the parts sum to copier PnL - ratio x whale PnL, and over several "
+        "days they add up. Tables gap_attribution and uncopied_exits (what the whale has sold and the copier still "
+        "holds). Read by the dashboard; yesterday is there from 00:27 UTC on."
+    ),
+    compute=_attribute_gap,
+    deps=[COPY_FILLS, COPY_QUALITY],  # not positions, whose prices change every five minutes
+)
 
 
 def fills_metadata(status: Counter[str]) -> dict[str, Any]:

@@ -8,16 +8,11 @@ import dagster as dg
 from polypipe.attribution.assets import COPY_FILLS, COPY_METRICS, GAP_ATTRIBUTION
 from polypipe.attribution.days import LOOK_BACK
 from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY
-from polypipe.history.automation import AGAIN, RANGE_END, RANGE_START, history_job
-from polypipe.orchestration.scheduling import (
-    Request,
-    asset_job,
-    is_unfinished,
-    missing_wallets,
-    regular_schedule,
-    tried_lately,
-)
+from polypipe.history.automation import AGAIN, history_job
+from polypipe.orchestration.daily import range_request
+from polypipe.orchestration.scheduling import Request, asset_job, catch_up_sensor, is_unfinished, regular_schedule
 from polypipe.settings import Settings
+from polypipe.warehouse import Warehouse
 
 CRON = "27 0,6 * * *"  # ten minutes after history, one after the positions whose prices mark midnight
 FIRST_TRY_PAUSE = timedelta(minutes=10)
@@ -50,35 +45,31 @@ def _request(instance: dg.DagsterInstance, settings: Settings) -> Request:
     span = due(both[0] & both[1], instance.get_materialized_partitions(GAP_ATTRIBUTION))
     if span is None:
         return dg.SkipReason("history has no day yet")
-    return dg.RunRequest(tags={RANGE_START: span[0].isoformat(), RANGE_END: span[1].isoformat()})
+    return range_request(*span)
 
 
-attribution_schedule = regular_schedule(
-    attribution_job,
-    CRON,
-    "The days that history has read since, and those before that were never computed; twice a day.",
-    missing_wallets,
-    _request,
-)
-
-
-@dg.sensor(
-    name="first_attribution",
-    job=attribution_job,
-    minimum_interval_seconds=60,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Computes the days that history has while none is computed yet: once, after the first start.",
-)
-def first_attribution(context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]) -> Request:
-    """Ask for the job until it has succeeded once; later the schedule does."""
-    if obstacle := missing_wallets(settings):
-        return dg.SkipReason(obstacle)
-    if context.instance.get_materialized_partitions(GAP_ATTRIBUTION):
+def _first_request(instance: dg.DagsterInstance, settings: Settings, warehouse: Warehouse) -> Request:
+    if instance.get_materialized_partitions(GAP_ATTRIBUTION):
         return dg.SkipReason("attribution has been computed before")
-    if tried_lately(context.instance, attribution_job.name, FIRST_TRY_PAUSE):
-        return dg.SkipReason(f"waiting for {attribution_job.name}")
-    return _request(context.instance, settings)
+    return _request(instance, settings)
 
 
-schedules = [attribution_schedule]
-sensors = [first_attribution]
+schedules = [
+    regular_schedule(
+        attribution_job,
+        CRON,
+        "The days that history has read since, and those before that were never computed; twice a day.",
+        needs_wallets=True,
+        request=_request,
+    )
+]
+sensors = [
+    catch_up_sensor(
+        "first_attribution",
+        attribution_job,
+        "Computes the days that history has while none is computed yet: once, after the first start.",
+        _first_request,
+        every_seconds=60,
+        pause=FIRST_TRY_PAUSE,
+    )
+]

@@ -10,15 +10,12 @@ from polypipe.divergence.position_refresh import refresh_positions
 from polypipe.divergence.snapshot import Snapshot, take_snapshot
 from polypipe.errors import PolypipeError
 from polypipe.legacy.export import export
+from polypipe.orchestration.assets import EXPORT, OWNERS, PYTHON_TABLE, WALLETS, WRITER_POOL, wallets_or_fail
 from polypipe.orchestration.metadata import simulated
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PolymarketError
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
-
-GROUP = "wallets"
-OWNERS = ["team:trading-data"]
-WRITER_POOL = "duckdb_write"
 
 SNAPSHOT = dg.AssetKey("divergence_snapshot")
 SNAPSHOT_FRESH = timedelta(minutes=5)
@@ -28,8 +25,8 @@ EXPORT_FRESH = timedelta(minutes=45)
 
 @dg.asset(
     key=SNAPSHOT,
-    group_name=GROUP,
-    kinds={"python", "duckdb"},
+    group_name=WALLETS,
+    kinds=PYTHON_TABLE,
     owners=OWNERS,
     pool=WRITER_POOL,
     description=(
@@ -46,10 +43,7 @@ def divergence_snapshot(
     polymarket: dg.ResourceParam[Polymarket],
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Take one snapshot now, as the sensor does every minute."""
-    wallets = settings.wallets
-    if wallets is None:
-        raise dg.Failure(description=settings.wallets_missing, allow_retries=False)
-    snapshot = take_snapshot(polymarket, warehouse, wallets)
+    snapshot = take_snapshot(polymarket, warehouse, wallets_or_fail(settings))
     if snapshot.nothing:
         raise dg.Failure(description=silence(snapshot), allow_retries=False)
     return dg.MaterializeResult(metadata=snapshot_metadata(snapshot, settings, warehouse))
@@ -61,8 +55,8 @@ def silence(snapshot: Snapshot) -> str:
 
 
 @dg.asset(
-    group_name=GROUP,
-    kinds={"python", "duckdb"},
+    group_name=WALLETS,
+    kinds=PYTHON_TABLE,
     owners=OWNERS,
     pool=WRITER_POOL,
     description=(
@@ -79,9 +73,7 @@ def positions(
     polymarket: dg.ResourceParam[Polymarket],
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Read both wallets, compare, store."""
-    wallets = settings.wallets
-    if wallets is None:
-        raise dg.Failure(description=settings.wallets_missing, allow_retries=False)
+    wallets = wallets_or_fail(settings)
     try:
         comparison = refresh_positions(polymarket, warehouse, wallets)
     except PolymarketError as error:
@@ -91,7 +83,7 @@ def positions(
 
 @dg.asset(
     deps=[SNAPSHOT],
-    group_name="export",
+    group_name=EXPORT,
     kinds={"python", "sqlite"},
     owners=OWNERS,
     description=(

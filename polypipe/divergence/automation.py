@@ -12,7 +12,7 @@ from polypipe.divergence.checks import judge_snapshots
 from polypipe.divergence.metadata import snapshot_metadata
 from polypipe.divergence.snapshot import take_snapshot
 from polypipe.orchestration.resources import Polymarket
-from polypipe.orchestration.scheduling import asset_job, missing_wallets, regular_schedule, tried_lately
+from polypipe.orchestration.scheduling import Request, asset_job, catch_up_sensor, regular_schedule
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
 
@@ -78,29 +78,26 @@ export_job = asset_job("divergence_export", ["divergence_db"], "Write divergence
 jobs = [positions_job, export_job]
 
 
-@dg.sensor(
-    name="first_positions",
-    job=positions_job,
-    minimum_interval_seconds=30,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Compares the positions at once when none are stored or the last comparison is old: after a start.",
-)
-def first_positions(
-    context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings], warehouse: dg.ResourceParam[Warehouse]
-) -> dg.RunRequest | dg.SkipReason:
-    """Ask for the job unless a comparison of the last 15 minutes is stored."""
-    if obstacle := missing_wallets(settings):
-        return dg.SkipReason(obstacle)
+def _request_positions(instance: dg.DagsterInstance, settings: Settings, warehouse: Warehouse) -> Request:
     with warehouse.read() as con:
         (last,) = con.execute("SELECT max(compared_at) FROM position_summaries").fetchall()[0]
     if last is not None and datetime.now(UTC) - last < CATCH_UP_AGE:
         return dg.SkipReason("the positions are fresh enough")
-    if tried_lately(context.instance, positions_job.name, CATCH_UP_PAUSE):
-        return dg.SkipReason(f"waiting for {positions_job.name}")
     return dg.RunRequest()
 
 
+first_positions = catch_up_sensor(
+    "first_positions",
+    positions_job,
+    "Compares the positions at once when none are stored or the last comparison is old: after a start.",
+    _request_positions,
+    every_seconds=30,
+    pause=CATCH_UP_PAUSE,
+)
+
 schedules = [
-    regular_schedule(positions_job, POSITIONS_CRON, "Both wallets' positions compared, every 5 minutes.", missing_wallets),
-    regular_schedule(export_job, EXPORT_CRON, "divergence_data.db, every 10 minutes.", missing_wallets),
+    regular_schedule(
+        positions_job, POSITIONS_CRON, "Both wallets' positions compared, every 5 minutes.", needs_wallets=True
+    ),
+    regular_schedule(export_job, EXPORT_CRON, "divergence_data.db, every 10 minutes.", needs_wallets=True),
 ]

@@ -1,6 +1,6 @@
 """What Dagster is told of a snapshot or a comparison: metadata with numbers to plot and the reasons for the rest."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
@@ -8,7 +8,7 @@ import dagster as dg
 from polypipe.divergence.position_comparison import ComparedPosition
 from polypipe.divergence.position_refresh import StoredPositions
 from polypipe.divergence.snapshot import Snapshot
-from polypipe.orchestration.metadata import markdown, simulated
+from polypipe.orchestration.metadata import markdown, reasons_table, simulated, where
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
 
@@ -33,20 +33,6 @@ def snapshot_metadata(snapshot: Snapshot, settings: Settings, warehouse: Warehou
         **where(warehouse, "snapshots"),
         **simulated(settings),
     }
-
-
-def reasons_table(reasons: Mapping[str, str], settings: Settings) -> str:
-    """Unknown numbers and why, as Markdown."""
-    lines = ["**SIMULATED DATA**", ""] if settings.simulated else []
-    if not reasons:
-        return "\n".join([*lines, "every number is known"])
-    lines += ["| unknown | why |", "|---|---|"]
-    return "\n".join(lines + [f"| {markdown(name)} | {markdown(reason)} |" for name, reason in reasons.items()])
-
-
-def where(warehouse: Warehouse, table: str) -> dict[str, Any]:
-    """Where the rows of a table are, under the names that the UI knows."""
-    return {"dagster/table_name": f"polypipe.{table}", "dagster/uri": f"file://{warehouse.layout.database}"}
 
 
 def positions_metadata(comparison: StoredPositions, settings: Settings, warehouse: Warehouse) -> dict[str, Any]:

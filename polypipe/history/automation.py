@@ -10,16 +10,16 @@ from datetime import date, timedelta
 import dagster as dg
 
 from polypipe.history.assets import COPY_QUALITY, DAYS_A_RUN, WALLET_ACTIVITY, WALLET_PNL
-from polypipe.orchestration.scheduling import Request, asset_job, missing_wallets, regular_schedule, tried_lately
+from polypipe.orchestration.daily import range_request
+from polypipe.orchestration.scheduling import Request, asset_job, catch_up_sensor, regular_schedule
 from polypipe.settings import Settings
+from polypipe.warehouse import Warehouse
 
 CRON = "17 0,6 * * *"  # a minute that no other schedule has; the second time for what the API had not ready at midnight
 AGAIN = timedelta(days=3)
 """The API revises its last days: so many before yesterday are read again with it."""
 
 FIRST_TRY_PAUSE = timedelta(minutes=10)
-
-RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 history_job = asset_job(
     "history",
@@ -55,33 +55,28 @@ def history_schedule(partitions: dg.DailyPartitionsDefinition) -> dg.ScheduleDef
         if yesterday is None:
             return dg.SkipReason(f"history begins on {settings.history_start}: no day of it is over yet")
         filled = instance.get_materialized_partitions(COPY_QUALITY)
-        start, end = due(settings.history_start, date.fromisoformat(yesterday), filled)
-        return dg.RunRequest(tags={RANGE_START: start.isoformat(), RANGE_END: end.isoformat()})
+        return range_request(*due(settings.history_start, date.fromisoformat(yesterday), filled))
 
     description = "Yesterday, the three days before it again, and days that an outage left out; twice a day."
-    return regular_schedule(history_job, CRON, description, missing_wallets, request)
+    return regular_schedule(history_job, CRON, description, needs_wallets=True, request=request)
 
 
 def first_history(partitions: dg.DailyPartitionsDefinition) -> dg.SensorDefinition:
-    """The sensor that fills the last days once, after the first start with wallets: older ones are backfilled in the UI."""
+    """The sensor that fills the last days once, after the first start with wallets."""
 
-    @dg.sensor(
-        name="first_history",
-        job=history_job,
-        minimum_interval_seconds=60,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Fills the last {DAYS_A_RUN} days while no day is filled yet. Older days: backfill them in the UI.",
-    )
-    def sensor(context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]) -> Request:
-        if obstacle := missing_wallets(settings):
-            return dg.SkipReason(obstacle)
+    def request(instance: dg.DagsterInstance, settings: Settings, warehouse: Warehouse) -> Request:
         days = partitions.get_partition_keys()[-DAYS_A_RUN:]
         if not days:
             return dg.SkipReason(f"history begins on {settings.history_start}: no day of it is over yet")
-        if context.instance.get_materialized_partitions(COPY_QUALITY):
+        if instance.get_materialized_partitions(COPY_QUALITY):
             return dg.SkipReason("history has been filled before")
-        if tried_lately(context.instance, history_job.name, FIRST_TRY_PAUSE):
-            return dg.SkipReason(f"waiting for {history_job.name}")
-        return dg.RunRequest(tags={RANGE_START: days[0], RANGE_END: days[-1]})
+        return range_request(date.fromisoformat(days[0]), date.fromisoformat(days[-1]))
 
-    return sensor
+    return catch_up_sensor(
+        "first_history",
+        history_job,
+        f"Fills the last {DAYS_A_RUN} days while no day is filled yet. Older days: backfill them in the UI.",
+        request,
+        every_seconds=60,
+        pause=FIRST_TRY_PAUSE,
+    )

@@ -1,6 +1,4 @@
-"""How jobs and schedules of all subjects are made, so that they behave alike. What runs when is each subject's
-`automation.py`.
-"""
+"""Factories of jobs, schedules and catch-up sensors. Each room's `automation.py` says what runs when."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -9,6 +7,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from polypipe.settings import Settings
+from polypipe.warehouse import Warehouse
 
 if TYPE_CHECKING:  # dagster does not export the type of what define_asset_job returns
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as AssetJob
@@ -33,7 +32,7 @@ def asset_job(
     priority: int = 0,
     checked: Sequence[str] | None = None,
 ) -> "AssetJob":
-    """A job over assets and the checks of `checked` (by default of the same assets), killed after `max_runtime` seconds."""
+    """A job over assets and the checks of `checked` (default: the same assets), terminated after `max_runtime` seconds."""
     checks = dg.AssetSelection.checks_for_assets(*(assets if checked is None else checked))
     return dg.define_asset_job(
         name,
@@ -50,27 +49,23 @@ def is_unfinished(instance: dg.DagsterInstance, job_name: str) -> bool:
 
 
 def tried_lately(instance: dg.DagsterInstance, job_name: str, pause: timedelta) -> bool:
-    """True while a run of the job is unfinished, and for `pause` after one was asked for, however it ended."""
-    now = datetime.now(UTC)  # a run from the future is from before the clock was set back: nobody knows how long
+    """True while a run of the job is unfinished, and for `pause` after the last one was created, whatever its outcome."""
+    now = datetime.now(UTC)  # runs later than `now + pause` date from before the clock was set back and do not count
     recent = dg.RunsFilter(job_name=job_name, created_after=now - pause, created_before=now + pause)
     return is_unfinished(instance, job_name) or instance.get_runs_count(recent) > 0
-
-
-def missing_wallets(settings: Settings) -> str | None:
-    """Reason to skip a tick while the pair of wallets is not set, else None."""
-    return None if settings.wallets else settings.wallets_missing
 
 
 def regular_schedule(
     job: "AssetJob",
     cron: str,
     description: str,
-    obstacle: Callable[[Settings], str | None] = lambda settings: None,
+    *,
+    needs_wallets: bool = False,
     request: Callable[[dg.DagsterInstance, Settings], Request] = lambda instance, settings: dg.RunRequest(),
 ) -> dg.ScheduleDefinition:
-    """On by default, in UTC; a tick is skipped while the job's last run is unfinished, or while `obstacle` names one.
+    """A schedule that is on by default, in UTC. `request` makes the run request of a tick.
 
-    `request` makes what is asked for otherwise.
+    A tick is skipped while the job's last run is unfinished and, with `needs_wallets`, until the wallets are set.
     """
 
     @dg.schedule(
@@ -82,10 +77,44 @@ def regular_schedule(
         execution_timezone="UTC",
     )
     def tick(context: dg.ScheduleEvaluationContext, settings: dg.ResourceParam[Settings]) -> Request:
-        if reason := obstacle(settings):
-            return dg.SkipReason(reason)
+        if needs_wallets and settings.wallets is None:
+            return dg.SkipReason(settings.wallets_missing)
         if is_unfinished(context.instance, job.name):
             return dg.SkipReason(f"the last run of {job.name} is unfinished")
         return request(context.instance, settings)
 
     return tick
+
+
+def catch_up_sensor(
+    name: str,
+    job: "AssetJob",
+    description: str,
+    request: Callable[[dg.DagsterInstance, Settings, Warehouse], Request],
+    *,
+    every_seconds: int,
+    pause: timedelta,
+) -> dg.SensorDefinition:
+    """A sensor that starts `job` when `request` finds its data missing or too old: after a first start or an outage.
+
+    It waits while a run of the job is unfinished, and for `pause` after the last request. It needs the wallets.
+    """
+
+    @dg.sensor(
+        name=name,
+        job=job,
+        minimum_interval_seconds=every_seconds,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=description,
+    )
+    def sensor(
+        context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings], warehouse: dg.ResourceParam[Warehouse]
+    ) -> Request:
+        if settings.wallets is None:
+            return dg.SkipReason(settings.wallets_missing)
+        wanted = request(context.instance, settings, warehouse)
+        if isinstance(wanted, dg.RunRequest) and tried_lately(context.instance, job.name, pause):
+            return dg.SkipReason(f"waiting for {job.name}")
+        return wanted
+
+    return sensor

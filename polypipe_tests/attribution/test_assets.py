@@ -19,10 +19,11 @@ from polypipe.definitions import build_defs
 from polypipe.divergence.position_refresh import refresh_positions
 from polypipe.history.activity import load_activity
 from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY
-from polypipe.history.automation import AGAIN, RANGE_END, RANGE_START
+from polypipe.history.automation import AGAIN
 from polypipe.history.copy_quality import compute_quality, reasons_of
 from polypipe.history.pnl import load_pnl
-from polypipe.orchestration.partitions import daily
+from polypipe.orchestration.daily import RANGE_END, RANGE_START, daily
+from polypipe.orchestration.resources import Polymarket
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Append, Warehouse
@@ -59,7 +60,7 @@ def materialize(settings, warehouse, first, last, **more):
     """One run over the days from first to last, both included."""
     return dg.materialize(
         attribution_assets(daily(settings)),
-        resources={"settings": settings, "warehouse": warehouse},
+        resources={"settings": settings, "warehouse": warehouse, "polymarket": Polymarket.of(settings)},
         tags={RANGE_START: str(first), RANGE_END: str(last)},
         **more,
     )
@@ -213,7 +214,7 @@ def test_the_checks(settings, warehouse) -> None:
         instance = dg.DagsterInstance.ephemeral()
         result = dg.materialize(
             [*attribution_assets(daily(settings)), *attribution_checks],
-            resources={"settings": settings, "warehouse": warehouse},
+            resources={"settings": settings, "warehouse": warehouse, "polymarket": Polymarket.of(settings)},
             tags={RANGE_START: str(LAST), RANGE_END: str(LAST)},
             instance=instance,
         )
@@ -244,7 +245,11 @@ def test_the_schedule_follows_history(settings, warehouse, tmp_path) -> None:
     schedule, sensor = repository.get_schedule_def("attribution_schedule"), repository.get_sensor_def("first_attribution")
     (tmp_path / "dagster").mkdir()
     with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance:
-        given = {"instance": instance, "repository_def": repository, "resources": {"settings": settings}}
+        given = {
+            "instance": instance,
+            "repository_def": repository,
+            "resources": {"settings": settings, "warehouse": warehouse},
+        }
 
         def tick():
             with dg.build_schedule_context(**given) as context:  # left open, it would outlive its instance

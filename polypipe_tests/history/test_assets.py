@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from polypipe.definitions import build_defs
 from polypipe.history.assets import COPY_QUALITY, DAYS_A_RUN, WALLET_ACTIVITY, WALLET_PNL, history_assets
-from polypipe.history.automation import AGAIN, RANGE_END, RANGE_START, due
+from polypipe.history.automation import AGAIN, due
 from polypipe.history.checks import due_day, history_checks
-from polypipe.orchestration.partitions import daily
+from polypipe.orchestration.daily import RANGE_END, RANGE_START, daily
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.warehouse import Append, Warehouse
 from polypipe_tests.conftest import settings_for

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import pytest
 
 from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY, WALLET_PNL
-from polypipe.history.automation import RANGE_END
+from polypipe.orchestration.daily import RANGE_END
 from polypipe.warehouse import Warehouse
 from polypipe_tests.runtime.support import Server
 
