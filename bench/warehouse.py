@@ -1,14 +1,14 @@
-"""Four writers in the same second beside a reader: gate and publish against the plain file with backoff.
+"""Benchmark: four concurrent writers and a reader, with gate and publish, and with a plain file and backoff.
 
     .venv/bin/python bench/warehouse.py
 
-Both ways write the same rows (5,000 + 5,000 + 50,000 + 200,000 in one transaction each) from processes of their own,
-several bursts, while one reader asks 50 questions a second, as a page does. The rows are ready before the clock
-starts, in the spool or in a file: runs fetch for a minute and want the database for a second. The baseline is what is
-usually done: every writer and every request opens the DuckDB file and retries with exponential backoff while somebody
-else has it. A query's time counts from the moment it was due, so a stall shows in every query that it delays.
+Both variants write the same rows (5,000 + 5,000 + 50,000 + 200,000, one transaction each) from separate processes in
+several bursts, while a reader runs 50 queries a second, as a page does. The rows are in the spool or in a file before
+the clock starts: real runs fetch for a minute and need the database for a second. The baseline is common practice:
+every writer and every request opens the DuckDB file and retries with exponential backoff while it is locked. Query
+times count from the moment a query is due, so a stall shows in every query that it delays.
 
-Exits 1 when a target of gate and publish is missed: no failed write, no failed read, reader p95 at most 25 ms.
+Exits with 1 if gate and publish misses a target: no failed write, no failed read, reader p95 at most 25 ms.
 """
 
 import multiprocessing
@@ -35,7 +35,7 @@ from polypipe.warehouse.modes import Mode
 from polypipe.warehouse.tables import columns
 
 ROUNDS = 3
-PERIOD_SECONDS = 5.0  # from burst to burst; the real schedules leave minutes
+PERIOD_SECONDS = 5.0  # between bursts; real schedules leave minutes
 WRITER_PATIENCE_SECONDS = 20.0
 READER_PATIENCE_SECONDS = 2.0
 QUERIES_PER_SECOND = 50
@@ -56,7 +56,7 @@ QUERIES = [
 
 @dataclass
 class Write:
-    """One writer's outcome. `waited` and `seconds` count from the common start."""
+    """Result of one writer. `waited` and `seconds` count from the common start."""
 
     ok: bool
     waited: float
@@ -66,7 +66,7 @@ class Write:
 
 @dataclass
 class Reads:
-    """The reader's outcome."""
+    """Result of the reader."""
 
     milliseconds: list[float] = field(default_factory=list)
     failed: int = 0
@@ -74,7 +74,7 @@ class Reads:
 
 
 def rows(table: str, count: int, run: int) -> Iterator[dict[str, Any]]:
-    """Rows of realistic width; token ids have 77 digits."""
+    """Generate rows of realistic width; token ids have 77 digits."""
     now = datetime.now(UTC)
     for n in range(count):
         if table == "events":
@@ -121,7 +121,7 @@ def rows(table: str, count: int, run: int) -> Iterator[dict[str, Any]]:
 
 
 def with_backoff(path: Path, patience: float, read_only: bool) -> duckdb.DuckDBPyConnection:
-    """Open the file as the usual helper does: 0.1 s, 0.2 s, 0.4 s ... while it is locked, within `patience`."""
+    """Open the file; while it is locked, retry after 0.1 s, 0.2 s, 0.4 s ... for up to `patience` seconds."""
     deadline, delay = time.monotonic() + patience, 0.1
     while True:
         try:
@@ -134,7 +134,7 @@ def with_backoff(path: Path, patience: float, read_only: bool) -> duckdb.DuckDBP
 
 
 def write_published(home: Path, table: str, count: int, run: int, mode: Mode, start: Barrier) -> tuple[float, float]:
-    """Gate and publish; seconds waited and seconds in all."""
+    """Write with gate and publish; returns seconds waited and total seconds."""
     warehouse = Warehouse(home)
     with warehouse.batch("bench") as batch:
         batch.add(table, rows(table, count, run))
@@ -146,7 +146,7 @@ def write_published(home: Path, table: str, count: int, run: int, mode: Mode, st
 
 
 def write_plain(home: Path, table: str, count: int, run: int, mode: Mode, start: Barrier) -> tuple[float, float]:
-    """The plain file: the same rows from the same JSON into the same tables; seconds waited and seconds in all."""
+    """Write the same rows from the same JSON to the plain file; returns seconds waited and total seconds."""
     file = home / f"{table}-{run}.ndjson"
     with file.open("wb") as out:
         for row in rows(table, count, run):
@@ -173,7 +173,7 @@ def writer(way: str, home: Path, write: tuple[str, int, Mode], run: int, start: 
     try:
         waited, seconds = go(home, table, count, run, mode, start)
         outcomes.put(Write(True, waited, seconds, peak_mb()))
-    except Exception as error:  # any failure is a failed write, whatever it is called
+    except Exception as error:  # any failure is a failed write
         print(f"  {way}: write of {table} failed: {str(error).splitlines()[0][:150]}", file=sys.stderr)
         outcomes.put(Write(False, WRITER_PATIENCE_SECONDS, WRITER_PATIENCE_SECONDS, peak_mb()))
 
@@ -192,7 +192,7 @@ def reader(way: str, home: Path, ready: Event, stop: Event, outcomes: "Queue[Rea
 
 
 def ask(query: Callable[[str], list[Any]], ready: Event, stop: Event) -> Reads:
-    """Ask at the fixed rate until told to stop."""
+    """Run queries at the fixed rate until `stop` is set."""
     reads, asked = Reads(), 0
     query(QUERIES[0])
     ready.set()
@@ -206,7 +206,7 @@ def ask(query: Callable[[str], list[Any]], ready: Event, stop: Event) -> Reads:
         else:
             reads.milliseconds.append((time.monotonic() - due) * 1000)
         asked += 1
-        # A page's visitors do not queue for ever: after a stall longer than that, start afresh.
+        # Page visitors do not queue forever: skip queries that are overdue for longer than this.
         due = max(due + 1 / QUERIES_PER_SECOND, time.monotonic() - READER_PATIENCE_SECONDS)
     reads.peak_mb = peak_mb()
     return reads
@@ -217,7 +217,7 @@ def peak_mb() -> float:
 
 
 def prepare(way: str, home: Path) -> None:
-    """Empty tables, so that the reader finds them."""
+    """Create empty tables for the reader."""
     home.mkdir()
     if way == "plain":
         with duckdb.connect(str(home / "plain.duckdb")) as con:
@@ -227,7 +227,7 @@ def prepare(way: str, home: Path) -> None:
 
 
 def run(way: str, home: Path) -> tuple[list[Write], Reads]:
-    """All rounds of one way."""
+    """Run all rounds of one variant."""
     context = multiprocessing.get_context("spawn")
     prepare(way, home)
     write_outcomes: Queue[Write] = context.Queue()
@@ -261,7 +261,7 @@ def run(way: str, home: Path) -> tuple[list[Write], Reads]:
 
 
 def complete(way: str, home: Path) -> bool:
-    """Every row of every round is there, once."""
+    """True if every row of every round is stored exactly once."""
     expected = [(count * (ROUNDS if isinstance(mode, Append) else 1),) for _, count, mode in WRITES]
     query = " UNION ALL ".join(f"SELECT {n}, count(*) FROM {table}" for n, (table, *_) in enumerate(WRITES))
     if way == "published":
@@ -279,7 +279,7 @@ def summary(writes: list[Write], reads: Reads, whole: bool) -> dict[str, float]:
         "failed writes": sum(not write.ok for write in writes),
         "tables complete": float(whole),
         "writer wait, max s": max(write.waited for write in writes),
-        "write in all, max s": max(write.seconds for write in writes),
+        "write total, max s": max(write.seconds for write in writes),
         "reads": len(reads.milliseconds),
         "failed reads": reads.failed,
         "read p50 ms": quantiles[49],

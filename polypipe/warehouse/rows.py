@@ -1,7 +1,7 @@
-"""Types of the rows that one room hands to another, one a table: what a column means is in `migrations/`.
+"""Types of the rows that rooms exchange, one per table. The comments in `migrations/` say what columns mean.
 
 Generated from the migrations by `python -m polypipe_tests.warehouse.row_types`; a test compares the two. Instants are
-aware datetimes. A nullable column is None where it is unknown, never absent.
+aware datetimes. Unknown values are None, never absent.
 """
 
 from collections.abc import Sequence

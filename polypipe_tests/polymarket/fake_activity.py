@@ -1,4 +1,4 @@
-"""`/activity` over raw rows, and rows for it."""
+"""A fake `/activity` endpoint and rows for it."""
 
 import itertools
 from datetime import UTC, datetime
@@ -37,7 +37,7 @@ def raw_activity(second: int, **changes: Any) -> dict[str, Any]:
 
 
 class FakeActivity:
-    """`/activity` over raw rows. `page_size`: what is served at most, whatever `limit` says."""
+    """`/activity` over raw rows. `page_size` caps the rows per response, whatever `limit` is."""
 
     def __init__(
         self,
@@ -70,6 +70,6 @@ class FakeActivity:
             return httpx.Response(400, json={"error": f"max historical activity offset of {self.max_offset} exceeded"})
         end = int(query["end"]) + self.includes_end
         rows = [row for row in self.rows if row["timestamp"] < end]
-        if self.reorders and offset == 0 and len(self.requests) % 2:  # no order is promised within one second
+        if self.reorders and offset == 0 and len(self.requests) % 2:  # the order within one second is undefined
             rows = [r for _, group in itertools.groupby(rows, lambda r: r["timestamp"]) for r in reversed(list(group))]
         return httpx.Response(200, json=rows[offset : offset + min(int(query["limit"]), self.page_size)])

@@ -1,4 +1,4 @@
-"""Helpers of the client's tests: a listing server in one function, and an independent reading of raw events."""
+"""Support for the client's tests: a fake listing server, and an independent decoding of raw events."""
 
 import base64
 import json
@@ -14,19 +14,19 @@ DIGITS = set("0123456789")
 
 
 async def no_sleep(_seconds: float) -> None:
-    """Waits between retries are decided in the client and checked by their length, not by spending the time."""
+    """Skip waits between retries. Tests check the requested length instead."""
 
 
 def client(transport: httpx.AsyncBaseTransport | None = None, hosts: Hosts | None = None, **options: Any):
-    """A client without waits: fast retries, practically no rate limit."""
+    """A client without waits and practically without rate limits."""
     settings: dict[str, Any] = {"sleep": no_sleep, "rate_share": 1000.0, **options}
     return PolymarketHttp(hosts, transport=transport, **settings)
 
 
 class FakeGamma:
-    """`/events/keyset` over a list of raw events; counts and keeps the requests.
+    """`/events/keyset` over a list of raw events; records the requests.
 
-    `instead` replaces the answer to the n-th request (from 1) by what the function makes of the right one.
+    `instead` maps the number of a request, from 1, to a function that replaces its response body.
     """
 
     def __init__(
@@ -79,21 +79,21 @@ class FakeGamma:
 
 
 def universe(gamma: FakeGamma, **options: Any) -> tuple[list[Event], CrawlReport]:
-    """All events of a universe crawl and its report."""
+    """Run a universe crawl; returns its events and report."""
     events: list[Event] = []
     report = run(client(gamma.transport, **options), lambda http: crawl_universe(http, events.extend))
     return events, report
 
 
 def live(gamma: FakeGamma, **options: Any) -> tuple[list[Event], CrawlReport]:
-    """All events of a live crawl and its report."""
+    """Run a live crawl; returns its events and report."""
     events: list[Event] = []
     report = run(client(gamma.transport, **options), lambda http: crawl_live(http, events.extend))
     return events, report
 
 
 def raw_market(number: int, **changes: Any) -> dict[str, Any]:
-    """A good market with two tokens; `changes` replace fields, a value of `...` removes one."""
+    """A valid market with two tokens. `changes` replaces fields; a value of `...` removes the field."""
     market = {
         "id": str(number),
         "conditionId": f"0x{number:064x}",
@@ -109,7 +109,7 @@ def raw_market(number: int, **changes: Any) -> dict[str, Any]:
 
 
 def raw_event(number: int, **changes: Any) -> dict[str, Any]:
-    """A good Sports event with one market, likewise."""
+    """A valid Sports event with one market. `changes` as in `raw_market`."""
     event = {
         "id": str(number),
         "slug": f"event-{number}",
@@ -124,7 +124,7 @@ def raw_event(number: int, **changes: Any) -> dict[str, Any]:
 
 
 def expected_tokens(events: list[Any]) -> dict[str, dict[str, list[str]]]:
-    """event id -> market id -> token ids, read from raw events with plain dictionaries, by DESIGN's rules."""
+    """Event id -> market id -> token ids, decoded from raw events independently of the client."""
     result: dict[str, dict[str, list[str]]] = {}
     for event in events:
         tags = {str(tag.get("id")) for tag in event.get("tags") or []}
@@ -150,5 +150,5 @@ def expected_tokens(events: list[Any]) -> dict[str, dict[str, list[str]]]:
 
 
 def read_tokens(events: list[Event]) -> dict[str, dict[str, list[str]]]:
-    """The same of decoded events."""
+    """The same mapping for decoded events."""
     return {event.id: {market.id: list(market.token_ids) for market in event.markets} for event in events}

@@ -1,4 +1,4 @@
-"""The walk over activity: every row once, or an error; few requests; nothing believed that the answer does not prove."""
+"""Walking a wallet's activity: every row exactly once or an error, in few requests."""
 
 import json
 from collections import Counter
@@ -32,7 +32,7 @@ def walk(fake: FakeActivity, start: int = 0, end: int = 100_000) -> tuple[list[A
 
 
 def count(rows: list[dict[str, Any]], start: int = 0, end: int = 100_000) -> Counter[tuple[Any, ...]]:
-    """What must be found, read from raw rows: each with its number among equal ones."""
+    """The expected rows, counted from raw rows, each with its number among equal rows."""
     result: Counter[tuple[Any, ...]] = Counter()
     for row in rows:
         if start <= row["timestamp"] - T0 < end:
@@ -48,11 +48,11 @@ def counted(found: list[Activity]) -> Counter[tuple[Any, ...]]:
 
 
 def fills(*seconds: int) -> list[dict[str, Any]]:
-    """A fill in each second named, each of another size."""
+    """One fill in each of these seconds, each with a different size."""
     return [raw_activity(second, size=1 + n, transactionHash=f"0x{n // 3}") for n, second in enumerate(seconds)]
 
 
-def test_a_row_in_full() -> None:
+def test_every_field_of_a_row_is_read() -> None:
     found, report = walk(FakeActivity([raw_activity(5)]))
     assert found == [
         Activity(
@@ -77,7 +77,7 @@ def test_a_row_in_full() -> None:
     assert report == ActivityReport(WALLET, at(0), at(100_000), 2, 1, 0, at(5), True, True)
 
 
-def test_absent_empty_and_text_values() -> None:
+def test_absent_and_empty_values_are_none_and_numeric_text_is_read() -> None:
     changes = {"conditionId": "", "asset": "", "side": "", "outcomeIndex": 999, "size": "2.5", "price": None}
     row = raw_activity(5, type="NEW_KIND", usdcSize=..., title=None, transactionHash=..., **changes)
     (found,), _ = walk(FakeActivity([row]))
@@ -94,7 +94,7 @@ def test_window_is_half_open() -> None:
     assert report.requests == 1
 
 
-def test_fractions_of_a_second_at_the_edges() -> None:
+def test_bounds_with_fractions_of_a_second_are_rounded_up() -> None:
     fake = FakeActivity(fills(9, 10, 11, 12))
     found: list[Activity] = []
     half = timedelta(milliseconds=500)
@@ -103,7 +103,7 @@ def test_fractions_of_a_second_at_the_edges() -> None:
     assert [a.timestamp for a in found] == [at(11), at(10)]
 
 
-def test_no_activity_at_all() -> None:
+def test_a_wallet_without_activity_is_complete_after_one_request() -> None:
     found, report = walk(FakeActivity([]))
     assert (found, report.complete, report.history_ended, report.requests) == ([], True, True, 1)
 
@@ -137,7 +137,7 @@ def test_equal_rows_on_the_edge_of_a_page_are_counted_once() -> None:
     assert report.read_again >= 2
 
 
-def test_two_thousand_fills_with_twelve_hundred_in_one_second() -> None:
+def test_more_rows_in_one_second_than_fit_a_page_are_all_read() -> None:
     rows = fills(*range(10_000, 10_400), *[9_000] * 1200, *range(5_000, 5_400))
     found, report = walk(FakeActivity(rows), 1)
     assert counted(found) == count(rows)
@@ -145,20 +145,20 @@ def test_two_thousand_fills_with_twelve_hundred_in_one_second() -> None:
     assert report.rows == 2000
 
 
-def test_a_second_up_to_the_offset_cap() -> None:
+def test_a_second_that_reaches_the_offset_cap_is_read() -> None:
     rows = fills(*range(200, 300), *[100] * 3400, *range(20, 60))
     found, _ = walk(FakeActivity(rows), 50)
     assert counted(found) == count(rows, 50)
 
 
-def test_a_second_beyond_the_offset_cap_is_refused() -> None:
+def test_a_second_beyond_the_offset_cap_fails_the_walk() -> None:
     fake = FakeActivity(fills(*range(200, 300), *[100] * 3600, 20))
     with pytest.raises(CrawlIncomplete, match=r"offset=3500.*: at least 3500 activities in one second, 2026-") as caught:
         walk(fake)
     assert caught.value.page == len(fake.requests) + 1
 
 
-def test_a_lower_cap_of_the_server_is_an_error_too() -> None:
+def test_a_lower_offset_cap_of_the_server_fails_the_walk() -> None:
     with pytest.raises(RequestRefused, match="max historical activity offset of 1000 exceeded"):
         walk(FakeActivity(fills(*[100] * 3000), max_offset=1000))
 
@@ -177,18 +177,18 @@ def test_a_silently_lowered_limit_loses_nothing() -> None:
     assert counted(found) == count(rows)
 
 
-def test_an_empty_answer_where_rows_were_promised_is_not_the_end() -> None:
+def test_an_empty_page_that_must_repeat_rows_fails_the_walk() -> None:
     fake = FakeActivity(fills(*range(900)), instead={2: httpx.Response(200, json=[])})
     with pytest.raises(CrawlIncomplete, match=r"1 activities of .* disappeared"):
         walk(fake)
 
 
-def test_an_api_that_leaves_out_the_second_of_end_is_noticed() -> None:
+def test_an_api_that_excludes_the_second_of_end_fails_the_walk() -> None:
     with pytest.raises(CrawlIncomplete, match="disappeared"):
         walk(FakeActivity(fills(*range(900)), includes_end=False))
 
 
-def test_an_api_that_ignores_end_or_order_is_noticed() -> None:
+def test_an_api_that_ignores_end_or_order_fails_the_walk() -> None:
     newest = fills(*range(900))[::-1]
     stuck = {n: httpx.Response(200, json=newest[:500]) for n in range(1, 9)}
     with pytest.raises(CrawlIncomplete, match="newest first"):
@@ -210,7 +210,7 @@ def test_an_api_that_ignores_end_or_order_is_noticed() -> None:
         ({"proxyWallet": "0x" + "cd" * 20}, "which was not requested"),
     ],
 )
-def test_an_unreadable_row_matters_only_inside_the_window(changes: dict[str, Any], reason: str) -> None:
+def test_an_unreadable_row_fails_the_walk_only_inside_the_window(changes: dict[str, Any], reason: str) -> None:
     rows = [*fills(11, 12, 13), raw_activity(10, **changes)]
     with pytest.raises(CrawlIncomplete, match="1 of 4 rows could not be read: row 4: ") as caught:
         walk(FakeActivity(rows), 10)
@@ -220,7 +220,7 @@ def test_an_unreadable_row_matters_only_inside_the_window(changes: dict[str, Any
 
 
 @pytest.mark.parametrize("time", [None, ..., "soon", 1.5, 1_780_000_000_000])
-def test_a_row_without_a_usable_time_always_matters(time: Any) -> None:
+def test_a_row_without_a_readable_time_always_fails_the_walk(time: Any) -> None:
     rows = fills(11, 12)
     body = [*rows[::-1], raw_activity(1, timestamp=time)]
     with pytest.raises(CrawlIncomplete, match="timestamp"):
@@ -228,7 +228,7 @@ def test_a_row_without_a_usable_time_always_matters(time: Any) -> None:
 
 
 @pytest.mark.parametrize("wallet", ["", "0x12", "0x" + "g" * 40, "0x" + "a" * 41])
-def test_a_bad_wallet_is_not_asked_for(wallet: str) -> None:
+def test_an_invalid_wallet_sends_no_request(wallet: str) -> None:
     fake = FakeActivity([])
     http = client(httpx.MockTransport(fake))
     with pytest.raises(RequestRefused, match="is not a wallet address"):
@@ -236,14 +236,14 @@ def test_a_bad_wallet_is_not_asked_for(wallet: str) -> None:
     assert not fake.requests
 
 
-def test_times_need_a_zone() -> None:
+def test_naive_times_are_refused() -> None:
     naive = datetime(2026, 1, 1)  # noqa: DTZ001
     with pytest.raises(ValueError, match="time zone"):
         run(client(), lambda http: walk_activity(http, WALLET, naive, at(1), print))
 
 
 @needs_recordings
-def test_recorded_rows() -> None:
+def test_recorded_rows_are_all_read_with_unique_keys() -> None:
     rows = json.loads((RECORDINGS / "data-v1-activity.json").read_bytes())
     wallet = rows[0]["proxyWallet"]
     found: list[Activity] = []
@@ -276,8 +276,10 @@ SOME_ROWS = st.lists(
 @given(
     rows=SOME_ROWS, page_size=st.integers(2, 15), reorders=st.booleans(), start=st.integers(0, 6), length=st.integers(1, 8)
 )
-def test_any_history(rows: list[dict[str, Any]], page_size: int, reorders: bool, start: int, length: int) -> None:
-    """Whatever the page size and wherever the edges fall: each row of the window once, and few requests."""
+def test_any_history_is_read_once_in_few_requests(
+    rows: list[dict[str, Any]], page_size: int, reorders: bool, start: int, length: int
+) -> None:
+    """For any page size and bounds, each row of the window is read once."""
     end = start + length
     largest = max(Counter(row["timestamp"] for row in rows).values(), default=0)
     fake = FakeActivity(rows, page_size, reorders=reorders and largest < page_size)
@@ -289,7 +291,7 @@ def test_any_history(rows: list[dict[str, Any]], page_size: int, reorders: bool,
 
 
 @given(rows=SOME_ROWS, page_size=st.integers(2, 15), split=st.integers(1, 11))
-def test_two_windows_are_one(rows: list[dict[str, Any]], page_size: int, split: int) -> None:
+def test_adjacent_windows_read_the_same_rows_as_one(rows: list[dict[str, Any]], page_size: int, split: int) -> None:
     whole, _ = walk(FakeActivity(rows, page_size), 0, 13)
     late, _ = walk(FakeActivity(rows, page_size), split, 13)
     early, _ = walk(FakeActivity(rows, page_size), 0, split)

@@ -1,4 +1,4 @@
-"""Value, standing and positions: what is unknown stays unknown, and a list of positions is whole or refused."""
+"""Value, standing and positions: unknown stays None, and a list of positions is complete or an error."""
 
 import json
 from collections.abc import Callable
@@ -30,7 +30,7 @@ OTHER = "0x" + "cd" * 20
 
 
 def answering(body: Any, **expected: str) -> httpx.MockTransport:
-    """Answers everything with `body`; the query must hold `expected`."""
+    """Responds to every request with `body`; the query must contain `expected`."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         assert expected.items() <= dict(request.url.params).items()
@@ -55,18 +55,18 @@ def ask(body: Any, fetch: Callable[..., Any], wallet: str = WALLET, **expected: 
         ([], None),
     ],
 )
-def test_value(body: Any, value: float | None) -> None:
+def test_value_is_the_number_sent_or_none(body: Any, value: float | None) -> None:
     assert ask(body, fetch_value, user=WALLET) == value
 
 
 @pytest.mark.parametrize("wallet", ["AB" * 20, "0X" + "aB" * 20, WALLET])
-def test_wallets_are_asked_for_in_lower_case(wallet: str) -> None:
+def test_wallets_are_requested_in_lower_case(wallet: str) -> None:
     assert ask([{"value": 1}], fetch_value, wallet, user=WALLET) == 1.0
 
 
 @pytest.mark.parametrize("fetch", [fetch_value, fetch_standing, fetch_positions])
 @pytest.mark.parametrize("body", [{"error": "no"}, [7], ["x"], [None], "text", 5])
-def test_answers_of_another_shape_are_errors(fetch: Callable[..., Any], body: Any) -> None:
+def test_responses_of_another_shape_are_errors(fetch: Callable[..., Any], body: Any) -> None:
     with pytest.raises(UnexpectedBody, match="wrong shape"):
         ask(body, fetch)
 
@@ -79,13 +79,13 @@ def test_answers_of_another_shape_are_errors(fetch: Callable[..., Any], body: An
         (fetch_positions, {"proxyWallet": OTHER, "asset": "1", "size": 1}),
     ],
 )
-def test_rows_of_another_wallet_are_never_taken_for_this_one(fetch: Callable[..., Any], row: dict[str, Any]) -> None:
+def test_rows_of_another_wallet_are_errors(fetch: Callable[..., Any], row: dict[str, Any]) -> None:
     with pytest.raises(UnexpectedBody, match="not requested"):
         ask([row], fetch)
 
 
 @pytest.mark.parametrize("value", ["many", "NaN", "Infinity", True, [], {}])
-def test_a_value_that_is_no_number_is_an_error(value: Any) -> None:
+def test_a_value_that_is_not_a_number_is_an_error(value: Any) -> None:
     with pytest.raises(UnexpectedBody):
         ask([{"user": WALLET, "value": value}], fetch_value)
 
@@ -99,17 +99,17 @@ def test_a_value_that_is_no_number_is_an_error(value: Any) -> None:
         ({"rank": "", "vol": None, "pnl": 0}, Standing(rank=None, volume=None, pnl=0.0, user_name="me")),
     ],
 )
-def test_standing(changes: dict[str, Any], standing: Standing) -> None:
+def test_standing_with_rank_0_or_empty_is_unranked(changes: dict[str, Any], standing: Standing) -> None:
     row = {"proxyWallet": WALLET, "rank": "1500", "vol": 10.5, "pnl": -3, "userName": "me", **changes}
     assert ask([row], fetch_standing, user=WALLET, timePeriod="DAY") == standing
 
 
-def test_standing_of_a_wallet_that_is_not_listed() -> None:
+def test_a_wallet_not_on_the_leaderboard_has_no_standing() -> None:
     assert ask([], partial(fetch_standing, period="ALL"), timePeriod="ALL") is None
 
 
 @needs_recordings
-def test_recorded_answers() -> None:
+def test_recorded_responses_are_read() -> None:
     value = json.loads((RECORDINGS / "errors/data_v1_value.json").read_bytes())
     assert ask(value, fetch_value, value[0]["user"]) == 12100.9134
     one = json.loads((RECORDINGS / "errors/data_v1_leaderboard_one_user_all.json").read_bytes())
@@ -122,7 +122,7 @@ def test_recorded_answers() -> None:
 
 
 class Listing:
-    """`/positions` over raw rows. `before` changes the rows before the n-th request (from 1)."""
+    """`/positions` over raw rows. `before` changes the rows before the n-th request, `instead` replaces its response."""
 
     def __init__(
         self,
@@ -164,7 +164,7 @@ def assets(listing: Listing) -> list[int]:
     return [int(position.asset) for position in positions(listing)]
 
 
-def test_a_position_in_full_and_a_bare_one() -> None:
+def test_every_field_of_a_position_is_read_and_absent_ones_are_none() -> None:
     full = held(
         1,
         size=10,
@@ -211,18 +211,18 @@ def test_a_position_in_full_and_a_bare_one() -> None:
     assert (second.size, second.redeemable, second.end_date, second.title) == (0.0, False, "", "")
 
 
-def test_no_positions() -> None:
+def test_a_wallet_without_positions_takes_one_request() -> None:
     listing = Listing([])
     assert (positions(listing), len(listing.requests)) == ([], 1)
 
 
 @given(count=st.integers(0, 60), page_size=st.integers(2, 20))
-def test_any_number_of_positions_and_any_page_size(count: int, page_size: int) -> None:
-    """A server that serves fewer than asked for, without a word, does not shorten the list."""
+def test_all_positions_are_read_with_any_page_size(count: int, page_size: int) -> None:
+    """A server that silently sends fewer rows than `limit` does not shorten the list."""
     assert assets(Listing([held(n) for n in range(count)], page_size)) == list(range(count))
 
 
-def test_two_thousand_positions_take_few_requests() -> None:
+def test_two_thousand_positions_take_six_requests() -> None:
     listing = Listing([held(n) for n in range(2000)])
     assert len(positions(listing)) == 2000
     assert len(listing.requests) == 6
@@ -243,20 +243,20 @@ def test_a_position_sold_between_two_pages_hides_no_other() -> None:
     assert assets(listing) == list(range(1, 30))
 
 
-def test_a_list_that_never_holds_still_is_refused() -> None:
+def test_a_list_that_keeps_changing_fails() -> None:
     listing = Listing([held(n) for n in range(300)], 10, before={n: lambda rows: rows[1:] for n in range(2, 99)})
     with pytest.raises(CrawlIncomplete, match="changed during each of 3 attempts"):
         positions(listing)
 
 
-def test_a_server_that_ignores_the_offset_is_noticed() -> None:
+def test_a_server_that_ignores_the_offset_fails() -> None:
     rows = [held(n) for n in range(10)]
     same = {n: httpx.Response(200, json=rows) for n in range(1, 99)}
     with pytest.raises(CrawlIncomplete, match="changed during each of 3 attempts"):
         positions(Listing(rows, 10, instead=same))
 
 
-def test_more_positions_than_the_offset_reaches_are_refused() -> None:
+def test_more_positions_than_the_offset_cap_fail() -> None:
     listing = Listing([held(n) for n in range(12_000)])
     with pytest.raises(CrawlIncomplete, match="page 22 would start at row 10479") as caught:
         positions(listing)
@@ -283,18 +283,18 @@ def test_a_page_that_fails_fails_the_list() -> None:
         ({"redeemable": "yes"}, "Expected `bool | null`"),
     ],
 )
-def test_a_position_that_cannot_be_read_refuses_the_list(changes: dict[str, Any], reason: str) -> None:
+def test_an_unreadable_position_fails_the_list(changes: dict[str, Any], reason: str) -> None:
     with pytest.raises(UnexpectedBody, match="1 of 3 rows could not be read: row 2: ") as caught:
         positions(Listing([held(1), held(2, **changes), held(3)]))
     assert reason in str(caught.value)
 
 
 @pytest.mark.parametrize(("sent", "read"), [("", ""), (None, ""), ("2026-07-11T00:00:00Z", "2026-07-11"), ("soon", "")])
-def test_end_dates(sent: str | None, read: str) -> None:
+def test_end_date_is_the_date_at_the_start_of_the_text(sent: str | None, read: str) -> None:
     assert positions(Listing([held(1, endDate=sent)]))[0].end_date == read
 
 
-def test_bad_wallets_are_not_asked_for() -> None:
+def test_an_invalid_wallet_is_refused_with_a_hint() -> None:
     for fetch in (fetch_value, fetch_standing, fetch_positions):
         with pytest.raises(RequestRefused, match="'0x12' is not a wallet address; what to do: give 40 hex digits"):
             ask([], fetch, "0x12")

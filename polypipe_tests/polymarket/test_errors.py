@@ -32,7 +32,7 @@ def test_an_error_names_request_page_status_body_and_hint() -> None:
 
 
 @pytest.mark.parametrize("kind", [CrawlIncomplete, DeadlineExceeded, RequestRefused, ServerUnavailable, UnexpectedBody])
-def test_every_kind_is_caught_by_the_base_and_has_its_own_hint(kind: type[PolymarketError]) -> None:
+def test_every_kind_derives_from_the_base_and_has_its_own_hint(kind: type[PolymarketError]) -> None:
     error = kind("because")
     assert isinstance(error, PolymarketError)
     assert error.hint != PolymarketError.default_hint

@@ -1,4 +1,4 @@
-"""Crawls: complete or an error that names the page; filters never trusted; every bad row named."""
+"""Crawls: complete or an error that names the page, whatever filters the server supports."""
 
 import json
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def tagged(*ids: str | int) -> list[dict[str, Any]]:
 
 
 def assorted(number: int) -> list[dict[str, Any]]:
-    """Events over all kinds of tags, some closed, some live."""
+    """Events with various tags, some closed, some live."""
     return [
         raw_event(n, tags=tagged(*TAG_SETS[n % len(TAG_SETS)]), closed=n % 11 == 0, live=n % 5 == 0 or None)
         for n in range(1, number + 1)
@@ -41,7 +41,7 @@ def replaced(status: int = 200, **answer: Any) -> Callable[[dict[str, Any]], htt
     return lambda _body: httpx.Response(status, **answer)
 
 
-def test_every_page_is_asked_for_with_all_filters() -> None:
+def test_every_page_is_requested_with_all_filters() -> None:
     gamma = FakeGamma([raw_event(n) for n in range(1, 26)])
     universe(gamma)
     sports = [request.url.params for request in gamma.requests if request.url.params["tag_id"] == "1"]
@@ -60,7 +60,7 @@ def test_every_page_is_asked_for_with_all_filters() -> None:
     [("closed", "tag_id", "exclude_tag_id"), ("closed", "tag_id"), ("closed",), ()],
     ids=["all filters", "no exclusion", "no tags", "nothing"],
 )
-def test_the_universe_is_the_same_whichever_filters_the_server_honours(honours: tuple[str, ...]) -> None:
+def test_the_universe_does_not_depend_on_the_filters_the_server_supports(honours: tuple[str, ...]) -> None:
     raw = assorted(95)
     events, report = universe(FakeGamma(raw, honours=honours))
     assert read_tokens(events) == expected_tokens(raw)
@@ -75,7 +75,7 @@ def test_the_universe_is_the_same_whichever_filters_the_server_honours(honours: 
     assert report.finished_at >= report.started_at
 
 
-def test_a_refused_exclusion_is_left_away() -> None:
+def test_a_refused_exclusion_is_retried_without_it() -> None:
     raw = assorted(40)
     gamma = FakeGamma(raw, refuses_exclude=True)
     events, report = universe(gamma)
@@ -115,7 +115,7 @@ def test_an_empty_page_with_a_new_cursor_is_followed() -> None:
 
 
 @pytest.mark.parametrize("end", [{}, {"next_cursor": ""}, {"next_cursor": None}])
-def test_a_full_last_page_ends_the_crawl_when_there_is_no_cursor(end: dict[str, Any]) -> None:
+def test_a_full_last_page_without_a_cursor_ends_the_crawl(end: dict[str, Any]) -> None:
     last: Callable[[dict[str, Any]], httpx.Response] = lambda body: httpx.Response(  # noqa: E731
         200, json={"events": body["events"], **end}
     )
@@ -161,14 +161,14 @@ def test_a_bad_page_fails_the_crawl_and_is_named(crawl: Any, answer: Any, kind: 
     assert message.isprintable()
 
 
-def test_a_torn_page_is_asked_for_again() -> None:
+def test_a_truncated_page_is_retried() -> None:
     raw = assorted(30)
     events, report = universe(FakeGamma(raw, instead={4: replaced(html="<html>busy"), 6: replaced(content=b'{"ev')}))
     assert read_tokens(events) == expected_tokens(raw)
     assert report.requests == report.pages + 2
 
 
-def test_a_server_that_ignores_the_cursor_is_found_out() -> None:
+def test_a_server_that_ignores_the_cursor_fails_the_crawl() -> None:
     first = {"events": [raw_event(n, live=True) for n in range(1, 11)], "next_cursor": "MA=="}
     gamma = FakeGamma([], instead=dict.fromkeys(range(1, 100), replaced(json=first)))
     with pytest.raises(CrawlIncomplete, match=r"\(page 2\).*repeats the cursor 'MA=='"):
@@ -191,8 +191,8 @@ def test_an_empty_universe_is_an_error(raw: list[Any]) -> None:
         ({"version": "v3"}, r"26 of 100 markets have no usable token ids: 0 \(unknown version 'v3'\)"),
     ],
 )
-def test_too_many_markets_without_ids_are_a_changed_contract(change: dict[str, Any], reason: str) -> None:
-    """Three such crawls in a row would agree, and the guard would believe them."""
+def test_more_than_a_quarter_of_markets_without_token_ids_fails_the_crawl(change: dict[str, Any], reason: str) -> None:
+    """Otherwise the guard would accept the change after three such crawls."""
 
     def listing(changed: int) -> FakeGamma:
         return FakeGamma([raw_event(1, markets=[raw_market(n, **change if n < changed else {}) for n in range(100)])])
@@ -203,7 +203,7 @@ def test_too_many_markets_without_ids_are_a_changed_contract(change: dict[str, A
         universe(listing(26))
 
 
-def test_fields_that_decide_and_are_gone_fail_the_crawl() -> None:
+def test_missing_tags_live_or_active_in_all_rows_fails_the_crawl() -> None:
     untagged = [raw_event(n, live=True, tags=None) for n in range(30)]
     with pytest.raises(CrawlIncomplete, match="none of 30 events has `tags`; the API seems to have changed"):
         live(FakeGamma(untagged, honours=("live",)))
@@ -215,11 +215,11 @@ def test_fields_that_decide_and_are_gone_fail_the_crawl() -> None:
         universe(FakeGamma(inactive))
 
 
-def test_bad_markets_are_named_and_the_rest_of_the_event_stays() -> None:
+def test_bad_markets_are_reported_and_the_rest_of_the_event_is_kept() -> None:
     bad = [
         raw_market(1, clobTokenIds=...),
         raw_market(2, version="v3"),
-        raw_market(3, clobTokenIds="oops", active=False),  # not traded: none of our business
+        raw_market(3, clobTokenIds="oops", active=False),  # not traded, so not reported
         raw_market(4, clobTokenIds='["1", "1"]'),
     ]
     good = [raw_market(100 + n) for n in range(99)]
@@ -239,7 +239,7 @@ def test_more_than_one_percent_of_unreadable_rows_fails_the_crawl(kind: str, row
         raw: list[Any] = [raw_event(n, live="yes") if n < bad else raw_event(n) for n in range(rows)]
     else:
         raw = [raw_event(1, markets=[raw_market(n, slug=7) if n < bad else raw_market(n) for n in range(rows)])]
-    gamma = FakeGamma(raw, honours=())  # every row is served under each of the four tags and counts once
+    gamma = FakeGamma(raw, honours=())  # every row is sent under each of the four tags and counts once
     if fails:
         with pytest.raises(CrawlIncomplete, match=rf"{bad} of {rows} {kind} rows could not be read: 0 \(Expected"):
             universe(gamma)
@@ -248,14 +248,14 @@ def test_more_than_one_percent_of_unreadable_rows_fails_the_crawl(kind: str, row
         assert [problem.id for problem in report.dropped] == [str(n) for n in range(bad)]
 
 
-def test_only_the_first_few_bad_rows_are_named_in_the_error() -> None:
+def test_an_error_names_only_the_first_three_bad_rows() -> None:
     with pytest.raises(CrawlIncomplete) as caught:
         universe(FakeGamma([raw_event(n, slug=None) for n in range(50)]))
-    assert "50 of 50 event rows" in str(caught.value)  # a truer reason than an empty universe
+    assert "50 of 50 event rows" in str(caught.value)  # more precise than an empty universe
     assert str(caught.value).count("$.slug") == 3
 
 
-def test_live_reads_only_what_is_in_play() -> None:
+def test_live_returns_only_events_in_play_in_one_request() -> None:
     raw = [*assorted(60), raw_event(70, live=True, ended=True), raw_event(71, live=True, tags=tagged("2"))]
     gamma = FakeGamma(raw, page_size=100)
     events, report = live(gamma)
@@ -267,7 +267,7 @@ def test_live_reads_only_what_is_in_play() -> None:
     assert "tag_id" not in query
 
 
-def test_live_is_right_when_the_server_ignores_the_filter() -> None:
+def test_live_returns_the_same_if_the_server_ignores_the_filter() -> None:
     raw = assorted(60)
     honoured, _ = live(FakeGamma(raw))
     events, report = live(FakeGamma(raw, honours=()))
@@ -276,14 +276,14 @@ def test_live_is_right_when_the_server_ignores_the_filter() -> None:
     assert report.requests == 7
 
 
-def test_no_event_in_play_is_an_answer() -> None:
+def test_no_event_in_play_is_a_valid_result() -> None:
     events, report = live(FakeGamma([raw_event(1)]))
     assert events == []
     assert report.complete
     assert not report.filter_ignored
 
 
-def test_progress_is_told_after_every_page_and_completeness_only_at_the_end() -> None:
+def test_progress_is_reported_after_every_page_and_completeness_only_at_the_end() -> None:
     seen: list[tuple[int, int, bool]] = []
 
     def note(report: CrawlReport) -> None:
@@ -296,7 +296,7 @@ def test_progress_is_told_after_every_page_and_completeness_only_at_the_end() ->
     assert report.bytes > 0
 
 
-def test_an_error_of_the_sink_ends_the_crawl() -> None:
+def test_an_error_in_the_sink_fails_the_crawl() -> None:
     def broken(_events: Any) -> None:
         raise OSError("disk full")
 
@@ -334,7 +334,7 @@ event_changes = st.fixed_dictionaries(
     honours=st.sets(st.sampled_from(["closed", "tag_id", "exclude_tag_id"])),
     page_size=st.integers(1, 12),
 )
-def test_any_universe_is_read_as_by_plain_dictionaries(
+def test_any_universe_matches_an_independent_decoding(
     drawn: list[tuple[int, dict[str, Any], list[dict[str, Any]]]], honours: set[str], page_size: int
 ) -> None:
     by_id = {

@@ -1,4 +1,4 @@
-"""The HTTP rules: what is retried and how often, waits, deadlines, limits. No sockets here."""
+"""The HTTP client: retries, waits, deadlines and rate limits, without sockets."""
 
 import asyncio
 from collections.abc import Callable
@@ -30,7 +30,7 @@ decode_any = msgspec.json.Decoder().decode
 
 
 class Script:
-    """A transport that gives the listed answers in turn (the last one for ever) and keeps the requests."""
+    """A transport that gives the listed responses in order, repeats the last one, and records the requests."""
 
     def __init__(self, *answers: Answer | Callable[[], Answer]) -> None:
         self.answers = answers
@@ -61,7 +61,7 @@ def failing(script: Script, kind: type[PolymarketError], **options: Any) -> Poly
     return caught.value
 
 
-def test_the_request_says_who_asks_and_wants_gzip() -> None:
+def test_requests_have_a_user_agent_timeouts_and_accept_gzip() -> None:
     script = Script(ok)
     assert ask(script) == {"fine": True}
     request = script.requests[0]
@@ -88,7 +88,7 @@ def test_the_request_says_who_asks_and_wants_gzip() -> None:
         lambda: httpx.Response(200, text=""),
     ],
 )
-def test_a_passing_fault_is_retried_a_lasting_one_a_bounded_number_of_times(failure: Callable[[], Answer]) -> None:
+def test_transient_failures_are_retried_up_to_the_attempt_limit(failure: Callable[[], Answer]) -> None:
     script = Script(failure, failure, ok)
     assert ask(script) == {"fine": True}
     assert len(script.requests) == 3
@@ -122,7 +122,7 @@ def test_json_of_the_wrong_shape_is_not_retried() -> None:
     assert caught.value.status == 200
 
 
-def test_a_body_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_above_the_size_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_module, "MAX_BODY_BYTES", 1000)
     script = Script(lambda: httpx.Response(200, content=b"[" + b"1," * 1000))
     error = failing(script, UnexpectedBody)
@@ -130,7 +130,7 @@ def test_a_body_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(script.requests) == 1
 
 
-def test_a_base_url_that_cannot_be_asked_is_refused_without_its_password() -> None:
+def test_an_unsupported_base_url_is_refused_without_showing_its_password() -> None:
     http = client(None, Hosts(data="ftp://user:secret@host"))
     with pytest.raises(RequestRefused, match="cannot be sent") as caught:
         run(http, lambda opened: opened.get_json("data", "/value", [], decode_any))
@@ -138,7 +138,7 @@ def test_a_base_url_that_cannot_be_asked_is_refused_without_its_password() -> No
     assert http.traffic.requests == 1
 
 
-def test_waits_grow_with_jitter_and_have_a_ceiling() -> None:
+def test_waits_double_with_jitter_up_to_30_seconds() -> None:
     waits: list[float] = []
 
     async def record(seconds: float) -> None:
@@ -178,7 +178,7 @@ def test_retry_after_in_the_body_is_honoured() -> None:
 
 
 @pytest.mark.parametrize("text", ["soon", "-5", "", "0", "Mon, 01 Jan 2001 00:00:00 GMT", "٣"])
-def test_a_retry_after_that_asks_for_nothing_leaves_the_backoff(text: str) -> None:
+def test_an_invalid_or_past_retry_after_leaves_the_backoff(text: str) -> None:
     (wait,) = waits_for(httpx.Response(429, headers={"Retry-After": text.encode()}), backoff=1.0)
     assert 1.0 <= wait <= 2.0
 
@@ -193,7 +193,7 @@ def test_retry_after_is_a_wait_or_none_whatever_is_sent(header: str | None, body
 
 
 @pytest.mark.parametrize("text", ["3600", "9" * 400])
-def test_a_wait_beyond_the_deadline_fails_at_once(text: str) -> None:
+def test_a_retry_after_beyond_the_deadline_fails_at_once(text: str) -> None:
     script = Script(httpx.Response(429, headers={"Retry-After": text}))
     error = failing(script, DeadlineExceeded, deadline=60.0, sleep=_never)
     assert len(script.requests) == 1
@@ -203,7 +203,7 @@ def test_a_wait_beyond_the_deadline_fails_at_once(text: str) -> None:
 
 
 async def _never(_seconds: float) -> None:
-    raise AssertionError("waited although it is hopeless")
+    raise AssertionError("waited for an attempt after the deadline")
 
 
 def test_the_deadline_covers_retries_and_waits_and_names_the_last_failure() -> None:
@@ -232,7 +232,7 @@ def test_an_operation_ends_all_requests_in_it() -> None:
         run(client(httpx.MockTransport(hang)), work)
 
 
-def test_the_earlier_end_of_two_operations_counts() -> None:
+def test_the_earlier_deadline_of_nested_operations_applies() -> None:
     async def hang(_request: httpx.Request) -> httpx.Response:
         await asyncio.Event().wait()
         raise AssertionError
@@ -246,7 +246,7 @@ def test_the_earlier_end_of_two_operations_counts() -> None:
             run(client(httpx.MockTransport(hang)), lambda http, o=outer, i=inner: work(http, o, i))
 
 
-def test_a_timeout_of_the_caller_is_not_taken_for_ours() -> None:
+def test_a_timeout_error_of_the_caller_is_not_converted() -> None:
     async def work(http: PolymarketHttp) -> None:
         async with http.operation(60):
             raise TimeoutError("the caller's own")
@@ -275,7 +275,7 @@ def test_at_most_eight_requests_are_in_flight() -> None:
 
 
 class Clock(asyncio.SelectorEventLoop):
-    """A loop whose time jumps to the next timer instead of waiting for it, and otherwise creeps."""
+    """An event loop whose clock jumps to the next timer instead of waiting for it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -293,7 +293,7 @@ class Clock(asyncio.SelectorEventLoop):
 
 
 def send_times(host: str, paths: list[str], requests: int) -> list[float]:
-    """Virtual times at which requests leave, all of them asked for at time 0."""
+    """Virtual send times of requests that are all submitted at time 0."""
     times: list[float] = []
 
     def note(_request: httpx.Request) -> httpx.Response:
@@ -323,16 +323,16 @@ def send_times(host: str, paths: list[str], requests: int) -> list[float]:
         ("clob", ["/prices-history"], 1000),
     ],
 )
-def test_no_ten_seconds_hold_more_than_a_third_of_the_published_limit(host: str, paths: list[str], published: int) -> None:
+def test_no_ten_seconds_have_more_than_a_third_of_the_published_limit(host: str, paths: list[str], published: int) -> None:
     third = published / 3
     times = send_times(host, paths, int(third * 1.5))
     for first in times:
         assert sum(first <= time < first + 10 for time in times) <= third + 1
-    assert times[-1] >= 14  # and the limit is used: one and a half windows of requests take 15 seconds
+    assert times[-1] >= 14  # and the limit is used: 1.5 windows of requests take 15 seconds
     assert times[-1] <= 16
 
 
-def test_counters() -> None:
+def test_traffic_counts_requests_retries_and_bytes() -> None:
     async def work(http: PolymarketHttp) -> None:
         await http.get_json("data", "/value", [], decode_any)
 

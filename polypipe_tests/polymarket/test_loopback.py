@@ -1,4 +1,4 @@
-"""What only a real socket can show: dripping and short bodies, gzip, refused connections, proxies."""
+"""Cases that need a real socket: slow and short bodies, gzip, refused connections, proxies."""
 
 import gzip
 import json
@@ -20,7 +20,7 @@ BODY = json.dumps([{"t": n, "p": 1.5} for n in range(1000)]).encode()
 
 @contextmanager
 def serving(respond: Respond) -> Iterator[str]:
-    """A server that reads a request and leaves the answer to `respond(connection, closing)`; yields its URL."""
+    """Run a server that reads a request and calls `respond(connection, closing)`; yields its URL."""
     closing = threading.Event()
 
     class Handler(socketserver.BaseRequestHandler):
@@ -30,7 +30,7 @@ def serving(respond: Respond) -> Iterator[str]:
                 received += self.request.recv(65536) or b"\r\n\r\n"
             try:
                 respond(self.request, closing)
-            except OSError:  # the client has gone, as it should
+            except OSError:  # the client has disconnected, as it should
                 return
 
     class Server(socketserver.ThreadingTCPServer):
@@ -59,7 +59,7 @@ def ask(url: str, **options: object) -> tuple[object, PolymarketHttp]:
     return run(http, lambda opened: opened.get_json("pnl", "/user-pnl", [], decode)), http
 
 
-def test_a_compressed_body_is_counted_both_ways() -> None:
+def test_a_compressed_body_counts_decoded_and_received_bytes() -> None:
     packed = gzip.compress(BODY)
     with serving(lambda peer, _: peer.sendall(answer(packed, "Content-Encoding: gzip"))) as url:
         value, http = ask(url)
@@ -68,7 +68,7 @@ def test_a_compressed_body_is_counted_both_ways() -> None:
 
 
 def test_a_dripping_body_cannot_outlast_the_deadline() -> None:
-    """Every byte comes in time for the read timeout, the whole never does."""
+    """No read times out, but the body never ends."""
     sent = 0
 
     def drip(peer: socket.socket, closing: threading.Event) -> None:
@@ -89,7 +89,7 @@ def test_a_server_that_never_answers_cannot_outlast_the_deadline() -> None:
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_a_body_shorter_than_announced_is_no_answer(packed: bool) -> None:
+def test_a_body_shorter_than_announced_is_an_error(packed: bool) -> None:
     body = gzip.compress(BODY) if packed else BODY
     headers = ["Content-Encoding: gzip"] if packed else []
     torn = answer(body[: len(body) // 2], *headers, length=len(body))
@@ -100,7 +100,7 @@ def test_a_body_shorter_than_announced_is_no_answer(packed: bool) -> None:
         ask(url, attempts=3)
 
 
-def test_a_torn_gzip_stream_of_the_right_length_is_no_answer() -> None:
+def test_a_truncated_gzip_stream_of_the_announced_length_is_an_error() -> None:
     body = gzip.compress(BODY)[:-200]
     with (
         serving(lambda peer, _: peer.sendall(answer(body, "Content-Encoding: gzip"))) as url,
@@ -109,7 +109,7 @@ def test_a_torn_gzip_stream_of_the_right_length_is_no_answer() -> None:
         ask(url)
 
 
-def test_bytes_that_are_not_gzip_are_no_answer() -> None:
+def test_bytes_that_are_not_gzip_are_an_error() -> None:
     with (
         serving(lambda peer, _: peer.sendall(answer(BODY, "Content-Encoding: gzip"))) as url,
         pytest.raises(ServerUnavailable, match="DecodingError"),
@@ -117,7 +117,7 @@ def test_bytes_that_are_not_gzip_are_no_answer() -> None:
         ask(url)
 
 
-def test_a_closed_port_is_named() -> None:
+def test_the_error_for_a_closed_port_names_its_url() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -126,7 +126,7 @@ def test_a_closed_port_is_named() -> None:
     assert url in str(caught.value)
 
 
-def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_from_the_environment_is_not_used_for_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     for name in ("no_proxy", "NO_PROXY"):

@@ -1,4 +1,4 @@
-"""Recorded answers of the real API, read by the client and by plain code."""
+"""Recorded responses of the real API, decoded by the client and independently."""
 
 import json
 from typing import Any
@@ -26,7 +26,7 @@ def recorded(name: str) -> Any:
 
 
 def as_sports(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The recorded pages are of other tags, closed meanwhile, or trimmed; the crawl wants open Sports."""
+    """Make recorded events, which are of other tags, closed or trimmed, open Sports events."""
     for number, event in enumerate(events):
         event["tags"] = [*event.get("tags", []), {"id": "1"}]
         event["closed"] = False
@@ -36,7 +36,7 @@ def as_sports(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return events
 
 
-def test_a_full_page() -> None:
+def test_a_recorded_page_matches_an_independent_decoding() -> None:
     raw = as_sports(recorded("gamma-events-page-100.json"))
     events, report = universe(FakeGamma(raw, page_size=40))
     assert read_tokens(events) == expected_tokens(raw)
@@ -49,7 +49,7 @@ def test_a_full_page() -> None:
     assert not any(event.live or event.ended for event in events)
 
 
-def test_live_rows() -> None:
+def test_recorded_live_events_are_those_in_play() -> None:
     raw = as_sports(recorded("gamma-events-live-trimmed.json") + recorded("gamma-events-tennis-trimmed.json"))
     events, report = live(FakeGamma(raw))
     expected = [event for event in raw if event.get("live") is True and event.get("ended") is not True]
@@ -68,8 +68,8 @@ def test_live_rows() -> None:
         "gamma-events-tennis-trimmed.json",
     ],
 )
-def test_other_rows(name: str) -> None:
-    # Whoever recorded them cut most token ids out: alone, so many markets without ids would be a changed contract.
+def test_other_recorded_events_are_read_without_dropped_rows(name: str) -> None:
+    # Most token ids were removed from these recordings; without the whole event the crawl would fail for that.
     whole = raw_event(1, markets=[raw_market(n) for n in range(500)])
     raw = [*as_sports(recorded(name)), whole]
     events, report = universe(FakeGamma(raw))

@@ -1,4 +1,4 @@
-"""Crawls of the simulated exchange over HTTP, with and without faults, beside a plain reading of its raw pages."""
+"""Crawls of the simulated exchange over HTTP, with and without faults, compared with its raw pages."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ def crawl(
 
 
 def raw_events(sim: SimServer) -> list[dict[str, Any]]:
-    """Every open event, page by page, without any tag filter."""
+    """Every open event, page by page, without a tag filter."""
     events: list[dict[str, Any]] = []
     params = [("limit", "100"), ("closed", "false"), ("version", "v1"), ("version", "v2")]
     cursor = ""
@@ -54,7 +54,7 @@ def raw_events(sim: SimServer) -> list[dict[str, Any]]:
             return events
 
 
-def test_the_universe_matches_a_plain_reading(sim: SimServer) -> None:
+def test_the_universe_matches_an_independent_decoding(sim: SimServer) -> None:
     events, report = crawl(sim)
     raw = raw_events(sim)
     expected = expected_tokens(raw)
@@ -74,7 +74,7 @@ def test_the_universe_matches_a_plain_reading(sim: SimServer) -> None:
     assert report.skipped
 
 
-def test_live_matches_a_plain_reading_and_takes_one_request(sim: SimServer) -> None:
+def test_live_matches_an_independent_decoding_in_one_request(sim: SimServer) -> None:
     events, report = crawl(sim, crawl_live)
     raw = [event for event in raw_events(sim) if event.get("live") is True and event.get("ended") is not True]
     assert read_tokens(events) == expected_tokens(raw)
@@ -83,7 +83,7 @@ def test_live_matches_a_plain_reading_and_takes_one_request(sim: SimServer) -> N
     assert not report.filter_ignored
 
 
-def test_live_is_right_although_the_filter_is_ignored(sim: SimServer) -> None:
+def test_live_returns_the_same_if_the_filter_is_ignored(sim: SimServer) -> None:
     honoured, _ = crawl(sim, crawl_live)
     sim.faults.add("ignore_live", LISTING)
     events, report = crawl(sim, crawl_live)
@@ -93,7 +93,7 @@ def test_live_is_right_although_the_filter_is_ignored(sim: SimServer) -> None:
 
 
 @pytest.mark.parametrize("fault", ["html", "reset", "truncate", "cut_gzip", "cut_json", "status"])
-def test_a_passing_fault_costs_a_retry(sim: SimServer, fault: str) -> None:
+def test_a_transient_fault_is_retried(sim: SimServer, fault: str) -> None:
     sim.faults.add(fault, LISTING, query=SPORTS, page=2, times=2)
     events, report = crawl(sim)
     assert read_tokens(events) == expected_tokens(raw_events(sim))
@@ -115,7 +115,7 @@ def test_a_passing_fault_costs_a_retry(sim: SimServer, fault: str) -> None:
         ("hang", DeadlineExceeded, "no complete response within"),
     ],
 )
-def test_a_lasting_fault_fails_the_crawl_and_names_the_page(
+def test_a_permanent_fault_fails_the_crawl_and_names_the_page(
     sim: SimServer, fault: str, kind: type[PolymarketError], reason: str
 ) -> None:
     sim.faults.add(fault, LISTING, query=SPORTS, page=2)
@@ -127,7 +127,7 @@ def test_a_lasting_fault_fails_the_crawl_and_names_the_page(
     assert f"(page {page})" in str(caught.value)
 
 
-def test_an_empty_page_hides_nothing_from_the_next_ones(sim: SimServer) -> None:
+def test_pages_after_an_empty_page_are_read(sim: SimServer) -> None:
     whole, _ = crawl(sim)
     sim.faults.add("empty_page", LISTING, query=SPORTS, page=1)
     events, report = crawl(sim)
@@ -135,7 +135,7 @@ def test_an_empty_page_hides_nothing_from_the_next_ones(sim: SimServer) -> None:
     assert report.complete
 
 
-def test_a_refused_exclusion_changes_nothing_in_the_result(sim: SimServer) -> None:
+def test_a_refused_exclusion_does_not_change_the_result(sim: SimServer) -> None:
     whole, _ = crawl(sim)
     for excluded in ("1", "100639"):
         body = '{"type":"validation error","error":"tag_id and exclude_tag_id must not overlap"}'

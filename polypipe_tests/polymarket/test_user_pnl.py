@@ -1,4 +1,4 @@
-"""PnL series: sorted, unique, and each point with the fidelity it really has."""
+"""PnL series: sorted, unique, and each point with its real fidelity."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -42,7 +42,7 @@ def ask(body: Any) -> list[PnlPoint]:
     return run(client(httpx.MockTransport(answer)), lambda http: fetch_pnl(http, "AB" * 20, "1d", "1h"))
 
 
-def test_points_are_sorted_and_unique_and_the_last_of_two_wins() -> None:
+def test_points_are_sorted_and_unique_and_the_last_duplicate_wins() -> None:
     body = [{"t": 7200, "p": 2}, {"t": 3600, "p": 1.5}, {"t": 7200, "p": "-3.25"}]
     times = [datetime.fromtimestamp(t, UTC) for t in (3600, 7200)]
     assert ask(body) == [PnlPoint(times[0], 1.5), PnlPoint(times[1], -3.25)]
@@ -52,11 +52,11 @@ def test_an_unknown_wallet_has_no_points() -> None:
     assert ask([]) == []
 
 
-def test_a_point_without_a_value_is_left_out() -> None:
+def test_points_without_a_value_are_skipped() -> None:
     assert [point.p for point in ask([{"t": 3600, "p": None}, {"t": 7200}, {"t": 10800, "p": 0}])] == [0.0]
 
 
-def test_points_of_which_none_has_a_value_are_no_history() -> None:
+def test_points_that_all_lack_a_value_are_an_error() -> None:
     with pytest.raises(UnexpectedBody, match="none of 2 points has a value `p`"):
         ask([{"t": 3600, "pnl": 1.5}, {"t": 7200, "pnl": 2}])
 
@@ -73,7 +73,7 @@ def test_points_of_which_none_has_a_value_are_no_history() -> None:
         {"t": -5, "p": 1},
     ],
 )
-def test_a_point_that_cannot_be_read_is_an_error(row: Any) -> None:
+def test_an_unreadable_point_is_an_error(row: Any) -> None:
     with pytest.raises(UnexpectedBody, match="1 of 2 rows could not be read: row 2: "):
         ask([{"t": 3600, "p": 1}, row])
 
@@ -93,15 +93,15 @@ def test_a_point_that_cannot_be_read_is_an_error(row: Any) -> None:
         (31, "all"),
     ],
 )
-def test_interval_covering(days: float, interval: str) -> None:
+def test_interval_is_the_shortest_that_covers_the_days(days: float, interval: str) -> None:
     assert interval_covering(days) == interval
 
 
 class FakePnl:
-    """`/user-pnl` of a wallet that began at `born`, on the grid of the fidelity asked for, and a point now.
+    """`/user-pnl` of a wallet created at `born`: points on the grid of the requested fidelity, and one now.
 
-    `hourly_back`: how far back hourly points exist. `refuses`: pairs that are answered with 400. The value of a point
-    is its hour since the epoch, so that points from different answers agree.
+    `hourly_back`: how far back hourly points exist. `refuses`: pairs that get a 400. The value of a point is its hour
+    since the epoch, so that points of different responses agree.
     """
 
     def __init__(self, born: datetime, hourly_back: timedelta = 9999 * DAY, refuses: tuple[tuple[str, str], ...] = ()):
@@ -143,7 +143,7 @@ def history(fake: FakePnl, start: datetime, end: datetime = NOW) -> PnlHistory:
         (90 * DAY, "all"),
     ],
 )
-def test_one_request_of_the_smallest_interval_where_all_is_hourly(back: timedelta, interval: str) -> None:
+def test_hourly_history_takes_one_request_of_the_shortest_interval(back: timedelta, interval: str) -> None:
     start = NOW.replace(minute=0) - back
     found = history(FakePnl(NOW - 400 * DAY), start)
     assert found.requests == ((interval, "1h"),)
@@ -158,7 +158,7 @@ def test_the_range_is_half_open() -> None:
     assert [found.points[0].t, found.points[-1].t, len(found.points)] == [start, start + DAY - HOUR, 24]
 
 
-def test_coarser_points_only_before_the_oldest_hourly_one() -> None:
+def test_coarser_points_are_used_only_before_the_oldest_hourly_one() -> None:
     start = datetime(2026, 1, 1, tzinfo=UTC)
     found = history(FakePnl(NOW - 900 * DAY, hourly_back=60 * DAY), start)
     assert found.requests == (("all", "1h"), ("all", "1d"))
@@ -171,14 +171,14 @@ def test_coarser_points_only_before_the_oldest_hourly_one() -> None:
     assert [point.p for point in found.points] == [seconds(point.t) / 3600 for point in found.points]
 
 
-def test_a_wallet_younger_than_the_range() -> None:
+def test_history_of_a_wallet_younger_than_the_range_starts_with_its_first_point() -> None:
     born = datetime(2026, 11, 10, 5, tzinfo=UTC)
     found = history(FakePnl(born), NOW - 25 * DAY)
     assert found.requests == (("1m", "1h"), ("1m", "12h"))
     assert found.points[0].t == found.hourly_from == born
 
 
-def test_an_unknown_wallet() -> None:
+def test_an_unknown_wallet_has_no_history() -> None:
     fake = FakePnl(NOW)
     fake.__class__ = type("Empty", (FakePnl,), {"__call__": lambda self, request: httpx.Response(200, json=[])})
     http = client(httpx.MockTransport(fake))
@@ -196,7 +196,7 @@ def test_a_pair_that_is_refused_is_replaced_by_the_coarser_one() -> None:
         history(both, NOW - 60 * DAY)
 
 
-def test_other_errors_are_not_taken_for_missing_points() -> None:
+def test_errors_other_than_400_and_422_are_raised() -> None:
     for status, error in ((403, RequestRefused), (503, ServerUnavailable)):
         http = client(httpx.MockTransport(lambda _, status=status: httpx.Response(status)), attempts=1)
         with pytest.raises(error):
@@ -204,7 +204,7 @@ def test_other_errors_are_not_taken_for_missing_points() -> None:
         assert http.traffic.requests == 1
 
 
-def test_one_answer_of_mixed_fidelity_is_graded_point_by_point() -> None:
+def test_each_point_of_a_mixed_response_has_its_own_fidelity() -> None:
     midnight = datetime(2026, 11, 1, tzinfo=UTC)
     times = [midnight + n * DAY for n in range(5)] + [midnight + 4 * DAY + n * HOUR for n in range(1, 30)]
     body = [{"t": seconds(t), "p": 1} for t in times]
@@ -215,7 +215,7 @@ def test_one_answer_of_mixed_fidelity_is_graded_point_by_point() -> None:
 
 
 @needs_recordings
-def test_recorded_daily_points() -> None:
+def test_recorded_daily_points_are_read_as_daily() -> None:
     body = (RECORDINGS / "user-pnl-all-1d.json").read_bytes()
     http = client(httpx.MockTransport(lambda _: httpx.Response(200, content=body)))
     points = run(http, lambda http: fetch_pnl(http, WALLET, "all", "1d"))
@@ -234,8 +234,8 @@ def test_recorded_daily_points() -> None:
     start=st.integers(1, 24 * 400),
     length=st.integers(1, 24 * 60),
 )
-def test_any_range(born: int, hourly: int, start: int, length: int) -> None:
-    """At most two requests, inside the range, in order, true values, nothing invented, hourly wherever it exists."""
+def test_any_range_has_every_existing_hourly_point_in_order(born: int, hourly: int, start: int, length: int) -> None:
+    """At most two requests; points in range, in order, with the sent values, and hourly where hourly points exist."""
     fake = FakePnl(NOW - born * DAY, hourly_back=hourly * DAY)
     begin = NOW.replace(minute=0) - start * HOUR
     end = begin + length * HOUR

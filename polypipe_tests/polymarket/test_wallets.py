@@ -1,4 +1,4 @@
-"""The wallet side against the simulated exchange: what is read is what the exchange has, in few requests."""
+"""Wallet requests to the simulated exchange return its data, in few requests."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,7 +23,7 @@ from polypipe.sim.wallets import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe_tests.polymarket.support import client
 from polypipe_tests.sim.server import SimServer
 
-NOBODY = "0x" + "0" * 40
+UNKNOWN = "0x" + "0" * 40
 both = pytest.mark.parametrize("wallet", [WHALE_ADDRESS, COPIER_ADDRESS])
 
 
@@ -46,7 +46,7 @@ def walk(sim: SimServer, wallet: str, start: datetime, end: datetime) -> tuple[l
 
 
 @both
-def test_value_and_standing(sim: SimServer, wallet: str) -> None:
+def test_value_and_standing_are_those_of_the_exchange(sim: SimServer, wallet: str) -> None:
     assert run(http(sim), lambda h: fetch_value(h, wallet)) == raw(sim, "/value", user=wallet)[0]["value"]
     (row,) = raw(sim, "/v1/leaderboard", user=wallet, timePeriod="DAY")
     standing = run(http(sim), lambda h: fetch_standing(h, wallet))
@@ -55,7 +55,7 @@ def test_value_and_standing(sim: SimServer, wallet: str) -> None:
 
 
 @both
-def test_positions(sim: SimServer, wallet: str) -> None:
+def test_positions_are_those_of_the_exchange(sim: SimServer, wallet: str) -> None:
     rows = raw(sim, "/positions", user=wallet, sizeThreshold=0.1, limit=500)
     assert 0 < len(rows) < 500
     found = run(http(sim), lambda h: fetch_positions(h, wallet))
@@ -63,7 +63,7 @@ def test_positions(sim: SimServer, wallet: str) -> None:
 
 
 @both
-def test_a_year_of_activity_whole_and_day_by_day(sim: SimServer, wallet: str) -> None:
+def test_a_year_of_activity_is_complete_and_the_same_day_by_day(sim: SimServer, wallet: str) -> None:
     end = now(sim)
     before = len(sim.requests)
     found, report = walk(sim, wallet, end - timedelta(days=365), end)
@@ -83,7 +83,7 @@ def test_a_year_of_activity_whole_and_day_by_day(sim: SimServer, wallet: str) ->
     assert [int(a.timestamp.timestamp()) for a in found[: len(served)]] == [row["timestamp"] for row in served]
 
 
-def test_a_page_that_fails_for_good_fails_the_walk(sim: SimServer) -> None:
+def test_a_page_that_keeps_failing_fails_the_walk(sim: SimServer) -> None:
     sim.faults.add("status", "/activity", status=503, nth=list(range(3, 99)))
     with pytest.raises(ServerUnavailable) as caught:
         walk(sim, WHALE_ADDRESS, now(sim) - timedelta(days=365), now(sim))
@@ -103,9 +103,9 @@ def test_pnl_history_takes_at_most_two_requests(sim: SimServer, wallet: str) -> 
         assert {int(point.t.timestamp()): point.p for point in found.points if point.fidelity == "1h"} == expected
 
 
-def test_a_wallet_that_nobody_knows(sim: SimServer) -> None:
+def test_an_unknown_wallet_has_no_data_and_no_error(sim: SimServer) -> None:
     end = now(sim)
-    assert run(http(sim), lambda h: fetch_positions(h, NOBODY)) == []
-    assert run(http(sim), lambda h: fetch_standing(h, NOBODY)) is None
-    assert run(http(sim), lambda h: fetch_pnl_history(h, NOBODY, end - timedelta(days=9), end, now=end)).points == ()
-    assert walk(sim, NOBODY, end - timedelta(days=9), end)[0] == []
+    assert run(http(sim), lambda h: fetch_positions(h, UNKNOWN)) == []
+    assert run(http(sim), lambda h: fetch_standing(h, UNKNOWN)) is None
+    assert run(http(sim), lambda h: fetch_pnl_history(h, UNKNOWN, end - timedelta(days=9), end, now=end)).points == ()
+    assert walk(sim, UNKNOWN, end - timedelta(days=9), end)[0] == []

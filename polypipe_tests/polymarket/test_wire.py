@@ -1,4 +1,4 @@
-"""Rows as sent become rows as we use them: ids, times, flags, and what happens to what cannot be read."""
+"""Decoding and normalization of Gamma's rows: ids, times, flags and unreadable rows."""
 
 import json
 from datetime import UTC, datetime
@@ -50,7 +50,7 @@ def tokens(market: dict[str, Any]) -> tuple[str, ...]:
     return token_ids_of(msgspec.json.decode(json.dumps(market), type=WireMarket))
 
 
-def test_the_fields_of_an_event() -> None:
+def test_every_field_of_an_event_is_read() -> None:
     event = event_from(
         raw_event(
             12,
@@ -71,7 +71,7 @@ def test_the_fields_of_an_event() -> None:
     assert event.in_play
 
 
-def test_absent_and_null_are_the_same_and_never_true() -> None:
+def test_absent_and_null_fields_are_equal_and_never_true() -> None:
     names = ("title", "seriesSlug", "tags", "live", "ended", "closed", "negRisk", "startTime", "markets")
     absent = event_from(raw_event(1, **dict.fromkeys(names, ...)))
     null = event_from(raw_event(1, **dict.fromkeys(names)))
@@ -86,7 +86,7 @@ def test_in_play_is_live_and_not_ended(live: object, ended: object, in_play: boo
     assert event_from(raw_event(1, live=live, ended=ended)).in_play is in_play
 
 
-def test_the_fields_of_a_market() -> None:
+def test_every_field_of_a_market_is_read() -> None:
     page = page_of(raw_event(1, markets=[raw_market(7, id=7, conditionId="", sportsMarketType="moneyline", negRisk=None)]))
     wire = page.rows[0].event.markets[0]
     market = market_of(wire, token_ids_of(wire))
@@ -106,11 +106,11 @@ def test_only_active_markets_that_are_not_closed_are_traded(active: object, clos
 
 
 @pytest.mark.parametrize("version", [..., None, "v1"])
-def test_version_1_and_none_read_clob_token_ids_even_with_position_ids_there(version: object) -> None:
+def test_version_v1_or_none_reads_clob_token_ids_even_with_position_ids(version: object) -> None:
     assert tokens(raw_market(1, version=version, clobTokenIds='["1", "2"]', positionIds=["3", "4"])) == ("1", "2")
 
 
-def test_version_2_reads_position_ids_even_with_clob_token_ids_there() -> None:
+def test_version_v2_reads_position_ids_even_with_clob_token_ids() -> None:
     market = raw_market(1, version="v2", clobTokenIds='["1", "2"]', positionIds=[LONGEST, "0"])
     assert tokens(market) == (LONGEST, "0")
 
@@ -143,7 +143,7 @@ def test_version_2_reads_position_ids_even_with_clob_token_ids_there() -> None:
         ({"version": ""}, "unknown version ''"),
     ],
 )
-def test_unusable_ids_are_told_apart(changes: dict[str, Any], reason: str) -> None:
+def test_each_kind_of_unusable_token_ids_has_its_reason(changes: dict[str, Any], reason: str) -> None:
     with pytest.raises(UnusableTokens) as caught:
         tokens(raw_market(1, **changes))
     assert reason in str(caught.value)
@@ -152,14 +152,14 @@ def test_unusable_ids_are_told_apart(changes: dict[str, Any], reason: str) -> No
 
 
 @given(ids=st.lists(st.from_regex(r"[0-9]{1,78}", fullmatch=True), min_size=1, unique=True))
-def test_good_ids_come_back_unchanged(ids: list[str]) -> None:
+def test_valid_token_ids_are_returned_unchanged(ids: list[str]) -> None:
     ids = [i for i in ids if i.isascii()] or ["1"]
     assert tokens(raw_market(1, clobTokenIds=json.dumps(ids))) == tuple(ids)
     assert tokens(raw_market(1, version="v2", positionIds=ids)) == tuple(ids)
 
 
 @given(field=st.sampled_from(["clobTokenIds", "positionIds"]), value=json_values | json_values.map(json.dumps))
-def test_whatever_stands_for_ids_gives_usable_ids_or_a_reason(field: str, value: Any) -> None:
+def test_any_json_for_token_ids_gives_usable_ids_or_an_error(field: str, value: Any) -> None:
     body = json.dumps(raw_market(1, version="v2" if field == "positionIds" else "v1", **{field: value}))
     try:
         ids = token_ids_of(msgspec.json.decode(body.encode("utf-8", "replace"), type=WireMarket))
@@ -178,7 +178,7 @@ MARKET_FIELDS = [
 
 
 @given(field=st.sampled_from(EVENT_FIELDS), value=json_values)
-def test_any_value_in_any_field_of_an_event_costs_at_most_that_event(field: str, value: Any) -> None:
+def test_any_value_in_an_event_field_affects_only_that_event(field: str, value: Any) -> None:
     page = page_of(raw_event(1), raw_event(2, **{field: value}), raw_event(3))
     assert len(page.rows) + len(page.unreadable) == 3
     assert {"1", "3"} <= {str(row.event.id) for row in page.rows}
@@ -198,7 +198,7 @@ def test_any_value_in_any_field_of_an_event_costs_at_most_that_event(field: str,
 
 
 @given(field=st.sampled_from(MARKET_FIELDS), value=json_values)
-def test_any_value_in_any_field_of_a_market_costs_at_most_that_market(field: str, value: Any) -> None:
+def test_any_value_in_a_market_field_affects_only_that_market(field: str, value: Any) -> None:
     markets = [raw_market(10), raw_market(20, **{field: value}), raw_market(30)]
     page = page_of(raw_event(1, markets=markets), raw_event(2))
     assert [str(row.event.id) for row in page.rows] == ["1", "2"]
@@ -212,7 +212,7 @@ def test_any_value_in_any_field_of_a_market_costs_at_most_that_market(field: str
 
 
 @given(rows=st.lists(json_values, max_size=4))
-def test_rows_that_are_no_objects_are_named_by_their_place(rows: list[Any]) -> None:
+def test_rows_that_are_not_objects_are_named_by_position(rows: list[Any]) -> None:
     page = page_of(*rows, raw_event(9))
     places = [problem.id for problem in page.unreadable]
     assert len(page.rows) + len(places) == len(rows) + 1
@@ -238,7 +238,7 @@ def test_rows_that_are_no_objects_are_named_by_their_place(rows: list[Any]) -> N
         ({"title": 4}, "$.title"),
     ],
 )
-def test_an_event_that_cannot_be_read_is_named_with_the_field(changes: dict[str, Any], field: str) -> None:
+def test_an_unreadable_event_is_reported_with_the_field(changes: dict[str, Any], field: str) -> None:
     page = page_of(raw_event(1), raw_event(2, **changes))
     (problem,) = page.unreadable
     assert problem.id == ("2" if "id" not in changes else "page 3 row 2")
@@ -246,14 +246,14 @@ def test_an_event_that_cannot_be_read_is_named_with_the_field(changes: dict[str,
     assert [row.event.id for row in page.rows] == ["1"]
 
 
-def test_bytes_that_are_not_text_cost_the_row_they_stand_in() -> None:
+def test_bytes_that_are_not_utf_8_affect_only_their_row() -> None:
     body = json.dumps({"events": [raw_event(1), raw_event(2, title="XX"), raw_event(3)]}).encode()
     page = decode_page(body.replace(b"XX", b"\xff\xfe"), 1)
     assert [row.event.id for row in page.rows] == ["1", "3"]
     assert [problem.id for problem in page.unreadable] == ["2"]
 
 
-def test_a_good_page_and_a_page_with_one_bad_row_read_the_same_rows() -> None:
+def test_a_bad_row_does_not_change_how_the_others_are_read() -> None:
     events = [raw_event(n, live=n % 2 == 0, markets=[raw_market(n * 10), raw_market(n * 10 + 1)]) for n in range(1, 9)]
     good = page_of(*events, next_cursor="abc")
     mixed = page_of(*events, None, next_cursor="abc")
@@ -263,14 +263,14 @@ def test_a_good_page_and_a_page_with_one_bad_row_read_the_same_rows() -> None:
 
 
 @pytest.mark.parametrize("cursor", [{}, {"next_cursor": None}, {"next_cursor": ""}])
-def test_the_end_is_no_cursor_or_an_empty_one(cursor: dict[str, Any]) -> None:
+def test_an_absent_null_or_empty_cursor_is_the_end(cursor: dict[str, Any]) -> None:
     assert page_of(raw_event(1), **cursor).next_cursor is None
 
 
 @pytest.mark.parametrize(
     "body", [b"[]", b'"x"', b"null", b"{}", b'{"events": null}', b'{"events": {}}', b'{"events": [], "next_cursor": 7}']
 )
-def test_what_is_no_page_is_refused_by_its_shape(body: bytes) -> None:
+def test_json_that_is_not_a_page_is_a_validation_error(body: bytes) -> None:
     with pytest.raises(msgspec.ValidationError):
         decode_page(body, 1)
 
@@ -292,7 +292,7 @@ def test_what_is_no_page_is_refused_by_its_shape(body: bytes) -> None:
         ({"a": 1}, None),
     ],
 )
-def test_times(text: object, time: datetime | None) -> None:
+def test_only_times_with_an_offset_are_read(text: object, time: datetime | None) -> None:
     assert utc_time(text) == time
     assert event_from(raw_event(1, startTime=text)).start_time == time
 
@@ -301,7 +301,7 @@ def test_times(text: object, time: datetime | None) -> None:
     time=st.datetimes(timezones=st.just(UTC), min_value=datetime(1000, 1, 1)),  # noqa: DTZ001 - hypothesis wants it naive
     digits=st.integers(0, 6),
 )
-def test_every_number_of_fractional_digits_is_read(time: datetime, digits: int) -> None:
+def test_any_number_of_fractional_digits_is_read(time: datetime, digits: int) -> None:
     fraction = f".{time.microsecond:06d}"[: digits + 1] if digits else ""
     expected = time.replace(microsecond=int(fraction[1:].ljust(6, "0")) if digits else 0)
     assert utc_time(f"{time:%Y-%m-%dT%H:%M:%S}{fraction}Z") == expected

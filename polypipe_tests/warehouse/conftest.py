@@ -9,5 +9,5 @@ from polypipe.warehouse import Warehouse
 
 @pytest.fixture
 def wh(tmp_path: Path) -> Warehouse:
-    # A quote and pattern characters in the path: SQL text and DuckDB's globbing must not stumble over them.
+    # A quote and glob characters in the path, which SQL text and DuckDB's globbing must handle.
     return Warehouse(tmp_path / "it's [a] home*")

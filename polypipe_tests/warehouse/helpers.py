@@ -1,4 +1,4 @@
-"""Rows to write, processes to write them, and ways to look at what is there."""
+"""Support for the warehouse's tests: rows, processes that write them, and queries."""
 
 import subprocess
 import sys
@@ -38,7 +38,7 @@ def crawl(crawl_id: str, day: int = 0, **changes: Any) -> dict[str, Any]:
 
 
 def write(wh: Warehouse, crawl_id: str, tokens: int = 10, day: int = 0) -> str:
-    """Commit, and do not merge, a batch as a crawl writes it."""
+    """Commit a batch as a crawl writes it, without merging it."""
     with wh.batch("sports_events") as batch:
         batch.add("tokens", (token(number, crawl_id) for number in range(tokens)))
         batch.add("crawls", [crawl(crawl_id, day)])
@@ -55,7 +55,7 @@ def crawl_ids(wh: Warehouse, pending: bool = False) -> list[str]:
 
 
 def live_rows(wh: Warehouse, query: str) -> list[Any]:
-    """Query the live file, which only a test may do; nobody else has it open then."""
+    """Query the live file directly, which only tests may do, while no other process has it open."""
     with duckdb.connect(str(wh.layout.database), read_only=True) as con:
         return con.execute(query).fetchall()
 
@@ -76,7 +76,7 @@ def spooled(wh: Warehouse) -> list[str]:
 
 
 def start(code: str, *arguments: object) -> "subprocess.Popen[str]":
-    """Run Python code in a process of its own; `sys.argv[1:]` are the arguments, its lines come through stdout."""
+    """Run Python code in a new process with stdin and stdout piped; `sys.argv[1:]` are the arguments."""
     command = [sys.executable, "-c", code, *map(str, arguments)]
     root = Path(__file__).parents[2]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root)

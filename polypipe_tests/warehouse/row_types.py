@@ -1,6 +1,6 @@
-"""Writes `polypipe/warehouse/rows.py` from the migrations: `python -m polypipe_tests.warehouse.row_types`.
+"""Generates `polypipe/warehouse/rows.py` from the migrations: `python -m polypipe_tests.warehouse.row_types`.
 
-A new table whose rows are passed around as dicts needs an entry in `CLASSES`.
+A new table whose rows are passed between rooms as dicts needs an entry in `CLASSES`.
 """
 
 from pathlib import Path
@@ -39,10 +39,10 @@ _PYTHON = {
     "VARCHAR[]": "Sequence[str]",
 }
 
-_HEADER = '''"""Types of the rows that one room hands to another, one a table: what a column means is in `migrations/`.
+_HEADER = '''"""Types of the rows that rooms exchange, one per table. The comments in `migrations/` say what columns mean.
 
 Generated from the migrations by `python -m polypipe_tests.warehouse.row_types`; a test compares the two. Instants are
-aware datetimes. A nullable column is None where it is unknown, never absent.
+aware datetimes. Unknown values are None, never absent.
 """
 
 from collections.abc import Sequence
@@ -52,7 +52,7 @@ from typing import TypedDict
 
 
 def source() -> str:
-    """The text of `rows.py` that fits the migrations."""
+    """The text of `rows.py` for the current migrations."""
     parts = [_HEADER]
     for table, name in CLASSES.items():
         lines = [f"class {name}(TypedDict):", f'    """Table `{table}`."""', ""]

@@ -1,4 +1,4 @@
-"""The migrations' text, read without DuckDB, says what DuckDB says after it has run them."""
+"""The catalog parsed from the migrations' text equals that of a migrated database."""
 
 import subprocess
 import sys

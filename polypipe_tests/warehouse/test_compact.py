@@ -1,4 +1,4 @@
-"""Compaction: the same content in a smaller file; kills, holders and slowness leave the old file or the new one."""
+"""Compaction: same content, smaller file. After kills, locks and timeouts the old or the new file is complete."""
 
 import random
 import signal
@@ -26,8 +26,8 @@ UNION ALL SELECT table_name, NULL, NULL, NULL, comment FROM duckdb_tables() WHER
 """
 
 
-def _swollen(wh: Warehouse, tokens: int = 60_000) -> None:
-    """A file that has become mostly free blocks."""
+def _bloated(wh: Warehouse, tokens: int = 60_000) -> None:
+    """Make a database file that is mostly free blocks."""
     write(wh, "c1", tokens)
     wh.merge()
     write(wh, "c2", 5)
@@ -38,8 +38,8 @@ def _compact(wh: Warehouse, wait: float = 5.0, gate_seconds: float = 60.0) -> Co
     return wh.compact(wait, gate_seconds, always=True)
 
 
-def test_the_content_stays_and_the_free_blocks_go(wh: Warehouse) -> None:
-    _swollen(wh)
+def test_compaction_keeps_the_content_and_frees_the_space(wh: Warehouse) -> None:
+    _bloated(wh)
     described, ledger = live_rows(wh, _DESCRIBED), live_rows(wh, "SELECT * FROM schema_migrations")
     everything = {
         table: live_rows(wh, f"SELECT * FROM {table} ORDER BY ALL") for table in ("tokens", "crawls", "partitions")
@@ -62,13 +62,13 @@ def test_the_content_stays_and_the_free_blocks_go(wh: Warehouse) -> None:
     assert_published_is_live(wh)
 
 
-def test_it_is_skipped_with_the_reason(wh: Warehouse) -> None:
+def test_a_skipped_compaction_reports_the_reason(wh: Warehouse) -> None:
     assert _compact(wh) == Compaction(0, 0, pytest.approx(0, abs=5), "no database yet")
     write(wh, "c1", 60_000)
     wh.merge()
     assert "bytes are free" in (wh.compact(5.0).skipped or "")
     reasons = []
-    for seconds in (0.0, 0.0, 0.0, 0.002, 0.01, 0.02):  # interrupted at another place each time, perhaps too late
+    for seconds in (0.0, 0.0, 0.0, 0.002, 0.01, 0.02):  # interrupted at a different point each time, perhaps too late
         reasons.append(_compact(wh, gate_seconds=seconds).skipped)
         assert crawl_ids(wh) == ["c1"]
     assert "copying the database takes longer than 0 s" in reasons
@@ -82,12 +82,12 @@ def test_it_is_skipped_with_the_reason(wh: Warehouse) -> None:
     assert_published_is_live(wh)
 
 
-def test_a_copy_that_is_not_right_is_noticed(wh: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_that_differs_is_discarded(wh: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     from polypipe.warehouse import copy
 
-    _swollen(wh, 100)
+    _bloated(wh, 100)
     size = wh.layout.database.stat().st_size
-    # The comparison itself, against a copy that lost a row and one that lost a comment.
+    # The comparison itself, with a copy that lost a row and one with another comment.
     with duckdb.connect(str(wh.layout.database)) as con:
         for damage in ("DELETE FROM copy.crawls WHERE crawl_id = 'c2'", "COMMENT ON TABLE copy.crawls IS 'x'"):
             target = wh.layout.home / "copy.duckdb"
@@ -124,7 +124,7 @@ for number in range(1000):
 """
 
 
-def test_kills_while_compacting_leave_a_whole_database(wh: Warehouse) -> None:
+def test_kills_while_compacting_leave_a_complete_database(wh: Warehouse) -> None:
     chance = random.Random(20261125)
     acknowledged: list[str] = []
     for kill in range(6):
@@ -149,8 +149,8 @@ def test_kills_while_compacting_leave_a_whole_database(wh: Warehouse) -> None:
     assert rows(wh, "SELECT count(*) FROM tokens") == [(1,)]
 
 
-def test_a_kill_between_any_two_steps(wh: Warehouse) -> None:
-    """Each call that changes files is where a process dies once."""
+def test_a_kill_between_any_two_steps_leaves_a_complete_database(wh: Warehouse) -> None:
+    """The process is killed once before and once after each call that changes files."""
     code = """
 import os, pathlib, sys
 from polypipe.warehouse import Warehouse, compact, copy

@@ -1,4 +1,4 @@
-"""The follower of a long-lived process: new versions come by themselves, bad ones do not replace good ones."""
+"""The following reader: loads new versions by itself and keeps the old one if loading fails."""
 
 import threading
 
@@ -13,7 +13,7 @@ def _ids(reader: FollowingReader) -> list[str]:
         return [crawl_id for (crawl_id,) in con.execute("SELECT crawl_id FROM crawls ORDER BY 1").fetchall()]
 
 
-def test_it_starts_empty_and_follows(wh: Warehouse) -> None:
+def test_a_follower_starts_empty_and_loads_each_new_version(wh: Warehouse) -> None:
     with FollowingReader(wh, poll_seconds=0.01) as reader:
         assert reader.status.version == 0
         assert reader.status.error is None
@@ -29,7 +29,7 @@ def test_it_starts_empty_and_follows(wh: Warehouse) -> None:
         assert reader.status.error is None
 
 
-def test_only_what_changed_is_loaded(wh: Warehouse) -> None:
+def test_only_changed_files_are_loaded(wh: Warehouse) -> None:
     for day in range(3):
         write(wh, f"c{day}", day=day)
         wh.merge()
@@ -44,10 +44,10 @@ def test_only_what_changed_is_loaded(wh: Warehouse) -> None:
         assert _ids(reader) == ["c0", "c1", "c2", "today"]
 
 
-def test_tables_of_other_shapes_follow_too(wh: Warehouse) -> None:
+def test_followed_queries_over_tables_are_updated(wh: Warehouse) -> None:
     by_day = "SELECT finished_at::DATE AS day, count(*) AS crawls FROM rows GROUP BY ALL"
-    shapes = [FollowedTable("days", "crawls", by_day), FollowedTable("ids", "tokens", "SELECT token_id FROM rows")]
-    with FollowingReader(wh, poll_seconds=60, tables=shapes) as reader, reader.cursor() as con:
+    followed = [FollowedTable("days", "crawls", by_day), FollowedTable("ids", "tokens", "SELECT token_id FROM rows")]
+    with FollowingReader(wh, poll_seconds=60, tables=followed) as reader, reader.cursor() as con:
         for number, day in enumerate((0, 1, 1, 2)):
             write(wh, f"c{number}", tokens=number, day=day)
             wh.merge()
@@ -59,7 +59,7 @@ def test_tables_of_other_shapes_follow_too(wh: Warehouse) -> None:
         assert views == [("days",), ("ids",)]
 
 
-def test_the_old_version_stays_and_says_so_while_the_new_one_is_bad(wh: Warehouse) -> None:
+def test_the_old_version_stays_with_an_error_while_the_new_one_cannot_be_loaded(wh: Warehouse) -> None:
     write(wh, "c1")
     wh.merge()
     with FollowingReader(wh, poll_seconds=60) as reader:
@@ -68,8 +68,8 @@ def test_the_old_version_stays_and_says_so_while_the_new_one_is_bad(wh: Warehous
         write(wh, "c2")
         wh.merge()
         next(wh.layout.published.glob("tokens.v2*")).rename(wh.layout.home / "hidden")
-        for break_it in (lambda: None, lambda: wh.layout.pointer.write_text("{"), wh.layout.pointer.unlink):
-            break_it()
+        for damage in (lambda: None, lambda: wh.layout.pointer.write_text("{"), wh.layout.pointer.unlink):
+            damage()
             reader.refresh()
             assert reader.status.error
             assert "\n" not in reader.status.error
@@ -79,29 +79,29 @@ def test_the_old_version_stays_and_says_so_while_the_new_one_is_bad(wh: Warehous
         reader.refresh()
         assert reader.status.error is None
         assert reader.status.checked_at > good.checked_at
-        wh.merge()  # mends the missing file
+        wh.merge()  # rewrites the missing file
         reader.refresh()
         assert reader.status.error is None
         assert _ids(reader) == ["c1", "c2"]
 
 
-def test_queries_never_see_two_versions_at_once(wh: Warehouse) -> None:
+def test_a_query_never_sees_two_versions(wh: Warehouse) -> None:
     done = threading.Event()
     mixed: list[object] = []
-    looked = 0
+    queries = 0
 
-    def look(reader: FollowingReader) -> None:
-        nonlocal looked
+    def query_repeatedly(reader: FollowingReader) -> None:
+        nonlocal queries
         with reader.cursor() as con:
             while not done.is_set():
                 query = "SELECT (SELECT max(crawl_id) FROM crawls), (SELECT list(DISTINCT crawl_id) FROM tokens)"
                 newest, states = con.execute(query).fetchall()[0]
                 if states != ([newest] if newest else None):
                     mixed.append((newest, states))
-                looked += 1
+                queries += 1
 
     with FollowingReader(wh, poll_seconds=0.005) as reader:
-        thread = threading.Thread(target=look, args=(reader,))
+        thread = threading.Thread(target=query_repeatedly, args=(reader,))
         thread.start()
         for number in range(20):
             with wh.batch("x") as batch:
@@ -112,5 +112,5 @@ def test_queries_never_see_two_versions_at_once(wh: Warehouse) -> None:
             wait_until(lambda wanted=version: reader.status.version == wanted)
         done.set()
         thread.join()
-    assert looked > 0
+    assert queries > 0
     assert mixed == []

@@ -1,4 +1,4 @@
-"""One writer at a time, and whoever must wait learns for whom."""
+"""The gate: one writer at a time, and a writer that waits learns who holds it."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from polypipe.warehouse import Warehouse, WarehouseBusy
 from polypipe.warehouse.gate import gate
 from polypipe_tests.warehouse.helpers import crawl_ids, spooled, start, write
 
-# Adds one to a number in a file, with a read and a write that any overlap would lose.
+# Increments a number in a file; overlapping processes would lose increments.
 _COUNT = """
 import pathlib, sys, time
 from polypipe.warehouse.gate import gate
@@ -40,7 +40,7 @@ sys.stdin.readline()
 """
 
 
-def test_no_two_processes_are_inside_at_once(tmp_path: Path) -> None:
+def test_two_processes_never_hold_the_gate_at_once(tmp_path: Path) -> None:
     number = tmp_path / "number"
     number.write_text("0")
     processes = [start(_COUNT, tmp_path / "lock", number) for _ in range(4)]
@@ -48,7 +48,7 @@ def test_no_two_processes_are_inside_at_once(tmp_path: Path) -> None:
     assert number.read_text() == "160"
 
 
-def test_the_holder_of_the_gate_is_named_and_the_rows_wait(wh: Warehouse) -> None:
+def test_a_held_gate_names_its_holder_and_keeps_the_rows_in_the_spool(wh: Warehouse) -> None:
     wh.merge()
     holder = start(_HOLD_GATE, wh.layout.lock)
     assert holder.stdout
@@ -65,13 +65,13 @@ def test_the_holder_of_the_gate_is_named_and_the_rows_wait(wh: Warehouse) -> Non
     assert spooled(wh) == [batch_id]
     assert crawl_ids(wh, pending=True) == ["c1"]
 
-    holder.kill()  # the kernel lets go of what a killed process held
+    holder.kill()  # the kernel releases the locks of a killed process
     holder.wait()
     assert wh.merge(own=batch_id).merged == [batch_id]
     assert crawl_ids(wh) == ["c1"]
 
 
-def test_a_waiting_writer_gets_in_when_the_holder_leaves(wh: Warehouse) -> None:
+def test_a_waiting_writer_proceeds_when_the_holder_leaves(wh: Warehouse) -> None:
     wh.layout.make()
     holder = start(_HOLD_GATE, wh.layout.lock)
     assert holder.stdin
@@ -90,7 +90,7 @@ def test_a_waiting_writer_gets_in_when_the_holder_leaves(wh: Warehouse) -> None:
     assert crawl_ids(wh) == ["c1"]
 
 
-def test_the_process_that_has_the_database_open_is_named(wh: Warehouse) -> None:
+def test_an_open_database_names_the_process_that_holds_it(wh: Warehouse) -> None:
     wh.merge()
     holder = start(_HOLD_DATABASE, wh.layout.database)
     assert holder.stdin
@@ -99,7 +99,7 @@ def test_the_process_that_has_the_database_open_is_named(wh: Warehouse) -> None:
     batch_id = write(wh, "c1")
     with pytest.raises(WarehouseBusy, match=rf"polypipe\.duckdb is held by pid {holder.pid} \(.*import duckdb"):
         wh.merge(wait=0.1)
-    # Readers never open the live file, so whoever holds it does not hold them.
+    # Readers never open the live file, so its holder does not block them.
     assert crawl_ids(wh, pending=True) == ["c1"]
     assert crawl_ids(wh) == []
     holder.stdin.close()
@@ -107,7 +107,7 @@ def test_the_process_that_has_the_database_open_is_named(wh: Warehouse) -> None:
     assert wh.merge().merged == [batch_id]
 
 
-def test_this_process_itself_may_be_the_one(wh: Warehouse) -> None:
+def test_a_database_open_in_this_process_is_reported_as_such(wh: Warehouse) -> None:
     wh.merge()
     batch_id = write(wh, "c1")
     with (
@@ -118,7 +118,7 @@ def test_this_process_itself_may_be_the_one(wh: Warehouse) -> None:
     assert wh.merge().merged == [batch_id]
 
 
-def test_other_troubles_with_the_database_are_not_waited_for(wh: Warehouse) -> None:
+def test_other_database_errors_are_raised_without_waiting(wh: Warehouse) -> None:
     wh.layout.make()
     wh.layout.database.write_bytes(b"not a database" * 1000)
     batch_id = write(wh, "c1")
@@ -127,7 +127,7 @@ def test_other_troubles_with_the_database_are_not_waited_for(wh: Warehouse) -> N
     assert spooled(wh) == [batch_id]
 
 
-def test_the_lock_file_says_who_holds_it_and_since_when(tmp_path: Path) -> None:
+def test_the_lock_file_names_the_holder_and_since_when(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
     with gate(lock, time.monotonic()):
         held = json.loads(lock.read_text())
@@ -138,5 +138,5 @@ def test_the_lock_file_says_who_holds_it_and_since_when(tmp_path: Path) -> None:
     assert lock.read_text() == ""
     with pytest.raises(RuntimeError), gate(lock, time.monotonic()):
         raise RuntimeError
-    with gate(lock, time.monotonic()):  # an error inside let go of it
+    with gate(lock, time.monotonic()):  # the error released it
         pass

@@ -1,4 +1,4 @@
-"""kill -9 at any moment: no acknowledged batch is lost, none is merged twice, none is merged in part."""
+"""kill -9 at any moment: no acknowledged batch is lost, merged twice or merged partly."""
 
 import random
 import signal
@@ -9,7 +9,7 @@ from polypipe_tests.warehouse.helpers import assert_published_is_live, crawl_ids
 
 _KILLS = 15
 
-# Writes batch after batch, names each on stdout once it is committed, and merges with a short patience.
+# Writes batch after batch, prints each after its commit, and merges with a short wait.
 _WRITER = """
 import pathlib, sys
 from polypipe.warehouse import WarehouseBusy
@@ -30,7 +30,7 @@ def test_batches_survive_kills_at_random_moments(wh: Warehouse) -> None:
     wh.merge()
     acknowledged: list[str] = []
     for kill in range(_KILLS):
-        # Two at once, so that one is killed while the other waits for it.
+        # Two writers, so that one is killed while the other waits for it.
         writers = [start(_WRITER, wh.layout.home, f"w{kill}{letter}") for letter in "ab"]
         for writer in writers:
             assert writer.stdout
@@ -42,14 +42,14 @@ def test_batches_survive_kills_at_random_moments(wh: Warehouse) -> None:
             assert writer.stdout
             acknowledged += writer.stdout.read().split()
             writer.wait()
-    expected = crawl_ids(wh, pending=True)  # a reader before the repair ...
+    expected = crawl_ids(wh, pending=True)  # read before the repair
     wh.merge(wait=30)
     merged = crawl_ids(wh)
-    assert merged == expected  # ... saw just what is there after it
+    assert merged == expected  # the repair must not change what readers see
     assert len(acknowledged) >= 2 * _KILLS
     assert len(set(merged)) == len(merged)
     assert set(acknowledged) <= set(merged)
-    # The last batch is there as a whole, with both of its tables.
+    # The last batch is complete in both tables.
     state = rows(wh, "SELECT count(*), count(DISTINCT crawl_id), any_value(crawl_id) FROM tokens")
     assert state[0][:2] == (500, 1)
     assert state[0][2] in merged

@@ -1,4 +1,4 @@
-"""Values written into SQL come back as they were, whatever they hold."""
+"""SQL literals: a value selected as a literal comes back unchanged."""
 
 from datetime import UTC, date, datetime
 
@@ -20,14 +20,14 @@ def con():
 
 
 @given(value=st.none() | st.booleans() | TEXTS | st.integers(-(2**63), 2**63 - 1))
-def test_any_text_and_number_comes_back(con, value):
+def test_text_and_integers_survive_a_literal(con, value):
     assert con.execute(f"SELECT {literal(value)}").fetchone() == (value,)
 
 
 @pytest.mark.parametrize(
     "value", [1.5, -0.1, 1e300, "a\0b", "\0", datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC), date(2026, 2, 28)]
 )
-def test_others_come_back(con, value):
+def test_other_types_survive_a_literal(con, value):
     found = con.execute(f"SELECT {literal(value)}").fetchone()[0]
     assert found == value
     assert type(found) is type(value)

@@ -1,4 +1,4 @@
-"""Merging: every mode, exactly once, all or nothing, and nobody's bad batch in another's way."""
+"""Merging: every mode, exactly once, atomic, and not blocked by another writer's bad batch."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -57,7 +57,7 @@ def test_a_merge_publishes_and_empties_the_spool(wh: Warehouse) -> None:
     assert wh.current() == current
 
 
-def test_upsert_replaces_by_key_and_the_later_of_two_wins(wh: Warehouse) -> None:
+def test_upsert_replaces_by_key_and_the_last_duplicate_wins(wh: Warehouse) -> None:
     with wh.batch("x") as batch:
         batch.add("tokens", [token(1), token(2), token(3, tennis_category=None)])
         batch.commit({"tokens": Replace()})
@@ -78,7 +78,7 @@ def test_upsert_replaces_by_key_and_the_later_of_two_wins(wh: Warehouse) -> None
     ]
 
 
-def test_a_window_is_half_open_and_takes_only_equal_rows(wh: Warehouse) -> None:
+def test_a_window_is_half_open_and_replaces_only_equal_rows(wh: Warehouse) -> None:
     with wh.batch("x") as batch:
         start, end = DAY, DAY + timedelta(days=1)
         moments = {"before": DAY - timedelta(microseconds=1), "first": start, "last": end - timedelta(microseconds=1)}
@@ -86,7 +86,7 @@ def test_a_window_is_half_open_and_takes_only_equal_rows(wh: Warehouse) -> None:
         batch.add("crawls", [crawl(name, finished_at=moment) for name, moment in moments.items()])
         batch.add("crawls", [crawl("other", kind="live", finished_at=start)])
         batch.commit({"crawls": Append()})
-    for _ in range(2):  # running a partition again changes nothing
+    for _ in range(2):  # rerunning a partition changes nothing
         with wh.batch("x") as batch:
             batch.add("crawls", [crawl("new")])
             batch.commit({"crawls": Window("finished_at", start, end, {"kind": "universe"})})
@@ -115,13 +115,13 @@ def test_an_empty_replace_empties_the_table(wh: Warehouse) -> None:
     assert crawl_ids(wh) == ["c1"]
 
 
-@pytest.mark.parametrize("fault", ["torn", "not json", "wrong type", "no manifest", "manifest torn", "file gone"])
-def test_a_batch_that_cannot_be_merged_is_set_aside_and_the_others_are_merged(wh: Warehouse, fault: str) -> None:
+@pytest.mark.parametrize("fault", ["truncated", "not json", "wrong type", "no manifest", "manifest truncated", "file gone"])
+def test_a_batch_that_cannot_be_merged_is_rejected_and_the_others_are_merged(wh: Warehouse, fault: str) -> None:
     before, bad, after = write(wh, "c1"), write(wh, "c2"), write(wh, "c3")
     directory = wh.layout.spool / bad
     file, manifest = directory / "tokens.ndjson", directory / "manifest.json"
     content = file.read_bytes()
-    if fault == "torn":
+    if fault == "truncated":
         file.write_bytes(content[:-20])
     elif fault == "not json":
         file.write_bytes(content.replace(b"{", b"(", 1))
@@ -129,14 +129,14 @@ def test_a_batch_that_cannot_be_merged_is_set_aside_and_the_others_are_merged(wh
         file.write_bytes(content.replace(b'"live":false', b'"live":"abc"', 1))
     elif fault == "no manifest":
         manifest.unlink()
-    elif fault == "manifest torn":
+    elif fault == "manifest truncated":
         manifest.write_bytes(manifest.read_bytes()[:-5])
     elif fault == "file gone":
         file.unlink()
-    if fault == "wrong type":  # same size, so that only DuckDB can find it
+    if fault == "wrong type":  # same size, so only DuckDB can detect it
         assert file.stat().st_size == len(content)
 
-    assert crawl_ids(wh, pending=True) == ["c1", "c3"]  # a reader passes it by as well
+    assert crawl_ids(wh, pending=True) == ["c1", "c3"]  # a reader skips it as well
     with pytest.raises(BatchRejected, match=bad) as caught:
         wh.merge(own=bad)
     assert crawl_ids(wh) == ["c1", "c3"]
@@ -146,14 +146,14 @@ def test_a_batch_that_cannot_be_merged_is_set_aside_and_the_others_are_merged(wh
     assert reason
     assert reason == caught.value.reason
     assert_published_is_live(wh)
-    # Whoever merges later still learns that this batch did not make it, and others are not bothered.
+    # A later merge still reports this batch to its owner, and only to its owner.
     with pytest.raises(BatchRejected):
         wh.merge(own=bad)
     assert wh.merge(own=before).merged == []
     assert wh.merge(own=after).rejected == {}
 
 
-def test_a_rejected_batch_of_others_is_reported(wh: Warehouse) -> None:
+def test_a_rejected_batch_of_another_writer_is_reported(wh: Warehouse) -> None:
     bad, mine = write(wh, "c1"), write(wh, "c2")
     (wh.layout.spool / bad / "crawls.ndjson").write_bytes(b"")
     result = wh.merge(own=mine)
@@ -161,7 +161,7 @@ def test_a_rejected_batch_of_others_is_reported(wh: Warehouse) -> None:
     assert result.rejected == {bad: "crawls: the file has 0 bytes instead of 89"}
 
 
-def test_a_batch_of_a_newer_polypipe_is_left_alone(wh: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_of_a_newer_polypipe_stays_in_the_spool(wh: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(spool, "latest", lambda: 99)
         batch_id = write(wh, "c1")
@@ -170,7 +170,7 @@ def test_a_batch_of_a_newer_polypipe_is_left_alone(wh: Warehouse, monkeypatch: p
     assert spooled(wh) == [batch_id]
 
 
-def test_a_full_disk_changes_nothing_and_the_next_merge_makes_good(wh: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_changes_nothing_and_the_next_merge_succeeds(wh: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     write(wh, "c1")
     wh.merge()
     pointer, files = wh.layout.pointer.read_bytes(), published_files(wh)
@@ -198,12 +198,12 @@ def test_a_full_disk_changes_nothing_and_the_next_merge_makes_good(wh: Warehouse
     assert_published_is_live(wh)
 
 
-def test_a_death_between_commit_and_pointer_is_healed_by_any_next_merge(
+def test_a_crash_between_commit_and_pointer_is_repaired_by_the_next_merge(
     wh: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(wh, "c1")
     wh.merge()
-    dead = [write(wh, f"c{number}", day=number) for number in range(2, 130)]  # more than the pointer remembers
+    dead = [write(wh, f"c{number}", day=number) for number in range(2, 130)]  # more than the pointer lists
 
     def die(*_: object) -> None:
         raise KeyboardInterrupt
@@ -217,7 +217,7 @@ def test_a_death_between_commit_and_pointer_is_healed_by_any_next_merge(
     everything = crawl_ids(wh, pending=True)
     assert len(everything) == 129
 
-    with monkeypatch.context() as patch:  # now dies one step later: published, but the spool is still full
+    with monkeypatch.context() as patch:  # now crash one step later: published, but the batches are not deleted
         patch.setattr(merge, "delete_batches", die)
         with pytest.raises(KeyboardInterrupt):
             wh.merge()
@@ -232,15 +232,15 @@ def test_a_death_between_commit_and_pointer_is_healed_by_any_next_merge(
     assert_published_is_live(wh)
 
 
-@pytest.mark.parametrize("loss", ["pointer gone", "pointer torn", "file gone", "database gone"])
-def test_losses_are_mended_by_the_next_merge(wh: Warehouse, loss: str) -> None:
+@pytest.mark.parametrize("loss", ["pointer gone", "pointer truncated", "file gone", "database gone"])
+def test_lost_files_are_repaired_by_the_next_merge(wh: Warehouse, loss: str) -> None:
     for number in range(3):
         write(wh, f"c{number}", day=number)
         wh.merge()
     version = wh.merge().version
     if loss == "pointer gone":
         wh.layout.pointer.unlink()
-    elif loss == "pointer torn":
+    elif loss == "pointer truncated":
         wh.layout.pointer.write_bytes(wh.layout.pointer.read_bytes()[:-9])
     elif loss == "file gone":
         next(wh.layout.published.glob("crawls.2026-11-21.*")).unlink()
@@ -254,7 +254,7 @@ def test_losses_are_mended_by_the_next_merge(wh: Warehouse, loss: str) -> None:
     assert wh.merge().version == result.version
 
 
-def test_merged_ids_are_forgotten_after_a_month_unless_their_batch_is_still_there(
+def test_merged_ids_are_deleted_after_a_month_unless_their_batch_still_exists(
     wh: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def age() -> None:
@@ -282,7 +282,7 @@ def test_merged_ids_are_forgotten_after_a_month_unless_their_batch_is_still_ther
     assert crawl_ids(wh) == ["c1", "c2", "c3", "c4"]
 
 
-def test_neither_numpy_nor_pandas_is_imported_by_a_writer(wh: Warehouse) -> None:
+def test_a_writer_imports_neither_numpy_nor_pandas(wh: Warehouse) -> None:
     code = (
         "import sys, pathlib\n"
         "from polypipe_tests.warehouse.helpers import write, crawl_ids, Warehouse\n"

@@ -1,4 +1,4 @@
-"""Schema changes: from nothing, from an older version, and never from a newer one."""
+"""Migrations: of a new database, of an older one, and refused for a newer one."""
 
 import shutil
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from polypipe_tests.warehouse.helpers import assert_published_is_live, crawl, li
 
 @pytest.fixture
 def newer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A directory of migrations that the warehouse uses from now on: ours and what the test adds."""
+    """A directory of migrations in use: ours and those that the test adds."""
     directory = tmp_path / "migrations"
     shutil.copytree(migrate.MIGRATIONS, directory)
     with monkeypatch.context() as patch:
@@ -34,7 +34,7 @@ def _add(directory: Path, sql: str) -> None:
     _forget()
 
 
-def test_numbers_are_without_gaps_and_recorded(wh: Warehouse) -> None:
+def test_migration_numbers_have_no_gaps_and_are_recorded_once(wh: Warehouse) -> None:
     numbers = [migration.version for migration in migrate.migrations()]
     assert numbers == list(range(1, len(numbers) + 1))
     wh.merge()
@@ -52,7 +52,7 @@ def test_every_published_table_comes_from_the_migrations(wh: Warehouse) -> None:
     assert live_rows(wh, "SELECT index_name FROM duckdb_indexes()") == []
 
 
-def test_a_new_column_reaches_old_rows_old_files_and_waiting_batches(wh: Warehouse, newer: Path) -> None:
+def test_a_new_column_is_null_in_old_rows_files_and_waiting_batches(wh: Warehouse, newer: Path) -> None:
     write(wh, "c1", day=0)
     write(wh, "c2", day=1)
     wh.merge()
@@ -70,7 +70,7 @@ def test_a_new_column_reaches_old_rows_old_files_and_waiting_batches(wh: Warehou
     assert_published_is_live(wh)
 
 
-def test_a_batch_with_a_column_that_is_gone_is_set_aside(wh: Warehouse, newer: Path) -> None:
+def test_a_batch_with_a_dropped_column_is_rejected(wh: Warehouse, newer: Path) -> None:
     write(wh, "c1")
     wh.merge()
     waiting = write(wh, "c2")
@@ -80,7 +80,7 @@ def test_a_batch_with_a_column_that_is_gone_is_set_aside(wh: Warehouse, newer: P
     assert rows(wh, "SELECT crawl_id FROM crawls") == [("c1",)]
 
 
-def test_a_failing_migration_leaves_the_database_as_it_was(wh: Warehouse, newer: Path) -> None:
+def test_a_failing_migration_leaves_the_database_unchanged(wh: Warehouse, newer: Path) -> None:
     write(wh, "c1")
     wh.merge()
     before = migrate.latest()

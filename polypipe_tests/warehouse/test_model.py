@@ -1,4 +1,4 @@
-"""Any sequence of batches leaves what a plain list of rows in Python would hold, waiting or merged."""
+"""Any sequence of batches gives the same rows as a Python list, waiting or merged."""
 
 import tempfile
 from collections.abc import Iterable
@@ -69,7 +69,7 @@ def _apply(table: list[Row], mode: Mode, new: list[Row]) -> list[Row]:
 
 @settings(max_examples=8, deadline=None)
 @given(st.lists(st.tuples(_batch(), st.booleans()), min_size=1, max_size=5))
-def test_the_tables_are_what_a_list_would_be(steps: list[tuple[tuple[Mode, list[Row]], bool]]) -> None:
+def test_any_batches_give_the_same_rows_as_a_python_list(steps: list[tuple[tuple[Mode, list[Row]], bool]]) -> None:
     query = f"SELECT {', '.join(_COLUMNS)} FROM crawls"
     expected: list[Row] = []
     with tempfile.TemporaryDirectory() as home:
@@ -94,11 +94,11 @@ def _values(row: Row) -> tuple[Any, ...]:
 
 
 def _plain(found: Iterable[tuple[Any, ...]]) -> list[str]:
-    """Rows as sorted text: exact, and the same for every library's idea of UTC."""
+    """Rows as sorted text: exact, and independent of how a library represents UTC."""
     return sorted(repr([_plain_value(value) for value in row]) for row in found)
 
 
 def _plain_value(value: Any) -> Any:
     if isinstance(value, float):
-        return value + 0.0  # minus zero has no place in JSON as DuckDB reads it, and means nothing here
+        return value + 0.0  # DuckDB reads minus zero in JSON as zero
     return value.isoformat() if isinstance(value, datetime) else value

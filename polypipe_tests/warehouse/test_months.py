@@ -1,4 +1,4 @@
-"""Closed days that share a file: the rows are the same, the files are fewer, older days can still change."""
+"""Combining closed days: same rows, fewer files, and older days can still change."""
 
 import random
 import signal
@@ -43,7 +43,7 @@ def _spans(wh: Warehouse) -> list[tuple[date | None, date | None, int]]:
     return [(file.day, file.last_day, file.rows) for file in current.tables["crawls"].files]
 
 
-def test_closed_days_share_a_file_a_month_and_the_last_ones_do_not(wh: Warehouse) -> None:
+def test_closed_days_share_one_file_per_month_except_the_last_days(wh: Warehouse) -> None:
     _fill(wh, range(30))  # 20 November to 19 December
     before = rows(wh, "SELECT * FROM crawls ORDER BY ALL")
     today = date(2026, 12, 19)
@@ -64,16 +64,16 @@ def test_closed_days_share_a_file_a_month_and_the_last_ones_do_not(wh: Warehouse
     version = wh.merge().version
     assert wh.merge().version == version
 
-    assert [days.first for days in wh.combine_days(today + timedelta(days=1))] == [date(2026, 12, 1)]  # the day after
+    assert [days.first for days in wh.combine_days(today + timedelta(days=1))] == [date(2026, 12, 1)]  # the next day
     assert _spans(wh)[1] == (date(2026, 12, 1), limit, 12)
     assert_published_is_live(wh)
 
 
-def test_an_old_day_can_still_change(wh: Warehouse) -> None:
+def test_a_combined_day_can_still_change(wh: Warehouse) -> None:
     _fill(wh, range(5, 25))
     wh.combine_days(LATER)
     november = _spans(wh)[0]
-    _fill(wh, range(8, 9), "late")  # a day of the file
+    _fill(wh, range(8, 9), "late")  # a day inside the combined file
     _fill(wh, range(2, 3), "before")  # a day before it
     assert (*november[:2], november[2] + 1) in _spans(wh)
     start_, end = DAY + timedelta(days=12), DAY + timedelta(days=14)
@@ -91,7 +91,7 @@ def test_an_old_day_can_still_change(wh: Warehouse) -> None:
     assert_published_is_live(wh)
 
 
-def test_a_month_that_lost_all_its_rows_has_no_file(wh: Warehouse) -> None:
+def test_a_month_without_rows_has_no_file(wh: Warehouse) -> None:
     _fill(wh, range(20))
     wh.combine_days(LATER)
     with wh.batch("x") as batch:
@@ -104,7 +104,7 @@ def test_a_month_that_lost_all_its_rows_has_no_file(wh: Warehouse) -> None:
     assert_published_is_live(wh)
 
 
-def test_readers_keep_the_files_they_have_and_followers_see_no_difference(wh: Warehouse) -> None:
+def test_combining_keeps_files_of_open_readers_and_rows_of_followers(wh: Warehouse) -> None:
     _fill(wh, range(20))
     everything = "SELECT * FROM crawls ORDER BY ALL"
     with wh.read() as reader, FollowingReader(wh, poll_seconds=0.01) as follower, follower.cursor() as cursor:
@@ -121,7 +121,7 @@ def test_readers_keep_the_files_they_have_and_followers_see_no_difference(wh: Wa
     assert len([name for name in published_files(wh) if name.startswith("crawls")]) == 3
 
 
-def test_a_lost_pointer_and_lost_files_are_made_again(wh: Warehouse) -> None:
+def test_a_lost_pointer_and_lost_combined_files_are_rebuilt(wh: Warehouse) -> None:
     _fill(wh, range(20))
     wh.combine_days(LATER)
     spans = _spans(wh)
@@ -134,7 +134,7 @@ def test_a_lost_pointer_and_lost_files_are_made_again(wh: Warehouse) -> None:
     assert_published_is_live(wh)
 
 
-def test_state_tables_are_left_alone(wh: Warehouse) -> None:
+def test_state_tables_are_not_combined(wh: Warehouse) -> None:
     assert due(None, LATER) == []
     now = datetime.now(UTC)
     files = [PublishedFile("published/a", 1, 1), PublishedFile("published/b", 1, 1)]
@@ -145,13 +145,13 @@ def test_state_tables_are_left_alone(wh: Warehouse) -> None:
     st.lists(
         st.one_of(
             st.tuples(st.just("write"), st.lists(st.integers(0, 75), min_size=1, max_size=8)),
-            st.tuples(st.just("merge"), st.integers(0, 120)),
+            st.tuples(st.just("combine"), st.integers(0, 120)),
         ),
         max_size=7,
     )
 )
 @settings(max_examples=6)
-def test_any_order_of_writing_and_merging_leaves_the_rows_written(steps: list[tuple[str, list[int] | int]]) -> None:
+def test_any_order_of_writing_and_combining_keeps_all_rows(steps: list[tuple[str, list[int] | int]]) -> None:
     written: list[str] = []
     with tempfile.TemporaryDirectory() as home:
         wh = Warehouse(Path(home))
@@ -172,8 +172,8 @@ def test_any_order_of_writing_and_merging_leaves_the_rows_written(steps: list[tu
             assert_published_is_live(wh)
 
 
-# Adds a day at a time and merges; each day is named once its batch is committed.
-_MERGER = """
+# Adds one day at a time, merges and combines; prints each day after its batch is committed.
+_COMBINER = """
 import pathlib, sys
 from datetime import date, timedelta
 from polypipe.warehouse import Append
@@ -190,11 +190,11 @@ for day in range(begin, begin + 1000):
 """
 
 
-def test_kills_while_merging_lose_and_double_nothing(wh: Warehouse) -> None:
+def test_kills_while_combining_neither_lose_nor_duplicate_rows(wh: Warehouse) -> None:
     chance = random.Random(20261124)
     acknowledged: list[str] = []
     for kill in range(5):
-        process = start(_MERGER, wh.layout.home, kill * 15)
+        process = start(_COMBINER, wh.layout.home, kill * 15)
         assert process.stdout
         assert process.stdout.readline() == "ready\n"
         time.sleep(chance.uniform(0.2, 1.2))  # the random moment

@@ -1,4 +1,4 @@
-"""What is written under `published/`, and for how long it stays."""
+"""Published files: which are rewritten and how long they are kept."""
 
 import os
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ def _files(wh: Warehouse, table: str) -> dict[str, str]:
     return {str(file.day): file.path for file in current.tables[table].files}
 
 
-def test_only_the_days_touched_are_written_again(wh: Warehouse) -> None:
+def test_only_changed_days_are_rewritten(wh: Warehouse) -> None:
     with wh.batch("x") as batch:
         batch.add("crawls", [crawl(f"c{day}", day) for day in range(5)])
         batch.add("crawls", [crawl("late", finished_at=datetime(2026, 11, 20, 23, 59, 59, 999999, tzinfo=UTC))])
@@ -29,13 +29,13 @@ def test_only_the_days_touched_are_written_again(wh: Warehouse) -> None:
     appended = _files(wh, "crawls")
     assert {day for day in before if before[day] != appended[day]} == {"2026-11-24"}
 
-    with wh.batch("x") as batch:  # moves a row from one day to another: both change
+    with wh.batch("x") as batch:  # moves a row to another day, so both days change
         batch.add("crawls", [crawl("c1", 3)])
         batch.commit({"crawls": Upsert(("crawl_id",))})
     wh.merge()
     moved = _files(wh, "crawls")
     assert {day for day in appended if appended[day] != moved.get(day)} == {"2026-11-21", "2026-11-23"}
-    assert "2026-11-21" not in moved  # nothing is left of that day
+    assert "2026-11-21" not in moved  # that day has no rows left
     assert_published_is_live(wh)
 
 
@@ -55,7 +55,7 @@ def test_a_table_keeps_the_time_of_its_last_change(wh: Warehouse) -> None:
     assert second.tables["crawls"].time == second.time
 
 
-def test_replaced_files_stay_for_their_time_and_then_go(wh: Warehouse) -> None:
+def test_replaced_files_are_kept_for_keep_retired_and_then_removed(wh: Warehouse) -> None:
     write(wh, "c1")
     wh.merge()
     first = published_files(wh)
@@ -73,7 +73,7 @@ def test_replaced_files_stay_for_their_time_and_then_go(wh: Warehouse) -> None:
     assert_published_is_live(wh)
 
 
-def test_orphans_of_killed_writers_go_when_they_are_old(wh: Warehouse) -> None:
+def test_old_files_of_killed_writers_are_removed(wh: Warehouse) -> None:
     wh.layout.make()
     old, young = wh.layout.published / "tokens.v7-dead.parquet", wh.layout.published / "tokens.v8-dead.parquet"
     old.write_bytes(b"torn")
@@ -85,7 +85,7 @@ def test_orphans_of_killed_writers_go_when_they_are_old(wh: Warehouse) -> None:
     assert young.exists()
 
 
-def test_files_that_count_are_never_removed_however_old(wh: Warehouse) -> None:
+def test_files_of_the_current_version_are_never_removed(wh: Warehouse) -> None:
     write(wh, "c1", day=0)
     wh.merge()
     for name in published_files(wh):
@@ -96,10 +96,10 @@ def test_files_that_count_are_never_removed_however_old(wh: Warehouse) -> None:
     assert wh.layout.pointer.stat().st_mode & 0o777 == 0o644
 
 
-def test_how_long_batches_waited_is_told(wh: Warehouse) -> None:
+def test_the_pointer_records_how_long_batches_waited(wh: Warehouse) -> None:
     late = write(wh, "c1")
     early = f"20260101T000000000000{late[late.index('-') :]}"
-    (wh.layout.spool / late).rename(wh.layout.spool / early)  # it has been waiting for months
+    (wh.layout.spool / late).rename(wh.layout.spool / early)  # it has waited for months
     write(wh, "c2", day=1)
     wh.merge()
     current = wh.current()

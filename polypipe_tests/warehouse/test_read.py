@@ -1,4 +1,4 @@
-"""Reading beside a writer: complete, never torn, never double, and never through the live file."""
+"""Reading while writers run: every batch completely, once, and never through the live file."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ for number in range(40):
 """
 
 
-def test_every_table_is_there_before_anything_was_written(wh: Warehouse) -> None:
+def test_every_table_exists_before_the_first_write(wh: Warehouse) -> None:
     with wh.read() as con:
         assert [name for (name,) in con.execute("SHOW TABLES").fetchall()] == sorted(DAY_COLUMN)
         for table in DAY_COLUMN:
@@ -29,7 +29,7 @@ def test_every_table_is_there_before_anything_was_written(wh: Warehouse) -> None
             assert con.execute(f"SELECT count(*) FROM {table}").fetchall() == [(0,)]
 
 
-def test_every_table_and_column_says_what_it_means(wh: Warehouse) -> None:
+def test_every_table_and_column_of_a_reader_has_a_comment(wh: Warehouse) -> None:
     write(wh, "c1")
     wh.merge()
     query = (
@@ -41,7 +41,7 @@ def test_every_table_and_column_says_what_it_means(wh: Warehouse) -> None:
     assert [name for name, comment in comments if not comment] == []
 
 
-def test_waiting_batches_are_merged_as_the_writer_would(wh: Warehouse) -> None:
+def test_waiting_batches_are_merged_as_a_writer_would(wh: Warehouse) -> None:
     write(wh, "c1", tokens=4)
     wh.merge()
     write(wh, "c2", tokens=3)
@@ -58,7 +58,7 @@ def test_waiting_batches_are_merged_as_the_writer_would(wh: Warehouse) -> None:
     assert rows(wh, query) == named
 
 
-def test_a_reader_keeps_its_version_while_writers_go_on(wh: Warehouse) -> None:
+def test_an_open_reader_keeps_its_version_while_writers_publish(wh: Warehouse) -> None:
     write(wh, "c1", tokens=5)
     wh.merge()
     with wh.read(pending=False) as con:
@@ -68,7 +68,7 @@ def test_a_reader_keeps_its_version_while_writers_go_on(wh: Warehouse) -> None:
         assert con.execute("SELECT count(*), any_value(crawl_id) FROM tokens").fetchall() == [(5, "c1")]
 
 
-def test_a_batch_merged_while_it_is_being_read_is_looked_for_again(wh: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_merged_while_it_is_read_is_still_seen_once(wh: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     write(wh, "c1")
     wh.merge()
     write(wh, "c2")
@@ -76,7 +76,7 @@ def test_a_batch_merged_while_it_is_being_read_is_looked_for_again(wh: Warehouse
     merged = []
 
     def load(*arguments: object) -> object:
-        if not merged:  # the first look is too late: a writer was faster
+        if not merged:  # a writer merges it between listing and loading
             merged.append(True)
             monkeypatch.setattr(read, "load_batch", real)
             wh.merge()
@@ -87,7 +87,7 @@ def test_a_batch_merged_while_it_is_being_read_is_looked_for_again(wh: Warehouse
     assert merged
 
 
-def test_files_that_stay_away_are_an_error_and_not_an_empty_table(wh: Warehouse) -> None:
+def test_missing_published_files_are_an_error_not_an_empty_table(wh: Warehouse) -> None:
     write(wh, "c1")
     wh.merge()
     for path in wh.layout.published.iterdir():
@@ -99,7 +99,7 @@ def test_files_that_stay_away_are_an_error_and_not_an_empty_table(wh: Warehouse)
         crawl_ids(wh)
 
 
-def test_readers_racing_a_writer_see_every_batch_once_and_whole(wh: Warehouse) -> None:
+def test_readers_racing_a_writer_see_every_batch_once_and_complete(wh: Warehouse) -> None:
     wh.layout.make()
     acked = wh.layout.home / "acked"
     acked.write_text("0")
@@ -123,7 +123,7 @@ def test_readers_racing_a_writer_see_every_batch_once_and_whole(wh: Warehouse) -
     assert len(crawl_ids(wh, pending=True)) == 40
 
 
-def test_a_reader_leaves_no_trace(wh: Warehouse, tmp_path: Path) -> None:
+def test_a_reader_leaves_no_files(wh: Warehouse, tmp_path: Path) -> None:
     write(wh, "c1")
     wh.merge()
     before = sorted(str(path) for path in wh.layout.home.rglob("*"))
@@ -132,7 +132,7 @@ def test_a_reader_leaves_no_trace(wh: Warehouse, tmp_path: Path) -> None:
     assert read.open_reader(wh.layout, pending=True).execute("SELECT 1").fetchall() == [(1,)]
 
 
-def test_a_batch_replacing_with_bad_rows_does_not_hide_the_old_ones(wh: Warehouse) -> None:
+def test_a_bad_replacing_batch_does_not_hide_the_old_rows(wh: Warehouse) -> None:
     write(wh, "c1")
     wh.merge()
     bad = write(wh, "c2")

@@ -1,4 +1,4 @@
-"""The row types that rooms share, against the migrations."""
+"""Row types match the migrations."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Batches before they are merged: checked row by row, durable when committed, gone when not."""
+"""Batches in the spool: validated row by row, durable once committed, otherwise removed."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ def _failing(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     raise RuntimeError("page 7 failed")
 
 
-def test_a_batch_that_is_not_committed_leaves_nothing(wh: Warehouse) -> None:
+def test_an_uncommitted_batch_leaves_no_files(wh: Warehouse) -> None:
     with wh.batch("sports_events") as batch:
         batch.add("tokens", [token(1)])
     assert spooled(wh) == []
@@ -39,7 +39,7 @@ def test_a_committed_batch_survives_an_error_after_it(wh: Warehouse) -> None:
     assert rows(wh, "SELECT count(*) FROM tokens", pending=True) == [(1,)]
 
 
-def test_rows_come_as_dicts_or_structs_in_many_calls(wh: Warehouse) -> None:
+def test_rows_may_be_dicts_or_structs_in_several_calls(wh: Warehouse) -> None:
     class Event(msgspec.Struct):
         event_id: str
         tag_ids: list[str]
@@ -73,8 +73,10 @@ def test_rows_come_as_dicts_or_structs_in_many_calls(wh: Warehouse) -> None:
         ({"slug": object()}, r"tokens: a row cannot be written as JSON"),
     ],
 )
-def test_a_bad_row_names_table_column_and_value(wh: Warehouse, change: dict[str, object], message: str) -> None:
-    good = [token(number) for number in range(600)]  # the bad one is not in the first chunk
+def test_the_error_for_a_bad_row_names_table_column_and_value(
+    wh: Warehouse, change: dict[str, object], message: str
+) -> None:
+    good = [token(number) for number in range(600)]  # the bad row is not in the first chunk
     with pytest.raises(BadRows, match=message), wh.batch("sports_events") as batch:
         batch.add("tokens", [*good, token(601) | change])
     assert spooled(wh) == []
@@ -87,15 +89,15 @@ def test_a_missing_required_value_and_a_naive_time_are_refused(wh: Warehouse) ->
         with pytest.raises(BadRows, match="missing required field `token_id`"):
             batch.add("tokens", [row])
         with pytest.raises(BadRows, match=r"crawls\.finished_at: .*timezone"):
-            batch.add("crawls", [crawl("c1", finished_at=datetime(2026, 11, 23))])  # noqa: DTZ001 -- the point
+            batch.add("crawls", [crawl("c1", finished_at=datetime(2026, 11, 23))])  # noqa: DTZ001 -- naive on purpose
         with pytest.raises(BadRows, match="unknown table 'token'"):
             batch.add("token", [row])
-        # Some rows of the refused calls may be in the files already.
+        # Rows of the refused calls may already be in the files.
         with pytest.raises(BadRows, match="has an invalid row"):
             batch.commit({"tokens": Replace(), "crawls": Append()})
 
 
-def test_modes_must_fit_the_tables(wh: Warehouse) -> None:
+def test_modes_that_do_not_fit_the_table_are_refused(wh: Warehouse) -> None:
     with wh.batch("sports_events") as batch:
         batch.add("tokens", [token(1)])
         with pytest.raises(BadRows, match=r"rows for \['tokens'\] but no mode"):
@@ -108,12 +110,12 @@ def test_modes_must_fit_the_tables(wh: Warehouse) -> None:
     with pytest.raises(ValueError, match="start < end"):
         Window("finished_at", now, now)
     with pytest.raises(ValueError, match="time zone"):
-        Window("finished_at", datetime(2026, 1, 1), now)  # noqa: DTZ001 -- the point
+        Window("finished_at", datetime(2026, 1, 1), now)  # noqa: DTZ001 -- naive on purpose
     with pytest.raises(ValueError, match="batch name"):
         wh.batch("../escape")
 
 
-def test_batches_are_ordered_by_commit_even_when_the_clock_is_set_back(
+def test_batches_are_ordered_by_commit_even_if_the_clock_is_set_back(
     wh: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = write(wh, "c1")
@@ -133,7 +135,7 @@ def test_batches_are_ordered_by_commit_even_when_the_clock_is_set_back(
     assert rows(wh, "SELECT DISTINCT crawl_id FROM tokens") == [("c3",)]
 
 
-def test_only_leftovers_of_dead_writers_are_swept(wh: Warehouse) -> None:
+def test_only_batches_of_dead_writers_are_swept(wh: Warehouse) -> None:
     code = (
         "import sys, pathlib; from polypipe.warehouse import Warehouse\n"
         "batch = Warehouse(pathlib.Path(sys.argv[1])).batch('dead').__enter__()\n"
@@ -157,8 +159,8 @@ def test_only_leftovers_of_dead_writers_are_swept(wh: Warehouse) -> None:
     assert spooled(wh) == []
 
 
-def test_a_batch_that_cannot_be_written_leaves_nothing_behind(wh: Warehouse) -> None:
-    """A full disk: what is buffered cannot be written when the file is closed either."""
+def test_a_batch_on_a_full_disk_leaves_no_files_or_descriptors(wh: Warehouse) -> None:
+    """Closing the file fails as well, because its buffer cannot be flushed."""
     before = len(list(Path("/proc/self/fd").iterdir()))
     with pytest.raises(OSError, match="No space"), wh.batch("full") as batch:  # noqa: PT012
         batch.add("crawls", [])
@@ -170,26 +172,26 @@ def test_a_batch_that_cannot_be_written_leaves_nothing_behind(wh: Warehouse) -> 
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
-def test_the_days_of_the_rows_are_in_the_manifest_and_a_batch_without_them_is_merged_alike(wh: Warehouse) -> None:
-    """In UTC, whatever zone an instant is written in; an earlier version did not write them."""
+def test_days_are_in_the_manifest_and_batches_without_them_merge_the_same(wh: Warehouse) -> None:
+    """Days are in UTC for any time zone. Earlier versions did not write them."""
     evening = "2026-11-20T23:30:00-05:00"  # the next day in UTC
     with wh.batch("x") as batch:
         batch.add("crawls", [crawl("c1"), crawl("c2", finished_at=evening)])
         batch.add("tokens", [token(1)])
         first = batch.commit({"crawls": Append(), "tokens": Replace()})
     manifest = wh.layout.spool / first / "manifest.json"
-    told = msgspec.json.decode(manifest.read_bytes())
-    assert told["tables"]["crawls"]["days"] == ["2026-11-20", "2026-11-21"]
-    assert told["tables"]["tokens"]["days"] == []
+    manifest_json = msgspec.json.decode(manifest.read_bytes())
+    assert manifest_json["tables"]["crawls"]["days"] == ["2026-11-20", "2026-11-21"]
+    assert manifest_json["tables"]["tokens"]["days"] == []
     wh.merge()
     assert published_days(wh) == [DAY.date(), DAY.date() + timedelta(days=1)]
 
     second = write(wh, "c3", day=5)
     manifest = wh.layout.spool / second / "manifest.json"
-    told = msgspec.json.decode(manifest.read_bytes())
-    for part in told["tables"].values():
+    manifest_json = msgspec.json.decode(manifest.read_bytes())
+    for part in manifest_json["tables"].values():
         del part["days"]
-    manifest.write_bytes(msgspec.json.encode(told))
+    manifest.write_bytes(msgspec.json.encode(manifest_json))
     wh.merge()
     assert published_days(wh)[-1] == DAY.date() + timedelta(days=5)
     assert_published_is_live(wh)

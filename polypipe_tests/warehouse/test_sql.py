@@ -1,4 +1,4 @@
-"""`polypipe sql`: one query or a prompt, over what is published, without any effect."""
+"""`polypipe sql`: one query or a prompt over the published tables, without side effects."""
 
 import io
 
@@ -10,7 +10,7 @@ from polypipe.warehouse.sql import format_table, run, shell
 from polypipe_tests.warehouse.helpers import write
 
 
-def test_a_query_sees_what_is_published_and_changes_nothing(wh: Warehouse) -> None:
+def test_a_query_sees_published_rows_only_and_changes_nothing(wh: Warehouse) -> None:
     write(wh, "c1", tokens=3)
     wh.merge()
     write(wh, "c2", tokens=4)
@@ -21,7 +21,7 @@ def test_a_query_sees_what_is_published_and_changes_nothing(wh: Warehouse) -> No
         run(wh, "SELECT * FROM nothing_like_it")
 
 
-def test_the_prompt_takes_statements_over_lines_and_survives_errors(wh: Warehouse) -> None:
+def test_the_prompt_accepts_multi_line_statements_and_continues_after_errors(wh: Warehouse) -> None:
     write(wh, "c1", tokens=3)
     wh.merge()
     output = io.StringIO()
@@ -34,7 +34,7 @@ def test_the_prompt_takes_statements_over_lines_and_survives_errors(wh: Warehous
     shell(wh, io.StringIO("SELECT 1 AS unfinished"), output)  # end of input in the middle of a statement
 
 
-def test_a_table_is_aligned() -> None:
+def test_formatted_tables_are_aligned_with_null_as_empty() -> None:
     table = format_table(["id", "title"], [(1, "Ünï"), (222, None)])
     assert table == "id   title\n---  -----\n1    Ünï\n222\n(2 rows)"
     assert format_table(["x"], []) == "x\n-\n(0 rows)"
