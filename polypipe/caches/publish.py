@@ -91,7 +91,7 @@ def publish(
 ) -> Publication:
     """Replace the file at `path` with `content`, or leave it unchanged and raise `PublicationRefused`.
 
-    The content must come from a crawl that was proven complete. Every publication is recorded, also a refused one.
+    The content must come from a crawl that was proven complete. Every publication is recorded, refused ones included.
     """
     fault = _fault(format, content)
     payload = b"" if fault else format.encode(content)

@@ -35,7 +35,7 @@ def test_another_seed_gives_another_world() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(now=instants)
-def test_the_number_of_open_events_is_constant_and_ids_are_unique(now: float) -> None:
+def test_number_of_open_events_is_constant_and_ids_are_unique(now: float) -> None:
     events = world.open_events(now)
     assert sum(e.in_universe for e in events) == 150
     assert len(events) == 165
