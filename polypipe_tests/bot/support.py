@@ -1,11 +1,14 @@
 """Helpers of the bot tests: lines of a growing log, and queries of the rows read from it."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+from polypipe.bot.grammar import TRADE_LOG_HEADER
 from polypipe.warehouse import Warehouse
 from polypipe_tests.bot.corpus import STATUSES, line
 
+HEADER = f"{TRADE_LOG_HEADER}\n"
 START = datetime(2026, 11, 20, 23, 50, tzinfo=UTC)
 
 
@@ -24,6 +27,12 @@ def log_lines(count: int, start: int = 0) -> list[str]:
 
 def text(lines: list[str]) -> str:
     return "".join(f"{line}\n" for line in lines)
+
+
+def append(path: Path, more: str) -> None:
+    """Append text without translating newlines."""
+    with path.open("a", encoding="utf-8", newline="") as file:
+        file.write(more)
 
 
 def rows(

@@ -1,35 +1,20 @@
 """Each line of a growing log is read exactly once, whatever happens to the file."""
 
-import os
-import shutil
 from datetime import UTC, datetime
-from itertools import accumulate
-from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
 
 from polypipe.bot import ingest as module
 from polypipe.bot import lines as lines_module
 from polypipe.bot.grammar import TRADE_LOG_HEADER
 from polypipe.bot.ingest import ingest
-from polypipe.bot.lines import lines
 from polypipe.bot.logs import OWN_FILLS, TRADE_LOG
 from polypipe.bot.own_fills import OWN_FILLS_HEADER
 from polypipe.errors import PolypipeError
-from polypipe.warehouse import Warehouse, WarehouseBusy
+from polypipe.warehouse import WarehouseBusy
 from polypipe.warehouse.gate import gate
 from polypipe_tests.bot.corpus import TOKEN, TX, line
-from polypipe_tests.bot.support import log_lines, position, raws, rows, text
-
-HEADER = f"{TRADE_LOG_HEADER}\n"
-
-
-def append(path: Path, more: str) -> None:
-    with path.open("a", encoding="utf-8", newline="") as file:
-        file.write(more)
+from polypipe_tests.bot.support import HEADER, append, log_lines, position, raws, rows, text
 
 
 def test_new_lines_are_read_once(warehouse, path):
@@ -138,86 +123,6 @@ def test_unfinished_last_line_of_a_rotated_log_is_kept(warehouse, path):
     assert ingest(warehouse, TRADE_LOG, path).rows == 0
 
 
-def test_log_with_another_first_line_is_another_log(warehouse, path):
-    path.write_text(HEADER + text(log_lines(30)))
-    ingest(warehouse, TRADE_LOG, path)
-    inode = path.stat().st_ino
-    with path.open("r+") as file:  # as copytruncate does; the new log outgrows the old one before it is read
-        file.truncate()
-        file.write(HEADER + text(log_lines(60, start=30)))
-    assert path.stat().st_ino == inode
-    assert ingest(warehouse, TRADE_LOG, path).began == ["rotated"]
-    assert raws(warehouse) == sorted(log_lines(90))
-
-
-def test_log_moved_to_another_disk_continues(warehouse, path):
-    path.write_text(HEADER + text(log_lines(30)))
-    ingest(warehouse, TRADE_LOG, path)
-    shutil.copy(path, path.with_suffix(".copy"))
-    path.unlink()
-    path.with_suffix(".copy").rename(path)
-    append(path, text(log_lines(2, start=30)))
-    report = ingest(warehouse, TRADE_LOG, path)
-    assert (report.rows, report.began) == (2, [])
-    assert raws(warehouse) == sorted(log_lines(32))
-
-
-@pytest.mark.parametrize("cut", [0, 3, 40])
-def test_truncated_log_continues_after_its_last_known_line(warehouse, path, cut):
-    path.write_text(HEADER + text(log_lines(30)))
-    ingest(warehouse, TRADE_LOG, path)
-    kept = HEADER + text(log_lines(10)) + log_lines(1, start=10)[0][:cut]
-    os.truncate(path, len(kept.encode()))
-    append(path, "\n" if cut else "")
-    append(path, text(log_lines(4, start=100)))
-    report = ingest(warehouse, TRADE_LOG, path)
-    assert report.began == ["truncated"]
-    torn = [log_lines(1, start=10)[0][:cut]] if cut else []
-    assert raws(warehouse) == sorted(log_lines(30) + torn + log_lines(4, start=100))
-    os.truncate(path, len((HEADER + text(log_lines(5))).encode()))  # once more, to before where it was cut
-    append(path, text(log_lines(2, start=200)))
-    assert ingest(warehouse, TRADE_LOG, path).rows == 2
-    assert ingest(warehouse, TRADE_LOG, path).rows == 0
-    assert raws(warehouse) == sorted(log_lines(30) + torn + log_lines(4, start=100) + log_lines(2, start=200))
-
-
-def test_truncated_log_that_grew_again_is_read_from_the_first_difference(warehouse, path):
-    path.write_text(HEADER + text(log_lines(10)))
-    ingest(warehouse, TRADE_LOG, path)
-    path.write_text(HEADER + text([*log_lines(4), *log_lines(20, start=50)]))
-    report = ingest(warehouse, TRADE_LOG, path)
-    assert (report.rows, report.began) == (20, ["rewritten"])
-    assert ingest(warehouse, TRADE_LOG, path).rows == 0
-
-
-def placed(content):
-    """(offset, line) pairs: the same line at the same offset is one row, even if another line was there in between."""
-    starts = accumulate((len(one) + 1 for one in content), initial=0)
-    return set(zip(starts, content, strict=False))
-
-
-@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 40), st.integers(0, 6)), min_size=1, max_size=4))
-@hypothesis_settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@example([(3, 1, 1), (3, 0, 1), (3, 1, 1)])  # the same fragment at the same place, with another line there in between
-@example([(3, 1, 1), (3, 1, 1)])
-def test_every_line_ever_seen_is_one_row_however_the_log_is_truncated(tmp_path_factory, cuts):
-    directory = tmp_path_factory.mktemp("cuts")
-    warehouse, path = Warehouse(directory / "home"), directory / "matches_optimized.csv"
-    now, written = log_lines(8), 8
-    path.write_text(text(now))
-    ever = placed(now)
-    ingest(warehouse, TRADE_LOG, path)
-    for keep, torn, more in cuts:
-        new = log_lines(more, start=written)
-        fragment = [now[keep][:torn]] if keep < len(now) and torn and more else []
-        now = [*now[: max(keep, 1)], *([] if keep < 1 else fragment), *new]
-        ever |= placed(now)
-        written += more
-        path.write_text(text(now))
-        ingest(warehouse, TRADE_LOG, path)
-        assert raws(warehouse) == sorted(text for _, text in ever)
-
-
 def test_bytes_that_are_not_utf8_are_kept(warehouse, path):
     bad = line("EXEC_FAIL: caf\xe9").encode("latin-1")
     path.write_bytes(bad + b"\n" + b"\x00\x01\xff\n")
@@ -245,24 +150,6 @@ def test_overlong_line_is_kept_in_pieces(warehouse, path, monkeypatch):
         (65536, "columns,newline"),
         (150_001 - 2 * 65536, "columns"),
     ]
-
-
-@given(st.lists(st.binary(max_size=200_000), max_size=3), st.integers(1, 3000))
-@hypothesis_settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_no_byte_is_lost_between_blocks(tmp_path, parts, block):
-    file = tmp_path / "log"
-    file.write_bytes(b"\n".join(parts))
-    content = file.read_bytes()
-    with pytest.MonkeyPatch.context() as patch, file.open("rb") as log:
-        patch.setattr(lines_module, "READ_BYTES", block * 100)
-        found = list(lines(log, 0))
-    end = 0
-    for offset, piece, whole in found:
-        assert offset == end
-        assert content[offset:].startswith(piece)
-        end = offset + len(piece) + whole
-        assert not whole or content[end - 1 : end] == b"\n"
-    assert b"\n" not in content[end:]
 
 
 def test_read_of_a_busy_warehouse_stores_nothing_and_loses_nothing(warehouse, path, monkeypatch):
@@ -328,15 +215,6 @@ def test_byte_order_mark_is_not_part_of_a_line(warehouse, path):
     path.write_bytes(b"\xef\xbb\xbftimestamp,colour\n")
     with pytest.raises(PolypipeError, match="colour"):
         ingest(warehouse, TRADE_LOG, path)
-
-
-def test_line_after_a_fragment_of_any_length_is_found(tmp_path):
-    fragment, whole = (one.encode() for one in log_lines(2))
-    file = tmp_path / "log"
-    for length in range(1, len(fragment) + 1):
-        file.write_bytes(fragment[:length] + whole + b"\n")
-        with file.open("rb") as log:
-            assert [piece for _, piece, _ in lines(log, 0)] == [fragment[:length], whole]
 
 
 def test_zeros_left_by_a_power_cut_are_separate_from_the_next_line(warehouse, path):

@@ -6,13 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from polypipe.bot.grammar import TRADE_LOG_HEADER
 from polypipe.bot.ingest import ingest
 from polypipe.bot.logs import TRADE_LOG
 from polypipe_tests.bot.corpus import line
-from polypipe_tests.bot.support import log_lines, raws, text
-
-HEADER = f"{TRADE_LOG_HEADER}\n"
+from polypipe_tests.bot.support import HEADER, log_lines, raws, text
 
 
 def rotate(path: Path) -> None:
