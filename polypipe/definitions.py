@@ -25,9 +25,10 @@ from polypipe.divergence import checks as divergence_checks
 from polypipe.history import assets as history_assets
 from polypipe.history import automation as history_automation
 from polypipe.history import checks as history_checks
+from polypipe.legacy import assets as legacy_assets
 from polypipe.maintenance import assets as upkeep
-from polypipe.orchestration.daily import daily
 from polypipe.orchestration.documented import with_columns
+from polypipe.orchestration.partitions import daily
 from polypipe.orchestration.resources import Polymarket
 from polypipe.settings import Settings, load_settings
 from polypipe.warehouse import Warehouse
@@ -67,6 +68,7 @@ def build_defs(**resource_overrides: Any) -> dg.Definitions:
         cache_assets.sports_events,
         *cache_assets.cache_assets,
         *divergence_assets.divergence_assets,
+        *legacy_assets.assets,
         *history_assets.history_assets(days),
         *attribution_assets.attribution_assets(days),
         bot_assets.bot_trade_log,
@@ -88,6 +90,7 @@ def build_defs(**resource_overrides: Any) -> dg.Definitions:
         jobs=[
             *cache_automation.jobs,
             *divergence_automation.jobs,
+            *legacy_assets.jobs,
             *history_automation.jobs,
             *attribution_automation.jobs,
             *bot_automation.jobs,
@@ -96,6 +99,7 @@ def build_defs(**resource_overrides: Any) -> dg.Definitions:
         schedules=[
             *cache_automation.schedules,
             *divergence_automation.schedules,
+            *legacy_assets.schedules,
             history_automation.history_schedule(days),
             *attribution_automation.schedules,
             upkeep.upkeep_schedule,

@@ -1,6 +1,6 @@
-"""The Dagster assets of attribution, one partition a UTC day. The work is in plain modules."""
+"""The assets of attribution, partitioned by UTC day: matched fills, copy metrics, and the gap by cause."""
 
-from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
@@ -10,15 +10,15 @@ from polypipe.attribution.daily_gap import compute_gap
 from polypipe.attribution.metrics import compute_metrics
 from polypipe.attribution.parts import PARTS
 from polypipe.attribution.realised_ratio import ratio_warning
-from polypipe.attribution.tables import Row
 from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY
 from polypipe.history.copy_quality import reasons_of
-from polypipe.orchestration.assets import ATTRIBUTION, PYTHON_TABLE, SQL_TABLE
-from polypipe.orchestration.daily import DailyAsset, DailyResult, DailyRun, daily_asset
-from polypipe.orchestration.metadata import reasons_table
+from polypipe.orchestration.daily import DailyReport, DailyRun, daily_asset
+from polypipe.orchestration.metadata import markdown_head, reasons_table
 from polypipe.settings import Settings
 from polypipe.text import money
+from polypipe.warehouse.rows import CopyMetricsRow, GapAttributionRow
 
+GROUP = "attribution"
 COPY_FILLS = dg.AssetKey("copy_fills")
 COPY_METRICS = dg.AssetKey("copy_metrics_daily")
 GAP_ATTRIBUTION = dg.AssetKey("gap_attribution")
@@ -27,115 +27,116 @@ _PLOTTED = (
     "whale_fills", "eligible_fills", "copied_fills", "own_fills", "copy_rate", "copy_rate_usd", "fill_ratio",
     "slippage_cents", "slippage_p95", "slippage_usd", "latency_p50", "latency_p95", "shortfall_usd",
 )  # fmt: skip
-_PLOTTED_LONG = ("copy_rate", "slippage_cents", "shortfall_usd", "realised_ratio")
+_PLOTTED_30_DAYS = ("copy_rate", "slippage_cents", "shortfall_usd", "realised_ratio")
 
 
 def attribution_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefinition]:
-    """All three, for the days of `partitions`."""
-    return [daily_asset(spec, partitions) for spec in (_COPY_FILLS, _COPY_METRICS, _GAP_ATTRIBUTION)]
+    """All three assets, for the days of `partitions`."""
+    return [
+        daily_asset(
+            COPY_FILLS,
+            partitions,
+            copy_fills,
+            deps=[WALLET_ACTIVITY, COPY_QUALITY],  # not the bot's log, which is optional and only adds reasons
+            group=GROUP,
+            kinds={"python", "duckdb"},
+            description=(
+                "Every fill of the whale with its copy: shares, price, slippage and latency, or why it was missed; and the "
+                "copier's own fills. In the table copy_fills, matched by token, side, size and time, with reasons from the "
+                "bot's log where there is one. Read by copy_metrics_daily, gap_attribution, the dashboard and `polypipe "
+                "whatif`; yesterday is stored from 00:27 UTC on."
+            ),
+        ),
+        daily_asset(
+            COPY_METRICS,
+            partitions,
+            copy_metrics_daily,
+            deps=[COPY_FILLS],
+            group=GROUP,
+            kinds={"sql", "duckdb"},
+            description=(
+                "How well fills were copied, per day and over the 7 and 30 days that end with it: copy rate and its funnel "
+                "by reason, fill ratio, slippage, latency and implementation shortfall, with 95 % intervals, in the table "
+                "copy_metrics_daily; by sport, league, market type, price and size in copy_breakdowns. An unknown number "
+                "is null with its reason. Read by the dashboard; yesterday is stored from 00:27 UTC on."
+            ),
+        ),
+        daily_asset(
+            GAP_ATTRIBUTION,
+            partitions,
+            gap_attribution,
+            deps=[COPY_FILLS, COPY_QUALITY],  # not positions, whose latest prices change every five minutes
+            group=GROUP,
+            kinds={"python", "duckdb"},
+            description=(
+                "The day's gap by cause, in USD: slippage, missed fills by reason, excess, own fills, uncopied exits, "
+                "fees, and the unexplained rest. The parts sum to copier PnL - ratio x whale PnL, and days add up. Tables "
+                "gap_attribution and uncopied_exits (tokens that the whale has sold and the copier still holds). Read by "
+                "the dashboard; yesterday is stored from 00:27 UTC on."
+            ),
+        ),
+    ]
 
 
-def _match_fills(run: DailyRun) -> DailyResult:
+def copy_fills(run: DailyRun) -> DailyReport:
+    """Match the fills of the days."""
     computed = compute_fills(run.warehouse, run.wallets, run.start, run.end)
-    return DailyResult({day: fills_metadata(computed.status[day]) for day in run.days}, {}, computed.waiting)
+    days = {
+        day: {
+            "dagster/partition_row_count": computed.status[day].total(),
+            **dict(sorted(computed.status[day].items())),
+        }
+        for day in run.days
+    }
+    return DailyReport(days, computed.waiting)
 
 
-_COPY_FILLS = DailyAsset(
-    COPY_FILLS,
-    ATTRIBUTION,
-    PYTHON_TABLE,
-    description=(
-        "Every fill of the whale beside what the copier made of it: shares, price, slippage, latency, and why it was "
-        "not copied, in the table copy_fills; the copier's own trades among them. Matched by token, side, size and "
-        "time, with the bot's log where there is one. Read by copy_metrics_daily, gap_attribution, the dashboard and "
-        "`polypipe whatif`; yesterday is there from 00:27 UTC on."
-    ),
-    compute=_match_fills,
-    deps=[WALLET_ACTIVITY, COPY_QUALITY],  # not the bot's log, which is optional and only adds reasons
-)
-
-
-def _compute_metrics(run: DailyRun) -> DailyResult:
+def copy_metrics_daily(run: DailyRun) -> DailyReport:
+    """Compute the days from the matched fills."""
     computed = compute_metrics(run.warehouse, run.wallets, run.start, run.end)
-    rows = run.windows_of(computed.rows)
-    return DailyResult(
-        {day: metrics_metadata(windows, run.settings) for day, windows in rows.items()},
-        {"later_days_computed_anew": computed.later_days},
-        computed.waiting,
-        [warning for windows in rows.values() if (warning := _ratio_warning(windows[30]))],
-    )
+    days = {}
+    warnings = []
+    for day in run.days:
+        by_window = {row["window_days"]: row for row in computed.rows if row["day"].date() == day}
+        month = by_window[30]
+        warning = ratio_warning(month["realised_ratio"], month["realised_pairs"], month["ratio"])
+        days[day] = _metrics_metadata(by_window, warning, run.settings)
+        warnings += [warning] if warning else []
+    return DailyReport(days, computed.waiting, {"later_days_recomputed": computed.later_days}, warnings)
 
 
-_COPY_METRICS = DailyAsset(
-    COPY_METRICS,
-    ATTRIBUTION,
-    SQL_TABLE,
-    description=(
-        "How well fills were copied, day by day and over the 7 and 30 days that end with each: copy rate and its "
-        "funnel by reason, fill ratio, slippage, latency, implementation shortfall, with 95 % intervals, in the table "
-        "copy_metrics_daily; the same by sport, league, market type, price and size in copy_breakdowns. An unknown "
-        "number is null with its reason. Read by the dashboard; yesterday is there from 00:27 UTC on."
-    ),
-    compute=_compute_metrics,
-    deps=[COPY_FILLS],
-)
-
-
-def _attribute_gap(run: DailyRun) -> DailyResult:
+def gap_attribution(run: DailyRun) -> DailyReport:
+    """Attribute the gap of the days."""
     computed = compute_gap(run.warehouse, run.wallets, run.start, run.end)
-    return DailyResult(
-        {row["day"].date(): gap_metadata(row, run.settings) for row in computed.rows},
-        {"later_days_computed_anew": computed.later_days},
-        computed.waiting,
-    )
+    days = {row["day"].date(): _gap_metadata(row, run.settings) for row in computed.rows}
+    return DailyReport(days, computed.waiting, {"later_days_recomputed": computed.later_days})
 
 
-_GAP_ATTRIBUTION = DailyAsset(
-    GAP_ATTRIBUTION,
-    ATTRIBUTION,
-    PYTHON_TABLE,
-    description=(
-        "Where each dollar of the day's gap went: slippage, fills missed by reason, excess, own trades, uncopied "
-        "exits, fees, and what stays unexplained; the parts sum to copier PnL - ratio x whale PnL, and over several "
-        "days they add up. Tables gap_attribution and uncopied_exits (what the whale has sold and the copier still "
-        "holds). Read by the dashboard; yesterday is there from 00:27 UTC on."
-    ),
-    compute=_attribute_gap,
-    deps=[COPY_FILLS, COPY_QUALITY],  # not positions, whose prices change every five minutes
-)
-
-
-def fills_metadata(status: Counter[str]) -> dict[str, Any]:
-    """Metadata of one day."""
-    return {"dagster/partition_row_count": status.total(), **{name: status[name] for name in sorted(status)}}
-
-
-def metrics_metadata(rows: dict[int, Row], settings: Settings) -> dict[str, Any]:
-    """Metadata of one day, from its row of each window. An unknown number is left out, so that its plot has a hole."""
-    warning = _ratio_warning(rows[30])
+def _metrics_metadata(by_window: Mapping[int, CopyMetricsRow], warning: str | None, settings: Settings) -> dict[str, Any]:
+    """Metadata of one day. An unknown number is left out, so that its plot has a hole instead of a zero."""
+    day, month = by_window[1], by_window[30]
     return {
-        "dagster/partition_row_count": len(rows),
-        **{name: rows[1][name] for name in _PLOTTED if rows[1][name] is not None},
-        **{f"{name}_30d": rows[30][name] for name in _PLOTTED_LONG if rows[30][name] is not None},
+        "dagster/partition_row_count": len(by_window),
+        **{name: value for name, value in day.items() if name in _PLOTTED and value is not None},
+        **{f"{name}_30d": value for name, value in month.items() if name in _PLOTTED_30_DAYS and value is not None},
         **({"ratio_warning": warning} if warning else {}),
-        "reasons": dg.MetadataValue.md(reasons_table(reasons_of(rows[1]), settings)),
+        "reasons": dg.MetadataValue.md(reasons_table(reasons_of(day), settings)),
     }
 
 
-def gap_metadata(row: Row, settings: Settings) -> dict[str, Any]:
-    """Metadata of one day: the gap and its parts, the largest first in the table."""
+def _gap_metadata(row: GapAttributionRow, settings: Settings) -> dict[str, Any]:
+    """Metadata of one day: the gap, and a table of its parts, the largest first."""
+    numbers: dict[str, Any] = {**row}
     names = ("gap", *PARTS, "unexplained", "coverage", "uncopied_exit_usd", "uncopied_exit_tokens", "stale_tokens")
-    parts = sorted(((name, row[name]) for name in (*PARTS, "unexplained") if row[name]), key=lambda part: -abs(part[1]))
-    lines = ["**SIMULATED DATA**", ""] if settings.simulated else []
-    lines += ["| part | USD |", "|---|---|", *(f"| {name} | {money(usd)} |" for name, usd in parts)]
+    parts = sorted(
+        ((name, numbers[name]) for name in (*PARTS, "unexplained") if numbers[name]), key=lambda part: -abs(part[1])
+    )
+    lines = [*markdown_head(settings), "| part | USD |", "|---|---|"]
+    lines += [f"| {name} | {money(usd)} |" for name, usd in parts]
     lines.append(f"| **gap** | {'unknown' if row['gap'] is None else money(row['gap'])} |")
     return {
         "dagster/partition_row_count": 1,
-        **{name: row[name] for name in names if row[name] is not None},
+        **{name: numbers[name] for name in names if numbers[name] is not None},
         "parts": dg.MetadataValue.md("\n".join(lines)),
         "reasons": dg.MetadataValue.md(reasons_table(reasons_of(row), settings)),
     }
-
-
-def _ratio_warning(row: Row) -> str | None:
-    return ratio_warning(row["realised_ratio"], row["realised_pairs"], row["ratio"]) if row["ratio"] else None

@@ -1,29 +1,27 @@
-"""When divergence is measured: the snapshot sensor, whose ticks do the work themselves, and two schedules.
+"""When snapshots are taken and positions compared: a sensor whose ticks do the work, a schedule, a catch-up sensor.
 
-A tick costs a tenth of what a run would cost, and is on time; therefore no run is started for a snapshot.
+A tick costs a tenth of a run and is on time, so no run is started for a snapshot.
 """
 
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from polypipe.divergence.assets import SNAPSHOT, silence
+from polypipe.divergence.assets import SNAPSHOT, outage
 from polypipe.divergence.checks import judge_snapshots
 from polypipe.divergence.metadata import snapshot_metadata
 from polypipe.divergence.snapshot import take_snapshot
 from polypipe.orchestration.resources import Polymarket
-from polypipe.orchestration.scheduling import Request, asset_job, catch_up_sensor, regular_schedule
+from polypipe.orchestration.scheduling import Request, asset_job, catch_up_sensor, missing_wallets, regular_schedule
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
 
 POSITIONS_CRON = "1-59/5 * * * *"
 CATCH_UP_AGE = timedelta(minutes=15)
-CATCH_UP_PAUSE = timedelta(minutes=2)
-EXPORT_CRON = "8-59/10 * * * *"  # not with the crawl or the positions: each run pays for its imports
 
 
 def snapshot_sensor(settings: Settings) -> dg.SensorDefinition:
-    """The sensor of `divergence_snapshot`, at the distance that the settings name."""
+    """The sensor of `divergence_snapshot`, at the interval of POLYPIPE_SNAPSHOT_SECONDS."""
 
     @dg.sensor(
         name="divergence_snapshot_sensor",
@@ -31,8 +29,8 @@ def snapshot_sensor(settings: Settings) -> dg.SensorDefinition:
         asset_selection=[SNAPSHOT],
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
-            "Takes a divergence snapshot in each tick, without a run: all sources of both wallets within 20 s, one row. "
-            "While somebody holds the warehouse the row waits in the spool. Without wallets it says what to set."
+            "Takes a snapshot of both wallets in each tick, without a run: all sources within 20 s, one row. While another "
+            "process holds the warehouse the row waits in the spool. Without wallets the tick says what to set."
         ),
     )
     def sensor(
@@ -47,8 +45,8 @@ def snapshot_sensor(settings: Settings) -> dg.SensorDefinition:
         snapshot = take_snapshot(polymarket, warehouse, wallets)
         if snapshot.waiting:
             context.log.warning(snapshot.waiting)
-        if snapshot.nothing:  # not reported, so that a lasting outage turns the asset stale
-            return dg.SkipReason(silence(snapshot))
+        if snapshot.no_answer:  # not reported, so that a lasting outage makes the asset stale
+            return dg.SkipReason(outage(snapshot))
         event = dg.AssetMaterialization(SNAPSHOT, metadata=snapshot_metadata(snapshot, settings, warehouse))
         checks = [
             dg.AssetCheckEvaluation(
@@ -71,33 +69,31 @@ positions_job = asset_job(
     ["positions"],
     "Compare the positions of both wallets, and check the snapshots.",
     max_runtime=240,
-    checked=["positions", SNAPSHOT.to_user_string()],  # no tick checks them while no source answers
+    checked=["positions", SNAPSHOT.to_user_string()],  # no tick checks snapshots while no source answers
 )
-export_job = asset_job("divergence_export", ["divergence_db"], "Write divergence_data.db.", max_runtime=600)
 
-jobs = [positions_job, export_job]
+jobs = [positions_job]
 
 
-def _request_positions(instance: dg.DagsterInstance, settings: Settings, warehouse: Warehouse) -> Request:
+def _positions_request(_instance: dg.DagsterInstance, _settings: Settings, warehouse: Warehouse) -> Request:
     with warehouse.read() as con:
         (last,) = con.execute("SELECT max(compared_at) FROM position_summaries").fetchall()[0]
     if last is not None and datetime.now(UTC) - last < CATCH_UP_AGE:
-        return dg.SkipReason("the positions are fresh enough")
+        return dg.SkipReason("the positions are fresh")
     return dg.RunRequest()
 
 
 first_positions = catch_up_sensor(
     "first_positions",
     positions_job,
-    "Compares the positions at once when none are stored or the last comparison is old: after a start.",
-    _request_positions,
-    every_seconds=30,
-    pause=CATCH_UP_PAUSE,
+    "Compares the positions at once when none are stored or the last comparison is older than 15 minutes.",
+    _positions_request,
+    every=timedelta(seconds=30),
+    pause=timedelta(minutes=2),
 )
 
 schedules = [
     regular_schedule(
-        positions_job, POSITIONS_CRON, "Both wallets' positions compared, every 5 minutes.", needs_wallets=True
-    ),
-    regular_schedule(export_job, EXPORT_CRON, "divergence_data.db, every 10 minutes.", needs_wallets=True),
+        positions_job, POSITIONS_CRON, "Compares the positions of both wallets, every 5 minutes.", missing_wallets
+    )
 ]

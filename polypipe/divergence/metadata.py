@@ -1,4 +1,4 @@
-"""What Dagster is told of a snapshot or a comparison: metadata with numbers to plot and the reasons for the rest."""
+"""Dagster metadata of a snapshot and of compared positions: numbers to plot, and the reasons of unknown ones."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ import dagster as dg
 from polypipe.divergence.position_comparison import ComparedPosition
 from polypipe.divergence.position_refresh import StoredPositions
 from polypipe.divergence.snapshot import Snapshot
-from polypipe.orchestration.metadata import markdown, reasons_table, simulated, where
+from polypipe.orchestration.metadata import markdown, markdown_head, reasons_table, simulated, table_metadata
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
 
@@ -22,41 +22,40 @@ _PLOTTED = (
 
 
 def snapshot_metadata(snapshot: Snapshot, settings: Settings, warehouse: Warehouse) -> dict[str, Any]:
-    """Metadata of one snapshot. A number that is unknown is left out, so that its plot has a hole and no zero."""
+    """Metadata of one snapshot. An unknown number is left out, so that its plot has a hole instead of a zero."""
     row = snapshot.row
-    metadata = {name: row[name] for name in _PLOTTED if row[name] is not None}
     return {
-        **metadata,
+        **{name: value for name, value in row.items() if name in _PLOTTED and value is not None},
         "timestamp": dg.MetadataValue.timestamp(row["timestamp"]),
         "reasons": dg.MetadataValue.md(reasons_table(snapshot.reasons, settings)),
         "waiting_in_spool": snapshot.waiting or "no",
-        **where(warehouse, "snapshots"),
+        **table_metadata(warehouse, "snapshots"),
         **simulated(settings),
     }
 
 
-def positions_metadata(comparison: StoredPositions, settings: Settings, warehouse: Warehouse) -> dict[str, Any]:
-    """Metadata of one comparison of positions; unknown figures are left out and named among the reasons."""
-    facts = comparison.summary.facts()
+def positions_metadata(stored: StoredPositions, settings: Settings, warehouse: Warehouse) -> dict[str, Any]:
+    """Metadata of one comparison of positions. Unknown figures are left out and listed with their reasons."""
+    facts = stored.summary.facts()
     reasons = {name: fact.reason or "" for name, fact in facts.items() if fact.value is None}
-    orphans = [row for row in comparison.rows if row.status == "orphan"]
+    orphans = [row for row in stored.rows if row.status == "orphan"]
     return {
-        "dagster/row_count": len(comparison.rows),
-        "compared_at": dg.MetadataValue.timestamp(comparison.time),
-        **comparison.summary.counts,
+        "dagster/row_count": len(stored.rows),
+        "compared_at": dg.MetadataValue.timestamp(stored.time),
+        **stored.summary.counts,
         **{name: round(fact.value, 4) for name, fact in facts.items() if fact.value is not None},
         "reasons": dg.MetadataValue.md(reasons_table(reasons, settings)),
         "orphans": dg.MetadataValue.md(_orphan_table(orphans, settings)),
-        "waiting_in_spool": comparison.waiting or "no",
-        **where(warehouse, "positions"),
+        "waiting_in_spool": stored.waiting or "no",
+        **table_metadata(warehouse, "positions"),
         **simulated(settings),
     }
 
 
 def _orphan_table(rows: Sequence[ComparedPosition], settings: Settings) -> str:
-    lines = ["**SIMULATED DATA**", ""] if settings.simulated else []
+    lines = markdown_head(settings)
     if not rows:
-        return "\n".join([*lines, "none: the whale has left nothing that the copier still holds"])
+        return "\n".join([*lines, "none: the copier holds nothing that the whale has left"])
     lines += ["| market | outcome | shares | USD | whale out since (UTC) |", "|---|---|---|---|---|"]
     for row in rows[:SHOWN_ORPHANS]:
         since = f"{row.whale_out_since:%Y-%m-%d %H:%M}" if row.whale_out_since else "unknown"

@@ -1,6 +1,6 @@
-"""When history is filled: a job over a range of days, and its schedule.
+"""When past days are loaded: a job over a range of days, its schedule, and a sensor for the first start.
 
-Backfills of older days are started in the UI, from the page of an asset.
+Backfills of older days are started in the UI, on an asset's page.
 """
 
 import warnings
@@ -10,16 +10,14 @@ from datetime import date, timedelta
 import dagster as dg
 
 from polypipe.history.assets import COPY_QUALITY, DAYS_A_RUN, WALLET_ACTIVITY, WALLET_PNL
-from polypipe.orchestration.daily import range_request
-from polypipe.orchestration.scheduling import Request, asset_job, catch_up_sensor, regular_schedule
+from polypipe.orchestration.daily import RANGE_END, RANGE_START
+from polypipe.orchestration.scheduling import Request, asset_job, catch_up_sensor, missing_wallets, regular_schedule
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
 
-CRON = "17 0,6 * * *"  # a minute that no other schedule has; the second time for what the API had not ready at midnight
-AGAIN = timedelta(days=3)
-"""The API revises its last days: so many before yesterday are read again with it."""
-
-FIRST_TRY_PAUSE = timedelta(minutes=10)
+CRON = "17 0,6 * * *"  # no other schedule has this minute; at 06:17 for points that the API did not have at midnight
+REREAD = timedelta(days=3)
+"""Days before yesterday that are read again with it, because the API revises them."""
 
 history_job = asset_job(
     "history",
@@ -30,53 +28,58 @@ history_job = asset_job(
 
 jobs = [history_job]
 
-# A backfill from a job's page goes by the smaller of its assets' policies, which is meant so: nothing to warn about.
+# A backfill from the job's page uses the smallest of its assets' policies, as intended.
 warnings.filterwarnings("ignore", r"Asset job \S+ materializes assets with varying BackfillPolicies")
 
 
-def due(first: date, yesterday: date, filled: Collection[str]) -> tuple[date, date]:
-    """First and last day to be filled now: yesterday and the days that are read again, and what an outage left out.
+def due(first: date, yesterday: date, loaded: Collection[str]) -> tuple[date, date]:
+    """First and last day to load now: yesterday, the days that are read again, and the days missed by an outage.
 
-    `first` is where history begins, `filled` are the partition keys that were ever filled. An outage is made good for
-    as many days as fit into one run; before anything was filled there is none.
+    `first` is the first day of history, `loaded` the partition keys that were ever materialized. An outage is made good
+    for as many days as fit into one run. Without any loaded day only the days that are read again are due.
     """
-    start = yesterday - AGAIN
-    if filled:
-        resume = date.fromisoformat(max(filled)) + timedelta(days=1)
+    start = yesterday - REREAD
+    if loaded:
+        resume = date.fromisoformat(max(loaded)) + timedelta(days=1)
         start = min(start, max(resume, yesterday - timedelta(days=DAYS_A_RUN - 1)))
     return max(start, first), yesterday
 
 
 def history_schedule(partitions: dg.DailyPartitionsDefinition) -> dg.ScheduleDefinition:
-    """The schedule of the job."""
+    """Loads yesterday and revised days, twice a day."""
 
     def request(instance: dg.DagsterInstance, settings: Settings) -> Request:
         yesterday = partitions.get_last_partition_key()
         if yesterday is None:
-            return dg.SkipReason(f"history begins on {settings.history_start}: no day of it is over yet")
-        filled = instance.get_materialized_partitions(COPY_QUALITY)
-        return range_request(*due(settings.history_start, date.fromisoformat(yesterday), filled))
+            return _no_days(settings)
+        loaded = instance.get_materialized_partitions(COPY_QUALITY)
+        start, end = due(settings.history_start, date.fromisoformat(yesterday), loaded)
+        return dg.RunRequest(tags={RANGE_START: start.isoformat(), RANGE_END: end.isoformat()})
 
-    description = "Yesterday, the three days before it again, and days that an outage left out; twice a day."
-    return regular_schedule(history_job, CRON, description, needs_wallets=True, request=request)
+    description = "Loads yesterday, the three days before it again, and days missed by an outage; twice a day."
+    return regular_schedule(history_job, CRON, description, missing_wallets, request)
 
 
 def first_history(partitions: dg.DailyPartitionsDefinition) -> dg.SensorDefinition:
-    """The sensor that fills the last days once, after the first start with wallets."""
+    """Loads the last days once, after the first start with wallets."""
 
-    def request(instance: dg.DagsterInstance, settings: Settings, warehouse: Warehouse) -> Request:
+    def request(instance: dg.DagsterInstance, settings: Settings, _: Warehouse) -> Request:
         days = partitions.get_partition_keys()[-DAYS_A_RUN:]
         if not days:
-            return dg.SkipReason(f"history begins on {settings.history_start}: no day of it is over yet")
+            return _no_days(settings)
         if instance.get_materialized_partitions(COPY_QUALITY):
-            return dg.SkipReason("history has been filled before")
-        return range_request(date.fromisoformat(days[0]), date.fromisoformat(days[-1]))
+            return dg.SkipReason("history was loaded before")
+        return dg.RunRequest(tags={RANGE_START: days[0], RANGE_END: days[-1]})
 
     return catch_up_sensor(
         "first_history",
         history_job,
-        f"Fills the last {DAYS_A_RUN} days while no day is filled yet. Older days: backfill them in the UI.",
+        f"Loads the last {DAYS_A_RUN} days while no day is stored. Backfill older days on an asset's page.",
         request,
-        every_seconds=60,
-        pause=FIRST_TRY_PAUSE,
+        every=timedelta(minutes=1),
+        pause=timedelta(minutes=10),
     )
+
+
+def _no_days(settings: Settings) -> dg.SkipReason:
+    return dg.SkipReason(f"history begins on {settings.history_start}: no day of it is over yet")

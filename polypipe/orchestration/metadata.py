@@ -1,4 +1,4 @@
-"""Metadata that assets of all rooms show in the UI."""
+"""Metadata that assets of all subjects show in the UI."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,28 +6,33 @@ from typing import Any
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
 
-_MARKDOWN = str.maketrans({c: f"\\{c}" for c in r"\`*_{}[]()#+-.!|~"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"})
+_HARMLESS = str.maketrans({c: f"\\{c}" for c in r"\`*_{}[]()#+-.!|~"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"})
 
 
 def simulated(settings: Settings) -> dict[str, Any]:
-    """An entry that marks simulated data; empty for real data."""
+    """An entry that says so when the data is simulated, else none."""
     return {"SIMULATED DATA": "these numbers come from `polypipe demo`, not from Polymarket"} if settings.simulated else {}
 
 
-def where(warehouse: Warehouse, table: str) -> dict[str, Any]:
+def markdown(text: str) -> str:
+    """Hostile text as plain text in a Markdown table cell: no markup, no HTML, one line."""
+    return " ".join(text.split())[:120].translate(_HARMLESS)
+
+
+def table_metadata(warehouse: Warehouse, table: str) -> dict[str, Any]:
     """Name and location of a table, under the keys that the UI knows."""
     return {"dagster/table_name": f"polypipe.{table}", "dagster/uri": f"file://{warehouse.layout.database}"}
 
 
-def markdown(text: str) -> str:
-    """Untrusted text as plain text for a Markdown table cell: no markup, no HTML, one line."""
-    return " ".join(text.split())[:120].translate(_MARKDOWN)
-
-
 def reasons_table(reasons: Mapping[str, str], settings: Settings) -> str:
     """Unknown numbers and their reasons, as Markdown."""
-    lines = ["**SIMULATED DATA**", ""] if settings.simulated else []
+    lines = markdown_head(settings)
     if not reasons:
         return "\n".join([*lines, "every number is known"])
     lines += ["| unknown | why |", "|---|---|"]
     return "\n".join(lines + [f"| {markdown(name)} | {markdown(reason)} |" for name, reason in reasons.items()])
+
+
+def markdown_head(settings: Settings) -> list[str]:
+    """First lines of a Markdown entry: a warning when the data is simulated, else none."""
+    return ["**SIMULATED DATA**", ""] if settings.simulated else []

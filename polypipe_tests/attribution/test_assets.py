@@ -19,11 +19,11 @@ from polypipe.definitions import build_defs
 from polypipe.divergence.position_refresh import refresh_positions
 from polypipe.history.activity import load_activity
 from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY
-from polypipe.history.automation import AGAIN
+from polypipe.history.automation import REREAD
 from polypipe.history.copy_quality import compute_quality, reasons_of
 from polypipe.history.pnl import load_pnl
-from polypipe.orchestration.daily import RANGE_END, RANGE_START, daily
-from polypipe.orchestration.resources import Polymarket
+from polypipe.orchestration.daily import RANGE_END, RANGE_START
+from polypipe.orchestration.partitions import daily
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Append, Warehouse
@@ -60,7 +60,7 @@ def materialize(settings, warehouse, first, last, **more):
     """One run over the days from first to last, both included."""
     return dg.materialize(
         attribution_assets(daily(settings)),
-        resources={"settings": settings, "warehouse": warehouse, "polymarket": Polymarket.of(settings)},
+        resources={"settings": settings, "warehouse": warehouse, "polymarket": impatient(settings)},
         tags={RANGE_START: str(first), RANGE_END: str(last)},
         **more,
     )
@@ -214,7 +214,7 @@ def test_the_checks(settings, warehouse) -> None:
         instance = dg.DagsterInstance.ephemeral()
         result = dg.materialize(
             [*attribution_assets(daily(settings)), *attribution_checks],
-            resources={"settings": settings, "warehouse": warehouse, "polymarket": Polymarket.of(settings)},
+            resources={"settings": settings, "warehouse": warehouse, "polymarket": impatient(settings)},
             tags={RANGE_START: str(LAST), RANGE_END: str(LAST)},
             instance=instance,
         )
@@ -271,7 +271,7 @@ def test_the_schedule_follows_history(settings, warehouse, tmp_path) -> None:
         assert len(instance.get_materialized_partitions(GAP_ATTRIBUTION)) == 6
         assert "before" in sense().skip_message
         (request,) = tick().run_requests
-        assert request.tags[RANGE_START] == str(LAST - AGAIN)
+        assert request.tags[RANGE_START] == str(LAST - REREAD)
         instance.create_run_for_job(defs.resolve_job_def("history"), status=dg.DagsterRunStatus.STARTED)
         assert "unfinished" in tick().skip_message
     assert json.loads(rows(warehouse, "SELECT notes FROM gap_attribution LIMIT 1")[0][0]) is not None

@@ -11,10 +11,12 @@ import pytest
 
 from polypipe.definitions import build_defs
 from polypipe.divergence import position_refresh
-from polypipe.divergence.assets import divergence_assets, divergence_db, divergence_snapshot, positions
+from polypipe.divergence.assets import divergence_assets, divergence_snapshot, positions
 from polypipe.divergence.automation import schedules
 from polypipe.divergence.checks import divergence_checks
 from polypipe.divergence.snapshot import snapshot_id
+from polypipe.legacy.assets import divergence_db
+from polypipe.legacy.assets import schedules as legacy_schedules
 from polypipe.settings import SettingError
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.sim.copier import RATIO
@@ -46,7 +48,7 @@ def run(instance: dg.DagsterInstance, resources: dict[str, Any], *assets: Any) -
 
 
 def run_checks(instance: dg.DagsterInstance, resources: dict[str, Any]) -> dict[str, dg.AssetCheckEvaluation]:
-    everything = [*divergence_assets, *divergence_checks]
+    everything = [*divergence_assets, divergence_db, *divergence_checks]
     only_checks = dg.AssetSelection.all_asset_checks()
     return checked(dg.materialize(everything, selection=only_checks, resources=resources, instance=instance))
 
@@ -106,7 +108,7 @@ def test_without_wallets_every_tick_says_what_to_set(sim, instance, resources, w
     result = tick(instance, resources)
     assert "POLYPIPE_COPIER_ADDRESS" in result.skip_message
     assert rows(warehouse, "SELECT count(*) FROM snapshots") == [(0,)]
-    for schedule in schedules:
+    for schedule in (*schedules, *legacy_schedules):
         with dg.build_schedule_context(instance=instance, resources=resources) as context:
             assert "POLYPIPE_WHALE_ADDRESS" in schedule.evaluate_tick(context).skip_message
 
@@ -152,13 +154,13 @@ def test_simulated_numbers_are_marked(sim, instance, resources):
     resources["settings"] = settings_for(sim.url, POLYPIPE_SIMULATED="1", **wallets)
     event, *_ = tick(instance, resources).asset_events
     assert "SIMULATED DATA" in event.metadata
-    result = run(instance, resources, *divergence_assets)
+    result = run(instance, resources, *divergence_assets, divergence_db)
     for name in ("divergence_snapshot", "positions", "divergence_db"):
         assert "SIMULATED DATA" in result.asset_materializations_for_node(name)[0].metadata
 
 
 def test_all_assets_and_checks_together(instance, resources, settings):
-    result = run(instance, resources, *divergence_assets, *divergence_checks)
+    result = run(instance, resources, *divergence_assets, divergence_db, *divergence_checks)
     assert result.success
     checks = checked(result)
     assert set(checks) == {
@@ -282,7 +284,7 @@ def test_other_wallets_do_not_inherit_what_was_known(sim, instance, resources, w
 
 
 def test_the_schedules_skip_while_their_job_is_unfinished(instance, resources):
-    for schedule in schedules:
+    for schedule in (*schedules, *legacy_schedules):
         with dg.build_schedule_context(instance=instance, resources=resources) as context:
             assert len(schedule.evaluate_tick(context).run_requests) == 1
             job = build_defs(**resources).resolve_job_def(schedule.job_name)
@@ -302,7 +304,7 @@ def test_the_jobs_run_and_check_what_no_run_of_their_own_checks(instance, resour
 
 
 def test_every_asset_tells_its_reader_and_its_freshness():
-    for asset in divergence_assets:
+    for asset in (*divergence_assets, divergence_db):
         (spec,) = asset.specs
         assert spec.owners
         assert spec.group_name in ("wallets", "export")

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from polypipe.definitions import build_defs
 from polypipe.history.assets import COPY_QUALITY, DAYS_A_RUN, WALLET_ACTIVITY, WALLET_PNL, history_assets
-from polypipe.history.automation import AGAIN, due
+from polypipe.history.automation import REREAD, due
 from polypipe.history.checks import due_day, history_checks
-from polypipe.orchestration.daily import RANGE_END, RANGE_START, daily
+from polypipe.orchestration.daily import RANGE_END, RANGE_START
+from polypipe.orchestration.partitions import daily
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.warehouse import Append, Warehouse
 from polypipe_tests.conftest import settings_for
@@ -235,7 +236,7 @@ def test_the_schedule_fills_yesterday_and_the_days_before_it_again(sim, settings
         until = yesterday()
         (request,) = schedule.evaluate_tick(context).run_requests
         first, last = request.tags[RANGE_START], request.tags[RANGE_END]
-        assert (first, last) == (str(until - AGAIN), str(until))
+        assert (first, last) == (str(until - REREAD), str(until))
         job = defs.resolve_job_def("history")
         result = job.execute_in_process(tags=request.tags, instance=instance)
         assert result.success

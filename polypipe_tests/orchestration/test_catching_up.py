@@ -108,4 +108,4 @@ def test_the_last_30_days_are_filled_once(sim, instance, warehouse):
     instance.report_runless_asset_event(filled)
     asked = tick("first_history", instance, settings, warehouse)
     assert names(asked) == []
-    assert asked[1] == "history has been filled before"
+    assert asked[1] == "history was loaded before"
