@@ -1,16 +1,16 @@
-"""Where each dollar of the gap went. Pure arithmetic: fills in order of time, marks, and the days to account for.
+"""Attributes the gap to causes. Pure arithmetic over fills in order of time, marks, and the days to account for.
 
-A fill of the whale of q shares is to be copied with w = ratio x q. What the copier did instead is put down twice:
+A fill of the whale of q shares should be copied with w = ratio x q shares. What the copier did instead is entered twice:
 
-- slippage, at once: -sign x copied shares x (its price - the whale's);
-- a deviation of sign x (copied - w) shares from the whale's price on, under the cause that made it. While it is open,
-  each day's part of that cause is deviation x what the token's mark moved that day (from the fill's price on its day).
+- as slippage, at once: -sign x copied shares x (copier's price - whale's price);
+- as a deviation of sign x (copied - w) shares from the whale's price on, under its cause. While the deviation is open,
+  each day's part of that cause is deviation x the day's move of the token's mark (on the first day from the fill's price).
 
-A later trade that makes good an open deviation closes it before it opens one of its own: a sale of the whale that the
-copier could not follow closes the purchase it had missed, or its own sale before; a purchase of the copier's own closes
-what was missed, and a sale of its own closes an exit that was not copied. So the copier's shares are always ratio x the
-whale's + all open deviations, and the parts of a day sum to copier PnL - ratio x whale PnL at the marks, whatever the
-classification.
+A later trade that makes good an open deviation closes it before it opens one of its own. A sale of the whale that the
+copier could not follow closes the purchase that it had missed, or its own earlier sale; a purchase of the copier's own
+closes what was missed, and its own sale closes an uncopied exit. So the copier's shares always equal ratio x the whale's
+plus all open deviations, and the parts of a day sum to copier PnL - ratio x whale PnL at the marks, however fills are
+classified.
 """
 
 from collections import defaultdict
@@ -39,11 +39,11 @@ _DUST_SHARES = 1e-6
 
 @dataclass
 class _Token:
-    """A token while it is open: shares of both wallets by their fills, and the deviations between them."""
+    """An open token: shares of both wallets according to their fills, and the open deviations by cause."""
 
     last: CopyFill
     whale: float = 0.0
-    target: float = 0.0  # ratio x the whale's shares, each fill at the ratio of its day
+    target: float = 0.0  # sum of ratio x the whale's shares, each fill at its own ratio
     copier: float = 0.0
     open: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     exit_since: float = 0.0
@@ -55,43 +55,43 @@ def explain(
     prices: Marks,
     days: Sequence[tuple[float, float, float]],
 ) -> Iterator[ExplainedDay]:
-    """Account for each of `days`: (start, end, ratio), in order and without gaps. `fills` are in order of time and begin
-    where the first day does, or before; what is open when the first day begins is carried into it.
+    """Account for each of `days`: (start, end, ratio), in order and without gaps.
 
+    `fills` are in order of time. Those before the first day open the positions that are carried into it. Takes
     O(fills + days x open tokens).
     """
-    walk = _Walk(prices, list(sets))
+    account = _Account(prices, list(sets))
     n = 0
     while n < len(fills) and fills[n].t < days[0][0]:
-        walk.book(fills[n], None, days[0][0])
+        account.enter(fills[n], None, days[0][0])
         n += 1
     for start, end, ratio in days:
         day = ExplainedDay(start, end)
-        walk.carry(day, ratio)
+        account.carry(day, ratio)
         while n < len(fills) and fills[n].t < end:
-            walk.book(fills[n], day, end)
+            account.enter(fills[n], day, end)
             n += 1
-        walk.close(day, ratio)
+        account.close(day, ratio)
         yield day
 
 
-class _Walk:
+class _Account:
     def __init__(self, prices: Marks, sets: Sequence[SetChange]) -> None:
         self.prices = prices
         self.sets: dict[str, list[SetChange]] = defaultdict(list)
         for change in sets:
             self.sets[change.condition].append(change)
         self.tokens: dict[str, _Token] = {}
-        self.after_midnight = 0.0  # USD that copies of the day before had made at its end, before they came
+        self.after_midnight = 0.0  # USD that late copies had made at the end of the day before
 
     def carry(self, day: ExplainedDay, ratio: float) -> None:
-        """What is open at the start of a day, over that day."""
+        """Enter the day's part of every deviation that is open at its start."""
         if self.after_midnight:
             day.notes[AFTER_MIDNIGHT], self.after_midnight = self.after_midnight, 0.0
         for token, state in list(self.tokens.items()):
             before, after = self.prices.at(token, day.start), self.prices.at(token, day.end)
             if before is None or after is None:
-                if before is not None:  # else it dropped out on an earlier day
+                if before is not None:  # otherwise it was noted on an earlier day
                     day.notes[NO_PRICE] = None
                 del self.tokens[token]
                 continue
@@ -102,8 +102,8 @@ class _Walk:
             if abs(changed) > 1e-9:
                 day.notes[RATIO_CHANGED] = (day.notes.get(RATIO_CHANGED) or 0.0) + changed
 
-    def book(self, fill: CopyFill, day: ExplainedDay | None, end: float) -> None:
-        """Take a fill into the books, and into the parts of its day, which ends at `end` or before."""
+    def enter(self, fill: CopyFill, day: ExplainedDay | None, end: float) -> None:
+        """Enter a fill, and its parts of the day that ends at `end`; no parts if `day` is None."""
         state = self.tokens.get(fill.token)
         if state is None:
             state = self.tokens[fill.token] = _Token(fill)
@@ -122,9 +122,9 @@ class _Walk:
         state.copier += copied
         price = fill.whale_price if fill.whale_price is not None else fill.copier_price
         if price is None:
-            raise ValueError(f"a fill without any price: {fill}")
+            raise ValueError(f"fill without a price: {fill}")
         opened, closes = _cause(fill, copied - target)
-        for part, shares in _book(state, copied - target, opened, closes):
+        for part, shares in _enter_deviation(state, copied - target, opened, closes):
             if part == "uncopied_exits" and state.open[part] <= shares + _DUST_SHARES:
                 state.exit_since = fill.t
             if day is not None and mark is not None:
@@ -140,7 +140,7 @@ class _Walk:
             day.parts["fees"] += fill.ratio * (fill.whale_fee or 0.0) - fill.copier_fee
 
     def close(self, day: ExplainedDay, ratio: float) -> None:
-        """What is open at the end of a day."""
+        """Value what is open at the end of a day: coverage, uncopied exits, stale prices."""
         for token, state in list(self.tokens.items()):
             mark = self.prices.at(token, day.end)
             if mark is None or mark.settled:
@@ -161,7 +161,7 @@ class _Walk:
             day.notes[STALE_PRICES] = None
 
     def _known_shares(self, state: _Token, fill: CopyFill) -> tuple[float, float]:
-        """Which share of the whale's and of the copier's sale is of shares whose purchase is known; 1 for a purchase."""
+        """Shares of the whale's and the copier's sale whose purchase is known, from 0 to 1; 1 for a purchase."""
         if fill.side == "BUY":
             return 1.0, 1.0
         sets = sum(change.shares for change in self.sets.get(fill.condition or "", ()) if change.t <= fill.t)
@@ -176,22 +176,25 @@ def _share(held: float, sold: float) -> float:
 
 
 def _cause(fill: CopyFill, deviation: float) -> tuple[str, frozenset[str]]:
-    """The part that a deviation opens, and the open ones of the other sign that it makes good before."""
+    """The part that a deviation opens, and the parts whose open deviations of the other sign it closes first."""
     if fill.whale_shares is None:
         return "own", _MISSED if deviation > 0 else frozenset({"uncopied_exits", "excess"})
     if fill.side == "BUY":
         if deviation < 0:
-            # A copy that counts as full is a few hundredths of a share short: not for an unknown reason.
+            # A full copy can be a few hundredths of a share short: rounding, not an unknown reason.
             reason = "unfilled" if fill.reason is None and fill.copier_shares else fill.reason
             return f"missed_{reason if reason in MISSED else 'unknown'}", frozenset({"uncopied_exits"})
         return "excess", _MISSED
-    if deviation > 0:  # what the copier has sold before the whale, it does not hold any more
+    if deviation > 0:  # shares that the copier sold before the whale are not held any more
         return "uncopied_exits", _MISSED | {"own", "excess"}
     return "excess", frozenset({"uncopied_exits", "own"})
 
 
-def _book(state: _Token, deviation: float, opened: str, closes: frozenset[str]) -> list[tuple[str, float]]:
-    """Enter a deviation: it closes the open ones of the other sign in proportion, the rest opens a part of its own."""
+def _enter_deviation(state: _Token, deviation: float, opened: str, closes: frozenset[str]) -> list[tuple[str, float]]:
+    """Enter a deviation: it closes open ones of the other sign in proportion, and the rest opens a part.
+
+    Returns (part, shares) of each entry.
+    """
     against = {part: state.open[part] for part in sorted(closes) if state.open[part] * deviation < 0}
     total = sum(abs(shares) for shares in against.values())
     closing = min(abs(deviation), total)

@@ -4,14 +4,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import groupby
+from typing import Any
 
 from polypipe.attribution.intervals import ratio_interval, verdict, wilson
-from polypipe.attribution.tables import Row
 
 
-def class_rows(rows: Iterable[Row]) -> dict[tuple[datetime, int], dict[tuple[str, str], Row]]:
-    """(day, window) -> (dimension, value) -> the numbers of that class, from its rows by event."""
-    found: dict[tuple[datetime, int], dict[tuple[str, str], Row]] = defaultdict(dict)
+def class_rows(rows: Iterable[dict[str, Any]]) -> dict[tuple[datetime, int], dict[tuple[str, str], dict[str, Any]]]:
+    """(day, window) -> (dimension, value) -> the numbers of that class, from its rows by event, which are sorted."""
+    found: dict[tuple[datetime, int], dict[tuple[str, str], dict[str, Any]]] = defaultdict(dict)
     for (day, window, dimension, value), group in groupby(
         rows, key=lambda row: (row["day"], row["window_days"], row["dimension"], row["value"])
     ):
@@ -19,7 +19,7 @@ def class_rows(rows: Iterable[Row]) -> dict[tuple[datetime, int], dict[tuple[str
     return found
 
 
-def _class_row(events: Sequence[Row]) -> Row:
+def _class_row(events: Sequence[dict[str, Any]]) -> dict[str, Any]:
     eligible, copied = (sum(event[name] for event in events) for name in ("eligible_fills", "copied_fills"))
     shares, ordered, usd = (
         sum(event[name] for event in events) for name in ("copier_shares", "ordered_shares", "slippage_usd")

@@ -1,4 +1,4 @@
-"""Clear pairs: a fill of the whale and an order that can only belong together. Pure."""
+"""Finds clear pairs: a fill of the whale and an order that can only belong together. Pure."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from polypipe.divergence.copy_rule import FLOOR_SHARES, TELLING_USD, TIER_SHARES
 
 
 def clear_pairs(whale: Iterable[Fill], copier: Iterable[Fill]) -> list[ClearPair]:
-    """All clear pairs among purchases that the bot copies at the plain ratio, in order of time."""
+    """Clear pairs among the purchases that the bot copies at the plain ratio, in order of time."""
     pairs = []
     orders = orders_of(copier)
     for group, fills in grouped(whale).items():

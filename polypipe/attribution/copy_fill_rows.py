@@ -1,22 +1,24 @@
-"""Rows of table `copy_fills` from matched fills. Pure."""
+"""Rows of table `copy_fills` from matched fills and own fills. Pure."""
 
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any, cast
 
 from polypipe.attribution.days import moment
 from polypipe.attribution.fills import Fill, Match
 from polypipe.attribution.habits import Habits
 from polypipe.attribution.labels import Catalog, price_bucket
 from polypipe.attribution.reasons import LoggedFill, fill_status
-from polypipe.attribution.tables import Row
+from polypipe.attribution.tables import LogLine
 from polypipe.divergence.copy_rule import FLOOR_SHARES, Rule, size_bucket
 from polypipe.wallets import Wallets
+from polypipe.warehouse.rows import CopyFillRow
 
 
 class Holdings:
-    """What the copier held of a token just before an instant, by its trades."""
+    """The copier's shares of a token just before an instant, according to its fills."""
 
     def __init__(self, fills: Iterable[Fill], before: Mapping[str, float]) -> None:
         self._times: dict[str, list[float]] = defaultdict(list)
@@ -38,20 +40,21 @@ class RowMaker:
     habits: Habits
     catalog: Catalog
     holdings: Holdings
-    log: Mapping[tuple[str, str, str], list[Row]]
+    log: Mapping[tuple[str, str, str], list[LogLine]]
 
-    def of_match(self, found: Match) -> Row:
+    def of_match(self, found: Match) -> CopyFillRow:
+        """The row of a fill of the whale."""
         whale, price = found.whale, found.price
         ratio = self.habits.ratio(whale.t)
         expected = Rule(ratio).expected(whale)
         logged = self._logged(whale)
-        verdict = fill_status(found, expected, self.holdings.just_before(whale.token, whale.t), logged)
+        decided = fill_status(found, expected, self.holdings.just_before(whale.token, whale.t), logged)
         worse = None if price is None else whale.sign * (price - whale.price)
-        return {
+        row = {
             **self._common(whale),
-            "status": verdict.status,
-            "reason": verdict.reason,
-            "reason_source": verdict.source,
+            "status": decided.status,
+            "reason": decided.reason,
+            "reason_source": decided.source,
             "whale_shares": whale.shares,
             "whale_price": whale.price,
             "whale_fee": whale.fee,
@@ -74,9 +77,12 @@ class RowMaker:
             "ambiguous": found.ambiguous,
             "live": logged.live if logged else None,
         }
+        return cast(CopyFillRow, row)
 
-    def of_own(self, fill: Fill) -> Row:
-        return {
+    def of_own(self, fill: Fill) -> CopyFillRow:
+        """The row of an own fill of the copier."""
+        row = {
+            **dict.fromkeys(CopyFillRow.__annotations__),
             **self._common(fill),
             "status": "own",
             "ratio": self.habits.ratio(fill.t),
@@ -91,8 +97,9 @@ class RowMaker:
             "completed_at": moment(fill.t),
             "ambiguous": False,
         }
+        return cast(CopyFillRow, row)
 
-    def _common(self, fill: Fill) -> Row:
+    def _common(self, fill: Fill) -> dict[str, Any]:
         labels = self.catalog.labels(fill.token, fill.event_slug)
         return {
             "key": fill.key,
@@ -113,10 +120,9 @@ class RowMaker:
         }
 
     def _logged(self, whale: Fill) -> LoggedFill | None:
-        """The line of the log about a fill: of its transaction, token and side, the one nearest in size."""
+        """The log line of a fill: of those with its transaction, token and side, the one nearest in size."""
         lines = self.log.get((whale.transaction, whale.token, whale.side))
         if not lines:
             return None
-        line = min(lines, key=lambda line: abs(line["whale_shares"] - whale.shares))
-        names = ("outcome", "reason", "requested_shares", "filled_shares", "is_live", "fill_state")
-        return LoggedFill(*(line[name] for name in names))
+        line = min(lines, key=lambda line: abs(line.whale_shares - whale.shares))
+        return LoggedFill(line.outcome, line.reason, line.requested, line.filled, line.live, line.fill_state)

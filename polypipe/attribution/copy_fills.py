@@ -1,4 +1,4 @@
-"""Matching the stored activity of a range of days, into table `copy_fills`. Reads tables, writes one, asks nobody."""
+"""Matches the stored activity of a range of days, in table `copy_fills`."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -11,33 +11,35 @@ from polypipe.attribution.days import DAY, days_of
 from polypipe.attribution.habits import HABIT_DAYS, Habits
 from polypipe.attribution.labels import read_catalog
 from polypipe.attribution.matching import match
-from polypipe.attribution.tables import Row, held_before, ratios_by_day, ratios_by_hour, read_fills, read_log
+from polypipe.attribution.tables import held_before, ratios_by_day, ratios_by_hour, read_fills, read_log
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse, Window
+from polypipe.warehouse.rows import CopyFillRow
 
 if TYPE_CHECKING:
     import duckdb
 
 BEYOND = timedelta(hours=1)
-"""Fills so far before and after the range take part in the matching, so that each day comes out the same whatever
-range it is computed in."""
+"""Fills this long before and after the range take part in matching, so that a day has the same result in any range."""
 
 
 AT_ONCE = 30 * DAY
-"""Longer ranges are matched in pieces: the rows of 200,000 fills take 800 MB."""
+"""Longer ranges are matched in pieces: the rows of 200,000 fills take 800 MB of memory."""
 
 
 @dataclass(frozen=True)
 class ComputedFills:
-    """What a range gave. `status` counts by day and status, also of a day without fills. `waiting` says why the rows are
-    still in the spool; None when they are stored."""
+    """Result of a range. `status` counts by day and status, with an entry for a day without fills.
+
+    `waiting` says why the rows are still in the spool; None when they are merged.
+    """
 
     status: dict[date, Counter[str]]
     waiting: str | None
 
 
 def compute_fills(warehouse: Warehouse, wallets: Wallets, start: datetime, end: datetime) -> ComputedFills:
-    """Match and store the whole UTC days of [start, end). A copy that comes after midnight belongs to the whale's day."""
+    """Match and store the whole UTC days of [start, end). A copy after midnight belongs to the day of the whale's fill."""
     status = {day.date(): Counter[str]() for day in days_of(start, end)}
     with warehouse.read() as con, warehouse.batch("copy_fills") as batch:
         first = start
@@ -52,7 +54,7 @@ def compute_fills(warehouse: Warehouse, wallets: Wallets, start: datetime, end: 
     return ComputedFills(status, warehouse.store(batch_id))
 
 
-def fill_rows(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> list[Row]:
+def fill_rows(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> list[CopyFillRow]:
     """The rows of [start, end), in order of time. `con` has all tables."""
     first = start - HABIT_DAYS * DAY - BEYOND
     whale = read_fills(con, wallets.whale, first, end + BEYOND)

@@ -1,13 +1,13 @@
-"""The gap of each day put to its causes, into tables `gap_attribution` and `uncopied_exits`. Reads tables, asks nobody.
+"""Attributes the gap of each day, in tables `gap_attribution` and `uncopied_exits`.
 
-The gap is the measured one of `copy_quality_daily`; the causes come from `copy_fills`; what they do not explain is a
-part of its own. Prices that the tables do not keep (`positions` has the latest only) are put into `position_prices`.
+The gap is the measured one of `copy_quality_daily`, the causes come from `copy_fills`, and the rest is a part of its own.
+Table `positions` has the latest prices only, so they are kept in `position_prices`.
 """
 
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from polypipe.attribution.accounting import explain
 from polypipe.attribution.days import DAY, LOOK_BACK, days_of, later_days, midnight_before, moment
@@ -21,9 +21,10 @@ from polypipe.attribution.measured import (
 )
 from polypipe.attribution.parts import DAY_UNKNOWN, EARLIER_UNKNOWN, RATIO_CHANGED, ExplainedDay
 from polypipe.attribution.stored_marks import read_marks
-from polypipe.attribution.tables import Row, read_copy_fills, read_sets
+from polypipe.attribution.tables import read_copy_fills, read_sets
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Upsert, Warehouse, Window
+from polypipe.warehouse.rows import GapAttributionRow, UncopiedExitRow
 
 if TYPE_CHECKING:
     import duckdb
@@ -33,22 +34,24 @@ PNL_HOURS = 24.0
 
 @dataclass(frozen=True)
 class ComputedGap:
-    """The rows of the days asked for, and of the exits open at their ends. `later_days` counts further days that were
-    computed anew, because they carry what was opened in these. `waiting` says why the rows are still in the spool."""
+    """The rows of the requested days, and of the uncopied exits at their ends. `later_days` counts later days that were
+    recomputed too, because they carry positions opened in these. `waiting` says why the rows are still in the spool."""
 
-    rows: list[Row]
-    exits: list[Row]
+    rows: list[GapAttributionRow]
+    exits: list[UncopiedExitRow]
     later_days: int
     waiting: str | None
 
 
 def compute_gap(warehouse: Warehouse, wallets: Wallets, start: datetime, end: datetime) -> ComputedGap:
-    """Compute and store the UTC days of [start, end), and later days that are stored and carry what is open in these."""
+    """Compute and store the UTC days of [start, end), and the stored later days that carry positions opened in these."""
     with warehouse.read() as con:
         later = later_days(con, "gap_attribution", wallets, end, LOOK_BACK)
         last = max([end, *(day + DAY for day in later)])
         wanted = {*days_of(start, end), *later}
-        rows, exits = ([row for row in found if row["day"] in wanted] for found in gap_rows(con, wallets, start, last))
+        rows, exits = gap_rows(con, wallets, start, last)
+        rows = [row for row in rows if row["day"] in wanted]
+        exits = [row for row in exits if row["day"] in wanted]
         prices = read_prices_to_keep(con)
     equals: dict[str, str | int | float | bool] = {"user1_address": wallets.copier, "user2_address": wallets.whale}
     with warehouse.batch("gap_attribution") as batch:
@@ -68,7 +71,7 @@ def compute_gap(warehouse: Warehouse, wallets: Wallets, start: datetime, end: da
 
 def gap_rows(
     con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime
-) -> tuple[list[Row], list[Row]]:
+) -> tuple[list[GapAttributionRow], list[UncopiedExitRow]]:
     """Rows of gap_attribution and uncopied_exits for the UTC days of [start, end). `con` has all tables."""
     since = start - LOOK_BACK
     fills = read_copy_fills(con, wallets, since, end)
@@ -82,10 +85,10 @@ def gap_rows(
     explained = explain(fills, read_sets(con, wallets, since, end), prices, spans)
     complete = read_complete_days(con, wallets, since, end)
     ratios = read_ratios(con, wallets, start, end)
-    rows: list[Row] = []
-    exits: list[Row] = []
+    rows: list[GapAttributionRow] = []
+    exits: list[UncopiedExitRow] = []
     for day, found, one in zip(days, known, explained, strict=True):
-        if len(ratios.get(day, ())) > 1:  # the day's last one counts for what was open; by the hour it is another
+        if len(ratios.get(day, ())) > 1:  # accounting uses the day's last ratio, copy quality that of each hour
             one.notes[RATIO_CHANGED] = None
         if day not in complete:
             one.notes[DAY_UNKNOWN] = None
@@ -97,18 +100,18 @@ def gap_rows(
             "whale_income": income.get((wallets.whale, day), 0.0),
             "fills_from": moment(fills[0].t) if fills else None,
         }
-        rows.append(base | gap_row(found, one) | more)
-        exits += [base | exit_row for exit_row in _exit_rows(one)]
+        rows.append(cast(GapAttributionRow, base | gap_columns(found, one) | more))
+        exits += [cast(UncopiedExitRow, base | columns) for columns in _exit_columns(one)]
     return rows, exits
 
 
-def gap_row(measured: MeasuredDay, explained: ExplainedDay) -> Row:
-    """What a day's row says of the gap; the parts and `unexplained` sum to `gap`."""
+def gap_columns(measured: MeasuredDay, explained: ExplainedDay) -> dict[str, Any]:
+    """The columns of a day's row about the gap; the parts and `unexplained` sum to `gap`."""
     notes = dict(explained.notes)
     reasons = {name: measured.reasons.get(name, "copy_quality_daily has no row of this day") for name in _MEASURED}
     if measured.gap is not None and measured.hours < PNL_HOURS:
         notes[f"the PnL points span {measured.hours:g} of 24 h"] = None
-    row: Row = {
+    row: dict[str, Any] = {
         "ratio": measured.ratio,
         **{name: getattr(measured, name) for name in _MEASURED},
         **explained.parts,
@@ -129,7 +132,7 @@ def gap_row(measured: MeasuredDay, explained: ExplainedDay) -> Row:
 _MEASURED = ("copier_pnl", "whale_pnl", "expected_pnl", "gap")
 
 
-def _exit_rows(explained: ExplainedDay) -> list[Row]:
+def _exit_columns(explained: ExplainedDay) -> list[dict[str, Any]]:
     return [
         {
             "token_id": found.token,

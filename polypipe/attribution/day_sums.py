@@ -1,22 +1,22 @@
-"""The gap over several days, and what is known at the end of the last one. Pure."""
+"""The gap summed over days; coverage and uncopied exits at the end of the last day. Pure."""
 
 import math
 from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Any
 
 from polypipe.attribution.parts import DAY_UNKNOWN, EARLIER_UNKNOWN, PARTS
-from polypipe.attribution.tables import Row
 
 NOT_COMPUTED = "{} of this day is not computed: materialize copy_fills, copy_metrics_daily and gap_attribution"
 _MEASURED = ("expected_pnl", "copier_pnl", "whale_pnl", "gap", "copier_income", "whale_income")
 
 
-def sum_of_days(rows: Mapping[date, Row], days: Sequence[date]) -> Row:
+def sum_of_days(rows: Mapping[date, dict[str, Any]], days: Sequence[date]) -> dict[str, Any]:
     """The gap of the days and its parts, in USD: `expected_pnl` + all `parts` = `copier_pnl`.
 
-    `rows` are those of gap_attribution by day, with `notes` and `reasons` parsed. Summed over the days whose gap is known;
-    `unknown` names the others with the reason. Without any known day every number is None and `reason` says why. `notes`
-    tell what is in the unexplained part, in USD where that can be told.
+    `rows` are those of gap_attribution by day, with `notes` and `reasons` parsed. Sums are over the days whose gap is
+    known; `unknown` lists the others with reasons. If no day is known, every number is None and `reason` says why.
+    `notes` name effects inside the unexplained part, in USD where the amount is known.
     """
     unknown = [
         {"day": day, "reason": rows[day]["reasons"].get("gap", "no reason is recorded")}
@@ -37,7 +37,7 @@ def sum_of_days(rows: Mapping[date, Row], days: Sequence[date]) -> Row:
         "days": len(days),
         "days_known": len(known),
         "unknown": unknown,
-        "reason": None if known else f"the gap is known on none of these days: {unknown[-1]['reason']}",
+        "reason": None if known else f"the gap is unknown on all of these days: {unknown[-1]['reason']}",
         **{name: sums[name] for name in _MEASURED},
         "parts": [{"part": name, "usd": sums[name]} for name in parts],
         "ratio_low": ratios[0] if ratios else None,
@@ -49,8 +49,8 @@ def sum_of_days(rows: Mapping[date, Row], days: Sequence[date]) -> Row:
     }
 
 
-def coverage_of(day: Row | None) -> tuple[float | None, str | None]:
-    """Percent at the end of a day, or None and the reason: fills that are not known leave holdings out."""
+def coverage_of(day: dict[str, Any] | None) -> tuple[float | None, str | None]:
+    """Coverage in percent at the end of a day, or None and the reason: without all fills, holdings are missing."""
     if day is None:
         return None, "gap_attribution of the last day is not computed"
     if DAY_UNKNOWN in day["notes"]:
@@ -58,8 +58,8 @@ def coverage_of(day: Row | None) -> tuple[float | None, str | None]:
     return day["coverage"], day["reasons"].get("coverage")
 
 
-def exits_incomplete(day: Row | None) -> str | None:
-    """Why there may be more uncopied exits at the end of a day than are stored; None when there are not."""
+def exits_incomplete(day: dict[str, Any] | None) -> str | None:
+    """Why a day may have more uncopied exits than are stored; None if the list is complete."""
     if day is None:
         return NOT_COMPUTED.format("gap_attribution")
     return next((why for why in (DAY_UNKNOWN, EARLIER_UNKNOWN) if why in day["notes"]), None)

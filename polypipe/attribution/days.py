@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 DAY = timedelta(days=1)
 
 LOOK_BACK = timedelta(days=90)
-"""What happened earlier counts nowhere: a run's memory and time do not grow with history."""
+"""Earlier activity is ignored, so that a run's memory and time do not grow with history."""
 
 DEFAULT_DAYS = 30
-"""Days of an answer unless they are named."""
+"""Days of a report, unless they are given."""
 
 
 def midnight(day: date) -> datetime:
-    """At which the UTC day begins."""
+    """The instant at which a UTC day begins."""
     return datetime.combine(day, time(), UTC)
 
 
@@ -47,7 +47,7 @@ def days_of(start: datetime, end: datetime) -> Iterator[datetime]:
 def span_of(
     con: "duckdb.DuckDBPyConnection", wallets: Wallets, first: date | None, last: date | None
 ) -> tuple[datetime, datetime]:
-    """Midnight of the first day and the midnight that ends the last one; the last 30 stored days unless they are named.
+    """Start of the first day and end of the last one; the last 30 stored days unless they are given.
 
     Raises `PolypipeError`.
     """
@@ -56,18 +56,18 @@ def span_of(
         f"AND user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)}"
     ).fetchall()
     if newest is None:
-        raise PolypipeError("no past day of these wallets is stored: materialize history, or wait for tonight")
+        raise PolypipeError("no past day of these wallets is stored", "materialize history, or wait until 00:17 UTC")
     end = (midnight(last) if last else moment(newest)) + DAY
     start = midnight(first) if first else max(end - DEFAULT_DAYS * DAY, moment(oldest))
     if start >= end:
-        raise PolypipeError(f"there are no days from {start:%Y-%m-%d} to {end - DAY:%Y-%m-%d}")
+        raise PolypipeError(f"no days from {start:%Y-%m-%d} to {end - DAY:%Y-%m-%d}")
     return start, end
 
 
 def later_days(
     con: "duckdb.DuckDBPyConnection", table: str, wallets: Wallets, end: datetime, reach: timedelta
 ) -> list[datetime]:
-    """The days of [end, end + reach) that `table` has rows of, in order."""
+    """The days of [end, end + reach) that are in `table`, in order."""
     rows = con.execute(
         f"SELECT DISTINCT epoch(day) FROM {table} WHERE user1_address = {literal(wallets.copier)} "
         f"AND user2_address = {literal(wallets.whale)} "

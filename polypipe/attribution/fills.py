@@ -1,4 +1,4 @@
-"""The rows of attribution: fills, and what the copier made of each fill of the whale. No arithmetic but their own sums."""
+"""Row types of attribution: fills, matches, stored matches, and changes of full sets."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Fill(msgspec.Struct, frozen=True, gc=False):
     shares: float
     price: float
     transaction: str
-    usd: float | None = None  # that moved; None when the source does not say
+    usd: float | None = None  # amount paid or received; None if the source does not say
     condition: str | None = None
     title: str = ""
     event_slug: str = ""
@@ -31,15 +31,15 @@ class Fill(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def fee(self) -> float:
-        """USD that the fill cost beyond shares x price; negative is a rebate; 0 when the source does not say."""
+        """USD that the fill cost beyond shares x price; negative for a rebate; 0 if the source does not say."""
         return 0.0 if self.usd is None else self.sign * (self.usd - self.shares * self.price)
 
 
 @dataclass(frozen=True)
 class Match:
-    """A fill of the whale and the copier's fills that copy it, oldest first; none when it was not copied.
+    """A fill of the whale and the copier fills that copy it, oldest first; empty if it was missed.
 
-    `ambiguous`: at least one of them would have fitted another fill of the whale nearly as well.
+    `ambiguous`: at least one of them fits another fill of the whale nearly as well.
     """
 
     whale: Fill
@@ -48,7 +48,7 @@ class Match:
 
     @property
     def shares(self) -> float:
-        """What the copier got in all, split and partial fills added up."""
+        """Sum of the copies' shares."""
         return sum(copy.shares for copy in self.copies)
 
     @property
@@ -58,8 +58,10 @@ class Match:
 
 
 class CopyFill(msgspec.Struct, frozen=True, gc=False):
-    """A row of table `copy_fills`, as far as it is needed here; the whale's columns are None for a fill of the copier's
-    own. Times in epoch seconds, fees in USD. `copied_at` is when the first copy came, None without one."""
+    """The columns of a row of `copy_fills` that accounting needs; the whale's are None for an own fill of the copier.
+
+    Times in epoch seconds, fees in USD. `copied_at` is the time of the first copy, None without one.
+    """
 
     t: float
     token: str
@@ -93,5 +95,5 @@ class SetChange(msgspec.Struct, frozen=True, gc=False):
 
 
 def merged_away(sets: Iterable[SetChange], t: float) -> float:
-    """Shares of each token of a market that the whale has given back before `t` as full sets, beyond those it had split."""
+    """Shares of each token of a market that the whale merged before `t`, beyond those that it had split."""
     return max(-sum(change.shares for change in sets if change.t < t), 0.0)

@@ -1,4 +1,4 @@
-"""The ratio in force and the copier's habit at any time, from what is stored. Pure."""
+"""The ratio in force and the copier's habit at any time. Pure."""
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
@@ -10,17 +10,16 @@ from typing import NamedTuple
 from polypipe.attribution.days import DAY, midnight, moment
 
 HABIT_DAYS = 7
-"""Ratio and latency that the copier really has are read from the clear pairs of the day; where these are too few, from
-those of so many days before, too."""
+"""A day with too few clear pairs also uses those of this many days before it."""
 
 LEAST_CLEAR_PAIRS = 10
-"""Clear pairs from which ratio and latency are read; with fewer, the setting and `USUAL_LATENCY` count."""
+"""Minimum clear pairs for ratio and latency; with fewer, the setting and `USUAL_LATENCY` are used."""
 
 USUAL_LATENCY = 5.0
 
 
 class ClearPair(NamedTuple):
-    """A fill of the whale and an order that can only belong together: when, shares over shares, and seconds between."""
+    """A fill of the whale and an order that can only belong together: time, ratio of shares, latency."""
 
     t: float
     ratio: float
@@ -29,7 +28,7 @@ class ClearPair(NamedTuple):
 
 @dataclass(frozen=True)
 class Habit:
-    """How the copier copies, as far as matching needs it. `pairs` is how many clear pairs say so; 0: the setting does."""
+    """The copier's ratio and usual latency, as used by matching. `pairs` is 0 if the ratio is the setting."""
 
     ratio: float
     latency: float
@@ -37,17 +36,17 @@ class Habit:
 
 
 def habit_of(pairs: Sequence[ClearPair], setting: float) -> Habit:
-    """Medians of the pairs, which a tenth of partial fills does not move; the setting when there are too few."""
+    """Medians of the pairs, which are robust against partial fills; the setting if there are too few."""
     if len(pairs) < LEAST_CLEAR_PAIRS:
         return Habit(setting, USUAL_LATENCY, 0)
     return Habit(median(pair.ratio for pair in pairs), median(pair.latency for pair in pairs), len(pairs))
 
 
 class Habits:
-    """The ratio in force, by the hour, and the copier's habit: how far it is from that ratio, by UTC day.
+    """The ratio in force by hour, and by UTC day the copier's habit relative to that ratio.
 
-    A ratio that is changed, in the setting and in the bot, is followed in the same hour; what was ordered before says
-    nothing of the size of an order after it, but by how much the setting is wrong.
+    A ratio that is changed in the setting and in the bot takes effect in the same hour. Earlier orders do not tell the
+    size of later ones then, but they tell by how much the setting is wrong.
     """
 
     def __init__(
@@ -60,12 +59,12 @@ class Habits:
         self._of_hour: dict[int, Habit] = {}
 
     def ratio(self, t: float) -> float:
-        """In force at `t`, in epoch seconds."""
+        """The ratio in force at `t` in epoch seconds."""
         ratio = self._hours.get(int(t // 3600))
         return self._days.get(moment(t).date(), self._setting) if ratio is None else ratio
 
     def at(self, t: float) -> Habit:
-        """How the copier copied at `t`."""
+        """The copier's habit at `t` in epoch seconds."""
         hour = int(t // 3600)
         if hour not in self._of_hour:
             of_day = self._day(moment(t).date())

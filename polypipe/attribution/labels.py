@@ -1,7 +1,7 @@
-"""Which sport, league and market type a token belongs to, and which class of price a fill: what fills are grouped by.
+"""Labels that fills are grouped by: sport, league and market type of a token, and price class of a fill.
 
-Known from the tables of the last crawl, which has only what is open. The league and sport of a game that is over are
-those of the games that begin their slug alike, if these agree; else they are `unknown`.
+They come from the tables of the last crawl, which lists open events only. A game that is over gets the sport and league
+of the games whose slug has the same first word, if these agree; otherwise `unknown`.
 """
 
 from collections import defaultdict
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 UNKNOWN = "unknown"
 
-# Tags of Gamma, the particular before the general.
+# Gamma's tags, specific ones before general ones.
 _SPORTS = {
     "864": "tennis",
     "100350": "soccer",
@@ -26,12 +26,12 @@ _SPORTS = {
 
 _PRICES = (0.0, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 1.0)
 PRICE_BUCKETS = tuple(f"{low:.2f}-{high:.2f}" for low, high in pairwise(_PRICES))
-"""Classes of price in USD, the lowest first."""
+"""Price classes in USD, lowest first."""
 
 
 @dataclass(frozen=True)
 class Labels:
-    """Of one token."""
+    """Labels of one token."""
 
     sport: str = UNKNOWN
     league: str = UNKNOWN
@@ -46,12 +46,12 @@ class Catalog:
     prefixes: dict[str, Labels] = field(default_factory=dict)
 
     def labels(self, token: str, event_slug: str) -> Labels:
-        """The labels of a token; `unknown` where nothing says them."""
+        """Labels of a token; `unknown` where they are not known."""
         return self.tokens.get(token) or self.prefixes.get(_prefix(event_slug)) or Labels()
 
 
 def read_catalog(con: "duckdb.DuckDBPyConnection") -> Catalog:
-    """From the tables events, markets and tokens."""
+    """Read the labels from the tables events, markets and tokens."""
     events: dict[str, tuple[str, str]] = {}
     by_prefix: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for event_id, slug, series, tags in con.execute("SELECT event_id, slug, series_slug, tag_ids FROM events").fetchall():
@@ -72,7 +72,7 @@ def read_catalog(con: "duckdb.DuckDBPyConnection") -> Catalog:
 
 
 def price_bucket(price: float) -> str:
-    """The class of a price in USD; a class has its lower bound and not its upper one."""
+    """Class of a price in USD. A class includes its lower bound and excludes its upper one."""
     return next((name for name, high in zip(PRICE_BUCKETS, _PRICES[1:], strict=True) if price < high), PRICE_BUCKETS[-1])
 
 

@@ -1,10 +1,10 @@
-"""What a share was worth at an instant: the marks by which open positions enter the gap.
+"""Marks: the price of a share at an instant, used to value open positions.
 
-The last price known by then: of a fill of either wallet, of a comparison of positions (kept in `position_prices`), or
-the settlement. So the mark of a token is one function of time, and what it moves on two days adds up to what it moves
-over both. A market is known to be settled by a redeem whose amount says which outcome won, or by a comparison of
-positions that shows it as decided. Neither says when: a market whose slug carries a date counts as settled one day
-after its last sign of life at the latest. A market that must be over, and whose result nothing tells, has no price.
+A mark is the last price known by then: of a fill of either wallet, of a comparison of positions (kept in
+`position_prices`), or the settlement. It is a function of time alone, so its moves on two days add up to its move over
+both. A market is known to be settled by a redeem whose amount tells which outcome won, or by a comparison of positions
+that shows it as decided. Neither tells when: a market whose slug carries a date counts as settled one day after its last
+price or that date, at the latest. A market that must be over but whose result is unknown has no mark.
 """
 
 from bisect import bisect_right
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 MUST_BE_OVER = 4 * 86_400.0
-"""Seconds after the date in the slug, and after the last sign of life, when a game is over for certain."""
+"""Seconds after the date in the slug and after the last price, from which a game must be over."""
 
 
 class Mark(NamedTuple):
-    """A price in USD a share, its age in seconds, and whether it is the settlement."""
+    """Price in USD a share, age of the price in seconds, and whether it is the settlement."""
 
     price: float
     age: float
@@ -30,14 +30,14 @@ class Mark(NamedTuple):
 
 @dataclass
 class Marks:
-    """Marks of all tokens. Built by `read_prices`, or from `observed` and `settled` alone."""
+    """Marks of all tokens. Built by `read_marks`, or from `observed` and `settled` alone."""
 
     observed: Mapping[str, list[tuple[float, float]]]  # token -> (t, price), oldest first
     settled: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # token -> (t, price)
     dated: Mapping[str, float] = field(default_factory=dict)  # token -> the date in its slug
 
     def at(self, token: str, t: float) -> Mark | None:
-        """The mark at `t`; None when there is none yet, or when the market is over and nobody knows how it ended."""
+        """The mark at `t`; None before the first price, and when the market is over with an unknown result."""
         settled = self.settled.get(token)
         if settled is not None and settled[0] <= t:
             return Mark(settled[1], t - settled[0], True)

@@ -1,19 +1,19 @@
-"""Which fills of the copier copy which fill of the whale. Pure functions over plain structs.
+"""Matches copier fills to the whale's fills. Pure functions over plain structs.
 
-Only token, side, time and size are known: no id links the two, and within one second the order of the whale's fills is
-not known either. How it is done, for each token and side on its own, both lists in order of time:
+Only token, side, time and size are known: no id links the two, and the order of the whale's fills within one second is
+unknown. The algorithm, for each token and side, with both lists in order of time:
 
-1. The copier's fills of one transaction are one order.
-2. Where one fill of the whale and one order have nobody else within reach, they are a clear pair. The clear pairs of the
-   last days give the ratio and the latency that the copier really has.
-3. Every order gets its candidates: fills of the whale at most `REACH` before it. A candidate costs the more the less the
-   order's size looks like what the copier would have ordered and the less its delay looks like the usual one.
-4. The cheapest pair of all is taken, then the next, until no fill of the whale and no order is left that are both free.
-5. What is left over of the orders (resubmits, an order filled in parts) goes, cheapest first again, to fills of the
-   whale that it still fits into. An order that fits nowhere is the copier's own.
+1. The copier's fills of one transaction form one order.
+2. A fill of the whale and an order with no other candidate in reach are a clear pair. The clear pairs of the last days
+   give the copier's real ratio and latency.
+3. Each order gets its candidates: fills of the whale at most `REACH` before it. A candidate costs more the further the
+   order's size is from the size that the copier would have ordered, and its delay from the usual delay.
+4. The cheapest pair is taken, then the next, until no fill of the whale and no order are both free.
+5. The remaining orders (resubmits, an order filled in parts) go, cheapest first, to fills of the whale that they still
+   fit into. An order that fits nowhere is the copier's own.
 
-With n fills in all, O(n log n + c log c) for c candidates, at most `NEAREST` an order: a burst costs no n². The result
-depends on nothing but the fills: ties go to the earlier one, then to the smaller key.
+For n fills: O(n log n + c log c) with c candidates, at most `NEAREST` per order, so a burst does not cost n². The result
+depends only on the fills: ties go to the earlier fill, then to the smaller key.
 """
 
 from bisect import bisect_left, bisect_right
@@ -26,21 +26,21 @@ from polypipe.attribution.habits import Habit
 from polypipe.attribution.orders import BEFORE, CLOSE_CALL, REACH, Order, copy_cost, fits, grouped, orders_of
 
 NEAREST = 64
-"""Candidates of an order, those nearest in time to the usual delay."""
+"""Maximum candidates of an order: those nearest to the usual delay."""
 
 
 @dataclass(frozen=True)
 class MatchedFills:
-    """Every fill of the whale, and the copier's fills that copy none, both in order of time."""
+    """Every fill of the whale with its copies, and the copier's own fills, both in order of time."""
 
     matches: list[Match]
     own: list[Fill]
 
 
 def match(whale: Iterable[Fill], copier: Iterable[Fill], habit: Callable[[float], Habit]) -> MatchedFills:
-    """Match all fills. `habit` gives the habit at the time of a fill of the whale; it must be constant over hours.
+    """Match all fills. `habit` returns the copier's habit at a time and must be constant within an hour.
 
-    Near the ends of what is given, matches can be wrong for want of the fills beyond them.
+    Matches near the ends of the lists can be wrong, because fills beyond them are missing.
     """
     orders = orders_of(copier)
     matches: list[Match] = []
@@ -60,8 +60,8 @@ def match(whale: Iterable[Fill], copier: Iterable[Fill], habit: Callable[[float]
 def _match_group(
     fills: Sequence[Fill], orders: Sequence[Order], habit: Callable[[float], Habit]
 ) -> tuple[dict[int, tuple[tuple[Fill, ...], bool]], list[Order]]:
-    """Index of a fill -> its copies and whether that is ambiguous; and the orders that are left. One token and side."""
-    edges = []  # cost, fill, order: sorted, ties go to the earlier fill
+    """Match one token and side. Returns index of a fill -> (copies, ambiguous), and the orders that are left."""
+    edges = []  # (cost, fill, order): sorted, so that ties go to the earlier fill
     times = [fill.t for fill in fills]
     for o, order in enumerate(orders):
         for n in _candidates(times, order.t, habit):
@@ -79,7 +79,7 @@ def _match_group(
     def take(price: float, n: int, o: int) -> None:
         free.discard(o)
         got[n].append(orders[o])
-        near = cheapest[o]  # in order; this one is among them
+        near = cheapest[o]  # sorted; includes this one
         if sum(other <= price + CLOSE_CALL for other in near) > 1:
             unsure.add(n)
 
@@ -94,7 +94,7 @@ def _match_group(
 
 
 def _candidates(times: Sequence[float], t: float, habit: Callable[[float], Habit]) -> range:
-    """Indexes of the whale's fills within reach before an order; the nearest to the usual delay where there are many."""
+    """Indexes of the whale's fills within reach of an order, limited to those nearest to the usual delay."""
     first, last = bisect_left(times, t - REACH), bisect_right(times, t + BEFORE)
     if last - first > NEAREST:
         middle = bisect_left(times, t - habit(t).latency, first, last)

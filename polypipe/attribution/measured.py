@@ -1,4 +1,4 @@
-"""What the tables measured of each day: PnL, gap, income, completeness and ratios. Reads only."""
+"""Reads the inputs of attribution by day: measured PnL and gap, income, completeness, ratios."""
 
 # ruff: noqa: S608 -- values are written as literals
 
@@ -6,12 +6,13 @@ import json
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from polypipe.attribution.days import midnight_before, moment
 from polypipe.attribution.tables import ratios_by_hour
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal
+from polypipe.warehouse.rows import PositionPriceRow
 
 if TYPE_CHECKING:
     import duckdb
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MeasuredDay:
-    """What copy_quality_daily says of a day, in USD; None with the reason. `hours` is the span of its PnL points."""
+    """A day in copy_quality_daily, in USD; None with its reason. `hours` is the span of its PnL points."""
 
     ratio: float
     copier_pnl: float | None
@@ -33,7 +34,7 @@ class MeasuredDay:
 def read_measured(
     con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime
 ) -> dict[datetime, MeasuredDay]:
-    """Day -> what was measured, where copy_quality_daily has the day."""
+    """Day -> its measured PnL and gap, for the days in copy_quality_daily."""
     rows = con.execute(
         "SELECT epoch(day), coalesce(scaling_ratio, " + literal(wallets.ratio) + "), copier_pnl, whale_pnl, expected_pnl, "
         "gap, coalesce(epoch(window_end) - epoch(window_start), 0) / 3600, reasons FROM copy_quality_daily "
@@ -49,7 +50,7 @@ def read_measured(
 def read_income(
     con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime
 ) -> dict[tuple[str, datetime], float]:
-    """(wallet, day) -> rewards and rebates that were paid, in USD."""
+    """(wallet, day) -> rewards and rebates paid, in USD."""
     rows = con.execute(
         "SELECT wallet, epoch(date_trunc('day', timestamp)), sum(usdc_size) FROM wallet_activity "
         "WHERE type IN ('REWARD', 'MAKER_REBATE', 'TAKER_REBATE', 'REFERRAL_REWARD', 'YIELD') AND usdc_size IS NOT NULL "
@@ -59,7 +60,7 @@ def read_income(
 
 
 def read_complete_days(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> set[datetime]:
-    """The days of [start, end) on which the activity of both wallets is known completely."""
+    """The days of [start, end) whose activity is complete for both wallets."""
     rows = con.execute(
         f"SELECT epoch(day) FROM activity_days WHERE wallet IN ({literal(wallets.copier)}, {literal(wallets.whale)}) "
         f"AND day >= {literal(start)} AND day < {literal(end)} GROUP BY day HAVING count(DISTINCT wallet) = 2"
@@ -70,14 +71,14 @@ def read_complete_days(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start
 def read_ratios(
     con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime
 ) -> dict[datetime, set[float]]:
-    """Day -> the ratios that were in force in its hours, where snapshots tell."""
+    """Day -> ratios in force in its hours, as far as snapshots recorded them."""
     found: dict[datetime, set[float]] = defaultdict(set)
     for hour, ratio in ratios_by_hour(con, wallets, start, end).items():
         found[midnight_before(3600.0 * hour)].add(ratio)
     return found
 
 
-def read_prices_to_keep(con: "duckdb.DuckDBPyConnection") -> list[dict[str, Any]]:
+def read_prices_to_keep(con: "duckdb.DuckDBPyConnection") -> list[PositionPriceRow]:
     """The latest comparison of positions, as rows of position_prices."""
     rows = con.execute(
         "SELECT token_id, epoch(compared_at), price, status = 'resolved' FROM positions WHERE price IS NOT NULL"

@@ -1,4 +1,4 @@
-"""How well fills were copied, by day and window, into tables `copy_metrics_daily` and `copy_breakdowns`.
+"""How well fills were copied, by day and window, in tables `copy_metrics_daily` and `copy_breakdowns`.
 
 Counts, rates and percentiles are in `sql/metrics.sql`, the classes in `sql/slippage_by_event.sql`; intervals and the
 implementation shortfall, which needs marks, are here.
@@ -9,19 +9,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from polypipe.attribution.breakdowns import class_rows
 from polypipe.attribution.days import DAY, days_of, later_days
 from polypipe.attribution.realised_ratio import LEAST_RATIO_PAIRS
 from polypipe.attribution.shortfall import Shortfall, shortfall_by_window
-from polypipe.attribution.tables import Row
 from polypipe.divergence.copy_rule import FLOOR_SHARES, MINIMUM_USD, TELLING_USD, TIER_SHARES
 from polypipe.divergence.pnl_gap import MIN_COVERED
 from polypipe.history.copy_quality import WINDOWS
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse, Window
 from polypipe.warehouse.connection import literal
+from polypipe.warehouse.rows import CopyBreakdownRow, CopyMetricsRow
 
 if TYPE_CHECKING:
     import duckdb
@@ -41,11 +41,11 @@ _OF_COPIES = tuple(name for name in _NUMBERS if name.startswith(("slippage", "la
 
 @dataclass(frozen=True)
 class ComputedMetrics:
-    """The rows of the days asked for. `later_days` counts further days that were computed anew, because their windows
-    reach back into these. `waiting` says why the rows are still in the spool; None when they are stored."""
+    """The rows of the requested days. `later_days` counts later days that were recomputed too, because their windows
+    reach back into these. `waiting` says why the rows are still in the spool; None when they are merged."""
 
-    rows: list[Row]
-    breakdowns: list[Row]
+    rows: list[CopyMetricsRow]
+    breakdowns: list[CopyBreakdownRow]
     later_days: int
     waiting: str | None
 
@@ -66,8 +66,8 @@ def compute_metrics(warehouse: Warehouse, wallets: Wallets, start: datetime, end
                 "copy_breakdowns": Window("day", start, last, equals),
             }
         )
-    rows, breakdowns = ([row for row in found if row["day"] < end] for found in (rows, breakdowns))
-    return ComputedMetrics(rows, breakdowns, len(later), warehouse.store(batch_id))
+    inside = [row for row in rows if row["day"] < end]
+    return ComputedMetrics(inside, [row for row in breakdowns if row["day"] < end], len(later), warehouse.store(batch_id))
 
 
 def metric_rows(
@@ -75,8 +75,8 @@ def metric_rows(
     wallets: Wallets,
     days: Sequence[datetime],
     windows: Sequence[int] = WINDOWS,
-) -> tuple[list[Row], list[Row]]:
-    """Rows of copy_metrics_daily and copy_breakdowns: the windows of so many days that end with each of `days`."""
+) -> tuple[list[CopyMetricsRow], list[CopyBreakdownRow]]:
+    """Rows of copy_metrics_daily and copy_breakdowns for each of `days` and each length of a window that ends with it."""
     for name, value in {
         "copier": literal(wallets.copier),
         "whale": literal(wallets.whale),
@@ -104,12 +104,15 @@ def metric_rows(
         for (dimension, value), row in found.items()
         if dimension != "all" and (day, window) in known
     ]
-    return [row | addresses for row in rows], [row | addresses for row in breakdowns]
+    return (
+        [cast(CopyMetricsRow, row | addresses) for row in rows],
+        [cast(CopyBreakdownRow, row | addresses) for row in breakdowns],
+    )
 
 
-def _metric_row(numbers: Row, whole: Row | None, missed: Shortfall, known: bool) -> Row:
+def _metric_row(numbers: dict[str, Any], whole: dict[str, Any] | None, missed: Shortfall, known: bool) -> dict[str, Any]:
     """One row of copy_metrics_daily. `whole` is the class of all eligible fills."""
-    row: Row = {name: numbers[name] for name in (*_COUNTS, *_NUMBERS) if name in numbers}
+    row: dict[str, Any] = {name: numbers[name] for name in (*_COUNTS, *_NUMBERS) if name in numbers}
     paper = numbers["paper_usd"]
     row |= {name: numbers[name] or 0 for name in _COUNTS}
     for name in (

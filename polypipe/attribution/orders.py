@@ -11,25 +11,27 @@ from polypipe.attribution.habits import Habit
 from polypipe.divergence.copy_rule import FLOOR_SHARES, MINIMUM_USD, TIER_FACTOR, TIER_SHARES
 
 EXACT_SHARE, EXACT_SHARES = 0.001, 0.02
-"""A size is as ordered within 0.1 %, or within rounding: two hundredths of a share."""
+"""A size is exact within 0.1 %, or within rounding (0.02 shares)."""
 
 TOO_MUCH = 2.0
-"""An order of more than so many times what would have been ordered is the copier's own."""
+"""Orders above this multiple of the expected size are not copies."""
 
 REACH = 180.0
-"""Seconds after the whale's fill in which a copy may come. The bot lets an order rest 61 s in play and resubmits; what
-comes later is a decision of its own."""
+"""Maximum seconds from the whale's fill to a copy. The bot leaves an order open for 61 s in play and resubmits; a later
+order is a decision of the copier's own."""
 
 BEFORE = 2.0
-"""Seconds by which a copy may seem to come first: fills carry the time of their block, and blocks take 2 s."""
+"""Seconds by which a copy may precede the whale's fill: fills carry the time of their block, and a block takes 2 s."""
 
 PARTIAL, PER_SECOND, CLOSE_CALL = 3.0, 1 / 30, 1.0
-"""Cost of a size that is not as ordered, of a second beside the usual delay, and the difference that decides too little:
-an exact size counts as much as 90 s, so that it wins against every partial fill that is not far more timely."""
+"""Cost of a size that is not exact, cost of a second off the usual delay, and the margin below which a match is ambiguous.
+
+An exact size is worth 90 s, so it wins against a partial fill unless that is far more timely.
+"""
 
 
 class Order(NamedTuple):
-    """Fills of one transaction."""
+    """Copier fills that share a transaction."""
 
     t: float
     key: str
@@ -61,7 +63,7 @@ def grouped(fills: Iterable[Fill]) -> dict[tuple[str, str], list[Fill]]:
 
 
 def copy_cost(fill: Fill, order: Order, habit: Habit) -> float | None:
-    """How badly an order looks like a copy of a fill; None when it is none."""
+    """Cost of taking an order for a copy of a fill, lower is better; None if it cannot be one."""
     late = abs(order.t - fill.t - habit.latency) * PER_SECOND
     sizes = _sizes(fill, habit.ratio)
     if any(abs(order.shares - size) <= max(EXACT_SHARES, EXACT_SHARE * size) for size in sizes):
@@ -73,12 +75,13 @@ def copy_cost(fill: Fill, order: Order, habit: Habit) -> float | None:
 
 
 def fits(shares: float, fill: Fill, habit: Habit) -> bool:
+    """True if that many shares in all can be the copy of a fill."""
     size = max(_sizes(fill, habit.ratio))
     return shares <= size + max(EXACT_SHARES, EXACT_SHARE * size)
 
 
 def _sizes(fill: Fill, ratio: float) -> list[float]:
-    """What the bot may have ordered: ratio x shares, more for a large purchase, the smallest order for a tiny one."""
+    """Sizes that the bot may have ordered: ratio x shares, the tier's multiple, or the minimum order for a small fill."""
     sizes = [ratio * fill.shares]
     if fill.side == "BUY" and fill.shares >= TIER_SHARES:
         sizes.append(TIER_FACTOR * sizes[0])

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 MISSED = ("small", "probability", "disabled", "breaker", "error", "unfilled", "unknown")
 DEVIATIONS = (*(f"missed_{reason}" for reason in MISSED), "excess", "own", "uncopied_exits")
 PARTS = ("slippage", *DEVIATIONS, "fees")
-"""The causes that are measured; with `unexplained` they sum to the gap."""
+"""The measured causes; with `unexplained` they sum to the gap."""
 
 STALE = 86_400.0
-"""Seconds after which the last known price of an open token counts as old."""
+"""Age in seconds from which the last known price of an open token is stale."""
 
+# Notes. They are stored in gap_attribution, so a changed text is another note.
 RATIO_CHANGED = "the ratio changed while positions were open"
 NO_PRICE = "tokens without a price: games that must be over and whose result is not known, or never traded"
 FROM_BEFORE = "sales of what was held before the first known fill"
@@ -26,7 +27,7 @@ EARLIER_UNKNOWN = "the activity of earlier days is not known completely"
 
 @dataclass
 class UncopiedExit:
-    """Shares of a token that the whale has sold and the copier still holds. Times in epoch seconds, ages in seconds."""
+    """Shares of a token that the whale sold and the copier still holds. Times in epoch seconds, ages in seconds."""
 
     token: str
     shares: float
@@ -39,14 +40,17 @@ class UncopiedExit:
 
     @property
     def usd(self) -> float:
-        """What is at risk."""
+        """Value at risk in USD."""
         return self.shares * self.price
 
 
 @dataclass
 class ExplainedDay:
-    """One day [start, end). `parts` in USD, a negative one is what the copier is worse off. `notes` tell what is not in
-    them, in USD, None where that cannot be told. Coverage and exits are as of the end."""
+    """The account of one day [start, end). `parts` in USD; negative where the copier is worse off.
+
+    `notes` name effects that are not in the parts, in USD, or None where the amount is unknown. Coverage and exits are
+    as of the end.
+    """
 
     start: float
     end: float
@@ -60,10 +64,10 @@ class ExplainedDay:
 
     @property
     def coverage(self) -> float | None:
-        """Percent; None when nothing is expected to be held."""
+        """Percent of the expected value that is held; None if none is expected."""
         return 100 * self.covered_usd / self.expected_usd if self.expected_usd else None
 
     @property
     def total(self) -> float:
-        """What the parts explain."""
+        """Sum of the parts."""
         return sum(self.parts.values())

@@ -1,7 +1,7 @@
-"""How well fills were copied over any days that are stored, and where their gap went: `polypipe quality`.
+"""Copy quality over any stored days, and the attribution of their gap: `polypipe quality`.
 
-The page shows windows of 1, 7 and 30 days from the tables; percentiles of days do not add up, so other windows are
-computed from the fills.
+The tables have windows of 1, 7 and 30 days. Percentiles of days do not add up, so other windows are computed from the
+fills.
 """
 
 # ruff: noqa: S608 -- values are written as literals
@@ -15,7 +15,6 @@ from polypipe.attribution.day_sums import coverage_of, exits_incomplete, sum_of_
 from polypipe.attribution.days import DAY, days_of, moment, span_of
 from polypipe.attribution.metrics import metric_rows
 from polypipe.attribution.realised_ratio import ratio_warning
-from polypipe.attribution.tables import Row
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse
 from polypipe.warehouse.connection import literal
@@ -29,18 +28,20 @@ _LABELS = ("day", "user1_address", "user2_address")
 
 @dataclass(frozen=True)
 class QualityReport:
-    """The answer. `attribution` is what `sum_of_days` gives, `metrics` a row of copy_metrics_daily for the whole window
-    with its `reasons` and `funnel` parsed, `breakdowns` the rows of copy_breakdowns. Coverage (percent) and exits are as
-    of the end; `exits_incomplete` says why there may be more of them."""
+    """The report. `attribution` is the result of `sum_of_days`, `metrics` a row of copy_metrics_daily for the whole window
+    with `reasons` and `funnel` parsed, `breakdowns` rows of copy_breakdowns.
+
+    Coverage (percent) and uncopied exits are as of the end; `exits_incomplete` says why exits may be missing.
+    """
 
     first: date
     last: date
-    attribution: Row
-    metrics: Row
-    breakdowns: list[Row]
+    attribution: dict[str, Any]
+    metrics: dict[str, Any]
+    breakdowns: list[dict[str, Any]]
     coverage: float | None
     coverage_reason: str | None
-    exits: list[Row]
+    exits: list[dict[str, Any]]
     exits_incomplete: str | None
     warnings: list[str]
 
@@ -52,7 +53,7 @@ class QualityReport:
 def quality_of(
     warehouse: Warehouse, wallets: Wallets, first: date | None = None, last: date | None = None
 ) -> QualityReport:
-    """The days from `first` to `last`, both included; the last 30 days that are stored without them.
+    """Report on the days from `first` to `last`, both included; on the last 30 stored days without them.
 
     Raises `PolypipeError`.
     """
@@ -63,7 +64,11 @@ def quality_of(
         gaps = {row["day"]: row for row in _rows(con, "gap_attribution", ours, start, end)}
         rows, classes = metric_rows(con, wallets, [end - DAY], [len(days)])
         exits = _rows(con, "uncopied_exits", ours, end - DAY, end)
-    measured = rows[0] | {name: json.loads(rows[0][name]) for name in ("funnel", "reasons")}
+    measured: dict[str, Any] = {
+        **rows[0],
+        "funnel": json.loads(rows[0]["funnel"]),
+        "reasons": json.loads(rows[0]["reasons"]),
+    }
     covered, why_not = coverage_of(gaps.get(days[-1].date()))
     warning = ratio_warning(measured["realised_ratio"], measured["realised_pairs"], measured["ratio"] or wallets.ratio)
     return QualityReport(
@@ -80,8 +85,8 @@ def quality_of(
     )
 
 
-def _rows(con: "duckdb.DuckDBPyConnection", table: str, ours: str, start: Any, end: Any) -> list[Row]:
-    """Rows of a table of days in [start, end), `day` as a date, JSON parsed, other instants as ISO text."""
+def _rows(con: "duckdb.DuckDBPyConnection", table: str, ours: str, start: Any, end: Any) -> list[dict[str, Any]]:
+    """Rows of a table for the days of [start, end), without addresses: `day` as a date, JSON parsed."""
     result = con.execute(
         f"SELECT * REPLACE (epoch(day) AS day) FROM {table} "
         f"WHERE {ours} AND day >= {literal(start)} AND day < {literal(end)} ORDER BY day"

@@ -1,10 +1,10 @@
-"""The quality of a window for a terminal."""
+"""The quality report as text for a terminal."""
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 from polypipe.attribution.quality_report import QualityReport
-from polypipe.attribution.tables import Row
 from polypipe.polymarket.errors import one_line
 from polypipe.text import count, money
 
@@ -20,7 +20,7 @@ _LATENCY = "p50 {latency_p50:.0f} s, p95 {latency_p95:.0f}, p99 {latency_p99:.0f
 
 
 def quality_lines(found: QualityReport) -> Iterator[str]:
-    """Every number, or that it is unknown and why."""
+    """Lines of the report: every number, or `unknown` with its reason."""
     gap, m = found.attribution, found.metrics
 
     def shown(name: str, text: str) -> str:
@@ -40,14 +40,14 @@ def quality_lines(found: QualityReport) -> Iterator[str]:
     )
     yield from _exits(found)
     if m["funnel"]:
-        yield "  what became of the whale's fills"
+        yield "  fills of the whale by outcome"
     for reason, step in sorted(m["funnel"].items(), key=lambda item: (-item[1]["fills"], item[0])):
         yield f"    {reason.replace('_', ' '):22} {step['fills']:>7,} fills {step['usd']:>14,.2f} USD"
     for warning in found.warnings:
         yield f"warning: {warning}"
 
 
-def _gap(gap: Row) -> Iterator[str]:
+def _gap(gap: dict[str, Any]) -> Iterator[str]:
     if gap["reason"] is not None:
         yield f"  gap                      unknown: {gap['reason']}"
         return
@@ -59,7 +59,7 @@ def _gap(gap: Row) -> Iterator[str]:
     yield f"  gap                      {money(gap['gap'])}"
 
 
-def _interval(m: Row) -> str:
+def _interval(m: dict[str, Any]) -> str:
     low, high = m["slippage_cents_low"], m["slippage_cents_high"]
     if low is None or high is None:
         return ""
@@ -67,7 +67,7 @@ def _interval(m: Row) -> str:
 
 
 def _exits(found: QualityReport) -> Iterator[str]:
-    incomplete = f"; there may be more: {found.exits_incomplete}" if found.exits_incomplete else ""
+    incomplete = f"; exits may be missing: {found.exits_incomplete}" if found.exits_incomplete else ""
     usd = money(math.fsum(row["usd"] for row in found.exits))
     tokens = count(len(found.exits), "token")
     yield f"  uncopied exits           {f'{tokens}, {usd} at risk' if found.exits else 'none'}{incomplete}"

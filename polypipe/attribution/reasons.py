@@ -1,5 +1,7 @@
-"""Why a fill of the whale was not copied in full: the bot's own word where its log has the fill, else what sizes and
-holdings say. Pure."""
+"""Status of a fill of the whale, and why it was not copied in full. Pure.
+
+The reason comes from the bot's log if it has the fill, else it is inferred from sizes and holdings.
+"""
 
 from dataclasses import dataclass
 
@@ -9,7 +11,7 @@ from polypipe.divergence.copy_rule import FLOOR_SHARES, MINIMUM_USD
 REASONS = ("small", "probability", "disabled", "breaker", "error", "unfilled", "no_position", "unknown")
 
 ENOUGH = 0.99
-"""Share of the expected size from which a copy counts as full: orders are rounded to hundredths of a share."""
+"""Fraction of the expected size from which a copy is full: orders are rounded to hundredths of a share."""
 
 ROUNDING_SHARES = 0.02
 
@@ -30,15 +32,15 @@ _OF_OUTCOME = {
     "REJECTED": "error",
     "SENT": "unfilled",
 }
-"""Outcome in table trade_log -> reason; an outcome that is not here says nothing."""
+"""Outcome in table trade_log -> reason; other outcomes give no reason."""
 
 _SENT = ("SENT", "REJECTED")
 
 
 @dataclass(frozen=True)
 class LoggedFill:
-    """What the bot's log says of a fill of the whale. `requested` and `filled` are shares of the first attempt, `state` is
-    how far it was filled."""
+    """The bot's log about a fill of the whale. `requested` and `filled` are shares of the first attempt, `state` tells how
+    far it was filled."""
 
     outcome: str
     detail: str | None = None
@@ -49,14 +51,14 @@ class LoggedFill:
 
     @property
     def order_sent(self) -> bool:
-        """The exchange answered an order for it."""
+        """True if the exchange answered an order for the fill."""
         return self.outcome in _SENT
 
     def first_fill_ratio(self, got: float) -> float | None:
-        """Filled / requested of the first attempt; None where the log does not say. `got` are all shares of the copies.
+        """Filled / requested of the first attempt; None if the log does not say. `got` is the sum of the copies' shares.
 
-        An order that was answered 200 without a word of an underfill counts as filled, but for no more than was got at
-        all: the bot writes the same line of an order that the exchange only put off.
+        An order answered with 200 and no underfill counts as filled, up to `got`: the bot logs the same line for an order
+        that the exchange only delayed.
         """
         if not self.requested:
             return None
@@ -67,7 +69,7 @@ class LoggedFill:
 
 @dataclass(frozen=True)
 class FillStatus:
-    """`reason` is None for a full copy, `source` is log or inferred."""
+    """Status of a fill. `reason` is None for a full copy; `source` is `log` or `inferred`."""
 
     status: str
     reason: str | None = None
@@ -75,15 +77,15 @@ class FillStatus:
 
 
 def fill_status(match: Match, expected: float, held: float, logged: LoggedFill | None) -> FillStatus:
-    """Status and reason. `expected` shares by the bot's rule, `held` the copier's shares of the token just before."""
+    """Status and reason. `expected` is the size by the bot's rule, `held` the copier's shares just before the fill."""
     eligible = match.whale.shares >= FLOOR_SHARES
     if match.copies and (not eligible or match.shares >= min(ENOUGH * expected, expected - ROUNDING_SHARES)):
         return FillStatus("copied")
     status = "partial" if match.copies else "missed" if eligible else "small"
-    if match.copies:  # whatever the first attempt was, something of it was filled
+    if match.copies:  # whatever the log says, part of it was filled
         return FillStatus(status, "unfilled", "inferred" if logged is None else "log")
     if logged is not None and (reason := _OF_OUTCOME.get(logged.outcome)) is not None:
-        # Fill or kill without anybody to fill it: no fault of the order.
+        # A fill-or-kill order without a counterparty is not an error.
         reason = "unfilled" if logged.outcome == "REJECTED" and "FAK" in (logged.detail or "") else reason
         return FillStatus(status, reason, "log")
     if not eligible:

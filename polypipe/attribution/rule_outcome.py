@@ -1,4 +1,4 @@
-"""Following a rule on paper: what it would have asked for, fill by fill. Pure."""
+"""What a copying rule would have ordered, fill by fill. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -11,11 +11,11 @@ from polypipe.divergence.copy_rule import MINIMUM_USD, Rule
 
 @dataclass
 class RuleOutcome:
-    """What a rule asks for in a window. USD; `effect` is what floor and tiers change of ratio x the whale's PnL on the days
+    """Outcome of a rule in a window, in USD. `effect` is the change of ratio x whale PnL by floor and tiers on the days
     that count.
 
-    `fills` counts the whale's in the window, `asked` those that the rule copies, `below_minimum` those of them that
-    would be too small an order. Coverage is as of the end, in percent; None when the rule holds nothing.
+    `fills` counts the whale's fills in the window, `asked` those that the rule copies, `below_minimum` those of them
+    whose order would be too small. Coverage is in percent as of the end; None if the rule holds nothing.
     """
 
     effect: float = 0.0
@@ -40,10 +40,10 @@ def follow_rule(
     end: float,
     counting: Sequence[tuple[float, float]] | None = None,
 ) -> RuleOutcome:
-    """Follow a rule on paper through fills in order of time; the window is [start, end) in epoch seconds.
+    """Follow a rule through fills in order of time. The window is [start, end) in epoch seconds.
 
-    `counting` are the spans within it, in order, whose effect counts; without them it is all of it. Neither the rule nor
-    the plain ratio sells more than it holds: what the whale held before the first fill is not known.
+    `counting` are the spans of the window, in order, whose effect counts; None for the whole window. Neither the rule nor
+    the plain ratio sells more than it holds, because the whale's holdings before the first fill are unknown.
     """
     paper = RuleOutcome()
     plain: dict[str, float] = defaultdict(float)  # shares by the plain ratio
@@ -57,7 +57,7 @@ def follow_rule(
     opened = 0
 
     def open_spans(t: float) -> None:
-        """Count what the shares that the rule has more or fewer make over each span that begins by `t`."""
+        """Count the effect, over each span that begins by `t`, of the shares that the rule holds beyond the plain ratio."""
         nonlocal opened
         while opened < len(spans) and spans[opened][0] <= t:
             for token, shares in asked.items():

@@ -1,4 +1,4 @@
-"""How decided markets settled, from redeems and from comparisons of positions. Pure."""
+"""Settlement prices of decided markets, from redeems and comparisons of positions. Pure."""
 
 import re
 from collections import defaultdict
@@ -10,7 +10,7 @@ _DATE = re.compile(r"-(\d{4}-\d{2}-\d{2})(?:-|$)")
 
 
 class ObservedPrice(NamedTuple):
-    """A price from a comparison of positions."""
+    """A price from a comparison of positions, at `t` in epoch seconds."""
 
     token: str
     t: float
@@ -19,7 +19,7 @@ class ObservedPrice(NamedTuple):
 
 
 class Redeem(NamedTuple):
-    """What a wallet was paid for its shares of a decided market, all redeems of it together, and when the first was."""
+    """Sum of a wallet's redeems of one decided market in USD, at the time of the first."""
 
     wallet: str
     condition: str
@@ -33,10 +33,9 @@ def settlements(
     condition_of: Mapping[str, str],
     readings: Iterable[ObservedPrice],
 ) -> dict[str, tuple[float, float]]:
-    """Token -> (first time that it is known to be settled, price a share) for what is known to be settled.
+    """Token -> (first time at which it is known to be settled, price a share), for tokens known to be settled.
 
-    `held` are the shares of (wallet, condition) by token, before any redeem. Evidence that contradicts itself counts
-    for nothing.
+    `held` has the shares of (wallet, condition) by token, before any redeem. Contradicting evidence is ignored.
     """
     tokens: dict[str, set[str]] = defaultdict(set)
     for token, condition in condition_of.items():
@@ -59,7 +58,7 @@ def settlements(
 
 
 def slug_date(event_slug: str) -> float | None:
-    """The date that the slug of a game carries, as epoch seconds of its midnight; None where there is none."""
+    """Midnight of the date in a game's slug, in epoch seconds; None without a date."""
     found = _DATE.search(event_slug)
     try:
         return datetime.fromisoformat(found[1]).replace(tzinfo=UTC).timestamp() if found else None
@@ -68,13 +67,13 @@ def slug_date(event_slug: str) -> float | None:
 
 
 def _paid(held: Mapping[str, float], usd: float) -> dict[str, float]:
-    """What a payment for these shares says of their price; empty where it does not say."""
+    """Token -> settlement price that a payment for these shares implies; empty if it is not clear."""
     shares = {token: size for token, size in held.items() if size > 0.01}
     if len(shares) == 1:
         ((token, size),) = shares.items()
         if usd < 0.01:
             return {token: 0.0}
-        if usd >= 0.99 * size:  # more: of shares from before what is known
+        if usd >= 0.99 * size:  # more, if shares were held before the first known fill
             return {token: 1.0}
         return {token: 0.5} if abs(usd / size - 0.5) < 0.005 else {}
     won = [token for token, size in shares.items() if abs(size - usd) <= 0.01 * size]
@@ -82,7 +81,7 @@ def _paid(held: Mapping[str, float], usd: float) -> dict[str, float]:
 
 
 def _complete(prices: Mapping[str, float], tokens: Iterable[str]) -> dict[str, float]:
-    """The other outcome of a market with two, too."""
+    """Adds the other outcome of a market with two."""
     known = dict(prices)
     others = set(tokens) - set(known)
     if len(known) == 1 and len(others) == 1:

@@ -1,4 +1,4 @@
-"""What the shares are worth that were expected and not got: the missed part of the implementation shortfall."""
+"""The missed part of the implementation shortfall: shares that were expected and not bought or sold."""
 
 # ruff: noqa: S608 -- values are written as literals
 
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class Shortfall:
-    """Of eligible fills, in USD: what the shares expected and not got have made since, the copies' fees, and the price
-    paid for shares of tokens that have no mark, which are in `usd` as if it had not moved."""
+    """Shortfall of eligible fills, in USD. `usd` is what the missing shares have made since, `fees` the copies' fees.
+
+    `unmarked` is the cost of shares of tokens without a mark; `usd` counts them as unmoved.
+    """
 
     usd: float = 0.0
     fees: float = 0.0
@@ -31,7 +33,7 @@ class Shortfall:
 def shortfall_by_window(
     con: "duckdb.DuckDBPyConnection", wallets: Wallets, days: Sequence[datetime], windows: Sequence[int]
 ) -> dict[tuple[datetime, int], Shortfall]:
-    """(day, window) -> what was expected and not got."""
+    """(day, window) -> shortfall of the missing shares."""
     if not days:
         return {}
     first, last = min(days) - max(windows) * DAY, max(days) + DAY
@@ -56,7 +58,7 @@ def shortfall_by_window(
 
 
 def _worth(rows: Iterable[tuple[str, float, float, float]], prices: Marks, t: float) -> Shortfall:
-    """From (token, shares, shares x the whale's price, fees), at the marks of `t`."""
+    """Shortfall of (token, shares, shares x whale's price, fees), at the marks of `t`."""
     missed = Shortfall()
     for token, shares, cost, fee in rows:
         mark = prices.at(token, t)

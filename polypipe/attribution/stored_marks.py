@@ -1,4 +1,4 @@
-"""Reads marks from the tables."""
+"""Reads marks from the tables: fills, kept prices of positions, redeems, splits and merges."""
 
 # ruff: noqa: S608 -- values are written as literals
 
@@ -15,15 +15,18 @@ if TYPE_CHECKING:
     import duckdb
 
 AHEAD = 3600.0
-"""Seconds: a comparison of positions counts from so much before it was made, so that the first one after midnight is
-the mark of midnight."""
+"""Seconds by which a comparison of positions is dated back, so that the first one after midnight gives the mark of
+midnight."""
 
 SETTLES_WITHIN = 86_400.0
+"""Maximum seconds from the last price, or the date in the slug, to the settlement of a settled game."""
 
 
 def read_marks(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> Marks:
-    """Marks from all that is stored of [start, end). What came to be known later tells how a market ended, so `end` is
-    best far behind the days that are marked."""
+    """Marks from everything stored of [start, end).
+
+    Results of markets become known later, so `end` should be well after the days to be marked.
+    """
     both = f"wallet IN ({literal(wallets.copier)}, {literal(wallets.whale)})"
     span = f"timestamp >= {literal(start)} AND timestamp < {literal(end)}"
     trades = con.execute(
@@ -36,7 +39,7 @@ def read_marks(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: dateti
         for row in con.execute(
             "SELECT wallet, condition_id, epoch(min(timestamp)), sum(usdc_size) FROM wallet_activity "
             f"WHERE type = 'REDEEM' AND {both} AND {span} AND condition_id IS NOT NULL GROUP BY wallet, condition_id "
-            "HAVING bool_and(usdc_size IS NOT NULL)"  # an amount that is not known is no loss
+            "HAVING bool_and(usdc_size IS NOT NULL)"  # an unknown amount is not a loss
         ).fetchall()
     ]
     sets = {
@@ -75,7 +78,7 @@ def read_marks(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: dateti
 def read_observed_prices(
     con: "duckdb.DuckDBPyConnection", start: datetime, end: datetime
 ) -> list[tuple[str, float, float, bool]]:
-    """(token, t, price, resolved) of kept comparisons and of the latest one, each `AHEAD` earlier than it was made."""
+    """(token, t, price, resolved) of the kept comparisons and the latest one, each dated back by `AHEAD`."""
     return con.execute(
         f"SELECT DISTINCT token_id, epoch(observed_at) - {AHEAD}, price, resolved FROM ("
         "SELECT token_id, observed_at, price, resolved FROM position_prices UNION ALL "

@@ -1,10 +1,10 @@
-"""What the other modules of attribution read from the tables, and the days they work on."""
+"""Reads fills, splits and merges, ratios, the bot's log and holdings from the tables."""
 
 # ruff: noqa: S608 -- values are written as literals
 
 from collections import defaultdict
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from polypipe.attribution.days import DAY, LOOK_BACK, moment
 from polypipe.attribution.fills import CopyFill, Fill, SetChange
@@ -15,11 +15,8 @@ if TYPE_CHECKING:
     import duckdb
 
 
-Row = dict[str, Any]
-
-
 def read_fills(con: "duckdb.DuckDBPyConnection", wallet: str, start: datetime, end: datetime) -> list[Fill]:
-    """The trades of a wallet in [start, end) that have token, side, size and price, oldest first."""
+    """The fills of a wallet in [start, end) that have token, side, size and price, oldest first."""
     rows = con.execute(
         "SELECT key, epoch(timestamp), asset, side, size, price, transaction_hash, usdc_size, condition_id, title, "
         f"event_slug, outcome FROM wallet_activity WHERE type = 'TRADE' AND wallet = {literal(wallet)} "
@@ -55,7 +52,7 @@ def read_sets(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetim
 
 
 def ratios_by_day(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> dict[date, float]:
-    """The ratio in force at the end of each day of [start, end), where copy_quality_daily has it."""
+    """The ratio in force at the end of each day of [start, end) that is in copy_quality_daily."""
     rows = con.execute(
         "SELECT epoch(day), scaling_ratio FROM copy_quality_daily WHERE window_days = 1 AND scaling_ratio IS NOT NULL "
         f"AND user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)} "
@@ -65,8 +62,10 @@ def ratios_by_day(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: dat
 
 
 def ratios_by_hour(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> dict[int, float]:
-    """The ratio in force in each hour of [start, end) that has a snapshot, by hours since 1970: as copy_quality_daily has
-    it, which takes the last one of the hour."""
+    """Hours since 1970 -> ratio of the last snapshot in the hour, for the hours of [start, end) that have snapshots.
+
+    The same as in copy_quality_daily.
+    """
     rows = con.execute(
         "SELECT epoch(date_trunc('hour', timestamp)) // 3600, arg_max(scaling_ratio, timestamp) FROM snapshots "
         f"WHERE ((user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)}) "
@@ -76,35 +75,35 @@ def ratios_by_hour(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: da
     return {int(hour): ratio for hour, ratio in rows}
 
 
-def read_log(con: "duckdb.DuckDBPyConnection", start: datetime, end: datetime) -> dict[tuple[str, str, str], list[Row]]:
-    """(transaction, token, side) -> the lines of the bot's log about fills of [start, end); empty without a log."""
-    # A line is written seconds after the fill; a day is what a log that was read late can be off by.
-    columns = (
-        "tx_hash",
-        "token_id",
-        "side",
-        "whale_shares",
-        "outcome",
-        "reason",
-        "requested_shares",
-        "filled_shares",
-        "is_live",
-        "fill_state",
-    )
+class LogLine(NamedTuple):
+    """A line of the bot's log about a fill of the whale. Shares of the first attempt; None where the line does not say."""
+
+    whale_shares: float
+    outcome: str
+    reason: str | None
+    requested: float | None
+    filled: float | None
+    live: bool | None
+    fill_state: str | None
+
+
+def read_log(con: "duckdb.DuckDBPyConnection", start: datetime, end: datetime) -> dict[tuple[str, str, str], list[LogLine]]:
+    """(transaction, token, side) -> lines of the bot's log about fills of [start, end); empty without a log."""
+    # A line is written seconds after the fill, but the day of a log that was read late can be off by one.
     rows = con.execute(
-        f"SELECT {', '.join(columns)} FROM trade_log WHERE tx_hash IS NOT NULL AND token_id IS NOT NULL "
+        "SELECT tx_hash, token_id, side, whale_shares, outcome, reason, requested_shares, filled_shares, is_live, "
+        "fill_state FROM trade_log WHERE tx_hash IS NOT NULL AND token_id IS NOT NULL "
         f"AND side IS NOT NULL AND whale_shares IS NOT NULL AND day >= {literal(start - DAY)} "
         f"AND day < {literal(end + DAY)} ORDER BY logged_at, log_id, byte_offset"
     ).fetchall()
-    lines: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
-    for values in rows:
-        line = dict(zip(columns, values, strict=True))
-        lines[line["tx_hash"], line["token_id"], line["side"]].append(line)
+    lines: dict[tuple[str, str, str], list[LogLine]] = defaultdict(list)
+    for transaction, token, side, *line in rows:
+        lines[transaction, token, side].append(LogLine(*line))
     return lines
 
 
 def held_before(con: "duckdb.DuckDBPyConnection", wallet: str, first: datetime) -> dict[str, float]:
-    """Token -> shares from the trades of `LOOK_BACK` before `first`."""
+    """Token -> shares held at `first`, from the fills of `LOOK_BACK` before it."""
     rows = con.execute(
         "SELECT asset, sum(CASE side WHEN 'BUY' THEN size ELSE -size END) FROM wallet_activity "
         f"WHERE type = 'TRADE' AND wallet = {literal(wallet)} AND asset IS NOT NULL AND side IS NOT NULL "

@@ -1,8 +1,8 @@
-"""What another ratio, size floor or tier rule would have asked of the copier over days that are stored.
+"""Expected PnL, gap and coverage over stored days under another ratio, floor or tier rule.
 
-Expected PnL under a rule is ratio x the whale's measured PnL, plus what its floor and tiers change: shares more or
-fewer than the plain ratio, from the whale's price to the mark, as if the rule had been in force for all stored fills.
-The copier's PnL is the one it had: the gap says how far it was from that rule, not what it would have made with it.
+Expected PnL under a rule is ratio x the whale's measured PnL, plus the effect of its floor and tiers: the shares beyond
+or short of the plain ratio, from the whale's price to the mark, as if the rule had been in force for all stored fills.
+The copier's PnL is the actual one: the gap tells how far it was from the rule, not what the rule would have made.
 """
 
 from collections.abc import Sequence
@@ -25,9 +25,10 @@ from polypipe.warehouse import Warehouse
 
 @dataclass
 class WhatIf:
-    """The answer. PnL in USD over the days that are known; every None has its reason in `reasons`.
+    """The answer. PnL in USD over the known days; every None has its reason in `reasons`.
 
-    The `in_force` ones are of the ratio in force: expected PnL is plain ratio x the whale's, coverage by the bot's rule.
+    Names with `in_force` are for the ratio in force: expected PnL is ratio x whale PnL, coverage is by the bot's rule.
+    `paper` is the outcome of the rule; the name is part of the published JSON.
     """
 
     rule: Rule
@@ -49,19 +50,19 @@ class WhatIf:
     warnings: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
-        """Everything, with plain types."""
+        """All fields, with plain types."""
         return asdict(self) | {"first": str(self.first), "last": str(self.last), "rule_in_words": self.rule.describe()}
 
 
 def bot_rule(ratio: float, floor: float | None = None, tiers: Sequence[tuple[float, float]] = ()) -> Rule:
-    """The bot's own floor and tier where nothing else is said. A tier of factor 1 switches the bot's off."""
+    """A rule with the bot's floor and tier unless they are given. A tier of factor 1 disables the bot's tier."""
     return Rule(ratio, FLOOR_SHARES if floor is None else floor, tuple(tiers) or ((TIER_SHARES, TIER_FACTOR),))
 
 
 def what_if(
     warehouse: Warehouse, wallets: Wallets, rule: Rule, first: date | None = None, last: date | None = None
 ) -> WhatIf:
-    """Try a rule on the days from `first` to `last`, both included; the last 30 days that are stored without them.
+    """Evaluate a rule on the days from `first` to `last`, both included; on the last 30 stored days without them.
 
     Raises `PolypipeError`.
     """
@@ -82,7 +83,7 @@ def what_if(
     answer.coverage_in_force = follow_rule(fills, sets, prices, bot_rule(in_force), *span).coverage
     for name in ("coverage", "coverage_in_force"):
         if getattr(answer, name) is None:
-            answer.reasons[name] = "the rule holds nothing at the end that is worth an order"
+            answer.reasons[name] = "the rule holds no position worth an order at the end"
     if known:
         answer.copier_pnl = sum(found.copier_pnl or 0.0 for found in known.values())
         answer.whale_pnl = sum(found.whale_pnl or 0.0 for found in known.values())
@@ -90,18 +91,18 @@ def what_if(
         answer.gap_in_force = answer.copier_pnl - answer.expected_in_force
     else:
         names = ("copier_pnl", "whale_pnl", "expected_in_force", "gap_in_force", "expected_pnl", "gap")
-        answer.reasons |= dict.fromkeys(names, "the PnL of both wallets is known on none of these days")
+        answer.reasons |= dict.fromkeys(names, "the PnL of both wallets is unknown on all of these days")
     if answer.copier_pnl is not None and answer.whale_pnl is not None:
         answer.expected_pnl = rule.ratio * answer.whale_pnl + answer.paper.effect
         answer.gap = answer.copier_pnl - answer.expected_pnl
     if 0 < len(known) < days:
-        answer.warnings.append(f"the PnL of both wallets is known on {len(known)} of {days} days; the others are left out")
+        answer.warnings.append(f"the PnL of both wallets is known on {len(known)} of {days} days; the others are excluded")
     if not answer.paper.fills:
         answer.warnings.append("no fills of the whale are matched on these days: materialize copy_fills for them")
     elif realised["days_known"] < days:
         answer.warnings.append(
-            f"the whale's fills are matched on {realised['days_known']} of {days} days: floor, tiers and coverage know "
-            "nothing of the others"
+            f"the whale's fills are matched on {realised['days_known']} of {days} days: floor, tiers and coverage "
+            "ignore the others"
         )
     if answer.paper.without_price:
         tokens = count(answer.paper.without_price, "token has", "tokens have")
@@ -112,7 +113,7 @@ def what_if(
 
 
 def _runs(days: Sequence[datetime]) -> list[tuple[float, float]]:
-    """Days in order as spans in epoch seconds; those that follow each other are one."""
+    """Days in order as spans in epoch seconds; consecutive days form one span."""
     runs: list[tuple[float, float]] = []
     for day in days:
         begins, ends = day.timestamp(), (day + DAY).timestamp()

@@ -1,11 +1,11 @@
-"""A what-if answer for a terminal."""
+"""A what-if answer as text for a terminal."""
 
 from polypipe.attribution.whatif import WhatIf
 from polypipe.text import money
 
 
 def whatif_lines(answer: WhatIf) -> list[str]:
-    """The answer for a terminal."""
+    """Lines of the answer."""
     paper = answer.paper
 
     def shown(name: str) -> str:
@@ -16,7 +16,7 @@ def whatif_lines(answer: WhatIf) -> list[str]:
         value = getattr(answer, name)
         return f"unknown: {answer.reasons[name]}" if value is None else f"{value:.1f} %"
 
-    of_which = "" if answer.expected_pnl is None else f", of which floor and tiers {money(paper.effect)}"
+    effect = "" if answer.expected_pnl is None else f" ({money(paper.effect)} of it from floor and tiers)"
     return [
         f"{answer.first} to {answer.last}, {answer.days_known} of {answer.days} days known",
         f"  copier PnL               {shown('copier_pnl')}",
@@ -26,7 +26,7 @@ def whatif_lines(answer: WhatIf) -> list[str]:
         f"  gap                      {shown('gap_in_force')}",
         f"  coverage at the end      {covered('coverage_in_force')}",
         f"what if: {answer.rule.describe()}",
-        f"  expected PnL             {shown('expected_pnl')}{of_which}",
+        f"  expected PnL             {shown('expected_pnl')}{effect}",
         f"  gap                      {shown('gap')}",
         f"  coverage at the end      {covered('coverage')}",
         f"  fills of the whale       {paper.fills}, to be copied {paper.asked}, "

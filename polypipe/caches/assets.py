@@ -14,7 +14,6 @@ from polypipe.caches.registry import CACHES
 from polypipe.caches.spec import FRESH_WITHIN, Built, CacheSpec, Sources
 from polypipe.caches.universe import StoredCrawl, crawl_and_store
 from polypipe.errors import PolypipeError
-from polypipe.orchestration.assets import MARKETS, OWNERS, PYTHON_TABLE, WRITER_POOL
 from polypipe.orchestration.documented import source_metadata
 from polypipe.orchestration.metadata import markdown, simulated
 from polypipe.orchestration.resources import Polymarket
@@ -22,6 +21,9 @@ from polypipe.polymarket import PolymarketError, RowProblem
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
 
+GROUP = "markets"
+OWNERS = ["team:trading-data"]
+WRITER_POOL = "duckdb_write"
 SPORTS_EVENTS = dg.AssetKey("sports_events")
 SHOWN_PROBLEMS = 50
 
@@ -34,8 +36,8 @@ class RefreshConfig(dg.Config):
 
 @dg.asset(
     key=SPORTS_EVENTS,
-    group_name=MARKETS,
-    kinds=PYTHON_TABLE,
+    group_name=GROUP,
+    kinds={"python", "duckdb"},
     owners=OWNERS,
     pool=WRITER_POOL,
     description=(
@@ -83,7 +85,7 @@ def cache_asset(spec: CacheSpec) -> dg.AssetsDefinition:
     @dg.asset(
         name=spec.asset,
         deps=[SPORTS_EVENTS],
-        group_name=MARKETS,
+        group_name=GROUP,
         kinds={"python", "json"},
         owners=OWNERS,
         pool=WRITER_POOL,

@@ -3,7 +3,6 @@
 import dagster as dg
 
 from polypipe.caches.registry import CACHES
-from polypipe.orchestration.assets import EXPORT, OWNERS
 from polypipe.orchestration.documented import source_metadata
 from polypipe.runtime.ports import dashboard_url
 from polypipe.settings import Settings
@@ -20,9 +19,9 @@ def dashboard_spec(settings: Settings) -> dg.AssetSpec:
     return dg.AssetSpec(
         "dashboard",
         deps=[*_SHOWN, *(spec.asset for spec in CACHES)],
-        group_name=EXPORT,
+        group_name="export",
         kinds={"html"},
-        owners=OWNERS,
+        owners=["team:trading-data"],
         description=(
             f"The page at [{url}]({url}) for the trader who copies: gap now and over time, efficiency, positions, the "
             "bot's files, copy quality, where the gap went. It follows what is published within a second and is never "

@@ -1,6 +1,6 @@
-"""The arithmetic of divergence: what a snapshot says, from the PnL series of both wallets. Pure functions, no I/O.
+"""The gap over the last 24 hours, from the PnL series of both wallets. Pure functions, no I/O.
 
-Every result is a `Fact`: a value, or None with the reason. Zero is a value and never stands for "unknown".
+Every result is a `Fact`: a value, or None with the reason. Zero is a value and never means "unknown".
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from polypipe.facts import Fact
 from polypipe.text import duration, money
 
 Series = Mapping[datetime, float]
-"""Cumulative PnL in USD by instant (aware). Polymarket's hourly grid: a point at each full hour."""
+"""Cumulative PnL in USD by aware instant: a point at each full hour, which is Polymarket's grid."""
 
 WINDOW = timedelta(hours=24)
 MIN_COVERED = 0.9
@@ -22,9 +22,9 @@ GUARD_SHARE_OF_CAPITAL = 0.001
 
 @dataclass(frozen=True)
 class PnlWindow:
-    """The span over which a PnL is taken: first and last instant that every series has, at most `WINDOW` apart.
+    """The span of a PnL: first and last instant that every series has, at most `WINDOW` apart.
 
-    `start` and `end` are None without a common point. `reason` says why no PnL can be taken over it; None when one can.
+    `start` and `end` are None without a common point. `reason` says why the span is unusable; None when it is usable.
     """
 
     start: datetime | None
@@ -34,17 +34,17 @@ class PnlWindow:
 
     @property
     def hours(self) -> float:
-        """Hours from start to end; 0 without two points."""
+        """Hours from start to end; 0 with fewer than two points."""
         return (self.end - self.start) / timedelta(hours=1) if self.start and self.end else 0.0
 
 
 @dataclass(frozen=True)
 class PnlGap:
-    """How the copier does against `ratio` times the whale. Money in USD, shares of expected PnL in percent.
+    """The copier's PnL against `ratio` times the whale's. Money in USD, shares of expected PnL in percent.
 
-    `gap` is copier minus expected, `gap_percent` the same in percent of |expected|. `efficiency` exists only where the
-    expected PnL is a gain above the guard, `loss_share` only where it is a loss beyond it (100: the copier lost exactly
-    its share; below is good; negative: it gained while the whale lost).
+    `gap` is copier PnL - expected PnL, `gap_percent` the same in percent of |expected PnL|. `efficiency` is known only
+    where the expected PnL is a gain above the guard, `loss_share` only where it is a loss beyond the guard (100: the
+    copier lost exactly its share; below 100 is good; negative: it gained while the whale lost).
     """
 
     window: PnlWindow
@@ -58,9 +58,9 @@ class PnlGap:
 
 
 def common_window(now: datetime, *series: Series) -> PnlWindow:
-    """The last 24 h on the intersection of the grids of all `series`.
+    """The last 24 h that all `series` have points for.
 
-    Not usable, with the reason, when it has fewer than two points, spans less than 90 % of 24 h, or ends more than 2 h
+    Unusable, with the reason, when it has fewer than two points, spans less than 90 % of 24 h, or ends more than 2 h
     before `now`.
     """
     common = set(series[0]).intersection(*series[1:]) if series else set()
@@ -71,7 +71,7 @@ def common_window(now: datetime, *series: Series) -> PnlWindow:
     window = PnlWindow(start, end, len(inside), None)
     reason = None
     if start is None or end is None or len(inside) < 2:
-        reason = f"{len(inside)} {shared} point{'s' * (len(inside) != 1)}, two are needed"
+        reason = f"{len(inside)} {shared} point{'s' * (len(inside) != 1)}, 2 are needed"
     elif end - start < MIN_COVERED * WINDOW:
         reason = f"{shared} points cover {window.hours:g} of 24 h, {MIN_COVERED:.0%} are needed"
     elif now - end > MAX_AGE:
@@ -87,9 +87,9 @@ def pnl_over(series: Series, window: PnlWindow) -> Fact[float]:
 
 
 def guard(copier_value: Fact[float]) -> float:
-    """USD that an expected PnL must exceed before a share of it means anything: $5, or 0.1 % of the copier's capital.
+    """USD that |expected PnL| must exceed for a share of it to mean anything: the larger of $5 and 0.1 % of capital.
 
-    Capital is the value of the positions, which is what can be seen; while that is unknown only the $5 count.
+    Capital is the value of the copier's positions, because its cash is not public; $5 while that is unknown.
     """
     return max(GUARD_USD, GUARD_SHARE_OF_CAPITAL * (copier_value.value or 0.0))
 
@@ -97,9 +97,10 @@ def guard(copier_value: Fact[float]) -> float:
 def measure_gap(
     copier: Fact[Series], whale: Fact[Series], copier_value: Fact[float], ratio: float, now: datetime
 ) -> PnlGap:
-    """Compare both wallets over the same window.
+    """The gap of both wallets over the same window.
 
-    When the series of one wallet is unknown, the other's PnL is taken over its own grid and what needs both is unknown.
+    If one wallet's series is unknown, the other's PnL is taken over its own points, and every number that needs both is
+    unknown.
     """
     window = common_window(now, *(series.value for series in (copier, whale) if series.value is not None))
     copier_pnl = _pnl("copier", copier, window)
@@ -115,7 +116,7 @@ def expected_pnl(ratio: float, whale_pnl: Fact[float]) -> Fact[float]:
 def gap_from_pnl(
     window: PnlWindow, copier_pnl: Fact[float], whale_pnl: Fact[float], expected: Fact[float], guard_usd: float
 ) -> PnlGap:
-    """Everything that follows from the copier's PnL and the expected one."""
+    """The gap and its shares, from the copier's PnL and the expected PnL."""
     gap: Fact[float]
     percent: Fact[float]
     efficiency: Fact[float]
@@ -125,15 +126,15 @@ def gap_from_pnl(
             _because(copier_pnl if copier_pnl.value is None else expected)
         )
     else:
-        actual, hoped = copier_pnl.value, expected.value
-        gap = Fact(actual - hoped)
-        share = 100 * actual / hoped if abs(hoped) > guard_usd else None
+        actual, due = copier_pnl.value, expected.value
+        gap = Fact(actual - due)
+        share = 100 * actual / due if abs(due) > guard_usd else None
         if share is None:
-            small = f"the expected PnL is {money(hoped)}; within {money(guard_usd)} of zero a share of it says nothing"
+            small = f"the expected PnL is {money(due)}; within {money(guard_usd)} of zero a share of it means nothing"
             percent = efficiency = loss_share = Fact.unknown(small)
         else:
-            percent = Fact(100 * (actual - hoped) / abs(hoped))
-            if hoped > 0:
+            percent = Fact(100 * (actual - due) / abs(due))
+            if due > 0:
                 efficiency, loss_share = Fact(share), Fact.unknown("the whale gained: see efficiency")
             else:
                 efficiency, loss_share = Fact.unknown("the whale lost: see loss share"), Fact(share)

@@ -1,10 +1,10 @@
-"""Comparing the positions of copier and whale, token by token. Pure functions, no I/O.
+"""Compares the positions of copier and whale, token by token. Pure functions, no I/O.
 
-Expected is ratio x the whale's size. The 1.25 that the bot puts on single fills of 4,000 shares and more is a matter of
-fills, not of positions: a position made of such fills may stand at the upper edge of the band, or just above it.
+The expected size is ratio x the whale's size. The factor 1.25 that the bot applies to fills of 4,000 shares or more is
+not part of it: a position made of such fills may be at the upper edge of the band, or just above it.
 
-Both outcomes of a market held at once are netted first: a full set is worth $1 whatever happens, so only what is held
-beyond it is exposure to be copied. The gross sizes stay in the row.
+Both outcomes of a market held at once are netted first: a full set is worth $1 whatever happens, so only the shares
+beyond full sets are exposure to copy. The gross sizes stay in the row.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,18 +15,17 @@ from polypipe.divergence.copy_rule import MINIMUM_USD, size_bucket
 from polypipe.polymarket.wallet_models import Position
 
 BAND = 0.125
-"""On target is within this share of the expected size, both ways."""
+"""A size within this share of the expected size is on target."""
 
 
 STATUSES = ("on_target", "under", "over", "missed", "below_minimum", "orphan", "manual")
 APART = ("resolved", "netted")
-"""Rows that no figure counts: markets that are decided, and full sets without exposure in both wallets."""
+"""Statuses that no figure counts: decided markets, and full sets without exposure in either wallet."""
 
 
 @dataclass(frozen=True)
 class WhaleHistory:
-    """What is known of a token that the copier holds and the whale does not: whether the whale ever held it, and since
-    when it is out (None: not known)."""
+    """Whether the whale ever held a token that only the copier holds now, and when it left (None: unknown)."""
 
     held: bool
     out_since: datetime | None
@@ -34,7 +33,7 @@ class WhaleHistory:
 
 @dataclass(frozen=True)
 class ComparedPosition:
-    """One token. The fields are the columns of table `positions`, which describes them."""
+    """One token. The fields are the columns of table `positions`; their comments define them."""
 
     token_id: str
     condition_id: str | None
@@ -71,29 +70,29 @@ def compare_positions(
 ) -> list[ComparedPosition]:
     """Compare two complete lists. `histories` has every token of `copier_only(copier, whale)`.
 
-    One row a token that either wallet holds, the whale's most valuable first, then the copier's own.
+    Returns one row per token that either wallet holds, by expected value, then by the copier's value.
     """
-    ours = {position.asset: position for position in copier}
-    theirs = {position.asset: position for position in whale}
+    by_copier = {position.asset: position for position in copier}
+    by_whale = {position.asset: position for position in whale}
     decided = {p.condition_id or p.asset for p in (*copier, *whale) if p.redeemable}
-    our_net, their_net = _net(ours), _net(theirs)
+    copier_net, whale_net = _net(by_copier), _net(by_whale)
     rows = []
-    for token in {**theirs, **ours}:
-        mine, his = ours.get(token), theirs.get(token)
-        shown = his or mine
+    for token in {**by_whale, **by_copier}:
+        of_copier, of_whale = by_copier.get(token), by_whale.get(token)
+        shown = of_whale or of_copier
         assert shown is not None
-        price = next((p.cur_price for p in (his, mine) if p and p.cur_price is not None), None)
-        expected, actual = ratio * their_net.get(token, 0.0), our_net.get(token, 0.0)
-        history = WhaleHistory(True, None) if his else histories[token]
+        price = next((p.cur_price for p in (of_whale, of_copier) if p and p.cur_price is not None), None)
+        expected, actual = ratio * whale_net.get(token, 0.0), copier_net.get(token, 0.0)
+        history = WhaleHistory(True, None) if of_whale else histories[token]
         if (shown.condition_id or token) in decided:
             status = "resolved"
         elif not expected and not actual:
             status = "netted"
         else:
             status = _status(expected, actual, price, band)
-        if status == "over" and his is None:
+        if status == "over" and of_whale is None:
             status = "orphan" if history.held else "manual"
-        whale_paid = his.avg_price if his else None
+        whale_paid = of_whale.avg_price if of_whale else None
         copied = status in ("on_target", "under", "over", "missed", "below_minimum")
         rows.append(
             ComparedPosition(
@@ -104,21 +103,21 @@ def compare_positions(
                 outcome=shown.outcome,
                 end_date=shown.end_date,
                 status=status,
-                whale_size=his.size if his else 0.0,
-                copier_size=mine.size if mine else 0.0,
-                whale_net=their_net.get(token, 0.0),
+                whale_size=of_whale.size if of_whale else 0.0,
+                copier_size=of_copier.size if of_copier else 0.0,
+                whale_net=whale_net.get(token, 0.0),
                 copier_net=actual,
                 expected_size=expected,
                 fill_rate=actual / expected if expected else None,
                 price=price,
                 whale_avg_price=whale_paid,
-                copier_avg_price=mine.avg_price if mine else None,
+                copier_avg_price=of_copier.avg_price if of_copier else None,
                 expected_usd=_times(expected, price),
                 actual_usd=_times(actual, price),
                 cost_of_deviation=_cost(actual - expected, price, whale_paid) if copied else None,
-                whale_pnl=his.cash_pnl if his else None,
-                copier_pnl=mine.cash_pnl if mine else None,
-                size_bucket=size_bucket(his.size) if his else None,
+                whale_pnl=of_whale.cash_pnl if of_whale else None,
+                copier_pnl=of_copier.cash_pnl if of_copier else None,
+                size_bucket=size_bucket(of_whale.size) if of_whale else None,
                 whale_held=history.held,
                 whale_out_since=history.out_since,
             )
@@ -127,9 +126,9 @@ def compare_positions(
 
 
 def copier_only(copier: Sequence[Position], whale: Sequence[Position]) -> list[Position]:
-    """What the copier holds and the whale does not: orphans, or the copier's own."""
-    theirs = {position.asset for position in whale}
-    return [position for position in copier if position.asset not in theirs]
+    """Positions that only the copier holds: orphans, or manual ones."""
+    held_by_whale = {position.asset for position in whale}
+    return [position for position in copier if position.asset not in held_by_whale]
 
 
 def _status(expected: float, actual: float, price: float | None, band: float) -> str:
@@ -137,7 +136,7 @@ def _status(expected: float, actual: float, price: float | None, band: float) ->
         return "over"
     dust = price is not None and expected * price < MINIMUM_USD
     above = actual > (1 + band) * expected
-    if dust:  # more than a minimum order too much is worth saying, anything else cannot be traded away
+    if dust:  # an excess of less than a minimum order cannot be sold
         return "over" if above and price is not None and (actual - expected) * price >= MINIMUM_USD else "below_minimum"
     if above:
         return "over"
@@ -147,7 +146,7 @@ def _status(expected: float, actual: float, price: float | None, band: float) ->
 
 
 def _net(held: Mapping[str, Position]) -> dict[str, float]:
-    """Token -> shares beyond those that form full sets with the market's other token."""
+    """Token -> shares beyond full sets with the market's other token."""
     net = {}
     for token, position in held.items():
         other = held.get(position.opposite_asset or "")
@@ -160,7 +159,7 @@ def _times(size: float, price: float | None) -> float | None:
 
 
 def _cost(excess: float, price: float | None, paid: float | None) -> float | None:
-    """What holding more, or less, than expected has made in USD; zero when the size is exactly right."""
+    """PnL in USD of the shares held beyond, or short of, the expected size; 0 when the size is exact."""
     if not excess:
         return 0.0
     return None if price is None or paid is None else excess * (price - paid)

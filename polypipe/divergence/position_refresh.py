@@ -1,5 +1,7 @@
-"""Reading the positions of both wallets to the end, finding out where the copier's extra ones come from, and storing
-the comparison. Both lists are complete or nothing is stored."""
+"""Reads the positions of both wallets, compares them and stores the result.
+
+Both lists are complete, or nothing is stored.
+"""
 
 import asyncio
 import json
@@ -24,12 +26,12 @@ FETCH_DEADLINE_SECONDS = 120.0
 STORE_WAIT_SECONDS = 20.0
 ACTIVITY_LIMIT = 500
 _TAKES_BOTH = ("SPLIT", "CONVERSION")
-"""Activities after which a wallet holds tokens that the row does not name."""
+"""Types of activity that give a wallet tokens which the activity does not name."""
 
 
 @dataclass(frozen=True)
 class StoredPositions:
-    """A stored comparison. `waiting` says why its rows are still in the spool; None when they are in the warehouse."""
+    """A stored comparison. `waiting` says why its rows are still in the spool; None when they are merged."""
 
     time: datetime
     rows: list[ComparedPosition]
@@ -40,9 +42,9 @@ class StoredPositions:
 def refresh_positions(
     polymarket: Polymarket, warehouse: Warehouse, wallets: Wallets, clock: Clock = utc_now
 ) -> StoredPositions:
-    """Read, compare, replace table `positions`, append to `position_summaries`.
+    """Read both wallets, replace table `positions`, append to `position_summaries`.
 
-    Raises `PolymarketError` when anything of either wallet cannot be read completely: the tables stay as they were.
+    Raises `PolymarketError` when either wallet cannot be read completely; the tables are unchanged then.
     """
     before = _stored_histories(warehouse, wallets)
 
@@ -83,7 +85,7 @@ def summary_row(summary: PositionSummary, wallets: Wallets, now: datetime) -> di
 
 
 def _stored_histories(warehouse: Warehouse, wallets: Wallets) -> dict[str, tuple[bool, WhaleHistory]]:
-    """Token -> whether the whale held it at the last comparison of the same wallets, and what was known then."""
+    """Token -> whether the whale held it at the last comparison of the same pair, and its history as of then."""
     with warehouse.read() as con:
         same = con.execute(
             "SELECT user1_address, user2_address FROM position_summaries ORDER BY compared_at DESC LIMIT 1"
@@ -104,7 +106,7 @@ async def _whale_histories(
     before: dict[str, tuple[bool, WhaleHistory]],
     now: datetime,
 ) -> dict[str, WhaleHistory]:
-    """What is known of each token that only the copier holds: from the last comparison, else from the whale's activity."""
+    """History of each token that only the copier holds: from the last comparison, else from the whale's activity."""
     histories = {}
     unknown = []
     for position in extra:
@@ -118,9 +120,9 @@ async def _whale_histories(
 
 
 async def _ask_history(http: PolymarketHttp, whale: str, position: Position) -> WhaleHistory:
-    """Whether the whale ever had the token, by the newest of its activities in that market.
+    """Whether the whale ever held the token, by its newest activities in that market.
 
-    A page that is full and does not name the token proves nothing: then it counts as held, which is the safe side.
+    A full page that does not name the token proves nothing; the token then counts as held, which is the safe side.
     """
     if position.condition_id is None or position.redeemable:
         return WhaleHistory(position.condition_id is None, None)

@@ -1,6 +1,6 @@
-"""The figures of a comparison of positions: coverage, excess, cost of deviation, groups by status and by size. Pure.
+"""Figures of compared positions: coverage, excess, cost of deviation, groups by status and by size. Pure.
 
-A sum is unknown, with the reason, as soon as one of its rows lacks a price: a sum of the rest would look complete.
+A sum is unknown, with the reason, if one of its rows lacks a price: the sum of the others would look complete.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -12,12 +12,12 @@ from polypipe.divergence.position_comparison import APART, STATUSES, ComparedPos
 from polypipe.facts import Fact
 
 EXPECTED = ("on_target", "under", "over", "missed")
-"""Statuses that coverage and fill rate are about: what the bot could have bought. Dust is not among them."""
+"""Statuses that coverage and fill rate count: positions that the bot could have bought, so no dust."""
 
 
 @dataclass(frozen=True)
 class PositionSummary:
-    """Figures over the unresolved rows; money in USD, rates in percent. `positions.py` and the table describe them."""
+    """Figures over the unresolved rows; money in USD, rates in percent. the comments of the table define them."""
 
     counts: dict[str, int]
     whale_positions: int
@@ -40,7 +40,7 @@ class PositionSummary:
 
 
 def summarize_positions(rows: Sequence[ComparedPosition], ratio: float) -> PositionSummary:
-    """All figures of one comparison. Resolved and netted rows are counted, and are in `by_status`, but nowhere else."""
+    """All figures of one comparison. Resolved and netted rows are only in `counts` and `by_status`."""
     open_rows = [row for row in rows if row.status not in APART]
     expected = [row for row in open_rows if row.status in EXPECTED]
     return PositionSummary(
@@ -62,7 +62,7 @@ def summarize_positions(rows: Sequence[ComparedPosition], ratio: float) -> Posit
 
 
 def _group(rows: Sequence[ComparedPosition], ratio: float) -> dict[str, Any]:
-    """Figures of a group as plain values; null where unknown."""
+    """Figures of a group as plain values; None where unknown."""
     whale = _sum((row for row in rows if row.whale_size), lambda row: row.whale_pnl)
     return {
         "rows": len(rows),
@@ -81,12 +81,12 @@ def _sized(rows: Sequence[ComparedPosition], ratio: float) -> dict[str, Any]:
 
 
 def _coverage(rows: Sequence[ComparedPosition]) -> Fact[float]:
-    """What is held of what is expected, by value, each token counted at most in full."""
+    """Share of the expected value that is held, each token counted at most in full."""
     return _percent(_sum(rows, lambda row: _least(row.expected_usd, row.actual_usd)), _sum(rows, _expected))
 
 
 def _cost(rows: Iterable[ComparedPosition]) -> Fact[float]:
-    """Orphans and manual rows have no price of the whale to be measured by; they are in the excess."""
+    """Excludes orphan and manual rows: the whale has no average price there. The excess includes them."""
     return _sum((row for row in rows if row.status in (*EXPECTED, "below_minimum")), lambda row: row.cost_of_deviation)
 
 
@@ -102,12 +102,12 @@ def _percent(part: Fact[float], whole: Fact[float]) -> Fact[float]:
     if part.value is None or whole.value is None:
         return Fact.unknown(part.reason or whole.reason or "")
     if whole.value <= 0:
-        return Fact.unknown("the whale holds nothing that could be copied")
+        return Fact.unknown("the whale holds nothing to copy")
     return Fact(100 * part.value / whole.value)
 
 
 def _win_rate(pnls: Iterable[float | None]) -> Fact[float]:
-    """Percent of the positions in profit; those at exactly zero are neither won nor lost."""
+    """Percent of positions in profit; positions at exactly zero are not counted."""
     known = list(pnls)
     if None in known:
         return Fact.unknown(f"{known.count(None)} of {len(known)} rows lack a PnL")

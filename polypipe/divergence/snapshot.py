@@ -1,4 +1,4 @@
-"""A divergence snapshot: the row of table `snapshots` from what the sources said, and its way into the warehouse."""
+"""A snapshot: the row of table `snapshots` from the sources' answers, and its storage."""
 
 # ruff: noqa: S608 -- values are written as literals
 
@@ -7,32 +7,34 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import cast
 
 from polypipe.clock import Clock, utc_now
 from polypipe.divergence.pnl_gap import PnlGap, Series, measure_gap
-from polypipe.divergence.sources import Fetched, WalletFacts, answered_at, fetch
+from polypipe.divergence.sources import Fetched, answered_at, fetch
 from polypipe.facts import Fact
 from polypipe.orchestration.resources import Polymarket
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Upsert, Warehouse, WarehouseError
 from polypipe.warehouse.connection import literal
+from polypipe.warehouse.rows import SnapshotRow
 
 log = logging.getLogger(__name__)
 
 STORE_WAIT_SECONDS = 2.0
-"""How long a snapshot waits for the warehouse. After that its row stays in the spool and the next writer merges it."""
-
-Row = dict[str, Any]
+"""How long a snapshot waits for the warehouse. After that its row stays in the spool, and the next writer merges it."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A stored snapshot. `waiting` says why its row is still in the spool; None when it is in the warehouse."""
+    """A stored snapshot. `no_answer`: no source of either wallet answered.
 
-    row: Row
-    comparison: PnlGap
-    nothing: bool
+    `waiting` says why its row is still in the spool; None when it is merged.
+    """
+
+    row: SnapshotRow
+    pnl_gap: PnlGap
+    no_answer: bool
     waiting: str | None
 
     @property
@@ -43,39 +45,45 @@ class Snapshot:
 
 
 def take_snapshot(polymarket: Polymarket, warehouse: Warehouse, wallets: Wallets, clock: Clock = utc_now) -> Snapshot:
-    """Ask all sources, store the row whatever came of it. Only bugs and a full disk raise."""
+    """Ask all sources and store the row, whether they answered or not. Only bugs and a full disk raise."""
     fetched = polymarket.run(lambda http: fetch(http, wallets.copier, wallets.whale, clock))
     before = {}
     if any(fact.value is None for fact in fetched.facts().values()):
         try:
             before = last_answers(warehouse, wallets)
-        except WarehouseError as error:  # the ages are lost then, but not the snapshot
-            log.warning("when the sources last answered cannot be read: %s", error)
-    comparison = measure_gap(fetched.copier.pnl, fetched.whale.pnl, fetched.copier.value, wallets.ratio, fetched.time)
-    row = snapshot_row(fetched, comparison, wallets, before)
+        except WarehouseError as error:  # costs the ages, not the snapshot
+            log.warning("the last answers of the sources cannot be read: %s", error)
+    pnl_gap = measure_gap(fetched.copier.pnl, fetched.whale.pnl, fetched.copier.value, wallets.ratio, fetched.time)
+    row = snapshot_row(fetched, pnl_gap, wallets, before)
     with warehouse.batch("snapshot") as batch:
         batch.add("snapshots", [row])
         batch_id = batch.commit({"snapshots": Upsert(("id",))})
-    return Snapshot(row, comparison, fetched.nothing, warehouse.store(batch_id, wait=STORE_WAIT_SECONDS))
+    return Snapshot(row, pnl_gap, fetched.no_answer, warehouse.store(batch_id, wait=STORE_WAIT_SECONDS))
 
 
-def snapshot_row(fetched: Fetched, comparison: PnlGap, wallets: Wallets, before: Mapping[str, datetime]) -> Row:
+def snapshot_row(fetched: Fetched, pnl_gap: PnlGap, wallets: Wallets, before: Mapping[str, datetime]) -> SnapshotRow:
     """The row. `before` is when each source last answered before this snapshot."""
+    copier, whale, window = fetched.copier, fetched.whale, pnl_gap.window
     facts: dict[str, Fact[float] | Fact[int]] = {
-        **_wallet_facts("user1", fetched.copier, comparison.copier_pnl),
-        **_wallet_facts("user2", fetched.whale, comparison.whale_pnl),
-        "expected_pnl": comparison.expected,
-        "pnl_vs_expected": comparison.gap,
-        "pnl_efficiency": comparison.efficiency,
-        "loss_share": comparison.loss_share,
+        "user1_value": copier.value,
+        "user1_pnl": pnl_gap.copier_pnl,
+        "user1_volume": copier.volume,
+        "user1_rank": copier.rank,
+        "user2_value": whale.value,
+        "user2_pnl": pnl_gap.whale_pnl,
+        "user2_volume": whale.volume,
+        "user2_rank": whale.rank,
+        "expected_pnl": pnl_gap.expected,
+        "pnl_vs_expected": pnl_gap.gap,
+        "pnl_efficiency": pnl_gap.efficiency,
+        "loss_share": pnl_gap.loss_share,
     }
     times = answered_at(fetched, before)
     sources = {
         name: {"ok": fact.value is not None, "age": _seconds(fetched.time, times.get(name))}
         for name, fact in fetched.facts().items()
     }
-    window = comparison.window
-    return {
+    row = {
         "id": snapshot_id(fetched.time),
         "timestamp": fetched.time,
         **{name: fact.value for name, fact in facts.items()},
@@ -83,23 +91,26 @@ def snapshot_row(fetched: Fetched, comparison: PnlGap, wallets: Wallets, before:
         "window_start": window.start,
         "window_end": window.end,
         "hours_covered": window.hours if window.points else None,
-        "user1_pnl_age": _seconds(fetched.time, _newest(fetched.copier.pnl)),
-        "user2_pnl_age": _seconds(fetched.time, _newest(fetched.whale.pnl)),
+        "user1_pnl_age": _seconds(fetched.time, _newest(copier.pnl)),
+        "user2_pnl_age": _seconds(fetched.time, _newest(whale.pnl)),
         "user1_address": wallets.copier,
         "user2_address": wallets.whale,
         "sources": json.dumps(sources),
         "reasons": json.dumps({name: fact.reason for name, fact in facts.items() if fact.value is None}),
         "origin": "polypipe",
+        "old_id": None,
+        "old_pnl_efficiency": None,
     }
+    return cast(SnapshotRow, row)
 
 
 def snapshot_id(time: datetime) -> int:
-    """Milliseconds since the epoch: fits the INTEGER PRIMARY KEY of the old database and grows with time."""
+    """Milliseconds since the epoch: grows with time, and fits the INTEGER PRIMARY KEY of the old database."""
     return (time - datetime.fromtimestamp(0, UTC)) // timedelta(milliseconds=1)
 
 
 def last_answers(warehouse: Warehouse, wallets: Wallets) -> dict[str, datetime]:
-    """When each source of these wallets last gave a usable answer, as the newest snapshot has it."""
+    """When each source of this pair last gave a usable answer, according to the newest snapshot."""
     with warehouse.read() as con:
         row = con.execute(
             "SELECT timestamp, sources FROM snapshots WHERE origin = 'polypipe' "
@@ -110,15 +121,6 @@ def last_answers(warehouse: Warehouse, wallets: Wallets) -> dict[str, datetime]:
         return {}
     time, sources = row[0].astimezone(UTC), json.loads(row[1])
     return {name: time - timedelta(seconds=source["age"]) for name, source in sources.items() if source["age"] is not None}
-
-
-def _wallet_facts(user: str, wallet: WalletFacts, pnl: Fact[float]) -> dict[str, Fact[float] | Fact[int]]:
-    return {
-        f"{user}_value": wallet.value,
-        f"{user}_pnl": pnl,
-        f"{user}_volume": wallet.volume,
-        f"{user}_rank": wallet.rank,
-    }
 
 
 def _newest(series: Fact[Series]) -> datetime | None:

@@ -1,6 +1,6 @@
-"""Asking Polymarket for what a snapshot needs: value, hourly PnL and standing of both wallets, at once.
+"""The sources of a snapshot: value, hourly PnL and standing of both wallets, requested at once.
 
-Each source fails on its own: it becomes a `Fact` without a value, and the others are not touched.
+A source that fails becomes a `Fact` without a value; the others are not affected.
 """
 
 import asyncio
@@ -21,15 +21,14 @@ T = TypeVar("T")
 N = TypeVar("N", int, float)
 
 DEADLINE_SECONDS = 20.0
-"""For every source, with its retries; all begin together, so it is also the limit of the whole fetch."""
+"""Limit of each source, retries included. All start together, so it limits the whole fetch."""
 
 SOURCES = ("value", "pnl", "standing")
 
 
 @dataclass(frozen=True)
 class WalletFacts:
-    """What the sources say of one wallet: value of its positions in USD (no cash), cumulative PnL in USD by hour, and
-    rank and volume of the day."""
+    """One wallet's answers: value of its positions (USD, no cash), cumulative hourly PnL (USD), the day's standing."""
 
     value: Fact[float]
     pnl: Fact[Series]
@@ -37,12 +36,12 @@ class WalletFacts:
 
     @property
     def rank(self) -> Fact[int]:
-        """On the day's leaderboard."""
+        """Rank on the day's leaderboard."""
         return self._listed(lambda standing: standing.rank)
 
     @property
     def volume(self) -> Fact[float]:
-        """USD traded today, by the leaderboard."""
+        """USD traded today, from the leaderboard."""
         return self._listed(lambda standing: standing.volume)
 
     def _listed(self, pick: Callable[[Standing], N | None]) -> Fact[N]:
@@ -54,7 +53,7 @@ class WalletFacts:
 
 @dataclass(frozen=True)
 class Fetched:
-    """Both wallets as asked for in one go. `time` is when the last answer, or the deadline, had come (UTC)."""
+    """The answers of both wallets. `time` is when the last one arrived or the deadline passed (UTC)."""
 
     time: datetime
     copier: WalletFacts
@@ -69,8 +68,8 @@ class Fetched:
         }
 
     @property
-    def nothing(self) -> bool:
-        """Not one source of either wallet answered."""
+    def no_answer(self) -> bool:
+        """True if no source of either wallet answered."""
         return all(fact.value is None for fact in self.facts().values())
 
 
@@ -81,7 +80,7 @@ async def fetch(http: PolymarketHttp, copier: str, whale: str, clock: Clock = ut
 
 
 def answered_at(fetched: Fetched, before: Mapping[str, datetime]) -> dict[str, datetime]:
-    """When each source last gave an answer that could be used: now, else as `before` has it, else absent.
+    """When each source last gave a usable answer: now, else as in `before`, else absent.
 
     The age of a source is `fetched.time` minus this.
     """
@@ -106,12 +105,12 @@ async def _series(http: PolymarketHttp, address: str) -> Series:
 
 
 async def _standing(http: PolymarketHttp, address: str) -> Standing:
-    """Not to be on the leaderboard is an answer too."""
+    """A wallet that is not on the leaderboard has a standing without values."""
     return await fetch_standing(http, address) or Standing(rank=None, volume=None, pnl=None, user_name=None)
 
 
 async def _ask(http: PolymarketHttp, asking: Callable[[], Awaitable[T | None]], if_none: str) -> Fact[T]:
-    """Await one source inside a deadline of its own: a slow one must not take the others down with it."""
+    """Await one source within its own deadline, so that a slow one does not fail the others."""
     try:
         async with http.operation(DEADLINE_SECONDS):
             answer = await asking()

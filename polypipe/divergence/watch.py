@@ -1,6 +1,6 @@
-"""`polypipe watch`: ask for both wallets again and again, show the divergence, keep every sample.
+"""`polypipe watch`: poll both wallets, show the gap, save every sample.
 
-Neither DuckDB nor Dagster is imported on this path, so that it starts fast and runs beside anything.
+Imports neither DuckDB nor Dagster, so that it starts fast and needs no database.
 """
 
 import asyncio
@@ -25,14 +25,14 @@ from polypipe.polymarket import PolymarketHttp
 from polypipe.polymarket.errors import one_line
 from polypipe.settings import Settings
 
-MIN_PAUSE = 0.05  # seconds between two updates, however slow the first was: a signal is noticed in it
+MIN_PAUSE = 0.05  # seconds between updates, even after a slow one: signals are handled in it
 
 Show = Callable[[Sample], None]
 
 
 @dataclass(frozen=True)
 class Options:
-    """`interval` and `duration` in seconds; without `duration` it runs until it is stopped."""
+    """`interval` and `duration` in seconds; without `duration` it runs until interrupted."""
 
     interval: float = 60.0
     duration: float | None = None
@@ -49,10 +49,10 @@ def watch(
     polymarket: Polymarket | None = None,
     clock: Clock = utc_now,
 ) -> int:
-    """Watch until the duration is over, Ctrl-C or SIGTERM; return the exit code.
+    """Watch until the duration ends, Ctrl-C or SIGTERM; return the exit code.
 
-    On a terminal a panel is kept up to date, elsewhere each update is a block of text; with `as_json` it is one JSON
-    object a line, and what is meant for people goes to `err`. The code is 1 only if with `once` no source answered.
+    A terminal shows a panel, other outputs get a block of text per update. With `as_json` each update is one line of
+    JSON, and text for people goes to `err`. The exit code is 1 only if no source answered with `once`.
     Raises PolypipeError: a wallet is not set, or the file to save to cannot be written.
     """
     pair = pair_of(settings)
@@ -75,7 +75,7 @@ def watch(
 
 
 def pair_of(settings: Settings) -> WatchedPair:
-    """Whom to compare. Raises PolypipeError with what to set."""
+    """The pair from the settings. Raises PolypipeError naming the missing options."""
     copier, whale = settings.copier_address, settings.whale_address
     missing = [
         f"--{who} or {name}"
@@ -86,7 +86,7 @@ def pair_of(settings: Settings) -> WatchedPair:
         if address is None
     ]
     if copier is None or whale is None:
-        raise PolypipeError(f"no wallets to compare: give {' and '.join(missing)}")
+        raise PolypipeError(f"no wallets to compare: set {' and '.join(missing)}")
     return WatchedPair(
         LabelledWallet(one_line(settings.copier_label), copier),
         LabelledWallet(one_line(settings.whale_label), whale),
@@ -96,7 +96,7 @@ def pair_of(settings: Settings) -> WatchedPair:
 
 
 async def _updates(http: PolymarketHttp, session: Session, options: Options, take: Show, clock: Clock) -> None:
-    """Ask, hand over, wait; each update begins `interval` after the one before, or as soon as that one is done."""
+    """Fetch, pass on, wait. Updates start `interval` apart, or as soon as the last one is done."""
     task = asyncio.current_task()
     assert task is not None
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -119,7 +119,7 @@ async def _updates(http: PolymarketHttp, session: Session, options: Options, tak
 
 @contextmanager
 def _showing(session: Session, options: Options, out: TextIO, clock: Clock) -> Iterator[Show]:
-    """How a sample is shown."""
+    """The function that shows a sample: as JSON, as text, or in a panel."""
 
     def line(sample: Sample) -> None:
         print(json_line(sample, session.pair), file=out, flush=True)
@@ -137,20 +137,20 @@ def _showing(session: Session, options: Options, out: TextIO, clock: Clock) -> I
 
 
 def _open(path: Path) -> FileIO:
-    """The file to save to, at its end, where a line begins. Raises PolypipeError."""
+    """Open the file to append to, positioned at the start of a line. Raises PolypipeError."""
     try:
         file = path.open("a+b", buffering=0)
         if file.tell():
             file.seek(-1, os.SEEK_END)
             if file.read() != b"\n":
-                file.write(b"\n")  # a crash tore the last line: only that one is lost
+                file.write(b"\n")  # a crash cut the last line; only that one is lost
         return file
     except OSError as error:
         raise PolypipeError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _append(file: FileIO, path: Path, line: str) -> None:
-    """One line, on the disk before the next update begins. Raises PolypipeError."""
+    """Append one line and sync it before the next update. Raises PolypipeError."""
     data = line.encode() + b"\n"
     try:
         if file.write(data) < len(data):

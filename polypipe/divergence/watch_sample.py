@@ -1,6 +1,6 @@
-"""One update of `polypipe watch`: its numbers, their reasons, its JSON line. Nothing is asked and nothing is shown here.
+"""One update of `polypipe watch`: its numbers, their reasons, and its JSON line. Pure.
 
-The names in the JSON are those of the columns of table `snapshots`.
+The JSON fields are named like the columns of table `snapshots`.
 """
 
 import json
@@ -17,21 +17,21 @@ from polypipe.settings import short_address
 
 @dataclass(frozen=True)
 class LabelledWallet:
-    """A wallet as it is named to people."""
+    """A wallet with its label for display."""
 
     label: str
     address: str
 
     @property
     def name(self) -> str:
-        """`swisstony (0xa1a1…a1a1)`; only the short address where there is no label."""
+        """`swisstony (0xa1a1…a1a1)`; only the short address without a label."""
         short = short_address(self.address) or ""
         return f"{self.label} ({short})" if self.label not in ("", short) else short
 
 
 @dataclass(frozen=True)
 class WatchedPair:
-    """Who is compared, and the ratio at which the copier follows."""
+    """The pair that is watched. `simulated`: its data comes from the simulated exchange."""
 
     copier: LabelledWallet
     whale: LabelledWallet
@@ -41,7 +41,7 @@ class WatchedPair:
 
 @dataclass(frozen=True)
 class WalletFigures:
-    """The numbers of one wallet: USD, USD over the window, rank and volume (USD) of the day."""
+    """One wallet: value in USD, PnL in USD over the window, rank and volume in USD of the day."""
 
     value: Fact[float]
     pnl: Fact[float]
@@ -51,48 +51,51 @@ class WalletFigures:
 
 @dataclass(frozen=True)
 class Sample:
-    """One update. `answered`: when each source last gave a usable answer, by the names of `Fetched.facts`."""
+    """One update. `failed`: source -> why it did not answer. `answered`: when each source last gave a usable answer.
+
+    Sources are named as in `Fetched.facts`. `no_answer`: no source answered.
+    """
 
     time: datetime
     copier: WalletFigures
     whale: WalletFigures
-    comparison: PnlGap
-    failed: dict[str, str]  # source -> why it gave nothing
-    nothing: bool  # not one source answered
+    pnl_gap: PnlGap
+    failed: dict[str, str]
+    no_answer: bool
     answered: dict[str, datetime]
 
     def facts(self) -> dict[str, Fact[Any]]:
-        """Every number by name: all float, but for the ranks (int)."""
+        """Every number by name: floats, and ints for the ranks."""
         return {
             **{f"user1_{name}": fact for name, fact in vars(self.copier).items()},
             **{f"user2_{name}": fact for name, fact in vars(self.whale).items()},
-            "expected_pnl": self.comparison.expected,
-            "pnl_vs_expected": self.comparison.gap,
-            "pnl_vs_expected_percent": self.comparison.gap_percent,
-            "pnl_efficiency": self.comparison.efficiency,
-            "loss_share": self.comparison.loss_share,
+            "expected_pnl": self.pnl_gap.expected,
+            "pnl_vs_expected": self.pnl_gap.gap,
+            "pnl_vs_expected_percent": self.pnl_gap.gap_percent,
+            "pnl_efficiency": self.pnl_gap.efficiency,
+            "loss_share": self.pnl_gap.loss_share,
         }
 
 
 def sample_of(fetched: Fetched, ratio: float, before: Mapping[str, datetime]) -> Sample:
-    """The sample that follows from the answers. `before`: `answered` of the sample before, or empty."""
+    """The sample for these answers. `before` is `answered` of the last sample, or empty."""
     copier, whale = fetched.copier, fetched.whale
-    comparison = measure_gap(copier.pnl, whale.pnl, copier.value, ratio, fetched.time)
+    pnl_gap = measure_gap(copier.pnl, whale.pnl, copier.value, ratio, fetched.time)
     return Sample(
         time=fetched.time,
-        copier=WalletFigures(copier.value, comparison.copier_pnl, copier.rank, copier.volume),
-        whale=WalletFigures(whale.value, comparison.whale_pnl, whale.rank, whale.volume),
-        comparison=comparison,
+        copier=WalletFigures(copier.value, pnl_gap.copier_pnl, copier.rank, copier.volume),
+        whale=WalletFigures(whale.value, pnl_gap.whale_pnl, whale.rank, whale.volume),
+        pnl_gap=pnl_gap,
         failed={name: fact.reason for name, fact in fetched.facts().items() if fact.reason is not None},
-        nothing=fetched.nothing,
+        no_answer=fetched.no_answer,
         answered=answered_at(fetched, before),
     )
 
 
 def json_line(sample: Sample, pair: WatchedPair) -> str:
-    """The sample as one JSON object without a line break: every number, null with its reason under `reasons`."""
+    """The sample as one line of JSON. An unknown number is null, with its reason in `reasons`."""
     facts = sample.facts()
-    window = sample.comparison.window
+    window = sample.pnl_gap.window
     ages = {name: (sample.time - time).total_seconds() for name, time in sample.answered.items()}
     body: dict[str, Any] = {
         "timestamp": sample.time.isoformat(),

@@ -1,46 +1,49 @@
-"""What `polypipe watch` remembers from its start to its end."""
+"""State of one run of `polypipe watch`."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from polypipe.divergence.watch_sample import Sample, WatchedPair
 
-NEWEST_KEPT = 240  # samples: more than a sparkline can show
+NEWEST_KEPT = 240  # samples: more than a sparkline shows
 
 
 @dataclass
 class Session:
-    """One run of the watch. `first` holds the first known value of each number, `gaps` the extremes of the divergence."""
+    """One run of the watch. `first` holds the first known value of each number, `gap_range` the extremes of the gap."""
 
     pair: WatchedPair
     interval: float
     began: datetime
     updates: int = 0
-    partial: int = 0  # updates in which some sources gave nothing
-    outages: int = 0  # updates in which no source gave anything
+    partial: int = 0  # updates in which some sources failed
+    outages: int = 0  # updates in which every source failed
     outage_since: datetime | None = None
-    samples: list[Sample] = field(default_factory=list)  # the newest ones
+    samples: list[Sample] = field(default_factory=list)  # the newest
     first: dict[str, float] = field(default_factory=dict)
-    gaps: tuple[float, float] | None = None
+    gap_range: tuple[float, float] | None = None
     saved: int = 0
 
     def add(self, sample: Sample) -> None:
-        """Take a new sample into account."""
+        """Add a sample."""
         self.updates += 1
-        self.partial += bool(sample.failed) and not sample.nothing
-        self.outages += sample.nothing
-        self.outage_since = (self.outage_since or sample.time) if sample.nothing else None
+        self.partial += bool(sample.failed) and not sample.no_answer
+        self.outages += sample.no_answer
+        self.outage_since = (self.outage_since or sample.time) if sample.no_answer else None
         for name, fact in sample.facts().items():
             if fact.value is not None:
                 self.first.setdefault(name, fact.value)
-        gap = sample.comparison.gap.value
+        gap = sample.pnl_gap.gap.value
         if gap is not None:
-            low, high = self.gaps or (gap, gap)
-            self.gaps = min(low, gap), max(high, gap)
-        self.samples = [*self.samples[1 - NEWEST_KEPT :], sample]  # never changed in place: the panel draws from a thread
+            low, high = self.gap_range or (gap, gap)
+            self.gap_range = min(low, gap), max(high, gap)
+        self.samples = [
+            *self.samples[1 - NEWEST_KEPT :],
+            sample,
+        ]  # replaced, not changed in place: the panel is drawn by a thread
 
     def changes(self, name: str) -> tuple[float | None, float | None]:
-        """How much a number changed since the update before and since its first known value; None where unknown."""
+        """Change of a number since the last update and since its first known value; None where unknown."""
         now = self.samples[-1].facts()[name].value
         if now is None:
             return None, None

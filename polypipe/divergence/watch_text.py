@@ -36,14 +36,14 @@ def shown(fact: Fact[T], form: Callable[[T], str]) -> str:
 
 
 def brief(reason: str) -> str:
-    """A reason short enough for a table: without URL, number of attempts and advice, which the JSON line has."""
+    """A reason short enough for a table: without URL, attempts and advice, which the JSON line keeps."""
     text = re.sub(r"GET \S+?(?: \(page \d+\))?: ", "", reason)
     text = re.split(r"; (?:what to do: |answer begins: |after \d+ attempts)", text)[0]
     return text if len(text) <= REASON_CHARACTERS else f"{text[: REASON_CHARACTERS - 1]}…"
 
 
 def sparkline(values: Sequence[float | None]) -> str:
-    """A bar for each value, from the lowest to the highest of them; a blank for an unknown one."""
+    """A bar per value, scaled from the lowest to the highest; a blank for an unknown value."""
     known = [value for value in values if value is not None]
     low, high = min(known, default=0.0), max(known, default=0.0)
     top = len(BARS) - 1

@@ -1,4 +1,4 @@
-"""How `polypipe watch` shows a sample: a block of text, a panel on a terminal, a summary at the end."""
+"""What `polypipe watch` shows: a block of text, a panel on a terminal, a summary at the end."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -25,31 +25,31 @@ Changes = tuple[float | None, float | None]  # since the last update, since the 
 
 SPARKS = 48
 
-NO_CHANGE = "–"  # nothing to compare with
+NO_CHANGE = "–"  # no earlier value
 
 
 def block(sample: Sample, pair: WatchedPair) -> str:
-    """The sample as text, for pipes and logs. WARNING marks a sample for which some source gave nothing."""
+    """The sample as text, for pipes and logs. WARNING marks a sample with a failed source."""
     lines = [
         f"{_time(sample.time)} | {'WARNING' if sample.failed else 'INFO'} |",
         f"  {_wallet_line(pair.copier, sample.copier)}",
         f"  {_wallet_line(pair.whale, sample.whale)}",
         "",
-        *_aligned(_comparison(sample, pair)),
+        *_aligned(_gap_lines(sample, pair)),
     ]
     return "\n".join(lines)
 
 
 def live_panel(session: Session, out: TextIO, clock: Clock) -> Live:
-    """A panel that is drawn again each second, because ages grow between updates."""
+    """A panel that is redrawn each second, because ages grow between updates."""
     console = Console(file=out)
     return Live(console=console, get_renderable=lambda: panel(session, clock()), refresh_per_second=1)
 
 
 def panel(session: Session, now: datetime) -> RenderableType:
-    """Everything known about the session at this moment."""
+    """The panel at `now`: status, wallets, gap, ages."""
     title = "polypipe watch" + (" – SIMULATED DATA" if session.pair.simulated else "")
-    parts: list[RenderableType] = [_status(session)]  # first: the bottom is what a low terminal cuts off
+    parts: list[RenderableType] = [_status(session)]  # first, because a low terminal cuts off the bottom
     if session.samples:
         sample = session.samples[-1]
         parts += [_wallets(session, sample), Text(), _figures(session, sample), Text(), _ages(session, sample, now)]
@@ -57,7 +57,7 @@ def panel(session: Session, now: datetime) -> RenderableType:
 
 
 def summary(session: Session, save: Path | None) -> str:
-    """What the session showed, as text."""
+    """Summary of the session, as text."""
     end = session.samples[-1].time if session.samples else session.began
     counts = f"{session.updates} update{'s' * (session.updates != 1)}"
     if session.partial:
@@ -72,11 +72,11 @@ def summary(session: Session, save: Path | None) -> str:
             ("user1_pnl", f"{pair.copier.name}: Day PnL", signed),
             ("user2_value", f"{pair.whale.name}: Value", money),
             ("user2_pnl", f"{pair.whale.name}: Day PnL", signed),
-            ("pnl_vs_expected", "Divergence", signed),
+            ("pnl_vs_expected", "Gap", signed),
         ):
             lines.append(f"  {what}: {_course(session, name, form)}")
-        if session.gaps:
-            lines.append(f"  Divergence was between {signed(session.gaps[0])} and {signed(session.gaps[1])}")
+        if session.gap_range:
+            lines.append(f"  The gap was between {signed(session.gap_range[0])} and {signed(session.gap_range[1])}")
     if save is not None:
         lines.append(f"  Saved: {session.saved} lines in {save}")
     return "\n".join(lines)
@@ -87,19 +87,19 @@ def _wallet_line(party: LabelledWallet, reading: WalletFigures) -> str:
     return f"{party.name}: Value: {value}  |  Day PnL: {pnl}  |  Rank: {rank}"
 
 
-def _comparison(sample: Sample, pair: WatchedPair) -> list[tuple[str, str]]:
-    """The lines below the wallets, name and text."""
-    comparison = sample.comparison
-    divergence = shown(comparison.gap, signed)
-    if comparison.gap.value is not None:
-        share = comparison.gap_percent
-        divergence += f" ({signed_percent(share.value)})" if share.value is not None else f", {shown(share, percent)}"
-    lost = comparison.loss_share.value is not None
+def _gap_lines(sample: Sample, pair: WatchedPair) -> list[tuple[str, str]]:
+    """(name, text) of the lines below the wallets."""
+    pnl_gap = sample.pnl_gap
+    gap = shown(pnl_gap.gap, signed)
+    if pnl_gap.gap.value is not None:
+        share = pnl_gap.gap_percent
+        gap += f" ({signed_percent(share.value)})" if share.value is not None else f", {shown(share, percent)}"
+    lost = pnl_gap.loss_share.value is not None
     return [
-        (f"Expected PnL ({100 * pair.ratio:g}%)", shown(comparison.expected, signed)),
-        ("Actual PnL", shown(comparison.copier_pnl, signed)),
-        ("Divergence", divergence),
-        ("Loss share" if lost else "Efficiency", shown(comparison.loss_share if lost else comparison.efficiency, percent)),
+        (f"Expected PnL ({100 * pair.ratio:g}%)", shown(pnl_gap.expected, signed)),
+        ("Actual PnL", shown(pnl_gap.copier_pnl, signed)),
+        ("Gap", gap),
+        ("Loss share" if lost else "Efficiency", shown(pnl_gap.loss_share if lost else pnl_gap.efficiency, percent)),
     ]
 
 
@@ -132,17 +132,17 @@ def _wallets(session: Session, sample: Sample) -> Table:
 
 def _figures(session: Session, sample: Sample) -> Table:
     table = Table.grid(padding=(0, 2))
-    for name, text in _comparison(sample, session.pair):
+    for name, text in _gap_lines(sample, session.pair):
         table.add_row(Text(name, "bold"), Text(text, "yellow" if "n/a (" in text else ""))
-        if name == "Divergence":
+        if name == "Gap":
             _add_changes(table, (session.changes("pnl_vs_expected"), signed))
-            sparks = sparkline([each.comparison.gap.value for each in session.samples[-SPARKS:]])
+            sparks = sparkline([each.pnl_gap.gap.value for each in session.samples[-SPARKS:]])
             table.add_row(Text("  over the session", "dim"), Text(sparks, "cyan"))
     return table
 
 
 def _add_changes(table: Table, *numbers: tuple[Changes, Callable[[float], str]]) -> None:
-    """A row of changes since the last update and one since the start, each only if some change is known."""
+    """Rows of changes since the last update and since the start, each only if a change is known."""
     for position, since in enumerate(("  since the last", "  since the start")):
         changes = [(both[position], form) for both, form in numbers]
         if any(change is not None for change, _ in changes):
@@ -151,13 +151,13 @@ def _add_changes(table: Table, *numbers: tuple[Changes, Callable[[float], str]])
 
 
 def _ages(session: Session, sample: Sample, now: datetime) -> Group:
-    """How long ago each source gave its last usable answer, and over which hours the PnL is taken."""
+    """Age of each source's last usable answer, and the hours that the PnL covers."""
     lines = []
     for user, party in (("user1", session.pair.copier), ("user2", session.pair.whale)):
         times = {name: sample.answered.get(f"{user}_{name}") for name in SOURCES}
         ages = [f"{name} {duration(now - time) if time else 'never answered'}" for name, time in times.items()]
         lines.append(Text(f"Age, {party.label or party.name}: {', '.join(ages)}", "dim"))
-    window = sample.comparison.window
+    window = sample.pnl_gap.window
     if window.start and window.end:
         covered = f"{_minute(window.start)} to {_minute(window.end)} UTC ({window.hours:g} h)"
         lines.append(Text(f"Day PnL over {covered}", "dim"))
@@ -166,7 +166,7 @@ def _ages(session: Session, sample: Sample, now: datetime) -> Group:
 
 def _status(session: Session) -> Text:
     if not session.samples:
-        return Text("asking for both wallets ...")
+        return Text("fetching both wallets ...")
     if session.outage_since is not None:
         why = brief(next(iter(session.samples[-1].failed.values())))
         return Text(f"OUTAGE since {_minute(session.outage_since)} UTC: no source answers ({why})", "bold red")
@@ -176,7 +176,7 @@ def _status(session: Session) -> Text:
 
 
 def _course(session: Session, name: str, form: Callable[[float], str]) -> str:
-    """`$500.00 -> $510.00 (+$10.00)`, from the first known value to the last sample's."""
+    """`$500.00 -> $510.00 (+$10.00)`: first known value, value of the last sample, change."""
     last = session.samples[-1].facts()[name]
     if name not in session.first:
         return shown(last, form)

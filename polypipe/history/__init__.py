@@ -1,1 +1,1 @@
-"""Divergence on past days: hourly PnL and activity of both wallets by UTC day, and how well one copied the other."""
+"""Past days: hourly PnL and activity of both wallets by UTC day, and how well the copier followed the whale."""

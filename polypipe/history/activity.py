@@ -1,7 +1,7 @@
-"""Everything both wallets did in a range of days, into tables `wallet_activity` and `activity_days`.
+"""Loads the activity of both wallets in a range of days into tables `wallet_activity` and `activity_days`.
 
-Rows go to the spool as they arrive, so that memory does not grow with the range; they become visible only when the
-walks over both wallets have passed the start of the range.
+Rows go to the spool as they arrive, so that memory does not grow with the range. They become visible only when the
+activity of both wallets has been read back to the start of the range.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import cast
 
 import msgspec
 
@@ -19,15 +19,18 @@ from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import Activity, ActivityReport, PolymarketHttp, walk_activity
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Batch, Warehouse, Window
+from polypipe.warehouse.rows import WalletActivityRow
 
 WALK_SECONDS = 3000.0
-"""For both wallets together; below the hour after which Dagster ends a run."""
+"""Limit for both wallets together, below the hour after which Dagster ends the run."""
 
 
 @dataclass(frozen=True)
 class LoadedActivity:
-    """What a range of days gave. `activities` counts by wallet and UTC day, 0 for a quiet one. `waiting` says why the
-    rows are still in the spool; None when they are in the warehouse."""
+    """The activity of a range of days. `activities` counts by wallet and UTC day; a day without activity is absent.
+
+    `waiting` says why the rows are still in the spool; None when they are merged.
+    """
 
     reports: tuple[ActivityReport, ...]
     activities: Mapping[str, Mapping[date, int]]
@@ -42,9 +45,9 @@ def load_activity(
     end: datetime,
     clock: Clock = utc_now,
 ) -> LoadedActivity:
-    """Replace the rows of [start, end), which are whole UTC days, of both wallets.
+    """Replace the rows of both wallets for the whole UTC days of [start, end).
 
-    Requests: rows / 500 + 2 a wallet. Raises `PolymarketError` with nothing stored, or `BatchRejected`.
+    Takes rows / 500 + 2 requests per wallet. Raises `PolymarketError` or `BatchRejected` with nothing stored.
     """
     began = clock()
     counts = {who: Counter[date]() for who in (wallets.copier, wallets.whale)}
@@ -66,9 +69,10 @@ def load_activity(
     return LoadedActivity(reports, counts, warehouse.store(*committed))
 
 
-def activity_row(activity: Activity) -> dict[str, Any]:
+def activity_row(activity: Activity) -> WalletActivityRow:
     """The row of table `wallet_activity`."""
-    return {**msgspec.structs.asdict(activity), "key": activity.key, "day": activity.timestamp.date()}
+    row = {**msgspec.structs.asdict(activity), "key": activity.key, "day": activity.timestamp.date()}
+    return cast(WalletActivityRow, row)
 
 
 def _commit(batch: Batch, who: str, counts: Counter[date], start: datetime, end: datetime, began: datetime) -> str:

@@ -1,21 +1,22 @@
-"""How well the copier followed ratio x the whale, day by day, into table `copy_quality_daily`.
+"""How well the copier followed ratio x the whale, by day, in table `copy_quality_daily`.
 
-The arithmetic is in `sql/copy_quality.sql`. It rests on what is stored alone, so any past day can be computed anew.
+The arithmetic is in `sql/copy_quality.sql`. It reads stored tables only, so any past day can be recomputed.
 """
 
 # ruff: noqa: S608 -- values are written as literals
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from polypipe.divergence.pnl_gap import GUARD_SHARE_OF_CAPITAL, GUARD_USD, MAX_AGE, MIN_COVERED
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse, Window
-from polypipe.warehouse.connection import literal
+from polypipe.warehouse.connection import fetch_rows, literal
+from polypipe.warehouse.rows import CopyQualityRow
 
 if TYPE_CHECKING:
     import duckdb
@@ -23,32 +24,30 @@ if TYPE_CHECKING:
 SQL = Path(__file__).parent / "sql" / "copy_quality.sql"
 DAY = timedelta(days=1)
 WINDOWS = (1, 7, 30)
-"""Days over which each number is taken, ending with the day of the row."""
+"""Lengths in days of the windows of each number. A window ends with the day of its row."""
 
 MIN_HOURS = 24
-"""Hours that beta, tracking error and t need at least."""
+"""Minimum hours for beta, tracking error and t."""
 
 LEAST_SD_USD = 0.01
-"""Below a cent the spread of hourly changes is the rounding of the API's single-precision numbers."""
-
-Row = dict[str, Any]
+"""Spreads of hourly changes below a cent are rounding of the API's single-precision numbers."""
 
 
 @dataclass(frozen=True)
 class ComputedQuality:
-    """The rows of the days asked for, in order. `later_days` counts further days that were computed anew, because their
-    windows reach back into these. `waiting` says why the rows are still in the spool; None when they are stored."""
+    """The rows of the requested days, in order. `later_days` counts later days that were recomputed too, because their
+    windows reach back into these. `waiting` says why the rows are still in the spool; None when they are merged."""
 
-    rows: list[Row]
+    rows: list[CopyQualityRow]
     later_days: int
     waiting: str | None
 
 
 def compute_quality(warehouse: Warehouse, wallets: Wallets, start: datetime, end: datetime) -> ComputedQuality:
-    """Compute and store the rows of the UTC days of [start, end), from the tables as they are.
+    """Compute and store the rows of the UTC days of [start, end).
 
-    Days after the range that are stored already and whose windows reach into it are computed anew, so that it does not
-    matter in which order days are filled. Raises `BatchRejected`.
+    Stored days after the range whose windows reach into it are recomputed, so the order in which days are computed does
+    not matter. Raises `BatchRejected`.
     """
     with warehouse.read() as con:
         later = _later_days(con, wallets, end)
@@ -56,7 +55,7 @@ def compute_quality(warehouse: Warehouse, wallets: Wallets, start: datetime, end
         rows = quality_rows(con, wallets, [*asked, *later])
     with warehouse.batch("copy_quality") as batch:
         equals: dict[str, str | int | float | bool] = {"user1_address": wallets.copier, "user2_address": wallets.whale}
-        # One mode for a table: the gap between the range and the later days, if any, has no rows to lose.
+        # One window covers the range and the later days: there are no rows between them.
         batch.add("copy_quality_daily", rows)
         batch_id = batch.commit(
             {"copy_quality_daily": Window("day", start, max([end, *(day + DAY for day in later)]), equals)}
@@ -65,7 +64,7 @@ def compute_quality(warehouse: Warehouse, wallets: Wallets, start: datetime, end
     return ComputedQuality(inside, len(later), warehouse.store(batch_id))
 
 
-def quality_rows(con: "duckdb.DuckDBPyConnection", wallets: Wallets, days: Sequence[datetime]) -> list[Row]:
+def quality_rows(con: "duckdb.DuckDBPyConnection", wallets: Wallets, days: Sequence[datetime]) -> list[CopyQualityRow]:
     """The rows of these days (midnights), by day and window. `con` has the tables wallet_pnl and snapshots."""
     variables = {
         "copier": literal(wallets.copier),
@@ -82,17 +81,15 @@ def quality_rows(con: "duckdb.DuckDBPyConnection", wallets: Wallets, days: Seque
     }
     for name, value in variables.items():
         con.execute(f"SET VARIABLE {name} = {value}")
-    result = con.execute(SQL.read_text("utf-8"))
-    names = [column[0] for column in result.description or ()]
-    rows = [dict(zip(names, values, strict=True)) for values in result.fetchall()]
+    rows = fetch_rows(con.execute(SQL.read_text("utf-8")), CopyQualityRow)
     for row in rows:
         row["day"] = row["day"].astimezone(UTC)
     return rows
 
 
-def reasons_of(row: Row) -> dict[str, str]:
+def reasons_of(row: Mapping[str, object]) -> dict[str, str]:
     """Column -> why it is null."""
-    reasons: dict[str, str] = json.loads(row["reasons"])
+    reasons: dict[str, str] = json.loads(str(row["reasons"]))
     return reasons
 
 

@@ -1,4 +1,4 @@
-"""Hourly PnL of both wallets over a range of days, into table `wallet_pnl`. One pass over the API, however many days."""
+"""Loads the hourly PnL of both wallets over a range of days into table `wallet_pnl`, in one pass."""
 
 # ruff: noqa: S608 -- values are written as literals
 
@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 from polypipe.clock import Clock, utc_now
 from polypipe.orchestration.resources import Polymarket
@@ -17,15 +16,18 @@ from polypipe.polymarket.wallet_models import Fidelity
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Upsert, Warehouse
 from polypipe.warehouse.connection import literal
+from polypipe.warehouse.rows import WalletPnlRow
 
 JUST_AFTER = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
 class LoadedPnl:
-    """What a range of days gave. `points` counts by wallet and UTC day; the closing point of the range counts for the
-    day that begins with it. `kept` are stored points that are finer than what the API has now. `waiting` says why the
-    rows are still in the spool; None when they are in the warehouse."""
+    """The PnL of a range of days. `points` counts by wallet and UTC day; the closing point of the range counts for the
+    day that it begins. `kept` counts stored points that are finer than those of the API.
+
+    `waiting` says why the rows are still in the spool; None when they are merged.
+    """
 
     histories: tuple[PnlHistory, ...]
     points: Mapping[str, Mapping[date, int]]
@@ -41,10 +43,10 @@ def load_pnl(
     end: datetime,
     clock: Clock = utc_now,
 ) -> LoadedPnl:
-    """Read and store the points of [start, end], both ends included: the change of a day needs the point that closes it.
+    """Read and store the points of [start, end]. The end is included because a day's change needs its closing point.
 
-    At most four requests. A wallet without points is no error: it may not have existed yet. Raises `PolymarketError`
-    or `BatchRejected` with nothing stored.
+    Takes at most four requests. A wallet without points is not an error: it may not have existed yet. Raises
+    `PolymarketError` or `BatchRejected` with nothing stored.
     """
     now = clock()
 
@@ -55,13 +57,13 @@ def load_pnl(
     histories = polymarket.run(work)
     coarse = any(point.fidelity != "1h" for history in histories for point in history.points)
     finest = _stored(warehouse, wallets, start, end) if coarse else {}
-    rows: list[dict[str, Any]] = []
+    rows: list[WalletPnlRow] = []
     kept = 0
     for history in histories:
         for point in history.points:
             stored = finest.get((history.wallet, point.t))
             if stored is not None and STEPS[stored] < STEPS[point.fidelity]:
-                kept += 1  # the API thins out its past: what was once read hourly must not be lost
+                kept += 1  # the API thins out its past; keep the points that were read hourly
                 continue
             rows.append(
                 {"wallet": history.wallet, "t": point.t, "p": point.p, "fidelity": point.fidelity, "fetched_at": now}

@@ -10,7 +10,7 @@ COLUMNS = (
 )  # fmt: skip
 """The columns of the old table, in its order."""
 
-APPLICATION_ID = 0x706F6C79  # "poly" in the file's header: by it we know our own files
+APPLICATION_ID = 0x706F6C79  # "poly" in the file's header marks files that polypipe wrote
 
 TABLE = """
 CREATE TABLE snapshots (
@@ -38,7 +38,7 @@ def connect(database: str) -> sqlite3.Connection:
 
 
 def inspect(path: Path) -> tuple[int, str | None]:
-    """Rows of the database at `path`, and what is wrong with it (None when nothing)."""
+    """Number of rows of the database at `path`, and its fault; None when it is sound."""
     try:
         with contextlib.closing(connect(f"{path.absolute().as_uri()}?mode=ro")) as db:
             health: str = db.execute("PRAGMA quick_check(1)").fetchone()[0]

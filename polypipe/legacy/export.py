@@ -1,10 +1,10 @@
-"""`divergence_data.db`: the snapshots as the SQLite database of the tool that polypipe replaces.
+"""Exports the snapshots to `divergence_data.db`, the SQLite database of the tool that polypipe replaces.
 
-The work follows what changed: published files are immutable, so a day whose file is the same as at the last export is
-the same; the others are deleted and inserted again in a copy of the file, which then replaces it in one step.
+Published files are immutable, so only days whose file changed since the last export are written: they are deleted and
+inserted again in a copy of the database, which then replaces it in one step.
 """
 
-# ruff: noqa: S608 -- names are our own, values are written as literals or bound
+# ruff: noqa: S608 -- names are constants, values are written as literals or bound
 
 import contextlib
 import os
@@ -34,7 +34,7 @@ BATCH = 10_000
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export did. `rebuilt` says why the file was written from nothing; None when it was brought up to date."""
+    """Result of an export. `rebuilt` says why the whole file was written; None when only changed days were."""
 
     rows: int
     days_written: int
@@ -43,7 +43,7 @@ class Exported:
 
 
 class _State(msgspec.Struct):
-    """What the last export wrote: UTC day -> published file, and by what we know the database again."""
+    """The last export: UTC day -> published file, and the size and time of the database that it wrote."""
 
     days: dict[str, str]
     size: int
@@ -51,13 +51,16 @@ class _State(msgspec.Struct):
 
 
 def export(warehouse: Warehouse, path: Path) -> Exported:
-    """Make `path` hold exactly the published snapshots. Raises `PolypipeError` when a file of somebody else is there."""
+    """Make `path` hold exactly the published snapshots.
+
+    Raises `PolypipeError` when `path` is a file that polypipe did not write, or is open in another program.
+    """
     run = warehouse.layout.home / "run"
     path.parent.mkdir(parents=True, exist_ok=True)
     remembered = run / "divergence_db.json"
     with one_at_a_time(run / "divergence_db.lock"):
         _check_owner(path, remembered)
-        current = warehouse.current()  # before the rows are read: a newer file is then found next time, never missed
+        current = warehouse.current()  # read before the rows: the next export finds a newer file
         published = current.tables.get("snapshots") if current is not None else None
         days = {str(day): file.path for file in published.files for day in file.days()} if published is not None else {}
         state, rebuilt = _last(remembered, path)
@@ -68,7 +71,7 @@ def export(warehouse: Warehouse, path: Path) -> Exported:
             with warehouse.read(pending=False) as con:
                 rows = None if rebuilt else _update(con, path, temporary, changed)
                 if rows is None:
-                    rebuilt = rebuilt or "it was damaged, or its rows were not those that are published"
+                    rebuilt = rebuilt or "it was damaged, or its rows were not the published ones"
                     rows = _rebuild(con, temporary)
             temporary.chmod(0o644)
             fsync(temporary)
@@ -83,38 +86,40 @@ def _check_owner(path: Path, remembered: Path) -> None:
     for suffix in ("-journal", "-wal"):
         beside = path.with_name(path.name + suffix)
         if beside.exists() and beside.stat().st_size:
-            raise PolypipeError(f"{path} is not replaced: {beside.name} beside it says that another program writes into it")
+            raise PolypipeError(
+                f"{path} was not replaced: {beside.name} shows that another program writes to it", "close it"
+            )
     if not path.exists() or path.stat().st_size == 0:
         return
     try:
         with contextlib.closing(connect(f"{path.absolute().as_uri()}?mode=ro")) as db:
             ours = db.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
     except sqlite3.DatabaseError:
-        ours = remembered.exists()  # too damaged to be asked
+        ours = remembered.exists()  # too damaged to read
     if not ours:
         raise PolypipeError(
-            f"{path} is not replaced: polypipe did not write it. Bring its rows in with "
-            f"`polypipe import-divergence {path}`, then move it away"
+            f"{path} was not replaced: polypipe did not write it",
+            f"import its rows with `polypipe import-divergence {path}`, then move it away",
         )
 
 
 def _last(remembered: Path, path: Path) -> tuple[_State, str | None]:
-    """What the last export left, and why it cannot be built upon (None when it can)."""
+    """State of the last export, and why it cannot be updated; None when it can."""
     nothing = _State({}, 0, 0)
     try:
         stat = path.stat()
         state = msgspec.json.decode(remembered.read_bytes(), type=_State)
     except FileNotFoundError as error:
-        return nothing, f"there was no {Path(error.filename).name}"
+        return nothing, f"{Path(error.filename).name} was missing"
     except msgspec.DecodeError:
-        return nothing, f"{remembered.name} could not be read"
+        return nothing, f"{remembered.name} was unreadable"
     if (stat.st_size, stat.st_mtime_ns) != (state.size, state.mtime_ns):
         return nothing, "the file had been changed"
     return state, None
 
 
 def _update(con: "duckdb.DuckDBPyConnection", path: Path, temporary: Path, changed: list[str]) -> int | None:
-    """Write the changed days into a copy; the number of rows, or None when the copy is not what is published."""
+    """Write the changed days into a copy. Returns its number of rows, or None if it is not what is published."""
     rows: int = con.execute("SELECT count(*) FROM snapshots").fetchall()[0][0]
     shutil.copyfile(path, temporary)
     try:
@@ -137,12 +142,12 @@ def _rebuild(con: "duckdb.DuckDBPyConnection", temporary: Path) -> int:
             _insert(con, db, "ORDER BY id")
     found, fault = inspect(temporary)
     if fault or found != rows:
-        raise PolypipeError(f"the database just written is not right: {fault or f'{found} rows instead of {rows}'}")
+        raise PolypipeError(f"the database just written is wrong: {fault or f'{found} rows instead of {rows}'}")
     return rows
 
 
 def _insert(con: "duckdb.DuckDBPyConnection", db: sqlite3.Connection, which: str) -> None:
-    """Copy rows, instants as ISO-8601 text of fixed width in UTC, so that text order is time order."""
+    """Copy rows. Instants become ISO 8601 text of fixed width in UTC, so that text order is time order."""
     text = "strftime(timestamp AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%f+00:00')"
     names = ", ".join(text if name == "timestamp" else name for name in COLUMNS)
     con.execute(f"SELECT {names} FROM snapshots {which}")
@@ -152,7 +157,7 @@ def _insert(con: "duckdb.DuckDBPyConnection", db: sqlite3.Connection, which: str
 
 
 def _ids_of(day: date) -> tuple[int, int]:
-    """First and last id of a UTC day: ids are milliseconds."""
+    """First and last id of a UTC day. Ids are milliseconds since the epoch."""
     start = datetime.combine(day, datetime.min.time(), UTC) - datetime.fromtimestamp(0, UTC)
     first = start // timedelta(milliseconds=1)
     return first, first + 86_400_000 - 1
@@ -160,7 +165,7 @@ def _ids_of(day: date) -> tuple[int, int]:
 
 @contextlib.contextmanager
 def _temporary(path: Path) -> Iterator[Path]:
-    """A name beside `path`; whatever is left there at the end, or by an export that was killed, is removed."""
+    """A temporary file beside `path`, removed at the end, as are those of exports that were killed."""
     for leftover in path.parent.glob(f"{path.name}.*.tmp*"):
         leftover.unlink(missing_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".tmp")

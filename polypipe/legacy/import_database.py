@@ -1,8 +1,8 @@
-"""Bringing a `divergence_data.db` of the old tool into table `snapshots`, once however often it is tried.
+"""Imports a `divergence_data.db` of the old tool into table `snapshots`; idempotent.
 
-The id of a row is the millisecond of its time, so the same row has the same id in every import. The old tool wrote local
-time without a zone; in the hour that a clock going back makes twice, rows are taken as the first pass until, in the order
-in which they were written, time steps back: from there on they are the second.
+A row's id is the millisecond of its time, so a row has the same id in every import. The old tool wrote local time
+without a zone. In the hour that repeats when clocks go back, rows belong to the first pass until, in the order in which
+they were written, time steps back; the following rows belong to the second.
 """
 
 # ruff: noqa: S608 -- values are written as literals
@@ -16,17 +16,17 @@ from itertools import islice
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from polypipe.divergence.snapshot import Row
 from polypipe.errors import PolypipeError
 from polypipe.legacy.database import COLUMNS
 from polypipe.legacy.old_rows import instant_of, old_row
 from polypipe.text import utc_text
 from polypipe.warehouse import Upsert, Warehouse
+from polypipe.warehouse.rows import SnapshotRow
 
 CHUNK_ROWS = 20_000
 STORE_WAIT_SECONDS = 60.0
 LISTED = 1000
-"""Unreadable rows that are named; the rest is counted."""
+"""Unreadable rows that are listed; further ones are only counted."""
 
 
 _COMPARED = ("user1_value", "user1_pnl", "user2_value", "user2_pnl", "expected_pnl")
@@ -34,7 +34,7 @@ _COMPARED = ("user1_value", "user1_pnl", "user2_value", "user2_pnl", "expected_p
 
 @dataclass
 class Imported:
-    """What an import did. `unreadable` names rows and reasons, at most 1,000 of `unreadable_count`."""
+    """Result of an import. `unreadable` lists rows and reasons, at most 1,000 of `unreadable_count`."""
 
     zone: str
     read: int = 0
@@ -46,19 +46,19 @@ class Imported:
     last: datetime | None = None
 
     def leave_out(self, row: object, reason: str) -> None:
-        """Name a row that is not imported."""
+        """List a row that is not imported."""
         self.unreadable_count += 1
         if len(self.unreadable) < LISTED:
             self.unreadable.append(f"row {row}: {reason}")
 
 
 def import_database(path: Path, zone: ZoneInfo, warehouse: Warehouse) -> Imported:
-    """Add every readable row that is not there yet, in chunks: memory does not grow with the file.
+    """Add every readable row that is not stored yet, in chunks, so that memory does not grow with the file.
 
     Raises `PolypipeError` when the file is not such a database or was imported with another zone before, and
-    `WarehouseError` when the warehouse cannot be written; what was added stays, and running it again adds the rest.
+    `WarehouseError` when the warehouse cannot be written. Rows added before an error stay; a second import adds the rest.
     """
-    result = Imported(zone.key or "the zone of this machine")
+    result = Imported(zone.key or "the machine's time zone")
     with _opened(path) as db:
         rows = _readable(db, zone, result)
         first = True
@@ -73,7 +73,7 @@ def import_database(path: Path, zone: ZoneInfo, warehouse: Warehouse) -> Importe
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     if not path.is_file():
-        raise PolypipeError(f"there is no file {path}")
+        raise PolypipeError(f"{path} does not exist")
     try:
         with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
             have = {name for _, name, *_ in db.execute("PRAGMA table_info(snapshots)")}
@@ -84,8 +84,8 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
         raise PolypipeError(f"{path} cannot be read as an SQLite database: {error}") from error
 
 
-def _readable(db: sqlite3.Connection, zone: tzinfo, result: Imported) -> Iterator[Row]:
-    """The rows in the order in which they were written; what cannot be read is named in `result`."""
+def _readable(db: sqlite3.Connection, zone: tzinfo, result: Imported) -> Iterator[SnapshotRow]:
+    """The rows in the order in which they were written; unreadable ones are listed in `result`."""
     before: datetime | None = None
     seen_id: object = None
     latest = datetime.now(UTC) + timedelta(minutes=5)
@@ -95,7 +95,7 @@ def _readable(db: sqlite3.Connection, zone: tzinfo, result: Imported) -> Iterato
         try:
             values = cursor.fetchone()
         except sqlite3.Error as error:
-            result.leave_out(f"after {seen_id} and all that follow", f"the file is damaged there: {error}")
+            result.leave_out(f"after {seen_id} and all that follow", f"the file is damaged: {error}")
             return
         if values is None:
             return
@@ -104,10 +104,10 @@ def _readable(db: sqlite3.Connection, zone: tzinfo, result: Imported) -> Iterato
         seen_id = old["id"]
         try:
             if not isinstance(seen_id, int):
-                raise ValueError("id: it is not a whole number")
+                raise ValueError("id: not an integer")
             time = instant_of(old["timestamp"], zone, before)
             if time > latest:
-                raise ValueError(f"timestamp: {old['timestamp']!r} lies in the future in this time zone")
+                raise ValueError(f"timestamp: {old['timestamp']!r} is in the future in this time zone")
             row = old_row(old, time)
         except (ValueError, OverflowError) as error:
             result.leave_out(seen_id, str(error))
@@ -116,18 +116,18 @@ def _readable(db: sqlite3.Connection, zone: tzinfo, result: Imported) -> Iterato
         yield row
 
 
-def _add(chunk: Sequence[Row], warehouse: Warehouse, result: Imported) -> None:
+def _add(chunk: Sequence[SnapshotRow], warehouse: Warehouse, result: Imported) -> None:
     """Store the rows of a chunk that are not stored yet."""
     ids = [row["id"] for row in chunk]
     with warehouse.read() as con:
         found = con.execute(f"SELECT id FROM snapshots WHERE id BETWEEN {min(ids)} AND {max(ids)}").fetchall()
     stored = {known for (known,) in found}
-    fresh: dict[int, Row] = {}
+    fresh: dict[int, SnapshotRow] = {}
     for row in chunk:
         if row["id"] in stored:
             result.already_there += 1
         elif row["id"] in fresh:
-            result.leave_out(row["old_id"], f"it has the same time as row {fresh[row['id']]['old_id']}")
+            result.leave_out(row["old_id"], f"same time as row {fresh[row['id']]['old_id']}")
         else:
             fresh[row["id"]] = row
     if not fresh:
@@ -142,9 +142,9 @@ def _add(chunk: Sequence[Row], warehouse: Warehouse, result: Imported) -> None:
     result.last = max(filter(None, (result.last, *times)))
 
 
-def _refuse_other_zone(chunk: Sequence[Row], warehouse: Warehouse, zone: ZoneInfo) -> None:
-    """The same rows at other times would be in the table twice."""
-    old_ids = [row["old_id"] for row in chunk]
+def _refuse_other_zone(chunk: Sequence[SnapshotRow], warehouse: Warehouse, zone: ZoneInfo) -> None:
+    """Raise `PolypipeError` if rows of the chunk are stored at other times: the import would store them twice."""
+    old_ids = [row["old_id"] for row in chunk if row["old_id"] is not None]
     names = ", ".join(_COMPARED)
     with warehouse.read() as con:
         found = con.execute(
@@ -153,10 +153,16 @@ def _refuse_other_zone(chunk: Sequence[Row], warehouse: Warehouse, zone: ZoneInf
         ).fetchall()
     stored = {(old_id, *numbers): known for known, old_id, *numbers in found if any(n is not None for n in numbers)}
     for row in chunk:
-        known = stored.get((row["old_id"], *(row[name] for name in _COMPARED)))
+        known = stored.get((row["old_id"], *_compared(row)))
         if known is not None and known != row["id"]:
             then = datetime.fromtimestamp(known / 1000, UTC)
             raise PolypipeError(
-                f"row {row['old_id']} was imported before as {utc_text(then, seconds=True)}, in the zone {zone.key} it "
-                f"would be {utc_text(row['timestamp'], seconds=True)}: give the same --timezone as then"
+                f"row {row['old_id']} was imported before as {utc_text(then, seconds=True)}; in the zone {zone.key} it "
+                f"would be {utc_text(row['timestamp'], seconds=True)}",
+                "give the same --timezone as in that import",
             )
+
+
+def _compared(row: SnapshotRow) -> tuple[float | None, ...]:
+    """The values of `_COMPARED`, which tell whether two rows are the same."""
+    return row["user1_value"], row["user1_pnl"], row["user2_value"], row["user2_pnl"], row["expected_pnl"]

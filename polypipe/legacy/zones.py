@@ -8,7 +8,7 @@ from polypipe.errors import PolypipeError
 
 
 def zone_of(name: str | None) -> ZoneInfo:
-    """The zone of that name, or the one of this machine. Raises `PolypipeError` for an unknown name."""
+    """The time zone of that name; the machine's without a name. Raises `PolypipeError` for an unknown name."""
     name = name or os.environ.get("TZ", "").removeprefix(":") or None
     try:
         if name is not None:
@@ -18,7 +18,9 @@ def zone_of(name: str | None) -> ZoneInfo:
     except FileNotFoundError:
         return ZoneInfo("UTC")
     except (ValueError, KeyError, OSError):
-        raise PolypipeError(f"there is no time zone {name!r}; names are like Europe/Paris, America/New_York, UTC") from None
+        raise PolypipeError(
+            f"unknown time zone {name!r}", "use a name such as Europe/Paris, America/New_York or UTC"
+        ) from None
 
 
 def _link_name() -> str | None:

@@ -1,1 +1,0 @@
-"""Runtime: starting, supervising, finding and stopping the processes of a home."""

@@ -1,7 +1,7 @@
-"""Reads ticks and runs from Dagster's own tables, in SQLite or Postgres.
+"""Ticks and runs, read from Dagster's own tables: SQLite in its home, or Postgres.
 
-Does not import dagster (one second, 70 MB) and needs no server, so it works whatever is down. A test runs the queries on
-rows that the pinned version of Dagster wrote.
+Without importing dagster (a second, 70 MB) and without any server, so that it works whatever is down. The tables are
+those of the pinned version; a test holds the queries to what Dagster itself writes.
 """
 
 import contextlib
@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 MOVE_AWAY = (
-    "run `polypipe stop` and move $POLYPIPE_HOME/dagster aside. Dagster then starts with empty storage: runs, ticks and "
-    "the list of filled days are lost, rows of tables are not"
+    "polypipe stop, move $POLYPIPE_HOME/dagster aside, and Dagster begins anew: it forgets runs, ticks and which days are "
+    "filled; no row of a table is in it"
 )
-"""The remedy for a damaged file of Dagster's storage."""
+"""What to do about a file of Dagster's that is damaged."""
 
 Query = Callable[[str], list[tuple[Any, ...]]]
 
@@ -31,9 +31,8 @@ _RUNS = "SELECT run_id, run_body, start_time FROM runs WHERE status IN ('NOT_STA
 
 @dataclass(frozen=True)
 class Tick:
-    """The last tick of a schedule or sensor.
-
-    `time` is in epoch seconds. `error` is one line, None unless the tick failed. `every_seconds` is None for schedules.
+    """The last tick of a schedule or sensor. `time` is in seconds since 1970; `error` is one line, null unless it failed;
+    `every_seconds` is null for schedules.
     """
 
     name: str
@@ -47,7 +46,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class Run:
-    """A run that is neither finished nor queued. `started` (epoch seconds) is None until its process has started."""
+    """A run that is not finished and not queued. `started` is null before its process has begun."""
 
     run_id: str
     job: str
@@ -56,7 +55,7 @@ class Run:
 
 
 def last_ticks(query: Query) -> list[Tick]:
-    """The last tick of every schedule and sensor that ever ticked, by name."""
+    """Of every schedule and sensor that ever ticked, by name."""
     return sorted(
         (_tick(json.loads(body), state, instigator, on) for body, state, instigator, on in query(_TICKS)),
         key=lambda tick: tick.name,
@@ -64,7 +63,7 @@ def last_ticks(query: Query) -> list[Tick]:
 
 
 def unfinished_runs(query: Query) -> list[Run]:
-    """The runs that a process should be working on now."""
+    """Runs that some process should be working on now."""
     found = []
     for run_id, body, started in query(_RUNS):
         run = json.loads(body)
@@ -74,7 +73,7 @@ def unfinished_runs(query: Query) -> list[Run]:
 
 @contextlib.contextmanager
 def tables(home: Path, postgres_url: str | None) -> Iterator[tuple[Query, Query]]:
-    """Query functions for the tables of (ticks, runs). Raises `OSError` if the storage is missing or does not answer."""
+    """Queries over (ticks, runs). Raises `OSError` where there is no storage yet, or it does not answer."""
     with contextlib.ExitStack() as stack:
         if postgres_url is not None:
             both = stack.enter_context(_postgres(postgres_url))
@@ -88,18 +87,18 @@ def tables(home: Path, postgres_url: str | None) -> Iterator[tuple[Query, Query]
 
 
 def damage(path: Path) -> str:
-    """What SQLite finds wrong with a file, in one line, or "" if it is intact. Raises `OSError` if it cannot be read.
+    """What SQLite finds wrong with a file, in one line; "" when it is whole. Raises `OSError` where it cannot be looked at.
 
-    A file without a write-ahead log is opened as immutable, because SQLite would create a log and leave it there.
+    A file that nobody has open is looked at without its log, which SQLite would else make and leave beside it.
     """
     closed = not path.with_name(f"{path.name}-wal").exists()
     found = ""
-    for how in ("&immutable=1", "") if closed else ("",):  # twice, because it may have been opened meanwhile
+    for how in ("&immutable=1", "") if closed else ("",):  # again, for it may have been opened just then
         try:
             uri = f"{path.absolute().as_uri()}?mode=ro{how}"
             with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=5)) as con:
                 found = str(con.execute("PRAGMA quick_check(1)").fetchone()[0])
-        except sqlite3.OperationalError as error:  # locked or unreadable: its content is unknown
+        except sqlite3.OperationalError as error:  # locked, or not ours to read: that says nothing of its content
             raise OSError(f"{path} cannot be read: {error}") from None
         except sqlite3.DatabaseError as error:
             found = str(error)
@@ -136,7 +135,7 @@ def _postgres(url: str) -> Iterator[Query]:
         con = psycopg2.connect(url.replace("+psycopg2", "", 1), connect_timeout=2)
         with contextlib.closing(con):
             yield query
-    except psycopg2.Error as error:  # its text may name the user and the host, never the password
+    except psycopg2.Error as error:  # its text may tell the user and the host, never the password
         raise OSError(f"Dagster's storage in Postgres cannot be read: {' '.join(str(error).split())}") from None
 
 
@@ -155,7 +154,7 @@ def _tick(body: dict[str, Any], state: str, instigator: str | None, on: str | No
 
 
 def _cause(error: dict[str, Any]) -> str:
-    """The message of the innermost error; the outer ones are Dagster's wrapping."""
+    """The message of what went wrong first: that of the outermost is Dagster's wrapping."""
     while error.get("cause"):
         error = error["cause"]
     return str(error["message"])

@@ -195,7 +195,7 @@ def test_days_can_be_chosen_and_unknown_ones_are_said(stored) -> None:
     ]
     answer = what_if(stored, WALLETS, Rule(0.1), date(2026, 9, 3), date(2026, 9, 4))
     assert answer.gap is None
-    assert answer.reasons["gap"] == "the PnL of both wallets is known on none of these days"
+    assert answer.reasons["gap"] == "the PnL of both wallets is unknown on all of these days"
     assert "unknown: the PnL" in "\n".join(whatif_lines(answer))
     with pytest.raises(PolypipeError, match="no days from"):
         what_if(stored, WALLETS, Rule(0.1), date(2026, 9, 4), date(2026, 9, 3))

@@ -95,7 +95,7 @@ def test_d19_a_single_point_is_unknown_and_not_zero(dashboard, warehouse):
     put_snapshots(warehouse, [stored_from(now(), {hour: 5.0}, whale)])
     body = dashboard.json("/api/latest")
     assert (body["user1_pnl"], body["pnl_vs_expected"], body["verdict"]) == (None, None, "unknown")
-    assert "two are needed" in body["verdict_reason"]
+    assert "2 are needed" in body["verdict_reason"]
 
 
 def test_d19_two_hours_are_not_compared_with_twenty_four(dashboard, warehouse):

@@ -70,14 +70,15 @@ def test_guard_is_five_dollars_or_a_thousandth_of_the_capital(value, guard_usd):
 
 def test_efficiency_is_hidden_below_the_guard_of_a_large_wallet():
     small = measure_gap(Fact(hourly(0, 50)), Fact(hourly(0, 1000)), Fact(100_000.0), 0.08, NOON)
-    assert small.efficiency == Fact.unknown("the expected PnL is $80.00; within $100.00 of zero a share of it says nothing")
+    reason = "the expected PnL is $80.00; within $100.00 of zero a share of it means nothing"
+    assert small.efficiency == Fact.unknown(reason)
     assert small.gap.value == pytest.approx(-30)
 
 
 def test_d19_a_single_point_is_unknown_not_zero():
     result = measure_gap(Fact({NOON: 5.0}), Fact(hourly(0, 960)), NO_VALUE, 0.08, NOON)
     for fact in (result.copier_pnl, result.whale_pnl, result.expected, result.gap, result.efficiency):
-        assert fact == Fact.unknown("1 common hourly point, two are needed")
+        assert fact == Fact.unknown("1 common hourly point, 2 are needed")
 
 
 def test_d19_two_hours_are_not_compared_with_a_day():
@@ -138,7 +139,7 @@ def test_no_common_hour_is_unknown():
     shifted = {t + timedelta(minutes=30): p for t, p in hourly(0, 1).items()}
     result = measure_gap(Fact(hourly(0, 1)), Fact(shifted), NO_VALUE, 0.08, NOON)
     assert result.window.start is None
-    assert result.copier_pnl.reason == "0 common hourly points, two are needed"
+    assert result.copier_pnl.reason == "0 common hourly points, 2 are needed"
 
 
 def test_a_fact_has_a_value_or_a_reason():

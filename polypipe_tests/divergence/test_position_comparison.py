@@ -183,7 +183,7 @@ def test_summary_by_hand():
 
 def test_nothing_to_copy_is_unknown_and_not_zero_percent():
     summary = summarize_positions([], RATIO)
-    assert summary.coverage == Fact.unknown("the whale holds nothing that could be copied")
+    assert summary.coverage == Fact.unknown("the whale holds nothing to copy")
     assert summary.copier_win_rate == Fact.unknown("no position")
     assert summary.expected_usd == Fact(0.0)
 

@@ -90,7 +90,7 @@ def test_d13_an_outage_is_a_row_of_nulls_with_reasons(sim, take):
     for path in SOURCES:
         sim.faults.add("status", path, status=503)
     snapshot = take()
-    assert snapshot.nothing
+    assert snapshot.no_answer
     assert all(snapshot.row[name] is None for name in NUMBERS)
     assert all("503" in reason for reason in snapshot.reasons.values())
     check_reasons(snapshot.row)

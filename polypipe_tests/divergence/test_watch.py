@@ -117,7 +117,7 @@ def test_once_piped(live: SimServer) -> None:
     assert copier.startswith("  0xc0b1…0b22: Value: $")
     assert whale.startswith("  0x57a1…11ce: Value: $")
     assert empty == ""
-    assert [line.split(":")[0].strip() for line in figures[:3]] == ["Expected PnL (8%)", "Actual PnL", "Divergence"]
+    assert [line.split(":")[0].strip() for line in figures[:3]] == ["Expected PnL (8%)", "Actual PnL", "Gap"]
     assert not any("n/a" in line for line in (copier, whale, *figures[:3]))
     assert "\x1b" not in done.stdout
 
@@ -176,7 +176,7 @@ def test_one_source_down_leaves_the_others(sim: SimServer) -> None:
     assert "| WARNING |" in out
     assert "Value: n/a (HTML instead of JSON)  |  Day PnL: " in out
     assert out.count("n/a (HTML") == 1
-    assert "Divergence:        n/a" not in out
+    assert "Gap:               n/a" not in out
 
 
 def test_once_without_any_answer_is_exit_code_1(sim: SimServer) -> None:
@@ -229,12 +229,12 @@ def test_on_a_terminal_a_panel_and_on_ctrl_c_the_summary(live: SimServer) -> Non
                 screen += os.read(controller, 65536)
 
     with running(live, "--interval", "1", stdin=terminal, stdout=terminal, stderr=terminal) as process:
-        see(b"Divergence")
+        see(b"Gap")
         see(b"since the last")
         see(b"3 updates")
         see(b"Age, 0xc0b1")
         process.send_signal(signal.SIGINT)
-        see(b"Divergence was between")
+        see(b"The gap was between")
         assert process.wait(DEADLINE) == 0
     os.close(terminal)
     os.close(controller)
@@ -285,7 +285,7 @@ def test_a_full_disk_ends_it_with_one_line(sim: SimServer) -> None:
     ("wallets", "missing"),
     [
         ({}, "--copier or POLYPIPE_COPIER_ADDRESS and --whale or POLYPIPE_WHALE_ADDRESS"),
-        ({"POLYPIPE_COPIER_ADDRESS": COPIER_ADDRESS}, "give --whale or POLYPIPE_WHALE_ADDRESS"),
+        ({"POLYPIPE_COPIER_ADDRESS": COPIER_ADDRESS}, "set --whale or POLYPIPE_WHALE_ADDRESS"),
     ],
 )
 def test_without_wallets_it_says_what_to_give(sim: SimServer, wallets: dict[str, str], missing: str) -> None:

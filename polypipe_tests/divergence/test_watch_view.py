@@ -78,7 +78,7 @@ def test_the_block_word_for_word() -> None:
 
   Expected PnL (8%): +$25.00
   Actual PnL:        +$25.00
-  Divergence:        $0.00 (0.00%)
+  Gap:               $0.00 (0.00%)
   Efficiency:        100.00%"""
     assert block(sample(), PAIR) == expected
 
@@ -86,7 +86,7 @@ def test_the_block_word_for_word() -> None:
 def test_zero_is_a_number() -> None:
     text = block(sample(wallet(0.0, 0.0)), PAIR)
     assert "You (0xc0c0…c0c0): Value: $0.00  |  Day PnL: $0.00  |  Rank: 1500" in text
-    assert "  Actual PnL:        $0.00\n  Divergence:        -$25.00 (-100.00%)\n  Efficiency:        0.00%" in text
+    assert "  Actual PnL:        $0.00\n  Gap:               -$25.00 (-100.00%)\n  Efficiency:        0.00%" in text
     assert "n/a" not in text
 
 
@@ -115,14 +115,14 @@ def test_a_wallet_that_is_not_ranked_is_no_failure() -> None:
 def test_a_losing_whale_has_a_loss_share_and_no_efficiency() -> None:
     text = block(sample(wallet(change=-37.5), wallet(6250.0, -312.5, 5)), PAIR)
     assert "Expected PnL (8%): -$25.00\n" in text
-    assert "Divergence:        -$12.50 (-50.00%)\n" in text
+    assert "Gap:               -$12.50 (-50.00%)\n" in text
     assert text.endswith("  Loss share:        150.00%")
     assert "Efficiency" not in text
 
 
 def test_near_zero_a_percentage_is_not_made_up() -> None:
     text = block(sample(wallet(change=-37.5), wallet(6250.0, 0.5, 5)), PAIR)
-    assert "Divergence:        -$37.54, n/a (the expected PnL is $0.04" in text
+    assert "Gap:               -$37.54, n/a (the expected PnL is $0.04" in text
     assert "Efficiency:        n/a (the expected PnL is $0.04" in text
 
 
@@ -225,7 +225,7 @@ def test_the_panel_shows_numbers_changes_and_ages() -> None:
         "since the last +$5.50 +$6.00 -20",
         "since the start -$4.50 +$1.00 -10",
     ]
-    assert "Divergence +$1.00 (+4.00%)" in rows
+    assert "Gap +$1.00 (+4.00%)" in rows
     assert "over the session ▇▁█" in rows
     assert "Efficiency 104.00%" in rows
     assert "Age, You: value 20 s, pnl 20 s, standing 20 s" in rows
@@ -261,7 +261,7 @@ def test_the_panel_shows_an_outage_and_no_old_number() -> None:
 
 
 def test_the_panel_before_the_first_answer_and_without_any() -> None:
-    assert "asking for both wallets" in drawn(session(), NOW)
+    assert "fetching both wallets" in drawn(session(), NOW)
     assert "value never answered" in drawn(session(sample(DEAD, DEAD)), NOW)
 
 
@@ -284,15 +284,15 @@ def test_the_summary() -> None:
         "  You (0xc0c0…c0c0): Day PnL: +$25.00 -> +$20.00 (-$5.00)",
         "  swisstony (0xa1a1…a1a1): Value: $6,250.00 -> $6,250.00 ($0.00)",
         "  swisstony (0xa1a1…a1a1): Day PnL: +$312.50 -> +$312.50 ($0.00)",
-        "  Divergence: $0.00 -> -$5.00 (-$5.00)",
-        "  Divergence was between -$5.00 and $0.00",
+        "  Gap: $0.00 -> -$5.00 (-$5.00)",
+        "  The gap was between -$5.00 and $0.00",
     ]
 
 
 def test_the_summary_of_nothing() -> None:
     assert summary(session(), None) == "Session: 2026-11-23 10:00:00+00:00 to 2026-11-23 10:00:00+00:00 (0 s), 0 updates"
     text = summary(session(sample(DEAD, DEAD)), None)
-    assert "Divergence: n/a (" in text
+    assert "Gap: n/a (" in text
     assert "$" not in text
 
 

@@ -20,7 +20,7 @@ from polypipe_tests.faults.day import FAKETIME, START, Dashboard, FakeClock, Wor
 from polypipe_tests.sim.control import LoggedRequest
 from polypipe_tests.sim.server import SimServer
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+pytestmark = pytest.mark.timeout(1500)
 
 LISTING = "/events/keyset"
 # As published, requests in 10 s: host, paths (None: every one of the host), limit. Typed off the documentation, not

@@ -14,8 +14,6 @@ import pytest
 
 from polypipe_tests.runtime.support import Server
 
-pytestmark = pytest.mark.slow
-
 SLOW_CONNECTIONS = 1000
 USUAL_DESCRIPTORS = 1024  # what a login session has; the servers must make do, or ask for more themselves
 

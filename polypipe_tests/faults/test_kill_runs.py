@@ -16,8 +16,6 @@ from polypipe_tests.faults.support import FILES, PHASES, Runs, look, truth, worl
 from polypipe_tests.sim.server import SimServer
 from polypipe_tests.support import POLYPIPE
 
-pytestmark = pytest.mark.slow
-
 KILLS = 100
 SHORT_KILLS = 3
 AGAIN = 0.4  # so often the run that should repair is killed, too; in the short version always, until the last

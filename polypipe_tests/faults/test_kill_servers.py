@@ -20,8 +20,6 @@ import pytest
 from polypipe_tests.faults.support import look
 from polypipe_tests.runtime.support import Server
 
-pytestmark = pytest.mark.slow
-
 SECONDS = 10  # between snapshots
 GAP_SECONDS = 60  # without a kill no two snapshots are farther apart, on however busy a machine
 BACK_SECONDS = 180

@@ -22,11 +22,6 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def warehouse(tmp_path: Path) -> Warehouse:
-    return Warehouse(tmp_path / "home")
-
-
-@pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "bot" / "divergence_data.db"
 
@@ -51,7 +46,7 @@ def expected(warehouse: Warehouse) -> list[tuple]:
 def test_exactly_the_old_table(warehouse, path):
     put_snapshots(warehouse, snapshot(0, user1_pnl=1.5, user1_rank=7, pnl_efficiency=96.25), snapshot(1))
     exported = export(warehouse, path)
-    assert (exported.rows, exported.days_written, exported.rebuilt) == (2, 1, "there was no divergence_data.db")
+    assert (exported.rows, exported.days_written, exported.rebuilt) == (2, 1, "divergence_data.db was missing")
     with closing(sqlite3.connect(path)) as db:
         columns = [(name, kind, key) for _, name, kind, _, _, key in db.execute("PRAGMA table_info(snapshots)")]
         indexes = [row[0] for row in db.execute("SELECT sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")]
@@ -132,7 +127,7 @@ def test_damage_that_leaves_size_and_time_alone_is_found_too(warehouse, path):
         file.write(b"\xff" * 200)
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     put_snapshots(warehouse, snapshot(500))
-    assert export(warehouse, path).rebuilt == "it was damaged, or its rows were not those that are published"
+    assert export(warehouse, path).rebuilt == "it was damaged, or its rows were not the published ones"
     assert content(path) == expected(warehouse)
 
 
@@ -171,7 +166,7 @@ def test_a_file_that_somebody_writes_into_is_not_replaced(warehouse, path):
     beside = path.with_name(path.name + "-journal")
     beside.write_bytes(b"hot")
     put_snapshots(warehouse, snapshot(1))
-    with pytest.raises(PolypipeError, match="another program writes into it"):
+    with pytest.raises(PolypipeError, match="another program writes to it"):
         export(warehouse, path)
     assert len(content(path)) in (0, 1)
 

@@ -26,11 +26,6 @@ UTC_ZONE = ZoneInfo("UTC")
 
 
 @pytest.fixture
-def warehouse(tmp_path: Path) -> Warehouse:
-    return Warehouse(tmp_path / "home")
-
-
-@pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "old" / "divergence_data.db"
 
@@ -103,7 +98,7 @@ def test_another_zone_than_before_is_refused(warehouse, path):
     old(path, row("2026-05-01T10:00:00"))
     import_database(path, UTC_ZONE, warehouse)
     with pytest.raises(
-        PolypipeError, match=r"2026-05-01 10:00:00 UTC, in the zone America/New_York it would be 2026-05-01 14:00"
+        PolypipeError, match=r"2026-05-01 10:00:00 UTC; in the zone America/New_York it would be 2026-05-01 14:00"
     ):
         import_database(path, NEW_YORK, warehouse)
     assert rows(warehouse, "SELECT count(*) FROM snapshots") == [(1,)]
@@ -170,8 +165,8 @@ def test_what_cannot_be_read_is_listed_and_the_rest_is_imported(warehouse, path)
         "row 3: user1_value: 'much' is not a number",
         "row 4: user1_rank: 2.5 is not a rank",
         "row 5: user2_pnl: inf is not a number",
-        "row 6: timestamp: '2199-01-01T00:00:00' lies in the future in this time zone",
-        "row 7: it has the same time as row 1",
+        "row 6: timestamp: '2199-01-01T00:00:00' is in the future in this time zone",
+        "row 7: same time as row 1",
     ]
 
 
@@ -264,7 +259,7 @@ def test_zones(monkeypatch):
     monkeypatch.delenv("TZ")
     assert zone_of(None).utcoffset(datetime(2026, 1, 1)) is not None  # noqa: DTZ001
     for bad in ("Nowhere/Land", "../etc/passwd", "America"):
-        with pytest.raises(PolypipeError, match="there is no time zone"):
+        with pytest.raises(PolypipeError, match="unknown time zone"):
             zone_of(bad)
 
 
@@ -278,4 +273,4 @@ def test_the_command(path):
     assert "0 added; 1 were there already" in second.output
     wrong = CliRunner().invoke(main, ["import-divergence", str(path), "--timezone", "Mars/Base"])
     assert wrong.exit_code == 1
-    assert "there is no time zone 'Mars/Base'" in wrong.output
+    assert "unknown time zone 'Mars/Base'" in wrong.output

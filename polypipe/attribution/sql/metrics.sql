@@ -1,5 +1,5 @@
--- Table copy_metrics_daily but for the shortfall and the intervals, for the days of getvariable('days'), three windows
--- each. Definitions: the comments of the table. Read from copy_fills and activity_days; variables are set in metrics.py.
+-- Rows of copy_metrics_daily, except shortfall and intervals, for the days of getvariable('days'), three windows each.
+-- The comments of the table define the columns. Reads copy_fills and activity_days; metrics.py sets the variables.
 
 WITH
 windows AS (
@@ -11,7 +11,7 @@ windows AS (
     FROM (SELECT unnest(getvariable('windows')) AS window_days)
 ),
 span AS (SELECT min(opens) AS opens, max(closes) AS closes FROM windows),
--- Days whose activity is known, and matched: copy_fills has every trade of the whale. A quiet day has nothing to match.
+-- Days whose activity is complete and matched: copy_fills has every fill of the whale. A day without fills is matched.
 traded AS (
     SELECT date_trunc('day', timestamp) AS day, count(*) AS fills
     FROM wallet_activity, span
@@ -48,13 +48,13 @@ fills AS (
         status <> 'own' AS whales,
         eligible AND order_sent AS copied,
         whale_shares * whale_price AS usd,
-        -- An order that would be too small is sent, by chance, at the exchange's minimum.
+        -- For an order below the exchange's minimum the bot sends, by chance, one of the minimum.
         greatest(expected_shares, getvariable('minimum') / whale_price) AS ordered
     FROM copy_fills, span
     WHERE user1_address = getvariable('copier') AND user2_address = getvariable('whale')
         AND timestamp >= span.opens AND timestamp < span.closes
 ),
--- A day is in up to 38 windows: what adds up is one row a day there, not one a fill.
+-- A day is in up to 38 windows, so what adds up is summed by day first.
 steps AS (
     SELECT date, coalesce(reason, 'copied') AS step, count(*) AS fills, sum(usd) AS usd
     FROM fills
@@ -113,7 +113,7 @@ sums AS (
     JOIN days ON date >= opens AND date < closes
     GROUP BY windows.day, window_days
 ),
--- What does not: of each fill a few numbers.
+-- What does not add up: a few numbers of each fill.
 points AS (
     SELECT
         date,

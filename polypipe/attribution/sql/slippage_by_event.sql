@@ -1,5 +1,5 @@
--- One row a window, class and event: what the metrics of classes and the interval of the slippage need. The dimension
--- `all` is the window as a whole. Clusters are events: fills of one game share its price moves and are not independent.
+-- One row per window, class and event, for the metrics of classes and the interval of slippage. The dimension `all` is
+-- the whole window. Events are the clusters: fills of one game share its price moves, so they are not independent.
 
 WITH
 windows AS (
@@ -31,7 +31,7 @@ fills AS (
         AND timestamp >= span.opens AND timestamp < span.closes
 ),
 classed AS (SELECT * EXCLUDE (classes), unnest(classes) AS class FROM fills),
--- A day is in up to 38 windows: what is summed over windows is one row a day, not one a fill.
+-- A day is in up to 38 windows, so sums are made by day first.
 days AS (
     SELECT
         date,
@@ -48,7 +48,7 @@ days AS (
 seconds AS (
     SELECT date, class, latency, count(*) AS fills FROM classed WHERE latency IS NOT NULL GROUP BY ALL
 ),
--- Percentiles do not add up over events: the median is taken of the class as a whole.
+-- Percentiles do not add up over events, so the median is of the whole class.
 ranks AS (
     SELECT
         day,

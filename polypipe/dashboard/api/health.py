@@ -11,6 +11,7 @@ from polypipe.clock import utc_now
 from polypipe.dashboard.api.answers import answer, encode
 from polypipe.dashboard.api.caches import file_states
 from polypipe.dashboard.api.latest import latest_body
+from polypipe.dashboard.api.parameters import read_parameters
 from polypipe.dashboard.context import SILENT_AFTER, Context, at_once
 from polypipe.text import duration
 
@@ -19,6 +20,7 @@ TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 def healthz(request: Request) -> Response:
     """200 when all is well, else 503 with the reasons, one line each."""
+    read_parameters(request, {})
     with at_once(request) as context:
         reasons = faults(context, utc_now())
         body = encode({"status": "unhealthy" if reasons else "ok", "reasons": reasons, **context.freshness()})
@@ -58,6 +60,7 @@ def faults(context: Context, now: datetime) -> list[str]:
 
 def metrics(request: Request) -> Response:
     """Prometheus text. A number that is unknown is absent, never zero."""
+    read_parameters(request, {})
     with at_once(request) as context:
         lines = list(_metrics(context, utc_now()))
     return answer(request, ("\n".join(lines) + "\n").encode(), TEXT, {"Cache-Control": "no-store"})

@@ -1,8 +1,8 @@
--- Table copy_quality_daily for the days of getvariable('days'), three windows each. Definitions: the comments of the
--- table. Read from wallet_pnl and snapshots; the variables are set in copy_quality.py.
+-- Rows of copy_quality_daily for the days of getvariable('days'), three windows each. The comments of the table define
+-- the columns. Reads wallet_pnl and snapshots; copy_quality.py sets the variables.
 
--- The 97.5 % quantile of Student's t with v degrees of freedom, by its expansion around the normal one; from v = 20 on
--- it is right to six digits.
+-- The 97.5 % quantile of Student's t with v degrees of freedom, by its expansion around the normal quantile; accurate
+-- to six digits from v = 20 on.
 CREATE OR REPLACE TEMP MACRO t975(v) AS
     1.959963984540054 + 2.372271 / v + 2.822499 / v ** 2 + 2.555850 / v ** 3 + 1.589534 / v ** 4;
 
@@ -17,7 +17,7 @@ windows AS (
 ),
 span AS (SELECT min(opens) AS opens, max(closes) AS closes FROM windows),
 
--- Snapshots of these two wallets; those of an old database do not say whose they are.
+-- Snapshots of this pair. Imported snapshots have no addresses and count too.
 recorded AS (
     SELECT
         timestamp,
@@ -31,7 +31,7 @@ recorded AS (
 ratio_of_hour AS (SELECT hour_end, arg_max(scaling_ratio, timestamp) AS ratio FROM recorded GROUP BY hour_end),
 ratio_of_day AS (SELECT day, arg_max(scaling_ratio, timestamp) AS ratio FROM recorded GROUP BY day),
 
--- One row an instant: c is the copier's PnL, w the whale's; null where that wallet has no point.
+-- One row per instant: c is the copier's PnL, w the whale's; null where the wallet has no point.
 points AS (
     SELECT
         t,
@@ -42,7 +42,7 @@ points AS (
     WHERE wallet IN (getvariable('copier'), getvariable('whale')) AND t BETWEEN span.opens AND span.closes
     GROUP BY t
 ),
--- With the ratio in force in the hour that ends there.
+-- With the ratio in force in the hour that ends at the instant.
 rated AS (
     SELECT
         points.*,
@@ -53,7 +53,7 @@ rated AS (
     LEFT JOIN ratio_of_day ON ratio_of_day.day = date_trunc('day', points.t - INTERVAL 1 HOUR)
 ),
 
--- The points of each window: those that both wallets have, or all of one where the other has none.
+-- The points of each window: those that both wallets have, or all points of one wallet if the other has none.
 seen AS (
     SELECT
         windows.*,
@@ -130,7 +130,7 @@ numbers AS (
     LEFT JOIN snapshot_days USING (day, window_days)
 ),
 
--- Why a number is unknown, from the general to the particular; null where it is known.
+-- Why a number is unknown, general reasons first; null where it is known.
 span_reasons AS (
     SELECT
         *,
@@ -139,7 +139,7 @@ span_reasons AS (
             WHEN points IS NULL THEN
                 'no PnL points that both wallets have'
             WHEN points < 2 THEN
-                'one point, two are needed'
+                '1 point, 2 are needed'
             WHEN last_t - first_t < getvariable('min_covered') * length * INTERVAL 1 HOUR THEN
                 printf('points cover %d of %d h, %s are needed', date_diff('hour', first_t, last_t), length, needed)
             WHEN closes - last_t > getvariable('max_age') THEN
