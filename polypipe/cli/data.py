@@ -21,7 +21,7 @@ def refresh(assets: tuple[str, ...], allow_shrink: bool) -> None:
     """
     settings = load_settings()  # before the definitions, which load them when imported
 
-    from polypipe.cli.refresh import refresh as run_refresh
+    from polypipe.cli.dagster_refresh import refresh as run_refresh
     from polypipe.runtime.unfinished import unfinished
 
     if cut_off := unfinished(settings.home):

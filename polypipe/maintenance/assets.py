@@ -37,8 +37,8 @@ def upkeep(
 
 def keep_up(instance: dg.DagsterInstance, settings: Settings, warehouse: Warehouse) -> dict[str, Any]:
     """Run one night's upkeep. Returns what was done, as metadata; `skipped` has the reasons of skipped steps."""
+    from polypipe.maintenance.dagster_pruning import prune
     from polypipe.maintenance.leftovers import sweep
-    from polypipe.maintenance.pruning import prune
 
     now = datetime.now(UTC)
     swept = sweep(settings.home)

@@ -174,7 +174,7 @@ PHASES = (CRAWL, TRANSACTION, PUBLISH)
 # Forks a process a run, so that a run costs no imports; each is what `polypipe refresh` is from its first line on.
 _DRIVER = """
 import os, sys
-import polypipe.cli.refresh
+import polypipe.cli.dagster_refresh
 from polypipe.cli.main import main
 from polypipe_tests.faults.support import tell_steps
 for line in sys.stdin:

@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polypipe.maintenance import retention
-from polypipe.maintenance.pruning import prune
+from polypipe.maintenance.dagster_pruning import prune
 from polypipe.maintenance.retention import KEEP, KEEP_FAILURES, KEEP_RUNS_PER_JOB, StoredRun, expired
 from polypipe.runtime.instance import open_instance
 
