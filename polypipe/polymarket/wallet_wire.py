@@ -3,23 +3,18 @@
 Responses are bare arrays. Rows are decoded one by one, so that errors name the row; callers decide what a bad row costs.
 """
 
-import math
 import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import TypeVar
 
 import msgspec
 
 from polypipe.polymarket.errors import RequestRefused, one_line
-from polypipe.polymarket.wallet_models import Activity, PnlPoint, Position, Side, Standing
-from polypipe.polymarket.wire import TOKEN_ID
+from polypipe.polymarket.values import Number, date_prefix, instant, number, outcome_index, side, token_id, whole_number
+from polypipe.polymarket.wallet_models import Activity, PnlPoint, Position, Standing
 
 T = TypeVar("T")
-Number = float | str | None  # some numbers are sent as text
 
-NO_OUTCOME = 999  # `outcomeIndex` of activities that have none
-_SIDES: dict[str, Side | None] = {"": None, "BUY": "BUY", "SELL": "SELL"}
 MAX_REASON = 160  # characters
 PROBLEMS_NAMED = 3
 
@@ -144,7 +139,7 @@ def read_value(raw: msgspec.Raw, wallet: str) -> float | None:
     """The value in a row of `/value`."""
     wire = _value.decode(raw)
     _expect(wire.user, wallet)
-    return _number("value", wire.value)
+    return number("value", wire.value)
 
 
 def read_standing(raw: msgspec.Raw, wallet: str) -> Standing:
@@ -154,9 +149,9 @@ def read_standing(raw: msgspec.Raw, wallet: str) -> Standing:
     if wire.rank is msgspec.UNSET:  # a renamed field must not look like "unranked"
         raise ValueError("no rank")
     return Standing(
-        rank=_whole("rank", wire.rank) or None,
-        volume=_number("vol", wire.vol),
-        pnl=_number("pnl", wire.pnl),
+        rank=whole_number("rank", wire.rank) or None,
+        volume=number("vol", wire.vol),
+        pnl=number("pnl", wire.pnl),
         user_name=wire.user_name or None,
     )
 
@@ -165,31 +160,31 @@ def read_position(raw: msgspec.Raw, wallet: str) -> Position:
     """A row of `/positions`."""
     wire = _position.decode(raw)
     _expect(wire.proxy_wallet, wallet)
-    size = _number("size", wire.size)
+    size = number("size", wire.size)
     if size is None or size < 0:
         raise ValueError(f"size: {wire.size!r} is not a number of shares")
-    asset = _token("asset", wire.asset)
+    asset = token_id("asset", wire.asset)
     if asset is None:
         raise ValueError("no asset")
     return Position(
         asset=asset,
         condition_id=wire.condition_id or None,
         size=size,
-        avg_price=_number("avgPrice", wire.avg_price),
-        initial_value=_number("initialValue", wire.initial_value),
-        current_value=_number("currentValue", wire.current_value),
-        cash_pnl=_number("cashPnl", wire.cash_pnl),
-        realized_pnl=_number("realizedPnl", wire.realized_pnl),
-        cur_price=_number("curPrice", wire.cur_price),
+        avg_price=number("avgPrice", wire.avg_price),
+        initial_value=number("initialValue", wire.initial_value),
+        current_value=number("currentValue", wire.current_value),
+        cash_pnl=number("cashPnl", wire.cash_pnl),
+        realized_pnl=number("realizedPnl", wire.realized_pnl),
+        cur_price=number("curPrice", wire.cur_price),
         redeemable=wire.redeemable is True,
         mergeable=wire.mergeable is True,
         title=wire.title or "",
         slug=wire.slug or "",
         event_slug=wire.event_slug or "",
         outcome=wire.outcome or "",
-        outcome_index=_outcome_index(wire.outcome_index),
-        opposite_asset=_token("oppositeAsset", wire.opposite_asset),
-        end_date=_date(wire.end_date),
+        outcome_index=outcome_index(wire.outcome_index),
+        opposite_asset=token_id("oppositeAsset", wire.opposite_asset),
+        end_date=date_prefix(wire.end_date),
         negative_risk=wire.negative_risk,
     )
 
@@ -202,15 +197,15 @@ def read_activity(raw: msgspec.Raw, wallet: str) -> Activity:
         raise ValueError("no type")
     return Activity(
         wallet=wallet,
-        timestamp=_time("timestamp", wire.timestamp),
+        timestamp=instant("timestamp", wire.timestamp),
         type=wire.type,
         condition_id=wire.condition_id or None,
-        asset=_token("asset", wire.asset),
-        side=_side(wire.side),
-        size=_number("size", wire.size),
-        usdc_size=_number("usdcSize", wire.usdc_size),
-        price=_number("price", wire.price),
-        outcome_index=_outcome_index(wire.outcome_index),
+        asset=token_id("asset", wire.asset),
+        side=side(wire.side),
+        size=number("size", wire.size),
+        usdc_size=number("usdcSize", wire.usdc_size),
+        price=number("price", wire.price),
+        outcome_index=outcome_index(wire.outcome_index),
         transaction_hash=wire.transaction_hash or "",
         title=wire.title or "",
         slug=wire.slug or "",
@@ -222,8 +217,8 @@ def read_activity(raw: msgspec.Raw, wallet: str) -> Activity:
 def read_point(raw: msgspec.Raw) -> PnlPoint | None:
     """A point of `/user-pnl`; None if its value is null, which means unknown."""
     wire = _point.decode(raw)
-    time = _time("t", wire.t)
-    value = _number("p", wire.p)
+    time = instant("t", wire.t)
+    value = number("p", wire.p)
     return None if value is None else PnlPoint(time, value)
 
 
@@ -233,64 +228,8 @@ def _expect(sent: str | None, wallet: str) -> None:
         raise ValueError(f"row of wallet {sent!r}, which was not requested")
 
 
-def _number(field: str, value: Number) -> float | None:
-    if value is None or value == "":
-        return None
-    try:
-        number = float(value)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise ValueError(f"{field}: {value!r} is not a number")
-    return number
-
-
-def _whole(field: str, value: Number) -> int | None:
-    number = _number(field, value)
-    if number is None:
-        return None
-    if number < 0 or number != int(number):
-        raise ValueError(f"{field}: {value!r} is not a whole number")
-    return int(number)
-
-
-def _outcome_index(value: Number) -> int | None:
-    index = _whole("outcomeIndex", value)
-    return None if index == NO_OUTCOME else index
-
-
-def _time(field: str, value: Number) -> datetime:
-    seconds = _whole(field, value)
-    if seconds is None:
-        raise ValueError(f"no {field}")
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError):
-        raise ValueError(f"{field}: {value!r} is not a time in seconds") from None
-
-
 def _time_or_none(raw: msgspec.Raw) -> int | None:
     try:
-        return int(_time("timestamp", _only_time.decode(raw).timestamp).timestamp())
+        return int(instant("timestamp", _only_time.decode(raw).timestamp).timestamp())
     except (ValueError, RecursionError):
         return None
-
-
-def _token(field: str, value: str | None) -> str | None:
-    if not value:
-        return None
-    if not TOKEN_ID.fullmatch(value):
-        raise ValueError(f"{field}: {value[:80]!r} is not 1 to 78 decimal digits")
-    return value
-
-
-def _side(value: str | None) -> Side | None:
-    if (value or "") not in _SIDES:
-        raise ValueError(f"side: {value!r} is neither BUY nor SELL")
-    return _SIDES[value or ""]
-
-
-def _date(value: str | None) -> str:
-    """The date at the start of a text, else "". Never fails, because it is shown only."""
-    match = re.match(r"\d{4}-\d\d-\d\d", value or "", re.ASCII)
-    return match[0] if match else ""

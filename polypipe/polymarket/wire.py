@@ -4,8 +4,6 @@ A page is decoded in one step. Only if a row has a wrong type is it decoded row 
 affect the others.
 """
 
-import re
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -13,12 +11,12 @@ import msgspec
 from polypipe.errors import PolypipeError
 from polypipe.polymarket.errors import one_line
 from polypipe.polymarket.models import Event, Market, RowProblem
+from polypipe.polymarket.values import TOKEN_ID, utc_time
 
 # An id: usually text, sometimes a JSON number. It is used as a key and in messages, so it must be printable.
 WireId = Annotated[str, msgspec.Meta(pattern=r"^[!-~]+\Z")] | int
 WireSlug = Annotated[str, msgspec.Meta(pattern=r"\S")]
 
-TOKEN_ID = re.compile(r"[0-9]{1,78}")
 MAX_REASON = 160  # characters
 MAX_QUOTED = 80
 
@@ -237,20 +235,6 @@ def _checked(field: str, ids: object) -> tuple[str, ...]:
     if len(set(ids)) != len(ids):
         raise UnusableTokens(f"{field} has duplicates")
     return tuple(ids)
-
-
-def utc_time(value: object) -> datetime | None:
-    """Parse a time as Gamma writes it (`2026-08-18T01:15:00.123Z`, `2026-08-18 01:15:00+00`); None if it is not one.
-
-    A time without an offset is None, because its instant is ambiguous.
-    """
-    if not isinstance(value, str):
-        return None
-    try:
-        time = datetime.fromisoformat(value)
-        return time.astimezone(UTC) if time.tzinfo else None
-    except (ValueError, OverflowError):
-        return None
 
 
 def _id_or(raw: msgspec.Raw, place: str) -> str:

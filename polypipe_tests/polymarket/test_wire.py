@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polypipe.polymarket import Event
+from polypipe.polymarket.values import utc_time
 from polypipe.polymarket.wire import (
     UnusableTokens,
     WireMarket,
@@ -18,7 +19,6 @@ from polypipe.polymarket.wire import (
     is_traded,
     market_of,
     token_ids_of,
-    utc_time,
 )
 from polypipe_tests.polymarket.support import DIGITS, raw_event, raw_market
 
