@@ -12,11 +12,11 @@ Modes (`Append`, `Replace`, `Upsert`, `Window`) define how the rows of a batch a
 the meaning of their columns are in `migrations/`, row types in `rows`.
 """
 
+from polypipe.warehouse.batch import Batch
 from polypipe.warehouse.current import Current
 from polypipe.warehouse.errors import BadRows, BatchRejected, WarehouseBusy, WarehouseError
 from polypipe.warehouse.merge import MergeResult
 from polypipe.warehouse.modes import Append, Replace, Upsert, Window
-from polypipe.warehouse.spool import Batch
 from polypipe.warehouse.warehouse import Warehouse
 
 __all__ = [

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from polypipe.warehouse.batch import Batch
 from polypipe.warehouse.compact import GATE_SECONDS, Compaction, compact
 from polypipe.warehouse.current import Current, read_current
 from polypipe.warehouse.errors import WarehouseBusy
@@ -13,7 +14,6 @@ from polypipe.warehouse.layout import Layout
 from polypipe.warehouse.merge import MergeResult, merge_spool
 from polypipe.warehouse.months import DayRange, due
 from polypipe.warehouse.read import open_reader
-from polypipe.warehouse.spool import Batch
 
 if TYPE_CHECKING:
     import duckdb

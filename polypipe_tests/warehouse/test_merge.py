@@ -16,8 +16,8 @@ from polypipe.warehouse import (
     Window,
     merge,
     publish,
-    spool,
 )
+from polypipe.warehouse import batch as batch_module
 from polypipe_tests.warehouse.helpers import (
     DAY,
     assert_published_is_live,
@@ -163,7 +163,7 @@ def test_a_rejected_batch_of_another_writer_is_reported(wh: Warehouse) -> None:
 
 def test_a_batch_of_a_newer_polypipe_stays_in_the_spool(wh: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(spool, "latest", lambda: 99)
+        patch.setattr(batch_module, "latest", lambda: 99)
         batch_id = write(wh, "c1")
     with pytest.raises(WarehouseError, match=r"batch .* was written by a newer polypipe: it has schema 99"):
         wh.merge()

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from polypipe.warehouse import Append, BadRows, Replace, Upsert, Warehouse, Window
-from polypipe.warehouse import spool as spool_module
+from polypipe.warehouse import batch as batch_module
 from polypipe_tests.warehouse.helpers import DAY, assert_published_is_live, crawl, rows, spooled, start, token, write
 
 
@@ -125,7 +125,7 @@ def test_batches_are_ordered_by_commit_even_if_the_clock_is_set_back(
         def now(cls, tz: object = None) -> datetime:
             return datetime.now(UTC) - timedelta(days=1)
 
-    monkeypatch.setattr(spool_module, "datetime", Yesterday)
+    monkeypatch.setattr(batch_module, "datetime", Yesterday)
     with wh.batch("slow") as slow:
         second = write(wh, "c2")
         slow.add("tokens", [token(1, "c3")])
