@@ -1,4 +1,4 @@
-"""`--chaos` runs the fault tests in full instead of their short version; `--figures DOCUMENT` writes what they measured."""
+"""`--chaos` runs the full fault tests instead of the short ones; `--figures DOCUMENT` writes their measurements."""
 
 import os
 import tempfile
@@ -8,12 +8,12 @@ import pytest
 
 from polypipe_tests.faults.figures import Figures, read, write_table
 
-DIRECTORY = "POLYPIPE_FIGURES_DIRECTORY"  # how the workers of xdist learn where to put their figures
+DIRECTORY = "POLYPIPE_FIGURES_DIRECTORY"  # passes the directory to the workers of xdist
 
 
 @pytest.fixture(scope="session")
 def figures() -> Figures:
-    """Where a test tells what it measured."""
+    """Collects the measurements of a test."""
     directory = os.environ.get(DIRECTORY)
     return Figures(Path(directory) if directory else None)
 

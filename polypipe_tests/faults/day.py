@@ -1,6 +1,4 @@
-"""What the tests of API, disk, clock and day share: a faked clock for real processes, a worker that does what it is told,
-small disks that fill up or turn read-only.
-"""
+"""Support for the tests of API, disk, clock and day: a faked clock for real processes, a worker, and its dashboard."""
 
 import contextlib
 import json
@@ -25,13 +23,13 @@ from polypipe_tests.faults.support import FILES, ROOT
 from polypipe_tests.oracle import read_like_serde
 
 SITE = Path(__file__).parent / "day_site"
-# Where Debian has it, whatever the machine's architecture.
+# Debian's path, for any architecture.
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), Path("/usr/lib/faketime/libfaketimeMT.so.1"))
 WAIT_SECONDS = 170.0
 START = datetime(2026, 11, 25, 17, 30, tzinfo=UTC)
-"""When the small exchanges of these tests begin: not now, for at some hours so few events have no game in Ligue 1, whose
-file the guard then refuses, and none in play. Here both are there for hours."""
-CATCH_UP = 2.0  # the most that a clock goes faster than its speed, to make up for the times in which it was held
+"""Start time of the small exchanges, from which they have Ligue 1 games and games in play for hours. At other times they
+may have no Ligue 1 game, and the guard refuses the empty file."""
+CATCH_UP = 2.0  # maximum ratio to its speed while a clock catches up after it was held
 
 needs_faketime = pytest.mark.skipif(
     not FAKETIME.exists(), reason="Debian's libfaketime is not installed (package faketime)"
@@ -42,11 +40,10 @@ needs_faketime = pytest.mark.skipif(
 
 
 class FakeClock:
-    """The wall clock of the processes that are started with `env()`: the real one plus an offset that can change at any
-    time.
+    """The wall clock of processes started with `env()`: the real one plus an offset that can change at any time.
 
-    Their monotonic clock, and with it every timeout, stays real. `run(speed)` lets it run fast in steps of 50 ms, because
-    a rate of libfaketime's own would shorten every wait for a socket too.
+    Their monotonic clock, and so every timeout, stays real. `run(speed)` advances the clock in steps of 50 ms, because a
+    rate set in libfaketime would shorten the waits for sockets as well.
     """
 
     def __init__(self, directory: Path, start: datetime | None = None, speed: float = 1.0) -> None:
@@ -60,14 +57,14 @@ class FakeClock:
         return time.time() + self.offset
 
     def jump(self, seconds: float) -> None:
-        """Set the clock forward, or back."""
+        """Move the clock by these seconds, forward or back."""
         self.offset += seconds
         new = self.file.with_suffix(".new")
         new.write_text(f"{self.offset:+.3f}\n")
         new.replace(self.file)
 
     def env(self) -> dict[str, str]:
-        """Variables that put a process under this clock."""
+        """Variables that make a process use this clock."""
         line = {"DAY_LINE": f"{self.speed} {time.time() - time.monotonic()}"} if self.speed != 1 else {}
         return line | {
             "LD_PRELOAD": str(FAKETIME),
@@ -79,10 +76,9 @@ class FakeClock:
 
     @contextlib.contextmanager
     def running(self, held: Callable[[], bool]) -> Iterator[None]:
-        """Let it run at its speed on average for as long as the block lasts.
+        """Run the clock at its speed on average during the block.
 
-        While `held()` is true it goes on at the real speed; what that costs is made up for afterwards, at `CATCH_UP` times
-        its speed at most.
+        While `held()` is true it runs at real speed, and catches up afterwards at no more than `CATCH_UP` times its speed.
         """
         stop = threading.Event()
         start, began = self.now(), time.monotonic()
@@ -109,7 +105,7 @@ class FakeClock:
 
 @dataclass
 class Done:
-    """How a piece of work ended. Times are epoch seconds of the worker's clock, `seconds` are real ones."""
+    """The result of a task. Times are epoch seconds of the worker's clock; `seconds` are real."""
 
     kind: str
     name: str
@@ -129,7 +125,7 @@ class Done:
 
 
 class Worker:
-    """A `day_worker` process on one home. A context manager; killed at the end if it still runs."""
+    """Context manager for a `day_worker` process on one home, killed at the end if it still runs."""
 
     def __init__(
         self, home: Path, url: str, clock: FakeClock | None = None, patience: float = 1.0, name: str = "worker", **env: str
@@ -153,12 +149,12 @@ class Worker:
         self.start()
 
     def start(self) -> None:
-        """Start the process (again)."""
+        """Start or restart the process."""
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "polypipe_tests.faults.day_worker"],
                 env=self.env,
-                cwd=self.home.parent,  # away from any .env of the developer
+                cwd=self.home.parent,  # not in a directory with a developer's .env
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -174,20 +170,20 @@ class Worker:
         lines.put(None)
 
     def next_line(self, timeout: float = WAIT_SECONDS) -> dict[str, Any] | None:
-        """What the worker tells next; None when it is gone. Fails after `timeout` real seconds of silence."""
+        """The worker's next message; None if it has ended. Fails after `timeout` real seconds without one."""
         try:
             return self.lines.get(timeout=timeout)
         except queue.Empty:
             raise AssertionError(f"nothing heard for {timeout} s: {self.tail()}") from None
 
     def send(self, kind: str, name: str = "", **arguments: Any) -> None:
-        """Have something done without waiting for it."""
+        """Start a task without waiting for it."""
         assert self.process.stdin
         self.process.stdin.write(json.dumps({"kind": kind, "name": name, "arguments": arguments}) + "\n")
         self.process.stdin.flush()
 
     def wait(self) -> Done:
-        """The end of the piece of work that is being done."""
+        """Wait for the current task. Returns its result."""
         began: dict[str, Any] | None = None
         while True:
             line = self.next_line()
@@ -199,20 +195,20 @@ class Worker:
                 return done(began, line)
 
     def ask(self, kind: str, name: str = "", **arguments: Any) -> Done:
-        """Have something done, and how it ended."""
+        """Run a task. Returns its result."""
         self.send(kind, name, **arguments)
         return self.wait()
 
     def crawl(self) -> Done:
-        """The universe and the files that rest on it."""
+        """Refresh the universe and the files built from it."""
         return self.ask("job", "crawl")
 
     def live(self) -> Done:
-        """`.live_cache.json`."""
+        """Refresh `.live_cache.json`."""
         return self.ask("job", "live_cache_refresh")
 
     def snapshot(self) -> Done:
-        """One tick of the snapshot sensor."""
+        """Run one tick of the snapshot sensor."""
         return self.ask("sensor", "divergence_snapshot_sensor")
 
     def tail(self) -> str:
@@ -232,7 +228,7 @@ class Worker:
 
 
 def done(began: dict[str, Any], ended: dict[str, Any]) -> Done:
-    """A piece of work from what was told at its two ends."""
+    """The result of a task, from the messages at its start and end."""
     return Done(
         kind=ended["kind"],
         name=ended["name"],
@@ -248,7 +244,7 @@ def done(began: dict[str, Any], ended: dict[str, Any]) -> Done:
 
 
 class Dashboard:
-    """The dashboard's process beside a worker, under the same clock. A context manager."""
+    """Context manager for a dashboard process on the worker's home and clock."""
 
     def __init__(self, worker: Worker) -> None:
         self.port = free_port()
@@ -259,7 +255,7 @@ class Dashboard:
             self.process = subprocess.Popen(command, env=self.env, cwd=worker.home.parent, stdout=log, stderr=log)
 
     def get(self, path: str) -> tuple[int, Any]:
-        """Status and JSON of an answer; waits until it listens."""
+        """Status and JSON of a response; waits until the dashboard listens."""
         deadline = time.monotonic() + WAIT_SECONDS
         while True:
             try:
@@ -282,14 +278,14 @@ class Dashboard:
 
 
 def contents(bot: Path) -> dict[str, bytes]:
-    """The six files' bytes, each read as the bot would: a file that it could not use fails here."""
+    """The bytes of the six files. Fails if the bot could not read one of them."""
     for name in FILES:
         read_like_serde(bot / name)
     return {name: (bot / name).read_bytes() for name in FILES}
 
 
 def check_pointer(home: Path) -> int:
-    """`CURRENT.json` can be read and every file that it names is there; its version, 0 before the first publication."""
+    """Check that every file named in `CURRENT.json` exists. Returns its version, 0 before the first publication."""
     pointer = home / "CURRENT.json"
     if not pointer.exists():
         return 0
@@ -304,7 +300,7 @@ def check_pointer(home: Path) -> int:
 # ------------------------------------------------------------------------------ disks
 
 
-FULL = ("No space left on device", "database or disk is full", "disk I/O error")  # how a full disk is told
+FULL = ("No space left on device", "database or disk is full", "disk I/O error")  # messages of a full disk
 
 
 def utc(seconds: float) -> datetime:

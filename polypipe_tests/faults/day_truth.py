@@ -1,4 +1,4 @@
-"""What a day's files are judged against: the exchange's world at the instants between which they were read."""
+"""Checks the files of a day against the exchange at the instants between which they were read."""
 
 import gzip
 import json
@@ -15,24 +15,24 @@ from polypipe.warehouse import Warehouse
 from polypipe_tests.oracle import six_files
 from polypipe_tests.sim.server import SimServer
 
-STEP = 10  # seconds between the instants that are looked at
+STEP = 10  # seconds between the checked instants
 
 
 @dataclass(frozen=True)
 class Span:
-    """When a crawl read, in epoch seconds."""
+    """When a crawl read the exchange, in epoch seconds."""
 
     start: float
     end: float
 
     def instants(self) -> Iterable[float]:
-        """The whole span, in steps, with both ends."""
+        """The instants of the span, including both ends."""
         count = int((self.end - self.start) // STEP)
         return [*(self.start + STEP * n for n in range(count + 1)), self.end]
 
 
 class World:
-    """What the six files should have held at an instant."""
+    """The expected content of the six files at an instant."""
 
     def __init__(self, sim: SimServer) -> None:
         self.sim = sim
@@ -44,7 +44,7 @@ class World:
         return six_files([self.gamma.event_json(event, second) for event in events], wording=category_from_wording)
 
     def check(self, name: str, content: Any, universe: Span, live: Span | None) -> None:
-        """Complete: all ids that were listed throughout, none that never was, each with a value that it had."""
+        """Check that a file has all ids that were listed throughout, no others, and each with a value that it had."""
         source = ".atp_token_categories.json" if name == ".atp_categorized.json" else name
         if name == ".atp_categorized.json":
             content = {token: category for category, ids in content["categories"].items() for token in ids}
@@ -55,7 +55,7 @@ class World:
         may = set.union(*map(set, worlds))
         assert must <= values.keys(), f"{name}: {len(must - values.keys())} of {len(must)} ids are missing"
         assert values.keys() <= may, f"{name}: {len(values.keys() - may)} ids were not listed then"
-        if live:  # what is in play moves; read anew, and only then
+        if live:  # the games in play change, and this file is read separately
             worlds = [as_map(self.at(int(instant))[source]) for instant in live.instants()]
         for token, value in values.items():
             had = {world[token] for world in worlds if token in world}
@@ -67,7 +67,7 @@ def as_map(content: Any) -> dict[str, Any]:
 
 
 def check_files(world: World, warehouse: Warehouse, kept: Path) -> int:
-    """Compare every version that the watcher kept with the exchange; how many."""
+    """Compare every version that the watcher kept with the exchange. Returns their number."""
     with warehouse.read() as con:
         crawls = {
             crawl: (kind, Span(start.timestamp(), end.timestamp()))
@@ -87,7 +87,7 @@ def check_files(world: World, warehouse: Warehouse, kept: Path) -> int:
         (path,) = directory.iterdir()
         name = path.name.removesuffix(".gz") + ".json" if path.suffix == ".gz" else path.name
         key = (name, directory.name)
-        if key not in published:  # replaced by a run that was killed before it could record it: judged by the next version
+        if key not in published:  # replaced by a run that was killed before it recorded this: the next version is checked
             continue
         crawl, time = published[key]
         kind, span = crawls[crawl]
@@ -96,7 +96,7 @@ def check_files(world: World, warehouse: Warehouse, kept: Path) -> int:
             world.check(name, content, span, span if name == ".live_cache.json" else None)
         else:
             stored = [universe for end, universe in universes if end <= time]
-            # The newest stored one, or the one before it, when that was stored while the file was built.
+            # The newest stored universe, or the one before it if the newest was stored while the file was built.
             world.check(name, content, stored[-2] if len(stored) > 1 else stored[-1], span)
         checked += 1
     return checked

@@ -1,8 +1,8 @@
-"""The watcher of a day: a process at real time that shares no code with polypipe and reads what the bot and the page read.
+"""The watcher of a day: a process at real time, without polypipe's code, that reads the files of the bot and the page.
 
-`python -m polypipe_tests.faults.day_watch HOME OUT` looks at each of the six files and at `CURRENT.json` some hundred times
-a second and reads every version that appears, as the bot would. Contents are kept in OUT by hash, to be compared with the
-exchange later. Ends with SIGTERM and prints one JSON object: looks, versions by file, violations.
+`python -m polypipe_tests.faults.day_watch HOME OUT` checks each of the six files and `CURRENT.json` about a hundred times a
+second and reads every new version like the bot. It keeps contents in OUT by hash, for a later comparison with the exchange.
+On SIGTERM it prints one JSON object with looks, versions by file and violations.
 """
 
 import gzip
@@ -18,11 +18,11 @@ import duckdb
 from polypipe_tests.faults.support import FILES
 from polypipe_tests.oracle import read_like_serde
 
-COUNT_EVERY = 2.0  # seconds between countings of the published snapshots
+COUNT_EVERY = 2.0  # seconds between counts of the published snapshots
 
 
 class Watch:
-    """What was seen so far."""
+    """Observations so far."""
 
     def __init__(self, home: Path, out: Path) -> None:
         self.home, self.out = home, out
@@ -34,7 +34,7 @@ class Watch:
         self.snapshots = 0
 
     def changed(self, path: Path) -> bool:
-        """Whether there is a new file under this name; a missing one is a violation."""
+        """True if the file was replaced. A missing file is a violation."""
         self.looks += 1
         try:
             stat = path.stat()
@@ -49,7 +49,7 @@ class Watch:
         return True
 
     def file(self, name: str) -> None:
-        """Read a new version of a file as the bot would, and keep it."""
+        """Read a new version of a file like the bot, and keep it."""
         path = self.home / "bot" / name
         if not self.changed(path):
             return
@@ -67,7 +67,7 @@ class Watch:
             self.violations.append(f"{time.time():.3f} {name}: {error!r} in {payload[:100]!r} ({len(payload)} bytes)")
 
     def pointer(self) -> None:
-        """Every file that a new `CURRENT.json` names is there, and its version grows."""
+        """Check that every file named in a new `CURRENT.json` exists and that its version grows."""
         path = self.home / "CURRENT.json"
         if not self.changed(path):
             return
@@ -83,7 +83,7 @@ class Watch:
             self.violations.append(f"{time.time():.3f} CURRENT.json: {error!r}")
 
     def count(self) -> None:
-        """No published snapshot is lost again, none is there twice."""
+        """Check that no published snapshot disappears or is stored twice."""
         try:
             current = json.loads((self.home / "CURRENT.json").read_bytes())
             files = [str(self.home / file["path"]) for file in current["tables"]["snapshots"]["files"]]
@@ -92,7 +92,7 @@ class Watch:
             with duckdb.connect() as con:
                 rows, ids = con.execute(f"SELECT count(*), count(DISTINCT id) FROM read_parquet({files})").fetchone()
             assert rows == ids == current["tables"]["snapshots"]["rows"], (rows, ids)
-            assert rows >= self.snapshots, f"{rows} snapshots, there were {self.snapshots}"
+            assert rows >= self.snapshots, f"{rows} snapshots, down from {self.snapshots}"
             self.snapshots = rows
         except (AssertionError, ValueError, OSError, duckdb.Error) as error:
             self.violations.append(f"{time.time():.3f} snapshots: {error!r}")

@@ -1,8 +1,8 @@
-"""A process that does what Dagster's daemon has done: real definitions, instance, client and warehouse, but all ticks and
-runs in this one process, because a process a run cannot keep pace with a faked clock.
+"""`python -m polypipe_tests.faults.day_worker`: does the work of Dagster's daemon in one process.
 
-It reads commands from stdin, one JSON object a line, and tells on stdout when each piece of work begins and how it ended.
-`python -m polypipe_tests.faults.day_worker`; settings from the environment, `DAY_PATIENCE` as in `day.py`.
+Definitions, instance, client and warehouse are real, but all ticks and runs are in this process, because one process per
+run cannot keep up with a fast clock. Reads commands from stdin, one JSON object a line, and reports the start and the
+result of each task on stdout. Settings come from the environment, `DAY_PATIENCE` as in `day.py`.
 """
 
 import json
@@ -33,7 +33,7 @@ STANDARD = "STANDARD"
 
 
 class ImpatientHttp(PolymarketHttp):
-    """The client with all its deadlines and pauses cut to a share, so that a fault takes seconds and not minutes."""
+    """The client with all deadlines and pauses scaled down, so that a fault takes seconds instead of minutes."""
 
     async def __aenter__(self):
         await super().__aenter__()
@@ -45,7 +45,7 @@ class ImpatientHttp(PolymarketHttp):
 
 
 class Pipeline:
-    """The definitions of one home, and what can be had done with them."""
+    """The definitions of one home, and the tasks that they can run."""
 
     def __init__(self, stack: ExitStack) -> None:
         self.settings = load_settings()
@@ -64,13 +64,13 @@ class Pipeline:
         self.schedules = {s.name: s for s in self.repository.schedule_defs}
         self.cursors: dict[str, str | None] = {}
         self.run_keys: set[str] = set()
-        tell(event="ready", sensors=sorted(self.sensors), schedules=sorted(self.schedules))
+        report(event="ready", sensors=sorted(self.sensors), schedules=sorted(self.schedules))
 
     def job(self, name: str, tags: dict[str, str] | None = None) -> list[str]:
-        """Run a job; why it failed, one reason a failed step."""
+        """Run a job. Returns the reasons of its failed steps."""
         result = self.defs.resolve_job_def(name).execute_in_process(
             instance=self.instance,
-            tags={**(tags or {}), OWNER_PID_TAG: str(os.getpid())},  # spares it when another worker starts
+            tags={**(tags or {}), OWNER_PID_TAG: str(os.getpid())},  # so that the start of another worker does not close it
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
@@ -78,7 +78,7 @@ class Pipeline:
         return reasons if reasons or result.success else ["the run failed, no step says why"]
 
     def sensor(self, name: str) -> tuple[list[tuple[str, dict[str, str]]], str | None]:
-        """Evaluate a tick, report its events; the jobs that it asks for, and what it says when there are none."""
+        """Evaluate a tick and report its events. Returns the requested jobs and the skip reason."""
         sensor = self.sensors[name]
         with dg.build_sensor_context(
             instance=self.instance, resources=self.resources, cursor=self.cursors.get(name), repository_def=self.repository
@@ -91,7 +91,7 @@ class Pipeline:
         return self.wanted(sensor, data.run_requests), data.skip_message
 
     def schedule(self, name: str) -> tuple[list[tuple[str, dict[str, str]]], str | None]:
-        """Evaluate a schedule's tick of now."""
+        """Evaluate a schedule's current tick."""
         schedule = self.schedules[name]
         with dg.build_schedule_context(
             instance=self.instance,
@@ -103,20 +103,20 @@ class Pipeline:
         return self.wanted(schedule, data.run_requests), data.skip_message
 
     def wanted(self, automation, requests) -> list[tuple[str, dict[str, str]]]:
-        """Job and tags of each request, those with a run key once."""
+        """Job and tags of each request; requests with a run key count once."""
         fresh = [request for request in requests or [] if request.run_key is None or request.run_key not in self.run_keys]
         self.run_keys.update(request.run_key for request in fresh if request.run_key is not None)
         return [(request.job_name or automation.job_name, dict(request.tags)) for request in fresh]
 
     def ticks(self, start: float, end: float) -> dict[str, list[float]]:
-        """When each schedule ticks in a span of time."""
+        """The tick times of each schedule in a span of time."""
         return {
             name: list(takewhile(lambda at: at < end, (at.timestamp() for at in cron_times(schedule, start))))
             for name, schedule in self.schedules.items()
         }
 
     def follow(self, only_snapshots: bool, stopped: threading.Event) -> None:
-        """Tick everything when it is due until stdin closes: the snapshot sensor alone, or all but it."""
+        """Run due ticks until stdin closes: only the snapshot sensor, or everything else."""
         sensors = [n for n in self.sensors if (n == SNAPSHOTS) == only_snapshots]
         schedules = [] if only_snapshots else list(self.schedules)
         due = {("sensor", name): time.time() for name in sensors}
@@ -140,7 +140,7 @@ class Pipeline:
 
 
 def cron_times(schedule: dg.ScheduleDefinition, start: float):
-    """The schedule's instants from `start` on, as Dagster's scheduler iterates them."""
+    """The schedule's tick times from `start` on, as Dagster's scheduler iterates them."""
     return schedule_execution_time_iterator(start, schedule.cron_schedule, schedule.execution_timezone or "UTC")
 
 
@@ -149,7 +149,7 @@ def next_time(schedule, after: float) -> float:
 
 
 def reason(event: dg.DagsterEvent) -> str:
-    """Why a step failed, as `polypipe refresh` would say it."""
+    """The reason of a failed step, as `polypipe refresh` prints it."""
     data = event.step_failure_data
     if data.user_failure_data and data.user_failure_data.description:
         return data.user_failure_data.description
@@ -158,20 +158,20 @@ def reason(event: dg.DagsterEvent) -> str:
 
 
 def piece(kind: str, name: str, work):
-    """Do a piece of work and tell its beginning and its end; what it returns, None when it raised."""
-    tell(event="begin", kind=kind, name=name)
+    """Run a task and report its start and result. Returns its value, None if it raised."""
+    report(event="begin", kind=kind, name=name)
     try:
         result = work()
     except Exception as error:
-        tell(event="end", kind=kind, name=name, ok=False, reasons=[f"{type(error).__name__}: {error}"])
+        report(event="end", kind=kind, name=name, ok=False, reasons=[f"{type(error).__name__}: {error}"])
         return None
     reasons = result if kind == "job" else []
-    told = {"asked": result[0], "skipped": result[1]} if kind in ("sensor", "schedule") else {"result": result}
-    tell(event="end", kind=kind, name=name, ok=not reasons, reasons=reasons, **told)
+    found = {"asked": result[0], "skipped": result[1]} if kind in ("sensor", "schedule") else {"result": result}
+    report(event="end", kind=kind, name=name, ok=not reasons, reasons=reasons, **found)
     return result
 
 
-def tell(**what) -> None:
+def report(**what) -> None:
     print(json.dumps({"at": time.time(), "monotonic": time.monotonic(), **what}), file=OUT, flush=True)
 
 
@@ -191,5 +191,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    OUT, sys.stdout = sys.stdout, sys.stderr  # what libraries print must not come between
+    OUT, sys.stdout = sys.stdout, sys.stderr  # keeps output of libraries out of the messages
     main()

@@ -1,7 +1,7 @@
-"""What the fault tests measured, gathered into the table of `docs/reliability.md`.
+"""Collects the measurements of the fault tests into the table of `docs/reliability.md`.
 
-Each test tells its figures with `figures.add(...)`; every worker process appends to a file of its own in one directory, and
-`write_table` puts them between the two marks of the document.
+Tests call `figures.add(...)`. Every worker process appends to its own file in one directory, and `write_table` writes the
+rows between the two marks of the document.
 """
 
 import json
@@ -17,18 +17,18 @@ HEADER = "| fault | injected | what held | slowest recovery | lost |\n|---|---|-
 
 @dataclass(frozen=True)
 class Figure:
-    """One row: what was done to polypipe how often, what held, the slowest recovery in seconds, what was lost."""
+    """One row: the fault, how often it was injected, what held, the slowest recovery, what was lost."""
 
-    row: int  # of issue's table of faults: rows are shown in this order
+    row: int  # rows are sorted by this number, then by fault
     fault: str
     injected: int
     held: str
-    recovery: float | None  # seconds; None where nothing has to recover
+    recovery: float | None  # seconds; None if nothing has to recover
     lost: str  # "nothing", or what
 
 
 class Figures:
-    """Collects the figures of this process; without a directory they are dropped."""
+    """Collects the figures of this process. Without a directory they are discarded."""
 
     def __init__(self, directory: Path | None) -> None:
         self.directory = directory
@@ -44,7 +44,7 @@ class Figures:
 
 
 def read(directory: Path) -> list[Figure]:
-    """All figures that were recorded, in the order of the table."""
+    """All recorded figures, in the order of the table."""
     lines = [line for path in sorted(directory.glob("*.jsonl")) for line in path.read_text(encoding="utf-8").splitlines()]
     return sorted((Figure(**json.loads(line)) for line in lines), key=lambda figure: (figure.row, figure.fault))
 
@@ -59,9 +59,9 @@ def table(figures: list[Figure]) -> str:
 
 
 def write_table(document: Path, figures: list[Figure], skipped: Sequence[str] = ()) -> None:
-    """Replace what is between the marks of the document; the table misses what was `skipped`, which is told below it.
+    """Replace the text between the marks of the document. Tests that were `skipped` are listed below the table.
 
-    Raises ValueError when the document has no marks.
+    Raises `ValueError` if the document has no marks.
     """
     text = document.read_text(encoding="utf-8")
     before, begin, rest = text.partition(BEGIN)

@@ -1,5 +1,7 @@
-"""What the fault tests share: the truth of the exchange; six files and tables judged against it by other code than
-polypipe's; runs that tell each step they take, so that they can be killed in a known one.
+"""Support for the fault tests: the expected files, reading files and tables, and runs that announce their steps.
+
+Expected files are computed from the exchange by other code than polypipe's. A run announces each step, so that it can be
+killed in a known one.
 """
 
 import json
@@ -28,14 +30,14 @@ FILES = (
 )
 
 Truth = dict[str, Any]
-"""File name -> what the exchange has for it; of `.atp_categorized.json` the categories alone, the rest is checked apart."""
+"""File name -> expected content. Of `.atp_categorized.json` only the categories; the rest is checked separately."""
 
 
 # ------------------------------------------------------------------------------ files
 
 
 def truth(url: str) -> Truth:
-    """What all six files must hold, from the exchange's raw answers as they are now."""
+    """The expected content of all six files, from the exchange's current raw answers."""
     contents = six_files(open_events(url), wording=category_from_wording)
     categories: dict[str, list[str]] = {}
     for token, category in sorted(contents[".atp_token_categories.json"].items()):
@@ -44,12 +46,12 @@ def truth(url: str) -> Truth:
 
 
 def world_of(path: Path, *worlds: Truth | None) -> int:
-    """Which of the worlds this file is of, by its place; a file that is absent is of the world None.
+    """Index of the world that the file matches. A missing file matches the world None.
 
-    Fails when the bot could not read it, when it is incomplete or mixed, or when another user could not read it.
+    Fails if the bot could not read the file, if it is incomplete or mixes worlds, or if other users could not read it.
     """
     if not path.exists():
-        assert None in worlds, f"{path.name} is gone"
+        assert None in worlds, f"{path.name} is missing"
         return worlds.index(None)
     content = read_like_serde(path)
     if path.name == ".atp_categorized.json":
@@ -58,12 +60,12 @@ def world_of(path: Path, *worlds: Truth | None) -> int:
     for number, world in enumerate(worlds):
         if world is not None and content == world[path.name]:
             return number
-    raise AssertionError(f"{path.name} is of none of the {len(worlds)} worlds: {len(content)} entries")
+    raise AssertionError(f"{path.name} matches none of the {len(worlds)} worlds: {len(content)} entries")
 
 
 # ------------------------------------------------------------------------------ tables
 
-# Run in a process of its own; shares nothing with polypipe but the names of files and tables.
+# Runs in its own process and shares only the names of files and tables with polypipe.
 _LOOK = """
 import duckdb, hashlib, json, pathlib, sys
 home = pathlib.Path(sys.argv[1])
@@ -95,9 +97,9 @@ if pointer.exists():
     sources = {}
     for name, table in current["tables"].items():
         files = [str(home / file["path"]) for file in table["files"]]
-        for file, told in zip(files, table["files"]):
+        for file, entry in zip(files, table["files"]):
             (count,) = memory.execute("SELECT count(*) FROM read_parquet(?)", [file]).fetchone()
-            assert count == told["rows"], (file, count, told)
+            assert count == entry["rows"], (file, count, entry)
         text = ", ".join(f"'{file}'" for file in files)
         # A table without rows has no files.
         empty = "(SELECT NULL token_id, NULL neg_risk, NULL slug, NULL crawl_id, NULL publication_id, NULL id WHERE false)"
@@ -118,7 +120,7 @@ json.dump(seen, sys.stdout)
 
 @dataclass(frozen=True)
 class Tables:
-    """Tables as a fresh process found them. `digest` is a hash of all rows of each table."""
+    """Tables as a new process read them. `digest` is a hash of all rows of each table."""
 
     tokens: dict[str, list[Any]]
     token_rows: int
@@ -131,16 +133,16 @@ class Tables:
 
 @dataclass(frozen=True)
 class Seen:
-    """The live file and what is published; None where there is nothing yet."""
+    """The live file and the published files; None if they do not exist yet."""
 
     live: Tables | None
     published: Tables | None
 
 
 def look(home: Path, live: bool = True) -> Seen:
-    """Open the DuckDB file and the published files in a fresh process, without polypipe's code.
+    """Open the DuckDB file and the published files in a new process, without polypipe's code.
 
-    Nobody else may have the live file open; without `live` it is left alone.
+    No other process may have the live file open; it is not opened unless `live`.
     """
     command = [sys.executable, "-c", _LOOK, str(home), "live" if live else "published"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -150,14 +152,14 @@ def look(home: Path, live: bool = True) -> Seen:
 
 
 def world_of_tables(tables: Tables | None, *worlds: Truth | None) -> int:
-    """Which of the worlds the table of tokens is of; without any rows it is of the world None."""
+    """Index of the world that the table of tokens matches. A table without rows matches the world None."""
     if tables is None or not tables.tokens:
-        assert None in worlds, "the tokens are gone"
+        assert None in worlds, "the tokens are missing"
         return worlds.index(None)
     assert len(tables.tokens) == tables.token_rows
     assert tables.crawls_behind_tokens == 1
     for ids in (tables.publications, tables.crawls, tables.snapshots):
-        assert len(set(ids)) == len(ids), "a row is there twice"
+        assert len(set(ids)) == len(ids), "a row is stored twice"
     for number, world in enumerate(worlds):
         if world is not None:
             slugs = world[".clob_slug_cache.json"]
@@ -166,12 +168,12 @@ def world_of_tables(tables: Tables | None, *worlds: Truth | None) -> int:
     raise AssertionError(f"the tokens are of none of the {len(worlds)} worlds: {len(tables.tokens)}")
 
 
-# ------------------------------------------------------------------------------ runs that tell their steps
+# ------------------------------------------------------------------------------ runs that announce their steps
 
 CRAWL, TRANSACTION, PUBLISH = "crawl", "DuckDB transaction", "file publish"
 PHASES = (CRAWL, TRANSACTION, PUBLISH)
 
-# Forks a process a run, so that a run costs no imports; each is what `polypipe refresh` is from its first line on.
+# Forks a process for each run, so that a run needs no imports; each executes all of `polypipe refresh`.
 _DRIVER = """
 import os, sys
 import polypipe.cli.dagster_refresh
@@ -190,9 +192,9 @@ for line in sys.stdin:
 
 
 def tell_steps(home: str) -> None:
-    """From now on, write a line to stdout before each step of this process that a kill could tear: `step PHASE: WHAT`.
+    """Print `step PHASE: WHAT` before each step of this process that a kill could interrupt.
 
-    What Python does is seen by an audit hook, what DuckDB does by a wrapped connection: polypipe's code is not touched.
+    An audit hook sees Python's steps and a wrapped connection DuckDB's, so polypipe's code is unchanged.
     """
     import duckdb
 
@@ -233,17 +235,17 @@ def tell_steps(home: str) -> None:
 
 
 def _what(event: str, arguments: tuple[Any, ...]) -> str | None:
-    """What an audit event does to a file; None for what tears nothing."""
+    """What an audit event does to a file; None if a kill could not interrupt it."""
     if event == "open":
         _, mode, flags = arguments
         if flags & (os.O_WRONLY | os.O_RDWR):
             return "write"
-        return "fsync" if mode is None else None  # only for that do we open by `os.open` to read
+        return "fsync" if mode is None else None  # polypipe opens files for reading by `os.open` only to sync them
     return {"os.rename": "rename", "os.mkdir": "mkdir", "os.remove": "remove", "os.rmdir": "rmdir"}.get(event)
 
 
 def _phase(path: str) -> str | None:
-    """The phase that a path below the home belongs to."""
+    """The phase of a path below the home."""
     top, _, rest = path.partition("/")
     if top in ("bot", "run") or rest.endswith("/publications.ndjson"):
         return PUBLISH
@@ -256,7 +258,7 @@ def _phase(path: str) -> str | None:
 
 @dataclass(frozen=True)
 class Target:
-    """A moment to kill at: `delay` seconds after the `nth` time that a run tells `step`."""
+    """When to kill: `delay` seconds after a run announces `step` for the `nth` time."""
 
     step: str
     nth: int
@@ -269,18 +271,18 @@ class Target:
 
 @dataclass(frozen=True)
 class Run:
-    """A run that ended. `steps` are (seconds since its start, step); `code` is -9 for one that was killed."""
+    """A run that ended. `steps` are (seconds since its start, step); `code` is -9 if it was killed."""
 
     code: int
     steps: list[tuple[float, str]]
     output: list[str]
 
     def phase(self) -> str:
-        """The phase of the last step that it told."""
+        """The phase of the last announced step."""
         return self.steps[-1][1].partition(":")[0]
 
     def target(self, phase: str, chance: random.Random) -> Target:
-        """A random moment within a random step of this phase, as this run took them."""
+        """A random moment within a random step of this phase, with the steps of this run."""
         candidates = [i for i, (_, step) in enumerate(self.steps[:-1]) if step.startswith(f"{phase}:")]
         chosen = chance.choice(candidates)
         began, step = self.steps[chosen]
@@ -289,7 +291,7 @@ class Run:
 
 
 class Runs:
-    """Runs of `polypipe refresh`, as a context manager; `env` is their environment."""
+    """Context manager for runs of `polypipe refresh` in the environment `env`."""
 
     def __init__(self, env: dict[str, str], directory: Path) -> None:
         self._driver = subprocess.Popen(
@@ -309,7 +311,7 @@ class Runs:
         self._driver.wait()
 
     def run(self, home: Path, target: Target | None = None) -> Run:
-        """Run on this home until the end, or until the kill at the target."""
+        """Run on this home to the end, or kill the run at the target."""
         assert self._driver.stdin
         assert self._driver.stdout
         self._driver.stdin.write(f"{home}\n")

@@ -1,5 +1,7 @@
-"""The APIs misbehave: errors, hangs, storms of 429, an hour of outage, a contract that changes. The last good files stay,
-what is not known is shown with its age, one cycle later all is well, and the published rate limits are kept all the while.
+"""APIs that misbehave: errors, hangs, storms of 429, an hour of outage, a changed contract.
+
+The last good files stay, stale data is shown with its age, the next cycle after the fault succeeds, and requests stay below
+the published rate limits throughout.
 """
 
 import json
@@ -23,8 +25,8 @@ from polypipe_tests.sim.server import SimServer
 pytestmark = pytest.mark.timeout(1500)
 
 LISTING = "/events/keyset"
-# As published, requests in 10 s: host, paths (None: every one of the host), limit. Typed off the documentation, not
-# polypipe's own table. The simulator is all hosts on one port; the first part of a path tells whose it is.
+# Published limits, requests in 10 s: host, paths (None: all paths of the host), limit. Copied from the documentation, not
+# from polypipe's table. The simulator serves all hosts on one port; the first part of a path identifies the host.
 HOSTS = {
     "gamma": ("events", "markets", "tags", "sports", "status"),
     "data": ("value", "positions", "activity", "trades", "v1", "closed-positions"),
@@ -39,7 +41,7 @@ LIMITS = (
 
 
 def busiest(requests: Sequence[LoggedRequest]) -> float:
-    """The largest share of a published limit that was used in any 10 s; fails when one was passed."""
+    """The largest share of a published limit that was used in any 10 s. Fails if a limit was exceeded."""
     times: dict[tuple[str, str | None], list[float]] = defaultdict(list)
     for seen in requests:
         first = seen.path.split("/")[1]
@@ -57,16 +59,16 @@ def busiest(requests: Sequence[LoggedRequest]) -> float:
 
 @dataclass
 class Case:
-    """One kind of misbehaviour: faults as the simulator takes them, and what must come of each piece of work meanwhile.
+    """One kind of misbehaviour: the simulator's faults, and the expected result of each task meanwhile.
 
-    `crawl` and `live` are words that their errors must have, None where they must succeed all the same. `unknown` are the
-    columns of the snapshot that must be null, each with a reason that has `reason` in it.
+    `crawl` and `live` are words that their errors must contain, None if they must succeed. `unknown` are the columns of the
+    snapshot that must be null, each with a reason that contains `reason`.
     """
 
     name: str
     faults: list[dict[str, Any]]
     work: str
-    short_work: str = ""  # what of it belongs to the short version
+    short_work: str = ""  # whether the short version includes it
     crawl: str | None = None
     live: str | None = None
     unknown: tuple[str, ...] = ()
@@ -82,7 +84,7 @@ def field(kind: str, path: str, name: str, value: Any = None) -> dict[str, Any]:
 
 
 def cases(hang: float, retry_after: int) -> list[Case]:
-    """All of them. `hang` is for how many seconds an answer hangs, `retry_after` what a 429 asks for."""
+    """All cases. `hang` is how long a response hangs, `retry_after` the value in a 429; both in seconds."""
     storm = {"kind": "status", "path": "*", "status": 429, "headers": {"Retry-After": str(retry_after)}}
     stuck = {"kind": "hang", "path": "*", "seconds": hang}
     every = "crawl live snapshot"
@@ -118,12 +120,12 @@ def cases(hang: float, retry_after: int) -> list[Case]:
 
 @dataclass(frozen=True)
 class Running:
-    """The exchange and a worker on it that has done everything once; `clock` is the worker's, None without libfaketime."""
+    """The exchange and a worker that has done every task once. `clock` is None without libfaketime."""
 
     sim: SimServer
     worker: Worker
     clock: FakeClock | None
-    patience: float  # of deadlines, and of the 30 s that an answer may take
+    patience: float  # scales the deadlines, and the 30 s allowed for a response
 
     @property
     def bot(self) -> Path:
@@ -132,7 +134,7 @@ class Running:
 
 @pytest.fixture(scope="module")
 def running(chaos, tmp_path_factory) -> Iterator[Running]:
-    """One for all tests of this file: its start is the dearest part of the short version."""
+    """One for all tests of this file, because its start takes longest in the short version."""
     directory, patience = tmp_path_factory.mktemp("api"), 1.0 if chaos else 0.1
     clock = FakeClock(directory, START) if FAKETIME.exists() else None
     with (
@@ -145,7 +147,7 @@ def running(chaos, tmp_path_factory) -> Iterator[Running]:
 
 
 def newest_snapshot(warehouse: Warehouse) -> tuple[dict[str, Any], dict[str, str]]:
-    """The last row, and the reasons of its nulls."""
+    """The last row and the reasons of its nulls."""
     with warehouse.read() as con:
         con.execute("SELECT * FROM snapshots ORDER BY id DESC LIMIT 1")
         names = [column[0] for column in con.description]
@@ -154,7 +156,7 @@ def newest_snapshot(warehouse: Warehouse) -> tuple[dict[str, Any], dict[str, str
 
 
 def retry_waits(requests: Sequence[LoggedRequest], retry_after: int) -> None:
-    """After a 429 with Retry-After the same thing is not asked for before that time."""
+    """Check that no request is repeated before the Retry-After of its 429 has passed."""
     refused: dict[tuple[str, str], float] = {}
     for seen in sorted(requests, key=lambda seen: seen.at):
         key = (seen.path, seen.query)
@@ -165,7 +167,7 @@ def retry_waits(requests: Sequence[LoggedRequest], retry_after: int) -> None:
             refused[key] = seen.at
 
 
-def test_misbehaving_apis_leave_the_last_good_files(running, chaos, figures):
+def test_misbehaving_apis_leave_the_last_good_files_unchanged(running, chaos, figures):
     sim, worker, warehouse = running.sim, running.worker, Warehouse(running.worker.home)
     retry_after = 7 if chaos else 1
     injected, slowest = 0, 0.0
@@ -198,7 +200,7 @@ def test_misbehaving_apis_leave_the_last_good_files(running, chaos, figures):
             assert contents(running.bot) == before, case.name
         contents(running.bot)
         injected += sum(fault.hits for fault in sim.faults.active)
-        assert all(fault.hits for fault in sim.faults.active), f"{case.name}: the fault was never met"
+        assert all(fault.hits for fault in sim.faults.active), f"{case.name}: the fault was never hit"
         sim.faults.clear()
         if "429" in case.name:
             retry_waits(sim.requests[began:], retry_after)
@@ -217,8 +219,8 @@ def test_misbehaving_apis_leave_the_last_good_files(running, chaos, figures):
     figures.add(3, "API: errors, hangs, 429 storms, changed contracts", injected, held, slowest)
 
 
-def test_an_hour_of_outage(running, chaos, figures):
-    """The worker's clock is moved on between the tries, as if the hour had passed."""
+def test_an_hour_of_outage_leaves_the_last_good_files_and_shows_their_ages(running, chaos, figures):
+    """The worker's clock is advanced between the tries, as if the hour had passed."""
     sim, worker, clock = running.sim, running.worker, running.clock
     if clock is None:
         pytest.skip("libfaketime is not installed (Debian: faketime)")
@@ -249,19 +251,19 @@ def test_an_hour_of_outage(running, chaos, figures):
     assert row["timestamp"].timestamp() == pytest.approx(clock.now(), abs=60)
     contents(running.bot)
     busiest(sim.requests[began:])
-    # ages were shown, not hidden
+    # ages are shown
     assert status == 503
     old = r"(6\d|7\d) min"
     assert any(re.search(f"live_cache.json was last confirmed {old} ago", text) for text in health["reasons"]), health
     assert any(re.search(f"source user1_value last answered {old} ago", text) for text in health["reasons"]), health
     assert {file["state"] for file in files} == {"stale"}
     assert latest["user1_value"] is None
-    held = "last good files to the byte, page and /healthz told the ages, snapshots null with the reason"
+    held = "last good files to the byte, page and /healthz showed the ages, snapshots null with the reason"
     figures.add(3, "API: an hour of outage (tries)", tries, held, recovery)
 
 
-def test_rate_limits_in_a_storm(chaos, figures, tmp_path):
-    """A large universe, and a third of all answers a 429 that asks for no pause: as many requests as there ever are."""
+def test_requests_stay_below_the_published_rate_limits_in_a_storm_of_429(chaos, figures, tmp_path):
+    """A large universe, and a third of all responses are 429 without Retry-After: the maximum number of requests."""
     if not chaos:
         pytest.skip("in full only: run with --chaos")
     with (
@@ -271,7 +273,7 @@ def test_rate_limits_in_a_storm(chaos, figures, tmp_path):
     ):
         sim.faults.add("status", "*", status=429, share=0.3)
         for _ in range(3):
-            one.send("job", "crawl")  # at the same time, as the crawl and the small jobs of a real day
+            one.send("job", "crawl")  # concurrently, like the crawl and the small jobs of a real day
             small = [work() for work in (other.snapshot, other.live, other.snapshot, other.snapshot)]
             assert one.wait().ok, one.tail()
             assert all(done.ok for done in small if done.kind == "sensor"), other.tail()

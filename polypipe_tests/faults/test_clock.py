@@ -1,4 +1,4 @@
-"""Clocks that jump an hour each way, and the nights in which local time jumps: nothing is lost, doubled or stuck."""
+"""Clocks that jump an hour each way, and changes of summer time: no row is lost or doubled, and nothing hangs."""
 
 import re
 import signal
@@ -29,7 +29,7 @@ HOUR = 3600.0
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 
 
-# When local time jumps, in UTC: zone, instant, length of the local day in hours.
+# Changes of local time, in UTC: zone, instant, length of the local day in hours.
 NIGHTS = [
     ("America/New_York", datetime(2027, 11, 7, 6, tzinfo=UTC)),  # back, 01:00 to 02:00 twice
     ("Europe/Paris", datetime(2027, 3, 28, 1, tzinfo=UTC)),  # forward, no 02:00 to 03:00
@@ -39,13 +39,13 @@ NIGHTS = [
 
 
 def snapshots(warehouse: Warehouse) -> list[float]:
-    """Epoch seconds of all of them, by id."""
+    """Epoch seconds of all snapshots, by id."""
     with warehouse.read() as con:
         return [id / 1000 for (id,) in con.execute("SELECT id FROM snapshots ORDER BY id").fetchall()]
 
 
 def everything_works(worker: Worker) -> None:
-    """One cycle of all that is written; the files are those of the exchange's present."""
+    """Run one cycle of all tasks. The files must match the exchange's current state."""
     for work in (worker.crawl, worker.live, worker.snapshot):
         done = work()
         assert done.ok, (done.why, worker.tail())
@@ -53,8 +53,8 @@ def everything_works(worker: Worker) -> None:
     check_pointer(worker.home)
 
 
-def test_a_clock_that_jumps_an_hour_each_way(chaos, figures, tmp_path):
-    """The first jump is over the hour that local time repeats."""
+def test_work_goes_on_after_the_clock_jumps_an_hour_each_way(chaos, figures, tmp_path):
+    """The first jump is across the hour that local time repeats."""
     jumps = [HOUR, -HOUR] if not chaos else [HOUR, -HOUR, -HOUR, HOUR, 86_400.0, -86_400.0]
     zone, change = NIGHTS[0]
     clock = FakeClock(tmp_path, change - timedelta(minutes=30))
@@ -72,7 +72,7 @@ def test_a_clock_that_jumps_an_hour_each_way(chaos, figures, tmp_path):
             slowest = max(slowest, time.monotonic() - began)
             taken += 1
             newest = min(snapshots(warehouse), key=lambda at: abs(at - clock.now()))
-            assert newest == pytest.approx(clock.now(), abs=30), "the row has the clock's time, whatever came before"
+            assert newest == pytest.approx(clock.now(), abs=30), "the row must have the clock's time"
             assert len(snapshots(warehouse)) == taken
         found = worker.ask("job", "divergence_export")
         assert found.ok, found.why
@@ -83,11 +83,11 @@ def test_a_clock_that_jumps_an_hour_each_way(chaos, figures, tmp_path):
         tables = look(worker.home)
         assert tables.live == tables.published
     figures.add(
-        5, "clock jumps by an hour and a day" if chaos else "clock jumps", len(jumps), "all work goes on at once", slowest
+        5, "clock jumps by an hour and a day" if chaos else "clock jumps", len(jumps), "all tasks succeed at once", slowest
     )
 
 
-def test_the_nights_in_which_local_time_jumps(chaos, figures, tmp_path):
+def test_each_hour_of_utc_is_stored_once_when_local_time_changes(chaos, figures, tmp_path):
     if not chaos:
         pytest.skip("in full only: run with --chaos")
     for zone, change in NIGHTS:
@@ -138,7 +138,7 @@ def one_night(zone: str, change: datetime, step_minutes: int, directory) -> None
             pytest.approx(at, abs=0.001) for at in snapshots(warehouse)
         ]
 
-        # Whatever is on a schedule comes as often, and as evenly, as on a day without a change.
+        # Every schedule ticks as often and as evenly as on a day without a change.
         start = change.replace(hour=0).timestamp()
         that_day = worker.ask("ticks", start=start, end=start + 24 * HOUR).result
         week_before = worker.ask("ticks", start=start - 7 * 24 * HOUR, end=start - 6 * 24 * HOUR).result
@@ -147,8 +147,8 @@ def one_night(zone: str, change: datetime, step_minutes: int, directory) -> None
             assert ticks == [at + 7 * 24 * HOUR for at in week_before[name]], name
 
 
-def test_real_daemon_when_the_clock_is_set_back(chaos, figures, tmp_path):
-    """Dagster's own daemon stands still until the clock has caught up; the start that `polypipe up` makes then helps it."""
+def test_dagsters_daemon_ticks_again_after_a_start_with_the_clock_set_back(chaos, figures, tmp_path):
+    """Dagster's daemon alone stands still until the clock has caught up; a start of `polypipe up` makes it tick at once."""
     if not chaos:
         pytest.skip("in full only: run with --chaos")
     clock = FakeClock(tmp_path)
@@ -183,7 +183,7 @@ def test_real_daemon_when_the_clock_is_set_back(chaos, figures, tmp_path):
                 return con.execute(query).fetchone()[0]
 
         def goes_on():
-            """A snapshot and a file of the last moments, by the clock as it is."""
+            """True if a snapshot and a file are recent by the current clock."""
             began = clock.now()
             wait(lambda: any(began < at <= clock.now() for at in snapshots(warehouse)))
             wait(lambda: (at := published(".live_cache.json")) is not None and at.timestamp() > began)
@@ -220,7 +220,7 @@ def test_real_daemon_when_the_clock_is_set_back(chaos, figures, tmp_path):
     figures.add(5, "clock jumps an hour each way, Dagster's daemon", 2, "snapshots and files go on", max(forward, back))
 
 
-def test_up_starts_everything_anew_when_the_clock_is_set_back(chaos, figures, tmp_path):
+def test_up_restarts_everything_when_the_clock_is_set_back(chaos, figures, tmp_path):
     if not chaos:
         pytest.skip("in full only: run with --chaos")
     clock = FakeClock(tmp_path)
@@ -238,7 +238,7 @@ def test_up_starts_everything_anew_when_the_clock_is_set_back(chaos, figures, tm
         began = time.monotonic()
         server.wait_for(lambda: re.search(r"the clock was set back by 60 min", server.log.read_text()))
         server.wait_for(lambda: server.query("{ version }") and not before & {child.pid for child in server.children()})
-        figures.add(5, "clock set back under polypipe up", 1, "noticed, everything started anew", time.monotonic() - began)
+        figures.add(5, "clock set back under polypipe up", 1, "detected, everything restarted", time.monotonic() - began)
         assert server.stop(signal.SIGTERM) == 0
     finally:
         if server.process.poll() is None:

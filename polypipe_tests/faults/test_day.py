@@ -1,9 +1,9 @@
-"""A day at 60x speed with random faults: what must hold holds at every instant, and every gap in the data is explained.
+"""A day at 60x speed with random faults: the invariants hold at every instant, and every gap in the data has a reason.
 
-Two processes do the work of Dagster's daemon under a faked clock (`day_worker.py`): one takes the snapshots, as the code
-server does, one does everything else. The exchange runs in this process by the same clock; a process at real time watches
-(`day_watch.py`). While a snapshot or a restart takes longer than half a second the clock goes on at real speed, so that
-patience, kills and a slow machine cost minutes of the day and not hours; afterwards it makes up for that.
+Two processes do the work of Dagster's daemon under a faked clock (`day_worker.py`): one takes the snapshots, like the code
+server, and one does everything else. The exchange runs in this process with the same clock; a process at real time watches
+(`day_watch.py`). While a snapshot or a restart takes longer than half a second, the clock runs at real speed, so that
+timeouts, kills and a slow machine cost minutes of the day instead of hours; it catches up afterwards.
 """
 
 import json
@@ -46,13 +46,13 @@ HOURS = 24.0
 SHORT_HOURS = 0.2
 DIES_WITH_US = [sys.executable, "-m", "polypipe.runtime.child", "--"]
 BEGINS = datetime(2026, 11, 25, 23, 54, tzinfo=UTC)
-"""Before a midnight, and the same one each time: on another day half of so few games may end at once, and the guard would
-refuse a file for no fault that is told here."""
+"""Shortly before midnight of a fixed day: on other days half of the few games may end at once, and the guard would refuse a
+file without an injected fault."""
 SPEED = 60.0
 EVENTS = 60
 LAST_QUIET = 2.0  # minutes without a fault at the end of the day
-HOLD_AFTER = 0.5  # real seconds of a snapshot or a restart, after which the clock waits for it
-PATIENCE = 0.2  # of what the client has by itself
+HOLD_AFTER = 0.5  # real seconds of a snapshot or restart after which the clock is held
+PATIENCE = 0.2  # share of the client's own deadlines
 
 HOLDER = """
 import duckdb, sys, time
@@ -85,7 +85,7 @@ API_FAULTS: dict[str, list[dict[str, Any]]] = {
 
 @dataclass
 class Spell:
-    """A fault and when it was, in the day's epoch seconds."""
+    """A fault and its span, in the day's epoch seconds."""
 
     kind: str
     detail: str
@@ -98,19 +98,19 @@ class Spell:
 
 @dataclass
 class Role:
-    """A worker that is killed and started again, and everything that it told."""
+    """A worker that is killed and restarted, with all its messages."""
 
     name: str
     worker: Worker
     clock: FakeClock
     pieces: list[Done] = field(default_factory=list)
-    unfinished: list[dict[str, Any]] = field(default_factory=list)  # begun and killed
+    unfinished: list[dict[str, Any]] = field(default_factory=list)  # started and killed
     current: dict[str, Any] | None = None
-    down_since: float | None = None  # monotonic, while it is being started again
-    memory: list[tuple[int, float]] = field(default_factory=list)  # pid, megabytes; one a second
+    down_since: float | None = None  # monotonic time, during a restart
+    memory: list[tuple[int, float]] = field(default_factory=list)  # pid, megabytes; one sample a second
 
     def follow(self) -> None:
-        """Set it to work, and listen."""
+        """Start its loop and read its messages."""
         ready = self.worker.next_line()
         assert ready is not None, self.worker.tail()
         assert ready["event"] == "ready"
@@ -127,7 +127,7 @@ class Role:
                 self.current = None
 
     def kill_and_restart(self) -> Spell:
-        """kill -9, and a new process, as the supervisor would."""
+        """kill -9 and restart, like the supervisor."""
         spell = Spell("kill", self.name, self.clock.now())
         self.down_since = time.monotonic()
         self.worker.kill()
@@ -143,7 +143,7 @@ class Role:
         return spell
 
     def stop(self) -> None:
-        """Let it finish what it does and end."""
+        """Let it finish its task and exit."""
         assert self.worker.process.stdin
         self.worker.process.stdin.close()
         self.worker.process.wait(timeout=60)
@@ -157,13 +157,13 @@ class Role:
             return
 
     def busy_since(self) -> float | None:
-        """Monotonic second at which what it does now, or its restart, began."""
+        """Monotonic second at which its current task or restart began."""
         current = self.current
         return current["monotonic"] if current else self.down_since
 
 
 class Faults:
-    """Injects faults one after the other, each for some minutes of the day, and keeps the record."""
+    """Injects faults one after the other, each for some minutes of the day, and records them."""
 
     def __init__(self, chance: random.Random, clock: FakeClock, sim: SimServer, disk: SmallDisk | None, roles) -> None:
         self.chance, self.clock, self.sim, self.disk, self.roles = chance, clock, sim, disk, roles
@@ -171,7 +171,7 @@ class Faults:
         self.stop = threading.Event()
 
     def wait(self, minutes: float) -> None:
-        """So long of the day."""
+        """Wait for this much of the day."""
         until = self.clock.now() + minutes * 60
         while self.clock.now() < until and not self.stop.is_set():
             time.sleep(0.02)
@@ -213,7 +213,7 @@ class Faults:
 
 
 def plan(chance: random.Random, hours: float) -> list[tuple[str, Any, float]]:
-    """What happens when the day is a full one: kind, detail, minutes. In the short version one of each."""
+    """The faults of a full day: kind, detail, minutes. The short version has one of each kind."""
     if hours < 1:
         return [("full", None, 1.2), ("kill", 0, 0), ("api", "10 % errors", 1), ("hold", None, 1)]
     plan = [("api", name, chance.uniform(4, 25)) for name in API_FAULTS for _ in range(2)]
@@ -222,7 +222,7 @@ def plan(chance: random.Random, hours: float) -> list[tuple[str, Any, float]]:
     plan += [("hold", None, chance.uniform(3, 12)) for _ in range(10)]
     plan += [("kill", 1, 0)] * 14
     chance.shuffle(plan)
-    # Snapshots are killed in the first part only: what lives for the rest of the day shows whether memory stays flat.
+    # The snapshot process is killed only in the first part, so that a long-lived one shows whether memory stays flat.
     early = [*plan[: len(plan) // 3], *[("kill", 0, 0)] * 8]
     chance.shuffle(early)
     return [*early, *plan[len(plan) // 3 :]]
@@ -230,7 +230,7 @@ def plan(chance: random.Random, hours: float) -> list[tuple[str, Any, float]]:
 
 @needs_faketime
 @pytest.mark.timeout(7200)
-def test_a_day(chaos, figures, tmp_path):
+def test_a_day_of_random_faults_breaks_no_invariant(chaos, figures, tmp_path):
     hours = HOURS if chaos else SHORT_HOURS
     chance = random.Random(20261123)
     home, kept = tmp_path / "home", tmp_path / "kept"
@@ -239,7 +239,7 @@ def test_a_day(chaos, figures, tmp_path):
     disk = mounted(home, 512)
     try:
         with SimServer(events=EVENTS, seed=3) as sim:
-            sim.clock.now = clock.now  # the exchange goes by the day's clock
+            sim.clock.now = clock.now  # the exchange uses the day's clock
             world = World(sim)
             roles = [
                 Role(name, Worker(home, sim.url, clock, PATIENCE, name, POLYPIPE_SNAPSHOT_SECONDS="60"), clock)
@@ -256,7 +256,7 @@ def test_a_day(chaos, figures, tmp_path):
 
 
 def mounted(home: Path, megabytes: int) -> SmallDisk | None:
-    """The home's own disk, or none where it cannot be had: then no disk is ever full."""
+    """A small disk for the home, or None if it cannot be mounted; then no disk is filled."""
     try:
         return SmallDisk(home, megabytes)
     except pytest.skip.Exception:
@@ -264,14 +264,14 @@ def mounted(home: Path, megabytes: int) -> SmallDisk | None:
 
 
 def day(hours, chance, clock, sim, disk, roles, page, kept, world, figures) -> None:
-    """Live it, then judge it."""
+    """Run the day, then check it."""
     snapshots, runs = roles
     home = snapshots.worker.home
     first = runs.worker
     assert first.next_line()["event"] == "ready"
     for work in (first.crawl, first.live):
         assert work().ok, first.tail()
-    runs.worker.lines.put({"event": "ready"})  # so that it can be set to work like one that has just started
+    runs.worker.lines.put({"event": "ready"})  # so that its loop can be started like that of a new process
     watcher = subprocess.Popen(
         [*DIES_WITH_US, sys.executable, "-m", "polypipe_tests.faults.day_watch", str(home), str(kept)],
         stdout=subprocess.PIPE,
@@ -316,14 +316,14 @@ def day(hours, chance, clock, sim, disk, roles, page, kept, world, figures) -> N
     for role in roles:
         role.stop()
     watcher.send_signal(signal.SIGTERM)
-    told, errors = watcher.communicate(timeout=60)
+    output, errors = watcher.communicate(timeout=60)
     assert watcher.returncode == 0, errors
-    seen = json.loads(told)
+    seen = json.loads(output)
     judge(hours, took, began, ends, roles, page_role, faults.spells, seen, home, kept, world, figures)
 
 
 def judge(hours, took, began, ends, roles, page, spells, seen, home, kept, world, figures) -> None:
-    """Everything that must hold of a day that is over."""
+    """Check everything that must hold after the day."""
     snapshots, runs = roles
     warehouse = Warehouse(home)
     assert seen["violations"] == []
@@ -351,20 +351,23 @@ def judge(hours, took, began, ends, roles, page, spells, seen, home, kept, world
 
 
 def unexplained_errors(role: Role, spells: list[Spell]) -> None:
-    """Whatever failed did so during a fault, or within the minutes in which its effect lasts."""
+    """Check that tasks failed only during a fault or the minutes of its after-effects."""
     for piece in role.pieces:
         if piece.ok:
             continue
         causes = [spell for spell in spells if spell.touches(piece.began - 60, piece.ended + 60)]
-        slow = re.search("no complete response within|ReadTimeout", piece.why)  # the machine, when it does other things too
-        assert causes or slow, f"{piece.kind} {piece.name} failed at {utc(piece.began)} for no fault of ours: {piece.why}"
+        slow = re.search("no complete response within|ReadTimeout", piece.why)  # the machine was busy with other work
+        assert causes or slow, (
+            f"{piece.kind} {piece.name} failed at {utc(piece.began)} without an injected fault: {piece.why}"
+        )
         if any(text in piece.why for text in FULL):
             assert any(spell.kind == "disk" for spell in causes), piece.why
 
 
 def explain(role: Role, spells: list[Spell], warehouse: Warehouse, began: float, ends: float) -> tuple[Counter[str], int]:
-    """Minutes of the day without a snapshot by reason, and the number of rows. Fails where a tick's row is lost or double,
-    and where a number is unknown without a reason."""
+    """Returns (minutes of the day without a snapshot by reason, number of rows).
+
+    Fails if a tick's row is lost or doubled, or a number is unknown without a reason."""
     with warehouse.read() as con:
         found = con.execute("SELECT id, user1_value IS NULL, reasons FROM snapshots ORDER BY id").fetchall()
     times = [id / 1000 for id, _, _ in found]
@@ -411,8 +414,9 @@ def explain(role: Role, spells: list[Spell], warehouse: Warehouse, began: float,
 
 
 def flat(role: Role) -> str:
-    """Memory of the process that lived longest: median of the last quarter of its life against that of the second. Fails
-    when it grew by more than a tenth and 10 MB."""
+    """Memory of the longest-lived process: median of its second quarter, then of its last quarter.
+
+    Fails if it grew by more than a tenth and 10 MB."""
     ((pid, _),) = Counter(pid for pid, _ in role.memory).most_common(1)
     values = [megabytes for own, megabytes in role.memory if own == pid]
     quarter = len(values) // 4
@@ -422,7 +426,7 @@ def flat(role: Role) -> str:
 
 
 def recovery(role: Role, spells: list[Spell]) -> float:
-    """The longest time, in the day's seconds, from the end of a fault to the end of the next good snapshot."""
+    """The longest time, in seconds of the day, from the end of a fault to the end of the next good snapshot."""
     good = sorted(piece.ended for piece in role.pieces if piece.ok)
     waits = [
         good[bisect_right(good, spell.end)] - spell.end for spell in spells if bisect_right(good, spell.end) < len(good)

@@ -1,5 +1,6 @@
-"""Disks that are full or read-only, at random points of every place that is written to: the bot's files, the spool, DuckDB
-and its Parquet, Dagster's storage. The error is clear, what was there stays whole, with room again the next try succeeds.
+"""Full and read-only disks, at random points of everything that is written: bot's files, spool, DuckDB, Parquet, Dagster.
+
+The error is clear, existing files stay intact, and the next try with free space succeeds.
 """
 
 import random
@@ -18,7 +19,7 @@ from polypipe_tests.support import SmallDisk
 pytestmark = pytest.mark.timeout(900)
 
 
-# Place -> its directory in the home, megabytes of its disk, and the bytes among which the free space is drawn.
+# Place -> its directory in the home, megabytes of its disk, and the range of the random free bytes.
 PLACES = {
     "bot's files": ("bot", 4, 60_000),
     "spool": ("spool", 8, 300_000),
@@ -26,12 +27,12 @@ PLACES = {
     "Parquet": ("published", 8, 60_000),
     "Dagster's storage": ("dagster", 16, 20_000),
 }
-# One disk for everything is full before a file of the bot is begun: only in its own place does publishing fail.
+# A single disk is full before a file of the bot is started, so publishing fails only on a disk of its own.
 IN_SHORT = ("bot's files", "everything")
 
 
 def check(home: Path) -> int:
-    """All that must hold at any instant; the version that is published."""
+    """Check the invariants. Returns the published version."""
     contents(home / "bot")
     return check_pointer(home)
 
@@ -42,15 +43,15 @@ def stored(home: Path) -> set[int]:
 
 
 def temporary(home: Path) -> list[Path]:
-    """What a failed write left lying around."""
+    """Files that a failed write left behind."""
     return [*home.glob("bot/*.tmp"), *home.glob("*.tmp"), *home.glob("spool/.tmp-*")]
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_full_disk(place, chaos, figures, tmp_path):
+def test_a_full_disk_is_a_clear_error_and_damages_nothing(place, chaos, figures, tmp_path):
     directory, megabytes, free = PLACES[place]
     if not chaos and place not in IN_SHORT:
-        pytest.skip("the short version has two places; run with --chaos for the others")
+        pytest.skip("the short version covers two places: run with --chaos for the others")
     chance = random.Random(f"20261123 {place}")
     home = tmp_path / "home"
     errors, slowest = 0, 0.0
@@ -64,7 +65,7 @@ def test_a_full_disk(place, chaos, figures, tmp_path):
             assert first().ok, worker.tail()
         cycle = (worker.crawl, worker.snapshot)
         for number in range(rounds):
-            sim.clock.advance(6 * 3600)  # so that there is something new to write
+            sim.clock.advance(6 * 3600)  # so that there is new content to write
             known = stored(home)
             disk.fill(0 if number % 3 == 0 else chance.randrange(free))
             for work in cycle:
@@ -91,11 +92,11 @@ def test_a_full_disk(place, chaos, figures, tmp_path):
         assert set(tables.live.snapshots) == stored(home)
     assert errors >= max(1, rounds // 3)
     figures.add(
-        5, f"disk full: {place}", rounds, f"{errors} clear errors; files, pointer and DuckDB whole each time", slowest
+        5, f"disk full: {place}", rounds, f"{errors} clear errors; files, pointer and DuckDB intact each time", slowest
     )
 
 
-def test_a_read_only_directory(chaos, figures, tmp_path):
+def test_a_read_only_bot_directory_is_a_clear_error_and_leaves_the_old_file(chaos, figures, tmp_path):
     if not chaos:
         pytest.skip("in full only: run with --chaos")
     home = tmp_path / "home"
@@ -107,24 +108,24 @@ def test_a_read_only_directory(chaos, figures, tmp_path):
         for first in (worker.crawl, worker.live):
             assert first().ok, worker.tail()
         before = contents(home / "bot")
-        sim.clock.advance(6 * 3600)  # so that there is something new to write
+        sim.clock.advance(6 * 3600)  # so that there is new content to write
         disk.read_only()
         done = worker.crawl()
         assert not done.ok
         assert f"it cannot be written to {home / 'bot'}: Read-only file system" in done.why
         assert contents(home / "bot") == before
-        assert worker.snapshot().ok  # of no concern to it
+        assert worker.snapshot().ok  # not affected
         disk.read_only(False)
         began = time.monotonic()
         assert worker.crawl().ok
         after = contents(home / "bot")
         assert after[".clob_slug_cache.json"] != before[".clob_slug_cache.json"]
         figures.add(
-            5, "bot's directory read-only", 1, "the reason in one line, old file untouched", time.monotonic() - began
+            5, "bot's directory read-only", 1, "the reason in one line, old file unchanged", time.monotonic() - began
         )
 
 
-def test_a_read_only_home(chaos, figures, tmp_path):
+def test_a_read_only_home_is_a_clear_error_and_damages_nothing(chaos, figures, tmp_path):
     if not chaos:
         pytest.skip("in full only: run with --chaos")
     home = tmp_path / "home"
@@ -149,4 +150,4 @@ def test_a_read_only_home(chaos, figures, tmp_path):
         for work in (worker.crawl, worker.live, worker.snapshot):
             assert work().ok, worker.tail()
         assert contents(home / "bot") != before
-        figures.add(5, "home read-only", 2, "clear errors, files and tables untouched", time.monotonic() - began)
+        figures.add(5, "home read-only", 2, "clear errors, files and tables unchanged", time.monotonic() - began)

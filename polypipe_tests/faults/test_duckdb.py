@@ -1,4 +1,4 @@
-"""Somebody holds the DuckDB file for ten minutes; two write at once, a thousand times: no row is lost, none is doubled."""
+"""Another process holds the DuckDB file for ten minutes; two processes write at once: no row is lost or doubled."""
 
 import json
 import os
@@ -24,7 +24,7 @@ SNAPSHOT_SECONDS = 10
 
 _HOLDER = "import duckdb, sys; con = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
 
-# A snapshot a line of stdin, as the sensor takes them; says its id, and the seconds it took.
+# Takes a snapshot for each line of stdin, like the sensor; prints its id and the seconds it took.
 _SNAPSHOTS = """
 import sys, time
 from polypipe.settings import load_settings
@@ -38,7 +38,7 @@ for line in sys.stdin:
     print(snapshot.row["id"], "spool" if snapshot.waiting else "stored", time.monotonic() - began, flush=True)
 """
 
-# A batch a line of stdin, stored at once; says the id of its crawl, and the seconds that storing took.
+# Stores a batch for each line of stdin; prints the id of its crawl and the seconds it took.
 _WRITER = """
 import pathlib, sys, time
 from polypipe_tests.warehouse.helpers import Warehouse, write
@@ -52,7 +52,7 @@ for line in sys.stdin:
 
 
 class Teller:
-    """A process that does one thing for each line of its stdin and tells of it in a line."""
+    """A process that does one task for each line of its stdin and prints a line about it."""
 
     def __init__(self, process):
         self.process = process
@@ -62,7 +62,7 @@ class Teller:
         self.process.stdin.flush()
 
     def answer(self):
-        """(id, "spool" or "stored", seconds)"""
+        """Returns (id, "spool" or "stored", seconds)."""
         name, where, seconds = self.process.stdout.readline().split()
         return name, where, float(seconds)
 
@@ -75,7 +75,7 @@ class Teller:
 
 
 @pytest.mark.timeout(3600)
-def test_two_writers_at_once_lose_and_double_nothing(chaos, figures, tmp_path):
+def test_two_concurrent_writers_lose_and_double_no_row(chaos, figures, tmp_path):
     rounds = ROUNDS if chaos else SHORT_ROUNDS
     acknowledged, slowest, waited = set(), 0.0, 0
     with Teller(start(_WRITER, tmp_path, "a")) as a, Teller(start(_WRITER, tmp_path, "b")) as b:
@@ -86,7 +86,7 @@ def test_two_writers_at_once_lose_and_double_nothing(chaos, figures, tmp_path):
                 crawl_id, where, seconds = writer.answer()
                 acknowledged.add(crawl_id)
                 slowest, waited = max(slowest, seconds), waited + (where == "spool")
-            # Both say that they are done, so a reader must find the rows of both.
+            # Both have acknowledged, so a reader must find the rows of both.
             published = json.loads((tmp_path / "CURRENT.json").read_bytes())["tables"]
             assert published["crawls"]["rows"] == len(acknowledged) == 2 * (number + 1)
             assert published["tokens"]["rows"] == 10
@@ -95,14 +95,14 @@ def test_two_writers_at_once_lose_and_double_nothing(chaos, figures, tmp_path):
     for tables in (seen.live, seen.published):
         assert len(tables.crawls) == 2 * rounds
         assert set(tables.crawls) == acknowledged
-        assert (tables.token_rows, tables.crawls_behind_tokens) == (10, 1)  # the last one's rows, not a mixture
+        assert (tables.token_rows, tables.crawls_behind_tokens) == (10, 1)  # the rows of the last writer only
     assert seen.live.digest == seen.published.digest
-    figures.add(4, "two writers at the same moment", rounds, "every row of both there once, at once", slowest)
+    figures.add(4, "two writers at the same moment", rounds, "every row of both stored once, immediately", slowest)
 
 
 @contextmanager
 def held(database):
-    """Somebody has the DuckDB file open for writing, as at DuckDB's own prompt."""
+    """Another process has the DuckDB file open for writing, like DuckDB's own prompt."""
     holder = subprocess.Popen(
         [sys.executable, "-c", _HOLDER, str(database)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -114,13 +114,13 @@ def held(database):
 
 
 def spooled_ids(home, table, column):
-    """Ids of the rows that wait in the spool, from its bare files."""
+    """Ids of the rows waiting in the spool, read from its files."""
     files = home.glob(f"spool/2*/{table}.ndjson")
     return [json.loads(line)[column] for file in files for line in file.read_text().splitlines()]
 
 
 @pytest.mark.timeout(3600)
-def test_rows_wait_in_the_spool_while_somebody_holds_the_duckdb_file(chaos, figures, tmp_path):
+def test_rows_wait_in_the_spool_while_another_process_holds_the_duckdb_file(chaos, figures, tmp_path):
     home = tmp_path / "home"
     with SimServer(events=60, seed=3, start=START) as sim:
         sim.ledger.reach(sim.clock.now())
@@ -176,12 +176,12 @@ def test_rows_wait_in_the_spool_while_somebody_holds_the_duckdb_file(chaos, figu
                     "publications": spooled_ids(home, "publications", "publication_id"),
                     "crawls": spooled_ids(home, "crawls", "crawl_id"),
                 }
-                # Who reads what is published is not disturbed, who reads as the pipeline does sees what waits, too.
+                # Readers of the published files are not affected; readers of the pipeline also see the waiting rows.
                 assert look(home, live=False).published.publications == before.published.publications
                 with Warehouse(home).read() as con:
                     assert {id for (id,) in con.execute("SELECT id FROM snapshots").fetchall()} == taken
             released = time.monotonic()
-            snapshot("stored")  # the next writer, whoever it is, brings it all in
+            snapshot("stored")  # the next writer merges everything
             recovery = time.monotonic() - released
 
     assert len(waiting["snapshots"]) == refreshes
@@ -198,9 +198,9 @@ def test_rows_wait_in_the_spool_while_somebody_holds_the_duckdb_file(chaos, figu
     rows = sum(map(len, waiting.values()))
     minutes = HOLD_SECONDS // 60 if chaos else SHORT_HOLD_SECONDS / 60
     held_meanwhile = f"{refreshes} refreshes published their files; {rows} rows of 3 tables and all universes waited"
-    figures.add(4, f"somebody holds the DuckDB file for {minutes:g} minutes", refreshes, held_meanwhile, recovery)
+    figures.add(4, f"another process holds the DuckDB file for {minutes:g} minutes", refreshes, held_meanwhile, recovery)
 
 
 def truth_of_files(home):
-    """The world of the bot's files, which were proven right by themselves."""
+    """The world of the bot's files, which have been checked before."""
     return {file: read_like_serde(home / "bot" / file) for file in FILES}

@@ -1,11 +1,11 @@
-"""The table of the fault tests."""
+"""The table of `docs/reliability.md`."""
 
 import pytest
 
 from polypipe_tests.faults.figures import BEGIN, END, Figures, read, write_table
 
 
-def test_the_figures_of_all_workers_become_one_ordered_table(tmp_path):
+def test_figures_of_all_workers_become_one_ordered_table(tmp_path):
     Figures(tmp_path).add(2, "daemon killed", 3, "back by itself", 4.25)
     (tmp_path / "other.jsonl").write_text(
         '{"row": 1, "fault": "run killed", "injected": 1000, "held": "files whole", "recovery": null, "lost": "nothing"}\n'

@@ -1,6 +1,6 @@
-"""Hostile requests to both web ports of a running demo: refused or inert, and the servers go on serving.
+"""Hostile requests to both web ports of a running demo are refused or have no effect, and the servers keep serving.
 
-The titles and labels that hold HTML are in `polypipe_tests/dashboard/`, in a real browser.
+Titles and labels that contain HTML are tested in a real browser in `polypipe_tests/dashboard/`.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ import pytest
 from polypipe_tests.runtime.support import Server
 
 SLOW_CONNECTIONS = 1000
-USUAL_DESCRIPTORS = 1024  # what a login session has; the servers must make do, or ask for more themselves
+USUAL_DESCRIPTORS = 1024  # the limit of a login session, which the servers must raise if they need more
 
 PATHS = [
     "/../../etc/passwd", "/..%2f..%2fetc%2fpasswd", "/static/..%2f..%2fstore.py", "/static/%2e%2e/%2e%2e/app.py",
@@ -27,7 +27,7 @@ LIMITS = "{ instance { concurrencyLimits { concurrencyKey } } }"
 
 
 class LimitedServer(Server):
-    """A demo whose processes may start with no more descriptors than a login session has."""
+    """A demo whose processes start with the descriptor limit of a login session."""
 
     def start(self) -> None:
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -50,7 +50,7 @@ def server(tmp_path_factory):
 
 
 def ports(server: Server) -> dict[int, str]:
-    """The web ports, each with a path that answers 200 in health."""
+    """The web ports, each with a path that answers 200."""
     return {server.port: "/server_info", int(server.env["POLYPIPE_DASHBOARD_PORT"]): "/api/config"}
 
 
@@ -63,7 +63,7 @@ def answers(port: int, path: str = "/", **request) -> int | None:
 
 
 def raw(port: int, request: bytes) -> bytes:
-    """Send bytes as they are (a client library would tidy them up) and return the beginning of the answer."""
+    """Send raw bytes, which a client library would normalise, and return the start of the response."""
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
         connection.sendall(request)
         connection.shutdown(socket.SHUT_WR)
@@ -77,7 +77,7 @@ def unharmed(server: Server) -> bool:
     return all(answers(port, path) == 200 for port, path in ports(server).items())
 
 
-def test_requests_that_mean_harm(server, figures):
+def test_hostile_requests_are_refused_or_have_no_effect(server, figures):
     refused = 0
     for port in ports(server):
         for name in ("evil.example", "127.0.0.1.evil.example", "169.254.169.254"):
@@ -99,7 +99,7 @@ def test_requests_that_mean_harm(server, figures):
             assert not raw(port, request).startswith(b"HTTP/1.1 200")
             refused += 1
         long_query = answers(port, "/api/history?hours=" + "9" * 50_000, headers={"accept": "application/json"})
-        page_of_the_ui = 200 if port == server.port else 400  # the UI shows its page for any address
+        page_of_the_ui = 200 if port == server.port else 400  # the UI serves its page for any path
         assert long_query in (page_of_the_ui, None, 400, 414, 422, 431)
         headers = {"origin": "http://evil.example", "content-type": "text/plain"}
         assert answers(port, "/graphql", method="POST", content="x", headers=headers) in (403, 404, 405)
@@ -108,7 +108,7 @@ def test_requests_that_mean_harm(server, figures):
         7,
         "wrong Host, path tricks, malformed and oversized requests",
         refused,
-        "refused or inert; both ports go on serving",
+        "refused or without effect; both ports keep serving",
     )
     assert unharmed(server)
 
@@ -128,7 +128,7 @@ def test_no_page_of_another_site_changes_anything(server, figures):
     figures.add(7, "cross-site requests to the Dagster UI", 7, "refused; nothing changed")
 
 
-def test_a_thousand_slow_connections_on_each_port(server, figures):
+def test_a_thousand_slow_connections_do_not_block_others(server, figures):
     beginnings = (
         b"",
         b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ",

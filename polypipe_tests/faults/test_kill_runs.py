@@ -1,7 +1,7 @@
 """kill -9 of a run in each phase, at random moments, while the exchange changes from run to run.
 
-After each kill the six files are of an old world or of the new one, each whole; DuckDB opens in a fresh process and
-holds one world; the next run succeeds unaided and brings everything to the new world.
+After each kill each of the six files completely matches an old world or the new one, DuckDB opens in a new process with a
+single world, and the next run succeeds without help and updates everything to the new world.
 """
 
 import os
@@ -18,15 +18,15 @@ from polypipe_tests.support import POLYPIPE
 
 KILLS = 100
 SHORT_KILLS = 3
-AGAIN = 0.4  # so often the run that should repair is killed, too; in the short version always, until the last
-NEW_HOME_EVERY = 20  # so often the killed run is the very first of its home
-MOST_WORLDS = 4  # of which the files may be before a run is left alone
-COMMAND_EVERY = 10  # so often the next run is started as `polypipe refresh`, imports and all
+AGAIN = 0.4  # share of repairing runs that are killed too; in the short version all but the last
+NEW_HOME_EVERY = 20  # share of kills that hit the first run of a home
+MOST_WORLDS = 4  # number of older worlds that files may match before a run completes
+COMMAND_EVERY = 10  # share of next runs that are started as the command `polypipe refresh`, with its imports
 DAY = 86_400
 
 
 def worlds_of(sim):
-    """Clock -> truth, for days that are far enough apart for every file to differ."""
+    """Clock -> truth, for days far enough apart that every file differs."""
     began = sim.clock.now()
     found = {}
     for day in range(1, 40, 5):
@@ -36,15 +36,15 @@ def worlds_of(sim):
 
 
 def may_follow(new, old):
-    """Every file differs, and none is so much smaller that the guard would have to refuse it."""
+    """True if every file differs and none shrinks enough for the guard to refuse it."""
     if old is None:
         return True
-    plain = [file for file in FILES if file != ".atp_categorized.json"]  # which has the tokens of another
+    plain = [file for file in FILES if file != ".atp_categorized.json"]  # which has the tokens of another file
     return all(new[file] != old[file] and 2 * len(new[file]) >= len(old[file]) for file in plain)
 
 
 @pytest.mark.timeout(3600)
-def test_runs_killed_in_every_phase_leave_whole_files_and_the_next_one_succeeds(chaos, figures, tmp_path):
+def test_a_killed_run_leaves_complete_files_and_the_next_run_succeeds(chaos, figures, tmp_path):
     chance = random.Random(20261123)
     kills, again = (KILLS, AGAIN) if chaos else (SHORT_KILLS, 1)
     killed, left, recovery = Counter(), Counter(), []
@@ -59,7 +59,7 @@ def test_runs_killed_in_every_phase_leave_whole_files_and_the_next_one_succeeds(
             whole = runs.run(home)
             assert whole.code == 0, whole.output
             assert_all_of_one_world(home, worlds[now])
-            possible = [worlds[now]]  # what a file may be of; the newest is the last
+            possible = [worlds[now]]  # the worlds a file may match, the newest last
             tries = 0
             while killed.total() < kills:
                 assert tries < 2 * kills, killed
@@ -73,7 +73,7 @@ def test_runs_killed_in_every_phase_leave_whole_files_and_the_next_one_succeeds(
                 dead = runs.run(home, whole.target(PHASES[tries % len(PHASES)], chance))
                 died_at = time.monotonic()
                 tries += 1
-                if dead.code == 0:  # it never took the step that was aimed at
+                if dead.code == 0:  # it never reached the targeted step
                     possible = possible[-1:]
                     continue
                 assert dead.code == -9, dead.output
@@ -105,7 +105,7 @@ def test_runs_killed_in_every_phase_leave_whole_files_and_the_next_one_succeeds(
 
 
 def assert_all_of_one_world(home, world, before=None):
-    """All files, the live database and what is published are of this world; what was published `before` is still there."""
+    """Check that files, live database and published tables match this world and keep the rows published `before`."""
     assert {path.name for path in (home / "bot").iterdir()} == set(FILES)
     for file in FILES:
         world_of(home / "bot" / file, world)

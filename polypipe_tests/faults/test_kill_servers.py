@@ -1,7 +1,7 @@
 """kill -9 of each process of `polypipe demo`, of several at once, of a run's process, and of everything.
 
-Whatever `up` supervises comes back by itself; after the death of `up` or of everything the next start is clean. Snapshots
-are then counted against the ticks that Dagster recorded: one each, none lost or doubled.
+`up` restarts its programs; after a kill of `up` or of everything the next start is clean. Snapshots are then compared with
+the ticks that Dagster recorded: one each, none lost or doubled.
 """
 
 import contextlib
@@ -21,11 +21,11 @@ from polypipe_tests.faults.support import look
 from polypipe_tests.runtime.support import Server
 
 SECONDS = 10  # between snapshots
-GAP_SECONDS = 60  # without a kill no two snapshots are farther apart, on however busy a machine
+GAP_SECONDS = 60  # maximum distance of two snapshots without a kill, even on a busy machine
 BACK_SECONDS = 180
 ROUNDS = 3
 
-# By what is in their command line.
+# Name -> a part of its command line.
 PROGRAMS = {
     "code server": "polypipe.definitions",
     "daemon": "dagster-daemon",
@@ -39,7 +39,7 @@ HEARTBEATS = "{ instance { daemonHealth { allDaemonStatuses { daemonType healthy
 
 
 class Demo(Server):
-    """A demo that takes a snapshot every ten seconds, with the moments at which something was dead."""
+    """A demo that takes a snapshot every ten seconds, with the spans in which a process was dead."""
 
     def start(self):
         self.env["POLYPIPE_SNAPSHOT_SECONDS"] = str(SECONDS)
@@ -56,7 +56,7 @@ class Demo(Server):
             return False
 
     def answers(self, program, since):
-        """Whether a program that was killed at `since` (epoch seconds) does its work again."""
+        """True if a program that was killed at `since` (epoch seconds) works again."""
         if program == "webserver":
             return self.page(self.port, "/server_info")
         if program == "dashboard":
@@ -71,12 +71,12 @@ class Demo(Server):
         return port is not None and any(c.laddr.port == port for c in process.net_connections() if c.status == "LISTEN")
 
     def snapshots(self):
-        """How many are published, from the bare pointer file."""
+        """Number of published snapshots, from the pointer file."""
         pointer = self.home / "CURRENT.json"
         return json.loads(pointer.read_bytes())["tables"]["snapshots"]["rows"] if pointer.exists() else 0
 
     def kill(self, *processes):
-        """kill -9 at one moment; returns it, in epoch seconds."""
+        """kill -9 all at once. Returns the time in epoch seconds."""
         at = time.time()
         assert processes
         assert None not in processes
@@ -87,7 +87,7 @@ class Demo(Server):
         return at
 
     def wait_until_back(self, programs, since):
-        """Until each of the programs answers and a snapshot was stored; the seconds that each took to answer."""
+        """Wait until each program answers and a snapshot is stored. Returns the seconds that each took to answer."""
         took, before = {}, self.snapshots()
 
         def all_back():
@@ -102,7 +102,7 @@ class Demo(Server):
         return took
 
     def start_again(self, since):
-        """Start again after `up` was killed; the seconds from here to the next snapshot."""
+        """Start again after a kill of `up`. Returns the seconds to the next snapshot."""
         self.process.wait()
         before, began = self.snapshots(), time.time()
         self.start()
@@ -134,7 +134,7 @@ def demo(tmp_path):
 
 
 @pytest.mark.timeout(3600)
-def test_whatever_is_killed_comes_back_and_no_snapshot_is_lost_or_doubled(chaos, figures, demo):
+def test_killed_programs_are_restarted_and_no_snapshot_is_lost_or_doubled(chaos, figures, demo):
     chance = random.Random(20261123)
     slowest, count = {}, {}
 
@@ -151,7 +151,7 @@ def test_whatever_is_killed_comes_back_and_no_snapshot_is_lost_or_doubled(chaos,
         victims = [*PROGRAMS, "up", "everything", "run"] * ROUNDS
         chance.shuffle(victims)
         for victim in victims:
-            time.sleep(chance.uniform(0, SECONDS))  # the random moment within the rhythm of the snapshots
+            time.sleep(chance.uniform(0, SECONDS))  # a random moment between two snapshots
             if victim in KEPT:
                 since = demo.kill(demo.process_of(victim))
                 note(victim, demo.wait_until_back([victim], since)[victim])
@@ -166,22 +166,22 @@ def test_whatever_is_killed_comes_back_and_no_snapshot_is_lost_or_doubled(chaos,
     rows, gaps = count_snapshots(demo)
     kills = sum(count.values())
     for victim, number in count.items():
-        what = "the next start is clean" if victim in ("up", "everything") else "back by itself"
+        what = "the next start is clean" if victim in ("up", "everything") else "restarted by `up`"
         if victim == "run":
             what = "closed as failed, the next run of the job succeeds"
         name = {"up": "`polypipe demo` itself", "run": "a run's process", "everything": victim}.get(victim, f"the {victim}")
         figures.add(2, f"kill -9 of {name}", number, what, slowest[victim])
     found = (
-        f"{gaps} gaps longer than {GAP_SECONDS} s, each while something was dead"
+        f"{gaps} gaps longer than {GAP_SECONDS} s, each while a process was dead"
         if gaps
         else f"no gap longer than {GAP_SECONDS} s"
     )
-    held = f"{rows} snapshots: one a tick, none doubled; {found}"
+    held = f"{rows} snapshots: one per tick, none doubled; {found}"
     figures.add(2, "snapshots across all of these kills", kills, held)
 
 
 def kill_a_run(demo, chance):
-    """Kill the process of a run at a random moment; the seconds until Dagster has closed it. Then a run succeeds."""
+    """Kill a run's process at a random moment. Returns the seconds until Dagster closed it; the next run must succeed."""
     while True:
         run_id = demo.wait_for(lambda: demo.launch("crawl"))
         if worker := wait_for_worker(demo, run_id):
@@ -194,7 +194,7 @@ def kill_a_run(demo, chance):
 
 
 def wait_for_worker(demo, run_id):
-    """The process of the run; None when it ended before it could be told from others."""
+    """The process of the run; None if the run ended before its process was identified."""
     found = demo.wait_for(lambda: ended(demo, run_id) or worker_of(demo, run_id))
     return found if isinstance(found, psutil.Process) else None
 
@@ -209,7 +209,7 @@ def ended(demo, run_id):
 
 
 def worker_of(demo, run_id):
-    """The process of this run, when no other run goes on that it could be mistaken for."""
+    """The process of this run, if no other run is in progress."""
     states = {run["id"]: run["status"] for run in demo.runs()}
     going = [other for other, state in states.items() if state in ("STARTING", "STARTED")]
     workers = [p for p in demo.children() if WORKER in command(p) and "spawn_main" in command(p)]
@@ -217,10 +217,10 @@ def worker_of(demo, run_id):
 
 
 def count_snapshots(demo):
-    """Every snapshot against the ticks that Dagster recorded; returns how many there are, and how many gaps.
+    """Compare every snapshot with the ticks that Dagster recorded. Returns (number of snapshots, number of gaps).
 
-    A tick that went to its end has exactly one row; one that was interrupted has one or none; a row has a tick. Rows are
-    farther apart than usual only where something was dead, and a number that is null has its reason in the row.
+    A completed tick has exactly one row, an interrupted one at most one, and every row has a tick. Gaps between rows occur
+    only while a process was dead, and every null has its reason in the row.
     """
     seen = look(demo.home)
     assert seen.live.digest == seen.published.digest
@@ -231,7 +231,7 @@ def count_snapshots(demo):
 
     whole, interrupted = ticks_of(demo)
     starts = sorted([*(began for began, _ in whole), *interrupted])
-    assert all(b - a > SECONDS - 1 for a, b in pairwise(starts)), "two ticks for the same moment"
+    assert all(b - a > SECONDS - 1 for a, b in pairwise(starts)), "two ticks at the same moment"
     rows = set(times)
     for began, finished in whole:
         own = {t for t in rows if began - 0.01 <= t <= finished + 0.01}
@@ -244,15 +244,15 @@ def count_snapshots(demo):
 
     gaps = [(a, b) for a, b in pairwise(times) if b - a > GAP_SECONDS]
     for a, b in gaps:
-        assert any(died < b and a < back for died, back in demo.deaths), f"a gap of {b - a:.0f} s while nothing was dead"
+        assert any(died < b and a < back for died, back in demo.deaths), f"a gap of {b - a:.0f} s while no process was dead"
     nulls_have_reasons(demo.home)
     return len(times), len(gaps)
 
 
 def ticks_of(demo):
-    """(start, end) of the snapshot sensor's ticks that went to their end, and starts of those that were interrupted.
+    """Returns ((start, end) of the snapshot sensor's completed ticks, starts of the interrupted ones).
 
-    A tick in which no source answered is skipped with that reason; its row says the same.
+    A tick in which no source answered is skipped with that reason, which its row has too.
     """
     storage = demo.home / "dagster" / "schedules" / "schedules.db"
     with contextlib.closing(sqlite3.connect(f"file:{storage}?mode=ro", uri=True)) as con:
