@@ -8,6 +8,7 @@ Fails if the wheel lacks a file of `polypipe/`, if the demo does not start, if a
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,6 @@ import zipfile
 from pathlib import Path
 
 import httpx
-from polypipe.runtime.processes import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 UV = Path(sys.executable).with_name("uv")
@@ -100,6 +100,13 @@ def run_demo(polypipe: Path, directory: Path) -> int:
     finally:
         demo.send_signal(signal.SIGINT)
         demo.wait(STOP_SECONDS)
+
+
+def free_port() -> int:
+    """A port of loopback that nothing uses."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 def answer(request: httpx.Request, client: httpx.Client, demo: "subprocess.Popen[bytes]", log: Path) -> httpx.Response:
