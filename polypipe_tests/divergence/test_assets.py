@@ -15,9 +15,9 @@ from polypipe.divergence.assets import divergence_assets, divergence_snapshot, p
 from polypipe.divergence.automation import schedules
 from polypipe.divergence.checks import divergence_checks
 from polypipe.divergence.snapshot import snapshot_id
+from polypipe.errors import SettingError
 from polypipe.legacy.assets import divergence_db
 from polypipe.legacy.assets import schedules as legacy_schedules
-from polypipe.settings import SettingError
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.sim.copier import RATIO
 from polypipe.warehouse import Replace

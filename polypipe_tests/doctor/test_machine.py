@@ -17,7 +17,7 @@ from polypipe.doctor.result import ok
 from polypipe.runtime.instance import open_instance
 from polypipe.runtime.ports import free_port
 from polypipe.runtime.running import MARK, only_one
-from polypipe.settings import VARIABLES
+from polypipe.variables import VARIABLES
 from polypipe_tests.conftest import settings_for
 from polypipe_tests.doctor.support import NOW, facts_of, results
 
