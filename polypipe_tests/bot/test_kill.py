@@ -25,6 +25,12 @@ home, log, kills = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 catalog()
 chance = random.Random(20261123)
 killed = 0
+began = time.monotonic()
+if (first := os.fork()) == 0:
+    ingest(Warehouse(home), TRADE_LOG, log)  # only the header: creates the database
+    os._exit(0)
+assert os.waitpid(first, 0)[1] == 0
+longest = max(0.25, 2 * (time.monotonic() - began))  # so that readers store rows before they are killed, also under load
 for number in range(kills):
     with log.open("a", encoding="utf-8") as file:
         more = text(log_lines(20, start=20 * number))
@@ -34,7 +40,7 @@ for number in range(kills):
     if reader == 0:
         while True:
             ingest(Warehouse(home), TRADE_LOG, log, batch_bytes=1500)
-    time.sleep(chance.uniform(0, 0.25))  # the random moment
+    time.sleep(chance.uniform(0, longest))  # the random moment
     os.kill(reader, signal.SIGKILL)
     killed += os.waitpid(reader, 0)[1] == signal.SIGKILL
     with log.open("a", encoding="utf-8") as file:
