@@ -166,7 +166,7 @@ WANTED = {"1", "864", "100639", "102070"}
     [
         ({"kind": "status", "status": 500}, "HTTP 500"),
         ({"kind": "html"}, "HTML"),
-        ({"kind": "cut_json"}, "torn"),
+        ({"kind": "cut_json"}, "truncated or invalid JSON"),
         ({"kind": "reset"}, ""),
         ({"kind": "repeat_cursor"}, "repeats the cursor"),
         ({"kind": "missing_key"}, "events"),
