@@ -11,20 +11,17 @@ import dagster as dg
 from polypipe.alerts import automation as alerts_automation
 from polypipe.attribution import assets as attribution_assets
 from polypipe.attribution import automation as attribution_automation
-from polypipe.attribution import checks as attribution_checks
 from polypipe.bot import assets as bot_assets
 from polypipe.bot import automation as bot_automation
 from polypipe.caches import assets as cache_assets
 from polypipe.caches import automation as cache_automation
-from polypipe.caches import checks as cache_checks
 from polypipe.caches.registry import CACHES
 from polypipe.dashboard.assets import dashboard_spec
 from polypipe.divergence import assets as divergence_assets
 from polypipe.divergence import automation as divergence_automation
-from polypipe.divergence import checks as divergence_checks
+from polypipe.health import dagster_adapter as health
 from polypipe.history import assets as history_assets
 from polypipe.history import automation as history_automation
-from polypipe.history import checks as history_checks
 from polypipe.legacy import assets as legacy_assets
 from polypipe.maintenance import assets as upkeep
 from polypipe.orchestration.documented import with_columns
@@ -67,7 +64,7 @@ def build_defs(**resource_overrides: Any) -> dg.Definitions:
     assets: Sequence[dg.AssetsDefinition | dg.AssetSpec] = [
         cache_assets.sports_events,
         *cache_assets.cache_assets,
-        *divergence_assets.divergence_assets,
+        *divergence_assets.with_freshness(settings),
         *legacy_assets.assets,
         *history_assets.history_assets(days),
         *attribution_assets.attribution_assets(days),
@@ -81,10 +78,7 @@ def build_defs(**resource_overrides: Any) -> dg.Definitions:
     return dg.Definitions(
         assets=dg.with_source_code_references(assets),
         asset_checks=[
-            *cache_checks.cache_checks,
-            *divergence_checks.divergence_checks,
-            *history_checks.history_checks,
-            *attribution_checks.attribution_checks,
+            *health.asset_checks,
             bot_assets.trade_log_checks,
         ],
         jobs=[
@@ -106,7 +100,7 @@ def build_defs(**resource_overrides: Any) -> dg.Definitions:
         ],
         sensors=[
             *cache_automation.sensors,
-            divergence_automation.snapshot_sensor(settings),
+            divergence_automation.snapshot_sensor(settings, health.snapshot_check_results),
             divergence_automation.first_positions,
             history_automation.first_history(days),
             *attribution_automation.sensors,

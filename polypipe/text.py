@@ -56,6 +56,11 @@ def money(usd: float) -> str:
     return f"-{text}" if usd < 0 and text != "$0.00" else text
 
 
+def size(count: float) -> str:
+    """Bytes: `12 MB`, `3.4 GB`."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
 def count(number: int, noun: str, nouns: str = "") -> str:
     """`1 file`, `2 files`; `nouns` is the plural where it is not the noun with an s."""
     return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"

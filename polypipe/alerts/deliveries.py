@@ -1,11 +1,10 @@
-"""The queue of letters: claimed, sent, and only then forgotten.
+"""At-least-once delivery queue: claim, send, then delete.
 
-- Before a letter is sent it is marked as claimed, on disk. Killed before that, it is sent later; killed after the channel
-  had it and before that was written down, it is sent once more, marked "possibly repeated", because nobody can know. So
-  is one whose sending ended without an answer.
-- Each channel gets its letters in order. A channel that fails is tried again later and later; the others go on.
-- At most 20 sendings in any minute, failed ones too.
-- A queue that grows too long is collapsed: its older letters become one that counts them and names the first ones.
+- A delivery is marked as claimed, on disk, before it is sent. After a kill before that it is sent later; after a kill
+  between send and delete it is sent once more, marked "possibly repeated". So is one that was sent without an answer.
+- Each channel gets its deliveries in order. A failing channel is retried with growing pauses; the others go on.
+- At most 20 sends a minute, failures included.
+- A queue that grows too long is collapsed: its older deliveries become one that counts them and names the first ones.
 """
 
 from collections import Counter
@@ -14,25 +13,25 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from polypipe.alerts.messages import Message
-from polypipe.alerts.store import Backoff, Book, Letter
+from polypipe.alerts.store import AlertState, Backoff, Delivery
 from polypipe.text import bounded, duration, utc_text
 
 PER_MINUTE = 20
 MINUTE = timedelta(minutes=1)
 LATE = timedelta(minutes=3)
-"""A letter that waited so long says so."""
+"""A delivery that waited longer says so."""
 
 LONGEST_QUEUE = 40
 KEPT = 20
 NAMED = 10
-"""A channel's queue of more than 40 letters keeps the newest 20; the others become one that names the first 10."""
+"""A channel's queue of more than 40 deliveries keeps the newest 20; the others become one that names the first 10."""
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a sending. `certain` is false when it may have arrived although no answer said so."""
+    """The result of a send. `certain` is false when the message may have arrived although no answer said so."""
 
     ok: bool
     reason: str = ""
@@ -41,7 +40,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Sent:
-    """One attempt, for the log."""
+    """One send, for the log."""
 
     channel: str
     title: str
@@ -49,126 +48,128 @@ class Sent:
 
 
 Send = Callable[[str, Message], Outcome]
-"""Sends a message through the channel of that name."""
+"""Sends a message through the channel of a name."""
 
 
-def recover(book: Book, now: datetime) -> None:
-    """What an earlier process left: letters that it had claimed, and times that the clock has not reached."""
-    for letter in book.letters:
-        if letter.claimed:
-            letter.claimed, letter.perhaps_repeated = False, True
-        letter.created_at = min(letter.created_at, now)
-    for backoff in book.backoff.values():
+def recover(state: AlertState, now: datetime) -> None:
+    """Repair the state that an earlier process left: claimed deliveries, and times in the future."""
+    for delivery in state.deliveries:
+        if delivery.claimed:
+            delivery.claimed, delivery.perhaps_repeated = False, True
+        delivery.created_at = min(delivery.created_at, now)
+    for backoff in state.backoff.values():
         backoff.next_try = min(backoff.next_try, now + LONGEST_PAUSE)
-    book.attempts = [at for at in book.attempts if at <= now]
+    state.attempts = [at for at in state.attempts if at <= now]
 
 
-def enqueue(book: Book, messages: Iterable[Message], channels: Sequence[str], now: datetime) -> None:
-    """A letter of each message for each channel. Letters for channels that are not configured any more are dropped."""
-    book.letters = [letter for letter in book.letters if letter.channel in channels]
-    book.backoff = {channel: backoff for channel, backoff in book.backoff.items() if channel in channels}
+def enqueue(state: AlertState, messages: Iterable[Message], channels: Sequence[str], now: datetime) -> None:
+    """Add a delivery of each message for each channel. Deliveries for channels no longer configured are dropped."""
+    state.deliveries = [delivery for delivery in state.deliveries if delivery.channel in channels]
+    state.backoff = {channel: backoff for channel, backoff in state.backoff.items() if channel in channels}
     for message in messages:
         for channel in channels:
-            book.letters.append(
-                Letter(
+            state.deliveries.append(
+                Delivery(
                     channel=channel, created_at=now, severity=message.severity, title=message.title, body=message.body
                 )
             )  # fmt: skip
     for channel in channels:
-        _collapse(book, channel)
+        _collapse(state, channel)
 
 
 def deliver(
-    book: Book, send: Send, save: Callable[[], None], clock: Callable[[], datetime], time_left: Callable[[], bool]
+    state: AlertState, send: Send, save: Callable[[], None], clock: Callable[[], datetime], time_left: Callable[[], bool]
 ) -> list[Sent]:
-    """Send what is due, until nothing is or the time is up. `save` makes the book durable; what it raises ends this."""
+    """Send due deliveries until none is due or the time is up. `save` stores the state; its errors are not caught."""
     done: list[Sent] = []
     while time_left():
         now = clock()
-        letter = due(book, now)
-        if letter is None:
+        delivery = due(state, now)
+        if delivery is None:
             break
-        letter.claimed = True
-        letter.attempts += 1
-        book.attempts = [at for at in book.attempts if now - at < MINUTE] + [now]
+        delivery.claimed = True
+        delivery.attempts += 1
+        state.attempts = [at for at in state.attempts if now - at < MINUTE] + [now]
         save()
-        outcome = send(letter.channel, rendered(letter, now))
+        outcome = send(delivery.channel, rendered(delivery, now))
         now = clock()
         if outcome.ok:
-            book.letters = [other for other in book.letters if other is not letter]
-            book.backoff.pop(letter.channel, None)
+            state.deliveries = [other for other in state.deliveries if other is not delivery]
+            state.backoff.pop(delivery.channel, None)
         else:
-            letter.claimed = False
-            letter.perhaps_repeated |= not outcome.certain
-            failures = book.backoff[letter.channel].failures + 1 if letter.channel in book.backoff else 1
-            book.backoff[letter.channel] = Backoff(
+            delivery.claimed = False
+            delivery.perhaps_repeated |= not outcome.certain
+            failures = state.backoff[delivery.channel].failures + 1 if delivery.channel in state.backoff else 1
+            state.backoff[delivery.channel] = Backoff(
                 failures=failures, reason=outcome.reason, next_try=now + pause_after(failures)
             )
         save()
-        done.append(Sent(letter.channel, letter.title, outcome))
+        done.append(Sent(delivery.channel, delivery.title, outcome))
     return done
 
 
-def due(book: Book, now: datetime) -> Letter | None:
-    """The letter to be sent now: the oldest of a channel that may be tried, healthy channels first. None: none."""
-    if sum(now - at < MINUTE for at in book.attempts) >= PER_MINUTE:
+def due(state: AlertState, now: datetime) -> Delivery | None:
+    """The delivery to send now, or None: the oldest of a channel that may be tried, healthy channels first."""
+    if sum(now - at < MINUTE for at in state.attempts) >= PER_MINUTE:
         return None
-    heads: dict[str, Letter] = {}
-    for letter in book.letters:
-        heads.setdefault(letter.channel, letter)
-    backoff = book.backoff
-    ready = [letter for name, letter in heads.items() if name not in backoff or backoff[name].next_try <= now]
+    heads: dict[str, Delivery] = {}
+    for delivery in state.deliveries:
+        heads.setdefault(delivery.channel, delivery)
+    backoff = state.backoff
+    ready = [delivery for name, delivery in heads.items() if name not in backoff or backoff[name].next_try <= now]
     failures = {name: backoff[name].failures if name in backoff else 0 for name in heads}
-    return min(ready, key=lambda letter: (failures[letter.channel], letter.created_at), default=None)
+    return min(ready, key=lambda delivery: (failures[delivery.channel], delivery.created_at), default=None)
 
 
-def failing_channels(book: Book) -> list[str]:
-    """Each channel that is down, in words: how often it failed, why, and what waits for it."""
-    waiting = Counter(letter.channel for letter in book.letters)
+def failing_channels(state: AlertState) -> list[str]:
+    """Each failing channel in words: failures in a row, the reason, and how many messages wait for it."""
+    waiting = Counter(delivery.channel for delivery in state.deliveries)
     return [
-        f"{name} failed {backoff.failures} times in a row: {backoff.reason}; messages that wait: {waiting[name]}"
-        for name, backoff in book.backoff.items()
+        f"{name} failed {backoff.failures} times in a row: {backoff.reason}; messages waiting: {waiting[name]}"
+        for name, backoff in state.backoff.items()
     ]
 
 
 def pause_after(failures: int) -> timedelta:
-    """How long a channel rests after so many failures in a row."""
+    """Pause of a channel after `failures` in a row."""
     return min(FIRST_PAUSE * (1 << min(failures - 1, 10)), LONGEST_PAUSE)
 
 
-def rendered(letter: Letter, now: datetime) -> Message:
-    """The message as it is sent now, with what must be said about its way."""
+def rendered(delivery: Delivery, now: datetime) -> Message:
+    """The message as it is sent now, with a note if it is late or possibly repeated."""
     notes = []
-    if now - letter.created_at >= LATE:
-        notes.append(f"{duration(now - letter.created_at)} late: raised {utc_text(letter.created_at)}")
-    if letter.perhaps_repeated:
-        notes.append("possibly repeated: it is not known whether an earlier sending arrived")
-    return Message(letter.severity, letter.title, "\n".join([*notes, letter.body]))
+    if now - delivery.created_at >= LATE:
+        notes.append(f"{duration(now - delivery.created_at)} late: raised {utc_text(delivery.created_at)}")
+    if delivery.perhaps_repeated:
+        notes.append("possibly repeated: an earlier send may have arrived")
+    return Message(delivery.severity, delivery.title, "\n".join([*notes, delivery.body]))
 
 
-def _collapse(book: Book, channel: str) -> None:
-    """Join the oldest letters of a queue that is too long. One that may have been sent stays itself."""
-    queue = [letter for letter in book.letters if letter.channel == channel]
+def _collapse(state: AlertState, channel: str) -> None:
+    """Merge the oldest deliveries of a queue that is too long. Deliveries with an unknown outcome are not merged."""
+    queue = [delivery for delivery in state.deliveries if delivery.channel == channel]
     if len(queue) <= LONGEST_QUEUE:
         return
-    old = [letter for letter in queue[:-KEPT] if not letter.perhaps_repeated]
-    count = sum(letter.merged for letter in old)
+    old = [delivery for delivery in queue[:-KEPT] if not delivery.perhaps_repeated]
+    count = sum(delivery.merged for delivery in old)
     lines: list[str] = []
-    for letter in old:
-        lines += letter.body.splitlines()[:NAMED] if letter.merged > 1 else [f"{letter.created_at:%H:%M} {letter.title}"]
+    for delivery in old:
+        lines += (
+            delivery.body.splitlines()[:NAMED] if delivery.merged > 1 else [f"{delivery.created_at:%H:%M} {delivery.title}"]
+        )
     lines = [bounded(line) for line in lines][:NAMED]
-    joined = Letter(
+    joined = Delivery(
         channel=channel,
         created_at=old[0].created_at,
-        severity="critical" if any(letter.severity == "critical" for letter in old) else "warning",
-        title=f"{count} messages joined: this channel could not be reached",
-        body="\n".join([*lines, f"and {count - len(lines)} more; what still holds: polypipe alert list"]),
+        severity="critical" if any(delivery.severity == "critical" for delivery in old) else "warning",
+        title=f"{count} messages merged: this channel could not be reached",
+        body="\n".join([*lines, f"and {count - len(lines)} more; alerts in force: polypipe alert list"]),
         merged=count,
     )
-    gone = {id(letter) for letter in old}
-    first = next(n for n, letter in enumerate(book.letters) if letter is old[0])
-    book.letters = [
-        *(letter for letter in book.letters[:first] if id(letter) not in gone),
+    gone = {id(delivery) for delivery in old}
+    first = next(n for n, delivery in enumerate(state.deliveries) if delivery is old[0])
+    state.deliveries = [
+        *(delivery for delivery in state.deliveries[:first] if id(delivery) not in gone),
         joined,
-        *(letter for letter in book.letters[first:] if id(letter) not in gone),
+        *(delivery for delivery in state.deliveries[first:] if id(delivery) not in gone),
     ]

@@ -1,18 +1,17 @@
-"""The daily digest: one message about the UTC day before. A number that is not known says so, with the reason where there
-is one."""
+"""The daily digest: one message about the previous UTC day. An unknown number says so, with the reason if one is stored."""
 
 # ruff: noqa: S608 -- values are written as literals
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from polypipe.alerts.messages import Message
 from polypipe.alerts.rules import DigestRule, Rule
-from polypipe.alerts.state import Entry
-from polypipe.health.facts import Situation
+from polypipe.alerts.state import Alert
+from polypipe.health.facts import Facts
 from polypipe.text import bounded, money, plain
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal
@@ -29,10 +28,12 @@ _PARTS = (
 
 
 def due_digest(digested: str | None, rule: DigestRule, now: datetime) -> tuple[str, date | None]:
-    """The last day that needs no digest any more, and the day that one is owed for now, or None. `digested` is the former
-    as remembered. After an outage one digest comes late; on the first day of all there is nothing to tell yet."""
+    """Returns (last digested day, day to digest now or None). `digested` is the stored last digested day.
+
+    After an outage one digest is sent late; on the first day there is no day to digest yet.
+    """
     yesterday = now.date() - DAY
-    if digested is None or date.fromisoformat(digested) > yesterday + DAY:  # the latter: the clock was far ahead once
+    if digested is None or date.fromisoformat(digested) > yesterday + DAY:  # or the clock was ahead once
         return yesterday.isoformat(), None
     if now.time() < rule.at or date.fromisoformat(digested) >= yesterday:
         return digested, None
@@ -40,18 +41,17 @@ def due_digest(digested: str | None, rule: DigestRule, now: datetime) -> tuple[s
 
 
 def compose_digest(
-    con: "duckdb.DuckDBPyConnection",
-    wallets: Wallets | None,
+    facts: Facts,
     day: date,
-    situation: Situation,
-    entries: Iterable[Entry],
-    rules: dict[str, Rule],
+    alerts: Iterable[Alert],
+    rules: Mapping[str, Rule],
     failing_channels: Iterable[str] = (),
 ) -> Message:
-    """The message about `day`. Of a channel that fails only another channel can tell: `failing_channels` are the words."""
+    """The message about `day`. `failing_channels` are sentences: only another channel can report a failing one."""
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    lines = [] if wallets is None else [*_money(con, wallets, start), *_fills(con, wallets, start), _exits(situation)]
-    lines += _health(con, start, situation, [entry for entry in entries if entry.phase == "firing"], rules)
+    con, wallets = facts.con, facts.wallets
+    lines = [] if wallets is None else [*_money(con, wallets, start), *_fills(con, wallets, start), _exits(facts)]
+    lines += _health(con, start, facts, [alert for alert in alerts if alert.phase == "firing"], rules)
     lines += [f"Channel failing: {channel}" for channel in failing_channels]
     return Message("info", f"digest of {day.isoformat()} (UTC)", "\n".join(bounded(line) for line in lines))
 
@@ -98,8 +98,8 @@ def _fills(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime) 
     ]
 
 
-def _exits(situation: Situation) -> str:
-    positions = situation.positions
+def _exits(facts: Facts) -> str:
+    positions = facts.positions
     if positions is None:
         return "Exits not copied: unknown (no comparison of positions is stored)"
     orphans = [row for row in positions.rows if row.status == "orphan"]
@@ -111,7 +111,7 @@ def _exits(situation: Situation) -> str:
 
 
 def _health(
-    con: "duckdb.DuckDBPyConnection", start: datetime, situation: Situation, firing: Sequence[Entry], rules: dict[str, Rule]
+    con: "duckdb.DuckDBPyConnection", start: datetime, facts: Facts, firing: Sequence[Alert], rules: Mapping[str, Rule]
 ) -> list[str]:
     span_sql = f"> {literal(start)} AND {{}} <= {literal(start + DAY)}"
     crawls = con.execute(
@@ -121,9 +121,9 @@ def _health(
         f"SELECT count(*) FILTER (NOT accepted) FROM publications WHERE time {span_sql.format('time')}"
     ).fetchall()[0][0]
     lines = [f"Crawls: {crawls[0]}, {crawls[1]} incomplete; publications refused: {refused}"]
-    failing = [one.name for one in situation.failing if one.failures]
+    failing = [streak.name for streak in facts.failures if streak.failures]
     lines.append(f"Failing now: {', '.join(failing) or 'nothing'}")
-    counts = Counter(rules[entry.condition].headline for entry in firing)
+    counts = Counter(rules[alert.rule].headline for alert in firing)
     names = [f"{headline} ({count})" if count > 1 else headline for headline, count in counts.items()]
     lines.append(f"Alerts in force: {'; '.join(names) or 'none'}")
     return lines

@@ -1,13 +1,13 @@
-"""From readings to transitions: what is new, what is over, what is to be told. Pure: no clock, no I/O.
+"""From findings to transitions: what to send when an alert begins and when it is over. Pure: no clock, no I/O.
 
-    (nothing) --firing--> pending --hold time over--> firing --clear--> quiet --cooldown over--> (nothing)
+    (nothing) --failing--> pending --hold over--> firing --ok--> quiet --cooldown over--> (nothing)
 
-A firing is told once, when it is not muted and the cooldown since the last telling of the same thing is over; a firing that
-was told gets exactly one recovery. What is unknown is neither firing nor over: everything stays as it is. A mute silences
-recoveries too: they are owed until it ends, unless the same thing fires again before.
+A firing alert is sent once, when it is not muted and the cooldown since the last message about the same thing is over. An
+alert that was sent gets exactly one recovery. An unknown finding changes nothing: it is neither failing nor a recovery. A
+mute holds recoveries back too: they are owed until it ends, unless the same thing fires again before.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -15,31 +15,31 @@ from typing import Literal
 import msgspec
 
 from polypipe.alerts.rules import Rule
-from polypipe.health.finding import Observation, Reading
+from polypipe.health.finding import EVERY_KEY, Finding
 
 
-class Entry(msgspec.Struct, kw_only=True):
-    """What is remembered of one key of a condition. Times are UTC.
+class Alert(msgspec.Struct, kw_only=True):
+    """The stored state of one key of a rule. Times are UTC. Names in the file are those of its first version.
 
-    `since`: first seen firing, this time. `told`: how the present firing was told, "" not yet, "dry" only in a dry run.
-    `told_at`: when it, or an earlier one of the same key, was last told. `phase` owed: over, but the recovery is muted.
+    `since`: when this streak of failing findings began. `sent`: how the present firing was sent: "" not yet, "dry" only in
+    a dry run. `sent_at`: when a message about this key was last sent. `phase` owed: over, but the recovery is muted.
     """
 
-    condition: str
+    rule: str = msgspec.field(name="condition")
     key: str
     phase: Literal["pending", "firing", "owed", "quiet"]
     since: datetime
     text: str
-    told: Literal["", "dry", "sent"] = ""
-    told_at: datetime | None = None
+    sent: Literal["", "dry", "sent"] = msgspec.field(name="told", default="")
+    sent_at: datetime | None = msgspec.field(name="told_at", default=None)
 
 
 @dataclass(frozen=True)
 class Transition:
-    """Something to be told: `fired` or `recovered`. `dry`: only shown where the alerts are evaluated."""
+    """A message to send: `fired` or `recovered`. `dry`: shown only where the alerts are evaluated."""
 
     kind: Literal["fired", "recovered"]
-    condition: str
+    rule: str
     key: str
     text: str
     since: datetime
@@ -47,42 +47,35 @@ class Transition:
 
 
 Identity = tuple[str, str]
+"""Rule and key of an alert."""
 
 
 def step(
-    entries: Iterable[Entry],
-    readings: Iterable[Reading],
+    alerts: Iterable[Alert],
+    findings: Mapping[str, Sequence[Finding]],
     rules: Mapping[str, Rule],
     muted: Iterable[str],
     now: datetime,
     audible: bool = True,
-) -> tuple[list[Entry], list[Transition]]:
-    """The entries after `now`, and what is to be told. `muted` are conditions muted now; `audible`: there are channels.
+) -> tuple[list[Alert], list[Transition]]:
+    """The alerts after `now`, and the transitions to send.
 
-    Entries of a condition without a rule are forgotten; of one without a reading nothing is known. The given entries are
-    left as they were.
+    `findings` by rule; `muted`: rules muted now; `audible`: channels are configured.
+
+    Alerts of a rule that no longer exists are dropped; those of a rule without findings stay as they are. The given alerts
+    are not changed.
     """
-    before = {(entry.condition, entry.key): entry for entry in entries if entry.condition in rules}
-    by_condition = {reading.condition: reading for reading in readings}
-    seen: dict[Identity, Observation] = {
-        (reading.condition, observation.key): observation
-        for reading in by_condition.values()
-        for observation in reading.observations
-    }
+    before = {(alert.rule, alert.key): alert for alert in alerts if alert.rule in rules}
+    found = {(rule, finding.key): finding for rule, group in findings.items() for finding in group}
     silent = set(muted)
-    after: list[Entry] = []
+    after: list[Alert] = []
     transitions: list[Transition] = []
-    for identity in [*before, *(new for new in seen if new not in before)]:
-        condition, key = identity
-        rule = rules[condition]
-        observation = seen.get(identity)
-        if observation is None:
-            reading = by_condition.get(condition)
-            known = reading.seen(key) if reading is not None else "unknown"
-            observation = Observation(key, known, "")
-        entry = before.get(identity)
-        voice = _Voice(rule, rule.mute or condition in silent, rule.dry_run or not audible)
-        moved, transition = _advance(_copy(entry, now), observation, voice, now)
+    new = [identity for identity in found if identity not in before and identity[1] != EVERY_KEY]
+    for identity in [*before, *new]:
+        rule = rules[identity[0]]
+        finding = found.get(identity) or _unnamed(identity, findings, found)
+        voice = _Voice(rule, rule.mute or rule.name in silent, rule.dry_run or not audible)
+        moved, transition = _advance(_copy(before.get(identity), now), finding, voice, now)
         if moved is not None:
             after.append(moved)
         if transition is not None:
@@ -97,52 +90,56 @@ class _Voice:
     dry: bool
 
 
-def _copy(entry: Entry | None, now: datetime) -> Entry | None:
-    """A copy with no time in the future: a clock that was set back must not silence anything."""
-    if entry is None:
+def _unnamed(identity: Identity, findings: Mapping[str, Sequence[Finding]], found: Mapping[Identity, Finding]) -> Finding:
+    """A key without a finding is ok, unless the rule was not evaluated or says that the other keys are unknown."""
+    rule, key = identity
+    known = rule in findings and (rule, EVERY_KEY) not in found
+    return Finding(key, "ok" if known else "unknown", "")
+
+
+def _copy(alert: Alert | None, now: datetime) -> Alert | None:
+    """A copy without times in the future: a clock that was set back must not silence anything."""
+    if alert is None:
         return None
-    told_at = None if entry.told_at is None else min(entry.told_at, now)
-    return msgspec.structs.replace(entry, since=min(entry.since, now), told_at=told_at)
+    sent_at = None if alert.sent_at is None else min(alert.sent_at, now)
+    return msgspec.structs.replace(alert, since=min(alert.since, now), sent_at=sent_at)
 
 
-def _advance(
-    entry: Entry | None, observation: Observation, voice: _Voice, now: datetime
-) -> tuple[Entry | None, Transition | None]:
-    if observation.seen == "firing":
-        return _firing(entry, observation, voice, now)
-    if observation.seen == "clear" and entry is not None:
-        return _clear(entry, voice, now)
-    return entry, None
+def _advance(alert: Alert | None, finding: Finding, voice: _Voice, now: datetime) -> tuple[Alert | None, Transition | None]:
+    if finding.state == "failing":
+        return _fire(alert, finding, voice, now)
+    if finding.state == "ok" and alert is not None:
+        return _recover(alert, voice, now)
+    return alert, None
 
 
-def _firing(entry: Entry | None, observation: Observation, voice: _Voice, now: datetime) -> tuple[Entry, Transition | None]:
-    if entry is None:
-        condition = voice.rule.condition
-        entry = Entry(condition=condition, key=observation.key, phase="pending", since=now, text=observation.text)
-    elif entry.phase == "quiet":
-        entry.phase, entry.since, entry.told = "pending", now, ""
-    elif entry.phase == "owed":  # not over after all, and told already
-        entry.phase = "firing"
-    entry.text = observation.text
-    if entry.phase == "pending" and now - entry.since >= voice.rule.hold:
-        entry.phase = "firing"
-    if entry.phase == "pending" or voice.muted or entry.told == "sent" or (voice.dry and entry.told == "dry"):
-        return entry, None
-    again = entry.told_at is not None and now - entry.told_at < voice.rule.cooldown
-    if again and entry.told != "dry":  # what only a dry run has told is told in earnest at once
-        return entry, None
-    entry.told, entry.told_at = ("dry" if voice.dry else "sent"), now
-    return entry, Transition("fired", entry.condition, entry.key, entry.text, entry.since, voice.dry)
+def _fire(alert: Alert | None, finding: Finding, voice: _Voice, now: datetime) -> tuple[Alert, Transition | None]:
+    if alert is None:
+        alert = Alert(rule=voice.rule.name, key=finding.key, phase="pending", since=now, text=finding.text)
+    elif alert.phase == "quiet":
+        alert.phase, alert.since, alert.sent = "pending", now, ""
+    elif alert.phase == "owed":  # it is failing again before its recovery was sent
+        alert.phase = "firing"
+    alert.text = finding.text
+    if alert.phase == "pending" and now - alert.since >= voice.rule.hold:
+        alert.phase = "firing"
+    if alert.phase == "pending" or voice.muted or alert.sent == "sent" or (voice.dry and alert.sent == "dry"):
+        return alert, None
+    cooling = alert.sent_at is not None and now - alert.sent_at < voice.rule.cooldown
+    if cooling and alert.sent != "dry":  # an alert of a dry run is sent as soon as the dry run ends
+        return alert, None
+    alert.sent, alert.sent_at = ("dry" if voice.dry else "sent"), now
+    return alert, Transition("fired", alert.rule, alert.key, alert.text, alert.since, voice.dry)
 
 
-def _clear(entry: Entry, voice: _Voice, now: datetime) -> tuple[Entry | None, Transition | None]:
-    owed = entry.phase in ("firing", "owed") and entry.told != ""
+def _recover(alert: Alert, voice: _Voice, now: datetime) -> tuple[Alert | None, Transition | None]:
+    owed = alert.phase in ("firing", "owed") and alert.sent != ""
     if owed and voice.muted:
-        entry.phase = "owed"
-        return entry, None
+        alert.phase = "owed"
+        return alert, None
     over = None
     if owed:
-        over = Transition("recovered", entry.condition, entry.key, entry.text, entry.since, entry.told == "dry")
-    entry.phase, entry.told = "quiet", ""
-    cooling = entry.told_at is not None and now - entry.told_at < voice.rule.cooldown
-    return (entry if cooling else None), over
+        over = Transition("recovered", alert.rule, alert.key, alert.text, alert.since, alert.sent == "dry")
+    alert.phase, alert.sent = "quiet", ""
+    cooling = alert.sent_at is not None and now - alert.sent_at < voice.rule.cooldown
+    return (alert if cooling else None), over

@@ -1,6 +1,8 @@
-"""What the alerts remember, in one file that is replaced in one step: the state of every condition, the letters that wait
-to be sent, what was sent lately. Because it is one file, a firing and the letter that tells of it are remembered together
-or not at all: a kill loses none and repeats none."""
+"""The stored state of the alerts, in one file that is replaced in one step: alerts, pending deliveries, recent sends.
+
+One file, so that an alert and the delivery that announces it are stored together or not at all: a kill neither loses nor
+repeats one. Names in the file are those of its first version.
+"""
 
 import contextlib
 from collections.abc import Iterator
@@ -9,17 +11,17 @@ from pathlib import Path
 
 import msgspec
 
-from polypipe.alerts.state import Entry
+from polypipe.alerts.state import Alert
 from polypipe.errors import PolypipeError
 from polypipe.files import locked, replace_file, sweep_leftovers
 
 DIRECTORY = "alerts"
 
 
-class Letter(msgspec.Struct, kw_only=True):
-    """One message for one channel. `claimed`: it was about to be sent; what came of it is not known until it is gone.
+class Delivery(msgspec.Struct, kw_only=True):
+    """One message for one channel. `claimed`: about to be sent; the outcome is unknown until the delivery is gone.
 
-    `merged`: how many messages it stands for, 1 unless a queue that grew too long was collapsed into it.
+    `merged`: how many messages it stands for, 1 unless the queue grew too long and was collapsed into it.
     """
 
     channel: str
@@ -34,7 +36,7 @@ class Letter(msgspec.Struct, kw_only=True):
 
 
 class Backoff(msgspec.Struct, kw_only=True):
-    """A channel that failed: how often in a row, why, and when it is tried again."""
+    """A failing channel: failures in a row, the last reason, the time of the next try."""
 
     failures: int
     reason: str
@@ -42,53 +44,53 @@ class Backoff(msgspec.Struct, kw_only=True):
 
 
 class Mute(msgspec.Struct):
-    """A condition that the user silenced until an instant."""
+    """A rule that the user muted until an instant."""
 
-    condition: str
+    rule: str = msgspec.field(name="condition")
     until: datetime
 
 
-class Book(msgspec.Struct, kw_only=True):
-    """Everything remembered. `watching_since`: the first tick; what never was is as old as that. `looked_at`: when both
-    wallets' fills were last seen."""
+class AlertState(msgspec.Struct, kw_only=True):
+    """The state file. `watching_since`: the first tick; a thing that never was is as old as that. `fills_at`: when both
+    wallets' newest fills were last read. `attempts`: times of the sends of the last minute."""
 
     watching_since: datetime
-    entries: list[Entry] = msgspec.field(default_factory=list)
-    letters: list[Letter] = msgspec.field(default_factory=list)
+    alerts: list[Alert] = msgspec.field(name="entries", default_factory=list)
+    deliveries: list[Delivery] = msgspec.field(name="letters", default_factory=list)
     backoff: dict[str, Backoff] = msgspec.field(default_factory=dict)
     attempts: list[datetime] = msgspec.field(default_factory=list)
     digested: str | None = None
-    looked_at: datetime | None = None
+    fills_at: datetime | None = msgspec.field(name="looked_at", default=None)
 
 
 class Locked(PolypipeError):
-    """Another process is at work on the book."""
+    """Another process holds the lock of the state."""
 
 
-def book_path(home: Path) -> Path:
-    """Where the book lies."""
+def state_path(home: Path) -> Path:
+    """The path of the state file."""
     return home / DIRECTORY / "state.json"
 
 
-def read_book(home: Path, now: datetime) -> tuple[Book, str | None]:
-    """The book, a new one where there is none; and what was wrong with the file, which then is not used."""
-    path = book_path(home)
+def read_state(home: Path, now: datetime) -> tuple[AlertState, str | None]:
+    """The state, empty without a file; and why the file cannot be read, or None. A file that cannot be read is not used."""
+    path = state_path(home)
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Book), None
+        return msgspec.json.decode(path.read_bytes(), type=AlertState), None
     except FileNotFoundError:
-        return Book(watching_since=now), None
+        return AlertState(watching_since=now), None
     except (msgspec.DecodeError, UnicodeDecodeError, OSError) as error:
-        return Book(watching_since=now), " ".join(str(error).split())[:200]
+        return AlertState(watching_since=now), " ".join(str(error).split())[:200]
 
 
-def save_book(home: Path, book: Book) -> None:
+def save_state(home: Path, state: AlertState) -> None:
     """Replace the file in one step. Raises `OSError`."""
-    replace_file(book_path(home), msgspec.json.encode(book))
+    replace_file(state_path(home), msgspec.json.encode(state))
 
 
 def set_aside(home: Path, now: datetime) -> Path:
-    """Move a book that cannot be read out of the way; where it lies now."""
-    path = book_path(home)
+    """Move a state file that cannot be read out of the way. Returns its new path."""
+    path = state_path(home)
     aside = path.with_name(f"state.bad-{now:%Y%m%dT%H%M%S}.json")
     path.replace(aside)
     return aside
@@ -96,13 +98,13 @@ def set_aside(home: Path, now: datetime) -> Path:
 
 @contextlib.contextmanager
 def only_one(home: Path) -> Iterator[None]:
-    """Hold the lock of the book; the kernel frees it when the holder dies. Raises `Locked` when somebody has it."""
+    """Hold the lock of the state. The kernel frees it when the holder dies. Raises `Locked` if another process has it."""
     directory = home / DIRECTORY
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / "lock").open("w") as lock:
         if not locked(lock.fileno()):
             raise Locked("another process is evaluating the alerts")
-        sweep_leftovers(book_path(home))
+        sweep_leftovers(state_path(home))
         yield
 
 
@@ -111,14 +113,14 @@ def _mutes_path(home: Path) -> Path:
 
 
 def read_mutes(home: Path, now: datetime) -> dict[str, datetime]:
-    """Condition -> until when it is muted, of the mutes that are in force. A file that cannot be read mutes nothing."""
+    """Rule -> end of its mute, for the mutes in force. A file that cannot be read mutes nothing."""
     try:
         mutes = msgspec.json.decode(_mutes_path(home).read_bytes(), type=list[Mute])
     except (FileNotFoundError, msgspec.DecodeError):
         return {}
-    return {mute.condition: mute.until for mute in mutes if mute.until > now}
+    return {mute.rule: mute.until for mute in mutes if mute.until > now}
 
 
 def write_mutes(home: Path, mutes: dict[str, datetime]) -> None:
-    """Replace the mutes. They are a file of their own, because the user sets them while the sensor has the book."""
+    """Replace the mutes. They have a file of their own, because the user sets them while the sensor holds the state."""
     replace_file(_mutes_path(home), msgspec.json.encode([Mute(*item) for item in sorted(mutes.items())]))

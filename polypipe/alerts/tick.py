@@ -1,53 +1,46 @@
-"""One tick of the alerts: read what is, judge it, remember it together with the letters it calls for, send what is due,
-call the outside service. Bounded to about 35 s, of the 60 that a sensor has.
+"""One tick of the alerts: evaluate the probes, persist the state with pending deliveries, send, call the outside service.
 
-The order is what makes it safe: nothing is sent that is not remembered, and the ping comes last, so that it says that all
-of this worked. When judging fails, letters that wait are still sent, but there is no ping.
+Bounded to about 35 s of the 60 that a sensor has. The order makes it safe: nothing is sent that is not stored, and the ping
+comes last, so that it proves that everything else worked. When evaluating fails, pending deliveries are still sent, but no
+ping.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
 
 import dagster as dg
 
 from polypipe.alerts import SENSOR
 from polypipe.alerts.channels import Channels
+from polypipe.alerts.dagster_failures import read_failures
 from polypipe.alerts.deliveries import Sent, deliver, enqueue, failing_channels, recover
 from polypipe.alerts.digest import compose_digest, due_digest
 from polypipe.alerts.messages import Message, compose
 from polypipe.alerts.ping import ping
 from polypipe.alerts.rules import DIGEST, Rules, load_rules
-from polypipe.alerts.state import Entry, step
-from polypipe.alerts.store import Book, only_one, read_book, read_mutes, save_book, set_aside
-from polypipe.clock import Clock, utc_now
+from polypipe.alerts.state import Alert, step
+from polypipe.alerts.store import AlertState, only_one, read_mutes, read_state, save_state, set_aside
 from polypipe.errors import PolypipeError
-from polypipe.health import machine
-from polypipe.health import tables as stored
-from polypipe.health.copying import COPYING
-from polypipe.health.dagster_adapter import read_failing
-from polypipe.health.facts import Look, Situation
-from polypipe.health.finding import Reading
-from polypipe.health.newest_fills import look
-from polypipe.health.pipeline import PIPELINE, evaluate
-from polypipe.health.quality import QUALITY
+from polypipe.health.facts import Facts
+from polypipe.health.finding import Finding
+from polypipe.health.newest_fills import read_newest_fills
+from polypipe.health.records import NewestFills
+from polypipe.health.registry import ALERTED
+from polypipe.limits import limits
 from polypipe.orchestration.resources import Polymarket
 from polypipe.settings import Settings
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse
 
-if TYPE_CHECKING:
-    import duckdb
-
 SENDING_ENDS = 14.0
-"""Seconds after the start of a tick at which no further sending begins; one that has begun may take 15 s more."""
+"""Seconds after the start of a tick after which no send begins; one that has begun may take 15 s more."""
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where the alerts look."""
+class Sources:
+    """Where a tick reads from."""
 
     settings: Settings
     warehouse: Warehouse
@@ -57,133 +50,112 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Judged:
-    """What came of judging: the readings, what is to be remembered, and the messages that are to be sent (the digest among
-    them), or only shown because of a dry run or for want of channels."""
+class Evaluation:
+    """The findings by rule, and what follows: the alerts to store, and messages (the digest among them) to send.
+
+    `dry` are messages that are only shown, because of a dry run or because no channels are configured.
+    """
 
     rules: Rules
-    readings: Sequence[Reading]
-    entries: list[Entry]
+    findings: Mapping[str, Sequence[Finding]]
+    alerts: list[Alert]
     digested: str
-    looked_at: datetime | None
+    fills_at: datetime | None
     messages: Sequence[Message]
     dry: Sequence[Message]
 
 
 @dataclass
-class Tick:
-    """What a tick did, for its log. `ping_failed` is None when the service was called, or none is set."""
+class TickResult:
+    """What a tick did, for its log. `ping_failed` is None if the ping succeeded or none is configured."""
 
-    judged: Judged
+    evaluation: Evaluation
     sent: list[Sent] = field(default_factory=list)
     waiting: int = 0
     ping_failed: str | None = None
 
 
-def run_tick(place: Place, clock: Clock = utc_now) -> Tick:
-    """One whole tick. Raises `Locked` while another one is at work, and whatever reading the situation raises."""
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The clock, unless a test has another."""
+    return datetime.now(UTC)
+
+
+def run_tick(sources: Sources, clock: Clock = utc_now) -> TickResult:
+    """One whole tick. Raises `Locked` while another one is running, and what reading the facts raises."""
     began = time.monotonic()
-    settings, home = place.settings, place.settings.home
+    settings, home = sources.settings, sources.settings.home
     channels = Channels(settings.alert_urls, settings.simulated)
     with only_one(home):
         now = clock()
-        book, damage = read_book(home, now)
-        recover(book, now)
+        state, damage = read_state(home, now)
+        recover(state, now)
 
-        def send_what_is_due() -> list[Sent]:
+        def send_due() -> list[Sent]:
             return deliver(
-                book,
+                state,
                 channels.send,
-                lambda: save_book(home, book),
+                lambda: save_state(home, state),
                 clock,
                 lambda: time.monotonic() - began < SENDING_ENDS,
             )
 
         try:
-            judged = judge(place, book, load_rules(home, remember=True), now, damage)
+            evaluation = evaluate(sources, state, load_rules(settings, remember=True), now, damage)
             if damage is not None:
                 set_aside(home, now)
-            book.entries, book.digested, book.looked_at = judged.entries, judged.digested, judged.looked_at
-            enqueue(book, judged.messages, channels.names, now)
-            save_book(home, book)
+            state.alerts, state.digested, state.fills_at = evaluation.alerts, evaluation.digested, evaluation.fills_at
+            enqueue(state, evaluation.messages, channels.names, now)
+            save_state(home, state)
         except Exception:
-            send_what_is_due()
+            send_due()
             raise
-        tick = Tick(judged, send_what_is_due(), len(book.letters))
+        tick = TickResult(evaluation, send_due(), len(state.deliveries))
     if settings.ping_url is not None:
         tick.ping_failed = ping(settings.ping_url)
     return tick
 
 
-def judge(place: Place, book: Book, rules: Rules, now: datetime, damage: str | None = None) -> Judged:
-    """Read and judge everything. Nothing is sent or stored, and the book stays as it is."""
-    settings = place.settings
+def evaluate(sources: Sources, state: AlertState, rules: Rules, now: datetime, damage: str | None = None) -> Evaluation:
+    """Run every alerted probe. Sends and stores nothing, and does not change the state."""
+    settings = sources.settings
     mutes = read_mutes(settings.home, now)
     audible = bool(settings.alert_urls)
-    wallets = settings.wallets
-    seen, blind = _look(place.polymarket, wallets, now)  # before the tables are opened: it may take seconds
-    with place.warehouse.read() as con:
-        situation = _situation(con, place, rules, book, now, damage, seen, blind)
-        readings = evaluate(situation, rules.rules, (*PIPELINE, *COPYING, *QUALITY))
-        entries, transitions = step(book.entries, readings, rules.rules, mutes, now, audible)
+    fills, fills_error = _newest_fills(sources.polymarket, settings.wallets, now)  # may take seconds: before tables open
+    fills_at = now if fills is not None else state.fills_at and min(state.fills_at, now)
+    with Facts(
+        settings,
+        now,
+        warehouse=sources.warehouse,
+        limits_in_force=replace(limits(settings), changed=rules.changed_numbers),
+        versions_known=rules.rules["contract_drift"].names["versions"],
+        since=min(state.watching_since, now),
+        rules_error=rules.error,
+        state_error=damage,
+        fills=fills,
+        fills_error=fills_error,
+        fills_at=fills_at,
+        read_failures=lambda: read_failures(sources.instance, sources.repository, SENSOR),
+    ) as facts:
+        findings: dict[str, list[Finding]] = {}
+        for probe in ALERTED:
+            findings.setdefault(probe.rule, []).extend(probe.run(facts))
+        alerts, transitions = step(state.alerts, findings, rules.rules, mutes, now, audible)
         messages = compose((one for one in transitions if not one.dry), rules.rules, now)
         dry = compose((one for one in transitions if one.dry), rules.rules, now)
-        digested, day = due_digest(book.digested, rules.digest, now)
+        digested, day = due_digest(state.digested, rules.digest, now)
         if day is not None and not rules.digest.mute and DIGEST not in mutes:
-            told = messages if audible and not rules.digest.dry_run else dry
-            down = failing_channels(book)
-            told.append(compose_digest(con, wallets, day, situation, entries, dict(rules.rules), down))
-    return Judged(rules, readings, entries, digested, situation.looked_at, messages, dry)
+            group = messages if audible and not rules.digest.dry_run else dry
+            group.append(compose_digest(facts, day, alerts, rules.rules, failing_channels(state)))
+    return Evaluation(rules, findings, alerts, digested, fills_at, messages, dry)
 
 
-def _look(polymarket: Polymarket, wallets: Wallets | None, now: datetime) -> tuple[Look | None, str]:
+def _newest_fills(polymarket: Polymarket, wallets: Wallets | None, now: datetime) -> tuple[NewestFills | None, str]:
     if wallets is None:
         return None, ""
     try:
-        return look(polymarket, wallets, now), ""
+        return read_newest_fills(polymarket, wallets, now), ""
     except PolypipeError as error:
-        return None, str(error)
-
-
-def _situation(
-    con: "duckdb.DuckDBPyConnection",
-    place: Place,
-    rules: Rules,
-    book: Book,
-    now: datetime,
-    damage: str | None,
-    seen: Look | None,
-    blind: str,
-) -> Situation:
-    wallets = place.settings.wallets
-    pipeline = Situation(
-        now=now,
-        watching_since=min(book.watching_since, now),
-        wallets=wallets,
-        rules_error=rules.error,
-        state_error=damage,
-        failing=read_failing(place.instance, place.repository, SENSOR),
-        files=stored.read_files(con, now),
-        crawls=stored.read_crawls(con, now),
-        versions=stored.read_versions(con),
-        log=machine.read_log(con, place.settings, now),
-        look=seen,
-        look_failed=blind,
-        looked_at=now if seen is not None else book.looked_at and min(book.looked_at, now),
-        free=machine.free_bytes(place.settings),
-    )
-    if wallets is None:
-        return pipeline
-    gap_days = int(rules.rules["copy_gap"].limit("days"))
-    peak, last, pnl_at = stored.read_pnl(con, wallets, now, rules.rules["drawdown"].limit("days"))
-    return replace(
-        pipeline,
-        snapshot=stored.read_snapshot(con, wallets, now),
-        quality=stored.read_quality(con, wallets, gap_days),
-        positions=stored.read_positions(con, wallets),
-        copied=stored.read_copied(con, wallets, now),
-        pairs=stored.read_pairs(con, wallets, now),
-        peak_pnl=peak,
-        last_pnl=last,
-        pnl_at=pnl_at,
-    )
+        return None, error.message

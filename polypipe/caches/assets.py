@@ -11,9 +11,10 @@ import dagster as dg
 from polypipe.caches.live_cache import LiveLine
 from polypipe.caches.publish import Publication, publish_cache
 from polypipe.caches.registry import CACHES
-from polypipe.caches.spec import FRESH_WITHIN, Built, CacheSpec, Sources
+from polypipe.caches.spec import Built, CacheSpec, Sources
 from polypipe.caches.universe import StoredCrawl, crawl_and_store
 from polypipe.errors import PolypipeError
+from polypipe.limits import UNIVERSE_AGE
 from polypipe.orchestration.documented import source_metadata
 from polypipe.orchestration.metadata import markdown, simulated
 from polypipe.orchestration.resources import Polymarket
@@ -45,7 +46,7 @@ class RefreshConfig(dg.Config):
         "events, markets and tokens. Only a complete crawl replaces it. All cache files of this group are built from it. "
         "Refreshed every 10 minutes; stale after 45 minutes."
     ),
-    freshness_policy=dg.FreshnessPolicy.time_window(fail_window=FRESH_WITHIN),
+    freshness_policy=dg.FreshnessPolicy.time_window(fail_window=UNIVERSE_AGE),
     check_specs=[
         dg.AssetCheckSpec(
             "stored_in_warehouse",

@@ -10,6 +10,7 @@ from polypipe.caches.formats import BOOL_MAP
 from polypipe.caches.spec import Built, CacheSpec, Sources, latest_universe
 from polypipe.caches.universe import crawl_and_store, crawl_row, record_failure
 from polypipe.caches.universe_rows import token_rows
+from polypipe.limits import LIVE_FILE_AGE
 from polypipe.polymarket import CrawlReport, Event, crawl_live
 from polypipe.warehouse import Append
 
@@ -124,6 +125,6 @@ SPEC = CacheSpec(
     build=build,
     expected=lambda settings: "SELECT token_id FROM tokens",
     value_column=("in_play", "boolean"),
-    fresh_within=timedelta(minutes=5),
+    fresh_within=LIVE_FILE_AGE,
     cron="*/2 * * * *",
 )

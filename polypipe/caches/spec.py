@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from polypipe.caches.formats import Format
 from polypipe.errors import PolypipeError
+from polypipe.limits import UNIVERSE_AGE
 from polypipe.orchestration.resources import Polymarket
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
 
 if TYPE_CHECKING:
     import duckdb
-
-
-FRESH_WITHIN = timedelta(minutes=45)
-"""Freshness limit of the universe and of files built from it; the bot reloads its files every 30 minutes."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +64,7 @@ class CacheSpec:
     build: Callable[[Sources], Built]
     expected: Callable[[Settings], str]
     value_column: tuple[str, str] = ("value", "boolean")
-    fresh_within: timedelta = FRESH_WITHIN
+    fresh_within: timedelta = UNIVERSE_AGE
     cron: str | None = None
 
 

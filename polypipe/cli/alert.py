@@ -1,4 +1,4 @@
-"""Commands on the alerts: try the channels, see the rules, see what would be sent, silence a condition for a while."""
+"""Commands on the alerts: test the channels, list the rules, show what would be sent, mute a rule."""
 
 import sys
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ def alert() -> None:
 
 @alert.command("test")
 def test_channels() -> None:
-    """Send a test message to every channel. Exit code 0 only if every one took it."""
+    """Send a test message to every channel. Exits with 0 only if every channel accepted it."""
     from polypipe.alerts.channels import Channels
     from polypipe.alerts.messages import Message
     from polypipe.text import utc_text
@@ -25,7 +25,7 @@ def test_channels() -> None:
     settings = load_settings()
     channels = Channels(settings.alert_urls, settings.simulated)
     if not channels.names:
-        raise PolypipeError("there are no channels: set POLYPIPE_ALERT_URLS to Apprise URLs, separated by commas")
+        raise PolypipeError("no alert channels configured", "set POLYPIPE_ALERT_URLS to Apprise URLs, separated by commas")
     sent_at = utc_text(datetime.now(UTC), seconds=True)
     failed = False
     for name in channels.names:
@@ -39,29 +39,29 @@ def test_channels() -> None:
 
 @alert.command("list")
 def list_rules() -> None:
-    """The rules in force, where they come from, and the state of each condition now."""
+    """List the rules in force, their source, and the state of their alerts."""
     from polypipe.alerts.rules import DIGEST, load_rules
-    from polypipe.alerts.store import read_book, read_mutes
+    from polypipe.alerts.store import read_mutes, read_state
     from polypipe.text import duration
     from polypipe.warehouse.sql import format_table
 
     settings, now = _settings(), datetime.now(UTC)
-    rules, mutes = load_rules(settings.home), read_mutes(settings.home, now)
-    book, damage = read_book(settings.home, now)
+    rules, mutes = load_rules(settings), read_mutes(settings.home, now)
+    state, damage = read_state(settings.home, now)
     if rules.error:
-        click.echo(f"not in force: {rules.error}; the last good rules are", err=True)
+        click.echo(f"alerts.toml is invalid ({rules.error}); keeping the last valid rules", err=True)
     if damage:
         click.echo(f"the state of the alerts cannot be read: {damage}", err=True)
     rows = []
     for name, rule in rules.rules.items():
-        phases = [entry.phase for entry in book.entries if entry.condition == name]
-        state = ", ".join(f"{phases.count(phase)} {phase}" for phase in ("firing", "pending", "owed") if phase in phases)
-        limits = [f"{key} {limit.value:g}" for key, limit in rule.limits.items()]
+        phases = [alert.phase for alert in state.alerts if alert.rule == name]
+        counts = ", ".join(f"{phases.count(phase)} {phase}" for phase in ("firing", "pending", "owed") if phase in phases)
+        limits = [f"{key} {value:g}" for key, value in rule.limits.items()]
         limits += [f"{key} {' '.join(names)}" for key, names in rule.names.items()]
         rows.append(
             (
                 name,
-                state or "-",
+                counts or "-",
                 ", ".join(limits) or "-",
                 duration(rule.hold),
                 duration(rule.cooldown),
@@ -73,83 +73,83 @@ def list_rules() -> None:
     digest = rules.digest
     silence = _silence(digest.mute, digest.dry_run, mutes.get(DIGEST))
     rows.append((DIGEST, "-", f"at {digest.at:%H:%M} UTC", "-", "-", "info", silence, digest.source))
-    click.echo(format_table(["condition", "state", "limits", "hold", "cooldown", "severity", "silenced", "from"], rows))
-    for entry in book.entries:
-        if entry.phase == "firing":
-            click.echo(f"firing for {duration(now - entry.since)}: {entry.text}")
-    if book.letters:
-        click.echo(f"{len(book.letters)} messages wait to be sent")
-    for channel, backoff in book.backoff.items():
+    click.echo(format_table(["rule", "state", "limits", "hold", "cooldown", "severity", "silenced", "from"], rows))
+    for alert in state.alerts:
+        if alert.phase == "firing":
+            click.echo(f"firing for {duration(now - alert.since)}: {alert.text}")
+    if state.deliveries:
+        click.echo(f"messages waiting to be sent: {len(state.deliveries)}")
+    for channel, backoff in state.backoff.items():
         click.echo(f"{channel} failed {backoff.failures} times: {backoff.reason}; next try {backoff.next_try:%H:%M:%S} UTC")
 
 
 @alert.command()
 def check() -> None:
-    """Judge everything now and print what would be sent. Sends and remembers nothing."""
+    """Evaluate every rule now and print what would be sent. Sends and stores nothing."""
     settings = _settings()
 
     from polypipe.alerts.rules import load_rules
-    from polypipe.alerts.store import read_book
-    from polypipe.alerts.tick import Place, judge
+    from polypipe.alerts.store import read_state
+    from polypipe.alerts.tick import Sources, evaluate
     from polypipe.definitions import defs
+    from polypipe.health.finding import EVERY_KEY
     from polypipe.orchestration.resources import Polymarket
     from polypipe.runtime.instance import open_instance
     from polypipe.warehouse import Warehouse
 
     now = datetime.now(UTC)
-    rules = load_rules(settings.home)
+    rules = load_rules(settings)
     if rules.error:
-        click.echo(f"not in force: {rules.error}; the last good rules are", err=True)
-    book, damage = read_book(settings.home, now)
+        click.echo(f"alerts.toml is invalid ({rules.error}); keeping the last valid rules", err=True)
+    state, damage = read_state(settings.home, now)
     with open_instance(settings.home, settings.postgres_url) as instance:
-        place = Place(
+        sources = Sources(
             settings, Warehouse(settings.home), Polymarket.of(settings), instance, defs.get_repository_def()
         )  # fmt: skip
-        judged = judge(place, book, rules, now, damage)
-    for reading in judged.readings:
-        firing = [one for one in reading.observations if one.seen == "firing"]
-        if reading.unknown is not None and not firing:
-            click.echo(f"unknown  {reading.condition}: {reading.unknown}")
-        for one in firing:
-            click.echo(f"firing   {reading.condition}: {one.text}")
-        if reading.unknown is None and not firing:
-            click.echo(f"clear    {reading.condition}")
-    for word, messages in (("would be sent", judged.messages), ("dry run, or no channels", judged.dry)):
+        evaluation = evaluate(sources, state, rules, now, damage)
+    for rule, findings in evaluation.findings.items():
+        failing = [finding for finding in findings if finding.state == "failing"]
+        unknown = [finding for finding in findings if finding.key == EVERY_KEY]
+        for finding in failing or unknown:
+            click.echo(f"{finding.state:<8} {rule}: {finding.text}")
+        if not failing and not unknown:
+            click.echo(f"ok       {rule}")
+    for reason, messages in (("would be sent", evaluation.messages), ("dry run, or no channels", evaluation.dry)):
         for message in messages:
-            click.echo(f"\n{word}: {message.title}\n{message.body}")
+            click.echo(f"\n{reason}: {message.title}\n{message.body}")
 
 
 @alert.command()
-@click.argument("condition")
+@click.argument("rule")
 @click.option("--for", "duration", required=True, metavar="DURATION", help="Such as 30m, 2h or 7d.")
-def mute(condition: str, duration: str) -> None:
-    """Silence CONDITION for a while. What fires meanwhile and still holds then is told then."""
+def mute(rule: str, duration: str) -> None:
+    """Mute RULE for a duration. Alerts still firing when it ends are sent then."""
     from polypipe.alerts.rules import duration_of
     from polypipe.alerts.store import read_mutes, write_mutes
     from polypipe.text import utc_text
 
     settings, now = _settings(), datetime.now(UTC)
-    _check_name(condition)
+    _check_name(rule)
     try:
         until = now + duration_of(duration)
     except ValueError:
         raise PolypipeError(f"--for {duration!r} is not a duration such as 90s, 30m, 2h or 7d, at most 366d") from None
-    write_mutes(settings.home, read_mutes(settings.home, now) | {condition: until})
-    click.echo(f"{condition} is muted until {utc_text(until, seconds=True)}")
+    write_mutes(settings.home, read_mutes(settings.home, now) | {rule: until})
+    click.echo(f"{rule} is muted until {utc_text(until, seconds=True)}")
 
 
 @alert.command()
-@click.argument("condition")
-def unmute(condition: str) -> None:
-    """End the mute of CONDITION."""
+@click.argument("rule")
+def unmute(rule: str) -> None:
+    """End the mute of RULE."""
     from polypipe.alerts.store import read_mutes, write_mutes
 
     settings, now = _settings(), datetime.now(UTC)
-    _check_name(condition)
+    _check_name(rule)
     mutes = read_mutes(settings.home, now)
-    was = mutes.pop(condition, None)
+    was = mutes.pop(rule, None)
     write_mutes(settings.home, mutes)
-    click.echo(f"{condition} {'was not muted' if was is None else 'is not muted any more'}")
+    click.echo(f"{rule} {'was not muted' if was is None else 'is not muted any more'}")
 
 
 def _settings() -> Settings:
@@ -159,12 +159,12 @@ def _settings() -> Settings:
     return settings
 
 
-def _check_name(condition: str) -> None:
+def _check_name(rule: str) -> None:
     from polypipe.alerts.rules import DIGEST, defaults
 
     names = [*defaults(), DIGEST]
-    if condition not in names:
-        raise PolypipeError(f"there is no condition {condition!r}; conditions: {', '.join(names)}")
+    if rule not in names:
+        raise PolypipeError(f"unknown rule {rule!r}; choose from {', '.join(names)}")
 
 
 def _silence(mute: bool, dry_run: bool, until: datetime | None) -> str:

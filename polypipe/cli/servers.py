@@ -69,14 +69,13 @@ def _stop(settings: Settings) -> None:
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One object with everything.")
 def status(as_json: bool) -> None:
-    """Processes, ticks, files, ages. Exit code 0: healthy, 3: degraded, with the reasons, 4: not running."""
-    from polypipe.health.gather import gather
-    from polypipe.health.status import as_text, exit_code, judge, to_json
+    """Show processes, ticks, files and ages. Exits with 0 if healthy, 3 if degraded (with reasons), 4 if not running."""
+    from polypipe.cli.status_text import as_text, to_json
+    from polypipe.health.status import read_status
 
-    found = gather(load_settings())
-    reasons = judge(found)
-    click.echo(to_json(found, reasons) if as_json else as_text(found, reasons))
-    sys.exit(exit_code(found, reasons))
+    found = read_status(load_settings())
+    click.echo(to_json(found) if as_json else as_text(found))
+    sys.exit(found.exit_code)
 
 
 @click.command()

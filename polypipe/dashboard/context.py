@@ -9,11 +9,9 @@ from typing import Any
 from starlette.requests import Request
 
 from polypipe.dashboard.store import View
+from polypipe.limits import limits
 from polypipe.settings import Settings
 from polypipe.warehouse.follow import FollowerStatus
-
-SILENT_AFTER = timedelta(minutes=10)
-"""Something is written every two minutes; after this long without anything, the daemon does not tick."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +23,8 @@ class Context:
 
     @property
     def stale_after(self) -> timedelta:
-        """The age at which the newest snapshot, or a source's last answer, is stale: three snapshots are missing."""
-        return timedelta(milliseconds=self.view.hole_ms)
+        """Age limit of the newest snapshot and of each source's last answer."""
+        return limits(self.settings).snapshot
 
     def freshness(self) -> dict[str, Any]:
         """Which version is shown, when it was published, and why a newer one could not be loaded (null: none was)."""

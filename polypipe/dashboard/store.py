@@ -15,6 +15,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from polypipe.limits import limits
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
 from polypipe.warehouse.connection import literal
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 QUARTER_MS = 900_000
 """A quarter of an hour: the step to which the whole history is summed up. Parts are days, which it divides."""
-
-LEAST_HOLE_MS = 180_000
 
 SERIES = (
     "user1_value", "user1_pnl", "user1_volume", "user1_rank", "user2_value", "user2_pnl", "user2_volume", "user2_rank",
@@ -113,7 +112,7 @@ class View:
 
 def hole_ms(settings: Settings) -> int:
     """Two snapshots further apart than this, in milliseconds, have a hole between them: three are missing."""
-    return max(LEAST_HOLE_MS, 3000 * settings.snapshot_seconds)
+    return round(limits(settings).snapshot_gap.total_seconds() * 1000)
 
 
 @cache

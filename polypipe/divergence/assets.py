@@ -1,13 +1,12 @@
 """The assets of the gap: snapshots of both wallets, and their positions compared."""
 
-from datetime import timedelta
-
 import dagster as dg
 
 from polypipe.divergence.metadata import positions_metadata, snapshot_metadata
 from polypipe.divergence.position_refresh import refresh_positions
 from polypipe.divergence.snapshot import Snapshot, take_snapshot
 from polypipe.errors import PolypipeError
+from polypipe.limits import POSITIONS_AGE, limits
 from polypipe.orchestration.asset_defaults import OWNERS, WRITER_POOL
 from polypipe.orchestration.resources import Polymarket
 from polypipe.settings import Settings
@@ -17,8 +16,6 @@ from polypipe.warehouse import Warehouse
 GROUP = "wallets"
 
 SNAPSHOT = dg.AssetKey("divergence_snapshot")
-SNAPSHOT_FRESH = timedelta(minutes=5)
-POSITIONS_FRESH = timedelta(minutes=20)
 
 
 @dg.asset(
@@ -31,9 +28,8 @@ POSITIONS_FRESH = timedelta(minutes=20)
         "Both wallets at one instant: value, 24 h PnL, rank and volume, the gap, efficiency or loss share. One row of the "
         "table snapshots each minute; an unknown number is null with its reason. Read by the dashboard, `polypipe sql` and "
         "divergence_data.db. A sensor writes the rows without starting runs. It reports nothing while no source of either "
-        "wallet answers, so that 5 minutes of that make this asset stale."
+        "wallet answers, which makes this asset stale after three intervals, at least 5 minutes."
     ),
-    freshness_policy=dg.FreshnessPolicy.time_window(fail_window=SNAPSHOT_FRESH),
 )
 def divergence_snapshot(
     settings: dg.ResourceParam[Settings],
@@ -63,7 +59,7 @@ def outage(snapshot: Snapshot) -> str:
         "(latest) and position_summaries (history), read by the dashboard and `polypipe sql`. Every 5 minutes; nothing is "
         "stored unless both wallets are read completely."
     ),
-    freshness_policy=dg.FreshnessPolicy.time_window(fail_window=POSITIONS_FRESH),
+    freshness_policy=dg.FreshnessPolicy.time_window(fail_window=POSITIONS_AGE),
 )
 def positions(
     settings: dg.ResourceParam[Settings],
@@ -85,3 +81,10 @@ def _wallets(settings: Settings) -> Wallets:
 
 
 divergence_assets = [divergence_snapshot, positions]
+
+
+def with_freshness(settings: Settings) -> list[dg.AssetsDefinition]:
+    """The assets, with the freshness limit of the snapshots that their interval in the settings implies."""
+    policy = dg.FreshnessPolicy.time_window(fail_window=limits(settings).snapshot)
+    snapshot = divergence_snapshot.map_asset_specs(lambda spec: spec.replace_attributes(freshness_policy=policy))
+    return [snapshot, *(asset for asset in divergence_assets if asset is not divergence_snapshot)]

@@ -3,12 +3,12 @@
 A tick costs a tenth of a run and is on time, so no run is started for a snapshot.
 """
 
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
 from polypipe.divergence.assets import SNAPSHOT, outage
-from polypipe.divergence.checks import judge_snapshots
 from polypipe.divergence.metadata import snapshot_metadata
 from polypipe.divergence.snapshot import take_snapshot
 from polypipe.orchestration.resources import Polymarket
@@ -20,8 +20,14 @@ POSITIONS_CRON = "1-59/5 * * * *"
 CATCH_UP_AGE = timedelta(minutes=15)
 
 
-def snapshot_sensor(settings: Settings) -> dg.SensorDefinition:
-    """The sensor of `divergence_snapshot`, at the interval of POLYPIPE_SNAPSHOT_SECONDS."""
+CheckResults = Callable[[Settings, Warehouse], Iterable[dg.AssetCheckResult]]
+
+
+def snapshot_sensor(settings: Settings, check_results: CheckResults) -> dg.SensorDefinition:
+    """The sensor of `divergence_snapshot`, at the interval of POLYPIPE_SNAPSHOT_SECONDS.
+
+    `check_results` evaluates the asset's checks: health decides them, and imports this room.
+    """
 
     @dg.sensor(
         name="divergence_snapshot_sensor",
@@ -57,7 +63,7 @@ def snapshot_sensor(settings: Settings) -> dg.SensorDefinition:
                 description=result.description,
                 metadata=result.metadata,
             )
-            for result in judge_snapshots(settings, warehouse)
+            for result in check_results(settings, warehouse)
         ]
         return dg.SensorResult(asset_events=[event, *checks])
 

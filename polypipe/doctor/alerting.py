@@ -1,31 +1,31 @@
-"""Check of the alerts: whether anybody hears them, and whether the user's rules are in force."""
+"""Check of the alerts: whether the channels work, and whether the user's rules are in force."""
 
 from collections.abc import Iterator
 
 from polypipe.alerts.deliveries import failing_channels
 from polypipe.alerts.rules import FILE, load_rules
-from polypipe.alerts.store import book_path, read_book
+from polypipe.alerts.store import read_state, state_path
 from polypipe.doctor.inputs import Facts
 from polypipe.doctor.result import Result, ok, skipped, warning
 from polypipe.text import count
 
 
 def check_alerts(facts: Facts) -> Iterator[Result]:
-    """The channels as the last sending found them, and `alerts.toml`. Nothing is sent."""
+    """The channels as of the last send, and `alerts.toml`. Sends nothing."""
     home = facts.settings.home
-    if fault := load_rules(home).error:
-        yield warning("alert rules", fault, f"the last good rules stay in force until {home / FILE} is corrected")
+    if fault := load_rules(facts.settings).error:
+        yield warning("alert rules", fault, f"the last valid rules stay in force until {home / FILE} is corrected")
     channels = len(facts.settings.alert_urls)
     if not channels:
-        yield skipped("alert channels", "POLYPIPE_ALERT_URLS is not set: alerts are judged and sent nowhere")
+        yield skipped("alert channels", "no alert channels configured; set POLYPIPE_ALERT_URLS")
         return
-    book, damaged = read_book(home, facts.now)
-    failing = failing_channels(book)
+    state, damaged = read_state(home, facts.now)
+    failing = failing_channels(state)
     if damaged is not None:
         yield warning(
             "alert channels",
-            f"{book_path(home)} cannot be read: {damaged}",
-            "it is begun anew at the next tick: alerts that are firing now are told once more",
+            f"{state_path(home)} cannot be read: {damaged}",
+            "the next tick starts with an empty state: alerts that are firing now are sent once more",
         )
     elif failing:
         yield warning(

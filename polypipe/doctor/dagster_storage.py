@@ -2,9 +2,8 @@
 
 from polypipe.doctor.inputs import Facts
 from polypipe.doctor.result import Result, error, ok, skipped, unknown
-from polypipe.health.status import size
 from polypipe.runtime.dagster_tables import MOVE_AWAY, damage, tables
-from polypipe.text import count
+from polypipe.text import count, size
 
 
 def check_storage(facts: Facts) -> Result:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from polypipe.doctor.bot_program import Named, read_named
 from polypipe.doctor.network import Network
+from polypipe.health import facts as health
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
 
@@ -24,6 +25,11 @@ class Facts:
     def warehouse(self) -> Warehouse:
         """The tables of this home; nothing is opened yet."""
         return Warehouse(self.settings.home)
+
+    @cached_property
+    def health(self) -> health.Facts:
+        """What the probes of health look at. It opens the tables when a check first asks, until the program ends."""
+        return health.Facts(self.settings, self.now, warehouse=self.warehouse)
 
     @cached_property
     def any_data(self) -> bool:

@@ -16,12 +16,12 @@ import psutil
 from polypipe.doctor.inputs import Facts
 from polypipe.doctor.result import Result, error, ok, skipped, unknown, warning
 from polypipe.errors import PolypipeError
-from polypipe.health.gather import gather
-from polypipe.health.status import LEAST_DISK_BYTES, judge, size
+from polypipe.health.status import read_status
+from polypipe.limits import Limits
 from polypipe.runtime.ports import PortInUse, check_binding, check_port, share_a_port
 from polypipe.runtime.running import Held, running
 from polypipe.runtime.unfinished import unfinished
-from polypipe.text import duration
+from polypipe.text import duration, size
 
 FULL_BYTES = 2e8
 LOW_INODES = 10_000
@@ -39,8 +39,8 @@ def check_servers(facts: Facts) -> Result:
     if process is None:
         advice = "polypipe up --detach; or polypipe refresh from cron, for the files alone"
         return skipped("polypipe up", "does not run on this home", advice)
-    status = gather(facts.settings)
-    reasons = judge(status)
+    status = read_status(facts.settings)
+    reasons = status.reasons
     finding = f"up for {duration(status.uptime_seconds or 0)}, pid {process.pid}"
     if reasons:
         return warning(
@@ -180,7 +180,7 @@ def judge_disk(name: str, free: float, total: float, inodes: int, all_inodes: in
         return error(name, finding, advice)
     if all_inodes and inodes < LOW_INODES:
         return warning(name, f"{finding}; only {inodes:,} inodes left of {all_inodes:,}", advice)
-    if free < LEAST_DISK_BYTES:
+    if free < Limits().free_gigabytes * 1e9:
         return warning(name, finding, advice)
     return ok(name, finding)
 

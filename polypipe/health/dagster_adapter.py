@@ -1,98 +1,158 @@
-"""What Dagster's instance knows: which jobs, schedules and sensors keep failing."""
+"""Renders findings as Dagster's asset checks. The only module of health that imports dagster.
 
-from collections.abc import Iterable
+The checks look at what is stored now, whoever wrote it. They only report.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import dagster as dg
-from dagster import DagsterEventType
-from dagster._core.scheduler.instigation import InstigatorState, TickStatus
-from dagster_shared.error import SerializableErrorInfo
 
-from polypipe.health.facts import Failing, Pace
+from polypipe.caches.registry import CACHES
+from polypipe.caches.spec import CacheSpec
+from polypipe.health.bot_files import MAX_CHANGED_SHARE, MAX_LIVE_SHARE, MIN_COVERAGE
+from polypipe.health.facts import Facts
+from polypipe.health.finding import Finding, Probe
+from polypipe.health.registry import BY_NAME
+from polypipe.settings import Settings
+from polypipe.warehouse import Warehouse
 
-LOOKED_AT = 25
-"""Newest runs, or ticks, that are looked at; a longer row of failures counts as so many."""
-
-FROM_OUTSIDE = "from outside the execution context"
-"""What Dagster says of a run that it ended itself; why is in an event before."""
-
-_FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
-_TICKED = [TickStatus.SUCCESS, TickStatus.SKIPPED, TickStatus.FAILURE]
+SHOWN = 5
+"""Findings that one check names."""
 
 
-def paces(repository: dg.RepositoryDefinition) -> dict[str, Pace]:
-    """Job, schedule or sensor -> its pace. A job that no schedule starts is a minute job: a sensor asks for it again."""
-    found: dict[str, Pace] = {job.name: "minute" for job in repository.get_all_jobs() if not job.name.startswith("__")}
-    found |= {sensor.name: "minute" for sensor in repository.sensor_defs if not sensor.name.startswith("default_")}
-    for schedule in repository.schedule_defs:
-        crons = [schedule.cron_schedule] if isinstance(schedule.cron_schedule, str) else list(schedule.cron_schedule)
-        pace: Pace = "minute" if any(cron.split()[1] == "*" for cron in crons) else "daily"
-        found[schedule.name] = pace
-        found[schedule.job_name] = pace
-    return found
+@dataclass(frozen=True)
+class Check:
+    """One asset check: a probe under the name that Dagster knows. `value` names the finding's value in the metadata."""
+
+    name: str
+    probe: str
+    description: str
+    value: str = ""
 
 
-def read_failing(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition, own: str) -> list[Failing]:
-    """All jobs, and all schedules and sensors that are switched on, but for the sensor `own`, which cannot see itself."""
-    known = paces(repository)
-    jobs = [name for name in repository.job_names if name in known]
-    states = {state.instigator_name: state for state in instance.all_instigator_state() if state.is_running}
-    return [
-        *(_runs(instance, name, known[name]) for name in sorted(jobs)),
-        *(_ticks(instance, state, known[name]) for name, state in sorted(states.items()) if name in known and name != own),
-    ]
+CHECKS: dict[str, Sequence[Check]] = {
+    "divergence_snapshot": (
+        Check("recent", "snapshot_old", "The newest snapshot is fresh: three intervals, at least 5 minutes.", "seconds"),
+        Check("complete", "snapshot_incomplete", "Every source of the newest snapshot answered."),
+        Check("gaps", "snapshot_gaps", "No snapshot is missing in the last 24 hours.", "gaps"),
+    ),
+    "positions": (
+        Check("recent", "positions_old", "The newest comparison is not older than 20 minutes.", "seconds"),
+        Check("orphans", "orphans", "The copier holds nothing that the whale has left.", "orphans"),
+    ),
+    "divergence_db": (Check("whole", "export_whole", "The database is undamaged and can be read.", "rows"),),
+    "wallet_pnl": (
+        Check("recent", "pnl_recent", "Both wallets have points up to the end of yesterday."),
+        Check("hourly", "pnl_hourly", "No hour is missing in the stored part of the last 30 days."),
+    ),
+    "wallet_activity": (
+        Check("recent", "activity_recent", "Yesterday is known completely for both wallets."),
+        Check("unique", "activity_unique", "No activity is stored twice.", "rows"),
+        Check("counted", "activity_counted", "Each day has as many rows as were read.", "days"),
+    ),
+    "copy_quality_daily": (
+        Check("recent", "quality_recent", "Yesterday is computed."),
+        Check("known", "quality_known", "The gap of the newest day is known."),
+    ),
+    "copy_fills": (
+        Check("counted", "fills_counted", "Each fill of the whale is stored once, on the days that are computed.", "days"),
+    ),
+    "gap_attribution": (
+        Check("recent", "gap_recent", "Yesterday is computed."),
+        Check("sums", "gap_sums", "The parts of every day sum to its gap.", "days"),
+    ),
+}
+"""Asset -> its checks."""
+
+FILE_CHECKS = (
+    Check("entries", "file_entries", "The file parses as strictly as in the bot and has entries.", "entries"),
+    Check(
+        "coverage",
+        "file_coverage",
+        f"At least {MIN_COVERAGE:.0%} of the universe's tokens that belong in the file are in it.",
+    ),
+    Check(
+        "changes",
+        "file_changes",
+        f"The last publication changed less than {MAX_CHANGED_SHARE:.0%} of the entries.",
+        "touched",
+    ),
+    Check("age", "file_old", "The file was confirmed within its limit.", "seconds"),
+)
+LIVE_CHECKS = (
+    *FILE_CHECKS,
+    Check("live_count", "file_live_count", f"Some tokens are in play, and at most {MAX_LIVE_SHARE:.0%} of them.", "live"),
+)
 
 
-def _runs(instance: dg.DagsterInstance, job: str, pace: Pace) -> Failing:
-    runs = instance.get_runs(dg.RunsFilter(job_name=job, statuses=_FINISHED), limit=LOOKED_AT)
-    failures = _in_a_row(run.status == dg.DagsterRunStatus.FAILURE for run in runs)
-    return Failing("job", job, pace, failures, _why(instance, runs[0].run_id) if failures else "")
+def check_results(checks: Iterable[Check], facts: Facts) -> Iterator[dg.AssetCheckResult]:
+    """One result a check. Raises `UnknownFact` where the facts cannot be read."""
+    for check in checks:
+        probe = BY_NAME[check.probe]
+        yield check_result(check, probe, probe.run(facts))
 
 
-def _why(instance: dg.DagsterInstance, run_id: str) -> str:
-    """What the failed step said, or the run where no step did."""
-    for kind in (DagsterEventType.STEP_FAILURE, DagsterEventType.RUN_FAILURE):
-        for record in instance.get_records_for_run(run_id, of_type=kind, limit=1).records:
-            event = record.event_log_entry.dagster_event
-            if event is None:
-                continue
-            if event.is_step_failure:
-                data = event.step_failure_data
-                told = data.user_failure_data.description if data.user_failure_data is not None else None
-                return told or _cause(data.error)
-            message = event.message or ""
-            return _engine_error(instance, run_id) or message if FROM_OUTSIDE in message else message
-    return ""
+def check_result(check: Check, probe: Probe, findings: Sequence[Finding]) -> dg.AssetCheckResult:
+    """Passed when every finding is ok. Names the findings that are not."""
+    bad = [finding for finding in findings if finding.state != "ok"]
+    value = next((finding.value for finding in bad or findings if finding.value is not None), None)
+    return dg.AssetCheckResult(
+        check_name=check.name,
+        passed=not bad,
+        severity=dg.AssetCheckSeverity.ERROR if probe.severity == "critical" else dg.AssetCheckSeverity.WARN,
+        description="; ".join(finding.text for finding in (bad or findings)[:SHOWN]) or "nothing to check",
+        metadata={check.value: value} if check.value and value is not None else {},
+    )
 
 
-def _engine_error(instance: dg.DagsterInstance, run_id: str) -> str:
-    """The last error that Dagster itself had with a run, such as that the code server was not there to start it."""
-    records = instance.get_records_for_run(run_id, of_type=DagsterEventType.ENGINE_EVENT, limit=LOOKED_AT, ascending=False)
-    for record in records.records:
-        event = record.event_log_entry.dagster_event
-        if event is not None and (error := event.engine_event_data.error) is not None:
-            return error.message
-    return ""
+def snapshot_check_results(settings: Settings, warehouse: Warehouse) -> list[dg.AssetCheckResult]:
+    """The checks of the snapshots, for the sensor that takes them without a run."""
+    with Facts(settings, warehouse=warehouse) as facts:
+        return list(check_results(CHECKS["divergence_snapshot"], facts))
 
 
-def _ticks(instance: dg.DagsterInstance, state: InstigatorState, pace: Pace) -> Failing:
-    ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=LOOKED_AT, statuses=_TICKED)
-    newest = [tick.tick_data for tick in ticks]
-    failures = _in_a_row(data.status == TickStatus.FAILURE for data in newest)
-    error = _cause(newest[0].error) if failures else ""
-    return Failing(state.instigator_type.value.lower(), state.instigator_name, pace, failures, error)
+def file_check_results(spec: CacheSpec, settings: Settings, warehouse: Warehouse) -> list[dg.AssetCheckResult]:
+    """The checks of one file."""
+    with Facts(settings, warehouse=warehouse, specs=(spec,)) as facts:
+        return list(check_results(LIVE_CHECKS if spec.asset == "live_cache" else FILE_CHECKS, facts))
 
 
-def _cause(error: SerializableErrorInfo | None) -> str:
-    """What went wrong first: the outer errors are Dagster's wrapping."""
-    while error is not None and error.cause is not None:
-        error = error.cause
-    return error.message if error is not None else ""
+Evaluate = Callable[[Settings, Warehouse], Iterable[dg.AssetCheckResult]]
 
 
-def _in_a_row(failed: Iterable[bool]) -> int:
-    count = 0
-    for one in failed:
-        if not one:
-            break
-        count += 1
-    return count
+def _definition(asset: str, checks: Sequence[Check], evaluate: Evaluate) -> dg.AssetChecksDefinition:
+    """The checks of one asset as one step: they share facts."""
+
+    @dg.multi_asset_check(
+        name=f"{asset}_checks",
+        specs=[dg.AssetCheckSpec(check.name, asset=asset, description=check.description) for check in checks],
+    )
+    def definition(
+        settings: dg.ResourceParam[Settings], warehouse: dg.ResourceParam[Warehouse]
+    ) -> Iterator[dg.AssetCheckResult]:
+        yield from evaluate(settings, warehouse)
+
+    return definition
+
+
+def _of_asset(asset: str) -> dg.AssetChecksDefinition:
+    def evaluate(settings: Settings, warehouse: Warehouse) -> Iterable[dg.AssetCheckResult]:
+        with Facts(settings, warehouse=warehouse) as facts:
+            yield from check_results(CHECKS[asset], facts)
+
+    return _definition(asset, CHECKS[asset], evaluate)
+
+
+def _of_file(spec: CacheSpec) -> dg.AssetChecksDefinition:
+    checks = LIVE_CHECKS if spec.asset == "live_cache" else FILE_CHECKS
+    return _definition(spec.asset, checks, lambda settings, warehouse: file_check_results(spec, settings, warehouse))
+
+
+asset_checks = [*(_of_file(spec) for spec in CACHES), *(_of_asset(asset) for asset in CHECKS)]
+"""Every asset check that renders a probe."""
+
+
+def checks_of(*assets: str) -> list[dg.AssetChecksDefinition]:
+    """The definitions of the checks of these assets."""
+    return [check for check in asset_checks if {key.asset_key.to_user_string() for key in check.check_keys} <= set(assets)]

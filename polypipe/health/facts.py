@@ -1,184 +1,236 @@
-"""What is, as far as the conditions need it: plain values, with None or an empty list where nothing is known.
+"""Facts: what probes may ask, each read at most once a round, when a probe first asks for it.
 
-Who reads them: `stored.py` (the tables), `pipeline.py` (Dagster), `look.py` (the wallets, now), `machine.py` (files and
-disk).
+Two backends: `Facts` reads the published tables with the batches that wait in the spool; the dashboard's subclass reads the
+tables it holds in memory (`polypipe/dashboard/facts.py`).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from polypipe.attribution.fills import Fill
+from polypipe.caches.registry import CACHES
+from polypipe.caches.spec import CacheSpec
+from polypipe.errors import PolypipeError
+from polypipe.health import machine, servers, tables
+from polypipe.health.records import (
+    BotLog,
+    ComparedPositions,
+    CopierPnl,
+    CrawlStreak,
+    EligibleFill,
+    FailureStreak,
+    FileState,
+    NewestFills,
+    NewestSnapshot,
+    Servers,
+    SnapshotDay,
+    SpoolState,
+    TicksAndRuns,
+    WindowGap,
+)
+from polypipe.limits import Limits, limits
+from polypipe.settings import Settings
 from polypipe.wallets import Wallets
+from polypipe.warehouse import Warehouse, WarehouseError
+from polypipe.warehouse.current import read_current
 
-Pace = Literal["minute", "daily"]
+if TYPE_CHECKING:
+    import duckdb
+    import psutil
+
+T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Failing:
-    """The newest finished runs of a job, or ticks of a schedule or sensor: how many failed in a row, and why the last one.
+class UnknownFact(PolypipeError):
+    """A part of the home that cannot be read. The message is one line that begins with the name of the part."""
 
-    `pace`: daily when its schedule is not tried again within the hour. `kind`: job, schedule or sensor.
+
+class Facts:
+    """Facts of one home at one instant. A context manager: closing it closes the tables.
+
+    `since`: when watching began; a thing that never was is as old as that, and failing at once if `since` is None.
+    `fills`: the newest fills, read beforehand because that takes seconds, or None with the reason in `fills_error`;
+    `fills_at`: when they were last read. `read_failures` reads the failure streaks from Dagster's instance. Raises
+    `UnknownFact` where a part cannot be read.
     """
 
-    kind: str
-    name: str
-    pace: Pace
-    failures: int
-    error: str = ""
+    def __init__(
+        self,
+        settings: Settings,
+        now: datetime | None = None,
+        *,
+        warehouse: Warehouse | None = None,
+        limits_in_force: Limits | None = None,
+        specs: Sequence[CacheSpec] = CACHES,
+        versions_known: Sequence[str] = (),
+        since: datetime | None = None,
+        rules_error: str | None = None,
+        state_error: str | None = None,
+        fills: NewestFills | None = None,
+        fills_error: str = "",
+        fills_at: datetime | None = None,
+        read_failures: Callable[[], Sequence[FailureStreak]] = tuple,
+    ) -> None:
+        self.settings = settings
+        self.now = now or datetime.now(UTC)
+        self.limits = limits_in_force or limits(settings)
+        self.specs = specs
+        self.versions_known = versions_known
+        self.since = since
+        self.rules_error = rules_error
+        self.state_error = state_error
+        self.fills = fills
+        self.fills_error = fills_error
+        self.fills_at = fills_at
+        self.wallets: Wallets | None = settings.wallets
+        self._warehouse = warehouse or Warehouse(settings.home)
+        self._read_failures = read_failures
+        self._open = ExitStack()
+        self._errors: dict[str, str] = {}
+        self.contents: dict[str, tuple[Mapping[str, Any], str]] = {}
 
+    def __enter__(self) -> Self:
+        return self
 
-@dataclass(frozen=True)
-class File:
-    """A file of the bot: the last publication that was accepted, and why the newest attempt after it was refused."""
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
 
-    name: str
-    fresh_within: timedelta
-    accepted_at: datetime | None
-    refused: str | None
+    # Tables
 
+    @cached_property
+    def files(self) -> Sequence[FileState]:
+        """The files of the bot, in the order of the registry."""
+        return self.read(lambda con: tables.read_files(con, self.specs, self.now))
 
-@dataclass(frozen=True)
-class Crawl:
-    """The crawls of one kind: incomplete ones in a row, why the newest of these, and what the newest complete one dropped.
+    @cached_property
+    def snapshot(self) -> NewestSnapshot | None:
+        """The newest snapshot of the pair."""
+        return self._of_pair(lambda con, wallets: tables.read_snapshot(con, wallets, self.now))
 
-    `observed_at`: when the newest complete one began to read.
-    """
+    @cached_property
+    def snapshot_day(self) -> SnapshotDay:
+        """The snapshots of the last 24 hours."""
+        return self.read(lambda con: tables.read_snapshot_day(con, self.now))
 
-    kind: str
-    incomplete: int
-    error: str
-    observed_at: datetime | None
-    dropped: int
+    @cached_property
+    def compared_at(self) -> datetime | None:
+        """Time of the newest comparison of positions of the pair."""
+        return self._of_pair(lambda con, wallets: tables.read_compared_at(con, wallets, self.now))
 
+    @cached_property
+    def positions(self) -> ComparedPositions | None:
+        """The stored positions, if they belong to the pair."""
+        return self._of_pair(tables.read_positions)
 
-@dataclass(frozen=True)
-class Snapshot:
-    """The newest divergence snapshot. `answered_at` by source, None: never. USD; `pnl` over 24 h; None is unknown."""
+    @cached_property
+    def published_at(self) -> datetime | None:
+        """When the newest version of the tables was published."""
+        current = self.part("published tables", lambda: read_current(self._warehouse.layout))
+        return None if current is None else current.time
 
-    time: datetime
-    answered_at: Mapping[str, datetime | None]
-    reasons: Mapping[str, str]
-    pnl: float | None
-    value: float | None
+    @cached_property
+    def crawls(self) -> Sequence[CrawlStreak]:
+        """The crawls by kind."""
+        return self.read(lambda con: tables.read_crawls(con, self.now))
 
+    @cached_property
+    def versions(self) -> Mapping[str, int]:
+        """Protocol version -> markets of the stored universe."""
+        return self.read(tables.read_versions)
 
-@dataclass(frozen=True)
-class Quality:
-    """The newest row of copy_quality_daily for one window. USD; None is unknown."""
+    @cached_property
+    def window_gap(self) -> WindowGap | None:
+        """The gap of the newest window of the alert's length."""
+        days = int(self.limits.number("copy_gap", "days"))
+        return self._of_pair(lambda con, wallets: tables.read_quality(con, wallets, days))
 
-    closes: datetime
-    gap: float | None
-    t: float | None
-    capital: float | None
+    @cached_property
+    def eligible_fills(self) -> Sequence[EligibleFill]:
+        """The newest eligible fills, newest first."""
+        return self._of_pair(lambda con, wallets: tables.read_eligible_fills(con, wallets, self.now)) or ()
 
+    @cached_property
+    def pairs(self) -> Sequence[float]:
+        """Copier's shares over the whale's, of the fills that show the ratio at which the bot copies, sorted."""
+        return self._of_pair(lambda con, wallets: tables.read_pairs(con, wallets, self.now)) or ()
 
-@dataclass(frozen=True)
-class Held:
-    """A row of table positions."""
+    @cached_property
+    def copier_pnl(self) -> CopierPnl | None:
+        """The copier's hourly PnL over the alert's window."""
+        days = self.limits.number("drawdown", "days")
+        return self._of_pair(lambda con, wallets: tables.read_pnl(con, wallets, self.now, days))
 
-    token: str
-    title: str
-    outcome: str
-    status: str
-    copier_shares: float
-    price: float | None
-    whale_out_since: datetime | None
+    @cached_property
+    def log(self) -> BotLog:
+        """The bot's log."""
+        return self.read(lambda con: machine.read_log(con, self.settings, self.now))
 
-    @property
-    def usd(self) -> float | None:
-        """What the copier's shares are worth."""
-        return None if self.price is None else self.copier_shares * self.price
+    # The machine
 
+    @cached_property
+    def free(self) -> Mapping[str, int]:
+        """Place -> free bytes."""
+        return self.part("disk", lambda: machine.free_bytes(self.settings))
 
-@dataclass(frozen=True)
-class Positions:
-    """The newest comparison of both wallets' positions."""
+    @cached_property
+    def spool(self) -> SpoolState:
+        """The batches in the spool."""
+        return self.part("spool", lambda: machine.read_spool(self.settings))
 
-    compared_at: datetime
-    rows: Sequence[Held]
+    @cached_property
+    def up(self) -> "psutil.Process | None":
+        """The process that holds the lock of this home."""
+        from polypipe.runtime.running import Held, running
 
+        try:
+            return running(self.settings.home)
+        except Held as held:
+            raise UnknownFact(str(held)) from held
 
-@dataclass(frozen=True)
-class Copied:
-    """One eligible fill of the whale, matched with the copier's. Latency in seconds, slippage in cents a share; None where
-    nothing was filled."""
+    @cached_property
+    def servers(self) -> Servers:
+        """The processes of `polypipe up`."""
+        up = self.up
+        return self.part("processes", lambda: servers.read_servers(self.settings, up))
 
-    at: datetime
-    order_sent: bool
-    latency: float | None
-    slippage: float | None
+    @cached_property
+    def ticks_and_runs(self) -> TicksAndRuns:
+        """Dagster's ticks and runs."""
+        is_up = self.up is not None
+        return self.part("ticks and runs", lambda: servers.read_ticks_and_runs(self.settings, is_up))
 
+    @cached_property
+    def failures(self) -> Sequence[FailureStreak]:
+        """Failures in a row of each job, schedule and sensor."""
+        return self._read_failures()
 
-@dataclass(frozen=True)
-class Logged:
-    """A line of the bot's log of the last hour."""
+    # Reading
 
-    at: datetime
-    outcome: str
-    http_status: int | None
-    reason: str
-    transaction: str | None
-    token: str | None
+    @cached_property
+    def con(self) -> "duckdb.DuckDBPyConnection":
+        """The tables."""
+        return self._open.enter_context(self._warehouse.read())
 
+    def read(self, query: "Callable[[duckdb.DuckDBPyConnection], T]") -> T:
+        """The result of a query. Raises `UnknownFact`."""
+        return self.part("published tables", lambda: query(self.con))
 
-@dataclass(frozen=True)
-class BotLog:
-    """The bot's log. `written_at`: when it last grew; None without a file. `read`: nothing of it waits to be read, or not
-    for long. `known`: there is one or was one."""
+    def part(self, name: str, read: Callable[[], T]) -> T:
+        """The result of `read`; a part that has failed in this round is not tried again. Raises `UnknownFact`."""
+        import duckdb
+        import psutil
 
-    known: bool
-    written_at: datetime | None
-    read: bool
-    lines: Sequence[Logged] = ()
+        if name in self._errors:
+            raise UnknownFact(self._errors[name])
+        try:
+            return read()
+        # LookupError and ValueError: Dagster's rows in an unknown shape.
+        except (OSError, WarehouseError, duckdb.Error, psutil.Error, LookupError, ValueError) as error:
+            self._errors[name] = f"{name}: {' '.join(str(error).split())[:300]}"
+            raise UnknownFact(self._errors[name]) from error
 
-
-@dataclass(frozen=True)
-class Seen:
-    """The newest fills of one wallet, as the exchange has them now: all since `since`, oldest first."""
-
-    since: datetime
-    fills: Sequence[Fill]
-
-
-@dataclass(frozen=True)
-class Look:
-    """Both wallets, looked at now: the whale first, so that a copy of what it did can only be missing if it is."""
-
-    whale: Seen
-    copier: Seen
-
-
-@dataclass(frozen=True)
-class Situation:
-    """Everything at one instant. `look` is None with the reason in `look_failed`, or without wallets. `looked_at`: when a
-    look last succeeded; None: never.
-
-    `pairs`: copier's over whale's shares of the fills that show the ratio at which the bot copies (see stored.py).
-    `peak_pnl`, `last_pnl`: of the copier's cumulative PnL in the last days, USD, `pnl_at` the last point.
-    `free`: bytes by place.
-    """
-
-    now: datetime
-    watching_since: datetime
-    wallets: Wallets | None = None
-    rules_error: str | None = None
-    state_error: str | None = None
-    failing: Sequence[Failing] = ()
-    files: Sequence[File] = ()
-    crawls: Sequence[Crawl] = ()
-    versions: Mapping[str, int] = field(default_factory=dict)
-    snapshot: Snapshot | None = None
-    quality: Quality | None = None
-    positions: Positions | None = None
-    copied: Sequence[Copied] = ()
-    pairs: Sequence[float] = ()
-    peak_pnl: float | None = None
-    last_pnl: float | None = None
-    pnl_at: datetime | None = None
-    log: BotLog = field(default_factory=lambda: BotLog(False, None, True))
-    look: Look | None = None
-    look_failed: str = ""
-    looked_at: datetime | None = None
-    free: Mapping[str, int] = field(default_factory=dict)
+    def _of_pair(self, query: "Callable[[Any, Wallets], T]") -> T | None:
+        wallets = self.wallets
+        return None if wallets is None else self.read(lambda con: query(con, wallets))

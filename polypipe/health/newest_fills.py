@@ -1,8 +1,8 @@
-"""A look at both wallets' newest fills, now.
+"""Reads both wallets' newest fills from the exchange.
 
-The tables cannot tell a missed copy in time: positions are read every five minutes and show neither sales nor what was
-added to a position, activity is read twice a day. So each tick asks the exchange itself: one page a wallet, 100 rows, and
-one of 500 where a busy quarter of an hour does not fit into that.
+The tables are too late for missed copies: positions are read every five minutes and show neither sales nor additions, and
+activity is read twice a day. Each tick of the alerts therefore requests one page of 100 rows a wallet, and one of 500 where
+a busy quarter of an hour does not fit.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from functools import partial
 
 from polypipe.attribution.fills import Fill
 from polypipe.errors import PolypipeError
-from polypipe.health.facts import Look, Seen
+from polypipe.health.records import NewestFills, WalletFills
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PolymarketError, PolymarketHttp
 from polypipe.polymarket.wallet_models import Activity
@@ -20,16 +20,16 @@ from polypipe.wallets import Wallets
 SECONDS = 8.0
 PAGES = (100, 500)
 WINDOW = timedelta(minutes=20)
-"""How far back a look must reach to judge missed copies."""
+"""How far back the fills must reach to judge missed copies."""
 
 
-def look(polymarket: Polymarket, wallets: Wallets, now: datetime) -> Look:
-    """Both wallets, within `SECONDS`. Raises `PolypipeError`."""
+def read_newest_fills(polymarket: Polymarket, wallets: Wallets, now: datetime) -> NewestFills:
+    """Fills of both wallets, within `SECONDS`. Raises `PolypipeError`."""
 
-    async def work(http: PolymarketHttp) -> Look:
+    async def work(http: PolymarketHttp) -> NewestFills:
         async with http.operation(SECONDS):
             whale = await _newest(http, wallets.whale, now - WINDOW)
-            return Look(whale, await _newest(http, wallets.copier, now - WINDOW))
+            return NewestFills(whale, await _newest(http, wallets.copier, now - WINDOW))
 
     try:
         return polymarket.run(work)
@@ -37,23 +37,23 @@ def look(polymarket: Polymarket, wallets: Wallets, now: datetime) -> Look:
         raise PolypipeError(error.reason) from error
 
 
-async def _newest(http: PolymarketHttp, wallet: str, wanted: datetime) -> Seen:
+async def _newest(http: PolymarketHttp, wallet: str, wanted: datetime) -> WalletFills:
     for limit in PAGES:
         params = [("user", wallet), ("limit", str(limit)), ("sortBy", "TIMESTAMP"), ("sortDirection", "DESC")]
         rows = await http.get_json(
             "data", "/activity", params, lambda b: read_rows(b, partial(read_activity, wallet=wallet))
         )
-        known = [row for row in rows if isinstance(row, Activity)]
-        strange = [row for row in rows if isinstance(row, UnreadableRow)]
-        if strange:
-            raise PolypipeError(f"the activity of {wallet} cannot be read: {strange[0].reason}")
-        # A full page may end within a second, of which more rows follow: what is surely complete begins after it.
-        oldest = min((row.timestamp for row in known), default=wanted)
+        activities = [row for row in rows if isinstance(row, Activity)]
+        unread = [row for row in rows if isinstance(row, UnreadableRow)]
+        if unread:
+            raise PolypipeError(f"the activity of {wallet} cannot be read: {unread[0].reason}")
+        # A full page may end in the middle of a second: only what follows that second is surely complete.
+        oldest = min((row.timestamp for row in activities), default=wanted)
         since = oldest + timedelta(seconds=1) if len(rows) >= limit else datetime.min.replace(tzinfo=UTC)
         if since <= wanted:
             break
-    fills = [fill for row in known if (fill := _fill(row)) is not None and row.timestamp >= since]
-    return Seen(since, sorted(fills, key=lambda fill: fill.t))
+    fills = [fill for row in activities if (fill := _fill(row)) is not None and row.timestamp >= since]
+    return WalletFills(since, sorted(fills, key=lambda fill: fill.t))
 
 
 def _fill(row: Activity) -> Fill | None:

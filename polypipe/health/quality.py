@@ -1,91 +1,114 @@
-"""The conditions of copying that are known by the day: the gap, the ratio, how well the last fills were copied. Pure.
+"""Probes of copying that are known by the day: the gap, the ratio, how well the newest fills were copied.
 
-They rest on tables that history and attribution fill twice a day. Where these are not up to yesterday, nothing is known.
+They rest on tables that history and attribution fill twice a day, and are unknown unless these reach yesterday.
 """
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
 from math import ceil, floor, sqrt
 
-from polypipe.alerts.rules import Rule
 from polypipe.attribution.intervals import NORMAL, wilson
 from polypipe.attribution.realised_ratio import LEAST_RATIO_PAIRS
 from polypipe.health.copying import money_limit
-from polypipe.health.facts import Copied, Situation
-from polypipe.health.finding import NO_WALLETS, Observation, Reading, when
-from polypipe.health.pipeline import Condition
+from polypipe.health.facts import Facts
+from polypipe.health.finding import NO_WALLETS, Finding, Probe, judged, unknown
+from polypipe.health.records import EligibleFill
+from polypipe.limits import DAILY_AGE
 from polypipe.text import money, utc_text
 
-DAILY_AGE = timedelta(days=2)
-"""A newest day that closed longer ago is not the present."""
 
-
-def copy_gap(situation: Situation, rule: Rule) -> Reading:
+def copy_gap(facts: Facts) -> Iterator[Finding]:
     """A gap beyond the limit that is distinguishable from zero."""
-    if situation.wallets is None:
-        return Reading("copy_gap", unknown=NO_WALLETS)
-    quality = situation.quality
-    if quality is None or situation.now - quality.closes > DAILY_AGE:
-        return Reading("copy_gap", unknown="copy quality is not computed up to yesterday")
-    if quality.gap is None or quality.t is None:
-        return Reading("copy_gap", unknown="the gap, or whether it is distinguishable from zero, is unknown")
-    limit = money_limit(rule, quality.capital)
-    firing = quality.gap <= -limit and abs(quality.t) >= rule.limit("t")
-    text = (
-        f"Over {rule.limit('days'):g} d the copier is {money(-quality.gap)} behind ratio × whale (t {quality.t:.1f}); "
-        f"limit {money(limit)} (up to {utc_text(quality.closes)})"
-    )
-    return Reading("copy_gap", [Observation("", when(firing), text, quality.gap, -limit)])
-
-
-def ratio_mismatch(situation: Situation, rule: Rule) -> Reading:
-    """The 95 % interval of the ratio at which the bot really copies excludes the setting, by more than rounding."""
-    if situation.wallets is None:
-        return Reading("ratio_mismatch", unknown=NO_WALLETS)
-    pairs, setting = situation.pairs, situation.wallets.ratio
-    if len(pairs) < LEAST_RATIO_PAIRS:
-        return Reading(
-            "ratio_mismatch", unknown=f"{len(pairs)} pairs of fills at this setting, {LEAST_RATIO_PAIRS} are needed"
+    row = facts.window_gap
+    if facts.wallets is None:
+        yield unknown(NO_WALLETS)
+    elif row is None or facts.now - row.closes > DAILY_AGE:
+        yield unknown("copy quality is not computed up to yesterday")
+    elif row.gap is None or row.t is None:
+        yield unknown("the gap, or whether it is distinguishable from zero, is unknown")
+    else:
+        limit = money_limit(facts, "copy_gap", row.capital)
+        failing = row.gap <= -limit and abs(row.t) >= facts.limits.number("copy_gap", "t")
+        text = (
+            f"Over {facts.limits.number('copy_gap', 'days'):g} d the copier is {money(-row.gap)} behind ratio × whale "
+            f"(t {row.t:.1f}); limit {money(limit)} (up to {utc_text(row.closes)})"
         )
+        yield judged(failing, "", text, row.gap, -limit)
+
+
+def ratio_mismatch(facts: Facts) -> Iterator[Finding]:
+    """The 95 % interval of the ratio at which the bot copies excludes the setting, by more than rounding."""
+    if facts.wallets is None:
+        yield unknown(NO_WALLETS)
+        return
+    pairs, setting, limit = facts.pairs, facts.wallets.ratio, facts.limits.number("ratio_mismatch", "percent")
+    if len(pairs) < LEAST_RATIO_PAIRS:
+        yield unknown(f"{len(pairs)} pairs of fills at this setting, {LEAST_RATIO_PAIRS} are needed")
+        return
     low, middle, high = median_interval(pairs)
     off = 100 * abs(middle / setting - 1)
-    firing = off > rule.limit("percent") and not low <= setting <= high
     text = (
         f"The copier's fills show a ratio of {middle:.4g} (95 %: {low:.4g} to {high:.4g}, {len(pairs)} pairs), the setting "
-        f"is {setting:.4g}: is POLYPIPE_SCALING_RATIO that of the bot?"
+        f"is {setting:.4g}: set POLYPIPE_SCALING_RATIO to that of the bot"
     )
-    return Reading("ratio_mismatch", [Observation("", when(firing), text, off, rule.limit("percent"))])
+    yield judged(off > limit and not low <= setting <= high, "", text, off, limit)
 
 
-def slippage(situation: Situation, rule: Rule) -> Reading:
-    """The 95th percentile over the last copied fills."""
-    fills = _newest(situation, int(rule.limit("fills")), copied=True)
+def slippage(facts: Facts) -> Iterator[Finding]:
+    """The 95th percentile of the slippage of the newest copied fills."""
+    fills = _copied(facts, "slippage")
     values = [fill.slippage for fill in fills if fill.slippage is not None]
-    return _percentile("slippage", situation, rule, fills, values, "cents", "slippage", "¢ a share")
+    return _percentile(facts, "slippage", fills, values, "cents", "slippage", "¢ a share")
 
 
-def latency(situation: Situation, rule: Rule) -> Reading:
-    """The same of the seconds from the whale's fill to the first copy."""
-    fills = _newest(situation, int(rule.limit("fills")), copied=True)
+def latency(facts: Facts) -> Iterator[Finding]:
+    """The 95th percentile of the seconds from the whale's fill to the first copy."""
+    fills = _copied(facts, "latency")
     values = [fill.latency for fill in fills if fill.latency is not None]
-    return _percentile("latency", situation, rule, fills, values, "seconds", "latency", "s")
+    return _percentile(facts, "latency", fills, values, "seconds", "latency", "s")
 
 
-def copy_rate(situation: Situation, rule: Rule) -> Reading:
-    """Fills for which an order was sent, of the last eligible ones; firing when even the upper end of its 95 % interval is
-    below the limit."""
-    fills = _newest(situation, int(rule.limit("fills")), copied=False)
-    if (why := _not_enough(situation, rule, fills)) is not None:
-        return Reading("copy_rate", unknown=why)
-    sent = sum(fill.order_sent for fill in fills)
-    rate, upper, limit = 100 * sent / len(fills), 100 * wilson(sent, len(fills))[1], rule.limit("percent")
+def copy_rate(facts: Facts) -> Iterator[Finding]:
+    """The share of the newest eligible fills for which an order was sent; failing when even the upper end of its 95 %
+    interval is below the limit."""
+    fills = facts.eligible_fills[: int(facts.limits.number("copy_rate", "fills"))]
+    if (why := _not_enough(facts, "copy_rate", fills)) is not None:
+        yield unknown(why)
+        return
+    sent, limit = sum(fill.order_sent for fill in fills), facts.limits.number("copy_rate", "percent")
+    rate, upper = 100 * sent / len(fills), 100 * wilson(sent, len(fills))[1]
     text = f"{sent} of the last {len(fills)} eligible fills were copied: {rate:.0f} %; limit {limit:g} % {_until(fills)}"
-    return Reading("copy_rate", [Observation("", when(upper < limit), text, rate, limit)])
+    yield judged(upper < limit, "", text, rate, limit)
+
+
+def drawdown(facts: Facts) -> Iterator[Finding]:
+    """How far the copier's PnL is below its best hour of the last days."""
+    pnl = facts.copier_pnl
+    if facts.wallets is None:
+        yield unknown(NO_WALLETS)
+    elif pnl is None or facts.now - pnl.at > DAILY_AGE:
+        yield unknown("the hourly PnL of the copier is not up to date")
+    else:
+        limit = money_limit(facts, "drawdown", facts.snapshot.value if facts.snapshot else None)
+        below = pnl.peak - pnl.last
+        text = (
+            f"The copier is {money(below)} below its best hour of {facts.limits.number('drawdown', 'days'):g} days; limit "
+            f"{money(limit)} (as of {utc_text(pnl.at)})"
+        )
+        yield judged(below >= limit, "", text, below, limit)
+
+
+QUALITY = (
+    Probe("copy_gap", "quality", "warning", copy_gap, "copy_gap"),
+    Probe("ratio_mismatch", "quality", "warning", ratio_mismatch, "ratio_mismatch"),
+    Probe("slippage", "quality", "warning", slippage, "slippage"),
+    Probe("latency", "quality", "warning", latency, "latency"),
+    Probe("copy_rate", "quality", "warning", copy_rate, "copy_rate"),
+    Probe("drawdown", "quality", "warning", drawdown, "drawdown"),
+)
 
 
 def median_interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Lower end, median, upper end: the 95 % interval by order statistics, which assumes nothing of the distribution.
-    `values` are sorted, at least 6."""
+    """Lower end, median, upper end: the 95 % interval by order statistics. `values`: sorted, 6 or more."""
     n = len(values)
     half = NORMAL * sqrt(n) / 2
     low, high = max(0, floor(n / 2 - half) - 1), min(n - 1, ceil(n / 2 + half))
@@ -93,57 +116,33 @@ def median_interval(values: Sequence[float]) -> tuple[float, float, float]:
     return values[low], middle, values[high]
 
 
-def drawdown(situation: Situation, rule: Rule) -> Reading:
-    """How far the copier's PnL is below its best hour of the last days."""
-    if situation.wallets is None:
-        return Reading("drawdown", unknown=NO_WALLETS)
-    peak, last, at = situation.peak_pnl, situation.last_pnl, situation.pnl_at
-    if peak is None or last is None or at is None or situation.now - at > DAILY_AGE:
-        return Reading("drawdown", unknown="the hourly PnL of the copier is not up to date")
-    limit = money_limit(rule, situation.snapshot.value if situation.snapshot else None)
-    text = (
-        f"The copier is {money(peak - last)} below its best hour of {rule.limit('days'):g} days; limit {money(limit)} "
-        f"(as of {utc_text(at)})"
-    )
-    return Reading("drawdown", [Observation("", when(peak - last >= limit), text, peak - last, limit)])
+def _copied(facts: Facts, rule: str) -> list[EligibleFill]:
+    return [fill for fill in facts.eligible_fills if fill.slippage is not None][: int(facts.limits.number(rule, "fills"))]
 
 
-QUALITY: tuple[Condition, ...] = (copy_gap, ratio_mismatch, slippage, latency, copy_rate, drawdown)
-
-
-def _newest(situation: Situation, count: int, copied: bool) -> list[Copied]:
-    return [fill for fill in situation.copied if fill.slippage is not None or not copied][:count]
-
-
-def _not_enough(situation: Situation, rule: Rule, fills: Sequence[Copied]) -> str | None:
-    """Why the last fills say nothing now; None when they can be judged."""
-    if situation.wallets is None:
+def _not_enough(facts: Facts, rule: str, fills: Sequence[EligibleFill]) -> str | None:
+    """Why the newest fills cannot be judged now; None when they can."""
+    if facts.wallets is None:
         return NO_WALLETS
-    wanted = int(rule.limit("fills"))
+    wanted = int(facts.limits.number(rule, "fills"))
     if len(fills) < wanted:
         return f"{len(fills)} fills are known, {wanted} are needed"
-    if situation.quality is None or situation.now - situation.quality.closes > DAILY_AGE:
+    if facts.window_gap is None or facts.now - facts.window_gap.closes > DAILY_AGE:
         return "fills are not matched up to yesterday"
     return None
 
 
 def _percentile(
-    condition: str,
-    situation: Situation,
-    rule: Rule,
-    fills: Sequence[Copied],
-    values: list[float],
-    key: str,
-    what: str,
-    unit: str,
-) -> Reading:
-    if (why := _not_enough(situation, rule, fills)) is not None:
-        return Reading(condition, unknown=why)
+    facts: Facts, rule: str, fills: Sequence[EligibleFill], values: list[float], limit_name: str, what: str, unit: str
+) -> Iterator[Finding]:
+    if (why := _not_enough(facts, rule, fills)) is not None:
+        yield unknown(why)
+        return
     values.sort()
-    p95, limit = values[ceil(0.95 * len(values)) - 1], rule.limit(key)
+    p95, limit = values[ceil(0.95 * len(values)) - 1], facts.limits.number(rule, limit_name)
     text = f"95 % of the last {len(fills)} copies have a {what} of up to {p95:.1f} {unit}; limit {limit:g} {_until(fills)}"
-    return Reading(condition, [Observation("", when(p95 > limit), text, p95, limit)])
+    yield judged(p95 > limit, "", text, p95, limit)
 
 
-def _until(fills: Sequence[Copied]) -> str:
+def _until(fills: Sequence[EligibleFill]) -> str:
     return f"(up to {utc_text(fills[0].at)})"

@@ -1,17 +1,29 @@
-"""What the tables know, read through the warehouse's reader. Rows become the plain values of `situation.py`, nothing is
-judged here. What a clock that was ahead has written is left out until its time comes: as the newest row it would hide what
-really is, and pass for fresh."""
+"""Reads stored tables into records, through the warehouse's reader. Nothing is judged here.
+
+Rows from the future are left out: written while the clock was ahead, they would hide the newest row and pass for fresh.
+"""
 
 # ruff: noqa: S608 -- values are written as literals
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from polypipe.caches.registry import CACHES
+from polypipe.caches.spec import CacheSpec
 from polypipe.divergence.copy_rule import FLOOR_SHARES, TELLING_USD, TIER_SHARES
-from polypipe.health.facts import Copied, Crawl, File, Held, Logged, Positions, Quality, Snapshot
+from polypipe.health.records import (
+    ComparedPositions,
+    CopierPnl,
+    CrawlStreak,
+    EligibleFill,
+    FileState,
+    HeldPosition,
+    LogLine,
+    NewestSnapshot,
+    SnapshotDay,
+    WindowGap,
+)
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal
 
@@ -19,40 +31,41 @@ if TYPE_CHECKING:
     import duckdb
 
 DAY = timedelta(days=1)
-FILLS_LOOKED_AT = 1000
+NEWEST_FILLS = 1000
 FILLS_DAYS, PAIRS_DAYS = 30 * DAY, 7 * DAY
-LOG_LOOKED_AT = timedelta(hours=1)
-_CRAWLS_LOOKED_AT = 25
+LOG_HOUR = timedelta(hours=1)
+_NEWEST_CRAWLS = 25
 
 
-def read_files(con: "duckdb.DuckDBPyConnection", now: datetime) -> list[File]:
-    """Every file of the registry."""
+def read_files(con: "duckdb.DuckDBPyConnection", specs: Iterable[CacheSpec], now: datetime) -> list[FileState]:
+    """The state of each file."""
     rows = con.execute(
-        "SELECT file, max(time) FILTER (accepted), arg_max(accepted, time), arg_max(reason, time) FROM publications "
+        "SELECT file, max(time) FILTER (accepted), arg_max(accepted, time), arg_max(reason, time), "
+        f"arg_max(entries, time) FILTER (accepted) FROM publications "
         f"WHERE time BETWEEN {literal(now - 30 * DAY)} AND {literal(now)} GROUP BY file"
     ).fetchall()
     found = {file: rest for file, *rest in rows}
     files = []
-    for spec in CACHES:
-        accepted_at, newest_accepted, reason = found.get(spec.file, (None, True, None))
+    for spec in specs:
+        accepted_at, newest_accepted, reason, entries = found.get(spec.file, (None, True, None, None))
         refused = None if newest_accepted else reason or "no reason given"
-        files.append(File(spec.file, spec.fresh_within, _utc(accepted_at), refused))
+        files.append(FileState(spec.file, spec.fresh_within, _utc(accepted_at), refused, entries))
     return files
 
 
-def read_crawls(con: "duckdb.DuckDBPyConnection", now: datetime) -> list[Crawl]:
-    """The crawls of the last days by kind."""
+def read_crawls(con: "duckdb.DuckDBPyConnection", now: datetime) -> list[CrawlStreak]:
+    """The crawls of the last 7 days by kind."""
     crawls = []
     for kind in ("universe", "live"):
         rows = con.execute(
             "SELECT complete, error, started_at, dropped FROM crawls "
             f"WHERE kind = {literal(kind)} AND finished_at BETWEEN {literal(now - 7 * DAY)} AND {literal(now)} "
-            f"ORDER BY finished_at DESC LIMIT {_CRAWLS_LOOKED_AT}"
+            f"ORDER BY finished_at DESC LIMIT {_NEWEST_CRAWLS}"
         ).fetchall()
         complete = next((n for n, row in enumerate(rows) if row[0]), len(rows))
         last = rows[complete] if complete < len(rows) else None
         crawls.append(
-            Crawl(
+            CrawlStreak(
                 kind,
                 incomplete=complete,
                 error=(rows[0][1] or "") if complete else "",
@@ -64,67 +77,95 @@ def read_crawls(con: "duckdb.DuckDBPyConnection", now: datetime) -> list[Crawl]:
 
 
 def read_versions(con: "duckdb.DuckDBPyConnection") -> dict[str, int]:
-    """Protocol version -> markets of the stored universe that have it; without those that name none."""
+    """Protocol version -> markets of the stored universe that name it."""
     return dict(con.execute("SELECT version, count(*) FROM markets WHERE version IS NOT NULL GROUP BY 1").fetchall())
 
 
-def read_snapshot(con: "duckdb.DuckDBPyConnection", wallets: Wallets, now: datetime) -> Snapshot | None:
-    """The newest one of these wallets."""
+def read_snapshot(con: "duckdb.DuckDBPyConnection", wallets: Wallets, now: datetime) -> NewestSnapshot | None:
+    """The newest snapshot of these wallets."""
     row = con.execute(
         "SELECT timestamp, sources, reasons, user1_pnl, user1_value FROM snapshots "
-        f"WHERE {_of(wallets)} AND origin = 'polypipe' AND timestamp BETWEEN {literal(now - 7 * DAY)} AND {literal(now)} "
+        f"WHERE {of_pair(wallets)} AND origin = 'polypipe' "
+        f"AND timestamp BETWEEN {literal(now - 7 * DAY)} AND {literal(now)} "
         "ORDER BY timestamp DESC LIMIT 1"
     ).fetchone()
-    if row is None:
-        return None
-    time = row[0].astimezone(UTC)
-    sources: Mapping[str, Mapping[str, Any]] = json.loads(row[1] or "{}")
+    return None if row is None else snapshot_of(*row)
+
+
+def snapshot_of(
+    timestamp: datetime, sources: str | None, reasons: str | None, pnl: float | None, value: float | None
+) -> NewestSnapshot:
+    """A row of table snapshots as a record: columns timestamp, sources, reasons, user1_pnl, user1_value."""
+    time = timestamp.astimezone(UTC)
+    found: Mapping[str, Mapping[str, Any]] = json.loads(sources or "{}")
     answered = {
-        name: None if source["age"] is None else time - timedelta(seconds=source["age"]) for name, source in sources.items()
+        name: None if source["age"] is None else time - timedelta(seconds=source["age"]) for name, source in found.items()
     }
-    return Snapshot(time, answered, json.loads(row[2]), row[3], row[4])
+    return NewestSnapshot(time, answered, json.loads(reasons or "{}"), pnl, value)
 
 
-def read_quality(con: "duckdb.DuckDBPyConnection", wallets: Wallets, window_days: int) -> Quality | None:
-    """The newest day's row for a window of so many days."""
+def read_snapshot_day(con: "duckdb.DuckDBPyConnection", now: datetime) -> SnapshotDay:
+    """The snapshots of the last 24 hours, of any pair."""
+    rows = con.execute(
+        "SELECT timestamp, sources FROM snapshots WHERE origin = 'polypipe' "
+        f"AND timestamp BETWEEN {literal(now - DAY)} AND {literal(now)} ORDER BY timestamp"
+    ).fetchall()
+    newest: Mapping[str, Mapping[str, Any]] = json.loads(rows[-1][1] or "{}") if rows else {}
+    return SnapshotDay(
+        [time.astimezone(UTC) for time, _ in rows], [name for name, source in newest.items() if not source["ok"]]
+    )
+
+
+def read_quality(con: "duckdb.DuckDBPyConnection", wallets: Wallets, window_days: int) -> WindowGap | None:
+    """The newest row for windows of `window_days`."""
     row = con.execute(
-        f"SELECT day, gap, gap_t, capital FROM copy_quality_daily WHERE {_of(wallets)} "
+        f"SELECT day, gap, gap_t, capital FROM copy_quality_daily WHERE {of_pair(wallets)} "
         f"AND window_days = {literal(window_days)} ORDER BY day DESC LIMIT 1"
     ).fetchone()
-    return None if row is None else Quality(row[0].astimezone(UTC) + DAY, *row[1:])
+    return None if row is None else WindowGap(row[0].astimezone(UTC) + DAY, *row[1:])
 
 
-def read_positions(con: "duckdb.DuckDBPyConnection", wallets: Wallets) -> Positions | None:
-    """The comparison that is stored, when it is of these wallets."""
+def read_positions(con: "duckdb.DuckDBPyConnection", wallets: Wallets) -> ComparedPositions | None:
+    """The stored comparison, if it belongs to this pair."""
     newest = con.execute(
-        f"SELECT max(compared_at), max(compared_at) FILTER ({_of(wallets)}) FROM position_summaries"
+        f"SELECT max(compared_at), max(compared_at) FILTER ({of_pair(wallets)}) FROM position_summaries"
     ).fetchone()
     if newest is None or newest[0] is None or newest[0] != newest[1]:
         return None
     rows = con.execute("SELECT token_id, title, outcome, status, copier_size, price, whale_out_since FROM positions")
     held = [
-        Held(token, title or "", outcome or "", status, shares, price, _utc(since))
+        HeldPosition(token, title or "", outcome or "", status, shares, price, _utc(since))
         for token, title, outcome, status, shares, price, since in rows.fetchall()
     ]
-    return Positions(newest[0].astimezone(UTC), held)
+    return ComparedPositions(newest[0].astimezone(UTC), held)
 
 
-def read_copied(con: "duckdb.DuckDBPyConnection", wallets: Wallets, now: datetime) -> list[Copied]:
+def read_compared_at(con: "duckdb.DuckDBPyConnection", wallets: Wallets, now: datetime) -> datetime | None:
+    """Time of the newest comparison of this pair."""
+    ((newest,),) = con.execute(
+        f"SELECT max(compared_at) FROM position_summaries WHERE {of_pair(wallets)} AND compared_at <= {literal(now)}"
+    ).fetchall()
+    return _utc(newest)
+
+
+def read_eligible_fills(con: "duckdb.DuckDBPyConnection", wallets: Wallets, now: datetime) -> list[EligibleFill]:
     """The newest eligible fills, newest first."""
     rows = con.execute(
         "SELECT timestamp, order_sent, latency, slippage_cents FROM copy_fills "
-        f"WHERE {_of(wallets)} AND eligible AND timestamp > {literal(now - FILLS_DAYS)} "
-        f"ORDER BY timestamp DESC, key LIMIT {FILLS_LOOKED_AT}"
+        f"WHERE {of_pair(wallets)} AND eligible AND timestamp > {literal(now - FILLS_DAYS)} "
+        f"ORDER BY timestamp DESC, key LIMIT {NEWEST_FILLS}"
     ).fetchall()
-    return [Copied(at.astimezone(UTC), *rest) for at, *rest in rows]
+    return [EligibleFill(at.astimezone(UTC), *rest) for at, *rest in rows]
 
 
 def read_pairs(con: "duckdb.DuckDBPyConnection", wallets: Wallets, now: datetime) -> list[float]:
-    """Copier's over whale's shares, sorted, of the fills by which copy_metrics_daily.realised_ratio is measured; only of
-    days on which the ratio in force was the present one, so that a setting changed today is not held against old fills."""
+    """Copier's shares over the whale's, sorted, of the fills that measure copy_metrics_daily.realised_ratio.
+
+    Only days with the present ratio in force, so that a setting changed today is not compared with old fills.
+    """
     rows = con.execute(
         "SELECT copier_shares / whale_shares AS r FROM copy_fills "
-        f"WHERE {_of(wallets)} AND timestamp > {literal(now - PAIRS_DAYS)} AND side = 'BUY' AND copier_fills = 1 "
+        f"WHERE {of_pair(wallets)} AND timestamp > {literal(now - PAIRS_DAYS)} AND side = 'BUY' AND copier_fills = 1 "
         "AND NOT ambiguous AND status <> 'own' "
         f"AND whale_shares >= {literal(FLOOR_SHARES)} AND whale_shares < {literal(TIER_SHARES)} "
         f"AND copier_shares * whale_price >= {literal(TELLING_USD)} "
@@ -133,29 +174,27 @@ def read_pairs(con: "duckdb.DuckDBPyConnection", wallets: Wallets, now: datetime
     return [ratio for (ratio,) in rows]
 
 
-def read_pnl(
-    con: "duckdb.DuckDBPyConnection", wallets: Wallets, now: datetime, days: float
-) -> tuple[float | None, float | None, datetime | None]:
-    """Peak and last value of the copier's cumulative PnL in the last days, and when the last one was."""
-    row = con.execute(
+def read_pnl(con: "duckdb.DuckDBPyConnection", wallets: Wallets, now: datetime, days: float) -> CopierPnl | None:
+    """The copier's cumulative PnL of the last `days`."""
+    peak, last, at = con.execute(
         f"SELECT max(p), arg_max(p, t), max(t) FROM wallet_pnl WHERE wallet = {literal(wallets.copier)} "
         f"AND t > {literal(now - timedelta(days=days))}"
-    ).fetchone()
-    return (None, None, None) if row is None else (row[0], row[1], _utc(row[2]))
+    ).fetchall()[0]
+    return None if peak is None else CopierPnl(peak, last, at.astimezone(UTC))
 
 
-def read_lines(con: "duckdb.DuckDBPyConnection", now: datetime) -> list[Logged]:
+def read_lines(con: "duckdb.DuckDBPyConnection", now: datetime) -> list[LogLine]:
     """The lines of the bot's log of the last hour, oldest first."""
-    since = now - LOG_LOOKED_AT
+    since = now - LOG_HOUR
     rows = con.execute(
         "SELECT logged_at, outcome, http_status, coalesce(reason, ''), tx_hash, token_id FROM trade_log "
         f"WHERE day >= {literal(since - DAY)} AND logged_at >= {literal(since)} ORDER BY logged_at, byte_offset"
     ).fetchall()
-    return [Logged(at.astimezone(UTC), *rest) for at, *rest in rows]
+    return [LogLine(at.astimezone(UTC), *rest) for at, *rest in rows]
 
 
 def read_log_position(con: "duckdb.DuckDBPyConnection", file: str) -> tuple[int, int, datetime] | None:
-    """Inode and size of a log when it was last read, and when; None when it never was."""
+    """Inode and size of a log when it was last read, and the time of that; None before the first read."""
     row = con.execute(
         f"SELECT inode, size, read_at FROM log_positions WHERE file = {literal(file)} "
         "ORDER BY read_at DESC, row_count DESC LIMIT 1"
@@ -163,7 +202,8 @@ def read_log_position(con: "duckdb.DuckDBPyConnection", file: str) -> tuple[int,
     return None if row is None else (row[0], row[1], row[2].astimezone(UTC))
 
 
-def _of(wallets: Wallets) -> str:
+def of_pair(wallets: Wallets) -> str:
+    """SQL condition for the rows of a pair."""
     return f"user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)}"
 
 

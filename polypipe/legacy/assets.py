@@ -1,19 +1,17 @@
 """The asset of `divergence_data.db`, its job and its schedule."""
 
-from datetime import timedelta
-
 import dagster as dg
 
 from polypipe.divergence.assets import SNAPSHOT
 from polypipe.errors import PolypipeError
 from polypipe.legacy.export import export
+from polypipe.limits import EXPORT_AGE
 from polypipe.orchestration.asset_defaults import OWNERS
 from polypipe.orchestration.metadata import simulated
 from polypipe.orchestration.scheduling import asset_job, missing_wallets, regular_schedule
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
 
-FRESH = timedelta(minutes=45)
 CRON = "8-59/10 * * * *"  # not with the crawl or the positions: each run pays for its imports
 
 
@@ -27,7 +25,7 @@ CRON = "8-59/10 * * * *"  # not with the crawl or the positions: each run pays f
         "tool that polypipe replaces, for programs that read that file. Every 10 minutes; the file is replaced in one "
         "step, so that readers that have it open are not disturbed."
     ),
-    freshness_policy=dg.FreshnessPolicy.time_window(fail_window=FRESH),
+    freshness_policy=dg.FreshnessPolicy.time_window(fail_window=EXPORT_AGE),
 )
 def divergence_db(settings: dg.ResourceParam[Settings], warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Bring the file up to date with the published snapshots."""

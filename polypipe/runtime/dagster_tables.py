@@ -113,7 +113,14 @@ def _sqlite(path: Path) -> Iterator[Query]:
         raise OSError(f"{path} does not exist yet")
     try:
         with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=2)) as con:
-            yield lambda sql: con.execute(sql).fetchall()
+
+            def query(sql: str) -> list[tuple[Any, ...]]:
+                try:
+                    return con.execute(sql).fetchall()
+                except sqlite3.Error as error:  # here, where it is known which of the two files it is
+                    raise OSError(f"{path} cannot be read: {error}") from None
+
+            yield query
     except sqlite3.Error as error:
         raise OSError(f"{path} cannot be read: {error}") from None
 

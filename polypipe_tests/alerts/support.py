@@ -1,25 +1,18 @@
-"""Helpers of the alert tests: a channel that can be made to fail, and situations by hand."""
+"""Helpers of the alert tests: a channel that can be made to fail."""
 
 import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from polypipe.alerts.rules import Rule, defaults
-from polypipe.attribution.fills import Fill
-from polypipe.health.facts import Look, Seen, Situation
-from polypipe.health.finding import Reading
-from polypipe.wallets import Wallets
+from polypipe.alerts.rules import defaults
+from polypipe_tests.health.support import MINUTE, NOW, WALLETS
 
-NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-MINUTE = timedelta(minutes=1)
-EVER = datetime.min.replace(tzinfo=UTC)
-WALLETS = Wallets("0x" + "c0" * 20, "0x" + "a1" * 20, 0.1)
+__all__ = ["MINUTE", "NOW", "RULES", "TOKEN", "WALLETS", "Inbox", "inbox"]
+
 RULES = defaults()
-NO_WALLETS = {"unknown": "no wallets are set"}
 TOKEN = "s3cret-canary-token"
 
 
@@ -83,36 +76,3 @@ def inbox() -> Iterator[Inbox]:
         channel.server.shutdown()
         channel.server.server_close()
         thread.join()
-
-
-def rule(condition: str, **limits: float) -> Rule:
-    """The default rule with other limits."""
-    from dataclasses import replace
-
-    found = RULES[condition]
-    numbers = {name: replace(limit, value=limits.get(name, limit.value)) for name, limit in found.limits.items()}
-    return replace(found, limits=numbers)
-
-
-def situation(**known: Any) -> Situation:
-    """What is given is known, nothing else; watched for a day."""
-    return Situation(**{"now": NOW, "watching_since": NOW - timedelta(days=1), "wallets": WALLETS} | known)
-
-
-def seen(reading: Reading) -> dict[str, str]:
-    """Key -> what was seen; {"unknown": why} where nothing is known."""
-    found = {one.key: one.seen for one in reading.observations}
-    return found | ({"unknown": reading.unknown} if reading.unknown is not None else {})
-
-
-def fill(
-    minutes_ago: float, shares: float = 1000, price: float = 0.5, side: str = "BUY", token: str = "T", **more: Any
-) -> Fill:
-    """A fill so many minutes before NOW."""
-    t = (NOW - minutes_ago * MINUTE).timestamp()
-    values = {"transaction": f"0x{t}", "title": "Who wins?", "outcome": "Yes"} | more
-    return Fill(f"{token}{t}{shares}", t, token, side, shares, price, **values)  # type: ignore[arg-type]
-
-
-def look(whale: list[Fill], copier: list[Fill], since: datetime = EVER) -> Look:
-    return Look(Seen(since, whale), Seen(since, copier))

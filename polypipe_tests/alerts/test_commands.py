@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from click.testing import CliRunner
 
-from polypipe.alerts.state import Entry
-from polypipe.alerts.store import Book, read_mutes, save_book
+from polypipe.alerts.state import Alert
+from polypipe.alerts.store import AlertState, read_mutes, save_state
 from polypipe.cli.main import main
 from polypipe.runtime.ports import free_port
 from polypipe_tests.alerts.support import TOKEN, inbox
@@ -23,7 +23,7 @@ def run(*arguments, **environ):
     return CliRunner().invoke(main, ["alert", *arguments], env=environ, catch_exceptions=False)
 
 
-def test_test_says_of_each_channel_whether_it_works(home):
+def test_test_command_reports_each_channel(home):
     with inbox() as channel:
         dead = f"json://127.0.0.1:{free_port()}/{TOKEN}"
         good = run("test", POLYPIPE_ALERT_URLS=channel.url)
@@ -37,16 +37,16 @@ def test_test_says_of_each_channel_whether_it_works(home):
         assert [title[:9] for title in channel.titles] == ["polypipe ", "polypipe ", "SIMULATED"]
 
 
-def test_test_without_channels_says_what_to_set(home):
+def test_test_command_without_channels_says_what_to_set(home):
     result = run("test")
     assert result.exit_code == 1
     assert "POLYPIPE_ALERT_URLS" in result.output
 
 
-def test_mute_list_unmute(home):
+def test_muted_rule_is_listed_until_it_is_unmuted(home):
     now = datetime.now(UTC)
-    entry = Entry(condition="disk_low", key="x", phase="firing", since=now - timedelta(hours=1), text="1 GB", told="sent")
-    save_book(home, Book(watching_since=now, entries=[entry]))
+    entry = Alert(rule="disk_low", key="x", phase="firing", since=now - timedelta(hours=1), text="1 GB", sent="sent")
+    save_state(home, AlertState(watching_since=now, alerts=[entry]))
     (home / "alerts.toml").write_text("[missed_copy]\nusd = 250\ndry_run = true\n")
     muted = run("mute", "disk_low", "--for", "2h")
     assert muted.exit_code == 0
@@ -73,23 +73,23 @@ def test_mute_list_unmute(home):
         (("unmute", "disk"), "disk_low"),
     ],
 )
-def test_a_mistake_is_one_line_that_names_what_is_allowed(home, arguments, named):
+def test_invalid_argument_is_one_line_that_names_what_is_allowed(home, arguments, named):
     result = run(*arguments)
     assert result.exit_code == 1
     assert named in result.output
     assert result.output.count("\n") == 1
 
 
-def test_check_prints_what_would_be_sent_and_remembers_nothing(home):
+def test_check_prints_what_would_be_sent_and_stores_nothing(home):
     home.mkdir()
     (home / "alerts.toml").write_text("[disk_low]\ngigabytes = 1000000\n[oops]\n")
     bad = run("list")
-    assert "not in force: alerts.toml: there is no condition 'oops'" in bad.output
+    assert "alerts.toml is invalid (alerts.toml: unknown rule 'oops'" in bad.output
     (home / "alerts.toml").write_text("[disk_low]\ngigabytes = 1000000\n")
     result = run("check", POLYPIPE_ALERT_URLS=f"json://127.0.0.1:9/{TOKEN}")
     assert result.exit_code == 0
-    assert "firing   disk_low: " in result.output
-    assert "clear    run_failed" in result.output
+    assert "failing  disk_low: " in result.output
+    assert "ok       run_failed" in result.output
     assert "would be sent: CRITICAL: The disk is nearly full\n" in result.output
     assert not (home / "alerts").exists()
     assert TOKEN not in result.output

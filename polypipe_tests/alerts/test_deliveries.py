@@ -27,7 +27,7 @@ from polypipe.alerts.deliveries import (
     recover,
 )
 from polypipe.alerts.messages import Message
-from polypipe.alerts.store import Book, read_book, save_book, set_aside
+from polypipe.alerts.store import AlertState, read_state, save_state, set_aside
 from polypipe_tests.alerts.support import MINUTE, NOW, inbox
 
 OK, DOWN = Outcome(True), Outcome(False, "no connection")
@@ -43,28 +43,28 @@ class Post:
     def __init__(self, *channels):
         self.channels = channels
         self.now = NOW
-        self.book = Book(watching_since=NOW)
+        self.state = AlertState(watching_since=NOW)
         self.arrived: dict[str, list[Message]] = {name: [] for name in channels}
         self.tries: list[tuple] = []
         self.down: set[str] = set()
         self.lost: set[str] = set()
-        self.saved: list[Book] = []
+        self.saved: list[AlertState] = []
 
-    def send(self, name, letter):
+    def send(self, name, delivery):
         self.tries.append((self.now, name))
         self.now += timedelta(seconds=0.1)
         if name in self.down:
             return DOWN
-        self.arrived[name].append(letter)
+        self.arrived[name].append(delivery)
         return Outcome(False, "no answer", certain=False) if name in self.lost else OK
 
     def tick(self, *texts):
-        enqueue(self.book, [message(text) for text in texts], self.channels, self.now)
-        deliver(self.book, self.send, lambda: self.saved.append(copy.deepcopy(self.book)), lambda: self.now, lambda: True)
+        enqueue(self.state, [message(text) for text in texts], self.channels, self.now)
+        deliver(self.state, self.send, lambda: self.saved.append(copy.deepcopy(self.state)), lambda: self.now, lambda: True)
         self.now += MINUTE
 
     def titles(self, name):
-        return [letter.title for letter in self.arrived[name]]
+        return [delivery.title for delivery in self.arrived[name]]
 
 
 def test_each_channel_gets_each_message_once_in_order():
@@ -72,33 +72,33 @@ def test_each_channel_gets_each_message_once_in_order():
     post.tick("1", "2")
     post.tick("3")
     assert post.titles("a") == post.titles("b") == ["1", "2", "3"]
-    assert post.book.letters == []
+    assert post.state.deliveries == []
 
 
 def test_a_letter_is_claimed_on_disk_before_it_is_sent():
     post = Post("a")
     claimed = []
-    enqueue(post.book, [message("1")], ["a"], NOW)
+    enqueue(post.state, [message("1")], ["a"], NOW)
     deliver(
-        post.book,
-        lambda name, letter: claimed.append([one.claimed for one in post.saved[-1].letters]) or OK,
-        lambda: post.saved.append(copy.deepcopy(post.book)),
+        post.state,
+        lambda name, delivery: claimed.append([one.claimed for one in post.saved[-1].deliveries]) or OK,
+        lambda: post.saved.append(copy.deepcopy(post.state)),
         lambda: NOW,
         lambda: True,
     )
     assert claimed == [[True]]
-    assert post.saved[-1].letters == []
+    assert post.saved[-1].deliveries == []
 
 
 def test_what_cannot_be_remembered_is_not_sent():
     post = Post("a")
-    enqueue(post.book, [message("1")], ["a"], NOW)
+    enqueue(post.state, [message("1")], ["a"], NOW)
 
     def full():
         raise OSError("no space left on device")
 
     with pytest.raises(OSError, match="no space"):
-        deliver(post.book, post.send, full, lambda: NOW, lambda: True)
+        deliver(post.state, post.send, full, lambda: NOW, lambda: True)
     assert post.tries == []
 
 
@@ -131,7 +131,7 @@ def test_never_more_than_twenty_sendings_in_any_minute(bursts, down, gap):
     for burst in bursts:
         post.now += timedelta(seconds=gap) - MINUTE
         post.tick(*map(str, range(burst)))
-        post.book = copy.deepcopy(post.book)  # a restart does not forget what was sent
+        post.state = copy.deepcopy(post.state)  # a restart does not forget what was sent
     times = [at for at, _ in post.tries]
     assert all(sum(at - MINUTE < other <= at for other in times) <= PER_MINUTE for at in times)
 
@@ -141,19 +141,19 @@ def test_a_queue_that_grew_too_long_is_joined_and_every_message_is_counted():
     post.down.add("a")
     for n in range(200):
         post.tick(f"message {n}")
-        assert len(post.book.letters) <= LONGEST_QUEUE
-    assert sum(letter.merged for letter in post.book.letters) == 200
+        assert len(post.state.deliveries) <= LONGEST_QUEUE
+    assert sum(delivery.merged for delivery in post.state.deliveries) == 200
     post.down.clear()
     for _ in range(30):
         post.tick()
     joined, *rest = post.arrived["a"]
     count = 200 - len(rest)
-    assert joined.title == f"{count} messages joined: this channel could not be reached"
+    assert joined.title == f"{count} messages merged: this channel could not be reached"
     lines = joined.body.splitlines()
     assert [line.split(" ", 1)[1] for line in lines[1 : NAMED + 1]] == [f"message {n}" for n in range(NAMED)]
     assert lines[-1].startswith(f"and {count - NAMED} more")
     assert KEPT <= len(rest) < LONGEST_QUEUE
-    assert [letter.title for letter in rest] == [f"message {n}" for n in range(count, 200)]
+    assert [delivery.title for delivery in rest] == [f"message {n}" for n in range(count, 200)]
 
 
 def test_a_sending_without_an_answer_is_repeated_and_says_so():
@@ -173,8 +173,8 @@ def test_letters_of_a_channel_that_is_not_configured_any_more_are_dropped():
     post.tick("1")
     post.channels = ("b",)
     post.tick()
-    assert [letter.channel for letter in post.book.letters] == ["b"]
-    assert set(post.book.backoff) == {"b"}
+    assert [delivery.channel for delivery in post.state.deliveries] == ["b"]
+    assert set(post.state.backoff) == {"b"}
 
 
 def test_a_clock_that_was_set_back_holds_nothing_up():
@@ -183,7 +183,7 @@ def test_a_clock_that_was_set_back_holds_nothing_up():
     post.tick(*map(str, range(20)))
     post.down.clear()
     post.now -= timedelta(hours=5)
-    recover(post.book, post.now)
+    recover(post.state, post.now)
     for _ in range(17):
         post.tick()
     assert len(post.arrived["a"]) == 20
@@ -200,9 +200,9 @@ def test_a_kill_at_any_moment_loses_nothing_and_repeats_only_what_says_so(ticks)
     number = 0
     for burst, down, kill_at in ticks:
         post.down = {"b"} if down else set()
-        enqueue(post.book, [message(str(number + n)) for n in range(burst)], post.channels, post.now)
+        enqueue(post.state, [message(str(number + n)) for n in range(burst)], post.channels, post.now)
         number += burst
-        saved = [copy.deepcopy(post.book)]
+        saved = [copy.deepcopy(post.state)]
         moments = iter(range(1000))
 
         def moment(kill_at=kill_at, moments=moments):
@@ -211,18 +211,18 @@ def test_a_kill_at_any_moment_loses_nothing_and_repeats_only_what_says_so(ticks)
 
         def save(saved=saved, moment=moment):
             moment()  # before it is on disk
-            saved.append(copy.deepcopy(post.book))
+            saved.append(copy.deepcopy(post.state))
             moment()  # after it
 
-        def send(name, letter, moment=moment):
-            outcome = post.send(name, letter)
+        def send(name, delivery, moment=moment):
+            outcome = post.send(name, delivery)
             moment()  # it has arrived, or not, and nobody will know
             return outcome
 
         with contextlib.suppress(Killed):
-            deliver(post.book, send, save, lambda: post.now, lambda: True)
-        post.book = copy.deepcopy(saved[-1])
-        recover(post.book, post.now)
+            deliver(post.state, send, save, lambda: post.now, lambda: True)
+        post.state = copy.deepcopy(saved[-1])
+        recover(post.state, post.now)
         post.now += MINUTE
     post.down = set()
     for _ in range(60):
@@ -230,7 +230,7 @@ def test_a_kill_at_any_moment_loses_nothing_and_repeats_only_what_says_so(ticks)
     for name in post.channels:
         by_title = Counter(post.titles(name))
         assert set(by_title) == {str(n) for n in range(number)}
-        marked = Counter(letter.title for letter in post.arrived[name] if "possibly repeated" in letter.body)
+        marked = Counter(delivery.title for delivery in post.arrived[name] if "possibly repeated" in delivery.body)
         assert all(count == 1 or marked[title] >= count - 1 for title, count in by_title.items())
 
 
@@ -238,28 +238,28 @@ SENDER = """
 import sys, time
 from datetime import UTC, datetime
 from pathlib import Path
-from polypipe.alerts.store import only_one, read_book, save_book
+from polypipe.alerts.store import only_one, read_state, save_state
 from polypipe.alerts.channels import Channels
 from polypipe.alerts.deliveries import deliver, recover
 
 home, channels = Path(sys.argv[1]), Channels([sys.argv[2]])
 with only_one(home):
-    book, _ = read_book(home, datetime.now(UTC))
-    recover(book, datetime.now(UTC))
-    save_book(home, book)
+    state, _ = read_state(home, datetime.now(UTC))
+    recover(state, datetime.now(UTC))
+    save_state(home, state)
     print("ready", flush=True)
-    while book.letters:
-        book.attempts.clear()  # the rate is tested elsewhere, and a minute is long
-        deliver(book, channels.send, lambda: save_book(home, book), lambda: datetime.now(UTC), lambda: True)
+    while state.deliveries:
+        state.attempts.clear()  # the rate is tested elsewhere, and a minute is long
+        deliver(state, channels.send, lambda: save_state(home, state), lambda: datetime.now(UTC), lambda: True)
 """
 
 
 def test_kill_9_of_a_sending_process_loses_nothing_and_repeats_at_most_what_says_so(tmp_path):
     """Real processes, a real channel. Killed at moments that the channel's progress chooses, up to four times."""
     with inbox() as channel:
-        book = Book(watching_since=NOW)
-        enqueue(book, [message(str(n)) for n in range(LONGEST_QUEUE)], ["json-1"], NOW)
-        save_book(tmp_path, book)
+        state = AlertState(watching_since=NOW)
+        enqueue(state, [message(str(n)) for n in range(LONGEST_QUEUE)], ["json-1"], NOW)
+        save_state(tmp_path, state)
         kills = 0
         for stop_after in (1, 9, 10, 24, 1000):
             sender = subprocess.Popen(
@@ -273,7 +273,7 @@ def test_kill_9_of_a_sending_process_loses_nothing_and_repeats_at_most_what_says
                 kills += 1
             sender.wait()
             sender.stdout.close()
-            if not read_book(tmp_path, NOW)[0].letters:
+            if not read_state(tmp_path, NOW)[0].deliveries:
                 break
         assert kills >= 3
         titles = Counter(title.removeprefix("polypipe ") for title in channel.titles)
@@ -289,11 +289,11 @@ def test_kill_9_of_a_sending_process_loses_nothing_and_repeats_at_most_what_says
 
 def test_a_book_that_cannot_be_read_is_told_and_kept_aside(tmp_path):
     for damage in (b"", b"{", b"[]", b'{"watching_since": 5}', b"\xff\xfe"):
-        save_book(tmp_path, Book(watching_since=NOW))
+        save_state(tmp_path, AlertState(watching_since=NOW))
         path = tmp_path / "alerts" / "state.json"
         path.write_bytes(damage)
-        book, why = read_book(tmp_path, NOW)
+        state, why = read_state(tmp_path, NOW)
         assert why
-        assert book == Book(watching_since=NOW)
+        assert state == AlertState(watching_since=NOW)
         assert set_aside(tmp_path, NOW).read_bytes() == damage
         assert not path.exists()

@@ -1,4 +1,4 @@
-"""The daily digest: when, and what it says of what is known and what is not."""
+"""The daily digest: when it is due, and how known and unknown numbers read."""
 
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -6,12 +6,13 @@ import pytest
 
 from polypipe.alerts.digest import compose_digest, due_digest
 from polypipe.alerts.rules import DigestRule
-from polypipe.alerts.state import Entry
-from polypipe.health.facts import Failing
+from polypipe.alerts.state import Alert
+from polypipe.health.records import FailureStreak
 from polypipe.warehouse.connection import open_memory
 from polypipe.warehouse.migrate import migrate
-from polypipe_tests.alerts.support import NOW, RULES, WALLETS, situation
+from polypipe_tests.alerts.support import NOW, RULES, WALLETS
 from polypipe_tests.attribution.tables import insert
+from polypipe_tests.health.support import facts
 
 RULE = DigestRule(at=time(0, 40))
 DAY = date(2026, 11, 22)
@@ -23,7 +24,7 @@ def at(hour, minute, day=23):
     return datetime(2026, 11, day, hour, minute, tzinfo=UTC)
 
 
-def test_once_a_day_at_its_time_and_late_rather_than_never():
+def test_digest_is_due_once_a_day_and_late_rather_than_never():
     digested, day = due_digest(None, RULE, at(12, 0))
     assert (digested, day) == ("2026-11-22", None)  # just installed
     assert due_digest(digested, RULE, at(0, 39, 24)) == (digested, None)
@@ -41,8 +42,8 @@ def con():
         yield opened
 
 
-def test_what_is_unknown_says_so(con):
-    message = compose_digest(con, WALLETS, DAY, situation(), [], RULES)
+def test_unknown_numbers_say_so(con):
+    message = compose_digest(facts(con=con), DAY, [], RULES)
     assert message.title == "digest of 2026-11-22 (UTC)"
     assert message.body.splitlines() == [
         "PnL and gap: unknown (the day is not computed yet)",
@@ -52,10 +53,10 @@ def test_what_is_unknown_says_so(con):
         "Failing now: nothing",
         "Alerts in force: none",
     ]
-    assert "PnL" not in compose_digest(con, None, DAY, situation(wallets=None), [], RULES).body
+    assert "PnL" not in compose_digest(facts(con=con, wallets=None), DAY, [], RULES).body
 
 
-def test_a_day(con):
+def test_digest_has_money_causes_fills_and_health(con):
     common = {"hours_covered": 24, "recorded_days": 1, "source": "recorded"}
     insert(
         con, "copy_quality_daily", day=START, window_days=1, copier_pnl=-12.0, whale_pnl=50.0, expected_pnl=5.0, gap=None,
@@ -81,9 +82,9 @@ def test_a_day(con):
         insert(
             con, "crawls", crawl_id=str(n), kind="live", finished_at=START + timedelta(hours=1), complete=complete
         )  # fmt: skip
-    entry = Entry(condition="disk_low", key="x", phase="firing", since=NOW, text="x", told="sent")
-    here = situation(failing=[Failing("job", "crawl", "minute", 1)])
-    assert compose_digest(con, WALLETS, DAY, here, [entry, entry], RULES).body.splitlines() == [
+    alert = Alert(rule="disk_low", key="x", phase="firing", since=NOW, text="x", sent="sent")
+    here = facts(con=con, failures=[FailureStreak("job", "crawl", "minute", 1)])
+    assert compose_digest(here, DAY, [alert, alert], RULES).body.splitlines() == [
         "PnL: copier -$12.00, whale $50.00, expected $5.00",
         "Gap: unknown (one hour is missing); 7 days: -$80.00 (t -2.5: distinguishable from zero)",
         "Causes: missed error -$11.00, slippage -$9.00, unexplained $3.00",

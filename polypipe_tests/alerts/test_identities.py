@@ -16,16 +16,16 @@ import dagster as dg
 import pytest
 
 from polypipe.alerts.rules import defaults, load_rules
-from polypipe.alerts.store import read_book
-from polypipe.alerts.tick import Place, judge
+from polypipe.alerts.store import read_state
+from polypipe.alerts.tick import Sources, evaluate
 from polypipe.bot.logs import TRADE_LOG
 from polypipe.caches.registry import CACHES
 from polypipe.definitions import build_defs
 from polypipe.warehouse.connection import open_memory
 from polypipe.warehouse.migrate import migrate
-from polypipe_tests.alerts.support import EVER, MINUTE, NOW, WALLETS, fill, look
 from polypipe_tests.attribution.tables import insert
 from polypipe_tests.conftest import NOWHERE, settings_for
+from polypipe_tests.health.support import EVER, MINUTE, NOW, WALLETS, fill, newest_fills
 
 if TYPE_CHECKING:
     import duckdb
@@ -190,7 +190,7 @@ def all_wrong(con, settings):
     (settings.home / "alerts.toml").write_text(RULES)
     whale = [fill(8 - n / 2, 1000, 0.5) for n in range(6)]
     whale += [fill(7, 1000, 0.5, token="U"), fill(6, 500, 0.5, side="SELL", token="S"), fill(6, 20, 0.5, token="V")]
-    return look(sorted(whale, key=lambda one: one.t), [fill(6.9, 100, token="U")])
+    return newest_fills(sorted(whale, key=lambda one: one.t), [fill(6.9, 100, token="U")])
 
 
 def all_well(con, settings):
@@ -207,12 +207,12 @@ def all_well(con, settings):
         copy_fill(con, n, realised=0.1, latency=5.0, slippage=1.0)
     insert(con, "wallet_pnl", wallet=WALLETS.copier, t=NOW - timedelta(hours=12), p=5.0, fidelity="1h", fetched_at=NOW)
     log_file(settings, 1)
-    return look([fill(6)], [fill(5.9, 100)])
+    return newest_fills([fill(6)], [fill(5.9, 100)])
 
 
 def nothing_stored(con, settings):
     """A home that has run for a day and stored nothing."""
-    return look([], [], since=EVER)
+    return newest_fills([], [], since=EVER)
 
 
 SCENARIOS = {"all_wrong": all_wrong, "all_well": all_well, "nothing_stored": nothing_stored, "no_wallets": nothing_stored}
@@ -224,43 +224,43 @@ def repository() -> dg.RepositoryDefinition:
 
 
 @contextmanager
-def scenario(name, con, repository, tmp_path) -> Iterator[Place]:
+def scenario(name, con, repository, tmp_path) -> Iterator[Sources]:
     settings = settings_for(NOWHERE) if name == "no_wallets" else settings_with()
     settings.home.mkdir(parents=True)
     fills = SCENARIOS[name](con, settings)
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         if name == "all_wrong":
             failing_instance(instance, repository)
-        yield Place(settings, Tables(con), Exchange(fills), instance, repository)  # type: ignore[arg-type]
+        yield Sources(settings, Tables(con), Exchange(fills), instance, repository)  # type: ignore[arg-type]
 
 
 def golden(name: str):
     return json.loads((GOLDEN / f"{name}.json").read_text())
 
 
-def identities(place: Place, damage: str | None = None) -> dict[str, list[list[str]]]:
-    """What fires and what is unknown now, whatever is remembered."""
-    book, _ = read_book(place.settings.home, NOW - DAY)
-    judged = judge(place, book, load_rules(place.settings.home), NOW, damage)
-    firing = {(one.condition, seen.key) for one in judged.readings for seen in one.observations if seen.seen == "firing"}
-    unknown = {
-        *((one.condition, seen.key) for one in judged.readings for seen in one.observations if seen.seen == "unknown"),
-        *((one.condition, "*") for one in judged.readings if one.unknown is not None),
+def identities(sources: Sources, damage: str | None = None) -> dict[str, list[tuple[str, str]]]:
+    """What fires and what is unknown now, whatever is stored."""
+    state, _ = read_state(sources.settings.home, NOW - DAY)
+    found = evaluate(sources, state, load_rules(sources.settings), NOW, damage).findings
+    return {
+        name: sorted({(rule, one.key) for rule, group in found.items() for one in group if one.state == wanted}, key=list)
+        for name, wanted in (("firing", "failing"), ("unknown", "unknown"))
     }
-    return {"firing": sorted(map(list, firing)), "unknown": sorted(map(list, unknown))}
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_the_same_things_fire_under_the_same_identities(name, con, repository, tmp_path):
-    with scenario(name, con, repository, tmp_path) as place:
-        assert identities(place) == golden("identities")[name]
+    with scenario(name, con, repository, tmp_path) as sources:
+        assert {kind: [list(one) for one in found] for kind, found in identities(sources).items()} == golden("identities")[
+            name
+        ]
 
 
 def test_a_damaged_state_and_a_mistake_in_alerts_toml_fire_under_their_identities(con, repository, tmp_path):
-    with scenario("nothing_stored", con, repository, tmp_path) as place:
-        (place.settings.home / "alerts.toml").write_text("x")
-        firing = identities(place, damage="torn")["firing"]
-    assert [one for one in firing if one[0].startswith("alert_")] == [["alert_rules", ""], ["alert_state", ""]]
+    with scenario("nothing_stored", con, repository, tmp_path) as sources:
+        (sources.settings.home / "alerts.toml").write_text("x")
+        firing = identities(sources, damage="torn")["firing"]
+    assert [one for one in firing if one[0].startswith("alert_")] == [("alert_rules", ""), ("alert_state", "")]
 
 
 def test_every_rule_keeps_its_name_and_its_defaults():
@@ -269,31 +269,33 @@ def test_every_rule_keeps_its_name_and_its_defaults():
             "severity": rule.severity,
             "hold": rule.hold.total_seconds(),
             "cooldown": rule.cooldown.total_seconds(),
-            "limits": {key: limit.value for key, limit in rule.limits.items()},
+            "limits": dict(rule.limits),
             "names": {key: list(names) for key, names in rule.names.items()},
         }
         for name, rule in defaults().items()
     }
-    assert found == golden("rules")
+    expected = golden("rules")
+    expected["source_stale"]["limits"]["minutes"] = 5  # was 15: now the age limit of a snapshot, as everywhere else
+    assert found == expected
 
 
 def test_a_state_file_of_the_first_version_is_read_and_nothing_fires_again_or_recovers(con, repository, tmp_path):
-    with scenario("all_wrong", con, repository, tmp_path) as place:
-        state = place.settings.home / "alerts" / "state.json"
+    with scenario("all_wrong", con, repository, tmp_path) as sources:
+        state = sources.settings.home / "alerts" / "state.json"
         state.parent.mkdir()
         state.write_text((GOLDEN / "state.json").read_text())
         now = NOW + MINUTE / 2
-        book, damage = read_book(place.settings.home, now)
+        stored, damage = read_state(sources.settings.home, now)
         assert damage is None
-        judged = judge(place, book, load_rules(place.settings.home), now, damage)
-    assert [*judged.messages, *judged.dry] == []
+        evaluation = evaluate(sources, stored, load_rules(sources.settings), now, damage)
+    assert [*evaluation.messages, *evaluation.dry] == []
     before, after = (
-        {(one.condition, one.key, one.phase, one.told) for one in found} for found in (book.entries, judged.entries)
+        {(one.rule, one.key, one.phase, one.sent) for one in found} for found in (stored.alerts, evaluation.alerts)
     )
     assert after == before
     assert {(rule, key) for rule, key, phase, _ in before if phase == "firing"} == {
         (rule, key) for rule, key in golden("identities")["all_wrong"]["firing"]
     }
-    assert [letter.channel for letter in book.letters] == ["json-1"] * len(book.letters)
-    assert len(book.letters) > 5
-    assert book.backoff["json-1"].failures == 1
+    assert [delivery.channel for delivery in stored.deliveries] == ["json-1"] * len(stored.deliveries)
+    assert len(stored.deliveries) == 5
+    assert stored.backoff["json-1"].failures == 1

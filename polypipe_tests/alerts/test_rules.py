@@ -6,24 +6,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polypipe.alerts.rules import FILE, BadRules, defaults, load_rules, parse
-from polypipe.health.copying import COPYING
-from polypipe.health.pipeline import PIPELINE
-from polypipe.health.quality import QUALITY
+from polypipe.alerts.rules import FILE, InvalidRules, defaults, load_rules, parse
+from polypipe.health.registry import ALERTED
+from polypipe.limits import NUMBERS
+from polypipe_tests.conftest import NOWHERE, settings_for
 
 
-def test_every_condition_has_a_rule_and_every_rule_a_condition():
-    assert set(defaults()) == {condition.__name__ for condition in (*PIPELINE, *COPYING, *QUALITY)}
+@pytest.fixture
+def settings():
+    return settings_for(NOWHERE)
 
 
-def test_a_file_changes_what_it_names_and_nothing_else():
+def test_every_rule_has_a_probe_and_every_alerted_probe_a_rule():
+    assert set(defaults()) == {probe.rule for probe in ALERTED}
+    assert set(NUMBERS) <= set(defaults())
+
+
+def test_file_changes_only_what_it_names():
     rules = parse(
         b'[missed_copy]\nusd = 250\nhold = "2m"\ncooldown = "1h"\nseverity = "info"\nmute = true\ndry_run = true\n'
         b'[contract_drift]\nversions = ["v1", "v2", "v3"]\n[digest]\nat = "06:30"\nmute = true\n'
     )
     changed = rules.rules["missed_copy"]
-    assert changed.limit("usd") == 250
-    assert changed.limit("seconds") == defaults()["missed_copy"].limit("seconds")
+    assert changed.limits["usd"] == 250
+    assert changed.limits["seconds"] == defaults()["missed_copy"].limits["seconds"]
     assert (changed.hold, changed.cooldown) == (timedelta(minutes=2), timedelta(hours=1))
     assert (changed.severity, changed.mute, changed.dry_run, changed.source) == ("info", True, True, FILE)
     assert rules.rules["contract_drift"].names["versions"] == ("v1", "v2", "v3")
@@ -50,14 +56,14 @@ def test_a_file_changes_what_it_names_and_nothing_else():
         ('[contract_drift]\nversions = "v1"\n', ["contract_drift.versions", "list"]),
         ('[digest]\nat = "25:00"\n', ["digest.at", "25:00"]),
         ("[digest]\nhour = 1\n", ["'hour'", "at"]),
-        ("[digest\n", ["not TOML"]),
+        ("[digest\n", ["not valid TOML"]),
         (f"[missed_copy]\nusd = {'9' * 400}\n", ["missed_copy.usd", "999", "0.01"]),
-        (f"[missed_copy]\nusd = {'9' * 5000}\n", ["not TOML"]),
-        (f"x = {'[' * 5000}", ["not TOML"]),
+        (f"[missed_copy]\nusd = {'9' * 5000}\n", ["not valid TOML"]),
+        (f"x = {'[' * 5000}", ["not valid TOML"]),
     ],
 )
-def test_a_mistake_is_named_in_one_line_with_what_is_allowed(text, named):
-    with pytest.raises(BadRules) as error:
+def test_invalid_file_is_one_line_that_names_what_is_allowed(text, named):
+    with pytest.raises(InvalidRules) as error:
         parse(text.encode())
     message = str(error.value)
     assert "\n" not in message
@@ -67,35 +73,37 @@ def test_a_mistake_is_named_in_one_line_with_what_is_allowed(text, named):
 
 
 @given(st.binary(max_size=80) | st.text(max_size=80).map(str.encode))
-def test_any_bytes_are_rules_or_a_line_that_says_why_not(data):
+def test_any_bytes_are_rules_or_a_one_line_error(data):
     try:
         parse(data)
-    except BadRules as error:
+    except InvalidRules as error:
         message = str(error)
     else:
         return
     assert "\n" not in message
 
 
-def test_a_broken_file_leaves_the_last_good_rules_in_force_also_after_a_restart(tmp_path):
-    file = tmp_path / FILE
-    assert load_rules(tmp_path, remember=True).rules == defaults()
+def test_invalid_file_keeps_the_last_valid_rules_after_a_restart_too(settings):
+    settings.home.mkdir()
+    file = settings.home / FILE
+    assert load_rules(settings, remember=True).rules == defaults()
     file.write_text("[missed_copy]\nusd = 250\n")
-    good = load_rules(tmp_path, remember=True)
+    good = load_rules(settings, remember=True)
     file.write_text("[missed_copy]\nusd = -250\n")
-    broken = load_rules(tmp_path, remember=True)
+    broken = load_rules(settings, remember=True)
     assert broken.rules == good.rules
     assert broken.error == f"{FILE}: missed_copy.usd: -250 is not a number from 0.01 to 1e+09 (USD)"
     file.write_text("[missed_copy]\nusd = 99\n")
-    mended = load_rules(tmp_path, remember=True)
-    assert (mended.error, mended.rules["missed_copy"].limit("usd")) == (None, 99)
+    mended = load_rules(settings, remember=True)
+    assert (mended.error, mended.rules["missed_copy"].limits["usd"]) == (None, 99)
     file.unlink()
-    assert load_rules(tmp_path, remember=True).rules == defaults()
+    assert load_rules(settings, remember=True).rules == defaults()
     file.write_text("x")
-    assert load_rules(tmp_path).rules == defaults()  # what was good before the file was taken away is over
+    assert load_rules(settings).rules == defaults()  # what was good before the file was taken away is over
 
 
-def test_looking_at_the_rules_leaves_no_trace(tmp_path):
-    (tmp_path / FILE).write_text("[missed_copy]\nusd = 250\n")
-    load_rules(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == [FILE]
+def test_loading_the_rules_writes_nothing(settings):
+    settings.home.mkdir()
+    (settings.home / FILE).write_text("[missed_copy]\nusd = 250\n")
+    load_rules(settings)
+    assert [path.name for path in settings.home.iterdir()] == [FILE]

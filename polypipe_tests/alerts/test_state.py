@@ -9,51 +9,51 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polypipe.alerts.state import Entry, step
-from polypipe.health.finding import Observation, Reading
+from polypipe.alerts.state import Alert, step
+from polypipe.health.finding import EVERY_KEY, Finding, unknown
 from polypipe_tests.alerts.support import MINUTE, NOW, RULES
 
 HOLD, COOLDOWN = 3 * MINUTE, 30 * MINUTE
 RULE = replace(RULES["disk_low"], hold=HOLD, cooldown=COOLDOWN)
-NAME = RULE.condition
+NAME = RULE.name
 
 
-def reading(**keys):
-    """What is seen of some keys; everything else is clear."""
-    return Reading(NAME, [Observation(key, seen, f"{key} is {seen}") for key, seen in keys.items()])
+def findings(**keys):
+    """Findings about some keys; every other key is ok."""
+    return [Finding(key, state, f"{key} is {state}") for key, state in keys.items()]
 
 
 class Machine:
-    """The state machine over time: a reading a minute."""
+    """The state machine over time: one round of findings a minute."""
 
     def __init__(self, rule=RULE):
-        self.rule, self.entries, self.now = rule, [], NOW
+        self.rule, self.alerts, self.now = rule, [], NOW
 
-    def tick(self, seen=None, muted=(), audible=True, **keys):
-        found = reading(**keys) if seen is None else seen
-        self.entries, transitions = step(self.entries, [found], {NAME: self.rule}, muted, self.now, audible)
+    def tick(self, found=None, muted=(), audible=True, **keys):
+        found = findings(**keys) if found is None else found
+        self.alerts, transitions = step(self.alerts, {NAME: found}, {NAME: self.rule}, muted, self.now, audible)
         self.now += MINUTE
         return [(one.kind, one.key) for one in transitions if not one.dry]
 
 
-def test_it_fires_once_after_the_hold_time_and_recovers_once():
+def test_alert_fires_once_after_its_hold_and_recovers_once():
     machine = Machine()
-    told = [machine.tick(a="firing") for _ in range(6)]
-    assert told == [[], [], [], [("fired", "a")], [], []]
-    assert machine.tick(a="clear") == [("recovered", "a")]
+    sent = [machine.tick(a="failing") for _ in range(6)]
+    assert sent == [[], [], [], [("fired", "a")], [], []]
+    assert machine.tick(a="ok") == [("recovered", "a")]
     assert machine.tick() == []
 
 
-def test_what_ends_within_the_hold_time_is_never_told():
+def test_alert_shorter_than_its_hold_is_never_sent():
     machine = Machine()
-    assert [machine.tick(a=seen) for seen in ("firing", "firing", "clear", "firing", "firing", "clear")] == [[]] * 6
-    assert machine.entries == []
+    assert [machine.tick(a=state) for state in ("failing", "failing", "ok", "failing", "failing", "ok")] == [[]] * 6
+    assert machine.alerts == []
 
 
-def test_a_key_that_is_not_named_any_more_is_over_unless_nothing_is_known():
+def test_key_without_a_finding_recovers_unless_the_rule_is_unknown():
     machine = Machine(replace(RULE, hold=timedelta()))
-    assert machine.tick(a="firing") == [("fired", "a")]
-    assert machine.tick(Reading(NAME, unknown="nobody looked")) == []
+    assert machine.tick(a="failing") == [("fired", "a")]
+    assert machine.tick([unknown("the exchange is down")]) == []
     assert machine.tick() == [("recovered", "a")]
 
 
@@ -62,79 +62,79 @@ def test_unknown_neither_fires_nor_recovers():
     for _ in range(10):
         assert machine.tick(a="unknown") == []
     for _ in range(4):
-        machine.tick(a="firing")
+        machine.tick(a="failing")
     for _ in range(10):
         assert machine.tick(a="unknown") == []
-    assert machine.tick(a="firing") == []
-    assert machine.tick(a="clear") == [("recovered", "a")]
+    assert machine.tick(a="failing") == []
+    assert machine.tick(a="ok") == [("recovered", "a")]
 
 
-def test_flapping_is_told_once_a_cooldown():
+def test_flapping_is_sent_once_a_cooldown():
     machine = Machine(replace(RULE, hold=timedelta()))
-    told = [kind for minute in range(61) for kind, _ in machine.tick(a="clear" if minute % 2 else "firing")]
-    assert told == ["fired", "recovered"] * 2 + ["fired"]
+    sent = [kind for minute in range(61) for kind, _ in machine.tick(a="ok" if minute % 2 else "failing")]
+    assert sent == ["fired", "recovered"] * 2 + ["fired"]
 
 
-def test_what_still_fires_when_the_cooldown_ends_is_told_then():
+def test_alert_still_firing_after_the_cooldown_is_sent_then():
     machine = Machine(replace(RULE, hold=timedelta()))
-    machine.tick(a="firing")
-    machine.tick(a="clear")
-    told = [machine.tick(a="firing") for _ in range(30)]
-    assert told == [[]] * 28 + [[("fired", "a")], []]
+    machine.tick(a="failing")
+    machine.tick(a="ok")
+    sent = [machine.tick(a="failing") for _ in range(30)]
+    assert sent == [[]] * 28 + [[("fired", "a")], []]
 
 
-def test_a_mute_silences_and_what_still_holds_is_told_when_it_ends():
+def test_alert_still_firing_when_its_mute_ends_is_sent_then():
     machine = Machine()
     for _ in range(10):
-        assert machine.tick(a="firing", muted=[NAME]) == []
-    assert machine.tick(a="firing") == [("fired", "a")]
+        assert machine.tick(a="failing", muted=[NAME]) == []
+    assert machine.tick(a="failing") == [("fired", "a")]
 
 
-def test_a_recovery_within_a_mute_is_told_when_it_ends():
+def test_recovery_within_a_mute_is_sent_when_it_ends():
     machine = Machine(replace(RULE, hold=timedelta()))
-    machine.tick(a="firing")
-    assert machine.tick(a="clear", muted=[NAME]) == []
-    assert machine.tick(a="firing", muted=[NAME]) == []
+    machine.tick(a="failing")
+    assert machine.tick(a="ok", muted=[NAME]) == []
+    assert machine.tick(a="failing", muted=[NAME]) == []
     assert machine.tick(muted=[NAME]) == []
     assert machine.tick() == [("recovered", "a")]
     assert machine.tick() == []
 
 
-def test_a_dry_run_tells_nothing_and_is_told_in_earnest_when_it_ends():
+def test_dry_run_sends_nothing_until_it_ends():
     machine = Machine(replace(RULE, hold=timedelta(), dry_run=True))
-    assert machine.tick(a="firing") == []
+    assert machine.tick(a="failing") == []
     machine.rule = replace(machine.rule, dry_run=False)
-    assert machine.tick(a="firing") == [("fired", "a")]
+    assert machine.tick(a="failing") == [("fired", "a")]
     machine.rule = replace(machine.rule, dry_run=True)
     assert machine.tick() == [("recovered", "a")]  # it is owed
 
 
-def test_without_channels_nothing_counts_as_told():
+def test_without_channels_nothing_counts_as_sent():
     machine = Machine(replace(RULE, hold=timedelta()))
-    assert machine.tick(a="firing", audible=False) == []
-    assert machine.tick(a="firing") == [("fired", "a")]
+    assert machine.tick(a="failing", audible=False) == []
+    assert machine.tick(a="failing") == [("fired", "a")]
 
 
-def test_a_clock_that_was_set_back_silences_nothing():
+def test_clock_set_back_silences_nothing():
     machine = Machine(replace(RULE, hold=timedelta()))
-    machine.tick(a="firing")
-    machine.tick(a="clear")
+    machine.tick(a="failing")
+    machine.tick(a="ok")
     machine.now -= timedelta(hours=5)
-    told = [machine.tick(a="firing") for _ in range(31)]
-    assert told.count([("fired", "a")]) == 1
+    sent = [machine.tick(a="failing") for _ in range(31)]
+    assert sent.count([("fired", "a")]) == 1
 
 
-def test_entries_of_a_rule_that_is_gone_are_forgotten():
+def test_alerts_of_a_removed_rule_are_dropped():
     machine = Machine(replace(RULE, hold=timedelta()))
-    machine.tick(a="firing")
-    assert step(machine.entries, [], {}, [], machine.now) == ([], [])
+    machine.tick(a="failing")
+    assert step(machine.alerts, {}, {}, [], machine.now) == ([], [])
 
 
 KEYS = ("a", "b")
 MINUTES = st.fixed_dictionaries(
     {
-        "seen": st.dictionaries(st.sampled_from(KEYS), st.sampled_from(["firing", "clear", "unknown"])),
-        "unknown": st.sampled_from([None, None, None, "nobody looked"]),
+        "seen": st.dictionaries(st.sampled_from(KEYS), st.sampled_from(["failing", "ok", "unknown"])),
+        "unknown": st.sampled_from([None, None, None, "the exchange is down"]),
         "muted": st.booleans(),
         "dry": st.sampled_from([False, False, True]),
         "minutes": st.integers(1, 40),
@@ -143,36 +143,36 @@ MINUTES = st.fixed_dictionaries(
 
 
 def play(minutes, restart):
-    """Everything told for each key as (kind, time), at the end of which all is clear, known and audible."""
+    """Everything sent for each key as (kind, time); at the end everything is ok, known and audible."""
     rule = replace(RULE)
-    entries, now, told = [], NOW, defaultdict(list)
+    alerts, now, sent = [], NOW, defaultdict(list)
     calm = {"seen": {}, "unknown": None, "muted": False, "dry": False, "minutes": 1}
     for n, one in enumerate([*minutes, calm, calm]):
-        observations = [Observation(key, seen, key) for key, seen in one["seen"].items()]
-        found = Reading(NAME, observations, one["unknown"])
+        found = [Finding(key, state, key) for key, state in one["seen"].items()]
+        found += [] if one["unknown"] is None else [Finding(EVERY_KEY, "unknown", one["unknown"])]
         rules = {NAME: replace(rule, dry_run=one["dry"])}
-        entries, transitions = step(entries, [found], rules, [NAME] if one["muted"] else [], now)
+        alerts, transitions = step(alerts, {NAME: found}, rules, [NAME] if one["muted"] else [], now)
         if restart is not None and (n + restart) % 2:
-            entries = msgspec.json.decode(msgspec.json.encode(entries), type=list[Entry])
+            alerts = msgspec.json.decode(msgspec.json.encode(alerts), type=list[Alert])
         for transition in transitions:
             if not transition.dry:
-                told[transition.key].append((transition.kind, now))
+                sent[transition.key].append((transition.kind, now))
         now += one["minutes"] * MINUTE
-    return told, entries
+    return sent, alerts
 
 
 @settings(max_examples=200)
 @given(st.lists(MINUTES, max_size=30))
-def test_every_firing_told_gets_exactly_one_recovery_and_no_two_come_within_a_cooldown(minutes):
-    told, entries = play(minutes, None)
-    for events in told.values():
+def test_every_alert_sent_gets_exactly_one_recovery_and_no_two_within_a_cooldown(minutes):
+    sent, alerts = play(minutes, None)
+    for events in sent.values():
         assert [kind for kind, _ in events] == ["fired", "recovered"] * (len(events) // 2)
         fired = [at for kind, at in events if kind == "fired"]
         assert all(later - earlier >= COOLDOWN for earlier, later in pairwise(fired))
-    assert all(entry.phase == "quiet" for entry in entries)
+    assert all(alert.phase == "quiet" for alert in alerts)
 
 
 @settings(max_examples=100)
 @given(st.lists(MINUTES, max_size=30), st.integers(0, 1))
-def test_a_restart_anywhere_changes_nothing(minutes, odd):
+def test_restart_at_any_time_changes_nothing(minutes, odd):
     assert play(minutes, None) == play(minutes, odd)

@@ -20,12 +20,12 @@ from dagster._core.scheduler.instigation import (
 from dagster_shared.error import SerializableErrorInfo
 
 from polypipe.alerts.automation import alerts
+from polypipe.alerts.dagster_failures import paces, read_failures
 from polypipe.alerts.deliveries import pause_after
-from polypipe.alerts.store import only_one, read_book
-from polypipe.alerts.tick import Place, run_tick
+from polypipe.alerts.store import only_one, read_state
+from polypipe.alerts.tick import Sources, run_tick
 from polypipe.caches.universe import crawl_and_store
 from polypipe.definitions import build_defs
-from polypipe.health.dagster_adapter import paces, read_failing
 from polypipe.polymarket import PolymarketError
 from polypipe.runtime.ports import free_port
 from polypipe.settings import Settings
@@ -84,40 +84,40 @@ def instance(tmp_path_factory) -> Iterator[dg.DagsterInstance]:
 
 
 @pytest.fixture
-def place(settings: Settings, repository: dg.RepositoryDefinition, instance: dg.DagsterInstance) -> Place:
+def sources(settings: Settings, repository: dg.RepositoryDefinition, instance: dg.DagsterInstance) -> Sources:
     settings.home.mkdir()
     (settings.home / "alerts.toml").write_text(CONFIG)
-    return Place(settings, Warehouse(settings.home), impatient(settings), instance, repository)
+    return Sources(settings, Warehouse(settings.home), impatient(settings), instance, repository)
 
 
-def evaluate(place: Place) -> str:
+def evaluate(sources: Sources) -> str:
     """One tick of the real sensor; what the list of ticks shows of it."""
-    resources = {"settings": place.settings, "warehouse": place.warehouse, "polymarket": place.polymarket}
+    resources = {"settings": sources.settings, "warehouse": sources.warehouse, "polymarket": sources.polymarket}
     with dg.build_sensor_context(
-        instance=place.instance, repository_def=place.repository, resources=resources
+        instance=sources.instance, repository_def=sources.repository, resources=resources
     ) as context:  # fmt: skip
         data = alerts.evaluate_tick(context)
     assert not data.run_requests
     return data.skip_message or ""
 
 
-def test_from_a_fault_of_the_exchange_to_the_message_and_to_its_recovery(place, sim, channel):
-    resources = {"settings": place.settings, "warehouse": place.warehouse, "polymarket": place.polymarket}
+def test_fault_of_the_exchange_is_sent_once_and_so_is_its_recovery(sources, sim, channel):
+    resources = {"settings": sources.settings, "warehouse": sources.warehouse, "polymarket": sources.polymarket}
     job = build_defs(**resources).resolve_job_def("crawl")
 
     def crawl():
         asset = [dg.AssetKey("sports_events")]
-        job.execute_in_process(instance=place.instance, raise_on_error=False, asset_selection=asset)
+        job.execute_in_process(instance=sources.instance, raise_on_error=False, asset_selection=asset)
 
     crawl()
-    said = evaluate(place)
+    said = evaluate(sources)
     assert "firing: nothing" in said
     assert channel.messages == []
     assert channel.pings == 1
 
     sim.faults.add("status", "/events/keyset", status=429)
     crawl()
-    said = evaluate(place)
+    said = evaluate(sources)
     assert "crawl_incomplete (1)" in said
     assert channel.titles == [
         "polypipe CRITICAL: A job keeps failing",
@@ -128,138 +128,138 @@ def test_from_a_fault_of_the_exchange_to_the_message_and_to_its_recovery(place, 
     assert "rate limited" in channel.messages[1]["message"]
     assert "2 messages sent, 0 wait" in said
 
-    evaluate(place)
+    evaluate(sources)
     assert len(channel.messages) == 2  # told once
     sim.faults.clear()
     crawl()
-    evaluate(place)
+    evaluate(sources)
     assert channel.titles[2:] == [
         "polypipe RECOVERED: A job keeps failing",
         "polypipe RECOVERED: Crawls are incomplete",
     ]
-    evaluate(place)
+    evaluate(sources)
     assert len(channel.messages) == 4
     assert channel.pings == 5
 
 
-def test_nothing_shows_a_secret(place, sim, channel, capfd, caplog):
+def test_no_output_or_file_contains_a_secret(sources, sim, channel, capfd, caplog):
     sim.faults.add("status", "/events/keyset", status=500)
     with pytest.raises(PolymarketError):
-        crawl_and_store(place.polymarket, place.warehouse)
+        crawl_and_store(sources.polymarket, sources.warehouse)
     for channel.answer in (500, 200, -1):
-        said = [evaluate(place)]
-    (place.settings.home / "alerts" / "state.json").write_bytes(b"{")
-    said.append(evaluate(place))
+        said = [evaluate(sources)]
+    (sources.settings.home / "alerts" / "state.json").write_bytes(b"{")
+    said.append(evaluate(sources))
     printed = capfd.readouterr()
-    assert TOKEN not in "".join(said) + printed.out + printed.err + repr(place.settings)
-    for path in place.settings.home.rglob("*"):
+    assert TOKEN not in "".join(said) + printed.out + printed.err + repr(sources.settings)
+    for path in sources.settings.home.rglob("*"):
         assert TOKEN not in path.name
         if path.is_file():
             assert TOKEN.encode() not in path.read_bytes(), path
     assert TOKEN not in json.dumps([record.message for record in caplog.records if record.name.startswith("dagster")])
 
 
-def test_a_channel_that_is_down_delays_and_the_letter_says_so(place, sim, channel):
+def test_delivery_delayed_by_a_failing_channel_says_so(sources, sim, channel):
     sim.faults.add("status", "/events/keyset", status=500)
     with pytest.raises(PolymarketError):
-        crawl_and_store(place.polymarket, place.warehouse)
+        crawl_and_store(sources.polymarket, sources.warehouse)
     channel.answer = 503
     now = datetime.now(UTC)
     for n in range(6):
-        run_tick(place, lambda n=n: now + n * MINUTE)
+        run_tick(sources, lambda n=n: now + n * MINUTE)
     assert channel.messages == []
-    letters = read_book(place.settings.home, now)[0].letters
-    assert len(letters) == 1
-    assert 2 <= letters[0].attempts <= 4
+    deliveries = read_state(sources.settings.home, now)[0].deliveries
+    assert len(deliveries) == 1
+    assert 2 <= deliveries[0].attempts <= 4
     channel.answer = 200
-    run_tick(place, lambda: now + 7 * MINUTE + pause_after(4))
+    run_tick(sources, lambda: now + 7 * MINUTE + pause_after(4))
     (message,) = channel.messages
     assert "late: raised" in message["message"].splitlines()[0]
 
 
-def test_when_judging_fails_letters_still_go_out_but_there_is_no_ping(place, sim, channel):
+def test_failed_evaluation_still_sends_deliveries_but_no_ping(sources, sim, channel):
     sim.faults.add("status", "/events/keyset", status=500)
     with pytest.raises(PolymarketError):
-        crawl_and_store(place.polymarket, place.warehouse)
+        crawl_and_store(sources.polymarket, sources.warehouse)
     channel.answer = 503
-    evaluate(place)
-    pointer = place.warehouse.layout.pointer
+    evaluate(sources)
+    pointer = sources.warehouse.layout.pointer
     good = pointer.read_bytes()
     pointer.write_bytes(b"{")
     channel.answer = 200
     pings = channel.pings
     with pytest.raises(Exception, match=r"CURRENT\.json"):
-        run_tick(place, lambda: datetime.now(UTC) + MINUTE)
+        run_tick(sources, lambda: datetime.now(UTC) + MINUTE)
     assert channel.titles == ["polypipe WARNING: Crawls are incomplete"]
     assert channel.pings == pings
     pointer.write_bytes(good)
-    evaluate(place)
+    evaluate(sources)
     assert channel.pings == pings + 1
 
 
-def test_a_damaged_state_is_told_once_and_kept(place, channel):
-    evaluate(place)
-    path = place.settings.home / "alerts" / "state.json"
+def test_damaged_state_is_reported_once_and_kept(sources, channel):
+    evaluate(sources)
+    path = sources.settings.home / "alerts" / "state.json"
     path.write_bytes(b'{"watching_since": 5}')
-    evaluate(place)
-    assert channel.titles == ["polypipe WARNING: The alerts began anew"]
+    evaluate(sources)
+    assert channel.titles == ["polypipe WARNING: The state of the alerts was lost"]
     (kept,) = path.parent.glob("state.bad-*.json")
     assert kept.read_bytes() == b'{"watching_since": 5}'
-    evaluate(place)
-    evaluate(place)
-    assert channel.titles[1:] == ["polypipe RECOVERED: The alerts began anew"]
+    evaluate(sources)
+    evaluate(sources)
+    assert channel.titles[1:] == ["polypipe RECOVERED: The state of the alerts was lost"]
 
 
-def test_a_mistake_in_the_rules_is_told_and_the_last_good_ones_stay(place, channel):
-    evaluate(place)
-    (place.settings.home / "alerts.toml").write_text("[crawl_incomplete]\nfailures = 0\n")
-    assert "alerts.toml is not in force" in evaluate(place)
-    assert channel.titles == ["polypipe WARNING: alerts.toml is not in force"]
+def test_invalid_rules_are_reported_and_the_last_valid_ones_stay(sources, channel):
+    evaluate(sources)
+    (sources.settings.home / "alerts.toml").write_text("[crawl_incomplete]\nfailures = 0\n")
+    assert "alerts.toml is invalid" in evaluate(sources)
+    assert channel.titles == ["polypipe WARNING: alerts.toml is invalid"]
     assert "crawl_incomplete.failures: 0 is not a number from 1 to 1000" in channel.messages[0]["message"]
-    (place.settings.home / "alerts.toml").write_text(CONFIG)
-    evaluate(place)
-    assert channel.titles[1:] == ["polypipe RECOVERED: alerts.toml is not in force"]
+    (sources.settings.home / "alerts.toml").write_text(CONFIG)
+    evaluate(sources)
+    assert channel.titles[1:] == ["polypipe RECOVERED: alerts.toml is invalid"]
 
 
-def test_two_ticks_at_once(place, channel):
-    with only_one(place.settings.home):
-        assert evaluate(place) == "another process is evaluating the alerts"
+def test_second_tick_at_once_does_nothing(sources, channel):
+    with only_one(sources.settings.home):
+        assert evaluate(sources) == "another process is evaluating the alerts"
     assert channel.pings == 0
 
 
-def test_without_channels_it_is_judged_and_told_later_when_there_is_one(place, sim, channel):
-    mute = replace(place, settings=replace(place.settings, alert_urls=(), ping_url=None))
+def test_alert_without_channels_is_sent_when_one_is_configured(sources, sim, channel):
+    mute = replace(sources, settings=replace(sources.settings, alert_urls=(), ping_url=None))
     sim.faults.add("status", "/events/keyset", status=500)
     with pytest.raises(PolymarketError):
-        crawl_and_store(place.polymarket, place.warehouse)
-    assert "no channels: set POLYPIPE_ALERT_URLS" in evaluate(mute)
+        crawl_and_store(sources.polymarket, sources.warehouse)
+    assert "no alert channels configured; set POLYPIPE_ALERT_URLS" in evaluate(mute)
     assert channel.paths == []
-    evaluate(place)
+    evaluate(sources)
     assert channel.titles == ["polypipe WARNING: Crawls are incomplete"]
 
 
-def test_a_digest_goes_out_once_a_day(place, channel):
+def test_digest_is_sent_once_a_day(sources, channel):
     morning = datetime.now(UTC).replace(hour=0, minute=41) + timedelta(days=1)
-    run_tick(place, lambda: morning - timedelta(hours=12))
+    run_tick(sources, lambda: morning - timedelta(hours=12))
     for minutes in (0, 1, 2):
-        run_tick(place, lambda minutes=minutes: morning + minutes * MINUTE)
+        run_tick(sources, lambda minutes=minutes: morning + minutes * MINUTE)
     digests = [title for title in channel.titles if "digest" in title]
     assert digests == [f"polypipe digest of {(morning - timedelta(days=1)).date()} (UTC)"]
 
 
-def test_the_digest_tells_the_others_of_a_channel_that_is_down(place, channel):
+def test_digest_names_a_failing_channel_to_the_others(sources, channel):
     dead = f"json://127.0.0.1:{free_port()}/{TOKEN}"
-    both = replace(place, settings=replace(place.settings, alert_urls=(channel.url, dead)))
-    (place.settings.home / "alerts.toml").write_text("[disk_low]\ngigabytes = 1000000\n")
+    both = replace(sources, settings=replace(sources.settings, alert_urls=(channel.url, dead)))
+    (sources.settings.home / "alerts.toml").write_text("[disk_low]\ngigabytes = 1000000\n")
     morning = datetime.now(UTC).replace(hour=0, minute=41) + timedelta(days=1)
     run_tick(both, lambda: morning - timedelta(hours=12))
     run_tick(both, lambda: morning)
     (digest,) = [message for message in channel.messages if "digest" in message["title"]]
-    assert "\nChannel failing: json-2 failed 1 times in a row: no connection; messages that wait: 1" in digest["message"]
+    assert "\nChannel failing: json-2 failed 1 times in a row: no connection; messages waiting: 1" in digest["message"]
     assert TOKEN not in digest["message"]
 
 
-def test_a_missed_copy_of_the_simulated_whale(place, sim, channel):
+def test_missed_copies_of_the_simulated_whale_are_found_and_no_others(sources, sim, channel):
     """The simulator knows which fills its copier missed: each of them worth it, and no other, is told."""
     truths = [truth for truth in sim.copy_truth() if truth.whale.side == "BUY"]
     missed = [truth for truth in truths if truth.copy is None and truth.whale.size * truth.whale.price >= 150]
@@ -271,17 +271,16 @@ def test_a_missed_copy_of_the_simulated_whale(place, sim, channel):
     ]
     truth = alone[-1]
     sim.clock.set(truth.whale.at + 360)
-    here = replace(place, warehouse=Warehouse(place.settings.home / "empty"))
+    here = replace(sources, warehouse=Warehouse(sources.settings.home / "empty"))
 
     def now():
         return datetime.fromtimestamp(sim.clock.now(), UTC)
 
     tick = run_tick(here, now)
-    (reading,) = [one for one in tick.judged.readings if one.condition == "missed_copy"]
     window = [one for one in truths if sim.clock.now() - 1200 <= one.whale.at <= sim.clock.now() - 240]
     expected = {f"{one.whale.token} BUY" for one in window if one.copy is None and one.whale.size * one.whale.price >= 150}
     copied = {f"{one.whale.token} BUY" for one in window if one.copy is not None}
-    found = {one.key for one in reading.observations}
+    found = {one.key for one in tick.evaluation.findings["missed_copy"] if one.state == "failing"}
     assert f"{truth.whale.token} BUY" in expected - copied
     assert expected - copied <= found
     assert not found & copied
@@ -292,41 +291,41 @@ def test_a_missed_copy_of_the_simulated_whale(place, sim, channel):
     assert any(title.startswith("polypipe RECOVERED: The whale traded") for title in channel.titles)
 
 
-def test_the_look_is_two_small_requests_and_its_failure_is_unknown(place, sim):
+def test_newest_fills_take_two_small_requests_and_their_failure_is_unknown(sources, sim):
     sim.requests.clear()
-    run_tick(place)
+    run_tick(sources)
     assert [request.path for request in sim.requests] == ["/activity"] * 2
     sim.faults.add("status", "/activity", status=500)
-    readings = {one.condition: one for one in run_tick(place).judged.readings}
-    assert readings["missed_copy"].unknown == "HTTP 500"
+    (finding,) = run_tick(sources).evaluation.findings["missed_copy"]
+    assert (finding.state, finding.text) == ("unknown", "HTTP 500")
 
 
-def test_fills_that_cannot_be_seen_for_long_are_told(place, sim, channel):
+def test_fills_unread_for_longer_than_the_limit_are_sent(sources, sim, channel):
     now = datetime.now(UTC)
-    run_tick(place, lambda: now)
+    run_tick(sources, lambda: now)
     sim.faults.add("status", "/activity", status=403)
-    for minutes in (1, 14, 16, 20):
+    for minutes in (1, 4, 6, 10):
         assert not any("newest fills" in message["message"] for message in channel.messages)
-        run_tick(place, lambda minutes=minutes: now + minutes * MINUTE)
+        run_tick(sources, lambda minutes=minutes: now + minutes * MINUTE)
     (told,) = [message for message in channel.messages if "newest fills" in message["message"]]
-    assert told["title"] == "polypipe WARNING: A source gives nothing (2)"  # and no snapshot was taken
-    assert "told the newest fills of both wallets 20 min ago; limit 15 min: HTTP 403" in told["message"]
+    assert told["title"] == "polypipe WARNING: A source is stale (2)"  # and no snapshot was taken
+    assert "returned the newest fills of both wallets 10 min ago; limit 5 min: HTTP 403" in told["message"]
 
 
-def test_paces(place):
-    found = paces(place.repository)
+def test_job_with_a_daily_schedule_is_daily_and_every_other_is_minute(sources):
+    found = paces(sources.repository)
     assert found["crawl"] == found["catch_up"] == found["trade_log_read"] == "minute"
     assert found["history"] == found["history_schedule"] == found["attribution"] == "daily"
     assert not any(name.startswith("__") for name in found)
 
 
-def test_a_run_that_dagster_ended_itself_is_told_with_its_reason(place, tmp_path):
+def test_run_that_dagster_ended_itself_is_reported_with_its_reason(sources, tmp_path):
     @dg.job(name="crawl")
     def never_begun():
         pass
 
     def told(own):
-        return next(one.error for one in read_failing(own, place.repository, "alerts") if one.name == "crawl")
+        return next(one.error for one in read_failures(own, sources.repository, "alerts") if one.name == "crawl")
 
     with dg.DagsterInstance.local_temp(str(tmp_path)) as own:
         own.report_run_failed(own.create_run_for_job(never_begun))
@@ -343,7 +342,7 @@ def test_a_run_that_dagster_ended_itself_is_told_with_its_reason(place, tmp_path
         assert told(own) == "polypipe was killed"
 
 
-def test_failing_ticks_of_sensors_that_are_on(place):
+def test_failing_ticks_count_for_sensors_that_are_on(sources):
     origin = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("polypipe"), "__repository__")
     inner = SerializableErrorInfo("ValueError: the first cause", [], "ValueError", None)
     error = SerializableErrorInfo("wrapped by Dagster", [], "DagsterError", inner)
@@ -352,9 +351,9 @@ def test_failing_ticks_of_sensors_that_are_on(place):
         state = InstigatorState(
             origin.get_instigator_origin(name), InstigatorType.SENSOR, status, SensorInstigatorData()
         )  # fmt: skip
-        place.instance.add_instigator_state(state)
+        sources.instance.add_instigator_state(state)
         for n, outcome in enumerate([TickStatus.SUCCESS, TickStatus.FAILURE, TickStatus.FAILURE, TickStatus.STARTED]):
-            place.instance.create_tick(
+            sources.instance.create_tick(
                 TickData(
                     instigator_origin_id=state.instigator_origin_id,
                     instigator_name=name,
@@ -366,5 +365,5 @@ def test_failing_ticks_of_sensors_that_are_on(place):
                     error=error if outcome == TickStatus.FAILURE else None,
                 )
             )
-    ticks = [one for one in read_failing(place.instance, place.repository, "alerts") if one.kind == "sensor"]
+    ticks = [one for one in read_failures(sources.instance, sources.repository, "alerts") if one.kind == "sensor"]
     assert [(one.name, one.failures, one.error) for one in ticks] == [("catch_up", 2, "ValueError: the first cause")]

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from polypipe.attribution.assets import COPY_FILLS, COPY_METRICS, GAP_ATTRIBUTION, attribution_assets
 from polypipe.attribution.automation import due
-from polypipe.attribution.checks import attribution_checks
 from polypipe.attribution.copy_fills import compute_fills
 from polypipe.attribution.days import LOOK_BACK
 from polypipe.attribution.parts import PARTS
 from polypipe.definitions import build_defs
 from polypipe.divergence.position_refresh import refresh_positions
+from polypipe.health.dagster_adapter import checks_of
 from polypipe.history.activity import load_activity
 from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY
 from polypipe.history.automation import REREAD
@@ -29,6 +29,8 @@ from polypipe.wallets import Wallets
 from polypipe.warehouse import Append, Warehouse
 from polypipe_tests.conftest import impatient, settings_for
 from polypipe_tests.history.support import midnight, rows
+
+ATTRIBUTION_CHECKS = checks_of("copy_fills", "gap_attribution")
 
 pytestmark = pytest.mark.filterwarnings("ignore:Asset job .* varying BackfillPolicies")
 
@@ -213,7 +215,7 @@ def test_the_checks(settings, warehouse) -> None:
     def verdicts():
         instance = dg.DagsterInstance.ephemeral()
         result = dg.materialize(
-            [*attribution_assets(daily(settings)), *attribution_checks],
+            [*attribution_assets(daily(settings)), *ATTRIBUTION_CHECKS],
             resources={"settings": settings, "warehouse": warehouse, "polymarket": impatient(settings)},
             tags={RANGE_START: str(LAST), RANGE_END: str(LAST)},
             instance=instance,

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from polypipe.attribution.checks import miscounted
 from polypipe.attribution.copy_fills import fill_rows
 from polypipe.bot.log_rows import TradeRow
 from polypipe.bot.order_status import parse_status
+from polypipe.health.history import miscounted
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal
 from polypipe_tests.attribution.tables import COPIER, T0, WALLETS, WHALE, insert, measured, trade

@@ -13,9 +13,10 @@ import pytest
 from polypipe.caches import publish, universe
 from polypipe.caches.assets import RefreshConfig, cache_assets, sports_events
 from polypipe.caches.categories import category_from_wording
-from polypipe.caches.checks import evaluate
 from polypipe.caches.formats import CATEGORIZED
 from polypipe.caches.registry import CACHES
+from polypipe.health.dagster_adapter import FILE_CHECKS, check_results, file_check_results
+from polypipe.health.facts import Facts
 from polypipe.settings import load_settings
 from polypipe.warehouse import Warehouse
 from polypipe_tests.conftest import impatient, settings_for, small_exchange
@@ -482,7 +483,7 @@ def test_files_are_published_from_the_spool_while_the_warehouse_is_held(
 
 
 def checks(settings, warehouse, spec=LIVE_SPEC):
-    return {result.check_name: result for result in evaluate(spec, settings, warehouse)}
+    return {result.check_name: result for result in file_check_results(spec, settings, warehouse)}
 
 
 def test_checks_pass_after_a_refresh(run, settings, warehouse):
@@ -509,16 +510,12 @@ def test_checks_see_a_file_that_somebody_broke(refreshed, settings, warehouse):
     assert "wipes the bot's map" in checks(settings, warehouse)["entries"].description
 
 
-def test_the_age_check_sees_an_old_file(refreshed, settings, warehouse, monkeypatch):
-    class Later(datetime):
-        @classmethod
-        def now(cls, tz=None):
-            return datetime.now(UTC) + timedelta(minutes=6)
-
-    monkeypatch.setattr("polypipe.caches.checks.datetime", Later)
-    result = checks(settings, warehouse)["age"]
-    assert not result.passed
-    assert result.severity == dg.AssetCheckSeverity.ERROR
+def test_age_check_fails_for_a_file_older_than_its_limit(refreshed, settings, warehouse):
+    later = datetime.now(UTC) + timedelta(minutes=6)
+    with Facts(settings, later, warehouse=warehouse, specs=(LIVE_SPEC,)) as facts:
+        results = {result.check_name: result for result in check_results(FILE_CHECKS, facts)}
+    assert not results["age"].passed
+    assert results["age"].severity == dg.AssetCheckSeverity.ERROR
 
 
 def test_every_listing_request_has_the_documented_parameters(run, sim):

@@ -104,24 +104,34 @@ def test_how_old_the_bots_view_may_be(dashboard, warehouse, settings):
     )  # nothing has changed since the attempt that it must have read
 
 
-def test_health_tells_every_reason(dashboard, warehouse):
+def test_healthz_names_every_failing_finding(dashboard, warehouse):
     response = dashboard.get("/healthz")
     assert response.status_code == 503
-    assert "no snapshot is stored yet" in response.json()["reasons"]
+    assert "No snapshot is stored yet; limit 5 min" in response.json()["reasons"]
     put_publications(warehouse, all_files(now()))
+    put_positions(warehouse, [], [])
     put_snapshots(warehouse, [snapshot(now())])
     assert dashboard.json("/healthz")["reasons"] == []
     put_snapshots(warehouse, [outage(now() + timedelta(seconds=1), age=900.0)])
     reasons = dashboard.get("/healthz").json()["reasons"]
     assert len(reasons) == 6
-    assert all("last answered" in reason for reason in reasons)
+    assert all("Polymarket last returned" in reason for reason in reasons)
 
 
-def test_health_of_a_stale_snapshot(dashboard, warehouse):
+def test_healthz_fails_for_a_stale_snapshot(dashboard, warehouse):
     put_publications(warehouse, all_files(now()))
     put_snapshots(warehouse, [snapshot(now() - timedelta(minutes=30))])
     (first, *_) = dashboard.get("/healthz").json()["reasons"]
-    assert first == "the newest snapshot is 30 min old"
+    assert first == "The newest snapshot was taken 30 min ago; limit 5 min"
+
+
+def test_metrics_have_every_finding_about_stale_data(dashboard, warehouse):
+    put_publications(warehouse, all_files(now()))
+    put_snapshots(warehouse, [snapshot(now() - timedelta(minutes=30))])
+    found = metrics(dashboard)
+    assert float(found['polypipe_health_failing{probe="snapshot_old",key="snapshots"}']) == 1
+    assert float(found[f'polypipe_health_failing{{probe="file_old",key="{FIRST}"}}']) == 0
+    assert 1790 < float(found["polypipe_snapshot_age_seconds"]) < 1900
 
 
 def test_health_without_wallets_is_about_the_files(open_dashboard, warehouse):

@@ -13,9 +13,9 @@ from polypipe.definitions import build_defs
 from polypipe.divergence import position_refresh
 from polypipe.divergence.assets import divergence_assets, divergence_snapshot, positions
 from polypipe.divergence.automation import schedules
-from polypipe.divergence.checks import divergence_checks
 from polypipe.divergence.snapshot import snapshot_id
 from polypipe.errors import SettingError
+from polypipe.health.dagster_adapter import checks_of
 from polypipe.legacy.assets import divergence_db
 from polypipe.legacy.assets import schedules as legacy_schedules
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
@@ -43,12 +43,15 @@ def tick(instance: dg.DagsterInstance, resources: dict[str, Any]):
         return defs.resolve_sensor_def("divergence_snapshot_sensor").evaluate_tick(context)
 
 
+DIVERGENCE_CHECKS = checks_of("divergence_snapshot", "positions", "divergence_db")
+
+
 def run(instance: dg.DagsterInstance, resources: dict[str, Any], *assets: Any) -> dg.ExecuteInProcessResult:
     return dg.materialize(assets, resources=resources, instance=instance, raise_on_error=False)
 
 
 def run_checks(instance: dg.DagsterInstance, resources: dict[str, Any]) -> dict[str, dg.AssetCheckEvaluation]:
-    everything = [*divergence_assets, divergence_db, *divergence_checks]
+    everything = [*divergence_assets, divergence_db, *DIVERGENCE_CHECKS]
     only_checks = dg.AssetSelection.all_asset_checks()
     return checked(dg.materialize(everything, selection=only_checks, resources=resources, instance=instance))
 
@@ -160,7 +163,7 @@ def test_simulated_numbers_are_marked(sim, instance, resources):
 
 
 def test_all_assets_and_checks_together(instance, resources, settings):
-    result = run(instance, resources, *divergence_assets, divergence_db, *divergence_checks)
+    result = run(instance, resources, *divergence_assets, divergence_db, *DIVERGENCE_CHECKS)
     assert result.success
     checks = checked(result)
     assert set(checks) == {
@@ -177,11 +180,12 @@ def test_checks_say_what_is_missing_before_anything_was_stored(instance, resourc
     assert not any(check.passed for check in checks.values())
 
 
-def test_checks_find_the_gap_the_age_and_the_silent_source(instance, resources, warehouse):
+def test_checks_find_the_gap_the_age_and_the_silent_source(instance, resources, warehouse, settings):
     now = datetime.now(UTC)
     sources = json.dumps({"user1_value": {"ok": False, "age": 60}, "user2_value": {"ok": True, "age": 0}})
     times = [now - timedelta(minutes=m) for m in (30, 29, 28, 10, 9, 8)]
-    put_snapshots(warehouse, *({"id": snapshot_id(t), "timestamp": t, "sources": sources} for t in times))
+    pair = {"user1_address": settings.copier_address, "user2_address": settings.whale_address, "reasons": "{}"}
+    put_snapshots(warehouse, *(pair | {"id": snapshot_id(t), "timestamp": t, "sources": sources} for t in times))
     checks = run_checks(instance, resources)
     assert "2 gaps in 6 snapshots" in checks["divergence_snapshot.gaps"].description
     assert checks["divergence_snapshot.recent"].metadata["seconds"].value >= 480

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from polypipe.alerts.store import Backoff, Book, Letter, book_path, save_book
+from polypipe.alerts.store import AlertState, Backoff, Delivery, save_state, state_path
 from polypipe_tests.conftest import settings_for
 from polypipe_tests.doctor.support import NOW, facts_of, results
 
@@ -27,13 +27,13 @@ def test_channels_that_work_and_one_that_is_down():
     settings = here()
     settings.home.mkdir(parents=True)
     assert look(settings)["alert channels"].status == "ok"  # nothing was ever sent
-    book = Book(watching_since=NOW)
-    book.backoff["json-2"] = Backoff(failures=3, reason="it answered HTTP 500", next_try=NOW + timedelta(minutes=2))
-    book.letters.append(Letter(channel="json-2", created_at=NOW, severity="warning", title="t", body="b"))
-    save_book(settings.home, book)
+    state = AlertState(watching_since=NOW)
+    state.backoff["json-2"] = Backoff(failures=3, reason="it answered HTTP 500", next_try=NOW + timedelta(minutes=2))
+    state.deliveries.append(Delivery(channel="json-2", created_at=NOW, severity="warning", title="t", body="b"))
+    save_state(settings.home, state)
     told = look(settings)["alert channels"]
     assert (told.status, told.finding.partition(";")[0]) == ("warning", "1 of 2 channels failed at the last try")
-    assert told.details == ("json-2 failed 3 times in a row: it answered HTTP 500; messages that wait: 1",)
+    assert told.details == ("json-2 failed 3 times in a row: it answered HTTP 500; messages waiting: 1",)
     assert "polypipe alert test" in told.advice
     assert "secret" not in f"{told}"
 
@@ -41,8 +41,8 @@ def test_channels_that_work_and_one_that_is_down():
 def test_a_damaged_book_and_rules_that_are_not_in_force():
     settings = here()
     settings.home.mkdir(parents=True)
-    book_path(settings.home).parent.mkdir(parents=True, exist_ok=True)
-    book_path(settings.home).write_text("{")
+    state_path(settings.home).parent.mkdir(parents=True, exist_ok=True)
+    state_path(settings.home).write_text("{")
     (settings.home / "alerts.toml").write_text("[missed_copy]\nusd = 'many'\n")
     found = look(settings)
     assert found["alert rules"].status == "warning"

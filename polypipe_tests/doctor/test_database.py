@@ -1,16 +1,22 @@
 """The DuckDB file, what is published, what waits, and how old the data is."""
 
 import json
+import os
 import subprocess
 import sys
+import time as time_module
 from datetime import UTC, datetime, time, timedelta
 
 import duckdb
 import pytest
 
 from polypipe.doctor import database as stored
+from polypipe.health.records import CrawlStreak, NewestSnapshot
 from polypipe.settings import Settings
 from polypipe.warehouse import Append, Warehouse
+from polypipe.warehouse.connection import open_memory
+from polypipe.warehouse.migrate import migrate
+from polypipe_tests.attribution.tables import insert
 from polypipe_tests.conftest import settings_for
 from polypipe_tests.doctor.support import facts_of, results
 from polypipe_tests.warehouse import helpers
@@ -44,7 +50,7 @@ def test_before_the_first_start(here):
 def test_a_healthy_home(here, filled):
     found = look(here, "DuckDB file", "published tables", "spool")
     assert {status for status, _ in found.values()} == {"ok"}
-    assert "nobody holds it" in found["DuckDB file"][1]
+    assert "no process holds it" in found["DuckDB file"][1]
 
 
 def test_a_damaged_published_file_comes_back_as_the_advice_says(here, filled):
@@ -69,7 +75,7 @@ def test_a_damaged_published_file_comes_back_as_the_advice_says(here, filled):
 def test_what_is_of_the_future_is_a_clock_that_went_back(here, filled):
     early = facts_of(here, now=datetime.now(UTC) - timedelta(hours=2))
     result = results(early, "published tables")["published tables"]
-    assert (result.status, "which is still to come" in result.finding) == ("warning", True)
+    assert (result.status, "which is in the future" in result.finding) == ("warning", True)
     assert "clock" in result.advice
 
 
@@ -92,7 +98,7 @@ def test_looking_changes_nothing(here, filled):
     [
         (lambda layout: layout.database.write_bytes(b"not a database" * 1000), "DuckDB file", "it cannot be read"),
         (lambda layout: wear(layout), "DuckDB file", "it cannot be read"),
-        (lambda layout: layout.database.unlink(), "DuckDB file", "is gone, although data was published"),
+        (lambda layout: layout.database.unlink(), "DuckDB file", "is missing, although data was published"),
         (lambda layout: layout.pointer.write_text("{torn"), "published tables", "cannot be read"),
         (lambda layout: next(layout.published.glob("tokens*")).unlink(), "published tables", "is missing"),
         (lambda layout: next(layout.published.glob("tokens*")).write_bytes(b"PAR1"), "published tables", "tokens:"),
@@ -127,7 +133,7 @@ def test_rows_that_are_not_accounted_for(here, filled):
     with duckdb.connect(str(filled.layout.database)) as con:
         con.execute("DELETE FROM tokens WHERE token_id = (SELECT min(token_id) FROM tokens)")
     status, finding = look(here, "DuckDB file")["DuckDB file"]
-    assert (status, "tokens has 9 rows, 10 are accounted for" in finding) == ("error", True)
+    assert (status, "tokens has 9 rows, 10 are recorded" in finding) == ("error", True)
 
 
 def test_a_newer_schema(here, filled):
@@ -177,15 +183,16 @@ def test_who_holds_the_gate(here, filled, monkeypatch):
 def test_what_waits_and_what_was_set_aside(here, filled):
     batch = helpers.write(filled, "c2")
     status, finding = look(here, "spool")["spool"]
-    assert (status, "1 waiting" in finding) == ("ok", True)
-    later = results(facts_of(here, now=datetime.now(UTC) + timedelta(minutes=10)), "spool")["spool"]
-    assert later.status == "warning"
+    assert (status, "1 batch is waiting" in finding) == ("ok", True)
+    long_ago = time_module.time() - 600
+    os.utime(filled.layout.spool / batch, (long_ago, long_ago))
+    assert look(here, "spool")["spool"][0] == "warning"
     layout = filled.layout
     layout.rejected.mkdir()
     (layout.spool / batch).rename(layout.rejected / batch)
     (layout.rejected / batch / "reason.txt").write_text("a \x1b[31mred\x1b[0m reason\n")
     status, finding = look(here, "spool")["spool"]
-    assert (status, "1 batch could not be merged" in finding, "a red reason" in finding) == ("warning", True, True)
+    assert (status, "was rejected" in finding, "a red reason" in finding) == ("warning", True, True)
 
 
 def test_a_home_that_is_a_file(tmp_path, monkeypatch):
@@ -197,26 +204,34 @@ def test_a_home_that_is_a_file(tmp_path, monkeypatch):
 
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+WALLETS = {"POLYPIPE_COPIER_ADDRESS": "1" * 40, "POLYPIPE_WHALE_ADDRESS": "2" * 40}
+
+
+def ages(settings, **known):
+    """The results about ages, from these facts of health."""
+    (settings.home / "spool").mkdir(parents=True, exist_ok=True)  # so that there is data
+    found = facts_of(settings, now=NOW)
+    vars(found.health).update({"crawls": [CrawlStreak("universe", 0, "", None, 0)], "snapshot": None, "compared_at": None})
+    vars(found.health).update(known)
+    return results(found, "ages")
 
 
 @pytest.mark.parametrize(
-    ("age", "failed", "status"),
+    ("age", "incomplete", "status"),
     [
-        (None, "", "skipped"),
-        (None, "12 s ago one failed: HTTP 503", "error"),
-        (timedelta(minutes=10), "", "ok"),
-        (timedelta(minutes=10), "12 s ago one failed: HTTP 503", "warning"),
-        (timedelta(hours=1), "", "error"),
-        (timedelta(hours=1), "12 s ago one failed: HTTP 503", "error"),
+        (None, 0, "skipped"),
+        (None, 1, "error"),
+        (timedelta(minutes=10), 0, "ok"),
+        (timedelta(minutes=10), 1, "warning"),
+        (timedelta(hours=1), 0, "error"),
+        (timedelta(hours=1), 1, "error"),
     ],
 )
-def test_crawl(age, failed, status):
-    result = stored.judge_crawl(age, failed)
+def test_stale_universe_is_an_error_and_a_failed_crawl_is_named(here, age, incomplete, status):
+    crawl = CrawlStreak("universe", incomplete, "HTTP 503" * incomplete, None if age is None else NOW - age, 0)
+    result = ages(here, crawls=[crawl])["crawl"]
     assert result.status == status
-    assert not failed or failed in result.finding
-
-
-WALLETS = {"POLYPIPE_COPIER_ADDRESS": "1" * 40, "POLYPIPE_WHALE_ADDRESS": "2" * 40}
+    assert ("1 crawl failed since: HTTP 503" in result.finding) == bool(incomplete)
 
 
 @pytest.mark.parametrize(
@@ -229,9 +244,15 @@ WALLETS = {"POLYPIPE_COPIER_ADDRESS": "1" * 40, "POLYPIPE_WHALE_ADDRESS": "2" * 
         (WALLETS | {"POLYPIPE_SNAPSHOT_SECONDS": "600"}, timedelta(minutes=20), "ok"),
     ],
 )
-def test_snapshots(wallets, age, status):
-    settings = settings_for(NOWHERE, **wallets)
-    assert stored.judge_snapshots(settings, None if age is None else NOW - age, NOW).status == status
+def test_snapshot_older_than_its_limit_is_a_warning(wallets, age, status):
+    snapshot = None if age is None else NewestSnapshot(NOW - age, {}, {}, None, None)
+    assert ages(settings_for(NOWHERE, **wallets), snapshot=snapshot)["snapshots"].status == status
+
+
+@pytest.mark.parametrize(("age", "status"), [(None, "skipped"), (19, "ok"), (21, "warning")])
+def test_positions_older_than_their_limit_are_a_warning(age, status):
+    compared_at = None if age is None else NOW - timedelta(minutes=age)
+    assert ages(settings_for(NOWHERE, **WALLETS), compared_at=compared_at)["positions"].status == status
 
 
 def test_history_names_the_days_that_are_missing():
@@ -239,13 +260,21 @@ def test_history_names_the_days_that_are_missing():
     both = [settings.copier_address, settings.whale_address]
     days = [datetime.combine(NOW.date() - timedelta(days=n), time(), UTC) for n in range(1, 14)]
     known = {(wallet, day) for wallet in both for day in days}
-    assert stored.judge_history(settings, known, NOW).status == "ok"
-    result = stored.judge_history(settings, known - {(both[0], days[0]), (both[1], days[3])}, NOW)
+
+    def history(stored, settings=settings):
+        with open_memory() as con:
+            migrate(con)
+            for wallet, day in stored:
+                insert(con, "activity_days", wallet=wallet, day=day, activities=1, read_at=day)
+            return ages(settings, con=con)["history"]
+
+    assert history(known).status == "ok"
+    result = history(known - {(both[0], days[0]), (both[1], days[3])})
     assert result.status == "warning"
     assert "2 of the last 13 days" in result.finding
     assert "2026-11-19 to 2026-11-22" in result.finding
-    assert stored.judge_history(settings, set(), NOW).status == "skipped"
-    assert stored.judge_history(settings_for(NOWHERE), known, NOW).status == "skipped"
+    assert history(set()).status == "skipped"
+    assert history(known, settings_for(NOWHERE)).status == "skipped"
 
 
 def test_ages_are_read_from_the_tables(here):
@@ -260,5 +289,5 @@ def test_ages_are_read_from_the_tables(here):
         batch.commit({"crawls": Append()})
     result = results(facts_of(here), "ages")["crawl"]
     assert result.status == "warning"
-    assert "HTTP 503" in result.finding
+    assert "1 crawl failed since: HTTP 503" in result.finding
     assert list((here.home / "spool").iterdir())  # still there: reading merges nothing

@@ -3,6 +3,7 @@
 import os
 import resource
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -14,6 +15,7 @@ from polypipe.doctor.configuration import check_settings, secrets_of, setting_li
 from polypipe.doctor.inputs import Facts
 from polypipe.doctor.network import Network
 from polypipe.doctor.result import ok
+from polypipe.health.status import read_status
 from polypipe.runtime.instance import open_instance
 from polypipe.runtime.ports import free_port
 from polypipe.runtime.running import MARK, only_one
@@ -97,19 +99,19 @@ def test_a_host_for_others_needs_a_token():
     assert "POLYPIPE_DASHBOARD_TOKEN" in found["dashboard address"].finding
 
 
-def test_whether_polypipe_is_up(monkeypatch):
-    """What `polypipe status` finds is told with it."""
+def test_polypipe_up_reports_the_reasons_of_status(monkeypatch):
     settings = settings_for(NOWHERE)
     assert results(facts_of(settings), "polypipe up")["polypipe up"].status == "skipped"
     (settings.home / "run").mkdir(parents=True)
     lock = settings.home / "run" / "up.lock"
     lock.write_text(f"{os.getpid()}\n")
     assert results(facts_of(settings), "polypipe up")["polypipe up"].status == "skipped"  # a stale pid
-    monkeypatch.setattr(machine, "judge", lambda status: [])
+    monkeypatch.setattr(machine, "read_status", lambda settings: replace(read_status(settings), reasons=[]))
     with only_one(settings.home):
         found = results(facts_of(settings), "polypipe up")["polypipe up"]
         assert (found.status, f"pid {os.getpid()}:" in found.finding) == ("ok", True)
-        monkeypatch.setattr(machine, "judge", lambda status: ["the daemon is gone", "a file is old"])
+        reasons = ["the daemon is gone", "a file is old"]
+        monkeypatch.setattr(machine, "read_status", lambda settings: replace(read_status(settings), reasons=reasons))
         found = results(facts_of(settings), "polypipe up")["polypipe up"]
     assert (found.status, "the daemon is gone" in found.finding) == ("warning", True)
     assert found.details == ("a file is old",)

@@ -255,7 +255,9 @@ def test_an_hour_of_outage_leaves_the_last_good_files_and_shows_their_ages(runni
     assert status == 503
     old = r"(6\d|7\d) min"
     assert any(re.search(f"live_cache.json was last confirmed {old} ago", text) for text in health["reasons"]), health
-    assert any(re.search(f"source user1_value last answered {old} ago", text) for text in health["reasons"]), health
+    assert any(re.search(f"Polymarket last returned the copier's value {old} ago", text) for text in health["reasons"]), (
+        health
+    )
     assert {file["state"] for file in files} == {"stale"}
     assert latest["user1_value"] is None
     held = "last good files to the byte, page and /healthz showed the ages, snapshots null with the reason"

@@ -1,4 +1,4 @@
-"""The bot's log as a file beside what of it is in the table, and the disks."""
+"""The bot's log as a file and in its table, and the disks."""
 
 import os
 from collections.abc import Iterator
@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from polypipe.bot.logs import TRADE_LOG
-from polypipe.health.machine import UNREAD_FOR, free_bytes, read_log
+from polypipe.health.machine import free_bytes, read_log
+from polypipe.limits import LOG_UNREAD
 from polypipe.settings import Settings
 from polypipe.warehouse.connection import open_memory
 from polypipe.warehouse.migrate import migrate
-from polypipe_tests.alerts.support import MINUTE
 from polypipe_tests.attribution.tables import insert
 from polypipe_tests.conftest import NOWHERE, settings_for
+from polypipe_tests.health.support import MINUTE
 
 if TYPE_CHECKING:
     import duckdb
@@ -32,7 +33,7 @@ def settings() -> Settings:
     return settings_for(NOWHERE)
 
 
-def test_a_log_that_never_was_is_written_read_grows_and_goes(con, settings):
+def test_log_is_unread_when_its_change_waits_for_longer_than_the_limit(con, settings):
     now = datetime.now(UTC)
     assert not read_log(con, settings, now).known
     path = settings.bot_dir / TRADE_LOG.file
@@ -43,7 +44,7 @@ def test_a_log_that_never_was_is_written_read_grows_and_goes(con, settings):
     assert fresh.written_at is not None
     assert abs(fresh.written_at - now) < timedelta(minutes=5)
 
-    later = now + UNREAD_FOR + 5 * MINUTE
+    later = now + LOG_UNREAD + 5 * MINUTE
     assert not read_log(con, settings, later).read  # it has waited for too long
     status = path.stat()
     insert(
@@ -64,7 +65,7 @@ def test_a_log_that_never_was_is_written_read_grows_and_goes(con, settings):
     assert (gone.known, gone.written_at, gone.read) == (True, None, True)
 
 
-def test_places_on_one_disk_are_one_and_need_not_exist_yet(settings):
+def test_places_on_one_disk_are_joined_and_need_not_exist_yet(settings):
     assert not settings.home.exists()
     ((place, free),) = free_bytes(settings).items()
     assert place == "POLYPIPE_HOME and POLYPIPE_BOT_DIR"

@@ -1,4 +1,4 @@
-"""The conditions of copying that are known by the day: firing, clear, unknown."""
+"""Probes of copying that are known by the day: failing, ok, unknown."""
 
 import random
 from datetime import timedelta
@@ -7,40 +7,39 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polypipe.health import quality
-from polypipe.health.facts import Copied, Quality
-from polypipe_tests.alerts.support import MINUTE, NO_WALLETS, NOW, rule, seen, situation
+from polypipe.health.records import CopierPnl, EligibleFill, WindowGap
+from polypipe_tests.health.support import MINUTE, NO_WALLETS, NOW, facts, state
 
 CLOSED = NOW.replace(hour=0)
-FRESH = Quality(CLOSED, 0.0, 0.0, 100.0)
+FRESH = WindowGap(CLOSED, 0.0, 0.0, 100.0)
 
 
 def gap(amount, t, capital=100.0, closes=CLOSED):
-    here = situation(quality=Quality(closes, amount, t, capital))
-    return seen(quality.copy_gap(here, rule("copy_gap", usd=100, percent=5)))
+    return state("copy_gap", facts(window_gap=WindowGap(closes, amount, t, capital)), usd=100, percent=5)
 
 
-def test_a_gap_counts_beyond_the_limit_and_when_it_is_no_chance():
-    assert gap(-150, -2.5) == {"": "firing"}
-    assert gap(-150, -1.9) == gap(-90, -5.0) == gap(150, 2.5) == gap(-150, -2.5, capital=10_000) == {"": "clear"}
-    assert gap(-600, -2.5, capital=10_000) == gap(-150, -2.5, capital=None) == {"": "firing"}
+def test_gap_fails_beyond_the_limit_if_it_is_distinguishable_from_zero():
+    assert gap(-150, -2.5) == {"": "failing"}
+    assert gap(-150, -1.9) == gap(-90, -5.0) == gap(150, 2.5) == gap(-150, -2.5, capital=10_000) == {"": "ok"}
+    assert gap(-600, -2.5, capital=10_000) == gap(-150, -2.5, capital=None) == {"": "failing"}
     for unknown in (gap(None, -2.5), gap(-150, None), gap(-150, -2.5, closes=CLOSED - timedelta(days=2))):
         assert "unknown" in unknown
-    assert "unknown" in seen(quality.copy_gap(situation(), rule("copy_gap")))
-    assert seen(quality.copy_gap(situation(wallets=None), rule("copy_gap"))) == NO_WALLETS
+    assert "unknown" in state("copy_gap", facts())
+    assert state("copy_gap", facts(wallets=None)) == NO_WALLETS
 
 
 def mismatch(pairs):
-    return seen(quality.ratio_mismatch(situation(pairs=sorted(pairs)), rule("ratio_mismatch")))
+    return state("ratio_mismatch", facts(pairs=sorted(pairs)))
 
 
-def test_another_ratio_than_the_setting():
+def test_ratio_whose_interval_excludes_the_setting_is_a_mismatch():
     chance = random.Random(4)
     around = [0.1 * chance.uniform(0.97, 1.03) for _ in range(60)]
-    assert mismatch(around) == {"": "clear"}
-    assert mismatch([0.8 * ratio for ratio in around]) == {"": "firing"}
-    assert mismatch([0.97 * ratio for ratio in around]) == {"": "clear"}  # rounding
+    assert mismatch(around) == {"": "ok"}
+    assert mismatch([0.8 * ratio for ratio in around]) == {"": "failing"}
+    assert mismatch([0.97 * ratio for ratio in around]) == {"": "ok"}  # rounding
     wide = [0.1 * chance.uniform(0.2, 1.6) for _ in range(20)]
-    assert mismatch(wide) == {"": "clear"}  # 0.1 is inside the interval
+    assert mismatch(wide) == {"": "ok"}  # 0.1 is inside the interval
     assert mismatch(around[:19]) == {"unknown": "19 pairs of fills at this setting, 20 are needed"}
 
 
@@ -61,42 +60,40 @@ def test_the_interval_of_the_median_covers_the_truth_95_times_in_100():
 
 def copied(count, slippage=1.0, latency=5.0, sent=True):
     return [
-        Copied(NOW - n * MINUTE, sent, latency if sent else None, slippage if sent else None) for n in range(count)
+        EligibleFill(NOW - n * MINUTE, sent, latency if sent else None, slippage if sent else None) for n in range(count)
     ]  # fmt: skip
 
 
-def judged(condition, fills, quality_row=FRESH, **limits):
-    here = situation(copied=fills, quality=quality_row)
-    return seen(condition(here, rule(condition.__name__, **limits)))
+def judged(probe, fills, window_gap=FRESH, **limits):
+    return state(probe, facts(eligible_fills=fills, window_gap=window_gap), **limits)
 
 
-def test_percentiles_over_the_last_copies():
+def test_percentiles_cover_the_newest_copies_only():
     fills = copied(94) + copied(6, slippage=9.0, latency=300.0)
-    assert judged(quality.slippage, fills) == judged(quality.latency, fills) == {"": "firing"}
+    assert judged("slippage", fills) == judged("latency", fills) == {"": "failing"}
     fills = copied(95) + copied(5, slippage=9.0, latency=300.0)
-    assert judged(quality.slippage, fills) == judged(quality.latency, fills) == {"": "clear"}
+    assert judged("slippage", fills) == judged("latency", fills) == {"": "ok"}
     fills = copied(100) + copied(900, slippage=9.0, latency=300.0)  # older ones do not count
-    assert judged(quality.slippage, fills) == judged(quality.latency, fills) == {"": "clear"}
-    for condition in (quality.slippage, quality.latency, quality.copy_rate):
-        assert "unknown" in judged(condition, copied(99))
-        assert "unknown" in judged(condition, copied(100), None)
-        assert "unknown" in judged(condition, copied(100), Quality(CLOSED - timedelta(days=2), 0.0, 0.0, None))
-        assert seen(condition(situation(wallets=None), rule(condition.__name__))) == NO_WALLETS
+    assert judged("slippage", fills) == judged("latency", fills) == {"": "ok"}
+    for probe in ("slippage", "latency", "copy_rate"):
+        assert "unknown" in judged(probe, copied(99))
+        assert "unknown" in judged(probe, copied(100), None)
+        assert "unknown" in judged(probe, copied(100), WindowGap(CLOSED - timedelta(days=2), 0.0, 0.0, None))
+        assert state(probe, facts(wallets=None)) == NO_WALLETS
 
 
-def test_too_few_fills_copied_beyond_chance():
-    assert judged(quality.copy_rate, copied(50) + copied(50, sent=False)) == {"": "firing"}
-    assert judged(quality.copy_rate, copied(65) + copied(35, sent=False)) == {"": "clear"}  # 70 % is in the interval
-    assert judged(quality.copy_rate, copied(100)) == {"": "clear"}
+def test_copy_rate_fails_when_its_whole_interval_is_below_the_limit():
+    assert judged("copy_rate", copied(50) + copied(50, sent=False)) == {"": "failing"}
+    assert judged("copy_rate", copied(65) + copied(35, sent=False)) == {"": "ok"}  # 70 % is in the interval
+    assert judged("copy_rate", copied(100)) == {"": "ok"}
 
 
-def test_a_drawdown():
+def test_drawdown_fails_from_its_limit_below_the_peak():
     def drawdown(peak, last, age=timedelta(hours=13)):
-        here = situation(peak_pnl=peak, last_pnl=last, pnl_at=NOW - age)
-        return seen(quality.drawdown(here, rule("drawdown", usd=200)))
+        return state("drawdown", facts(copier_pnl=CopierPnl(peak, last, NOW - age)), usd=200)
 
-    assert drawdown(1000, 799) == {"": "firing"}
-    assert drawdown(1000, 801) == drawdown(1000, 1000) == {"": "clear"}
+    assert drawdown(1000, 799) == {"": "failing"}
+    assert drawdown(1000, 801) == drawdown(1000, 1000) == {"": "ok"}
     assert "unknown" in drawdown(1000, 0, age=timedelta(days=2, minutes=1))
-    assert "unknown" in seen(quality.drawdown(situation(), rule("drawdown")))
-    assert seen(quality.drawdown(situation(wallets=None), rule("drawdown"))) == NO_WALLETS
+    assert "unknown" in state("drawdown", facts())
+    assert state("drawdown", facts(wallets=None)) == NO_WALLETS

@@ -1,4 +1,4 @@
-"""What is degraded, by a table; and what `status` finds of a home, without any server."""
+"""`polypipe status`: its renderings, and what it reads from a home without any running server."""
 
 import fcntl
 import json
@@ -10,23 +10,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
+import psutil
 import pytest
 
+from polypipe.cli.status_text import as_text, to_json
 from polypipe.errors import PolypipeError
-from polypipe.health.gather import gather
-from polypipe.health.status import (
-    AbandonedRun,
-    File,
-    Process,
-    Rejected,
-    Status,
-    Tick,
-    as_text,
-    exit_code,
-    judge,
-    size,
-    to_json,
-)
+from polypipe.health.facts import Facts
+from polypipe.health.records import LastTick, ProgramHealth, RejectedBatch, Servers
+from polypipe.health.status import Status, read_status, status_of
 from polypipe.runtime.instance import OWNER_PID_TAG, open_instance
 from polypipe.runtime.logs import logs
 from polypipe.runtime.running import by_hand
@@ -35,106 +26,52 @@ from polypipe.warehouse.gate import holder_of
 from polypipe_tests.conftest import settings_for
 from polypipe_tests.runtime.ticks import some_job, write_ticks
 
-PROCESS = Process("daemon", "running", 7, 600.0, 100_000_000, 0, None)
-TICK = Tick("catch_up", "sensor", "skipped", 10.0, None, 15.0, True)
-DAILY = Tick("history_schedule", "schedule", "success", 40_000.0, None, None, True)
-FILE = File(".live_cache.json", 60.0, 300.0, 12, None)
-WELL = Status(
-    home=Path("/home"),
-    simulated=False,
-    pid=5,
-    uptime_seconds=600.0,
-    processes=[PROCESS, replace(PROCESS, name="webserver", answers=True)],
-    ticks=[TICK, DAILY],
-    files=[FILE],
-    snapshot_age_seconds=30.0,
-    snapshot_limit_seconds=180.0,
-    waiting_batches=1,
-    waiting_seconds=2.0,
-    disk_free_bytes=10**11,
+PROGRAM = ProgramHealth("daemon", "running", 7, 600.0, 100_000_000, 0, None)
+TICK = LastTick("catch_up", "sensor", "skipped", 10.0, None, 15.0, True)
+WELL = Status(home=Path("/home"), simulated=False, pid=5, uptime_seconds=600.0, processes=[PROGRAM], ticks=[TICK])
+
+
+@pytest.mark.parametrize(
+    ("pid", "reasons", "code", "word"),
+    [(5, [], 0, "healthy"), (5, ["a reason"], 3, "degraded"), (None, ["not running", "a reason"], 4, "not running")],
 )
-
-CASES = [
-    ({}, []),
-    ({"pid": None, "uptime_seconds": None, "processes": [], "ticks": []}, ["not running"]),
-    ({"processes": [replace(PROCESS, state="gone")]}, ["daemon does not run: gone"]),
-    ({"processes": [replace(PROCESS, state="starting")]}, ["daemon is starting: it waits for the code server"]),
-    ({"processes": [replace(PROCESS, answers=False)]}, ["daemon (pid 7) does not answer"]),
-    ({"processes": [replace(PROCESS, restarts=9)]}, []),  # it has lived for ten minutes since
-    (
-        {"processes": [replace(PROCESS, restarts=3, uptime_seconds=5.0)]},
-        ["daemon ends again and again: 3 restarts; see `polypipe logs daemon`"],
-    ),
-    ({"strays": [8]}, ["pid 8 was left behind by an earlier start: `polypipe restart` ends it"]),
-    ({"ticks": []}, ["no schedule and no sensor has ever ticked: see `polypipe logs daemon`"]),
-    ({"ticks": [], "uptime_seconds": 60.0}, []),  # not yet
-    (
-        {"ticks": [replace(TICK, age_seconds=130.0)]},
-        ["no schedule and no sensor has ticked for 2 min: see `polypipe logs daemon`"],
-    ),
-    (
-        {"ticks": [TICK, replace(TICK, name="slow", age_seconds=500.0)]},
-        ["slow last ticked 8 min ago, not every 15 s"],
-    ),
-    ({"ticks": [TICK, replace(TICK, name="of an old version", age_seconds=5000.0)]}, []),
-    ({"ticks": [TICK, replace(TICK, name="off", age_seconds=500.0, switched_on=False)]}, []),
-    (
-        {"ticks": [replace(TICK, state="failure", error="ValueError: no")]},
-        ["the last tick of catch_up failed 10 s ago: ValueError: no"],
-    ),
-    ({"files": [replace(FILE, age_seconds=None)]}, [".live_cache.json was never published"]),
-    ({"files": [replace(FILE, age_seconds=301.0)]}, [".live_cache.json is 5 min old, allowed are 5 min"]),
-    ({"files": [replace(FILE, refused="it is empty")]}, [".live_cache.json was refused: it is empty"]),
-    ({"snapshot_age_seconds": None}, ["no divergence snapshot is stored yet"]),
-    ({"snapshot_age_seconds": None, "snapshot_limit_seconds": None}, []),  # no wallets
-    ({"snapshot_age_seconds": 181.0}, ["the newest divergence snapshot is 3 min old"]),
-    (
-        {"waiting_batches": 4, "waiting_seconds": 130.0, "gate": "pid 9 (duckdb)"},
-        ["4 batches wait in the spool, the oldest for 2 min; the warehouse is held by pid 9 (duckdb)"],
-    ),
-    ({"gate": "pid 9 (duckdb)"}, []),  # every writer holds it for a moment
-    (
-        {"rejected": [Rejected("20261123T000000000000-aa-fills", "a reason")]},
-        ["batch 20261123T000000000000-aa-fills cannot be merged and lies in spool/rejected: a reason"],
-    ),
-    (
-        {"abandoned": [AbandonedRun("0a", "crawl", None)]},
-        ["run 0a of crawl counts as running but no process works on it: `polypipe restart` closes it"],
-    ),
-    ({"disk_free_bytes": 5 * 10**8}, ["only 500 MB are free on the disk of /home"]),
-    ({"unknown": ["spool: no"]}, ["spool: no"]),
-]
-
-
-@pytest.mark.parametrize(("change", "reasons"), CASES)
-def test_what_is_degraded_and_why(change, reasons):
-    status = replace(WELL, **change)
-    assert judge(status) == reasons
-    expected = 4 if status.pid is None else 3 if reasons else 0
-    assert exit_code(status, reasons) == expected
-    assert json.loads(to_json(status, reasons))["reasons"] == reasons
-    text = as_text(status, reasons)
+def test_exit_code_text_and_json_agree_on_the_reasons(pid, reasons, code, word):
+    status = replace(WELL, pid=pid, reasons=reasons)
+    assert status.exit_code == code
+    found = json.loads(to_json(status))
+    assert (found["health"], found["reasons"]) == (word, reasons)
+    text = as_text(status)
     assert all(reason in text for reason in reasons)
-    assert text.endswith("healthy") == (expected == 0)
+    assert text.endswith("healthy") == (code == 0)
 
 
-def test_not_running_still_tells_what_is_stored():
-    status = replace(WELL, pid=None, uptime_seconds=None, files=[replace(FILE, age_seconds=None)])
-    assert judge(status) == ["not running", ".live_cache.json was never published"]
+def test_json_keeps_its_shape():
+    found = json.loads(to_json(WELL))
+    assert list(found) == [
+        "health", "reasons", "home", "simulated", "pid", "uptime_seconds", "processes", "strays", "ticks", "files",
+        "snapshot_age_seconds", "snapshot_limit_seconds", "waiting_batches", "waiting_seconds", "rejected", "gate",
+        "abandoned", "disk_free_bytes", "unknown",
+    ]  # fmt: skip
+    assert list(found["processes"][0]) == [
+        "name", "state", "pid", "uptime_seconds", "memory_bytes", "restarts", "answers",
+    ]  # fmt: skip
+    assert list(found["ticks"][0]) == ["name", "kind", "state", "age_seconds", "error", "every_seconds", "switched_on"]
 
 
-def test_sizes():
-    assert (size(12_400_000), size(3_400_000_000)) == ("12 MB", "3.4 GB")
+def test_not_running_still_reports_stored_data(settings):
+    reasons = read_status(settings).reasons
+    assert reasons[0] == "not running"
+    assert ".live_cache.json was never published; limit 5 min" in reasons
 
 
-def test_a_home_that_does_not_exist_is_not_running_and_stays_so(settings):
-    status = gather(settings)
-    assert exit_code(status, judge(status)) == 4
+def test_home_that_does_not_exist_is_not_running_and_is_not_created(settings):
+    status = read_status(settings)
+    assert status.exit_code == 4
     assert status.unknown == []
     assert not settings.home.exists()
 
 
-def test_what_is_found_of_a_home(settings):
+def test_status_reads_files_spool_ticks_and_runs_of_a_home(settings):
     warehouse = Warehouse(settings.home)
     now = datetime.now(UTC)
 
@@ -158,7 +95,7 @@ def test_what_is_found_of_a_home(settings):
         started = dg.DagsterRunStatus.STARTED
         abandoned = instance.create_run_for_job(some_job, status=started).run_id
         instance.create_run_for_job(some_job, status=started, tags={OWNER_PID_TAG: str(os.getpid())})  # `polypipe refresh`
-        status = gather(settings)
+        status = read_status(settings)
     files = {file.file: file for file in status.files}
     live, ligue1 = files[".live_cache.json"], files[".ligue1_tokens.json"]
     assert 90 <= live.age_seconds < 200
@@ -167,47 +104,47 @@ def test_what_is_found_of_a_home(settings):
     assert ligue1.refused is None
     assert status.waiting_batches == 1
     assert (warehouse.layout.spool / waiting).exists()
-    assert status.rejected == [Rejected(rejected.name, "a reason")]
+    assert status.rejected == [RejectedBatch(rejected.name, "a reason")]
     assert {tick.name for tick in status.ticks} == {"good", "bad"}
     assert [run.run_id for run in status.abandoned] == [abandoned]
     assert (status.gate, status.snapshot_limit_seconds, status.unknown) == (None, None, [])
 
 
-def test_a_part_that_cannot_be_read_is_named_and_the_others_are_there(settings):
+def test_unreadable_part_is_named_and_the_others_are_reported(settings):
     Warehouse(settings.home).layout.make()
     (settings.home / "CURRENT.json").write_text("{")
     (settings.home / "run").mkdir()
-    status = gather(settings)
+    status = read_status(settings)
     assert [line.partition(":")[0] for line in status.unknown] == ["published tables"]
     assert status.disk_free_bytes > 0
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_a_home_of_another_user(settings, tmp_path):
+def test_home_of_another_user_is_reported_as_unknown(settings, tmp_path):
     Warehouse(settings.home).layout.make()
     tmp_path.chmod(0o700)
-    gather(settings)  # imports what it needs, as root
+    read_status(settings)  # imports what it needs, as root
     os.seteuid(65534)
     try:
-        status = gather(settings)
+        status = read_status(settings)
         with pytest.raises(PolypipeError, match=r"logs cannot be read: Permission denied$"):
             list(logs(settings.home / "logs"))
     finally:
         os.seteuid(0)
-    assert exit_code(status, judge(status)) == 4
+    assert status.exit_code == 4
     assert f"{settings.home}/run/up.lock cannot be read: Permission denied" in status.unknown
     assert status.disk_free_bytes > 0
 
 
-def test_wallets_that_are_set_expect_snapshots(sim):
+def test_snapshot_limit_is_three_intervals_and_at_least_5_minutes(sim):
     address = "0x" + "a" * 40
     wallets = {"POLYPIPE_COPIER_ADDRESS": address, "POLYPIPE_WHALE_ADDRESS": address}
-    assert gather(settings_for(sim.url, **wallets)).snapshot_limit_seconds == 180
+    assert read_status(settings_for(sim.url, **wallets)).snapshot_limit_seconds == 300
     rare = settings_for(sim.url, **wallets, POLYPIPE_SNAPSHOT_SECONDS="300")
-    assert gather(rare).snapshot_limit_seconds == 900
+    assert read_status(rare).snapshot_limit_seconds == 900
 
 
-def test_who_holds_the_gate(warehouse):
+def test_holder_of_the_gate_is_named(warehouse):
     layout = warehouse.layout
     assert holder_of(layout.lock) is None
     code = (
@@ -227,12 +164,53 @@ def test_who_holds_the_gate(warehouse):
         assert holder_of(layout.lock) == "another process"
 
 
-def test_status_is_light(settings):
-    """It is for people who wait, and for health checks each minute: no dagster, no pandas."""
+def test_status_imports_no_heavy_packages(settings):
+    """People wait for it, and health checks run it each minute: no dagster, no pandas."""
     code = (
-        "import sys; from polypipe.settings import load_settings; from polypipe.health.gather import gather; "
-        "gather(load_settings());"
+        "import sys; from polypipe.settings import load_settings; from polypipe.health.status import read_status; "
+        "read_status(load_settings());"
         "print([name for name in ('dagster', 'pandas', 'starlette') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def broken(how, path):
+    """A storage of Dagster that cannot be read."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if how == "missing":
+        path.unlink(missing_ok=True)
+    elif how == "not SQLite":
+        path.write_bytes(b"not a database" * 1000)
+    else:
+        path.write_bytes(b"")  # a database without tables
+
+
+@pytest.mark.parametrize("how", ["missing", "not SQLite", "empty"])
+@pytest.mark.parametrize("file", ["schedules/schedules.db", "history/runs.db"])
+def test_broken_storage_of_dagster_is_named_and_the_rest_is_reported(settings, how, file):
+    with open_instance(settings.home) as instance:
+        write_ticks(instance)
+    broken(how, settings.home / "dagster" / file)
+    with Facts(settings) as facts:
+        vars(facts).update(up=psutil.Process(), servers=Servers(os.getpid(), 600.0, [PROGRAM]))
+        status = status_of(facts)
+    (unknown,) = status.unknown
+    assert unknown.startswith("ticks and runs: ")
+    assert file.rpartition("/")[2] in unknown
+    assert unknown in status.reasons
+    assert (status.exit_code, status.ticks, status.abandoned) == (3, (), ())
+    assert [file.age_seconds for file in status.files] == [None] * 6
+    assert status.processes == [PROGRAM]
+    assert "ticks and runs: " in as_text(status)
+
+
+def test_ticks_in_an_unknown_shape_make_one_unknown_part(settings):
+    def unreadable():
+        raise KeyError("job_specific_data")
+
+    with Facts(settings) as facts:
+        vars(facts).update(up=psutil.Process(), servers=Servers(os.getpid(), 600.0))
+        with pytest.raises(PolypipeError, match=r"^ticks and runs: 'job_specific_data'$"):
+            facts.part("ticks and runs", unreadable)
+        assert status_of(facts).unknown == ["ticks and runs: 'job_specific_data'"]

@@ -1,4 +1,4 @@
-"""Tables made by hand, read and judged: that the columns mean what the conditions take them for."""
+"""Tables made by hand, read and judged: the columns mean what the probes take them for."""
 
 import json
 from collections.abc import Iterator
@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from polypipe.caches.registry import CACHES
-from polypipe.health import copying, quality
-from polypipe.health import pipeline as conditions
 from polypipe.health import tables as stored
+from polypipe.health.records import CopierPnl
 from polypipe.warehouse.connection import open_memory
 from polypipe.warehouse.migrate import migrate
-from polypipe_tests.alerts.support import MINUTE, NOW, WALLETS, rule, seen, situation
 from polypipe_tests.attribution.tables import insert
+from polypipe_tests.health.support import MINUTE, NOW, WALLETS, facts, run, state
 
 if TYPE_CHECKING:
     import duckdb
@@ -35,7 +34,7 @@ def publication(con, file, age, accepted=True, reason=None):
     insert(con, "publications", publication_id=f"{file}{age}", file=file, time=NOW - age, accepted=accepted, reason=reason)
 
 
-def test_publications(con):
+def test_newest_publication_decides_whether_a_file_is_refused(con):
     refused, old, fresh = (spec.file for spec in CACHES[:3])
     publication(con, refused, 2 * MINUTE)
     publication(con, refused, MINUTE, accepted=False, reason="it would lose more than half")
@@ -43,11 +42,11 @@ def test_publications(con):
     publication(con, old, DAY)
     publication(con, fresh, 2 * MINUTE, accepted=False, reason="x")
     publication(con, fresh, MINUTE)
-    here = situation(files=stored.read_files(con, NOW))
-    refusals = seen(conditions.file_refused(here, rule("file_refused")))
-    assert [refusals[file] for file in (refused, old, fresh)] == ["firing", "firing", "clear"]
-    ages = seen(conditions.file_old(here, rule("file_old")))
-    assert [ages[file] for file in (refused, old, fresh)] == ["clear", "firing", "clear"]
+    here = facts(files=stored.read_files(con, CACHES, NOW))
+    refusals = state("file_refused", here)
+    assert [refusals[file] for file in (refused, old, fresh)] == ["failing", "failing", "ok"]
+    ages = state("file_old", here)
+    assert [ages[file] for file in (refused, old, fresh)] == ["ok", "failing", "ok"]
     assert len(ages) == len(CACHES)
 
 
@@ -58,7 +57,7 @@ def crawl(con, age, complete=True, error=None, kind="universe", dropped=0):
     )  # fmt: skip
 
 
-def test_crawls(con):
+def test_incomplete_crawls_count_since_the_newest_complete_one(con):
     assert [(one.kind, one.incomplete, one.observed_at) for one in stored.read_crawls(con, NOW)] == [
         ("universe", 0, None),
         ("live", 0, None),
@@ -70,14 +69,14 @@ def test_crawls(con):
     universe, live = stored.read_crawls(con, NOW)
     assert (universe.incomplete, universe.error, universe.observed_at) == (3, "HTTP 429 2", NOW - 50 * MINUTE)
     assert (live.incomplete, live.error) == (0, "")
-    here = situation(wallets=None, crawls=[universe, live])
-    assert seen(conditions.crawl_incomplete(here, rule("crawl_incomplete"))) == {"universe": "firing", "live": "clear"}
-    assert seen(conditions.source_stale(here, rule("source_stale"))) == {"universe": "firing"}
-    drift = seen(conditions.contract_drift(here, rule("contract_drift")))
-    assert {key for key, value in drift.items() if value == "firing"} == {"rows universe"}
+    here = facts(wallets=None, crawls=[universe, live])
+    assert state("crawl_incomplete", here) == {"universe": "failing", "live": "ok"}
+    assert state("universe_old", here) == {"universe": "failing"}
+    drift = state("contract_drift", here)
+    assert {key for key, value in drift.items() if value == "failing"} == {"rows universe"}
 
 
-def test_versions(con):
+def test_markets_without_a_version_are_not_counted(con):
     assert stored.read_versions(con) == {}
     for n, version in enumerate(("v1", None, "v9", "v9")):
         insert(con, "markets", market_id=str(n), event_id="e", version=version)
@@ -93,19 +92,20 @@ def snapshot(con, age, pnl=-500.0, wallets=OURS, **sources):
     )  # fmt: skip
 
 
-def test_snapshots(con):
+def test_newest_snapshot_is_that_of_the_pair(con):
     assert stored.read_snapshot(con, WALLETS, NOW) is None
     snapshot(con, 3 * MINUTE, pnl=1.0)
     snapshot(con, MINUTE, user1_value=0.0, user2_value=840.0, user1_pnl=None)
     snapshot(con, timedelta(), wallets=OTHERS)
-    here = situation(snapshot=stored.read_snapshot(con, WALLETS, NOW), looked_at=NOW)
-    assert seen(conditions.source_stale(here, rule("source_stale", minutes=14))) == {
-        "snapshots": "clear", "fills": "clear", "user1_value": "clear", "user2_value": "firing", "user1_pnl": "firing",
+    here = facts(snapshot=stored.read_snapshot(con, WALLETS, NOW))
+    assert state("snapshot_old", here) == {"snapshots": "ok"}
+    assert state("source_silent", here, minutes=14) == {
+        "user1_value": "ok", "user2_value": "failing", "user1_pnl": "failing",
     }  # fmt: skip
-    assert seen(copying.daily_loss(here, rule("daily_loss"))) == {"": "firing"}
+    assert state("daily_loss", here) == {"": "failing"}
 
 
-def test_what_a_clock_that_was_ahead_has_written_neither_hides_nor_passes_for_what_is(con):
+def test_rows_from_the_future_neither_hide_nor_replace_the_newest_row(con):
     """The clock jumped an hour ahead and was put right: for an hour the rows of then would be the newest ones."""
     file = CACHES[0].file
     publication(con, file, 2 * MINUTE)
@@ -114,7 +114,7 @@ def test_what_a_clock_that_was_ahead_has_written_neither_hides_nor_passes_for_wh
     crawl(con, -50 * MINUTE)
     snapshot(con, MINUTE, pnl=-500.0)
     snapshot(con, -50 * MINUTE, pnl=1.0)
-    (found,) = [one for one in stored.read_files(con, NOW) if one.name == file]
+    (found,) = [one for one in stored.read_files(con, CACHES, NOW) if one.name == file]
     assert (found.accepted_at, found.refused) == (NOW - 2 * MINUTE, None)
     assert stored.read_crawls(con, NOW)[0].incomplete == 1
     taken = stored.read_snapshot(con, WALLETS, NOW)
@@ -136,7 +136,7 @@ def position(con, token, status, shares, price):
     )  # fmt: skip
 
 
-def test_positions(con):
+def test_positions_are_read_only_if_they_belong_to_the_pair(con):
     assert stored.read_positions(con, WALLETS) is None
     summary(con, NOW - MINUTE)
     for token, status, shares, price in (
@@ -148,11 +148,11 @@ def test_positions(con):
         ("f", "missed", 0.0, 0.5),
     ):
         position(con, token, status, shares, price)
-    here = situation(positions=stored.read_positions(con, WALLETS))
-    exits = copying.uncopied_exit(here, rule("uncopied_exit"))
-    assert seen(exits) == {"a": "firing", "b": "clear", "c": "unknown"}
-    assert exits.observations[0].text.endswith("which the whale left 24 h 00 min ago")
-    assert seen(copying.unredeemed(here, rule("unredeemed"))) == {"d": "firing", "e": "clear"}
+    here = facts(positions=stored.read_positions(con, WALLETS))
+    exits = run("uncopied_exit", here)
+    assert {one.key: one.state for one in exits} == {"a": "failing", "b": "ok", "c": "unknown"}
+    assert exits[0].text.endswith("which the whale left 24 h 00 min ago")
+    assert state("unredeemed", here) == {"d": "failing", "e": "ok"}
     summary(con, NOW, OTHERS)  # the positions are of other wallets now
     assert stored.read_positions(con, WALLETS) is None
 
@@ -164,7 +164,7 @@ def quality_row(con, day, window, gap=-150.0, t=-3.0, wallets=OURS):
     )  # fmt: skip
 
 
-def test_copy_quality(con):
+def test_newest_window_of_the_pair_is_read(con):
     yesterday = NOW.replace(hour=0) - DAY
     assert stored.read_quality(con, WALLETS, 7) is None
     quality_row(con, yesterday - DAY, 7, gap=0.0)
@@ -173,7 +173,7 @@ def test_copy_quality(con):
     quality_row(con, yesterday + DAY, 7, gap=0.0, wallets=OTHERS)
     found = stored.read_quality(con, WALLETS, 7)
     assert found.closes == yesterday + DAY
-    assert seen(quality.copy_gap(situation(quality=found), rule("copy_gap"))) == {"": "firing"}
+    assert state("copy_gap", facts(window_gap=found)) == {"": "failing"}
 
 
 def copy_fill(con, n, ratio=0.1, realised=0.1, **more):
@@ -187,7 +187,7 @@ def copy_fill(con, n, ratio=0.1, realised=0.1, **more):
     insert(con, "copy_fills", **values | OURS | more)
 
 
-def test_copy_fills(con):
+def test_newest_eligible_fills_are_read(con):
     for n in range(100):
         copy_fill(con, n, slippage_cents=9.0 if n < 6 else 1.0)
     for n in range(100, 130):
@@ -196,17 +196,17 @@ def test_copy_fills(con):
     copy_fill(con, 201, **OTHERS)
     yesterday = NOW.replace(hour=0) - DAY
     quality_row(con, yesterday, 7)
-    copied = stored.read_copied(con, WALLETS, NOW)
+    copied = stored.read_eligible_fills(con, WALLETS, NOW)
     assert len(copied) == 130
     assert copied[0].at == NOW
-    here = situation(copied=copied, quality=stored.read_quality(con, WALLETS, 7))
-    assert seen(quality.slippage(here, rule("slippage"))) == {"": "firing"}
-    assert seen(quality.latency(here, rule("latency"))) == {"": "clear"}
-    assert seen(quality.copy_rate(here, rule("copy_rate", fills=130, percent=90))) == {"": "firing"}
-    assert seen(quality.copy_rate(here, rule("copy_rate", fills=100, percent=90))) == {"": "clear"}
+    here = facts(eligible_fills=copied, window_gap=stored.read_quality(con, WALLETS, 7))
+    assert state("slippage", here) == {"": "failing"}
+    assert state("latency", here) == {"": "ok"}
+    assert state("copy_rate", here, fills=130, percent=90) == {"": "failing"}
+    assert state("copy_rate", here, fills=100, percent=90) == {"": "ok"}
 
 
-def test_the_ratio_is_read_from_clear_pairs_at_the_present_setting(con):
+def test_ratio_is_read_from_clear_pairs_at_the_present_setting(con):
     for n in range(25):
         copy_fill(con, n, realised=0.08)
     others = [{"side": "SELL"}, {"copier_fills": 2}, {"ambiguous": True}, {"status": "own"}, {"whale_shares": 5000.0}]
@@ -215,23 +215,23 @@ def test_the_ratio_is_read_from_clear_pairs_at_the_present_setting(con):
         copy_fill(con, 100 + n, **{"realised": 0.5, **more})
     pairs = stored.read_pairs(con, WALLETS, NOW)
     assert pairs == pytest.approx([0.08] * 25)
-    assert seen(quality.ratio_mismatch(situation(pairs=pairs), rule("ratio_mismatch"))) == {"": "firing"}
+    assert state("ratio_mismatch", facts(pairs=pairs)) == {"": "failing"}
 
 
-def test_the_hourly_pnl(con):
-    assert stored.read_pnl(con, WALLETS, NOW, 30) == (None, None, None)
+def test_drawdown_reads_the_copiers_peak_within_the_window(con):
+    assert stored.read_pnl(con, WALLETS, NOW, 30) is None
     for hours, p in ((40 * 24, 9999.0), (50, 100.0), (30, 500.0), (12, 50.0)):
         insert(
             con, "wallet_pnl", wallet=WALLETS.copier, t=NOW - timedelta(hours=hours), p=p, fidelity="1h", fetched_at=NOW
         )  # fmt: skip
     insert(con, "wallet_pnl", wallet=WALLETS.whale, t=NOW, p=1e6, fidelity="1h", fetched_at=NOW)
-    peak, last, at = stored.read_pnl(con, WALLETS, NOW, 30)
-    assert (peak, last, at) == (500.0, 50.0, NOW - timedelta(hours=12))
-    here = situation(peak_pnl=peak, last_pnl=last, pnl_at=at)
-    assert seen(quality.drawdown(here, rule("drawdown"))) == {"": "firing"}
+    pnl = stored.read_pnl(con, WALLETS, NOW, 30)
+    assert pnl == CopierPnl(500.0, 50.0, NOW - timedelta(hours=12))
+    here = facts(copier_pnl=pnl)
+    assert state("drawdown", here) == {"": "failing"}
 
 
-def test_the_lines_of_the_log(con):
+def test_log_lines_of_the_last_hour_are_read(con):
     for n, (age, outcome) in enumerate(((5 * MINUTE, "EXEC_FAIL"), (MINUTE, "SENT"), (61 * MINUTE, "EXEC_FAIL"))):
         at = NOW - age
         insert(

@@ -9,15 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polypipe.definitions import build_defs
+from polypipe.health.dagster_adapter import checks_of
+from polypipe.health.history import due_day
 from polypipe.history.assets import COPY_QUALITY, DAYS_A_RUN, WALLET_ACTIVITY, WALLET_PNL, history_assets
 from polypipe.history.automation import REREAD, due
-from polypipe.history.checks import due_day, history_checks
 from polypipe.orchestration.daily import RANGE_END, RANGE_START
 from polypipe.orchestration.partitions import daily
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.warehouse import Append, Warehouse
 from polypipe_tests.conftest import settings_for
 from polypipe_tests.history.support import DAY, activity, asked, midnight, points, rows
+
+HISTORY_CHECKS = checks_of("wallet_pnl", "wallet_activity", "copy_quality_daily")
 
 pytestmark = pytest.mark.filterwarnings("ignore:Asset job .* varying BackfillPolicies")
 
@@ -164,7 +167,7 @@ def test_policies_pools_and_partitions(settings) -> None:
 
 def verdicts(settings, warehouse, polymarket, first, last):
     instance = dg.DagsterInstance.ephemeral()
-    result = materialize(settings, warehouse, polymarket, first, last, instance, extra=history_checks)
+    result = materialize(settings, warehouse, polymarket, first, last, instance, extra=HISTORY_CHECKS)
     return {
         (e.asset_key.to_user_string(), e.check_name): (e.passed, e.description)
         for e in result.get_asset_check_evaluations()
@@ -202,7 +205,7 @@ def test_holes_and_double_rows_are_found(sim, settings, warehouse, polymarket) -
     checks = dg.AssetSelection.checks_for_assets(WALLET_PNL, WALLET_ACTIVITY)
     job = dg.define_asset_job("checks", selection=checks)
     result = (
-        dg.Definitions(assets=list(defs.assets), asset_checks=history_checks, jobs=[job], resources=defs.resources)
+        dg.Definitions(assets=list(defs.assets), asset_checks=HISTORY_CHECKS, jobs=[job], resources=defs.resources)
         .resolve_job_def("checks")
         .execute_in_process(instance=instance)
     )

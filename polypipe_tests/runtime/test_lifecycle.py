@@ -135,7 +135,7 @@ def test_degraded_with_every_reason(cron):
     code, told = cron.status()
     assert code == 3
     assert told["health"] == "degraded"
-    assert ".live_cache.json was never published" in told["reasons"]
+    assert ".live_cache.json was never published; limit 5 min" in told["reasons"]
     assert not [reason for reason in told["reasons"] if "does not" in reason]
     assert {p["name"] for p in told["processes"]} == set(PROGRAMS)
 
@@ -146,10 +146,10 @@ def test_degraded_with_every_reason(cron):
         assert code == 3
         state = next(p for p in told["processes"] if p["name"] == "webserver")
         assert state["answers"] is False
-        assert f"webserver does not run: stopped by a signal (continue it: kill -CONT {webserver.pid})" in told["reasons"]
+        assert f"webserver is not running: stopped by a signal (continue it: kill -CONT {webserver.pid})" in told["reasons"]
         text = cron.run("status")
         assert text.returncode == 3
-        assert "degraded: webserver does not run" in text.stdout
+        assert "degraded: webserver is not running" in text.stdout
     finally:
         webserver.resume()
 

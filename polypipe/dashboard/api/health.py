@@ -1,4 +1,4 @@
-"""`/healthz` and `/metrics`: for machines that watch. Both tell the present, so their answers hold ages."""
+"""`/healthz` and `/metrics`, for monitoring. Both describe the present, so their answers contain ages."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -12,49 +12,27 @@ from polypipe.dashboard.api.answers import answer, encode
 from polypipe.dashboard.api.caches import file_states
 from polypipe.dashboard.api.latest import latest_body
 from polypipe.dashboard.api.parameters import read_parameters
-from polypipe.dashboard.context import SILENT_AFTER, Context, at_once
-from polypipe.text import duration
+from polypipe.dashboard.context import Context, at_once
+from polypipe.dashboard.facts import MemoryFacts
+from polypipe.health.registry import FRESHNESS, failing, findings, of_subjects
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def healthz(request: Request) -> Response:
-    """200 when all is well, else 503 with the reasons, one line each."""
+    """200 when healthy, else 503 with the reasons, one line each."""
     read_parameters(request, {})
     with at_once(request) as context:
-        reasons = faults(context, utc_now())
+        reasons = unhealthy(context, utc_now())
         body = encode({"status": "unhealthy" if reasons else "ok", "reasons": reasons, **context.freshness()})
         return Response(body, 503 if reasons else 200, {"Cache-Control": "no-store"}, "application/json")
 
 
-def faults(context: Context, now: datetime) -> list[str]:
-    """Everything that is stale or stands still. Without wallets the wallet side is not expected to do anything."""
-    found = []
-    latest = latest_body(context)
-    if context.settings.wallets:
-        if latest["timestamp"] is None:
-            found.append("no snapshot is stored yet")
-        elif now - latest["timestamp"] > context.stale_after:
-            found.append(f"the newest snapshot is {duration(now - latest['timestamp'])} old")
-        for name, source in latest["sources"].items():
-            if source["answered_at"] is None:
-                found.append(f"source {name} has never answered")
-            elif now - source["answered_at"] > context.stale_after:
-                found.append(f"source {name} last answered {duration(now - source['answered_at'])} ago")
-    for file in file_states(context, now):
-        if file["state"] == "never":
-            found.append(f"{file['file']} was never published")
-        elif file["state"] == "stale":
-            found.append(f"{file['file']} was last confirmed {duration(now - file['accepted_at'])} ago")
-    status = context.view.status
-    if status.error is not None:
-        found.append(f"the newest data cannot be loaded: {status.error}")
-    if status.published_at is None:
-        found.append("nothing was ever published: is the daemon running?")
-    elif now - status.published_at > SILENT_AFTER:
-        found.append(
-            f"nothing was published for {duration(now - status.published_at)}: the daemon does not tick, or cannot write"
-        )
+def unhealthy(context: Context, now: datetime) -> list[str]:
+    """The failing findings about stale data, and why newer data cannot be loaded. Without wallets none are expected."""
+    found = failing(findings(of_subjects(*FRESHNESS), MemoryFacts(context, now)))
+    if context.view.status.error is not None:
+        found.append(f"The newest data cannot be loaded: {context.view.status.error}")
     return found
 
 
@@ -68,7 +46,10 @@ def metrics(request: Request) -> Response:
 
 def _metrics(context: Context, now: datetime) -> Iterator[str]:
     latest, files, status = latest_body(context), file_states(context, now), context.view.status
-    waiting = _waiting(context, now)
+    facts = MemoryFacts(context, now)
+    waiting = facts.spool.waiting_seconds
+    judged = [one for one in findings(of_subjects(*FRESHNESS), facts) if one.state != "unknown"]
+    age = {(one.probe, one.key): one.value for one in judged}
     sources = latest["sources"].items()
     by_file = {file["file"]: file for file in files}
     wallets = {"copier": "user1", "whale": "user2"}
@@ -90,10 +71,12 @@ def _metrics(context: Context, now: datetime) -> Iterator[str]:
     yield from _family(
         "efficiency_percent", "gauge", "100 x PnL / expected while the whale gains.", {"": latest["pnl_efficiency"]}
     )
-    yield from _family("loss_share_percent", "gauge", "The same while the whale loses.", {"": latest["loss_share"]})
+    yield from _family(
+        "loss_share_percent", "gauge", "100 x PnL / expected while the whale loses.", {"": latest["loss_share"]}
+    )
     yield from _family("scaling_ratio", "gauge", "The ratio in force.", {"": latest["scaling_ratio"]})
     yield from _family(
-        "snapshot_age_seconds", "gauge", "Age of the newest snapshot.", {"": _since(now, latest["timestamp"])}
+        "snapshot_age_seconds", "gauge", "Age of the newest snapshot.", {"": age.get(("snapshot_old", "snapshots"))}
     )
     yield from _family(
         "source_ok",
@@ -116,26 +99,32 @@ def _metrics(context: Context, now: datetime) -> Iterator[str]:
         )  # fmt: skip
     yield from _family(
         "file_age_seconds", "gauge", "Seconds since the file was last confirmed.",
-        {f'file="{f}"': _since(now, file["accepted_at"]) for f, file in by_file.items()},
+        {f'file="{f}"': age.get(("file_old", f)) for f in by_file},
     )  # fmt: skip
     yield from _family(
         "file_entries", "gauge", "Entries of the file.", {f'file="{f}"': file["entries"] for f, file in by_file.items()}
     )
-    yield from _family("version", "gauge", "Version of the data that is shown.", {"": status.version})
     yield from _family(
-        "version_age_seconds", "gauge", "Seconds since it was published.", {"": _since(now, status.published_at)}
+        "health_failing", "gauge", "1 when a health probe fails for a key.",
+        {f'probe="{one.probe}",key="{one.key}"': one.state == "failing" for one in judged},
+    )  # fmt: skip
+    yield from _family("version", "gauge", "Version of the data shown.", {"": status.version})
+    yield from _family(
+        "version_age_seconds", "gauge", "Seconds since that version was published.", {"": _since(now, status.published_at)}
     )
     yield from _family("reload_ok", "gauge", "0 while a newer version cannot be loaded.", {"": status.error is None})
-    yield from _family("lock_waiting_batches", "gauge", "Batches that wait for the database's lock.", {"": len(waiting)})
-    yield from _family("lock_wait_seconds", "gauge", "How long the oldest of them waits.", {"": max(waiting, default=0.0)})
+    yield from _family("lock_waiting_batches", "gauge", "Batches waiting for the lock of the database.", {"": len(waiting)})
     yield from _family(
-        "lock_waited_seconds", "gauge", "How long the last 100 batches waited from their commit to their merge.",
+        "lock_wait_seconds", "gauge", "Seconds that the oldest of them has waited.", {"": max(waiting, default=0.0)}
+    )
+    yield from _family(
+        "lock_waited_seconds", "gauge", "Seconds from commit to merge of the last 100 batches.",
         {f'quantile="{share}"': _quantile(status.waited, share) for share in (0.5, 0.95, 1)},
     )  # fmt: skip
 
 
 def _quantile(values: Sequence[float], share: float) -> float | None:
-    """The least value that so large a share of the values does not exceed."""
+    """The lowest value that at least `share` of the values do not exceed."""
     return sorted(values)[math.ceil(share * len(values)) - 1] if values else None
 
 
@@ -146,18 +135,6 @@ def _family(name: str, kind: str, text: str, samples: dict[str, float | None]) -
         yield f"# TYPE polypipe_{name} {kind}"
         for labels, value in known.items():
             yield f"polypipe_{name}{f'{{{labels}}}' if labels else ''} {float(value):.17g}"
-
-
-def _waiting(context: Context, now: datetime) -> list[float]:
-    """Seconds that each batch in the spool has waited for a writer to get the database."""
-    ages = []
-    try:
-        for entry in (context.settings.home / "spool").iterdir():
-            if not entry.name.startswith(".") and entry.name != "rejected":
-                ages.append(max(0.0, now.timestamp() - entry.stat().st_mtime))
-    except OSError:  # merged meanwhile, or there is no spool yet
-        return ages
-    return ages
 
 
 def _since(now: datetime, then: datetime | None) -> float | None:
