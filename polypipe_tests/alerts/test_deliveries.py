@@ -254,6 +254,7 @@ with only_one(home):
 """
 
 
+@pytest.mark.slow
 def test_kill_9_of_a_sending_process_loses_nothing_and_repeats_at_most_what_says_so(tmp_path):
     """Real processes, a real channel. Killed at moments that the channel's progress chooses, up to four times."""
     with inbox() as channel:

@@ -87,6 +87,7 @@ def labels(result, key, partition):
     }
 
 
+@pytest.mark.slow
 def test_a_range_of_days_against_the_truth(sim, settings, wallets, warehouse) -> None:
     # What lies before decides what is open: the fills from the beginning, the gap where PnL is known.
     compute_fills(warehouse, wallets, midnight("2026-06-01"), midnight(str(FIRST)))
@@ -131,6 +132,7 @@ def test_a_range_of_days_against_the_truth(sim, settings, wallets, warehouse) ->
     assert "ratio_warning" not in metrics
 
 
+@pytest.mark.slow
 def test_the_same_in_one_run_in_days_in_any_order_and_twice(settings, warehouse, filled, tmp_path) -> None:
     first, last = date(2026, 7, 20), date(2026, 7, 22)
     materialize(settings, warehouse, first, last)
@@ -168,6 +170,7 @@ def test_every_null_of_every_row_has_its_reason(settings, warehouse) -> None:
     assert unknown == [(2,)]
 
 
+@pytest.mark.slow
 def test_a_wrong_setting_is_told(sim, settings, warehouse) -> None:
     """Copy quality was computed with 0.08; another setting shows where history has no ratio."""
     wrong = settings_for(
@@ -211,6 +214,7 @@ def test_policies_pools_and_partitions(settings) -> None:
 # Checks
 
 
+@pytest.mark.slow
 def test_the_checks(settings, warehouse) -> None:
     def verdicts():
         instance = dg.DagsterInstance.ephemeral()
@@ -241,6 +245,7 @@ def test_the_checks(settings, warehouse) -> None:
 # The job, its schedule and the sensor
 
 
+@pytest.mark.slow
 def test_the_schedule_follows_history(settings, warehouse, tmp_path) -> None:
     defs = build_defs(settings=settings, warehouse=warehouse)
     repository = defs.get_repository_def()

@@ -226,6 +226,7 @@ def test_the_command(stored, monkeypatch) -> None:
     assert answer["expected_pnl"] == pytest.approx(0.02 * 201)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("bad", "line"),
     [

@@ -17,6 +17,7 @@ def script():
     return module
 
 
+@pytest.mark.slow
 def test_the_page_and_the_picture_are_what_the_script_makes(script) -> None:
     example = script.live()
     page = script.PAGE.read_text("utf-8")

@@ -22,6 +22,7 @@ def pairs_of(whale, copier, habit=HABIT):
     return {one.whale.t: [copy.t for copy in one.copies] for one in found.matches}, [one.t for one in found.own]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seed", "days"), [(3, 495), (7, 500), (11, 480)])
 def test_on_10_000_simulated_fills_precision_and_recall(seed, days, chaos) -> None:
     """The setting is wrong on purpose: the ratio is read from the fills. What is left are partial fills beside a missed

@@ -212,6 +212,7 @@ def test_what_was_ordered_is_at_least_the_minimum(con) -> None:
     assert {found["fill_ratio"] for found in breakdowns if found["dimension"] == "side"} == {row["fill_ratio"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "other",
     [

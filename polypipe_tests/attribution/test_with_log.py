@@ -45,6 +45,7 @@ def stored(sim, settings, wallets, tmp_path):
     shutil.rmtree(warehouse.layout.home)
 
 
+@pytest.mark.slow
 def test_every_reason_is_what_the_exchange_decided(sim, stored) -> None:
     truth = {one.whale.hash: one for one in sim.copy_truth() if datetime.fromtimestamp(one.whale.at, UTC).date() >= FIRST}
     assert {tx for tx, *_ in stored} >= {
@@ -61,5 +62,6 @@ def test_every_reason_is_what_the_exchange_decided(sim, stored) -> None:
     assert sum(one.reason == "" for one, _, _ in missed) <= 0.01 * len(truth)
 
 
+@pytest.mark.slow
 def test_whether_it_was_in_play_is_told(stored) -> None:
     assert {live for *_, live in stored} == {True, False, None}

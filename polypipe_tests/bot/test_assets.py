@@ -113,6 +113,7 @@ def checks(settings, warehouse):
     return {result.check_name: result for result in evaluate(settings, warehouse)}
 
 
+@pytest.mark.slow
 def test_checks_fail_while_a_line_is_unread_or_unknown(materialize, settings, warehouse, log):
     assert "not read yet" in checks(settings, warehouse)["caught_up"].description
     materialize()
@@ -147,6 +148,7 @@ def tick(settings, warehouse, tmp_path):
         yield evaluate_tick
 
 
+@pytest.mark.slow
 def test_sensor_requests_a_run_when_a_log_changed(tick, materialize, log):
     first = tick()
     assert isinstance(first, dg.RunRequest)
@@ -163,6 +165,7 @@ def test_sensor_requests_a_run_when_a_log_changed(tick, materialize, log):
     assert "my_fills.csv" in tick().run_key
 
 
+@pytest.mark.slow
 def test_sensor_notices_changed_lines_at_the_same_inode_and_size(tick, materialize, log):
     materialize()
     content = log.read_text()
@@ -172,6 +175,7 @@ def test_sensor_notices_changed_lines_at_the_same_inode_and_size(tick, materiali
     assert "no log has changed" in tick().skip_message
 
 
+@pytest.mark.slow
 def test_sensor_notices_the_unread_rest_of_a_rotated_log(tick, materialize, settings, warehouse, log):
     materialize()
     log.rename(log.with_suffix(".csv.1"))

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from polypipe.bot.grammar import TRADE_LOG_HEADER
 from polypipe.bot.ingest import ingest
 from polypipe.bot.logs import TRADE_LOG
@@ -51,6 +53,7 @@ print(killed)
 _ALL = "SELECT * EXCLUDE (log_id) FROM trade_log ORDER BY byte_offset"
 
 
+@pytest.mark.slow
 def test_reader_killed_50_times_stores_the_rows_of_an_undisturbed_one(tmp_path):
     log = tmp_path / "matches_optimized.csv"
     log.write_text(f"{TRADE_LOG_HEADER}\n")

@@ -114,6 +114,7 @@ def rotate_by_copy(path: Path) -> None:
     os.truncate(path, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("header", ["", HEADER])
 def test_log_shortened_at_its_beginning_continues(warehouse, path, header):
     write(path, 0, 40)

@@ -39,6 +39,7 @@ def test_log_moved_to_another_disk_continues(warehouse, path):
     assert raws(warehouse) == sorted(log_lines(32))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cut", [0, 3, 40])
 def test_truncated_log_continues_after_its_last_known_line(warehouse, path, cut):
     path.write_text(HEADER + text(log_lines(30)))
@@ -73,6 +74,7 @@ def placed(content):
     return set(zip(starts, content, strict=False))
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 40), st.integers(0, 6)), min_size=1, max_size=4))
 @hypothesis_settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example([(3, 1, 1), (3, 0, 1), (3, 1, 1)])  # the same fragment at the same place, with another line there in between

@@ -90,6 +90,7 @@ def assert_right(settings, url):
     assert by_category == truth[".atp_token_categories.json"]
 
 
+@pytest.mark.slow
 def test_all_six_files_equal_those_of_the_oracle(run, sim, settings, warehouse):
     result = run()
     assert result.success
@@ -110,12 +111,14 @@ def flat(settings, file):
     return spec.format.flatten(spec.format.decode((settings.bot_dir / file).read_bytes()))
 
 
+@pytest.mark.slow
 def test_second_run_on_the_same_data_rewrites_no_file(refreshed, run, settings):
     before = {spec.file: (settings.bot_dir / spec.file).stat().st_mtime_ns for spec in CACHES}
     assert run().success
     assert {spec.file: (settings.bot_dir / spec.file).stat().st_mtime_ns for spec in CACHES} == before
 
 
+@pytest.mark.slow
 def test_files_of_two_homes_are_byte_identical(run, sim, settings, tmp_path):
     run()
     other = settings_for(sim.url, POLYPIPE_HOME=str(tmp_path / "other"))
@@ -128,6 +131,7 @@ def test_files_of_two_homes_are_byte_identical(run, sim, settings, tmp_path):
     assert mine == theirs
 
 
+@pytest.mark.slow
 def test_tennis_scope_all_includes_every_tennis_event(run, sim, tmp_path):
     wide = settings_for(sim.url, POLYPIPE_TENNIS_SCOPE="all", POLYPIPE_HOME=str(tmp_path / "wide"))
     assert run(settings=wide, warehouse=Warehouse(wide.home)).success
@@ -162,6 +166,7 @@ LISTING = "/events/keyset"
 WANTED = {"1", "864", "100639", "102070"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
@@ -217,6 +222,7 @@ def test_temporary_fault_is_retried(run, sim, settings):
     assert_right(settings, sim.url)
 
 
+@pytest.mark.slow
 def test_live_filter_ignored_by_the_server_gives_the_same_file(run, sim, settings):
     sim.faults.add("ignore_live", LISTING)
     result = run()
@@ -247,6 +253,7 @@ def first_market(event):
     return usable_markets(event)[0]
 
 
+@pytest.mark.slow
 def test_hostile_and_incomplete_rows_are_named_and_leave_the_files_right(run, sim, settings):
     events = [e for e in open_events(sim.url) if {t["id"] for t in e["tags"]} & WANTED and usable_markets(e)]
     is_live = [e.get("live") is True and e.get("ended") is not True for e in events]
@@ -384,6 +391,7 @@ def test_live_refresh_takes_at_most_three_requests(refreshed, run, sim):
     assert {seen.path for seen in sim.requests} == {LISTING}
 
 
+@pytest.mark.slow
 def test_live_file_follows_matches_that_start_and_end(refreshed, run, sim, settings):
     changes = 0
     for _ in range(4):
@@ -430,6 +438,7 @@ def test_run_before_the_first_crawl_fails_with_the_command_to_run(run):
     assert "polypipe refresh" in failure(run("market_cache"), "market_cache")
 
 
+@pytest.mark.slow
 def test_shrunken_universe_is_published_after_three_crawls(refreshed, run, sim, settings):
     before = published(settings)
     kept = {e["id"] for e in open_events(sim.url)[::4]}
@@ -443,6 +452,7 @@ def test_shrunken_universe_is_published_after_three_crawls(refreshed, run, sim, 
     assert_right(settings, sim.url)
 
 
+@pytest.mark.slow
 def test_shrunken_universe_is_published_at_once_with_allow_shrink(refreshed, run, sim, settings):
     kept = {e["id"] for e in open_events(sim.url)[::4]}
     sim.faults.add("mutate", LISTING, mutate=lambda page: page | {"events": [e for e in page["events"] if e["id"] in kept]})
@@ -450,6 +460,7 @@ def test_shrunken_universe_is_published_at_once_with_allow_shrink(refreshed, run
     assert_right(settings, sim.url)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("held", ["polypipe.duckdb", "polypipe.lock"])
 def test_files_are_published_from_the_spool_while_the_warehouse_is_held(
     refreshed, run, sim, settings, warehouse, monkeypatch, held
@@ -486,6 +497,7 @@ def checks(settings, warehouse, spec=LIVE_SPEC):
     return {result.check_name: result for result in file_check_results(spec, settings, warehouse)}
 
 
+@pytest.mark.slow
 def test_checks_pass_after_a_refresh(run, settings, warehouse):
     run()
     for spec in CACHES:
@@ -518,6 +530,7 @@ def test_age_check_fails_for_a_file_older_than_its_limit(refreshed, settings, wa
     assert results["age"].severity == dg.AssetCheckSeverity.ERROR
 
 
+@pytest.mark.slow
 def test_every_listing_request_has_the_documented_parameters(run, sim):
     run()
     for seen in sim.requests:

@@ -234,6 +234,7 @@ print(rounds)
 """
 
 
+@pytest.mark.slow
 def test_concurrent_reader_never_sees_an_invalid_file(tmp_path):
     """All six files are replaced 200 times while another process parses them as the bot does."""
     contents = [{spec.file: spec.format.encode(sample(spec, size)) for spec in CACHES} for size in (2000, 2400)]

@@ -33,6 +33,7 @@ def here(settings, monkeypatch):
     return run
 
 
+@pytest.mark.slow
 def test_refresh_publishes_all_six_files_and_says_a_line_for_each(polypipe, sim, settings):
     first = polypipe("refresh")
     assert (first.returncode, first.stderr) == (0, "")
@@ -63,6 +64,7 @@ def test_named_assets_only(here, settings):
     assert [path.name for path in settings.bot_dir.iterdir()] == [".ligue1_tokens.json"]
 
 
+@pytest.mark.slow
 def test_a_refused_file_is_exit_code_1_with_the_reason(here, sim, settings):
     assert here("refresh").exit_code == 0
     before = (settings.bot_dir / ".clob_market_cache.json").read_bytes()

@@ -32,6 +32,7 @@ def test_few_snapshots_come_as_they_are(dashboard, warehouse):
             assert shown[name] == pytest.approx(row[name], abs=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hours", [24, 72, "all"])
 @pytest.mark.parametrize("points", [12, 100, 1000])
 def test_every_bucket_keeps_least_and_greatest(dashboard, warehouse, hours, points):
@@ -160,6 +161,7 @@ to=1e300 from=0001-01-01 layout=xml fields=id;DROP fields= hour=24 hours=1&hours
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("query", WRONG.split())
 def test_what_is_wrong_is_told_in_one_line(dashboard, query):
     response = dashboard.client.get(f"/api/history?{query}")

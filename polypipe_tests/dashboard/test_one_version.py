@@ -41,6 +41,7 @@ def put_everything(warehouse, count):
     replace_tables(warehouse, copy_breakdowns=classes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", PATHS)
 def test_what_comes_between_two_queries_waits_for_the_next_answer(open_dashboard, warehouse, settings, monkeypatch, path):
     path = path.format(to=(now() + timedelta(minutes=1)).isoformat().replace("+00:00", "Z"))

@@ -123,6 +123,7 @@ def test_labels_stay_text(open_dashboard, text):
     assert dashboard.json("/api/config")["user1_label"] == text.strip()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", HOSTILE)
 def test_titles_go_through_the_api_unchanged(dashboard, warehouse, text):
     put_positions(warehouse, [], [position("1", 1000.0, title=text, outcome=text, event_slug=text)])

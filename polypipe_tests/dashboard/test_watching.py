@@ -285,6 +285,7 @@ def api(tmp_path_factory):
         yield client
 
 
+@pytest.mark.slow
 @schemathesis.openapi.from_dict(description()).parametrize()
 @hypothesis_settings(max_examples=60)
 def test_no_request_makes_a_5xx_or_an_undescribed_answer(api, case):

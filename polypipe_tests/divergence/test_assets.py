@@ -66,6 +66,7 @@ def checked(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluat
     return {f"{c.asset_key.to_user_string()}.{c.check_name}": c for c in found}
 
 
+@pytest.mark.slow
 def test_a_tick_stores_a_row_and_reports_it_without_a_run(instance, resources, warehouse):
     result = tick(instance, resources)
     event, *checks = result.asset_events
@@ -152,6 +153,7 @@ def test_by_hand_an_outage_fails_and_leaves_its_row(sim, instance, resources, wa
     assert rows(warehouse, "SELECT count(*) FROM snapshots") == [(1,)]
 
 
+@pytest.mark.slow
 def test_simulated_numbers_are_marked(sim, instance, resources):
     wallets = {"POLYPIPE_COPIER_ADDRESS": COPIER_ADDRESS, "POLYPIPE_WHALE_ADDRESS": WHALE_ADDRESS}
     resources["settings"] = settings_for(sim.url, POLYPIPE_SIMULATED="1", **wallets)
@@ -162,6 +164,7 @@ def test_simulated_numbers_are_marked(sim, instance, resources):
         assert "SIMULATED DATA" in result.asset_materializations_for_node(name)[0].metadata
 
 
+@pytest.mark.slow
 def test_all_assets_and_checks_together(instance, resources, settings):
     result = run(instance, resources, *divergence_assets, divergence_db, *DIVERGENCE_CHECKS)
     assert result.success
@@ -220,6 +223,7 @@ def test_positions_are_those_of_the_books(sim, instance, resources, warehouse):
     assert dict(zip(names, summary, strict=True)) == {name: counts[name] for name in names}
 
 
+@pytest.mark.slow
 def test_latest_is_replaced_and_the_summaries_are_kept(sim, instance, resources, warehouse):
     for _ in range(3):
         assert run(instance, resources, positions).success
@@ -227,6 +231,7 @@ def test_latest_is_replaced_and_the_summaries_are_kept(sim, instance, resources,
     assert rows(warehouse, "SELECT count(*) FROM position_summaries") == [(3,)]
 
 
+@pytest.mark.slow
 def test_the_whales_past_is_asked_for_once(sim, instance, resources, warehouse):
     run(instance, resources, positions)
     asked = [seen for seen in sim.requests if seen.path == "/activity"]
@@ -244,6 +249,7 @@ def test_the_whales_past_is_asked_for_once(sim, instance, resources, warehouse):
     assert rows(warehouse, "SELECT token_id, status, whale_out_since FROM positions ORDER BY 1") == before
 
 
+@pytest.mark.slow
 def test_a_position_that_the_whale_leaves_becomes_an_orphan_of_that_moment(instance, resources, warehouse):
     run(instance, resources, positions)
     ((token,),) = rows(warehouse, "SELECT token_id FROM positions WHERE status IN ('orphan', 'manual') LIMIT 1")
@@ -261,6 +267,7 @@ def test_a_position_that_the_whale_leaves_becomes_an_orphan_of_that_moment(insta
     assert (status, since) == ("orphan", at)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wallet", [COPIER_ADDRESS, WHALE_ADDRESS])
 @pytest.mark.parametrize("kind", ["status", "cut_json", "html"])
 def test_d20_one_incomplete_wallet_fails_the_run_and_the_old_table_stays(sim, instance, resources, warehouse, wallet, kind):
@@ -296,6 +303,7 @@ def test_the_schedules_skip_while_their_job_is_unfinished(instance, resources):
             assert "unfinished" in schedule.evaluate_tick(context).skip_message
 
 
+@pytest.mark.slow
 def test_the_jobs_run_and_check_what_no_run_of_their_own_checks(instance, resources):
     tick(instance, resources)
     defs = build_defs(**resources)

@@ -96,6 +96,7 @@ def test_d13_an_outage_is_a_row_of_nulls_with_reasons(sim, take):
     check_reasons(snapshot.row)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", SOURCES)
 @pytest.mark.parametrize("kind", ["status", "html", "reset", "cut_json", "truncate"])
 def test_one_failing_source_nulls_its_columns_and_no_other(sim, take, path, kind):
@@ -187,6 +188,7 @@ def test_without_wallets_it_is_said_what_to_set(sim):
     assert half.wallets_missing == "no wallets to compare: set POLYPIPE_WHALE_ADDRESS (or TARGET_WHALE_ADDRESS)"
 
 
+@pytest.mark.slow
 def test_ten_minutes_of_a_held_file_lose_no_snapshot(sim, take, warehouse, monkeypatch):
     monkeypatch.setattr(snapshot_module, "STORE_WAIT_SECONDS", 0.05)
     first = take().row["id"]
@@ -223,6 +225,7 @@ def young_sim():
         yield server
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_soak_ten_minutes_with_random_faults(young_sim, settings, warehouse, monkeypatch, chaos):
     """Across a full hour, each second in full: no wrong number, no lost snapshot, every null has its reason."""

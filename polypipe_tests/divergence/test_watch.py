@@ -109,6 +109,7 @@ def test_nothing_heavy_is_imported() -> None:
     assert subprocess.check_output([sys.executable, "-c", code]).strip() == b"[]"
 
 
+@pytest.mark.slow
 def test_once_piped(live: SimServer) -> None:
     done = subprocess.run(command(live, "--once"), env=environment(live), capture_output=True, text=True, timeout=DEADLINE)
     assert (done.returncode, done.stderr) == (0, "")
@@ -216,6 +217,7 @@ def test_duration_ends_it(sim: SimServer) -> None:
     assert ", 1 update\n" in out
 
 
+@pytest.mark.slow
 def test_on_a_terminal_a_panel_and_on_ctrl_c_the_summary(live: SimServer) -> None:
     controller, terminal = pty.openpty()
     screen = b""
@@ -310,6 +312,7 @@ def test_bad_arguments_are_one_line(live: SimServer, args: list[str], message: s
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_the_label_of_the_settings_is_not_put_on_another_wallet(live: SimServer) -> None:
     env = {**environment(live), "POLYPIPE_WHALE_LABEL": "swisstony", "POLYPIPE_COPIER_LABEL": "myself"}
     done = subprocess.run(command(live, "--once"), env=env, capture_output=True, text=True, timeout=DEADLINE)

@@ -98,6 +98,7 @@ def test_a_bad_setting_is_told_and_its_secret_is_not(tmp_path):
     assert "canary" not in secret.stdout + secret.stderr
 
 
+@pytest.mark.slow
 def test_a_home_in_order_is_all_good(sim, tmp_path, monkeypatch):
     from polypipe.caches.publish import publish_cache
     from polypipe.caches.registry import CACHES

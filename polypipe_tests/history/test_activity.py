@@ -135,6 +135,7 @@ load_activity(polymarket, Warehouse(Path(home)), wallets, *map(datetime.fromisof
 """
 
 
+@pytest.mark.slow
 def test_killed_half_way_and_run_again(sim, polymarket, warehouse, wallets, tmp_path) -> None:
     """kill -9 while the second page of the whale hangs, with rows of both wallets already on disk."""
     start, end = midnight("2026-06-01"), END

@@ -56,6 +56,7 @@ def labels(result, key, partition=None):
     }
 
 
+@pytest.mark.slow
 def test_a_range_is_one_pass_and_the_same_as_its_days_and_as_twice(sim, settings, warehouse, polymarket, tmp_path) -> None:
     first, last = date(2026, 10, 5), date(2026, 10, 8)
     materialize(settings, warehouse, polymarket, first, last)
@@ -126,6 +127,7 @@ def test_without_a_wallet_the_run_says_what_to_set(sim, warehouse, polymarket, m
         assert f"set {missing}" in failure.description
 
 
+@pytest.mark.slow
 def test_a_page_that_fails_stores_nothing_and_leaves_the_rest_alone(sim, settings, warehouse, polymarket) -> None:
     sim.faults.add("html", "/activity", query={"user": WHALE_ADDRESS})
     result = materialize(settings, warehouse, polymarket, "2026-10-05", "2026-10-06", raise_on_error=False)
@@ -226,6 +228,7 @@ def test_when_yesterday_is_due() -> None:
 # The schedule
 
 
+@pytest.mark.slow
 def test_the_schedule_fills_yesterday_and_the_days_before_it_again(sim, settings, warehouse, polymarket, tmp_path) -> None:
     defs = build_defs(settings=settings, warehouse=warehouse, polymarket=polymarket)
     repository = defs.get_repository_def()

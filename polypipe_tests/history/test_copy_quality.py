@@ -83,6 +83,7 @@ def one(con: "duckdb.DuckDBPyConnection", day: datetime = T0, window: int = 1) -
 # The SQL against plain Python
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(
     seed=st.integers(0, 2**32),
@@ -307,6 +308,7 @@ def filled(tmp_path) -> tuple[Warehouse, dict[datetime, float], dict[datetime, f
     return warehouse, copier, whale
 
 
+@pytest.mark.slow
 def test_it_does_not_matter_in_which_order_days_are_filled(filled, tmp_path) -> None:
     """Whole at once, or inputs and results day by day from the last to the first and some of it twice."""
     whole, copier, whale = filled

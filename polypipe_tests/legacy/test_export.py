@@ -213,6 +213,7 @@ def test_inspect_names_what_is_wrong(tmp_path):
 numbers = st.none() | st.floats(allow_nan=False, allow_infinity=False)
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(st.tuples(st.integers(0, 6000), numbers), max_size=5), max_size=5))
 @hypothesis_settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_after_any_sequence_of_writes_it_holds_what_is_published(tmp_path_factory, batches):

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from polypipe.definitions import build_defs
 from polypipe.runtime.instance import open_instance
 from polypipe.warehouse import Append, Warehouse
@@ -16,6 +18,7 @@ def _run(settings, instance):
     return {name: value.value for name, value in event.materialization.metadata.items()}
 
 
+@pytest.mark.slow
 def test_upkeep_reports_what_it_did_on_an_empty_and_on_a_filled_home(monkeypatch):
     from polypipe.maintenance import assets as daily
 

@@ -228,6 +228,7 @@ def _bad_archives(good: Path, directory: Path) -> dict[str, Path]:
     return bad
 
 
+@pytest.mark.slow
 def test_a_bad_archive_changes_nothing_and_is_refused_in_one_line(full, tmp_path):
     (tmp_path / "bad").mkdir()
     good = back_up(full, tmp_path / "b.tar.gz").path
@@ -262,6 +263,7 @@ for number in range(100000):
 """
 
 
+@pytest.mark.slow
 def test_a_backup_of_a_busy_home_is_a_prefix_of_what_was_written(tmp_path):
     settings = home_settings(tmp_path / "busy")
     writer = start(_WRITER, settings.home)
@@ -284,6 +286,7 @@ def test_a_backup_of_a_busy_home_is_a_prefix_of_what_was_written(tmp_path):
         writer.wait()
 
 
+@pytest.mark.slow
 def test_a_killed_backup_leaves_no_incomplete_archive(full, tmp_path):
     chance = random.Random(5)
     target = tmp_path / "backups"
@@ -419,6 +422,7 @@ print("whole")
 """
 
 
+@pytest.mark.slow
 def test_a_killed_restore_is_reported_and_can_be_repeated(full, tmp_path):
     """Killed between any two steps: `up` must not create an empty database where half of the old state is gone."""
     archive = back_up(full, tmp_path / "b.tar.gz").path

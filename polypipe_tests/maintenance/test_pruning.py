@@ -101,6 +101,7 @@ def _shown(instance: dg.DagsterInstance) -> dict[str, Any]:
     return shown
 
 
+@pytest.mark.slow
 def test_old_runs_are_removed_and_pages_show_the_same(instance, monkeypatch):
     monkeypatch.setattr(retention, "KEEP_RUNS_PER_JOB", 2)
     plain_runs = [_materialize(instance) for _ in range(6)]
@@ -237,6 +238,7 @@ _EVENT = st.tuples(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(_EVENT, max_size=14))
 @settings(max_examples=5)
 def test_any_events_without_a_run_are_pruned_as_the_model_says(events):

@@ -310,6 +310,7 @@ def send_times(host: str, paths: list[str], requests: int) -> list[float]:
     return times
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("host", "paths", "published"),
     [

@@ -92,6 +92,7 @@ def test_live_returns_the_same_if_the_filter_is_ignored(sim: SimServer) -> None:
     assert report.pages > 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["html", "reset", "truncate", "cut_gzip", "cut_json", "status"])
 def test_a_transient_fault_is_retried(sim: SimServer, fault: str) -> None:
     sim.faults.add(fault, LISTING, query=SPORTS, page=2, times=2)
@@ -100,6 +101,7 @@ def test_a_transient_fault_is_retried(sim: SimServer, fault: str) -> None:
     assert report.requests == report.pages + 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "kind", "reason"),
     [

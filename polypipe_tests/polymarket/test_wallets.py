@@ -45,6 +45,7 @@ def walk(sim: SimServer, wallet: str, start: datetime, end: datetime) -> tuple[l
     return found, report
 
 
+@pytest.mark.slow
 @both
 def test_value_and_standing_are_those_of_the_exchange(sim: SimServer, wallet: str) -> None:
     assert run(http(sim), lambda h: fetch_value(h, wallet)) == raw(sim, "/value", user=wallet)[0]["value"]
@@ -54,6 +55,7 @@ def test_value_and_standing_are_those_of_the_exchange(sim: SimServer, wallet: st
     assert (standing.rank, standing.volume, standing.pnl) == (int(row["rank"]), row["vol"], row["pnl"])
 
 
+@pytest.mark.slow
 @both
 def test_positions_are_those_of_the_exchange(sim: SimServer, wallet: str) -> None:
     rows = raw(sim, "/positions", user=wallet, sizeThreshold=0.1, limit=500)
@@ -62,6 +64,7 @@ def test_positions_are_those_of_the_exchange(sim: SimServer, wallet: str) -> Non
     assert {p.asset: (p.size, p.cur_price) for p in found} == {r["asset"]: (r["size"], r["curPrice"]) for r in rows}
 
 
+@pytest.mark.slow
 @both
 def test_a_year_of_activity_is_complete_and_the_same_day_by_day(sim: SimServer, wallet: str) -> None:
     end = now(sim)
@@ -90,6 +93,7 @@ def test_a_page_that_keeps_failing_fails_the_walk(sim: SimServer) -> None:
     assert caught.value.page == 3
 
 
+@pytest.mark.slow
 @both
 def test_pnl_history_takes_at_most_two_requests(sim: SimServer, wallet: str) -> None:
     end = now(sim)

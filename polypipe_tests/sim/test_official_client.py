@@ -85,6 +85,7 @@ def test_official_client_reads_markets_tags_and_sports(
     assert "moneyline" in types
 
 
+@pytest.mark.slow
 def test_official_client_reads_both_wallets(client: PublicClient, shared_sim: SimServer, get: httpx.Client) -> None:
     ledger, now = shared_sim.ledger, shared_sim.clock.now()
     for wallet in (WHALE_ADDRESS, COPIER_ADDRESS):

@@ -59,6 +59,7 @@ def test_addresses_are_lower_case_hex_of_20_bytes() -> None:
         int(address, 16)
 
 
+@pytest.mark.slow
 @BOTH
 def test_positions_are_the_sum_of_the_fills(get: httpx.Client, ledger: Ledger, wallet: str) -> None:
     held: defaultdict[str, float] = defaultdict(float)
@@ -88,6 +89,7 @@ def test_value_is_the_sum_of_sizes_times_prices(get: httpx.Client, wallet: str) 
         assert p["cashPnl"] == pytest.approx(p["currentValue"] - p["initialValue"], abs=1e-3)
 
 
+@pytest.mark.slow
 @BOTH
 def test_pnl_is_cash_from_trading_plus_value_at_every_hour(ledger: Ledger, wallet: str) -> None:
     hours = dict(ledger.hours(wallet, NOW))
@@ -223,6 +225,7 @@ def test_some_exits_are_not_copied(sim: SimServer, ledger: Ledger) -> None:
     assert any(t.reason in ("breaker", "book_failed", "unfilled", "offline") for t in exits)
 
 
+@pytest.mark.slow
 def test_past_does_not_change_when_the_clock_advances() -> None:
     early, late = Ledger(World(4, 80)), Ledger(World(4, 80))
     before = NOW - 30 * DAY - 4321

@@ -62,6 +62,7 @@ def test_compaction_keeps_the_content_and_frees_the_space(wh: Warehouse) -> None
     assert_published_is_live(wh)
 
 
+@pytest.mark.slow
 def test_a_skipped_compaction_reports_the_reason(wh: Warehouse) -> None:
     assert _compact(wh) == Compaction(0, 0, pytest.approx(0, abs=5), "no database yet")
     write(wh, "c1", 60_000)
@@ -124,6 +125,7 @@ for number in range(1000):
 """
 
 
+@pytest.mark.slow
 def test_kills_while_compacting_leave_a_complete_database(wh: Warehouse) -> None:
     chance = random.Random(20261125)
     acknowledged: list[str] = []
@@ -149,6 +151,7 @@ def test_kills_while_compacting_leave_a_complete_database(wh: Warehouse) -> None
     assert rows(wh, "SELECT count(*) FROM tokens") == [(1,)]
 
 
+@pytest.mark.slow
 def test_a_kill_between_any_two_steps_leaves_a_complete_database(wh: Warehouse) -> None:
     """The process is killed once before and once after each call that changes files."""
     code = """

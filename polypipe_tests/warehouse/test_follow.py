@@ -2,6 +2,8 @@
 
 import threading
 
+import pytest
+
 from polypipe.warehouse import Append, Replace, Warehouse
 from polypipe.warehouse.follow import FollowedTable, FollowingReader
 from polypipe_tests.support import wait_until
@@ -85,6 +87,7 @@ def test_the_old_version_stays_with_an_error_while_the_new_one_cannot_be_loaded(
         assert _ids(reader) == ["c1", "c2"]
 
 
+@pytest.mark.slow
 def test_a_query_never_sees_two_versions(wh: Warehouse) -> None:
     done = threading.Event()
     mixed: list[object] = []

@@ -4,6 +4,8 @@ import random
 import signal
 import time
 
+import pytest
+
 from polypipe.warehouse import Warehouse
 from polypipe_tests.warehouse.helpers import assert_published_is_live, crawl_ids, rows, spooled, start
 
@@ -25,6 +27,7 @@ for number in range(1000):
 """
 
 
+@pytest.mark.slow
 def test_batches_survive_kills_at_random_moments(wh: Warehouse) -> None:
     chance = random.Random(20261123)
     wh.merge()

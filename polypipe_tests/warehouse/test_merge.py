@@ -115,6 +115,7 @@ def test_an_empty_replace_empties_the_table(wh: Warehouse) -> None:
     assert crawl_ids(wh) == ["c1"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["truncated", "not json", "wrong type", "no manifest", "manifest truncated", "file gone"])
 def test_a_batch_that_cannot_be_merged_is_rejected_and_the_others_are_merged(wh: Warehouse, fault: str) -> None:
     before, bad, after = write(wh, "c1"), write(wh, "c2"), write(wh, "c3")
@@ -198,6 +199,7 @@ def test_a_full_disk_changes_nothing_and_the_next_merge_succeeds(wh: Warehouse, 
     assert_published_is_live(wh)
 
 
+@pytest.mark.slow
 def test_a_crash_between_commit_and_pointer_is_repaired_by_the_next_merge(
     wh: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,6 +234,7 @@ def test_a_crash_between_commit_and_pointer_is_repaired_by_the_next_merge(
     assert_published_is_live(wh)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["pointer gone", "pointer truncated", "file gone", "database gone"])
 def test_lost_files_are_repaired_by_the_next_merge(wh: Warehouse, loss: str) -> None:
     for number in range(3):

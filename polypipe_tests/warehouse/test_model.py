@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -67,6 +68,7 @@ def _apply(table: list[Row], mode: Mode, new: list[Row]) -> list[Row]:
             return [row for row in table if not _inside(row, mode)] + new
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(st.lists(st.tuples(_batch(), st.booleans()), min_size=1, max_size=5))
 def test_any_batches_give_the_same_rows_as_a_python_list(steps: list[tuple[tuple[Mode, list[Row]], bool]]) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -141,6 +142,7 @@ def test_state_tables_are_not_combined(wh: Warehouse) -> None:
     assert due(Current(1, now, {"tokens": PublishedTable(files, 2, now)}, [], []), LATER) == []
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.one_of(
@@ -190,6 +192,7 @@ for day in range(begin, begin + 1000):
 """
 
 
+@pytest.mark.slow
 def test_kills_while_combining_neither_lose_nor_duplicate_rows(wh: Warehouse) -> None:
     chance = random.Random(20261124)
     acknowledged: list[str] = []

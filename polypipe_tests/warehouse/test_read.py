@@ -99,6 +99,7 @@ def test_missing_published_files_are_an_error_not_an_empty_table(wh: Warehouse) 
         crawl_ids(wh)
 
 
+@pytest.mark.slow
 def test_readers_racing_a_writer_see_every_batch_once_and_complete(wh: Warehouse) -> None:
     wh.layout.make()
     acked = wh.layout.home / "acked"
