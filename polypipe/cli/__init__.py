@@ -1,1 +1,1 @@
-"""What `polypipe` can be told to do: one thin module a subject; each command imports what it needs when it runs."""
+"""The commands of `polypipe`: thin modules that import what a command needs when it runs."""

@@ -1,4 +1,4 @@
-"""`python -m polypipe.cli`: the same as the command `polypipe`."""
+"""`python -m polypipe.cli` is the command `polypipe`."""
 
 from polypipe.cli.main import main
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from polypipe.cli.common import SIMULATED
+from polypipe.cli.common import marked_settings
 from polypipe.settings import load_settings
 from polypipe.text import count, utc_text
 
@@ -20,9 +20,7 @@ def backup(target: Path | None, keep: int | None) -> None:
     """
     from polypipe.maintenance.backup import back_up
 
-    settings = load_settings()
-    if settings.simulated:
-        click.echo(SIMULATED)
+    settings = marked_settings()
     done = back_up(settings, target, keep)
     rows = sum(done.manifest.tables.values())
     waiting = f", {count(len(done.manifest.batches), 'waiting batch', 'waiting batches')}" if done.manifest.batches else ""

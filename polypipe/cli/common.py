@@ -1,3 +1,38 @@
-"""What commands share."""
+"""What commands share: settings with the mark of simulated data, and the options for days and JSON."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+
+import click
+
+from polypipe.bounds import FIRST_YEAR, LAST_YEAR
+from polypipe.errors import PolypipeError
+from polypipe.settings import Settings, load_settings
 
 SIMULATED = "SIMULATED DATA: everything below comes from polypipe's own stand-in, not from Polymarket"
+
+
+def marked_settings(to_stderr: bool = False, overrides: Mapping[str, str] | None = None) -> Settings:
+    """Load the settings; for a demo, first print that all data is simulated.
+
+    `to_stderr` keeps the mark out of output that programs read.
+    """
+    settings = load_settings(overrides=overrides)
+    if settings.simulated:
+        click.echo(SIMULATED, err=to_stderr)
+    return settings
+
+
+def _day(ctx: click.Context, param: click.Parameter, value: datetime | None) -> date | None:
+    """The date of an option. Raises `PolypipeError` for a year that data cannot have."""
+    if value is not None and not FIRST_YEAR <= value.year <= LAST_YEAR:
+        raise PolypipeError(f"{param.opts[0]} {value:%Y-%m-%d}: a day is in the years {FIRST_YEAR} to {LAST_YEAR}")
+    return value.date() if value is not None else None
+
+
+_DAY = click.DateTime(["%Y-%m-%d"])
+from_option = click.option(
+    "--from", "first", type=_DAY, callback=_day, help="First day, UTC. Default: 30 days before the last."
+)
+to_option = click.option("--to", "last", type=_DAY, callback=_day, help="Last day, UTC. Default: the newest stored day.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object with all numbers and reasons.")

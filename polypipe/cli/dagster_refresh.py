@@ -1,4 +1,4 @@
-"""`polypipe refresh`: materialize assets now, in this process, without servers. It is what cron calls."""
+"""`polypipe refresh`: materialize assets now, in this process, without servers; for cron."""
 
 import os
 import time
@@ -26,9 +26,9 @@ Say = Callable[[str], None]
 
 
 def refresh(settings: Settings, names: Sequence[str], allow_shrink: bool, say: Say) -> bool:
-    """Materialize the assets (by default the crawl and every file) and say one line for each.
+    """Materialize the assets (default: the crawl and every cache file) and print one line for each.
 
-    Returns whether all of them succeeded. Raises `PolypipeError`.
+    Returns True if all succeeded. Raises `PolypipeError` for an unknown asset.
     """
     console = Console(stderr=True)
     with console.status("starting") as status:
@@ -44,7 +44,7 @@ def refresh(settings: Settings, names: Sequence[str], allow_shrink: bool, say: S
         wanted = list(names) or list(DEFAULT)
         for name in wanted:
             if name not in known:
-                raise PolypipeError(f"{name!r} is not an asset; there are {', '.join(known)}")
+                raise PolypipeError(f"unknown asset {name!r}; choose from {', '.join(known)}")
         began = time.monotonic()
         result = _materialize(defs, settings, wanted, allow_shrink)
     for line in _lines(result, wanted):
@@ -60,7 +60,7 @@ def _materialize(
     job = dg.define_asset_job("refresh", selection | dg.AssetSelection.checks_for_assets(*wanted))
     with_job = dg.Definitions.merge(defs, dg.Definitions(jobs=[job]))
     config: dict[str, Any] = {
-        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},  # our lines say it shorter
+        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},  # our own lines are shorter
         "ops": {name: {"config": {"allow_shrink": allow_shrink}} for name in wanted if name in FILE_OF},
     }
     with open_instance(settings.home, settings.postgres_url) as instance, by_hand(settings.home):
@@ -70,26 +70,26 @@ def _materialize(
 
 
 def _lines(result: dg.ExecuteInProcessResult, wanted: Sequence[str]) -> list[str]:
-    """One line for each asset, in the order asked for, then one for each failed check."""
-    told: dict[str, str] = {}
+    """One line an asset, in the order of `wanted`, then one a failed check."""
+    outcomes: dict[str, str] = {}
     failed_checks = []
     for event in result.all_events:
         step = event.step_key or ""
         if event.is_step_failure:
-            told[step] = f"{FILE_OF.get(step, step)}: NOT accepted: {_reason(event)}"
+            outcomes[step] = f"{FILE_OF.get(step, step)}: NOT accepted: {_reason(event)}"
         elif event.is_step_materialization:
             materialization = event.step_materialization_data.materialization
-            told[step] = _accepted(step, {k: v.value for k, v in materialization.metadata.items()})
-        elif event.is_step_success and step in told:
+            outcomes[step] = _accepted(step, {k: v.value for k, v in materialization.metadata.items()})
+        elif event.is_step_success and step in outcomes:
             milliseconds = event.step_success_data.duration_ms or 0.0
-            told[step] += f", {milliseconds / 1000:.2f} s"
+            outcomes[step] += f", {milliseconds / 1000:.2f} s"
         elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             check = event.asset_check_evaluation_data
             if not check.passed:
                 name = f"{check.asset_key.to_user_string()}.{check.check_name}"
                 failed_checks.append(f"{check.severity.value} {name}: {check.description}")
     return [
-        told.get(name, f"{FILE_OF.get(name, name)}: NOT refreshed: the crawl before it failed") for name in wanted
+        outcomes.get(name, f"{FILE_OF.get(name, name)}: NOT refreshed: the crawl before it failed") for name in wanted
     ] + failed_checks
 
 
@@ -103,6 +103,7 @@ def _accepted(step: str, metadata: dict[str, Any]) -> str:
 
 
 def _reason(event: dg.DagsterEvent) -> str:
+    """The description of a `dg.Failure`, else the message of the exception, on one line."""
     data = event.step_failure_data
     if data.user_failure_data and data.user_failure_data.description:
         return data.user_failure_data.description

@@ -1,33 +1,30 @@
-"""Commands on the data: make it now, query it, bring old data in."""
+"""Commands about the data: refresh it, query it, import old data."""
 
 import sys
 from pathlib import Path
 
 import click
 
-from polypipe.cli.common import SIMULATED
+from polypipe.cli.common import marked_settings
 from polypipe.errors import PolypipeError
-from polypipe.settings import load_settings
-from polypipe.text import utc_text
+from polypipe.text import count, utc_text
 
 
 @click.command()
 @click.argument("assets", nargs=-1, metavar="[ASSET]...")
-@click.option("--allow-shrink", is_flag=True, help="Publish also what lost more than half of its entries.")
+@click.option("--allow-shrink", is_flag=True, help="Publish files even if they lost more than half of their entries.")
 def refresh(assets: tuple[str, ...], allow_shrink: bool) -> None:
-    """Materialize assets now, in this process: the crawl and all six files, or the assets named.
+    """Materialize assets now, in this process. Default: the crawl and all six cache files.
 
-    One line for each file; exit code 0 only if every file named was accepted.
+    Prints one line a file. Exit code 0 only if every file was accepted. Needs no servers, so cron can run it.
     """
-    settings = load_settings()  # before the definitions, which load them when imported
+    settings = marked_settings()  # before the definitions, which load the settings when imported
 
     from polypipe.cli.dagster_refresh import refresh as run_refresh
     from polypipe.runtime.unfinished import unfinished
 
     if cut_off := unfinished(settings.home):
         raise PolypipeError(cut_off)
-    if settings.simulated:
-        click.echo(SIMULATED)
     sys.exit(0 if run_refresh(settings, assets, allow_shrink, click.echo) else 1)
 
 
@@ -35,7 +32,10 @@ def refresh(assets: tuple[str, ...], allow_shrink: bool) -> None:
 @click.argument("query", required=False)
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV instead of a table.")
 def sql(query: str | None, as_csv: bool) -> None:
-    """Query the published tables; without QUERY, a prompt. Never waits for the pipeline, and never makes it wait."""
+    """Query the published tables. Without QUERY, opens a prompt.
+
+    Neither waits for the pipeline nor holds it up. Example: polypipe sql "SELECT * FROM crawls ORDER BY started_at DESC"
+    """
     import csv
 
     import duckdb
@@ -43,10 +43,7 @@ def sql(query: str | None, as_csv: bool) -> None:
     from polypipe.warehouse import Warehouse
     from polypipe.warehouse.sql import format_table, run, shell
 
-    settings = load_settings()
-    if settings.simulated:
-        click.echo(SIMULATED, err=True)
-    warehouse = Warehouse(settings.home)
+    warehouse = Warehouse(marked_settings(to_stderr=True).home)
     if query is None:
         shell(warehouse, sys.stdin, sys.stdout)
         return
@@ -62,22 +59,22 @@ def sql(query: str | None, as_csv: bool) -> None:
 
 @click.command("import-divergence")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--timezone", help="Zone of the times in FILE; without it, the zone of this machine.")
+@click.option("--timezone", help="Time zone of the times in FILE. Default: the zone of this machine.")
 def import_divergence(file: Path, timezone: str | None) -> None:
-    """Bring an old divergence_data.db into the snapshots. Importing it again adds nothing.
+    """Import an old divergence_data.db into the snapshots. Idempotent.
 
-    Exit code 1 when FILE cannot be imported; rows that cannot be read are listed and the rest is imported.
+    Exit code 1 if FILE cannot be imported. Rows that cannot be read are listed, the others imported.
     """
     from polypipe.legacy.import_database import import_database
     from polypipe.legacy.zones import zone_of
     from polypipe.warehouse import Warehouse
 
-    settings = load_settings()
+    settings = marked_settings(to_stderr=True)
     result = import_database(file, zone_of(timezone), Warehouse(settings.home))
     span = f", from {result.first:%Y-%m-%d %H:%M} to {utc_text(result.last)}" if result.first and result.last else ""
     click.echo(
-        f"{file}: {result.read} rows read with times in {result.zone}; {result.added} added{span}; "
-        f"{result.already_there} were there already; {result.unreadable_count} left out"
+        f"{file}: {count(result.read, 'row')} read with times in {result.zone}; {result.added:,} added{span}; "
+        f"{result.already_there:,} were there already; {result.unreadable_count:,} left out"
     )
     for line in result.unreadable:
         click.echo(f"  {line}")

@@ -1,4 +1,4 @@
-"""The command that looks at everything and says what to do."""
+"""The command that checks everything and says what to do."""
 
 import sys
 
@@ -9,13 +9,12 @@ from polypipe.settings import load_settings
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON object: status, checks.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object: status, checks.")
 def doctor(as_json: bool) -> None:
-    """Check settings, wallets, Polymarket, the bot's files, the data and this machine, and say what to do.
+    """Check settings, wallets, Polymarket, the bot, the data and this machine, and say what to do.
 
-    Works with nothing running, before the first start and offline; changes nothing. Takes about 20 seconds when the
-    network does not answer. Exit code 0: all good; 3: something is degraded or could not be found out; 1: something is
-    broken.
+    Works with nothing running, before the first start and offline; changes nothing. Takes up to 20 seconds while the
+    network does not answer. Exit code 0: all good, 3: degraded or unknown, 1: broken.
     """
     import json
     from pathlib import Path

@@ -1,4 +1,4 @@
-"""The command `polypipe`: the list of its commands. Each is a thin module of this folder."""
+"""The command `polypipe`: its commands by section, and the one place where errors are printed."""
 
 import sys
 from typing import Any
@@ -8,9 +8,19 @@ import click
 from polypipe.cli import alert, backup, data, doctor, gap, servers
 from polypipe.errors import PolypipeError
 
+SECTIONS = {
+    "Run": (servers.up, servers.status, servers.logs, servers.restart, servers.stop, servers.demo, servers.dashboard),
+    "Data": (data.refresh, data.sql, backup.backup, backup.restore, data.import_divergence),
+    "Gap": (gap.watch, gap.quality, gap.whatif),
+    "Health": (doctor.doctor, alert.alert),
+}
+
 
 class Commands(click.Group):
-    """Prints the errors of all commands: message and hint, one line each on stderr, exit code 1."""
+    """A group that lists its commands by section and prints their errors.
+
+    A `PolypipeError` becomes its message and hint, one line each on stderr, and exit code 1.
+    """
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that `ctx` names."""
@@ -22,30 +32,19 @@ class Commands(click.Group):
                 click.echo(f"hint: {error.hint}", err=True)
             sys.exit(1)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands by section, each with the first sentence of its help."""
+        for section, commands in SECTIONS.items():
+            with formatter.section(section):
+                formatter.write_dl([(command.name or "", command.get_short_help_str(limit=150)) for command in commands])
 
-@click.group(cls=Commands)
+
+@click.group(cls=Commands, context_settings={"max_content_width": 100}, epilog="Start with: polypipe demo")
 @click.version_option(package_name="polypipe")
 def main() -> None:
-    """Keep a Polymarket copy-trading bot's files right and fresh."""
+    """Keep a Polymarket copy-trading bot's files correct and fresh, and measure how well it copies."""
 
 
-for command in (
-    servers.up,
-    servers.status,
-    servers.stop,
-    servers.restart,
-    servers.logs,
-    servers.demo,
-    servers.dashboard,
-    data.refresh,
-    data.sql,
-    data.import_divergence,
-    backup.backup,
-    backup.restore,
-    gap.watch,
-    gap.quality,
-    gap.whatif,
-    alert.alert,
-    doctor.doctor,
-):
-    main.add_command(command)
+for commands in SECTIONS.values():
+    for command in commands:
+        main.add_command(command)

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from polypipe.cli.common import SIMULATED
+from polypipe.cli.common import SIMULATED, marked_settings
 from polypipe.errors import PolypipeError
 from polypipe.settings import Settings, load_settings
 
@@ -111,9 +111,7 @@ def dashboard() -> None:
     from polypipe.dashboard.serve import serve
     from polypipe.runtime.ports import check_binding, check_port, dashboard_url
 
-    settings = load_settings()
-    if settings.simulated:
-        click.echo(SIMULATED)
+    settings = marked_settings()
     check_binding(settings)
     check_port(settings.dashboard_host, settings.dashboard_port, "POLYPIPE_DASHBOARD_PORT")
     click.echo(f"dashboard at {dashboard_url(settings)}; Ctrl-C stops")

@@ -1,4 +1,4 @@
-"""`polypipe refresh` and `polypipe sql` as a user or cron runs them: once as real processes, for the rest in this one."""
+"""`polypipe refresh` and `polypipe sql`: once as real processes, otherwise in this one."""
 
 import subprocess
 
@@ -13,7 +13,7 @@ from polypipe_tests.support import POLYPIPE
 
 @pytest.fixture
 def polypipe(settings, tmp_path):
-    """Run the command against the simulated exchange; returns the finished process."""
+    """Runs the command against the simulated exchange in a process; returns the finished process."""
 
     def run(*arguments, **environ):
         env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)} | settings.to_env() | environ
@@ -24,8 +24,8 @@ def polypipe(settings, tmp_path):
 
 @pytest.fixture
 def here(settings, monkeypatch):
-    """Run the command in this process, which has loaded Dagster already; returns what click's runner saw."""
-    monkeypatch.setenv("DAGSTER_HOME", "")  # to be put back: the command sets it
+    """Runs the command in this process, which has loaded Dagster already; returns the result of click's runner."""
+    monkeypatch.setenv("DAGSTER_HOME", "")  # restored afterwards: the command sets it
 
     def run(*arguments, **environ):
         return CliRunner().invoke(main, arguments, env=settings.to_env() | environ)
@@ -34,7 +34,7 @@ def here(settings, monkeypatch):
 
 
 @pytest.mark.slow
-def test_refresh_publishes_all_six_files_and_says_a_line_for_each(polypipe, sim, settings):
+def test_refresh_publishes_all_six_files_and_prints_one_line_each(polypipe, sim, settings):
     first = polypipe("refresh")
     assert (first.returncode, first.stderr) == (0, "")
     lines = first.stdout.splitlines()
@@ -59,13 +59,13 @@ def test_refresh_publishes_all_six_files_and_says_a_line_for_each(polypipe, sim,
     assert "nonsense" in bad.stderr
 
 
-def test_named_assets_only(here, settings):
+def test_only_named_assets_are_refreshed(here, settings):
     assert here("refresh", "sports_events", "ligue1_tokens").exit_code == 0
     assert [path.name for path in settings.bot_dir.iterdir()] == [".ligue1_tokens.json"]
 
 
 @pytest.mark.slow
-def test_a_refused_file_is_exit_code_1_with_the_reason(here, sim, settings):
+def test_refused_file_exits_1_with_the_reason(here, sim, settings):
     assert here("refresh").exit_code == 0
     before = (settings.bot_dir / ".clob_market_cache.json").read_bytes()
     kept = {event["id"] for event in open_events(sim.url)[::5]}
@@ -80,7 +80,7 @@ def test_a_refused_file_is_exit_code_1_with_the_reason(here, sim, settings):
     assert here("refresh", "--allow-shrink", "market_cache").exit_code == 0
 
 
-def test_a_failed_crawl_is_exit_code_1_and_names_the_page(here, sim, settings):
+def test_failed_crawl_exits_1_and_names_the_page(here, sim, settings):
     sim.faults.add("status", "/events/keyset", status=404, query={"tag_id": "1"})
     failed = here("refresh")
     assert failed.exit_code == 1
@@ -92,10 +92,10 @@ def test_a_failed_crawl_is_exit_code_1_and_names_the_page(here, sim, settings):
     assert not settings.bot_dir.exists()
 
 
-def test_an_unknown_asset_and_a_bad_setting_are_one_line(here):
+def test_unknown_asset_and_bad_setting_are_one_line(here):
     unknown = here("refresh", "live_cash")
     assert unknown.exit_code == 1
-    assert "'live_cash' is not an asset; there are " in unknown.stderr
+    assert "unknown asset 'live_cash'; choose from " in unknown.stderr
     assert "live_cache" in unknown.stderr
     bad = here("refresh", POLYPIPE_SCALING_RATIO="eight")
     assert bad.exit_code == 1
