@@ -248,6 +248,7 @@ def identities(sources: Sources, damage: str | None = None) -> dict[str, list[tu
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_the_same_things_fire_under_the_same_identities(name, con, repository, tmp_path):
     with scenario(name, con, repository, tmp_path) as sources:
@@ -279,6 +280,7 @@ def test_every_rule_keeps_its_name_and_its_defaults():
     assert found == expected
 
 
+@pytest.mark.slow
 def test_a_state_file_of_the_first_version_is_read_and_nothing_fires_again_or_recovers(con, repository, tmp_path):
     with scenario("all_wrong", con, repository, tmp_path) as sources:
         state = sources.settings.home / "alerts" / "state.json"

@@ -101,6 +101,7 @@ def evaluate(sources: Sources) -> str:
     return data.skip_message or ""
 
 
+@pytest.mark.slow
 def test_fault_of_the_exchange_is_sent_once_and_so_is_its_recovery(sources, sim, channel):
     resources = {"settings": sources.settings, "warehouse": sources.warehouse, "polymarket": sources.polymarket}
     job = build_defs(**resources).resolve_job_def("crawl")
