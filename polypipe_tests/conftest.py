@@ -21,6 +21,7 @@ hypothesis_settings.load_profile("polypipe")
 
 NOWHERE = "http://127.0.0.1:9"  # the discard port: a test that forgets its exchange fails at once
 
+SLOW_FIXTURES = {"demo", "look"}  # Dagster's servers, Chromium
 BEGUN_FIRST = ("test_day.py", "test_backfill.py", "test_demo.py")
 
 
@@ -37,8 +38,12 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest, and mostly waits, is begun first: it is over with the others."""
+    """Start the longest tests first, which mostly wait; refuse tests of servers and browsers that are not marked `slow`."""
     items.sort(key=lambda item: item.path.name not in BEGUN_FIRST)
+    for item in items:
+        slow = SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ()))
+        if slow and item.get_closest_marker("slow") is None:
+            raise pytest.UsageError(f"{item.nodeid} uses {', '.join(slow)}: mark it `slow`")
 
 
 @pytest.fixture(scope="session")

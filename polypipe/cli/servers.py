@@ -10,9 +10,12 @@ from polypipe.settings import Settings, load_settings
 
 
 @click.command()
-@click.option("--detach", is_flag=True, help="Return when the servers answer, and leave them running. For cron too.")
+@click.option("--detach", is_flag=True, help="Return when the servers answer, and leave them running.")
 def up(detach: bool) -> None:
-    """Run code server, daemon, Dagster UI and dashboard in the foreground until Ctrl-C."""
+    """Run all servers until interrupted: code server, daemon, Dagster UI and dashboard.
+
+    Restarts every server that dies. To restart `up` itself after a crash or a reboot use systemd, Compose or cron.
+    """
     from polypipe.runtime.up import up as run_up
 
     settings = load_settings()
@@ -28,19 +31,19 @@ def _start(settings: Settings) -> None:
 
     pid = detach(settings)
     pages = ", ".join(url for url, _ in servers(settings).values())
-    click.echo(f"up on {settings.home}, pid {pid}: {pages}; `polypipe stop` ends it")
+    click.echo(f"up on {settings.home}, pid {pid}: {pages}; `polypipe stop` stops it")
     click.echo("It restarts its programs. To restart `up` itself after a crash or a reboot use systemd, Compose or cron.")
 
 
 @click.command()
 def stop() -> None:
-    """Stop everything that runs on the home of the settings, however it was started."""
+    """Stop everything that runs on this home, however it was started."""
     _stop(load_settings())
 
 
 @click.command()
 def restart() -> None:
-    """Stop everything that runs on the home of the settings, then the same as `up --detach`."""
+    """Stop everything that runs on this home, then start it like `up --detach`."""
     from polypipe.runtime.preconditions import check_restart
 
     settings = load_settings()
@@ -60,10 +63,10 @@ def _stop(settings: Settings) -> None:
     except (Held, psutil.AccessDenied) as error:
         raise PolypipeError(f"{settings.home} cannot be stopped: {error}") from None
     if process is None and not killed:
-        click.echo(f"nothing runs on {settings.home}")
+        click.echo(f"nothing is running on {settings.home}")
         return
-    by_force = f"; killed, because they did not end: pids {', '.join(map(str, killed))}" if killed else ""
-    click.echo(f"stopped what ran on {settings.home}{by_force}")
+    by_force = f"; killed after the grace period: pids {', '.join(map(str, killed))}" if killed else ""
+    click.echo(f"stopped polypipe on {settings.home}{by_force}")
 
 
 @click.command()
@@ -79,10 +82,10 @@ def status(as_json: bool) -> None:
 
 
 @click.command()
-@click.option("-f", "--follow", is_flag=True, help="Go on until Ctrl-C, across rotations.")
+@click.option("-f", "--follow", is_flag=True, help="Print new lines until interrupted, across rotations.")
 @click.argument("name", required=False)
 def logs(follow: bool, name: str | None) -> None:
-    """The last lines of every log, or of the one named."""
+    """Print the last lines of every log, or of the log NAME."""
     from polypipe.runtime.logs import logs as read_logs
 
     try:
@@ -93,10 +96,10 @@ def logs(follow: bool, name: str | None) -> None:
 
 
 @click.command()
-@click.option("--events", default=300, show_default=True, help="Open events in the simulated exchange.")
-@click.option("--seed", default=7, show_default=True, help="The same seed is the same exchange.")
+@click.option("--events", default=300, show_default=True, help="Number of open events in the simulated exchange.")
+@click.option("--seed", default=7, show_default=True, help="The same seed gives the same exchange.")
 def demo(events: int, seed: int) -> None:
-    """The same as `up`, against a simulated Polymarket, with files in data/demo/bot/. Needs no wallet and no network."""
+    """Run `up` against a simulated Polymarket, with its files in data/demo/bot/. Needs no wallet and no network."""
     from polypipe.runtime.demo import demo_programs, demo_settings
     from polypipe.runtime.up import up as run_up
 
@@ -107,12 +110,12 @@ def demo(events: int, seed: int) -> None:
 
 @click.command()
 def dashboard() -> None:
-    """Serve the dashboard alone, in the foreground until Ctrl-C. Needs only what is published, no daemon."""
+    """Serve only the dashboard until interrupted. Needs the published tables, no daemon."""
     from polypipe.dashboard.serve import serve
     from polypipe.runtime.ports import check_binding, check_port, dashboard_url
 
     settings = marked_settings()
     check_binding(settings)
     check_port(settings.dashboard_host, settings.dashboard_port, "POLYPIPE_DASHBOARD_PORT")
-    click.echo(f"dashboard at {dashboard_url(settings)}; Ctrl-C stops")
+    click.echo(f"dashboard at {dashboard_url(settings)}; Ctrl-C stops it")
     serve(settings)

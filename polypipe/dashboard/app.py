@@ -1,4 +1,4 @@
-"""The Starlette application of the dashboard: its routes, and what becomes of errors."""
+"""The web application of the dashboard: middleware, the page, and how errors are answered."""
 
 import contextlib
 import logging
@@ -7,33 +7,20 @@ from importlib.metadata import version
 
 import duckdb
 import jinja2
-from starlette.applications import Starlette
+from fastapi import Depends, FastAPI
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from polypipe.dashboard.api import (
-    bot_log,
-    breakdowns,
-    caches,
-    copying,
-    export,
-    health,
-    history,
-    latest,
-    live,
-    openapi,
-    positions,
-    quality,
-    whatif,
-)
-from polypipe.dashboard.api.answers import error
-from polypipe.dashboard.api.parameters import BadParameter
+from polypipe.dashboard.api import live
+from polypipe.dashboard.api.answers import error, json_answer
+from polypipe.dashboard.api.query import BadParameter, refuse_repeated
+from polypipe.dashboard.routes import add_routes, describe
 from polypipe.dashboard.security import Guard
-from polypipe.dashboard.static_files import assets, foreign_styles, modules, stamp, static
+from polypipe.dashboard.static_files import foreign_styles, modules, stamp, static
 from polypipe.dashboard.store import Store
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
@@ -45,12 +32,11 @@ _PAGES = jinja2.Environment(
 )
 
 
-def build_app(settings: Settings, store: Store | None = None) -> Starlette:
+def build_app(settings: Settings, store: Store | None = None) -> FastAPI:
     """The application. Without a `store` it opens one at start and closes it at the end."""
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        assets()
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         own = store or Store(Warehouse(settings.home), settings)
         app.state.settings, app.state.store = settings, own
         app.state.listeners = live.Listeners()
@@ -60,34 +46,37 @@ def build_app(settings: Settings, store: Store | None = None) -> Starlette:
             if store is None:
                 own.close()
 
-    return Starlette(
-        routes=[
-            Route("/", page),
-            Route("/static/{stamp}/{name}", static),
-            Route("/api/latest", latest.latest),
-            Route("/api/config", latest.config),
-            Route("/api/history", history.history),
-            Route("/api/positions", positions.positions),
-            Route("/api/positions/rows", positions.rows),
-            Route("/api/caches", caches.caches),
-            Route("/api/quality", quality.quality),
-            Route("/api/quality/copying", copying.copying),
-            Route("/api/quality/breakdowns", breakdowns.breakdowns),
-            Route("/api/quality/log", bot_log.bot_log),
-            Route("/api/quality/whatif", whatif.whatif),
-            Route("/api/export.csv", export.export),
-            Route("/api/events", live.events),
-            Route("/healthz", health.healthz),
-            Route("/metrics", health.metrics),
-            Route("/openapi.json", openapi.openapi),
-        ],
+    app = FastAPI(
+        title="polypipe dashboard",
+        version=version("polypipe"),
+        openapi_url=None,  # served by `_openapi`, with an ETag
+        docs_url=None,
+        redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+        dependencies=[Depends(refuse_repeated)],
         middleware=[
             Middleware(Guard, settings=settings),
             Middleware(GZipMiddleware, minimum_size=1000, compresslevel=4),
+            Middleware(HeadAsGet),
         ],
         exception_handlers={BadParameter: _bad_parameter, HTTPException: _http_error, duckdb.Error: _unavailable},
         lifespan=lifespan,
     )
+    add_routes(app)
+    app.add_route("/", page)
+    app.add_route("/static/{stamp}/{name}", static)
+    app.add_route("/openapi.json", _openapi)
+    return app
+
+
+class HeadAsGet:
+    """Answers HEAD as GET: uvicorn leaves out the body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app({**scope, "method": "GET"} if scope.get("method") == "HEAD" else scope, receive, send)
 
 
 async def page(request: Request) -> Response:
@@ -103,6 +92,10 @@ async def page(request: Request) -> Response:
         dagster_url=f"http://127.0.0.1:{settings.webserver_port}",
     )
     return HTMLResponse(html, headers={"Cache-Control": "no-cache"})
+
+
+def _openapi(request: Request) -> Response:
+    return json_answer(request, describe(request.app))
 
 
 async def _bad_parameter(request: Request, problem: Exception) -> Response:

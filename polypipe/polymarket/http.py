@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
-from typing import Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Literal, Self, TypeVar
 
-import httpx
 import msgspec
 import tenacity
 from aiolimiter import AsyncLimiter
@@ -27,6 +26,9 @@ from polypipe.polymarket.errors import (
     ServerUnavailable,
     UnexpectedBody,
 )
+
+if TYPE_CHECKING:
+    import httpx
 
 T = TypeVar("T")
 HostName = Literal["gamma", "data", "pnl", "clob"]
@@ -115,7 +117,7 @@ class PolymarketHttp:
         attempts: int = 5,
         backoff: float = 0.5,
         rate_share: float = 1 / 3,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: "httpx.AsyncBaseTransport | None" = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.hosts = hosts or Hosts()
@@ -129,6 +131,8 @@ class PolymarketHttp:
         self._sleep = sleep
 
     async def __aenter__(self) -> Self:
+        import httpx  # late: it loads a terminal's libraries, which the dashboard and most commands never need
+
         self._client = httpx.AsyncClient(
             headers={"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "gzip"},
             timeout=httpx.Timeout(30.0, connect=5.0),
@@ -179,7 +183,9 @@ class PolymarketHttp:
         """Describe a request for errors, without the user and password that a base URL may contain."""
         return Request(str(self._url(host, path, params).copy_with(userinfo=b"")), page)
 
-    def _url(self, host: HostName, path: str, params: Params) -> httpx.URL:
+    def _url(self, host: HostName, path: str, params: Params) -> "httpx.URL":
+        import httpx
+
         return httpx.URL(getattr(self.hosts, host) + path, params=httpx.QueryParams(list(params)))
 
     async def get_json(
@@ -250,8 +256,10 @@ class PolymarketHttp:
             raise
         return answer
 
-    async def _once(self, url: httpx.URL, request: Request, decode: Callable[[bytes], T]) -> T:
+    async def _once(self, url: "httpx.URL", request: Request, decode: Callable[[bytes], T]) -> T:
         """Send one request; returns the decoded body or raises a typed error, `transient` if it may be retried."""
+        import httpx
+
         self.traffic.requests += 1
         try:
             async with self._client.stream("GET", url) as response:
@@ -284,7 +292,7 @@ class PolymarketHttp:
             reason = "HTML instead of JSON" if html else f"truncated or invalid JSON ({len(body)} bytes): {error}"
             raise UnexpectedBody(reason, request=request, status=status, body=body, transient=True) from error
 
-    async def _read(self, response: httpx.Response, request: Request) -> bytes:
+    async def _read(self, response: "httpx.Response", request: Request) -> bytes:
         """Read the whole decoded body. A body shorter than announced raises httpx.RemoteProtocolError."""
         chunks: list[bytes] = []
         size = 0

@@ -1,0 +1,1 @@
+"""Runtime: starting, supervising, finding and stopping the processes of a home."""

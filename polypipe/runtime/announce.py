@@ -1,4 +1,4 @@
-"""What `polypipe up` prints while it runs, and what it reports to systemd."""
+"""The lines that `polypipe up` prints while it runs, and its messages to systemd."""
 
 import contextlib
 import os
@@ -12,10 +12,10 @@ from polypipe.settings import Settings
 
 
 def news(settings: Settings, began: float, notify: Callable[[str], None]) -> Iterator[str]:
-    """What to print next, one line at a time; an empty line when nothing is new. Never ends."""
+    """Yields the next line to print, "" if nothing is new. Never ends."""
     names = {"dashboard": "Dashboard", "webserver": "Dagster UI"}
     waiting_servers = servers(settings)
-    while waiting_servers:  # each when it answers: one that does not must not hide the other
+    while waiting_servers:  # each as soon as it answers: a silent one must not hide the other
         for name, (url, light) in list(waiting_servers.items()):
             if answers(light):
                 del waiting_servers[name]
@@ -27,7 +27,7 @@ def news(settings: Settings, began: float, notify: Callable[[str], None]) -> Ite
         for file in sorted(waiting):
             if (settings.bot_dir / file).exists():
                 waiting.discard(file)
-                yield f"{settings.bot_dir / file} is there"
+                yield f"{settings.bot_dir / file} is published"
         yield ""
     yield f"all {len(CACHES)} files are in {settings.bot_dir}"
     while True:
@@ -35,7 +35,10 @@ def news(settings: Settings, began: float, notify: Callable[[str], None]) -> Ite
 
 
 def notifier() -> Callable[[str], None]:
-    """Sends messages to systemd if that started us. The address is read now: `supervise` replaces the environment."""
+    """Returns a function that sends a message to systemd, if systemd started us.
+
+    Reads the address from the environment now, because `supervise` replaces the environment.
+    """
     address = os.environ.get("NOTIFY_SOCKET", "")
     address = "\0" + address[1:] if address.startswith("@") else address
 

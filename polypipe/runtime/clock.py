@@ -1,7 +1,7 @@
-"""A clock that was set back: Dagster does nothing until it has caught up with the last tick, an hour for an hour.
+"""Detects a clock that was set back, and moves Dagster's future ticks to now.
 
-Its sensors wait from their last tick on, its schedules go on after theirs, and both are stored. So what lies in the future
-is moved to now; to be done while no daemon runs, for a daemon keeps some of it in memory.
+Sensors and schedules continue from their last tick, which is stored: after a clock was set back by an hour nothing would
+tick for an hour. The daemon must not run meanwhile, because it keeps some of these times in memory.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -10,33 +10,33 @@ if TYPE_CHECKING:
     import dagster as dg
 
 TOLERATED_SECONDS = 30.0
-"""Clocks are corrected by less than this all the time, and ticks are further apart."""
+"""Routine corrections of a clock are smaller than this, and ticks are further apart."""
 
 
 class Watch:
-    """Notices that the wall clock was set back, by the clock that only counts seconds. Both are given in seconds."""
+    """Compares the wall clock with the monotonic clock to detect that it was set back. All times are in seconds."""
 
     def __init__(self, wall: float, steady: float) -> None:
         self._difference = wall - steady
 
     def set_back(self, wall: float, steady: float) -> float:
-        """By how many seconds since this was last asked; 0 when it was not, or by no more than is tolerated."""
+        """Seconds by which the wall clock was set back since the last call, or 0 if at most `TOLERATED_SECONDS`."""
         before, self._difference = self._difference, wall - steady
         back = before - self._difference
         return back if back > TOLERATED_SECONDS else 0.0
 
 
 def rewind(instance: "dg.DagsterInstance", now: float) -> int:
-    """Move every tick, and what schedules and sensors remember of them, from the future to `now` (epoch seconds).
+    """Move all ticks, and the times that schedules and sensors store of them, from the future to `now` (epoch seconds).
 
-    Returns how many schedules and sensors had to be moved. Nothing within `TOLERATED_SECONDS` is touched.
+    Returns the number of schedules and sensors that were moved. Times within `TOLERATED_SECONDS` are left alone.
     """
     moved = 0
     for state in instance.all_instigator_state():
         ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, after=now + TOLERATED_SECONDS)
         for tick in ticks:
             instance.update_tick(tick._replace(tick_data=tick.tick_data._replace(timestamp=now)))
-        data: Any = state.instigator_data  # of a schedule or of a sensor: named tuples with different fields
+        data: Any = state.instigator_data  # named tuples whose fields differ between schedules and sensors
         late = _times_after(data, now + TOLERATED_SECONDS)
         if late:
             instance.update_instigator_state(state.with_data(data._replace(**dict.fromkeys(late, now))))
@@ -45,6 +45,6 @@ def rewind(instance: "dg.DagsterInstance", now: float) -> int:
 
 
 def _times_after(data: Any, limit: float) -> list[str]:
-    """The fields of a schedule's or sensor's data that are instants after `limit`."""
+    """Names of the fields of a schedule's or sensor's data that hold a time after `limit`."""
     fields = data._asdict() if data is not None else {}
     return [name for name, value in fields.items() if name.endswith("_timestamp") and value is not None and value > limit]

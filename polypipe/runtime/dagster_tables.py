@@ -1,7 +1,7 @@
-"""Ticks and runs, read from Dagster's own tables: SQLite in its home, or Postgres.
+"""Reads ticks and runs from Dagster's own tables, in SQLite or Postgres.
 
-Without importing dagster (a second, 70 MB) and without any server, so that it works whatever is down. The tables are
-those of the pinned version; a test holds the queries to what Dagster itself writes.
+Does not import dagster (one second, 70 MB) and needs no server, so it works whatever is down. A test runs the queries on
+rows that the pinned version of Dagster wrote.
 """
 
 import contextlib
@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 MOVE_AWAY = (
-    "polypipe stop, move $POLYPIPE_HOME/dagster aside, and Dagster begins anew: it forgets runs, ticks and which days are "
-    "filled; no row of a table is in it"
+    "run `polypipe stop` and move $POLYPIPE_HOME/dagster aside. Dagster then starts with empty storage: runs, ticks and "
+    "the list of filled days are lost, rows of tables are not"
 )
-"""What to do about a file of Dagster's that is damaged."""
+"""The remedy for a damaged file of Dagster's storage."""
 
 Query = Callable[[str], list[tuple[Any, ...]]]
 
@@ -31,8 +31,9 @@ _RUNS = "SELECT run_id, run_body, start_time FROM runs WHERE status IN ('NOT_STA
 
 @dataclass(frozen=True)
 class Tick:
-    """The last tick of a schedule or sensor. `time` is in seconds since 1970; `error` is one line, null unless it failed;
-    `every_seconds` is null for schedules.
+    """The last tick of a schedule or sensor.
+
+    `time` is in epoch seconds. `error` is one line, None unless the tick failed. `every_seconds` is None for schedules.
     """
 
     name: str
@@ -46,7 +47,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class Run:
-    """A run that is not finished and not queued. `started` is null before its process has begun."""
+    """A run that is neither finished nor queued. `started` (epoch seconds) is None until its process has started."""
 
     run_id: str
     job: str
@@ -55,7 +56,7 @@ class Run:
 
 
 def last_ticks(query: Query) -> list[Tick]:
-    """Of every schedule and sensor that ever ticked, by name."""
+    """The last tick of every schedule and sensor that ever ticked, by name."""
     return sorted(
         (_tick(json.loads(body), state, instigator, on) for body, state, instigator, on in query(_TICKS)),
         key=lambda tick: tick.name,
@@ -63,7 +64,7 @@ def last_ticks(query: Query) -> list[Tick]:
 
 
 def unfinished_runs(query: Query) -> list[Run]:
-    """Runs that some process should be working on now."""
+    """The runs that a process should be working on now."""
     found = []
     for run_id, body, started in query(_RUNS):
         run = json.loads(body)
@@ -73,7 +74,7 @@ def unfinished_runs(query: Query) -> list[Run]:
 
 @contextlib.contextmanager
 def tables(home: Path, postgres_url: str | None) -> Iterator[tuple[Query, Query]]:
-    """Queries over (ticks, runs). Raises `OSError` where there is no storage yet, or it does not answer."""
+    """Query functions for the tables of (ticks, runs). Raises `OSError` if the storage is missing or does not answer."""
     with contextlib.ExitStack() as stack:
         if postgres_url is not None:
             both = stack.enter_context(_postgres(postgres_url))
@@ -87,18 +88,18 @@ def tables(home: Path, postgres_url: str | None) -> Iterator[tuple[Query, Query]
 
 
 def damage(path: Path) -> str:
-    """What SQLite finds wrong with a file, in one line; "" when it is whole. Raises `OSError` where it cannot be looked at.
+    """What SQLite finds wrong with a file, in one line, or "" if it is intact. Raises `OSError` if it cannot be read.
 
-    A file that nobody has open is looked at without its log, which SQLite would else make and leave beside it.
+    A file without a write-ahead log is opened as immutable, because SQLite would create a log and leave it there.
     """
     closed = not path.with_name(f"{path.name}-wal").exists()
     found = ""
-    for how in ("&immutable=1", "") if closed else ("",):  # again, for it may have been opened just then
+    for how in ("&immutable=1", "") if closed else ("",):  # twice, because it may have been opened meanwhile
         try:
             uri = f"{path.absolute().as_uri()}?mode=ro{how}"
             with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=5)) as con:
                 found = str(con.execute("PRAGMA quick_check(1)").fetchone()[0])
-        except sqlite3.OperationalError as error:  # locked, or not ours to read: that says nothing of its content
+        except sqlite3.OperationalError as error:  # locked or unreadable: its content is unknown
             raise OSError(f"{path} cannot be read: {error}") from None
         except sqlite3.DatabaseError as error:
             found = str(error)
@@ -142,7 +143,7 @@ def _postgres(url: str) -> Iterator[Query]:
         con = psycopg2.connect(url.replace("+psycopg2", "", 1), connect_timeout=2)
         with contextlib.closing(con):
             yield query
-    except psycopg2.Error as error:  # its text may tell the user and the host, never the password
+    except psycopg2.Error as error:  # its text may name the user and the host, never the password
         raise OSError(f"Dagster's storage in Postgres cannot be read: {' '.join(str(error).split())}") from None
 
 
@@ -161,7 +162,7 @@ def _tick(body: dict[str, Any], state: str, instigator: str | None, on: str | No
 
 
 def _cause(error: dict[str, Any]) -> str:
-    """The message of what went wrong first: that of the outermost is Dagster's wrapping."""
+    """The message of the innermost error; the outer ones are Dagster's wrapping."""
     while error.get("cause"):
         error = error["cause"]
     return str(error["message"])

@@ -1,4 +1,4 @@
-"""`polypipe demo`: the settings and the extra process that point everything at the simulated exchange."""
+"""`polypipe demo`: settings that point everything at the simulated exchange, and the exchange's process."""
 
 import sys
 
@@ -10,10 +10,10 @@ from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 
 
 def demo_settings(settings: Settings) -> tuple[Settings, int]:
-    """Settings for the demo, and the port of its exchange.
+    """Settings of the demo, and the port of its exchange.
 
-    Its home is `demo` inside the home of `settings`. Nothing that could touch the real thing is taken over: not the
-    bot's directory, not the wallets, not the alert channels, not Dagster's storage in Postgres.
+    The demo's home is `demo` inside the home of `settings`. Settings that could touch real data are not taken over: the
+    bot's directory, the wallets, the alert channels, and Dagster's storage in Postgres.
     """
     port = free_port()
     url = f"http://127.0.0.1:{port}"
@@ -38,7 +38,7 @@ def demo_settings(settings: Settings) -> tuple[Settings, int]:
 
 
 def demo_programs(settings: Settings, port: int, events: int, seed: int) -> list[Program]:
-    """The simulated exchange, which also writes the log of the copier's bot."""
+    """The program of the simulated exchange, which also writes the log of the copier's bot."""
     options = {"--port": port, "--events": events, "--seed": seed, "--bot-log": settings.bot_dir / TRADE_LOG.file}
     arguments = [str(part) for option in options.items() for part in option]
     return [Program("exchange", [sys.executable, "-m", "polypipe.sim", *arguments])]

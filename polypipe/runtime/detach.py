@@ -1,4 +1,4 @@
-"""`polypipe up --detach`: the servers in a session of their own, for terminals that close and for cron."""
+"""`polypipe up --detach`: the servers in their own session, for cron and for terminals that close."""
 
 import contextlib
 import os
@@ -22,9 +22,9 @@ LOG_BYTES = 1_000_000
 
 
 def detach(settings: Settings) -> int:
-    """Start `polypipe up` on the home of the settings; its pid, as soon as the servers answer.
+    """Start `polypipe up` on the home of the settings. Returns its pid once the servers answer.
 
-    Raises `PolypipeError` with the reason when they do not; nothing of it is left running then. What it says goes to
+    Raises `PolypipeError` with the reason if they do not, and then leaves nothing running. The output of `up` goes to
     `logs/up.log`.
     """
     refuse_mixture(settings)
@@ -36,13 +36,13 @@ def detach(settings: Settings) -> int:
         if path.exists() and path.stat().st_size > LOG_BYTES:
             path.replace(path.with_name("up.log.1"))
         log = path.open("ab", buffering=0)
-        log.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC: up --detach\n".encode())  # a full disk is told here
+        log.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC: up --detach\n".encode())  # a full disk is reported here
     with log:
         written = log.tell()
-        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # inherited: no terminal that closes ends it
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # inherited, so that a closing terminal does not end it
         try:
             server = subprocess.Popen(
-                # -P: what lies in the caller's directory must not stand in for our modules.
+                # -P: Python files in the caller's directory must not shadow our modules.
                 [sys.executable, "-P", "-m", "polypipe.cli", "up"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -61,7 +61,7 @@ def detach(settings: Settings) -> int:
 
 
 def _end(home: Path, server: "subprocess.Popen[bytes]") -> None:
-    """End a start that failed, and what is left below it; not what another start has made meanwhile."""
+    """End a failed start and its processes, but not those that another start has created meanwhile."""
     if server.poll() is None:
         server.terminate()
         try:
@@ -69,7 +69,7 @@ def _end(home: Path, server: "subprocess.Popen[bytes]") -> None:
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
-    with contextlib.suppress(Held, OSError), only_one(home):  # OSError: a full disk, on which nothing was started
+    with contextlib.suppress(Held, OSError), only_one(home):  # OSError: on a full disk nothing was started
         end_leftovers(home)
 
 

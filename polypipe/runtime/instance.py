@@ -1,6 +1,6 @@
-"""Dagster's instance of one home: its configuration, and the runs that a crash left open.
+"""Dagster's instance of one home: its configuration, and closing the runs that a crash left open.
 
-The configuration is ours: it is written at each start, there is nothing to set by hand.
+dagster.yaml is written at each start; there is nothing to configure by hand.
 """
 
 import os
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     import dagster as dg
 
 OWNER_PID_TAG = "polypipe/pid"
-"""Set on runs that live in a process of their own (`polypipe refresh`), so that a start of the servers spares them."""
+"""Tag of runs with their own process (`polypipe refresh`): a start of the servers does not close them while it runs."""
 
 DAGSTER_YAML = """\
-# Written by polypipe at every start; changes made here do not last.
+# Written by polypipe at every start; changes made here are overwritten.
 telemetry: {enabled: false}
-nux: {enabled: false}  # no invitation to a newsletter in front of the page
+nux: {enabled: false}  # no newsletter dialog
 
 STORAGE
 compute_logs:
   module: dagster._core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager
 
-# Writers of the warehouse take turns, a whole run at a time, so that a waiting run costs no process.
+# Writers of the warehouse take turns by whole runs, so that a waiting run needs no process.
 concurrency:
   runs: {max_concurrent_runs: 3}
   pools: {default_limit: 1, granularity: run}
@@ -46,7 +46,7 @@ run_monitoring:
   poll_interval_seconds: 60
   free_slots_after_run_end_seconds: 60
 
-# After an outage one missed tick is caught up, not five stale ones.
+# After an outage catch up one missed tick, not five stale ones.
 scheduler:
   module: dagster.core.scheduler
   class: DagsterDaemonScheduler
@@ -61,7 +61,7 @@ retention:
 
 
 SQLITE = """\
-# One SQLite file for all events: 20 kB a run instead of a file of 131 kB each, and space is used again after deletes.
+# One SQLite file for all events: 20 kB per run instead of a file of 131 kB each, and deletes free space for reuse.
 event_log_storage:
   module: dagster._core.storage.event_log
   class: ConsolidatedSqliteEventLogStorage
@@ -77,7 +77,7 @@ storage:
 
 
 def dagster_home(home: Path, postgres: bool = False) -> Path:
-    """`$POLYPIPE_HOME/dagster`, with our configuration in it; `postgres` names the storage. No secret is written."""
+    """`$POLYPIPE_HOME/dagster`, after writing dagster.yaml for SQLite or `postgres` storage. Writes no secret."""
     directory = home / "dagster"
     config = directory / "dagster.yaml"
     content = DAGSTER_YAML.replace("STORAGE\n", POSTGRES if postgres else SQLITE)
@@ -88,23 +88,23 @@ def dagster_home(home: Path, postgres: bool = False) -> Path:
 
 @contextmanager
 def open_instance(home: Path, postgres_url: str | None = None) -> Iterator["dg.DagsterInstance"]:
-    """Dagster's instance of this home, for work in this process."""
+    """Dagster's instance of this home, for use in this process."""
     import dagster as dg
 
     directory = dagster_home(home, postgres_url is not None)
-    os.environ["DAGSTER_HOME"] = str(directory)  # dagster.yaml names these variables
+    os.environ["DAGSTER_HOME"] = str(directory)  # dagster.yaml reads these variables
     if postgres_url is not None:
         os.environ[POSTGRES_URL] = postgres_url
-    with one_at_a_time(directory / "opening.lock"):  # two that made the storage at once left it with two versions, for good
+    with one_at_a_time(directory / "opening.lock"):  # created by two processes at once, the storage would keep two versions
         opened = dg.DagsterInstance.from_config(str(directory))
     with opened as instance:
         yield instance
 
 
 def close_abandoned_runs(instance: "dg.DagsterInstance", home: Path) -> list[str]:
-    """Mark runs as failed that no process works on any more, so that their pools are free. Returns their ids.
+    """Mark runs that no process works on as failed, which frees their pools. Returns their ids.
 
-    To be called before the servers start, when nothing can be running but `polypipe refresh` in a process of its own.
+    Call this before the servers start, when only a `polypipe refresh` with its own process can be running.
     """
     import dagster as dg
 
@@ -115,16 +115,16 @@ def close_abandoned_runs(instance: "dg.DagsterInstance", home: Path) -> list[str
         owner = run.tags.get(OWNER_PID_TAG)
         if owner and works_by_hand(home, int(owner)):
             continue
-        instance.report_run_failed(run, "polypipe was killed or stopped while this run was going on")
+        instance.report_run_failed(run, "polypipe was killed or stopped during this run")
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
         closed.append(run.run_id)
     return closed
 
 
-if __name__ == "__main__":  # for `polypipe up`, which would carry Dagster's 70 MB for as long as it runs
+if __name__ == "__main__":  # a process of its own, because Dagster's 70 MB would stay in `polypipe up`
     from polypipe.runtime.clock import rewind
 
     with open_instance(Path(sys.argv[1]), os.environ.get(POSTGRES_URL)) as this_instance:
-        rewind(this_instance, time.time())  # a clock that ran fast and was put right would have nothing tick for as long
+        rewind(this_instance, time.time())  # or nothing would tick after a clock was corrected backwards
         for run_id in close_abandoned_runs(this_instance, Path(sys.argv[1])):
             print(run_id)

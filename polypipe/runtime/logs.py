@@ -1,4 +1,7 @@
-"""`polypipe logs`: the last lines of the programs' logs, and new ones as they come. The supervisor rotates the files."""
+"""`polypipe logs`: the last lines of the logs, then new ones. The supervisor rotates the files.
+
+Reads the files instead of asking the supervisor, because logs matter most when it is down, and it does not have `up.log`.
+"""
 
 import os
 import time
@@ -14,9 +17,9 @@ _TAIL_BYTES = 200_000
 
 
 def logs(directory: Path, name: str | None = None, follow: bool = False) -> Iterator[str]:
-    """The last lines of every log of the directory, each line with its log's name, or of one without it.
+    """The last lines of every log in the directory, prefixed with the log's name, or of the log `name`.
 
-    With `follow` never ends. Raises `PolypipeError`.
+    Never ends if `follow`. Raises `PolypipeError` if there is no such log.
     """
     try:
         names = sorted(path.stem for path in directory.iterdir() if path.suffix == ".log")
@@ -25,9 +28,9 @@ def logs(directory: Path, name: str | None = None, follow: bool = False) -> Iter
     except OSError as error:
         raise PolypipeError(f"{directory} cannot be read: {error.strerror}") from None
     if not names:
-        raise PolypipeError(f"there are no logs in {directory}: nothing was ever started there")
+        raise PolypipeError(f"no logs in {directory}: nothing has been started on this home")
     if name is not None and name not in names:
-        raise PolypipeError(f"{name!r} is no log; there are {', '.join(names)}")
+        raise PolypipeError(f"unknown log {name!r}; choose from {', '.join(names)}")
     wanted = names if name is None else [name]
     width = max(map(len, wanted))
     tails = {one: _Tail(directory / f"{one}.log", LINES_OF_EACH if name is None else LINES_OF_ONE) for one in wanted}
@@ -35,7 +38,7 @@ def logs(directory: Path, name: str | None = None, follow: bool = False) -> Iter
         for one, tail in tails.items():
             for line in tail.new():
                 yield line if name is not None else f"{one:{width}} | {line}"
-            if not follow and (line := tail.unfinished()):  # what a killed program said last may have no end
+            if not follow and (line := tail.unfinished()):  # the last output of a killed program may have no line end
                 yield line if name is not None else f"{one:{width}} | {line}"
         if not follow:
             return
@@ -43,7 +46,7 @@ def logs(directory: Path, name: str | None = None, follow: bool = False) -> Iter
 
 
 class _Tail:
-    """The last lines of a file, then what is added to it, also after it was moved away and begun anew."""
+    """The last lines of a file, then the lines appended to it, across rotations."""
 
     def __init__(self, path: Path, lines: int) -> None:
         self._path = path
@@ -59,7 +62,7 @@ class _Tail:
         first, self._first = self._first, []
         yield from map(_shown, first)
         while True:
-            moved = self._moved()  # asked first: what is written until it is moved away must be read before it is left
+            moved = self._moved()  # checked before reading, so that nothing written before the rotation is missed
             *whole, self._rest = (self._rest + self._file.read()).split(b"\n")
             yield from map(_shown, whole)
             if not moved:
@@ -68,7 +71,7 @@ class _Tail:
             self._file = self._path.open("rb")
 
     def unfinished(self) -> str:
-        """What was written after the last end of a line."""
+        """The text after the last line end."""
         return _shown(self._rest)
 
     def _moved(self) -> bool:
@@ -80,7 +83,7 @@ class _Tail:
 
 
 def _shown(line: bytes) -> str:
-    """Without control characters: titles of markets are in the logs, and a terminal obeys what it is shown."""
+    """Replace control characters: logs contain titles of markets, and a terminal would interpret them."""
     return "".join(
         c if c.isprintable() or c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in line.decode(errors="replace")
     )

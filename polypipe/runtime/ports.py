@@ -41,8 +41,8 @@ def check_binding(settings: Settings) -> None:
     """Raise `PolypipeError` if other machines could reach the dashboard without a token."""
     if not is_loopback(settings.dashboard_host) and settings.dashboard_token is None:
         raise PolypipeError(
-            f"POLYPIPE_DASHBOARD_HOST is {settings.dashboard_host}, which others can reach, and there is no token: set "
-            "POLYPIPE_DASHBOARD_TOKEN to a secret of 16 or more characters, or leave the host at 127.0.0.1"
+            f"POLYPIPE_DASHBOARD_HOST is {settings.dashboard_host}, which other machines can reach, and no token is set: "
+            "set POLYPIPE_DASHBOARD_TOKEN to a secret of 16 or more characters, or leave the host at 127.0.0.1"
         )
 
 

@@ -1,4 +1,4 @@
-"""What must hold before the servers start: a home that can be written, free ports, no mixture of demo and real data."""
+"""Preconditions of a start: a writable home, free ports, no mixture of simulated and real data."""
 
 import contextlib
 from collections.abc import Collection, Iterator
@@ -14,18 +14,18 @@ from polypipe.settings import Settings
 
 
 def make_directories(settings: Settings) -> None:
-    """Make what the servers need. Raises `PolypipeError`."""
+    """Create the directories that the servers need. Raises `PolypipeError`."""
     home = settings.home
     for directory in (home, home / "run", home / "logs", settings.bot_dir):
         try:
             directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise PolypipeError(f"{directory} cannot be made: {error.strerror}") from None
+            raise PolypipeError(f"{directory} cannot be created: {error.strerror}") from None
 
 
 @contextlib.contextmanager
 def writing(home: Path) -> Iterator[None]:
-    """Raise `PolypipeError` with one line for what cannot be written: a full or read-only disk, a file of another user."""
+    """Turn an `OSError` (a full or read-only disk, a file of another user) into a `PolypipeError` of one line."""
     try:
         yield
     except OSError as error:
@@ -33,9 +33,9 @@ def writing(home: Path) -> Iterator[None]:
 
 
 def refuse_mixture(settings: Settings) -> None:
-    """Keep the home of the demo a demo: simulated and real rows in one table could not be told apart.
+    """Raise `PolypipeError` on the home of a demo: simulated and real rows in one table are indistinguishable.
 
-    Raises `PolypipeError`, before anything is made or stopped.
+    Call this before anything is created or stopped.
     """
     if settings.sources["simulated"] == DEMO:
         raise PolypipeError(f"{settings.home} holds the demo's simulated data: run `polypipe demo`, or choose another home")

@@ -1,4 +1,4 @@
-"""Which `polypipe up` (or `demo`) runs on a home, and how it is ended. The lock of the home is the truth, not a pid."""
+"""Finds and ends the `polypipe up` (or `demo`) of a home. The lock, not the recorded pid, is authoritative."""
 
 import contextlib
 import fcntl
@@ -17,13 +17,13 @@ SOCKET = "run/supervisor.sock"
 """The supervisor's Unix socket, mode 0700. Only the user that runs `polypipe up` can use it."""
 
 BY_HAND = "run/refresh"
-"""File that every `polypipe refresh` of the home has open while it works."""
+"""File that every `polypipe refresh` of the home keeps open while it works."""
 
 MARK = "POLYPIPE_UP"
-"""Variable that every process below `polypipe up` inherits: the home. Found by it even when its parents are dead."""
+"""Variable with the home, which every process below `polypipe up` inherits: finds them even if their parents are dead."""
 
 END_SECONDS = 8.0
-"""How long `polypipe up` has to stop everything before it is killed with what it started."""
+"""Grace period in which `polypipe up` stops everything; then it and its processes are killed."""
 
 _GLANCE_SECONDS = 1.0
 
@@ -34,9 +34,9 @@ class Held(PolypipeError):
 
 @contextlib.contextmanager
 def only_one(home: Path) -> Iterator[None]:
-    """Hold the lock of this home. The kernel frees it when the holder dies, so no lock is ever stale. Raises `Held`."""
+    """Hold the lock of this home. Raises `Held`. The kernel frees the lock of a dead holder, so no lock is ever stale."""
     with (home / LOCK).open("a+") as lock:
-        deadline = time.monotonic() + _GLANCE_SECONDS  # `running` holds it for a moment to look
+        deadline = time.monotonic() + _GLANCE_SECONDS  # `running` takes it briefly to look
         while not locked(lock.fileno()):
             if time.monotonic() > deadline:
                 lock.seek(0)
@@ -52,10 +52,9 @@ def only_one(home: Path) -> Iterator[None]:
 
 
 def running(home: Path) -> psutil.Process | None:
-    """The process that holds the lock of this home, or None. Raises `Held` when the holder cannot be told.
+    """The process that holds the lock of this home, or None. Raises `Held` if the holder cannot be identified.
 
-    The pid in the file alone is never believed: the process of that pid must have the file open, so that a pid that was
-    given again to a stranger is not taken for ours.
+    The process with the recorded pid must have the lock file open, because pids are reused.
     """
     path = home / LOCK
     deadline = time.monotonic() + _GLANCE_SECONDS
@@ -71,14 +70,14 @@ def running(home: Path) -> psutil.Process | None:
             raise Held(f"{path} cannot be read: {error.strerror}") from None
         if text.isdigit() and (process := _holder(int(text), path)):
             return process
-        if time.monotonic() > deadline:  # until then: it has just been locked, and the pid is about to be written
-            raise Held(f"{path} is locked, but no process here is seen to hold it (pid in it: {text or 'none'})")
+        if time.monotonic() > deadline:  # until then the holder may not have written its pid yet
+            raise Held(f"{path} is locked, but no visible process holds it (recorded pid: {text or 'none'})")
         time.sleep(0.05)
 
 
 @contextlib.contextmanager
 def by_hand(home: Path) -> Iterator[None]:
-    """Be known as a `polypipe refresh` at work on this home."""
+    """Mark this process as a running `polypipe refresh` of this home."""
     path = home / BY_HAND
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a"):
@@ -86,13 +85,13 @@ def by_hand(home: Path) -> Iterator[None]:
 
 
 def works_by_hand(home: Path, pid: int) -> bool:
-    """Whether the process of that pid is a `polypipe refresh` at work on this home, not a stranger with a pid used anew."""
+    """True if the pid is a `polypipe refresh` on this home (pids are reused)."""
     path = home / BY_HAND
     return path.exists() and _holder(pid, path) is not None
 
 
 def leftovers(home: Path) -> list[psutil.Process]:
-    """Every process below a `polypipe up` of this home, whether that one still runs or not."""
+    """Every process below a `polypipe up` of this home, even if that one is dead."""
     mark = os.path.realpath(home)
     found = []
     for process in psutil.process_iter():
@@ -103,7 +102,7 @@ def leftovers(home: Path) -> list[psutil.Process]:
 
 
 def end(home: Path, process: psutil.Process | None) -> list[int]:
-    """End `polypipe up` and everything below it; what does not end by itself is killed. Returns the pids killed."""
+    """End `polypipe up` and everything below it, by SIGKILL after the grace period. Returns the pids killed."""
     killed = []
     if process is not None:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -114,9 +113,9 @@ def end(home: Path, process: psutil.Process | None) -> list[int]:
 
 
 def end_leftovers(home: Path, patience: float = 2.0) -> list[int]:
-    """End what a killed `polypipe up` left behind. The caller holds the lock. Returns the pids killed.
+    """End the processes that a killed `polypipe up` left behind. The caller holds the lock. Returns the pids killed.
 
-    The kernel has asked them to end when their parent died: most are gone within the `patience` (seconds).
+    The kernel sent them SIGTERM when their parent died; most are gone within `patience` seconds.
     """
     _, alive = psutil.wait_procs(leftovers(home), timeout=patience)
     return _kill(alive) + _kill(leftovers(home))
@@ -135,7 +134,7 @@ def _holder(pid: int, path: Path) -> psutil.Process | None:
         process = psutil.Process(pid)
         held = any(Path(file.path).exists() and Path(file.path).samefile(path) for file in process.open_files())
     except psutil.AccessDenied:
-        return process  # of another user: it cannot be asked, nor can it be ended from here
+        return process  # of another user: its files cannot be listed, and it cannot be ended from here
     except psutil.NoSuchProcess:
         return None
     return process if held else None

@@ -1,8 +1,8 @@
-"""Refuses what a page of another site could make a browser send to Dagster's webserver.
+"""Refuses requests that a page of another site could make a browser send to Dagster's webserver.
 
-The webserver itself asks nobody who they are: without this, a page open in the trader's browser could launch runs and wipe
-assets by a plain address (/graphql?query=mutation...), read everything over a WebSocket, or do both under a name of its own
-that points at 127.0.0.1. Nothing here knows of Dagster's data.
+The webserver has no authentication. Without this, a page open in the trader's browser could launch runs and wipe assets
+with a plain URL (/graphql?query=mutation...), read everything over a WebSocket, or do both under its own host name that
+resolves to 127.0.0.1.
 """
 
 from collections.abc import Collection
@@ -17,9 +17,9 @@ MAX_BODY = 1_000_000  # bytes; the UI's longest queries have some 20,000
 
 
 class SiteGuard:
-    """Lets through what comes from this site, or from no page at all, under one of the names given.
+    """Lets through requests from this site or from no page at all, addressed to one of the host `names`.
 
-    What a person opens by a link from elsewhere is let through too: it shows a page and changes nothing.
+    Also lets through links that a person follows from another site, which show a page and change nothing.
     """
 
     def __init__(self, app: ASGIApp, names: Collection[str] = LOOPBACK_NAMES) -> None:
@@ -38,28 +38,28 @@ class SiteGuard:
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         if _name(headers.get("host", "")) not in self.names:
-            return PlainTextResponse(f"this server is asked for by one of these names: {', '.join(self.names)}", 400)
+            return PlainTextResponse(f"unknown host name; use one of: {', '.join(self.names)}", 400)
         if _is_from_another_site(headers):
-            return PlainTextResponse("a page of another site may not ask this", 403)
+            return PlainTextResponse("requests from pages of other sites are refused", 403)
         if scope["type"] == "websocket":
             return None
         shows_a_page = scope["method"] == "GET" and "text/html" in headers.get("accept", "")
         if _holds_a_query(scope) and scope["path"].rstrip("/").endswith("/graphql") and not shows_a_page:
-            return PlainTextResponse("a query is taken in the body of a POST, not in the address", 405, {"Allow": "POST"})
-        if "transfer-encoding" in headers:  # its length cannot be known before it is read
-            return PlainTextResponse("a body needs a Content-Length", 411)
+            return PlainTextResponse("send the query in the body of a POST, not in the URL", 405, {"Allow": "POST"})
+        if "transfer-encoding" in headers:  # its length is unknown until it is read
+            return PlainTextResponse("a request with a body needs a Content-Length", 411)
         if int(headers.get("content-length", "0")) > MAX_BODY:
-            return PlainTextResponse(f"the body is longer than {MAX_BODY} bytes", 413)
+            return PlainTextResponse(f"the body exceeds {MAX_BODY} bytes", 413)
         return None
 
 
 def _holds_a_query(scope: Scope) -> bool:
-    """Whether the address names a query, however it is escaped (`%71uery=`)."""
+    """True if the URL has a query parameter `query`, however it is escaped (`%71uery=`)."""
     return "query" in QueryParams(scope["query_string"])
 
 
 def _is_from_another_site(headers: Headers) -> bool:
-    """By what browsers tell of the page that asks: nothing at all comes from no page."""
+    """Uses the browser's Origin and Sec-Fetch headers. Requests without them come from no page."""
     origin = headers.get("origin")
     if origin is not None and origin.partition("://")[2] != headers["host"]:
         return True
@@ -69,7 +69,7 @@ def _is_from_another_site(headers: Headers) -> bool:
 
 
 def _name(host: str) -> str:
-    """The name in a Host header, without its port; empty when it is none."""
+    """The name in a Host header without the port, or "" if it is not valid."""
     try:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:

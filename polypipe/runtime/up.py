@@ -57,37 +57,37 @@ def _run(
 ) -> float:
     """Start everything and run it to the end. Returns 0 after a stop, or the seconds by which the clock was set back."""
     for pid in end_leftovers(settings.home):
-        say(f"killed pid {pid}: an earlier start had left it behind")
+        say(f"killed pid {pid}, left behind by an earlier start")
     check_addresses(settings)
     with writing(settings.home):
         directory = dagster_home(settings.home, settings.postgres_url is not None)
     for run_id in _close_abandoned_runs(settings, directory):
-        say(f"closed run {run_id}: an earlier stop had left it open")
+        say(f"closed run {run_id}, left open by an earlier stop")
     if stopping.is_set():
         return 0.0
-    from polypipe.runtime.supervise import supervise, supervisor_config  # 15 MB that a refused start does not need
+    from polypipe.runtime.supervise import supervise, supervisor_config  # not needed if the start is refused
 
     with writing(settings.home):
         programs = [*extra(), *dagster_programs(settings, directory), dashboard_program()]
         config = settings.home / "run" / "supervisor.conf"
         config.write_text(supervisor_config(settings.home, directory, programs), encoding="utf-8")
         write_servers(settings)
-        (settings.home / SOCKET).unlink(missing_ok=True)  # left by kill -9: the lock says that nobody listens
+        (settings.home / SOCKET).unlink(missing_ok=True)  # left by kill -9; the lock proves that no supervisor listens
     say(f"starting; logs in {settings.home / 'logs'}; Ctrl-C stops")
     began = time.monotonic()
     clock = Watch(time.time(), began)
     lines = news(settings, began, notify)
-    back = next_look = 0.0
+    back = next_poll = 0.0
 
     def goes_on() -> bool:
-        nonlocal back, next_look
+        nonlocal back, next_poll
         back = clock.set_back(time.time(), time.monotonic())
         if stopping.is_set():
             notify("STOPPING=1")
         if stopping.is_set() or back:
             return False
-        if time.monotonic() > next_look:
-            next_look = time.monotonic() + POLL_SECONDS
+        if time.monotonic() > next_poll:
+            next_poll = time.monotonic() + POLL_SECONDS
             with contextlib.suppress(OSError):  # a full disk or a closed terminal is no reason to stop
                 if line := next(lines, ""):
                     say(line)

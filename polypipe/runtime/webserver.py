@@ -1,6 +1,6 @@
 """`python -m polypipe.runtime.webserver`: Dagster's webserver behind `SiteGuard`.
 
-The same as `dagster-webserver`, which has no way to put anything in front of its pages.
+The same as `dagster-webserver`, which takes no middleware.
 """
 
 import click
@@ -14,7 +14,7 @@ from dagster_webserver.version import __version__
 
 from polypipe.runtime.site_guard import LOOPBACK_NAMES, SiteGuard
 
-POLL_MILLISECONDS = 2000  # how often an open page asks for news; the webserver's own default
+POLL_MILLISECONDS = 2000  # how often an open page polls; the webserver's own default
 
 
 @click.command()
@@ -22,7 +22,7 @@ POLL_MILLISECONDS = 2000  # how often an open page asks for news; the webserver'
 @click.option("--port", "-p", type=int, required=True)
 @click.option("--workspace", "-w", required=True)
 @click.option("--read-only", is_flag=True)
-@click.option("--name", "names", multiple=True, help="A further name under which a proxy passes requests on.")
+@click.option("--name", "names", multiple=True, help="Another host name, under which a proxy forwards requests.")
 def main(host: str, port: int, workspace: str, read_only: bool, names: tuple[str, ...]) -> None:
     """Serve the instance of DAGSTER_HOME until SIGTERM or SIGINT."""
     with DagsterInstance.get() as instance:

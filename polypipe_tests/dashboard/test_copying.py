@@ -14,6 +14,7 @@ from polypipe.attribution.parts import DAY_UNKNOWN, EARLIER_UNKNOWN, PARTS
 from polypipe.attribution.whatif import bot_rule, what_if
 from polypipe.bot.misses import misses_summary
 from polypipe.dashboard.api import whatif
+from polypipe.dashboard.worker import Worker
 from polypipe.wallets import Wallets
 from polypipe_tests.conftest import NOWHERE, settings_for
 from polypipe_tests.dashboard.copying_rows import (
@@ -315,14 +316,14 @@ def _text(value):
 
 def test_what_if_says_in_one_line_what_is_wrong(dashboard, open_dashboard, warehouse):
     for parameters, words in (
-        ({"ratio": 0}, "numbers from 1e-06 to 100"),
-        ({"ratio": "nan"}, "numbers from"),
-        ({"floor": -1}, "numbers from 0"),
+        ({"ratio": 0}, "a number from 1e-06 to 100"),
+        ({"ratio": "nan"}, "a number from"),
+        ({"floor": -1}, "a number from 0"),
         ({"tiers": "1:2:3"}, "SHARES:FACTOR"),
         ({"tiers": "5"}, "SHARES:FACTOR"),
         ({"tiers": ",".join(["1:1"] * 6)}, "at most 5"),
-        ({"days": 91}, "whole numbers from 1 to 90"),
-        ({"until": "2026-02-30"}, "a day is written as"),
+        ({"days": 91}, "a whole number from 1 to 90"),
+        ({"until": "2026-02-30"}, "a day such as 2026-11-23"),
     ):
         response = dashboard.get(WHATIF, **parameters)
         assert (response.status_code, response.text.count("\n")) == (400, 0)
@@ -336,11 +337,14 @@ def test_what_if_says_in_one_line_what_is_wrong(dashboard, open_dashboard, wareh
     assert (response.status_code, response.json()["error"]) == (400, words)
 
 
-def test_only_one_what_if_at_a_time(dashboard, warehouse):
+def test_second_what_if_meanwhile_is_503(dashboard, warehouse, monkeypatch):
     replace_table(warehouse, "copy_quality_daily", [quality_row(D)])
-    with whatif._one_at_a_time:
+    busy = Worker()
+    monkeypatch.setattr(whatif, "worker", busy)
+    with busy._free:
         response = dashboard.get(WHATIF, ratio=0.03)
-    assert (response.status_code, response.json()["error"][:15]) == (503, "another what-if")
+    assert response.status_code == 503
+    assert response.json()["error"] == "another what-if is being computed; try again in a few seconds"
 
 
 def test_csv_is_what_is_shown(dashboard, warehouse):

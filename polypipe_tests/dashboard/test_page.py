@@ -30,6 +30,7 @@ from polypipe_tests.dashboard.support import (
 from polypipe_tests.divergence.support import position
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is not installed (Debian: apt-get install chromium)"),
 ]

@@ -14,6 +14,7 @@ from polypipe_tests.dashboard.copying_rows import gap_day, metrics_row, put_copy
 from polypipe_tests.dashboard.support import now, put_snapshots, replace_table, snapshot
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is not installed (Debian: apt-get install chromium)"),
 ]

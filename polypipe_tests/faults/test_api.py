@@ -22,7 +22,7 @@ from polypipe_tests.faults.day import FAKETIME, START, Dashboard, FakeClock, Wor
 from polypipe_tests.sim.control import LoggedRequest
 from polypipe_tests.sim.server import SimServer
 
-pytestmark = pytest.mark.timeout(1500)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 LISTING = "/events/keyset"
 # Published limits, requests in 10 s: host, paths (None: all paths of the host), limit. Copied from the documentation, not

@@ -23,7 +23,7 @@ from polypipe_tests.faults.support import look
 from polypipe_tests.runtime.support import Server
 from polypipe_tests.sim.server import SimServer
 
-pytestmark = [pytest.mark.timeout(1800), needs_faketime]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800), needs_faketime]
 
 HOUR = 3600.0
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")

@@ -42,6 +42,8 @@ from polypipe_tests.faults.support import look
 from polypipe_tests.sim.server import SimServer
 from polypipe_tests.support import SmallDisk
 
+pytestmark = pytest.mark.slow
+
 HOURS = 24.0
 SHORT_HOURS = 0.2
 DIES_WITH_US = [sys.executable, "-m", "polypipe.runtime.child", "--"]

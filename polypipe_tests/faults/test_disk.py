@@ -16,7 +16,7 @@ from polypipe_tests.faults.support import look
 from polypipe_tests.sim.server import SimServer
 from polypipe_tests.support import SmallDisk
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 # Place -> its directory in the home, megabytes of its disk, and the range of the random free bytes.

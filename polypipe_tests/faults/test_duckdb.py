@@ -18,6 +18,8 @@ from polypipe_tests.sim.server import SimServer
 from polypipe_tests.support import POLYPIPE
 from polypipe_tests.warehouse.helpers import start
 
+pytestmark = pytest.mark.slow
+
 HOLD_SECONDS, SHORT_HOLD_SECONDS = 600, 4
 ROUNDS, SHORT_ROUNDS = 1000, 20
 SNAPSHOT_SECONDS = 10

@@ -14,6 +14,8 @@ import pytest
 
 from polypipe_tests.runtime.support import Server
 
+pytestmark = pytest.mark.slow
+
 SLOW_CONNECTIONS = 1000
 USUAL_DESCRIPTORS = 1024  # the limit of a login session, which the servers must raise if they need more
 

@@ -16,6 +16,8 @@ from polypipe_tests.faults.support import FILES, PHASES, Runs, look, truth, worl
 from polypipe_tests.sim.server import SimServer
 from polypipe_tests.support import POLYPIPE
 
+pytestmark = pytest.mark.slow
+
 KILLS = 100
 SHORT_KILLS = 3
 AGAIN = 0.4  # share of repairing runs that are killed too; in the short version all but the last

@@ -20,6 +20,8 @@ import pytest
 from polypipe_tests.faults.support import look
 from polypipe_tests.runtime.support import Server
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 10  # between snapshots
 GAP_SECONDS = 60  # maximum distance of two snapshots without a kill, even on a busy machine
 BACK_SECONDS = 180

@@ -1,4 +1,4 @@
-"""A running `polypipe demo` for tests: real processes, watched over GraphQL like the UI does."""
+"""A running `polypipe demo` for tests: real processes, observed over GraphQL like the UI."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ RUNS = "{ runsOrError { ... on Runs { results { id jobName status assetSelection
 
 
 class Server:
-    """A running `polypipe demo` with a home of its own."""
+    """A running `polypipe demo` with its own home."""
 
     def __init__(self, directory: Path) -> None:
         self.home = directory / "home" / "demo"
@@ -54,7 +54,7 @@ class Server:
         return answer["data"]
 
     def launch(self, job: str):
-        """Start a run as the UI does; its id, or None while the server does not answer."""
+        """Launch a run like the UI. Returns its id, or None while the server does not answer."""
         selector = f'{{jobName: "{job}", repositoryName: "__repository__", repositoryLocationName: "polypipe"}}'
         parameters = f'{{mode: "default", selector: {selector}}}'
         success = "... on LaunchRunSuccess { run { id } }"
@@ -62,7 +62,7 @@ class Server:
         return data and data["launchRun"].get("run", {}).get("id")
 
     def run(self, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
-        """A command of polypipe in the environment of the server."""
+        """Run a command of polypipe in the environment of the server."""
         return subprocess.run(
             [POLYPIPE, *arguments],
             env=self.env | environ,
@@ -90,7 +90,7 @@ class Server:
         return "\n".join(path.read_text()[-2000:] for path in (self.home / "logs").glob("*.log"))
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """Signal it and return the exit code; everything must be gone within the promised 10 s."""
+        """Signal it and return the exit code; everything must have ended within the promised 10 s."""
         children = self.children()
         self.process.send_signal(number)
         code = self.process.wait(timeout=10)

@@ -11,6 +11,8 @@ import pytest
 
 from polypipe_tests.support import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's signal at the parent's death is Linux only")
 def test_a_child_does_not_outlive_a_parent_killed_with_9():

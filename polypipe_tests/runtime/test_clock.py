@@ -1,4 +1,4 @@
-"""What is done about a clock that was set back."""
+"""A clock that was set back is detected, and future ticks are moved to now."""
 
 import dagster as dg
 import pytest
@@ -19,13 +19,13 @@ NOW = 1_800_000_000.0
 HOUR = 3600.0
 
 
-def test_a_clock_set_back_is_noticed_once():
+def test_a_clock_set_back_is_reported_once():
     watch = Watch(wall=NOW, steady=100.0)
     assert watch.set_back(NOW + 10, 110.0) == 0
-    assert watch.set_back(NOW + 20 + HOUR, 120.0) == 0, "forward is nobody's trouble"
+    assert watch.set_back(NOW + 20 + HOUR, 120.0) == 0, "jumps forward are harmless"
     assert watch.set_back(NOW + 30, 130.0) == HOUR
     assert watch.set_back(NOW + 40, 140.0) == 0
-    assert watch.set_back(NOW + 40 - 5, 150.0) == 0, "clocks are corrected all the time"
+    assert watch.set_back(NOW + 40 - 5, 150.0) == 0, "small corrections are routine"
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def instance(tmp_path):
 
 
 def put(instance, kind, name, data, *ticks):
-    """A schedule or sensor with ticks at these times; its origin and selector."""
+    """Store a schedule or sensor with ticks at these times. Returns its origin and selector."""
     repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("polypipe"), "repository")
     origin = RemoteInstigatorOrigin(repository, name)
     state = instance.add_instigator_state(InstigatorState(origin, kind, InstigatorStatus.RUNNING, data))
@@ -54,7 +54,7 @@ def put(instance, kind, name, data, *ticks):
     return state.instigator_origin_id, state.selector_id
 
 
-def test_what_lies_in_the_future_is_moved_to_now(instance):
+def test_future_ticks_are_moved_to_now(instance):
     sensor = put(
         instance,
         InstigatorType.SENSOR,

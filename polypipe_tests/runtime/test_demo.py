@@ -1,4 +1,4 @@
-"""`polypipe demo` as a newcomer starts it: real processes, watched over GraphQL like the UI does."""
+"""`polypipe demo` as a newcomer starts it: real processes, observed over GraphQL like the UI."""
 
 import json
 import os
@@ -13,6 +13,8 @@ from polypipe.caches.registry import CACHES
 from polypipe_tests.oracle import read_like_serde
 from polypipe_tests.support import POLYPIPE
 
+pytestmark = pytest.mark.slow
+
 ASSETS = """{ assetNodes {
   assetKey { path }
   freshnessStatusInfo { freshnessStatus }
@@ -22,9 +24,9 @@ ASSETS = """{ assetNodes {
 
 
 def all_healthy(server):
-    """Every file published, fresh and with green checks in the UI: the nodes, or None while that is not so.
+    """The asset nodes once every file was seen published, fresh and with passed checks in the UI, else None.
 
-    Each file at a moment of its own: while a run goes on, the checks of its files are not green.
+    Files may be healthy at different moments: during a run the checks of its files have not passed.
     """
     data = server.query(ASSETS)
     if not data:
@@ -37,26 +39,26 @@ def all_healthy(server):
 def is_healthy(node):
     checks = node["assetChecksOrError"]["checks"]
     states = {c["name"]: (c["executionForLatestMaterialization"] or {}).get("status") for c in checks}
-    if states.get("live_count") == "FAILED":  # at some hours none of so few events is in play
+    if states.get("live_count") == "FAILED":  # at some hours none of the few events is in play
         del states["live_count"]
     fresh = node["freshnessStatusInfo"]["freshnessStatus"] == "HEALTHY"
     return bool(node["assetMaterializations"]) and fresh and set(states.values()) == {"SUCCEEDED"}
 
 
 def logged_lines(server):
-    """Lines of the bot's log that are published; 0 while the tables are not there."""
+    """Number of published lines of the bot's log; 0 until the tables exist."""
     counted = server.run("sql", "--csv", "SELECT count(*) FROM trade_log", POLYPIPE_HOME=str(server.home))
     return int(counted.stdout.split()[-1]) if counted.returncode == 0 else 0
 
 
 def launchers(server):
-    """Which schedules and sensors have launched runs that succeeded."""
+    """The schedules and sensors that launched successful runs."""
     tags = [{t["key"]: t["value"] for t in run["tags"]} for run in server.runs() if run["status"] == "SUCCESS"]
     return {t.get("dagster/schedule_name") or t.get("dagster/sensor_name") for t in tags}
 
 
 def hung_run(server, but):
-    """A run that asks the exchange for events and has its process, but none of those that were there before; its id."""
+    """The id of a started run that reads events from the exchange, other than the runs `but`."""
     jobs = ("crawl", "live_cache_refresh")
     runs = [run for run in server.runs() if run["jobName"] in jobs and run["id"] not in but]
     return next((run["id"] for run in runs if run["status"] == "STARTED"), None)
@@ -67,7 +69,7 @@ def status_of(server, run_id):
 
 
 @pytest.mark.timeout(420)
-def test_a_newcomers_demo(demo):
+def test_the_demo_publishes_every_file_with_passed_checks(demo):
     nodes = demo.wait_for(lambda: all_healthy(demo))
     labels = {entry["label"] for entry in nodes["live_cache"]["assetMaterializations"][0]["metadataEntries"]}
     assert {"SIMULATED DATA", "dagster/row_count"} <= labels
@@ -79,7 +81,7 @@ def test_a_newcomers_demo(demo):
     demo.wait_for(lambda: f"all {len(CACHES)} files are in" in demo.log.read_text())
     for program in ("exchange", "code-server", "daemon", "webserver", "dashboard"):
         assert (demo.home / "logs" / f"{program}.log").exists()
-    demo.wait_for(lambda: logged_lines(demo) > 100)  # what the simulated bot has logged for a month
+    demo.wait_for(lambda: logged_lines(demo) > 100)  # a month of the simulated bot's log
 
     second = demo.run("demo")
     assert second.returncode == 1
@@ -87,24 +89,24 @@ def test_a_newcomers_demo(demo):
 
 
 @pytest.mark.timeout(420)
-def test_the_demo_is_healthy(demo):
+def test_status_of_the_demo_becomes_healthy(demo):
     home = {"POLYPIPE_HOME": str(demo.home)}
     status = demo.wait_for(lambda: (s := demo.run("status", "--json", **home)).returncode == 0 and s)
-    told = json.loads(status.stdout)
-    assert (told["health"], told["reasons"], told["simulated"]) == ("healthy", [], True)
-    assert told["pid"] == demo.process.pid
+    report = json.loads(status.stdout)
+    assert (report["health"], report["reasons"], report["simulated"]) == ("healthy", [], True)
+    assert report["pid"] == demo.process.pid
     names = {"exchange", "code-server", "daemon", "webserver", "dashboard"}
-    assert {p["name"]: p["state"] for p in told["processes"]} == dict.fromkeys(names, "running")
-    assert all(p["memory_bytes"] > 1_000_000 and p["uptime_seconds"] > 0 for p in told["processes"])
-    ticks = {tick["name"]: tick for tick in told["ticks"]}
+    assert {p["name"]: p["state"] for p in report["processes"]} == dict.fromkeys(names, "running")
+    assert all(p["memory_bytes"] > 1_000_000 and p["uptime_seconds"] > 0 for p in report["processes"])
+    ticks = {tick["name"]: tick for tick in report["ticks"]}
     assert ticks["catch_up"]["every_seconds"] == 15
-    assert {file["file"] for file in told["files"]} == {spec.file for spec in CACHES}
-    assert all(0 <= file["age_seconds"] <= file["limit_seconds"] and file["entries"] for file in told["files"])
-    assert told["snapshot_age_seconds"] is not None
-    assert (told["rejected"], told["abandoned"], told["strays"], told["unknown"]) == ([], [], [], [])
+    assert {file["file"] for file in report["files"]} == {spec.file for spec in CACHES}
+    assert all(0 <= file["age_seconds"] <= file["limit_seconds"] and file["entries"] for file in report["files"])
+    assert report["snapshot_age_seconds"] is not None
+    assert (report["rejected"], report["abandoned"], report["strays"], report["unknown"]) == ([], [], [], [])
     assert demo.run("status", **home).stdout.endswith("healthy\n")
 
-    mixed = demo.run("restart", **home)  # it would bring real rows into the demo's tables
+    mixed = demo.run("restart", **home)  # it would write real rows into the demo's tables
     assert mixed.returncode == 1
     assert "holds the demo's simulated data" in mixed.stderr
     assert demo.process.poll() is None
@@ -112,14 +114,14 @@ def test_the_demo_is_healthy(demo):
 
 
 @pytest.mark.timeout(420)
-def test_every_command_on_the_demos_home_meets_the_exchange_of_the_demo(demo):
-    """With nothing but the home named, as a newcomer does it, and with a real bot's settings lying about."""
+def test_commands_on_the_demos_home_ask_the_demos_exchange(demo):
+    """With only the home set, as a newcomer does it, and a real bot's settings in the environment."""
     demo.wait_for(lambda: all_healthy(demo))
     real = {"POLYPIPE_HOME": str(demo.home), "FUNDER_ADDRESS": "0x" + "11" * 20, "POLYPIPE_BOT_DIR": "/nonexistent"}
     doctor = demo.run("doctor", "--json", **real)
-    told = json.loads(doctor.stdout)
-    by_name = {check["name"]: check for check in told["checks"]}
-    assert told["simulated"]
+    report = json.loads(doctor.stdout)
+    by_name = {check["name"]: check for check in report["checks"]}
+    assert report["simulated"]
     for name in ("gamma", "data", "pnl", "gamma paging", "gamma fields", "data fields", "bot directory"):
         assert by_name[name]["status"] == "ok", by_name[name]
     watched = demo.run("watch", "--once", "--json", **real)
@@ -132,10 +134,10 @@ def test_every_command_on_the_demos_home_meets_the_exchange_of_the_demo(demo):
 
 
 @pytest.mark.timeout(420)
-def test_after_kill_9_of_everything_the_next_start_closes_the_run_and_goes_on(demo):
+def test_after_kill_9_of_everything_the_next_start_closes_the_open_run(demo):
     """The exchange is stopped, so that a run is surely going on when everything dies.
 
-    The crawl that is asked for, or the refresh of the live cache, if its schedule was faster: one waits for the other.
+    The run is the launched crawl, or the refresh of the live cache if its schedule was faster: one waits for the other.
     """
     demo.wait_for(lambda: all_healthy(demo))
     next(child for child in demo.children() if "polypipe.sim" in child.cmdline()).suspend()
@@ -160,22 +162,22 @@ def test_after_kill_9_of_everything_the_next_start_closes_the_run_and_goes_on(de
 
 
 @pytest.mark.timeout(420)
-def test_no_button_is_needed(demo):
-    """The crawl is asked for by the sensor that catches up after the start, the files later by their schedules.
+def test_sensors_and_schedules_launch_the_first_runs(demo):
+    """The catch-up sensor launches the crawl after the start; schedules refresh the files later.
 
-    Late in this file: the schedule fires every two minutes, and meanwhile the other tests run.
+    Late in this file, because the schedule fires every two minutes and the other tests run meanwhile.
     """
     demo.wait_for(lambda: {"catch_up", "live_cache_refresh_schedule"} <= launchers(demo))
 
 
 @pytest.mark.timeout(420)
-def test_ctrl_c_stops_everything_in_time(demo):
+def test_ctrl_c_stops_everything_within_10_s(demo):
     demo.wait_for(lambda: demo.query("{ version }"))
     assert demo.stop(signal.SIGINT) == 0
     assert demo.log.read_text().endswith("stopped\n")
 
 
-def test_a_port_in_use_is_one_line(tmp_path):
+def test_a_port_in_use_is_an_error_of_one_line(tmp_path):
     import socket
 
     with socket.socket() as taken:

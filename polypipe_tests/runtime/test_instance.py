@@ -14,7 +14,7 @@ def some_job():
     """A job to have runs of."""
 
 
-def test_configuration_is_written_and_restored(tmp_path):
+def test_the_configuration_is_written_at_each_start(tmp_path):
     config = dagster_home(tmp_path) / "dagster.yaml"
     good = config.read_text()
     parsed = yaml.safe_load(good)
@@ -24,7 +24,7 @@ def test_configuration_is_written_and_restored(tmp_path):
     assert (dagster_home(tmp_path) / "dagster.yaml").read_text() == good
 
 
-def test_dagster_accepts_the_configuration(tmp_path):
+def test_dagster_applies_the_configuration(tmp_path):
     with open_instance(tmp_path) as instance:
         assert not instance.telemetry_enabled
         assert instance.run_monitoring_enabled
@@ -32,7 +32,7 @@ def test_dagster_accepts_the_configuration(tmp_path):
         assert type(instance.event_log_storage).__name__ == "ConsolidatedSqliteEventLogStorage"
 
 
-def test_runs_left_open_by_a_kill_are_closed_and_others_spared(tmp_path):
+def test_only_runs_without_a_process_are_closed(tmp_path):
     gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
     status = dg.DagsterRunStatus
     with open_instance(tmp_path) as instance, by_hand(tmp_path):
@@ -42,7 +42,7 @@ def test_runs_left_open_by_a_kill_are_closed_and_others_spared(tmp_path):
 
         left = [make(status.STARTED), make(status.STARTING), make(status.CANCELING), make(status.NOT_STARTED)]
         left.append(make(status.STARTED, **{OWNER_PID_TAG: gone.stdout.decode().strip()}))
-        stranger = str(os.getppid())  # has the pid that a refresh had before the machine was started anew
+        stranger = str(os.getppid())  # has the pid that a refresh had before a reboot
         left.append(make(status.STARTED, **{OWNER_PID_TAG: stranger}))
         spared = [make(status.SUCCESS), make(status.STARTED, **{OWNER_PID_TAG: str(os.getpid())})]
         assert sorted(close_abandoned_runs(instance, tmp_path)) == sorted(left)
@@ -51,14 +51,14 @@ def test_runs_left_open_by_a_kill_are_closed_and_others_spared(tmp_path):
         assert close_abandoned_runs(instance, tmp_path) == []
 
 
-def test_a_run_by_hand_of_an_older_polypipe_is_closed_too(tmp_path):
+def test_a_refresh_run_without_a_marked_process_is_closed(tmp_path):
     with open_instance(tmp_path) as instance:
         tags = {OWNER_PID_TAG: str(os.getpid())}
         run = instance.create_run_for_job(some_job, status=dg.DagsterRunStatus.STARTED, tags=tags)
         assert close_abandoned_runs(instance, tmp_path) == [run.run_id]
 
 
-def test_many_that_make_the_storage_at_once(tmp_path):
+def test_several_processes_can_create_the_storage_at_once(tmp_path):
     code = "import sys, pathlib; from polypipe.runtime.instance import open_instance\n"
     code += "with open_instance(pathlib.Path(sys.argv[1])) as instance: print(instance.get_runs_count())"
     command = [sys.executable, "-c", code, str(tmp_path / "home")]

@@ -1,4 +1,4 @@
-"""`up --detach`, `status`, `stop`, `restart` and `logs` as cron runs them: real processes, no exchange behind them."""
+"""`up --detach`, `status`, `stop`, `restart` and `logs` as cron runs them: real processes, without an exchange."""
 
 import json
 import os
@@ -20,6 +20,8 @@ from polypipe.settings import load_settings
 from polypipe_tests.conftest import NOWHERE
 from polypipe_tests.support import POLYPIPE, SmallDisk, wait_until
 
+pytestmark = pytest.mark.slow
+
 CANARY = "s3cret-canary"
 ALERTS = f"json://127.0.0.1:9/{CANARY}-alerts"
 PROGRAMS = ("code-server", "daemon", "webserver", "dashboard")
@@ -29,7 +31,7 @@ LOCATION = """{ workspaceOrError { ... on Workspace { locationEntries { location
 
 
 class Cron:
-    """Commands as cron runs them: next to no environment, no terminal, settings in the `.env` of the directory."""
+    """Commands as cron runs them: minimal environment, no terminal, settings in the `.env` of the directory."""
 
     def __init__(self, directory):
         self.directory, self.home = directory, directory / "home"
@@ -68,10 +70,10 @@ class Cron:
         return process.pid if process else None
 
     def stop(self):
-        """`polypipe stop`; everything must be gone within the promised 10 s."""
+        """`polypipe stop`; everything must have ended within the promised 10 s."""
         began = time.monotonic()
         stopped = self.run("stop")
-        assert time.monotonic() - began < 15  # with what it takes to start the command on a busy machine
+        assert time.monotonic() - began < 15  # includes starting the command on a busy machine
         assert leftovers(self.home) == []
         return stopped
 
@@ -89,7 +91,7 @@ class Cron:
             return None
 
     def knows_the_assets(self):
-        """The webserver has the code server's definitions (again)."""
+        """True once the webserver has loaded the code server's definitions."""
         data = self.graphql(LOCATION)
         entries = data and (data["workspaceOrError"] or {}).get("locationEntries")
         loaded = bool(entries) and entries[0]["locationOrLoadError"]["__typename"] == "RepositoryLocation"
@@ -99,7 +101,7 @@ class Cron:
 @pytest.fixture(scope="module")
 def _cron(tmp_path_factory):
     cron = Cron(tmp_path_factory.mktemp("cron"))
-    for module in ("click", "dagster", "httpx"):  # the bot's directory may hold scripts of any name
+    for module in ("click", "dagster", "httpx"):  # the bot's directory may contain scripts of any name
         (cron.directory / f"{module}.py").write_text("raise SystemExit('not this one')")
     yield cron
     cron.run("stop")
@@ -107,7 +109,7 @@ def _cron(tmp_path_factory):
 
 @pytest.fixture
 def cron(_cron):
-    """The servers, running detached; started again if a test has stopped them."""
+    """The detached servers, restarted if a test has stopped them."""
     if _cron.pid() is None:
         started = _cron.run("up", "--detach")
         assert started.returncode == 0, started.stderr
@@ -115,13 +117,13 @@ def cron(_cron):
     return _cron
 
 
-def test_it_is_detached_and_answers_at_once(cron):
+def test_up_detach_returns_when_the_servers_answer_and_survives_its_terminal(cron):
     for port, path in ((cron.webserver, "/server_info"), (cron.dashboard, "/api/config")):
         assert cron.answers(port, path)
     up = psutil.Process(cron.pid())
     assert os.getsid(up.pid) == up.pid
     assert up.terminal() is None
-    os.kill(up.pid, signal.SIGHUP)  # the terminal that it was started from is closed
+    os.kill(up.pid, signal.SIGHUP)  # its terminal is closed
     assert "Ctrl-C stops" in (cron.home / "logs" / "up.log").read_text()
     for arguments in (("up",), ("up", "--detach")):
         second = cron.run(*arguments)
@@ -130,23 +132,23 @@ def test_it_is_detached_and_answers_at_once(cron):
     assert cron.pid() == up.pid
 
 
-def test_degraded_with_every_reason(cron):
+def test_status_reports_unpublished_files_and_a_suspended_server(cron):
     wait_until(lambda: {p["state"] for p in cron.status()[1]["processes"]} == {"running"}, 60)
-    code, told = cron.status()
+    code, report = cron.status()
     assert code == 3
-    assert told["health"] == "degraded"
-    assert ".live_cache.json was never published; limit 5 min" in told["reasons"]
-    assert not [reason for reason in told["reasons"] if "does not" in reason]
-    assert {p["name"] for p in told["processes"]} == set(PROGRAMS)
+    assert report["health"] == "degraded"
+    assert ".live_cache.json was never published; limit 5 min" in report["reasons"]
+    assert not [reason for reason in report["reasons"] if "does not" in reason]
+    assert {p["name"] for p in report["processes"]} == set(PROGRAMS)
 
-    webserver = psutil.Process(next(p["pid"] for p in told["processes"] if p["name"] == "webserver"))
+    webserver = psutil.Process(next(p["pid"] for p in report["processes"] if p["name"] == "webserver"))
     webserver.suspend()
     try:
-        code, told = cron.status()
+        code, report = cron.status()
         assert code == 3
-        state = next(p for p in told["processes"] if p["name"] == "webserver")
+        state = next(p for p in report["processes"] if p["name"] == "webserver")
         assert state["answers"] is False
-        assert f"webserver is not running: stopped by a signal (continue it: kill -CONT {webserver.pid})" in told["reasons"]
+        assert f"webserver is not running: stopped by a signal (continue it: kill -CONT {webserver.pid})" in report["reasons"]
         text = cron.run("status")
         assert text.returncode == 3
         assert "degraded: webserver is not running" in text.stdout
@@ -154,16 +156,16 @@ def test_degraded_with_every_reason(cron):
         webserver.resume()
 
 
-def test_a_shell_that_knows_only_the_home_asks_the_servers_where_they_are(cron):
-    """Not at the default ports, where nothing, or another home's server, would answer."""
+def test_status_asks_the_running_servers_ports_not_those_of_the_shell(cron):
+    """At the default ports nothing, or another home's server, would answer."""
     wait_until(lambda: {p["state"] for p in cron.status()[1]["processes"]} == {"running"}, 60)
     elsewhere = cron.run("status", "--json", cwd="/", POLYPIPE_HOME=str(cron.home))
-    told = {program["name"]: program["answers"] for program in json.loads(elsewhere.stdout)["processes"]}
-    assert told == {"code-server": None, "daemon": None, "webserver": True, "dashboard": True}
+    report = {program["name"]: program["answers"] for program in json.loads(elsewhere.stdout)["processes"]}
+    assert report == {"code-server": None, "daemon": None, "webserver": True, "dashboard": True}
 
 
 @pytest.mark.timeout(420)
-def test_whatever_is_killed_is_back(cron):
+def test_a_killed_program_is_restarted_within_10_s(cron):
     wait_until(cron.knows_the_assets, 60)
     back = {"dashboard": lambda: cron.answers(cron.dashboard, "/api/config"), "daemon": lambda: True}
     for name in PROGRAMS:
@@ -189,8 +191,8 @@ def test_kill_9_of_up_ends_its_programs_and_the_next_start_is_clean(cron):
     up.kill()
     psutil.wait_procs(old, timeout=20)
     assert not [process for process in old if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
-    code, told = cron.status()
-    assert (code, told["reasons"][0]) == (4, "not running")
+    code, report = cron.status()
+    assert (code, report["reasons"][0]) == (4, "not running")
     started = cron.run("up", "--detach")
     assert started.returncode == 0, started.stderr
     assert "restart `up` itself" in started.stdout
@@ -198,9 +200,9 @@ def test_kill_9_of_up_ends_its_programs_and_the_next_start_is_clean(cron):
     assert {name: program["restarts"] for name, program in cron.programs().items()} == dict.fromkeys(PROGRAMS, 0)
 
 
-def test_no_secret_is_anywhere(cron):
+def test_no_secret_leaks_into_processes_pages_or_files(cron):
     wait_until(cron.knows_the_assets, 60)
-    assert CANARY not in str(psutil.Process(cron.pid()).environ())  # what the shell had exported
+    assert CANARY not in str(psutil.Process(cron.pid()).environ())  # exported by the shell
     seen = set()
     below = psutil.Process(cron.pid()).children(recursive=True)
     for process in below:
@@ -225,19 +227,19 @@ def test_no_secret_is_anywhere(cron):
 
 
 def environ_name(process):
-    """The supervised program that a process belongs to; a run belongs to the code server that started it."""
+    """The supervised program that a process belongs to; a run belongs to its code server."""
     try:
-        return process.environ().get("SUPERVISOR_PROCESS_NAME", "supervisor")
+        return process.environ().get("SUPERVISOR_PROCESS_NAME", "up")
     except psutil.Error:
         return "gone"
 
 
-def test_logs_follow(cron):
+def test_logs_f_follows_across_a_rotation(cron):
     assert "up          | starting; logs in" in cron.run("logs").stdout
     unknown = cron.run("logs", "deamon")
     assert unknown.returncode == 1
     assert unknown.stderr.startswith(
-        "polypipe: 'deamon' is no log; there are code-server, daemon, dashboard, supervisor, up"
+        "polypipe: unknown log 'deamon'; choose from code-server, daemon, dashboard, supervisor, up"
     )
     path = cron.home / "logs" / "extra.log"
     path.write_text("first\n")
@@ -268,8 +270,8 @@ def test_a_restart_that_could_not_start_stops_nothing(cron):
     assert cron.pid() == before
 
 
-def test_restart_and_stop_from_anywhere(cron):
-    """First with `up` itself and a server hanging, which therefore do not end by themselves."""
+def test_restart_and_stop_work_from_any_directory_and_on_hanging_processes(cron):
+    """`up` itself and one server hang at first, so that they must be killed."""
     up = psutil.Process(cron.pid())
     for process in [up, *up.children(recursive=True)]:
         if process == up or "dashboard" in process.cmdline():
@@ -277,19 +279,19 @@ def test_restart_and_stop_from_anywhere(cron):
     again = cron.run("restart", cwd="/", **cron.ours)
     assert again.returncode == 0, again.stderr
     stopped = again.stdout.splitlines()[0]
-    assert re.fullmatch(rf"stopped what ran on {cron.home}; killed, because they did not end: pids {up.pid}.*", stopped)
+    assert re.fullmatch(rf"stopped polypipe on {cron.home}; killed after the grace period: pids {up.pid}.*", stopped)
     assert cron.pid() not in (None, up.pid)
 
     wait_until(cron.knows_the_assets, 60)
-    assert cron.stop().stdout.startswith(f"stopped what ran on {cron.home}")
-    code, told = cron.status()
+    assert cron.stop().stdout.startswith(f"stopped polypipe on {cron.home}")
+    code, report = cron.status()
     assert code == 4
-    assert (told["health"], told["pid"], told["reasons"][0]) == ("not running", None, "not running")
+    assert (report["health"], report["pid"], report["reasons"][0]) == ("not running", None, "not running")
     nothing = cron.stop()
-    assert (nothing.returncode, nothing.stdout) == (0, f"nothing runs on {cron.home}\n")
+    assert (nothing.returncode, nothing.stdout) == (0, f"nothing is running on {cron.home}\n")
 
 
-def test_a_start_that_fails_says_why_and_leaves_nothing(tmp_path):
+def test_a_failed_start_says_why_and_leaves_no_process(tmp_path):
     cron = Cron(tmp_path)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", cron.dashboard))
@@ -302,7 +304,7 @@ def test_a_start_that_fails_says_why_and_leaves_nothing(tmp_path):
     assert leftovers(cron.home) == []
 
 
-def test_a_start_that_takes_too_long_leaves_nothing(tmp_path, monkeypatch):
+def test_a_start_that_takes_too_long_leaves_no_process(tmp_path, monkeypatch):
     cron = Cron(tmp_path)
     for name, value in cron.ours.items():
         monkeypatch.setenv(name, value)
@@ -313,8 +315,8 @@ def test_a_start_that_takes_too_long_leaves_nothing(tmp_path, monkeypatch):
     assert leftovers(cron.home) == []
 
 
-def test_a_start_that_lost_a_race_leaves_the_other_alone(tmp_path, monkeypatch):
-    """Both found the home free, one has it."""
+def test_a_start_that_lost_a_race_does_not_end_the_winner(tmp_path, monkeypatch):
+    """Both found the home free, and one of them locked it."""
     cron = Cron(tmp_path)
     for name, value in cron.ours.items():
         monkeypatch.setenv(name, value)
@@ -332,7 +334,7 @@ def test_a_start_that_lost_a_race_leaves_the_other_alone(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("detach", [[], ["--detach"]])
 @pytest.mark.parametrize("why", ["Read-only file system", "No space left on device"])
-def test_a_home_that_cannot_be_written_is_one_line(tmp_path, why, detach):
+def test_a_home_that_cannot_be_written_is_an_error_of_one_line(tmp_path, why, detach):
     with SmallDisk(tmp_path / "home", 1) as disk:
         cron = Cron(tmp_path)
         for directory in ("run", "logs", "bot"):
@@ -344,21 +346,21 @@ def test_a_home_that_cannot_be_written_is_one_line(tmp_path, why, detach):
         refused = cron.run("up", *detach)
         assert refused.returncode == 1
         assert re.fullmatch(rf"polypipe: {cron.home}\S* cannot be written: {why}\n", refused.stderr)
-        assert cron.run("stop").stdout == f"nothing runs on {cron.home}\n"
+        assert cron.run("stop").stdout == f"nothing is running on {cron.home}\n"
         assert cron.status()[0] == 4
 
 
-def test_a_home_that_is_a_file(tmp_path):
+def test_a_home_that_is_a_file_is_an_error_of_one_line(tmp_path):
     cron = Cron(tmp_path)
     cron.home.write_text("")
     assert cron.status()[0] == 4
-    assert cron.run("stop").stdout == f"nothing runs on {cron.home}\n"
+    assert cron.run("stop").stdout == f"nothing is running on {cron.home}\n"
     refused = cron.run("up")
-    assert refused.stderr == f"polypipe: {cron.home} cannot be made: File exists\n"
+    assert refused.stderr == f"polypipe: {cron.home} cannot be created: File exists\n"
 
 
-def test_ctrl_c_while_it_is_starting(tmp_path):
-    """A terminal sends it to every process of the foreground: to what looks after Dagster's storage too."""
+def test_ctrl_c_during_the_start_stops_cleanly(tmp_path):
+    """A terminal sends SIGINT to all foreground processes, so also to the one that prepares Dagster's storage."""
     cron = Cron(tmp_path)
     up = subprocess.Popen(
         [POLYPIPE, "up"], cwd=tmp_path, env={"PATH": "/usr/bin:/bin"},

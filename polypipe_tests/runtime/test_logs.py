@@ -12,7 +12,7 @@ def directory(tmp_path):
     return tmp_path
 
 
-def test_the_last_lines_of_one_and_of_all(directory):
+def test_logs_shows_the_last_lines_of_one_log_or_of_each(directory):
     one = list(logs(directory, "daemon"))
     assert one == [f"tick {n}" for n in range(300 - LINES_OF_ONE, 300)]
     everything = list(logs(directory))
@@ -20,22 +20,22 @@ def test_the_last_lines_of_one_and_of_all(directory):
     assert everything[0].startswith("daemon | tick 29")
 
 
-def test_the_last_words_of_what_was_killed_are_shown_though_their_line_has_no_end(directory):
+def test_an_unfinished_last_line_is_shown(directory):
     with (directory / "up.log").open("a") as log:
         log.write("Fatal: out of mem")
     assert list(logs(directory, "up")) == ["starting", "Fatal: out of mem"]
     assert list(logs(directory))[-1] == "up     | Fatal: out of mem"
 
 
-def test_an_unknown_name_is_refused_with_those_that_there_are(directory, tmp_path):
+def test_an_unknown_name_is_refused_with_the_names_to_choose_from(directory, tmp_path):
     for name in ("deamon", "../daemon", "daemon.log", ""):
-        with pytest.raises(PolypipeError, match=r"there are daemon, up"):
+        with pytest.raises(PolypipeError, match=r"choose from daemon, up"):
             list(logs(directory, name))
-    with pytest.raises(PolypipeError, match="nothing was ever started there"):
+    with pytest.raises(PolypipeError, match="nothing has been started on this home"):
         list(logs(tmp_path / "nowhere"))
 
 
-def test_following_goes_on_across_rotations_and_holds_half_lines_back(directory):
+def test_following_continues_across_rotations_and_holds_unfinished_lines_back(directory):
     path = directory / "up.log"
     lines = logs(directory, "up", follow=True)
     assert next(lines) == "starting"
@@ -53,7 +53,7 @@ def test_following_goes_on_across_rotations_and_holds_half_lines_back(directory)
     assert next(lines) == "again"
 
 
-def test_a_terminal_gets_no_control_characters(directory):
+def test_control_characters_are_replaced(directory):
     (directory / "up.log").write_bytes(b"title \x1b]0;owned\x07 \xff\t end\n")
     assert list(logs(directory, "up")) == [
         "title \N{REPLACEMENT CHARACTER}]0;owned\N{REPLACEMENT CHARACTER} \N{REPLACEMENT CHARACTER}\t end"

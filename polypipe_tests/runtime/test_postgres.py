@@ -25,9 +25,9 @@ def test_the_url_gets_the_driver_that_is_installed(scheme):
 
 @pytest.mark.parametrize("bad", ["mysql://a:b@host/db", "postgresql://host", "postgresql://me@host/", "host/db"])
 def test_a_bad_url_is_refused_without_being_shown(bad):
-    with pytest.raises(SettingError) as told:
+    with pytest.raises(SettingError) as caught:
         load_settings(overrides={"POLYPIPE_POSTGRES_URL": bad})
-    assert bad not in str(told.value).replace("postgresql://user:password@host/database", "")
+    assert bad not in str(caught.value).replace("postgresql://user:password@host/database", "")
 
 
 def test_the_configuration_names_the_variable_and_not_its_value(tmp_path):
@@ -37,6 +37,7 @@ def test_the_configuration_names_the_variable_and_not_its_value(tmp_path):
     assert "storage" not in yaml.safe_load((dagster_home(tmp_path) / "dagster.yaml").read_text())
 
 
+@pytest.mark.slow
 def test_runs_and_ticks_are_stored_in_postgres(tmp_path, postgres_url, monkeypatch):
     monkeypatch.setenv("POLYPIPE_POSTGRES_URL", "")
     with open_instance(tmp_path, postgres_url) as instance:
@@ -56,6 +57,6 @@ def test_an_unreachable_postgres_is_one_line_without_the_password(tmp_path):
     if importlib.util.find_spec("psycopg2") is None:
         pytest.skip("psycopg2 is not installed (deploy/requirements-postgres.lock)")
     url = f"postgresql://polypipe:{SECRET}@/postgres?host={tmp_path}"
-    with pytest.raises(OSError, match="in Postgres cannot be read") as told, tables(tmp_path, url):
+    with pytest.raises(OSError, match="in Postgres cannot be read") as caught, tables(tmp_path, url):
         pass
-    assert SECRET not in str(told.value)
+    assert SECRET not in str(caught.value)

@@ -10,6 +10,8 @@ import pytest
 from polypipe.runtime.running import LOCK, MARK, Held, end, end_leftovers, leftovers, only_one, running
 from polypipe_tests.support import wait_until
 
+pytestmark = pytest.mark.slow
+
 HOLD = """
 import sys
 from pathlib import Path
@@ -48,7 +50,7 @@ def hold(start, home):
     return process
 
 
-def test_the_holder_is_found_and_a_second_one_refused(home, start):
+def test_the_holder_of_the_lock_is_found_and_a_second_one_is_refused(home, start):
     assert running(home) is None
     holder = hold(start, home)
     assert running(home).pid == holder.pid
@@ -58,7 +60,7 @@ def test_the_holder_is_found_and_a_second_one_refused(home, start):
     assert running(home) is None
 
 
-def test_a_lock_left_by_kill_9_is_free_and_its_pid_is_not_believed(home, start):
+def test_a_lock_left_by_kill_9_is_free_whatever_its_pid(home, start):
     holder = hold(start, home)
     holder.kill()
     holder.wait()
@@ -68,17 +70,17 @@ def test_a_lock_left_by_kill_9_is_free_and_its_pid_is_not_believed(home, start):
         assert running(home).pid == os.getpid()
 
 
-def test_a_pid_that_was_given_to_a_stranger_is_not_taken_for_ours(home, start):
-    """The lock is held, but the file names a process that has nothing to do with it: nobody may end that one."""
+def test_a_reused_pid_is_not_taken_for_the_holder(home, start):
+    """The lock is held, but the file names an unrelated process, which must not be ended."""
     holder, stranger = hold(start, home), start("sleep", "600")
     (home / LOCK).write_text(f"{stranger.pid}\n")
-    with pytest.raises(Held, match=rf"pid in it: {stranger.pid}\)"):
+    with pytest.raises(Held, match=rf"recorded pid: {stranger.pid}\)"):
         running(home)
     assert stranger.poll() is None
     assert holder.poll() is None
 
 
-def test_everything_below_is_ended_also_what_ignores_the_signal(home, start):
+def test_end_kills_processes_that_ignore_sigterm(home, start):
     stubborn = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(600)"
     )
@@ -94,10 +96,10 @@ def test_everything_below_is_ended_also_what_ignores_the_signal(home, start):
     assert end(home, None) == []
 
 
-def test_what_a_killed_start_left_is_waited_for_then_killed(home, start):
+def test_leftovers_of_a_killed_start_are_killed_after_the_patience(home, start):
     stopped = start("sleep", "600", env={MARK: os.path.realpath(home)})
     process = psutil.Process(stopped.pid)
-    process.suspend()  # it does not act on the kernel's SIGTERM
+    process.suspend()  # a suspended process does not act on the kernel's SIGTERM
     wait_until(lambda: process.status() == psutil.STATUS_STOPPED)
     stopped.terminate()
     assert end_leftovers(home, patience=0.2) == [stopped.pid]

@@ -1,4 +1,4 @@
-"""What a page of another site can make a browser send to the webserver, and what is made of it."""
+"""Requests that a page of another site can make a browser send are refused."""
 
 import pytest
 from starlette.applications import Starlette
@@ -29,7 +29,7 @@ def browser():
     return TestClient(SiteGuard(app), base_url=OURS)
 
 
-def test_the_ui_itself_is_let_through(browser):
+def test_requests_of_the_ui_are_served(browser):
     own = {"origin": OURS, "sec-fetch-site": "same-origin", "sec-fetch-mode": "cors", "sec-fetch-dest": "empty"}
     assert browser.post("/graphql?op=Launch", json={"query": "mutation{launch}"}, headers=own).text == "done"
     opened = {"accept": "text/html", "sec-fetch-site": "none", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
@@ -38,12 +38,12 @@ def test_the_ui_itself_is_let_through(browser):
         assert socket.receive_text() == "done"
 
 
-def test_a_script_without_a_browser_is_let_through(browser):
+def test_requests_of_scripts_are_served(browser):
     assert browser.post("/graphql", json={"query": "{version}"}).text == "done"
     assert browser.post("/report_asset_materialization/x").text == "done"
 
 
-def test_a_link_from_elsewhere_opens_the_page(browser):
+def test_a_link_from_another_site_opens_the_page(browser):
     link = {
         "accept": "text/html",
         "sec-fetch-site": "cross-site",
@@ -51,18 +51,18 @@ def test_a_link_from_elsewhere_opens_the_page(browser):
         "sec-fetch-dest": "document",
     }
     assert browser.get("/assets/live_cache", headers=link).text == "done"
-    assert browser.get(MUTATION, headers=link).text == "done"  # with text/html asked for, the webserver shows its editor
+    assert browser.get(MUTATION, headers=link).text == "done"  # with `Accept: text/html` the webserver shows its editor
 
 
 @pytest.mark.parametrize("name", ["localhost:3000", "127.0.0.1", "[::1]:3000", "LOCALHOST"])
-def test_the_names_of_this_machine(browser, name):
+def test_names_of_this_machine_are_served(browser, name):
     assert browser.get("/", headers={"host": name}).text == "done"
 
 
 @pytest.mark.parametrize(
     "name", ["evil.example", "127.0.0.1.evil.example", "evil@127.0.0.1.x", "", "[", "0.0.0.0", "10.0.0.1"]
 )
-def test_any_other_name_is_refused(browser, name):
+def test_any_other_host_name_is_refused(browser, name):
     assert browser.get("/", headers={"host": name}).status_code == 400
 
 
@@ -86,7 +86,7 @@ def test_any_other_name_is_refused(browser, name):
         },
     ],
 )
-def test_another_site_is_refused(browser, headers):
+def test_requests_from_another_site_are_refused(browser, headers):
     assert browser.get("/", headers=headers).status_code == 403
     assert browser.post("/graphql", content="x", headers={"content-type": "text/plain", **headers}).status_code == 403
 
@@ -101,7 +101,7 @@ def test_a_websocket_of_another_site_is_closed(browser, origin):
 
 
 @pytest.mark.parametrize("ask", ["get", "post"])
-def test_a_query_in_the_address_is_refused(browser, ask):
+def test_a_query_in_the_url_is_refused(browser, ask):
     assert getattr(browser, ask)(MUTATION).status_code == 405
     assert getattr(browser, ask)("/graphql?op=x&%71uer%79=mutation{wipe}").status_code == 405  # the webserver unescapes it
     assert getattr(browser, ask)("/graphql/?variables={}&query=x").status_code == 405

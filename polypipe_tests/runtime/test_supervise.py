@@ -20,6 +20,8 @@ from polypipe.runtime.states import program_states
 from polypipe.runtime.supervise import PACE_SECONDS, supervisor_config
 from polypipe_tests.support import SmallDisk, wait_until
 
+pytestmark = pytest.mark.slow
+
 SUPERVISE = """
 import os, signal, sys
 from pathlib import Path
@@ -140,10 +142,10 @@ def test_a_program_gets_its_own_secrets_only(tmp_path):
 
     with supervised(tmp_path, show("secretive"), show("other")):
         wait_until(lambda: all((tmp_path / f"{name}.env").exists() for name in ("secretive", "other")))
-        told = {name: wait_until((tmp_path / f"{name}.env").read_text) for name in ("secretive", "other")}
-    assert "SECRET=s3cret" in told["secretive"]
-    assert "s3cret" not in told["other"]
-    assert all("SHARED=1" in text for text in told.values())
+        shown = {name: wait_until((tmp_path / f"{name}.env").read_text) for name in ("secretive", "other")}
+    assert "SECRET=s3cret" in shown["secretive"]
+    assert "s3cret" not in shown["other"]
+    assert all("SHARED=1" in text for text in shown.values())
     assert not [
         path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".env" and "s3cret" in path.read_text()
     ]

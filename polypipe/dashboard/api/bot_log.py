@@ -3,17 +3,16 @@
 # ruff: noqa: S608 -- values are written as literals
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Annotated
 
+from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from polypipe.bot.order_status import UNKNOWN
 from polypipe.clock import utc_now
 from polypipe.dashboard.api.answers import json_answer
-from polypipe.dashboard.api.copying import DEFAULT_DAYS
-from polypipe.dashboard.api.copying import PARAMETERS as DAYS
-from polypipe.dashboard.api.parameters import Parser, read_parameters
+from polypipe.dashboard.api.copying import DaysParameters
 from polypipe.dashboard.context import Context, at_once
 from polypipe.dashboard.store import Row
 from polypipe.warehouse.connection import literal
@@ -21,7 +20,6 @@ from polypipe.warehouse.connection import literal
 SHOWN_LINES = 20
 NO_LINE = "no line of matches_optimized.csv was read in these days"
 NO_CRAWL = "when tokens came into our files is not known yet: no crawl is complete"
-PARAMETERS: dict[str, Parser] = {"days": DAYS["days"]}
 
 _MISSES = """
     WITH fills AS (
@@ -41,13 +39,13 @@ _MISSES = """
 """As `polypipe.bot.misses` has them, which asks the tables that are not kept here."""
 
 
-def bot_log(request: Request) -> Response:
+def bot_log(request: Request, asked: Annotated[DaysParameters, Query()]) -> Response:
     """The lines of the last 1, 7 or 30 days up to now."""
     with at_once(request) as context:
-        return json_answer(request, log_body(context, read_parameters(request, PARAMETERS), utc_now()))
+        return json_answer(request, log_body(context, asked, utc_now()))
 
 
-def log_body(context: Context, asked: dict[str, Any], now: datetime) -> Row:
+def log_body(context: Context, asked: DaysParameters, now: datetime) -> Row:
     """The answer to parsed parameters. `misses` is None with its reason where nothing can be said of them."""
     view, since = context.view, literal(_since(asked, now))
     ((ever,),) = view.values("SELECT max(logged_at) FROM log_lines")
@@ -59,7 +57,7 @@ def log_body(context: Context, asked: dict[str, Any], now: datetime) -> Row:
     ((crawled,),) = view.values("SELECT count(*) > 0 FROM first_seen")
     reason = None if lines and crawled else NO_CRAWL if lines else NO_LINE
     return {
-        "days": int(asked.get("days", DEFAULT_DAYS)),
+        "days": int(asked.days),
         "newest": ever,
         "lines": lines,
         "unknown": sum(row["lines"] for row in outcomes if row["outcome"] == UNKNOWN),
@@ -72,7 +70,7 @@ def log_body(context: Context, asked: dict[str, Any], now: datetime) -> Row:
     }
 
 
-def unknown_lines(context: Context, asked: dict[str, Any], now: datetime, limit: int | None = None) -> list[Row]:
+def unknown_lines(context: Context, asked: DaysParameters, now: datetime, limit: int | None = None) -> list[Row]:
     """The lines that were not understood, the newest first, at most 500 characters of each.
 
     One whose time cannot be read either is shown until its day is out of the days asked for.
@@ -83,7 +81,7 @@ def unknown_lines(context: Context, asked: dict[str, Any], now: datetime, limit:
     )
 
 
-def missed(context: Context, asked: dict[str, Any], now: datetime, limit: int | None = None) -> list[Row]:
+def missed(context: Context, asked: DaysParameters, now: datetime, limit: int | None = None) -> list[Row]:
     """The whale's fills whose token was in none of our files then, the newest first."""
     query = _MISSES.format(since=literal(_since(asked, now)))
     return context.view.rows(f"FROM ({query}) ORDER BY logged_at DESC, token_id, side{_limit(limit)}")
@@ -99,8 +97,8 @@ def _summary(context: Context, since: str) -> Row:
     return row
 
 
-def _since(asked: dict[str, Any], now: datetime) -> datetime:
-    return now - timedelta(days=int(asked.get("days", DEFAULT_DAYS)))
+def _since(asked: DaysParameters, now: datetime) -> datetime:
+    return now - timedelta(days=int(asked.days))
 
 
 def _limit(limit: int | None) -> str:

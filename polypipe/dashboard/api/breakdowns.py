@@ -1,7 +1,8 @@
 """`/api/quality/breakdowns`: the eligible fills of some days by sport, league, market type, price, size ..."""
 
-from typing import Any
+from typing import Annotated
 
+from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -9,9 +10,8 @@ from polypipe.attribution.days import midnight
 from polypipe.attribution.labels import PRICE_BUCKETS
 from polypipe.clock import utc_now
 from polypipe.dashboard.api.answers import json_answer
-from polypipe.dashboard.api.copying import PARAMETERS as DAYS
-from polypipe.dashboard.api.copying import asked_span
-from polypipe.dashboard.api.parameters import Parser, one_of, read_parameters, short_text
+from polypipe.dashboard.api.copying import SpanParameters, asked_span
+from polypipe.dashboard.api.query import Order, Text, one_of
 from polypipe.dashboard.context import Context, at_once
 from polypipe.dashboard.copy_windows import metrics, why_unknown
 from polypipe.dashboard.store import Row
@@ -23,33 +23,35 @@ SORTS = (
     "value", "eligible_fills", "copied_fills", "copy_rate", "fill_ratio", "latency_p50", "slippage_cents", "slippage_usd",
     "events", "verdict",
 )  # fmt: skip
-PARAMETERS: dict[str, Parser] = {
-    **DAYS,
-    "dimension": one_of(*DIMENSIONS),
-    "q": short_text,
-    "sort": one_of(*SORTS),
-    "order": one_of("asc", "desc"),
-}
 _NOT_SHOWN = ("day", "window_days", "user1_address", "user2_address")
 _PLACES = {value: place for place, value in enumerate((*PRICE_BUCKETS, *SIZE_BUCKETS))}
 
 
-def breakdowns(request: Request) -> Response:
+class BreakdownParameters(SpanParameters):
+    """The days, the dimension, and which of its classes in which order; `q` is a part of their name."""
+
+    dimension: Annotated[str, one_of(DIMENSIONS)] = "sport"
+    q: Text = ""
+    sort: Annotated[str, one_of(SORTS)] = "eligible_fills"
+    order: Order = "desc"
+
+
+def breakdowns(request: Request, asked: Annotated[BreakdownParameters, Query()]) -> Response:
     """Classes of one dimension (the sport unless another is named) of the days as `/api/quality/copying` has them."""
     with at_once(request) as context:
-        return json_answer(request, breakdowns_body(context, read_parameters(request, PARAMETERS)))
+        return json_answer(request, breakdowns_body(context, asked))
 
 
-def breakdowns_body(context: Context, asked: dict[str, Any]) -> Row:
+def breakdowns_body(context: Context, asked: BreakdownParameters) -> Row:
     """The answer to parsed parameters. Classes of price and size sort by what they mean, not by their letters."""
     span, range_ = asked_span(context, asked, utc_now())
-    dimension = asked.get("dimension", DIMENSIONS[0])
+    dimension = asked.dimension
     these = f"day = {literal(midnight(span.last))} AND window_days = {len(span.days)}"
     found = [
         {name: value for name, value in row.items() if name not in _NOT_SHOWN}
         for row in context.view.day_rows("copy_breakdowns", span.last, these)
     ]
-    text = asked.get("q", "").strip().lower()
+    text = asked.q.strip().lower()
     rows = [row for row in found if row["dimension"] == dimension and text in row["value"].lower()]
     reason = range_["reason"] or why_unknown(metrics(context.view, span))
     if reason is None and not found:
@@ -57,7 +59,7 @@ def breakdowns_body(context: Context, asked: dict[str, Any]) -> Row:
     return {
         "dimension": dimension,
         "counts": {name: sum(row["dimension"] == name for row in found) for name in DIMENSIONS},
-        "rows": _ordered(rows, asked.get("sort", "eligible_fills"), asked.get("order", "desc") == "desc"),
+        "rows": _ordered(rows, asked.sort, asked.order == "desc"),
         "reason": reason,
     }
 

@@ -10,7 +10,6 @@ from polypipe.caches.registry import CACHES
 from polypipe.caches.spec import CacheSpec
 from polypipe.clock import utc_now
 from polypipe.dashboard.api.answers import json_answer
-from polypipe.dashboard.api.parameters import read_parameters
 from polypipe.dashboard.context import Context, at_once
 from polypipe.dashboard.store import Row
 
@@ -20,7 +19,6 @@ SHOWN_REFUSALS = 5
 
 def caches(request: Request) -> Response:
     """One object a file; see `file_state`."""
-    read_parameters(request, {})
     with at_once(request) as context:
         body = {"files": file_states(context, utc_now()), "bot_reads_every_seconds": BOT_READS_EVERY.total_seconds()}
         return json_answer(request, body | context.freshness())

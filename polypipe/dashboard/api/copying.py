@@ -1,8 +1,9 @@
 """`/api/quality/copying`: how the fills of some days were copied and where the gap of these days went."""
 
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Annotated
 
+from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -10,7 +11,7 @@ from polypipe.attribution.day_sums import coverage_of, sum_of_days
 from polypipe.attribution.realised_ratio import ratio_warning
 from polypipe.clock import utc_now
 from polypipe.dashboard.api.answers import json_answer
-from polypipe.dashboard.api.parameters import Parser, day, one_of, read_parameters
+from polypipe.dashboard.api.query import Absent, Day, Parameters, one_of
 from polypipe.dashboard.context import Context, at_once
 from polypipe.dashboard.copy_windows import (
     METRICS,
@@ -26,22 +27,31 @@ from polypipe.dashboard.copy_windows import (
 from polypipe.dashboard.store import Row
 from polypipe.history.copy_quality import WINDOWS
 
-DEFAULT_DAYS = 7
 SHOWN_EXITS = 50
 NOTHING_YET = "no day is computed yet: yesterday is filled after midnight UTC, earlier days by a backfill in Dagster"
 DUE_AFTER = timedelta(hours=8)
 """After midnight UTC yesterday is computed at 00:27 and, should that have failed, at 06:27."""
 
-PARAMETERS: dict[str, Parser] = {"days": one_of(*map(str, WINDOWS)), "until": day}
+
+class DaysParameters(Parameters):
+    """How many days."""
+
+    days: Annotated[str, one_of([str(days) for days in WINDOWS])] = "7"
 
 
-def copying(request: Request) -> Response:
+class SpanParameters(DaysParameters):
+    """How many days, and the last one; without it the newest stored day."""
+
+    until: Day | Absent = None
+
+
+def copying(request: Request, asked: Annotated[SpanParameters, Query()]) -> Response:
     """Attribution, funnel, distributions and uncopied exits of the 1, 7 or 30 days that end with `until`."""
     with at_once(request) as context:
-        return json_answer(request, copying_body(context, read_parameters(request, PARAMETERS), utc_now()))
+        return json_answer(request, copying_body(context, asked, utc_now()))
 
 
-def copying_body(context: Context, asked: dict[str, Any], now: datetime) -> Row:
+def copying_body(context: Context, asked: SpanParameters, now: datetime) -> Row:
     """The answer to parsed parameters. It names no version, so that it is the same while these days are."""
     span, range_ = asked_span(context, asked, now)
     view = context.view
@@ -66,7 +76,7 @@ def copying_body(context: Context, asked: dict[str, Any], now: datetime) -> Row:
     }
 
 
-def asked_span(context: Context, asked: dict[str, Any], now: datetime) -> tuple[Span, Row]:
+def asked_span(context: Context, asked: SpanParameters, now: datetime) -> tuple[Span, Row]:
     """The days that the parameters name, by default to the newest stored one, and what is to be said of the range.
 
     `reason` says why there is nothing at all to show, `stale` that yesterday should be there and is not.
@@ -75,8 +85,8 @@ def asked_span(context: Context, asked: dict[str, Any], now: datetime) -> tuple[
     settings = context.settings
     reason = settings.wallets_missing if settings.wallets is None else NOTHING_YET if stored is None else None
     due = (now - DUE_AFTER).date() - timedelta(days=1)
-    last: date = asked.get("until") or (stored[1] if stored else due)
-    days = int(asked.get("days", DEFAULT_DAYS))
+    last: date = asked.until or (stored[1] if stored else due)
+    days = int(asked.days)
     span = Span.ending(last, days)
     stale = None
     if stored is not None and reason is None and stored[1] < due:

@@ -4,8 +4,9 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
+from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,71 +14,61 @@ from polypipe.bot.misses import COLUMNS as MISS_COLUMNS
 from polypipe.clock import utc_now
 from polypipe.dashboard.api import bot_log, breakdowns, caches, copying, history, positions, quality, whatif
 from polypipe.dashboard.api.answers import answer
-from polypipe.dashboard.api.parameters import BadParameter, Parser, from_milliseconds, one_of, read_parameters
+from polypipe.dashboard.api.query import Parameters, listed, one_of
 from polypipe.dashboard.context import Context, at_once
 from polypipe.dashboard.copy_windows import exits, gap_rows
-from polypipe.dashboard.store import SERIES, Row
+from polypipe.dashboard.store import Row
 from polypipe.warehouse.tables import columns
 
 Table = tuple[Sequence[str], Iterable[Mapping[str, Any]]]
 """Names of the columns, and rows; these may be made later, after the tables were read."""
 
 _REBUILT = {"user1_pnl", "expected_pnl", "pnl_vs_expected"}
-_HISTORY = {name: parser for name, parser in history.PARAMETERS.items() if name != "layout"}
 
 # A spreadsheet runs a cell that begins so as a formula; titles of markets are written by strangers.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def export(request: Request) -> Response:
-    """CSV with a header line; an unknown number is an empty cell, an instant ISO-8601 in UTC."""
-    what = request.query_params.get("what", "history")
-    if what not in TABLES:
-        raise BadParameter(f"what={what[:40]!r}: allowed are {', '.join(TABLES)}")
-    parsers, make = TABLES[what]
-    asked = read_parameters(request, {"what": one_of(*TABLES), **parsers})
-    with at_once(request) as context:
-        names, rows = make(context, asked)
-        simulated = "-SIMULATED" if context.settings.simulated else ""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows([_cell(row[name]) for name in names] for row in rows)
-    headers = {"Content-Disposition": f'attachment; filename="polypipe-{what}{simulated}.csv"'}
-    return answer(request, text.getvalue().encode(), "text/csv; charset=utf-8", headers)
+class CsvResponse(Response):
+    """CSV."""
+
+    media_type = "text/csv"
 
 
-def _history(context: Context, asked: dict[str, Any]) -> Table:
+def _history(context: Context, asked: history.PointsParameters) -> Table:
     """What the charts draw: points of snapshots, where nothing is known, and hours that are reconstructed."""
     body = history.history_body(context, asked)
-    names = asked.get("fields", SERIES)
+    names = listed(asked.fields)
     rows = [row | {"source": "unknown" if row["id"] is None else "snapshots"} for row in body["snapshots"]]
     if body["reconstructed"] is not None and not _REBUILT.isdisjoint(names):
         for t, copier, expected, gap in zip(*body["reconstructed"].values(), strict=True):
             numbers = {"user1_pnl": copier, "expected_pnl": expected, "pnl_vs_expected": gap}
             source = "unknown" if gap is None else "reconstructed"
-            rows.append(dict.fromkeys(names) | numbers | {"timestamp": from_milliseconds(t), "source": source})
+            rows.append(dict.fromkeys(names) | numbers | {"timestamp": history.from_milliseconds(t), "source": source})
     return ["timestamp", *names, "source"], sorted(rows, key=lambda row: row["timestamp"])
 
 
-def _gaps(context: Context, asked: dict[str, Any]) -> Table:
-    return ("from", "to", "rows", "reason"), history.history_body(context, asked)["gaps"]
+def _gaps(context: Context, asked: history.RangeParameters) -> Table:
+    return ("from", "to", "rows", "reason"), history.gaps(context, asked)
 
 
-def _groups(group: str, names: Sequence[str]) -> Callable[[Context, dict[str, Any]], Table]:
+def _groups(group: str, names: Sequence[str]) -> Callable[[Context, Any], Table]:
     """A table of groups of positions, without the empty ones."""
-    return lambda context, asked: (names, (row for row in positions.rows_body(context, asked)[group] if row["rows"]))
+    return lambda context, asked: (
+        names,
+        (row for row in positions.rows_body(context, positions.PageParameters())[group] if row["rows"]),
+    )
 
 
-def _outcomes(context: Context, asked: dict[str, Any]) -> Table:
+def _outcomes(context: Context, asked: copying.DaysParameters) -> Table:
     return ("outcome", "lines", "usd", "problems"), bot_log.log_body(context, asked, utc_now())["outcomes"]
 
 
-def _positions(context: Context, asked: dict[str, Any]) -> Table:
+def _positions(context: Context, asked: positions.FilterParameters) -> Table:
     return [column.name for column in columns("positions")], positions.all_rows(context, asked)
 
 
-def _caches(context: Context, asked: dict[str, Any]) -> Table:
+def _caches(context: Context, asked: Parameters) -> Table:
     nothing = dict.fromkeys(("time", "added", "removed", "changed"))
     states = [
         state | {f"last_change_{k}": v for k, v in (state["last_change"] or nothing).items()}
@@ -86,35 +77,35 @@ def _caches(context: Context, asked: dict[str, Any]) -> Table:
     return _CACHE_COLUMNS, states
 
 
-def _quality(context: Context, asked: dict[str, Any]) -> Table:
+def _quality(context: Context, asked: quality.QualityParameters) -> Table:
     return [column.name for column in columns("copy_quality_daily")], quality.quality_rows(context, asked)
 
 
-def _of_copying(names: Sequence[str], rows: Callable[[Row], Iterable[Row]]) -> Callable[[Context, dict[str, Any]], Table]:
+def _of_copying(names: Sequence[str], rows: Callable[[Row], Iterable[Row]]) -> Callable[[Context, Any], Table]:
     """A table of the answer of `/api/quality/copying`."""
     return lambda context, asked: (names, rows(copying.copying_body(context, asked, utc_now())))
 
 
-def _exits(context: Context, asked: dict[str, Any]) -> Table:
+def _exits(context: Context, asked: copying.SpanParameters) -> Table:
     span, _ = copying.asked_span(context, asked, utc_now())
     found = exits(context.view, span.last, gap_rows(context.view, span).get(span.last), None)
     return [column.name for column in columns("uncopied_exits") if column.name not in _NOT_SHOWN], found["rows"]
 
 
-def _breakdowns(context: Context, asked: dict[str, Any]) -> Table:
+def _breakdowns(context: Context, asked: breakdowns.BreakdownParameters) -> Table:
     names = [column.name for column in columns("copy_breakdowns") if column.name not in _NOT_SHOWN]
     return names, breakdowns.breakdowns_body(context, asked)["rows"]
 
 
-def _misses(context: Context, asked: dict[str, Any]) -> Table:
+def _misses(context: Context, asked: copying.DaysParameters) -> Table:
     return MISS_COLUMNS, bot_log.missed(context, asked, utc_now())
 
 
-def _unknown_lines(context: Context, asked: dict[str, Any]) -> Table:
+def _unknown_lines(context: Context, asked: copying.DaysParameters) -> Table:
     return ("logged_at", "problems", "raw"), bot_log.unknown_lines(context, asked, utc_now())
 
 
-def _whatif(context: Context, asked: dict[str, Any]) -> Table:
+def _whatif(context: Context, asked: whatif.WhatIfParameters) -> Table:
     names = ("number", "actual", "what_if", "reason", "rule", "first", "last", "days_known")
     return names, whatif.whatif_rows(whatif.question(context, asked))
 
@@ -128,32 +119,51 @@ _CACHE_COLUMNS = (
 _BARS = ("low", "high", "fills")
 _STATUS_COLUMNS = ("status", "rows", "scaled_whale_pnl", "copier_pnl", "cost_of_deviation", "verdict")
 _SIZE_COLUMNS = ("size", "rows", "filled", "scaled_whale_pnl", "copier_pnl", "verdict")
-_RANGE = {name: parser for name, parser in _HISTORY.items() if name in ("hours", "from", "to")}
 
-TABLES: dict[str, tuple[dict[str, Parser], Callable[[Context, dict[str, Any]], Table]]] = {
-    "history": (_HISTORY, _history),
-    "gaps": (_RANGE, _gaps),
-    "positions": (positions.FILTERS, _positions),
-    "by_status": ({}, _groups("by_status", _STATUS_COLUMNS)),
-    "by_size": ({}, _groups("by_size", _SIZE_COLUMNS)),
-    "caches": ({}, _caches),
-    "quality": (quality.PARAMETERS, _quality),
-    "metrics": (copying.PARAMETERS, _of_copying(("number", "value", "reason"), copying.metric_rows)),
+TABLES: dict[str, tuple[type[Parameters], Callable[[Context, Any], Table]]] = {
+    "history": (history.PointsParameters, _history),
+    "gaps": (history.RangeParameters, _gaps),
+    "positions": (positions.FilterParameters, _positions),
+    "by_status": (Parameters, _groups("by_status", _STATUS_COLUMNS)),
+    "by_size": (Parameters, _groups("by_size", _SIZE_COLUMNS)),
+    "caches": (Parameters, _caches),
+    "quality": (quality.QualityParameters, _quality),
+    "metrics": (copying.SpanParameters, _of_copying(("number", "value", "reason"), copying.metric_rows)),
     "waterfall": (
-        copying.PARAMETERS,
+        copying.SpanParameters,
         _of_copying(("part", "usd", "days", "days_known", "reason"), copying.waterfall_rows),
     ),
-    "funnel": (copying.PARAMETERS, _of_copying(("step", "lost_because", "fills", "usd"), copying.funnel_rows)),
-    "slippage": (copying.PARAMETERS, _of_copying(_BARS, lambda body: body["slippage"]["bars"])),
-    "latency": (copying.PARAMETERS, _of_copying(_BARS, lambda body: body["latency"]["bars"])),
-    "exits": (copying.PARAMETERS, _exits),
-    "breakdowns": (breakdowns.PARAMETERS, _breakdowns),
-    "outcomes": (bot_log.PARAMETERS, _outcomes),
-    "misses": (bot_log.PARAMETERS, _misses),
-    "unknown_lines": (bot_log.PARAMETERS, _unknown_lines),
-    "whatif": (whatif.PARAMETERS, _whatif),
+    "funnel": (copying.SpanParameters, _of_copying(("step", "lost_because", "fills", "usd"), copying.funnel_rows)),
+    "slippage": (copying.SpanParameters, _of_copying(_BARS, lambda body: body["slippage"]["bars"])),
+    "latency": (copying.SpanParameters, _of_copying(_BARS, lambda body: body["latency"]["bars"])),
+    "exits": (copying.SpanParameters, _exits),
+    "breakdowns": (breakdowns.BreakdownParameters, _breakdowns),
+    "outcomes": (copying.DaysParameters, _outcomes),
+    "misses": (copying.DaysParameters, _misses),
+    "unknown_lines": (copying.DaysParameters, _unknown_lines),
+    "whatif": (whatif.WhatIfParameters, _whatif),
 }
 """What can be exported: its parameters, and its columns and rows."""
+
+
+class ExportParameters(Parameters, extra="allow"):
+    """What to export. The other parameters are those of the answer that shows it."""
+
+    what: Annotated[str, one_of(list(TABLES))] = "history"
+
+
+def export(request: Request, asked: Annotated[ExportParameters, Query()]) -> Response:
+    """CSV with a header line; an unknown number is an empty cell, an instant ISO-8601 in UTC."""
+    parameters, make = TABLES[asked.what]
+    with at_once(request) as context:
+        names, rows = make(context, parameters.model_validate(asked.model_extra))
+        simulated = "-SIMULATED" if context.settings.simulated else ""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows([_cell(row[name]) for name in names] for row in rows)
+    headers = {"Content-Disposition": f'attachment; filename="polypipe-{asked.what}{simulated}.csv"'}
+    return answer(request, text.getvalue().encode(), "text/csv; charset=utf-8", headers)
 
 
 def _cell(value: Any) -> Any:

@@ -11,7 +11,6 @@ from polypipe.clock import utc_now
 from polypipe.dashboard.api.answers import answer, encode
 from polypipe.dashboard.api.caches import file_states
 from polypipe.dashboard.api.latest import latest_body
-from polypipe.dashboard.api.parameters import read_parameters
 from polypipe.dashboard.context import Context, at_once
 from polypipe.dashboard.facts import MemoryFacts
 from polypipe.health.registry import FRESHNESS, failing, findings, of_subjects
@@ -21,7 +20,6 @@ TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 def healthz(request: Request) -> Response:
     """200 when healthy, else 503 with the reasons, one line each."""
-    read_parameters(request, {})
     with at_once(request) as context:
         reasons = unhealthy(context, utc_now())
         body = encode({"status": "unhealthy" if reasons else "ok", "reasons": reasons, **context.freshness()})
@@ -38,7 +36,6 @@ def unhealthy(context: Context, now: datetime) -> list[str]:
 
 def metrics(request: Request) -> Response:
     """Prometheus text. A number that is unknown is absent, never zero."""
-    read_parameters(request, {})
     with at_once(request) as context:
         lines = list(_metrics(context, utc_now()))
     return answer(request, ("\n".join(lines) + "\n").encode(), TEXT, {"Cache-Control": "no-store"})

@@ -1,22 +1,23 @@
 """`/api/history`: snapshots of a range as rows (the old shape) or as columns (half the bytes: what the page asks for)."""
 
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
 
+from fastapi import Query
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
 from polypipe.clock import utc_now
 from polypipe.dashboard.api.answers import json_answer
-from polypipe.dashboard.api.parameters import (
+from polypipe.dashboard.api.query import (
+    Absent,
     BadParameter,
-    Parser,
-    from_milliseconds,
-    hours,
-    instant,
-    milliseconds,
+    Hours,
+    Instant,
+    Parameters,
+    listed,
     one_of,
-    read_parameters,
     some_of,
     whole,
 )
@@ -24,36 +25,48 @@ from polypipe.dashboard.context import Context, at_once
 from polypipe.dashboard.history import History, read_gaps, read_history, read_reconstructed
 from polypipe.dashboard.store import SERIES, View
 
-DEFAULT_POINTS = 1000
-FEWEST_POINTS, MOST_POINTS = 12, 4000
 DECIMALS = 4
 """Money to a hundredth of a cent: more digits are noise of the source, and half of the bytes."""
 
-PARAMETERS: dict[str, Parser] = {
-    "hours": hours,
-    "from": instant,
-    "to": instant,
-    "points": whole(FEWEST_POINTS, MOST_POINTS),
-    "fields": some_of(*SERIES),
-    "layout": one_of("rows", "columns"),
-}
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
-def history(request: Request) -> Response:
+class RangeParameters(Parameters):
+    """The last hours (24 unless `from` is given), or the time between two instants."""
+
+    hours: Hours | Absent = None
+    from_: Instant | Absent = Field(None, alias="from")
+    to: Instant | Absent = None
+
+
+class PointsParameters(RangeParameters):
+    """The range, at most how many points of it, and which numbers."""
+
+    points: Annotated[int, whole(12, 4000)] = 1000
+    fields: Annotated[str, some_of(SERIES)] = ",".join(SERIES)
+
+
+class HistoryParameters(PointsParameters):
+    """The points, as rows or as columns."""
+
+    layout: Annotated[str, one_of(("rows", "columns"))] = "rows"
+
+
+def history(request: Request, asked: Annotated[HistoryParameters, Query()]) -> Response:
     """At most `points` points between two instants, with the stretches over which the gap is unknown."""
     with at_once(request) as context:
-        return json_answer(request, history_body(context, read_parameters(request, PARAMETERS)))
+        return json_answer(request, history_body(context, asked, asked.layout))
 
 
-def history_body(context: Context, asked: dict[str, Any]) -> dict[str, Any]:
+def history_body(context: Context, asked: PointsParameters, layout: str = "rows") -> dict[str, Any]:
     """The answer of `/api/history` to parsed parameters. Raises `BadParameter`."""
     start, end = asked_range(asked)
-    names: list[str] = asked.get("fields", list(SERIES))
+    names = listed(asked.fields)
     first_ms, last_ms = milliseconds(start) if start else 0, milliseconds(end)
-    found = read_history(context.view, first_ms, last_ms, names, asked.get("points", DEFAULT_POINTS))
+    found = read_history(context.view, first_ms, last_ms, names, asked.points)
     start = start or from_milliseconds(_first(context, found) or last_ms)
     return {
-        **_points(found, names, asked.get("layout", "rows")),
+        **_points(found, names, layout),
         "scaling_ratio": context.settings.scaling_ratio,
         **context.labels(),
         "from": start,
@@ -62,12 +75,20 @@ def history_body(context: Context, asked: dict[str, Any]) -> dict[str, Any]:
         "last": None if found.last is None else from_milliseconds(found.last),
         "stored_rows": found.rows,
         "resolution_seconds": None if found.resolution_ms is None else found.resolution_ms / 1000,
-        "gaps": [
-            gap | {"from": from_milliseconds(gap["from"]), "to": from_milliseconds(gap["to"])}
-            for gap in read_gaps(context.view, milliseconds(start), last_ms)
-        ],
-        "reconstructed": _reconstructed(context, first_ms, last_ms, asked.get("points", DEFAULT_POINTS)),
+        "gaps": _gaps(context.view, first_ms, last_ms),
+        "reconstructed": _reconstructed(context, first_ms, last_ms, asked.points),
     }
+
+
+def gaps(context: Context, asked: RangeParameters) -> list[dict[str, Any]]:
+    """The stretches over which the gap is unknown, as `/api/history` has them."""
+    start, end = asked_range(asked)
+    return _gaps(context.view, milliseconds(start) if start else 0, milliseconds(end))
+
+
+def _gaps(view: View, start: int, end: int) -> list[dict[str, Any]]:
+    found = read_gaps(view, start, end)
+    return [gap | {"from": from_milliseconds(gap["from"]), "to": from_milliseconds(gap["to"])} for gap in found]
 
 
 def _first(context: Context, found: History) -> int | None:
@@ -94,17 +115,26 @@ def _reconstructed(context: Context, start: int, end: int, points: int) -> dict[
     return dict(zip(("t", "copier", "expected", "gap"), map(list, columns), strict=True))
 
 
-def asked_range(asked: dict[str, Any]) -> tuple[datetime | None, datetime]:
+def asked_range(asked: RangeParameters) -> tuple[datetime | None, datetime]:
     """Both ends of the range that the parameters name; a start of None is the beginning of everything."""
-    if "hours" in asked and "from" in asked:
-        raise BadParameter("hours and from exclude each other")
-    end: datetime = asked.get("to") or utc_now()
-    if "from" in asked:
-        if asked["from"] >= end:
+    end = asked.to or utc_now()
+    if asked.from_ is not None:
+        if asked.hours is not None:
+            raise BadParameter("hours and from exclude each other")
+        if asked.from_ >= end:
             raise BadParameter("from must be before to")
-        return asked["from"], end
-    length: timedelta | None = asked.get("hours", timedelta(hours=24))
-    return None if length is None else end - length, end
+        return asked.from_, end
+    return (None if asked.hours == "all" else end - timedelta(hours=asked.hours or 24)), end
+
+
+def milliseconds(time: datetime) -> int:
+    """Milliseconds since 1970 UTC."""
+    return (time - _EPOCH) // timedelta(milliseconds=1)
+
+
+def from_milliseconds(value: int) -> datetime:
+    """The instant, UTC."""
+    return _EPOCH + timedelta(milliseconds=value)
 
 
 def _points(found: History, names: list[str], layout: str) -> dict[str, Any]:

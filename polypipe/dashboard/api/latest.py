@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from polypipe.dashboard.api.answers import json_answer
-from polypipe.dashboard.api.parameters import read_parameters
 from polypipe.dashboard.context import Context, at_once
 from polypipe.divergence.pnl_gap import guard
 from polypipe.facts import Fact
@@ -22,7 +21,6 @@ def latest(request: Request) -> Response:
 
     It holds instants and no ages, so that it is the same until something new is published.
     """
-    read_parameters(request, {})
     with at_once(request) as context:
         return json_answer(request, latest_body(context))
 
@@ -68,7 +66,6 @@ def verdict(row: dict[str, Any], reasons: dict[str, str]) -> dict[str, Any]:
 
 def config(request: Request) -> Response:
     """Who is compared, at which ratio, how often."""
-    read_parameters(request, {})
     with at_once(request) as context:
         settings = context.settings
         return json_answer(

@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from polypipe.dashboard.api.answers import error
-from polypipe.dashboard.api.parameters import read_parameters
 from polypipe.dashboard.context import freshness
 from polypipe.dashboard.store import Store
 
@@ -27,7 +26,6 @@ class Listeners:
 
 async def events(request: Request) -> Response:
     """Event `version` whenever the version, or the reason why a newer one cannot be loaded, changes; first at once."""
-    read_parameters(request, {})
     listeners: Listeners = request.app.state.listeners
     if listeners.count >= MOST_LISTENERS:
         return error(503, f"{MOST_LISTENERS} pages listen already")

@@ -3,13 +3,14 @@
 # ruff: noqa: S608 -- names are checked against a list, values are written as literals
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
+from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from polypipe.dashboard.api.answers import json_answer
-from polypipe.dashboard.api.parameters import Parser, one_of, read_parameters, short_text, some_of, whole
+from polypipe.dashboard.api.query import Absent, Order, Parameters, Text, listed, one_of, some_of, whole
 from polypipe.dashboard.context import Context, at_once
 from polypipe.dashboard.store import Row
 from polypipe.divergence.copy_rule import SIZE_BUCKETS
@@ -25,13 +26,22 @@ SORTS = (
     "actual_usd", "cost_of_deviation", "whale_pnl", "copier_pnl", "whale_out_since",
 )  # fmt: skip
 
-FILTERS: dict[str, Parser] = {
-    "q": short_text,
-    "status": some_of(*STATUSES, *APART),
-    "sort": one_of(*SORTS),
-    "order": one_of("asc", "desc"),
-}
-PAGING: dict[str, Parser] = {"limit": whole(1, 500), "offset": whole(0, 1_000_000)}
+
+class FilterParameters(Parameters):
+    """Which rows in which order. `q` is a part of the title, the outcome or the event's slug."""
+
+    q: Text = ""
+    status: Annotated[str, some_of((*STATUSES, *APART))] | Absent = None
+    sort: Annotated[str, one_of(SORTS)] = "attention"
+    order: Order = "asc"
+
+
+class PageParameters(FilterParameters):
+    """Which rows in which order, a page of them."""
+
+    limit: Annotated[int, whole(1, 500)] = 50
+    offset: Annotated[int, whole(0, 1_000_000)] = 0
+
 
 MEASURED = (*EXPECTED, "below_minimum")
 """Statuses whose deviation has a cost: the whale's price is there to measure it by."""
@@ -51,7 +61,6 @@ FILLED_OVER, FILLED_UNDER = 1.05, 0.95
 
 def positions(request: Request) -> Response:
     """Everything under the names of the old API."""
-    read_parameters(request, {})
     with at_once(request) as context:
         return json_answer(request, old_body(context))
 
@@ -80,26 +89,25 @@ def old_body(context: Context) -> dict[str, Any]:
     }
 
 
-def rows(request: Request) -> Response:
+def rows(request: Request, asked: Annotated[PageParameters, Query()]) -> Response:
     """One page of the comparison table, with the figures of the whole comparison."""
     with at_once(request) as context:
-        return json_answer(request, rows_body(context, read_parameters(request, FILTERS | PAGING)))
+        return json_answer(request, rows_body(context, asked))
 
 
-def rows_body(context: Context, asked: dict[str, Any]) -> dict[str, Any]:
+def rows_body(context: Context, asked: PageParameters) -> dict[str, Any]:
     """The answer of `/api/positions/rows` to parsed parameters."""
     where, order = _query(asked)
-    limit, offset = asked.get("limit", 50), asked.get("offset", 0)
-    found = context.view.rows(f"FROM positions WHERE {where} ORDER BY {order} LIMIT {limit} OFFSET {offset}")
+    found = context.view.rows(f"FROM positions WHERE {where} ORDER BY {order} LIMIT {asked.limit} OFFSET {asked.offset}")
     counts = dict(context.view.values(f"SELECT status, count(*) FROM positions WHERE {_search(asked)} GROUP BY status"))
     summary = newest_summary(context)
-    wanted = asked.get("status")
+    wanted = listed(asked.status) if asked.status else None
     return {
         "compared_at": summary["compared_at"] if summary else None,
         "rows": found,
         "total": sum(number for status, number in counts.items() if not wanted or status in wanted),
-        "offset": offset,
-        "limit": limit,
+        "offset": asked.offset,
+        "limit": asked.limit,
         "counts": {status: counts.get(status, 0) for status in ATTENTION},
         "summary": summary,
         "by_status": [_with_verdict(status, summary["by_status"][status]) for status in ATTENTION] if summary else [],
@@ -108,7 +116,7 @@ def rows_body(context: Context, asked: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def all_rows(context: Context, asked: dict[str, Any]) -> list[Row]:
+def all_rows(context: Context, asked: FilterParameters) -> list[Row]:
     """Every row that the filters let through, for the export."""
     where, order = _query(asked)
     return context.view.rows(f"FROM positions WHERE {where} ORDER BY {order}")
@@ -128,23 +136,22 @@ def nothing_compared(context: Context) -> str:
     return "positions were not compared yet" if context.settings.wallets else context.settings.wallets_missing
 
 
-def _query(asked: dict[str, Any]) -> tuple[str, str]:
+def _query(asked: FilterParameters) -> tuple[str, str]:
     """Condition and order of the rows that were asked for."""
     where = _search(asked)
-    if statuses := asked.get("status"):
-        where += f" AND status IN {_list(statuses)}"
-    sort = asked.get("sort", "attention")
-    if sort == "attention":
+    if asked.status:
+        where += f" AND status IN {_list(listed(asked.status))}"
+    if asked.sort == "attention":
         rank = " ".join(f"WHEN {literal(status)} THEN {place}" for place, status in enumerate(ATTENTION))
         stake = "greatest(coalesce(actual_usd, 0), coalesce(expected_usd, 0))"
-        backwards = " DESC" if asked.get("order") == "desc" else ""
+        backwards = " DESC" if asked.order == "desc" else ""
         return where, f"CASE status {rank} END{backwards}, {stake} DESC, token_id"
-    by = "lower(title)" if sort == "title" else sort
-    return where, f"{by} {asked.get('order', 'asc')} NULLS LAST, token_id"
+    by = "lower(title)" if asked.sort == "title" else asked.sort
+    return where, f"{by} {asked.order} NULLS LAST, token_id"
 
 
-def _search(asked: dict[str, Any]) -> str:
-    text = asked.get("q", "").strip().lower()
+def _search(asked: FilterParameters) -> str:
+    text = asked.q.strip().lower()
     if not text:
         return "true"
     return f"contains(lower(concat_ws(' ', title, outcome, event_slug)), {literal(text)})"

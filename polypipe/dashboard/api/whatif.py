@@ -1,19 +1,19 @@
 """`/api/quality/whatif`: expected PnL, gap and coverage of stored days by another rule.
 
-The answer needs months of fills. `polypipe whatif` gives it in a process of its own: neither its memory nor its seconds
-are this one's. One at a time, and the last answers are kept.
+The answer needs months of fills, so a worker process computes it, one at a time; the last answers are kept.
 """
 
-import json
-import subprocess
-import sys
-import threading
+import logging
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import Any
+from pathlib import Path
+from typing import Annotated
 
+from fastapi import Query
+from pydantic import AfterValidator, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,88 +21,93 @@ from starlette.responses import Response
 from polypipe.bounds import MOST_FACTOR, MOST_SHARES
 from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.copying import NOTHING_YET
-from polypipe.dashboard.api.parameters import BadParameter, Parser, day, number, read_parameters, whole
+from polypipe.dashboard.api.query import Absent, BadParameter, Day, Parameters, number, whole
 from polypipe.dashboard.context import Context, at_once
 from polypipe.dashboard.copy_windows import stored_days
 from polypipe.dashboard.store import Row
-from polypipe.divergence.copy_rule import FLOOR_SHARES, TIER_FACTOR, TIER_SHARES
-from polypipe.runtime.environment import child_environment
-from polypipe.settings import Settings
+from polypipe.dashboard.worker import Worker, WorkerBusy, WorkerTimeout
+from polypipe.divergence.copy_rule import FLOOR_SHARES, TIER_FACTOR, TIER_SHARES, Rule
+from polypipe.errors import PolypipeError
+from polypipe.wallets import Wallets
+from polypipe.warehouse import Warehouse
 
-DEFAULT_DAYS, MOST_DAYS = 30, 90
-LEAST_RATIO, MOST_RATIO = 1e-6, 100.0
 MOST_TIERS = 5
 SECONDS = 60.0
 NO_TIERS = ((TIER_SHARES, 1.0),)
 
-_one_at_a_time = threading.Lock()
+log = logging.getLogger(__name__)
+worker = Worker()
 
 
 def tiers(text: str) -> tuple[tuple[float, float], ...]:
     """`none`, or sizes in shares and factors: `4000:1.25,10000:1.5`."""
     if text == "none":
         return NO_TIERS
-    sizes, factors = number(0, MOST_SHARES), number(0, MOST_FACTOR)
-    pairs = [part.split(":") for part in text.split(",")]
-    if len(pairs) > MOST_TIERS or any(len(pair) != 2 for pair in pairs):
-        raise ValueError(f"tiers are none, or at most {MOST_TIERS} of SHARES:FACTOR, as in 4000:1.25,10000:1.5")
-    return tuple((sizes(size.strip()), factors(factor.strip())) for size, factor in pairs)
+    pairs = [re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*:\s*(\d+(?:\.\d+)?)\s*", part, re.ASCII) for part in text.split(",")]
+    found = tuple((float(pair[1]), float(pair[2])) for pair in pairs if pair is not None)
+    if not len(found) == len(pairs) <= MOST_TIERS:
+        raise ValueError(f"must be none, or at most {MOST_TIERS} of SHARES:FACTOR, such as 4000:1.25,10000:1.5")
+    if len(dict(found)) < len(found):
+        raise ValueError("must have each number of shares once")
+    if any(size > MOST_SHARES or factor > MOST_FACTOR for size, factor in found):
+        raise ValueError(f"must have at most {MOST_SHARES:,.0f} shares and a factor of at most {MOST_FACTOR:g}")
+    return found
 
 
-PARAMETERS: dict[str, Parser] = {
-    "ratio": number(LEAST_RATIO, MOST_RATIO),
-    "floor": number(0, MOST_SHARES),
-    "tiers": tiers,
-    "days": whole(1, MOST_DAYS),
-    "until": day,
-}
+def _checked(text: str) -> str:
+    tiers(text)
+    return text
 
 
-def whatif(request: Request) -> Response:
+class WhatIfParameters(Parameters):
+    """The rule, the bot's own where it says nothing, and the days."""
+
+    ratio: Annotated[float, number(1e-6, 100)] | Absent = None
+    floor: Annotated[float, number(0, MOST_SHARES)] = FLOOR_SHARES
+    tiers: Annotated[str, AfterValidator(_checked), Field(examples=["4000:1.25,10000:1.5", "none"])] = (
+        f"{TIER_SHARES:g}:{TIER_FACTOR:g}"
+    )
+    days: Annotated[int, whole(1, 90)] = 30
+    until: Day | Absent = None
+
+
+def whatif(request: Request, asked: Annotated[WhatIfParameters, Query()]) -> Response:
     """The rule's numbers beside those in force, over the `days` that end with `until`. 404 where nothing is stored."""
     with at_once(request) as context:
-        asked = question(context, read_parameters(request, PARAMETERS))
-    return json_answer(request, answer_to(asked))
+        found = question(context, asked)
+    return json_answer(request, answer_to(found))
 
 
 @dataclass(frozen=True)
 class Question:
-    """All that the answer rests on. `version` is of the data: in the next one the answer may be another."""
+    """All that the answer depends on. `version` is that of the data: the next one may have another answer."""
 
-    settings: Settings
+    home: Path
+    wallets: Wallets
     version: int
     first: date
     last: date
-    ratio: float
-    floor: float
-    tiers: tuple[tuple[float, float], ...]
+    rule: Rule
 
 
-def question(context: Context, asked: dict[str, Any]) -> Question:
-    """What parsed parameters ask for. Raises `HTTPException` with a line for people."""
+def question(context: Context, asked: WhatIfParameters) -> Question:
+    """The question that the parameters ask. Raises `BadParameter`, and `HTTPException` 404 without wallets or days."""
     settings = context.settings
     if settings.wallets is None:
         raise HTTPException(404, settings.wallets_missing)
     stored = context.view.once("copying days", lambda: stored_days(context.view))
     if stored is None:
         raise HTTPException(404, NOTHING_YET)
-    last: date = asked.get("until") or stored[1]
-    first = last - timedelta(days=asked.get("days", DEFAULT_DAYS) - 1)
+    last = asked.until or stored[1]
     if last > stored[1] or last < stored[0]:
         raise BadParameter(f"until={last}: days are stored from {stored[0]} to {stored[1]}")
-    return Question(
-        settings,
-        context.view.status.version,
-        max(first, stored[0]),
-        last,
-        asked.get("ratio") or _ratio_in_force(context),
-        asked.get("floor", FLOOR_SHARES),
-        asked.get("tiers", ((TIER_SHARES, TIER_FACTOR),)),
-    )
+    first = max(last - timedelta(days=asked.days - 1), stored[0])
+    rule = Rule(asked.ratio or _ratio_in_force(context), asked.floor, tiers(asked.tiers))
+    return Question(settings.home, settings.wallets, context.view.status.version, first, last, rule)
 
 
 def _ratio_in_force(context: Context) -> float:
-    """As history has it for the newest day."""
+    """The ratio of the newest day in the history, else that of the settings."""
     found = context.view.values(
         "SELECT scaling_ratio FROM quality WHERE window_days = 1 AND scaling_ratio IS NOT NULL ORDER BY day DESC LIMIT 1"
     )
@@ -110,31 +115,24 @@ def _ratio_in_force(context: Context) -> float:
     return ratio
 
 
-def answer_to(asked: Question) -> Row:
-    """The answer, which may take many seconds. Raises `HTTPException` with a line for people."""
-    answer: Row = json.loads(_ask(asked))
-    return answer
-
-
 @lru_cache(maxsize=32)
-def _ask(asked: Question) -> str:
-    command = [sys.executable, "-m", "polypipe.cli", "whatif", "--json"]
-    command += ["--ratio", repr(asked.ratio), "--floor", repr(asked.floor)]
-    command += [f"--tier={size:.6f}:{factor:.6f}" for size, factor in asked.tiers]
-    command += ["--from", str(asked.first), "--to", str(asked.last)]
-    environment = child_environment(asked.settings, asked.settings.home)
-    if not _one_at_a_time.acquire(blocking=False):  # who waits would hold a thread that other answers need
-        raise HTTPException(503, "another what-if is being computed: ask again in a few seconds")
+def answer_to(asked: Question) -> Row:
+    """The answer, which may take many seconds and must not be changed. Raises `HTTPException` 503 with the reason."""
+    from polypipe.attribution.whatif import what_if  # late: only the worker and this answer need it
+
     try:
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
-    except subprocess.TimeoutExpired:
-        raise HTTPException(503, f"no answer in {SECONDS:.0f} s: ask for fewer days") from None
-    finally:
-        _one_at_a_time.release()
-    if done.returncode != 0:
-        last_line = done.stderr.strip().rpartition("\n")[2].removeprefix("polypipe: ")
-        raise HTTPException(503, last_line or f"polypipe whatif ended with code {done.returncode}")
-    return done.stdout
+        warehouse = Warehouse(asked.home)
+        found = worker.call(what_if, warehouse, asked.wallets, asked.rule, asked.first, asked.last, seconds=SECONDS)
+    except WorkerBusy as error:
+        raise HTTPException(503, "another what-if is being computed; try again in a few seconds") from error
+    except WorkerTimeout as error:
+        raise HTTPException(503, f"{error}; ask for fewer days") from error
+    except PolypipeError as error:
+        raise HTTPException(503, str(error)) from error
+    except Exception as error:
+        log.exception("the what-if failed")
+        raise HTTPException(503, f"the what-if failed ({type(error).__name__}); see the dashboard's log") from error
+    return found.as_json()
 
 
 def whatif_rows(asked: Question) -> Iterator[Row]:
