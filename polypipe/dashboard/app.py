@@ -1,4 +1,4 @@
-"""The web application of the dashboard: middleware, the page, and how errors are answered."""
+"""The dashboard's web application: middleware, the page, and responses to errors."""
 
 import contextlib
 import logging
@@ -33,7 +33,7 @@ _PAGES = jinja2.Environment(
 
 
 def build_app(settings: Settings, store: Store | None = None) -> FastAPI:
-    """The application. Without a `store` it opens one at start and closes it at the end."""
+    """Returns the application. Without a `store` it opens one at start-up and closes it at shutdown."""
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -80,7 +80,7 @@ class HeadAsGet:
 
 
 async def page(request: Request) -> Response:
-    """The page. Its numbers come from the API."""
+    """The page. Its scripts load the numbers from the API."""
     settings: Settings = request.app.state.settings
     html = _PAGES.get_template("page.html").render(
         settings=settings,
@@ -111,4 +111,4 @@ async def _http_error(request: Request, problem: Exception) -> Response:
 
 async def _unavailable(request: Request, problem: Exception) -> Response:
     log.exception("%s could not be answered", request.url.path, exc_info=problem)
-    return error(503, "the data in memory could not be queried; the log of the dashboard says more")
+    return error(503, "the data in memory could not be queried; see the dashboard's log")

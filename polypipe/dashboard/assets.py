@@ -1,4 +1,4 @@
-"""The dashboard as a node of Dagster's graph: nothing to materialize, a link to the page."""
+"""The dashboard as an external asset: nothing to materialize, a link to the page."""
 
 import dagster as dg
 
@@ -14,7 +14,7 @@ _SHOWN = (
 
 
 def dashboard_spec(settings: Settings) -> dg.AssetSpec:
-    """The page behind everything it shows."""
+    """The page, downstream of every asset it shows."""
     url = dashboard_url(settings)
     return dg.AssetSpec(
         "dashboard",
@@ -23,9 +23,9 @@ def dashboard_spec(settings: Settings) -> dg.AssetSpec:
         kinds={"html"},
         owners=["team:trading-data"],
         description=(
-            f"The page at [{url}]({url}) for the trader who copies: gap now and over time, efficiency, positions, the "
-            "bot's files, copy quality, where the gap went. It follows what is published within a second and is never "
-            "materialized; `polypipe up`, `demo` and `dashboard` serve it."
+            f"The page at [{url}]({url}) for the trader who copies: the gap now and over time, efficiency, positions, the "
+            "bot's files, copy quality and the attribution of the gap. It shows new data within a second of its "
+            "publication and is never materialized. `polypipe up`, `demo` and `dashboard` serve it."
         ),
         metadata={"url": dg.MetadataValue.url(url), **source_metadata(dashboard_spec)},
     )

@@ -1,4 +1,4 @@
-"""What every request is answered from: the settings and one version of the tables, and how fresh that is."""
+"""What a request is answered from: the settings and one version of the tables."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ from polypipe.warehouse.follow import FollowerStatus
 
 @dataclass(frozen=True)
 class Context:
-    """Settings and tables, for one request."""
+    """Settings and tables for one request."""
 
     settings: Settings
     view: View
@@ -27,29 +27,18 @@ class Context:
         return limits(self.settings).snapshot
 
     def freshness(self) -> dict[str, Any]:
-        """Which version is shown, when it was published, and why a newer one could not be loaded (null: none was)."""
+        """The version, when it was published, and the error that keeps a newer one from loading, or null."""
         return freshness(self.view.status)
-
-    def labels(self) -> dict[str, Any]:
-        """Who is compared, under the names of the old API."""
-        settings = self.settings
-        return {
-            "user1_label": settings.copier_label,
-            "user2_label": settings.whale_label,
-            "user1_address": settings.copier_address,
-            "user2_address": settings.whale_address,
-            "simulated": settings.simulated,
-        }
 
 
 @contextmanager
 def at_once(request: Request) -> Iterator[Context]:
-    """What this request is answered from: all of it sees one version, whatever is loaded meanwhile."""
+    """Yields the context of a request. All its queries see one version, whatever is loaded meanwhile."""
     state = request.app.state
     with state.store.at_once() as view:
         yield Context(state.settings, view)
 
 
 def freshness(status: FollowerStatus) -> dict[str, Any]:
-    """Which version is shown, when it was published, and why a newer one could not be loaded (null: none was)."""
+    """The version, when it was published, and the error that keeps a newer one from loading, or null."""
     return {"version": status.version, "published_at": status.published_at, "reload_error": status.error}

@@ -1,4 +1,4 @@
-"""Who may ask: the Host header, the token, and what browsers are told to forbid. Nothing here knows of the data."""
+"""Access control: the Host header, the token, and the security headers of every response."""
 
 import hashlib
 import hmac
@@ -16,8 +16,8 @@ from polypipe.settings import Settings
 COOKIE = "polypipe_dashboard"
 COOKIE_DAYS = 90
 
-# No inline script, and of inline styles only the empty one: Plotly adds one, and then its rules to it by script. data: and
-# blob: images are what the PNG of a chart is made through.
+# No inline script, and no inline style but the empty one, which Plotly adds and then fills by script. A chart's PNG is made
+# through data: and blob: images.
 EMPTY_STYLE = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
 POLICY = (
     f"default-src 'self'; style-src 'self' {EMPTY_STYLE}; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
@@ -33,16 +33,16 @@ HEADERS = {
 
 
 class Guard:
-    """The outermost middleware: refuses foreign Host headers and wrong tokens, and adds the headers above.
+    """The outermost middleware: refuses foreign Host headers and wrong tokens, and adds `HEADERS`.
 
-    Without the Host check a page of another site could, by pointing its own name at 127.0.0.1, read our answers.
+    Without the Host check, another site could read our answers by pointing its own name at 127.0.0.1 (DNS rebinding).
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
         self._token = settings.dashboard_token
         self._hosts = {"127.0.0.1", "localhost", "::1", settings.dashboard_host.lower()}
-        # A machine has many names; whoever may come from outside has to show the token, which a foreign page cannot.
+        # A machine has many names. Outside requests must have the token, which a foreign page does not know.
         self._any_host = not is_loopback(settings.dashboard_host) and self._token is not None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,7 +61,7 @@ class Guard:
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         if not self._any_host and _host(headers.get("host", "")) not in self._hosts:
-            return error(400, "this name is not one of the dashboard's: ask for it by 127.0.0.1 or localhost")
+            return error(400, "unknown host name; open the dashboard as 127.0.0.1 or localhost")
         if self._token is None:
             return None
         given = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
@@ -73,10 +73,10 @@ class Guard:
             return None
         if _same(cookie_parser(headers.get("cookie", "")).get(COOKIE, ""), _cookie_of(self._token)):
             return None
-        return error(401, "a token is needed: open /?token=… once in this browser, or send Authorization: Bearer …")
+        return error(401, "token missing or wrong; open /?token=… once in this browser, or send Authorization: Bearer …")
 
     def _signed_in(self, path: str, rest: list[tuple[str, str]]) -> Response:
-        """Remember the browser and take the token out of its address bar and history."""
+        """Sets the cookie and redirects, which removes the token from the address bar and the history."""
         assert self._token is not None
         target = "/" + path.lstrip("/") + (f"?{urlencode(rest)}" if rest else "")
         response = RedirectResponse(target, 303, {"Cache-Control": "no-store"})
@@ -87,7 +87,7 @@ class Guard:
 
 
 def _host(header: str) -> str:
-    """The name in a Host header, without its port; empty when it is none."""
+    """The name in a Host header, without its port; empty if the header is malformed."""
     try:
         return urlsplit(f"//{header}").hostname or ""
     except ValueError:
@@ -99,5 +99,5 @@ def _same(given: str, secret: str) -> bool:
 
 
 def _cookie_of(token: str) -> str:
-    """What the browser keeps: proof of the token, not the token."""
+    """The cookie's value: proof of the token, not the token."""
     return hmac.new(token.encode(), b"polypipe dashboard cookie", hashlib.sha256).hexdigest()

@@ -1,4 +1,4 @@
-"""`polypipe dashboard`: the page in this process until a signal."""
+"""`polypipe dashboard`: serves the page in this process."""
 
 import contextlib
 from types import FrameType
@@ -20,18 +20,18 @@ def serve(settings: Settings) -> None:
         host=settings.dashboard_host,
         port=settings.dashboard_port,
         log_level="warning",
-        access_log=False,  # addresses may hold the token
+        access_log=False,  # addresses may contain the token
         server_header=False,
         proxy_headers=False,
         ws="none",
         timeout_graceful_shutdown=2,
     )
-    with contextlib.suppress(KeyboardInterrupt):  # uvicorn has stopped by then and passes Ctrl-C on
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn re-raises Ctrl-C after it has stopped
         _Server(config).run()
 
 
 class _Server(uvicorn.Server):
-    """Ends the streams of server-sent events at once: a page that is open must not delay the stop."""
+    """Ends the event streams at once on a signal: an open page must not delay the stop."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         assert isinstance(self.config.app, Starlette)

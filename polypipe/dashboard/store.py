@@ -1,13 +1,13 @@
-"""What the dashboard keeps of the published tables, in memory, brought up to date in the background.
+"""The published tables in memory, reduced to what the page needs and updated in the background.
 
-Each file in `sql/` is one table here: what the page needs of a published table, and no more. A year of snapshots with
-its texts would take half a gigabyte; as numbers it takes 60 MB.
+Each file in `sql/` defines one table of the store. A year of snapshots takes 60 MB as numbers; with its texts it would
+take half a gigabyte.
 """
 
 # ruff: noqa: S608 -- the SQL is our own, values are written as literals
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from polypipe.limits import limits
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
-from polypipe.warehouse.connection import literal
+from polypipe.warehouse.connection import fetch_rows, literal
 from polypipe.warehouse.current import Current
 from polypipe.warehouse.follow import FollowedTable, FollowerStatus, FollowingReader
 from polypipe.warehouse.read import select
@@ -28,24 +28,24 @@ if TYPE_CHECKING:
     import duckdb
 
 QUARTER_MS = 900_000
-"""A quarter of an hour: the step to which the whole history is summed up. Parts are days, which it divides."""
+"""A quarter of an hour: the resolution of table `quarters`. It divides a day, the unit in which tables are loaded."""
 
 SERIES = (
     "user1_value", "user1_pnl", "user1_volume", "user1_rank", "user2_value", "user2_pnl", "user2_volume", "user2_rank",
     "expected_pnl", "pnl_vs_expected", "pnl_efficiency", "loss_share", "scaling_ratio",
 )  # fmt: skip
-"""The numbers of a snapshot that have a history."""
+"""The numbers of a snapshot that charts can draw."""
 
-Row = dict[str, Any]
+Json = dict[str, Any]
+"""A JSON object, to be encoded."""
+
 T = TypeVar("T")
+TableRow = TypeVar("TableRow", bound=Mapping[str, Any])  # a TypedDict of `polypipe.warehouse.rows`
 _ANY_TIME = datetime.fromtimestamp(0, UTC)
 
 
 class Store(FollowingReader):
-    """The tables of `shapes()`.
-
-    Rows of other wallets than those of the settings are left out: they are the history of another pair.
-    """
+    """The tables of `shapes()`, without the rows of wallets other than the settings' pair."""
 
     def __init__(self, warehouse: Warehouse, settings: Settings, poll_seconds: float = 0.1) -> None:
         self._ours = _ours(settings)
@@ -56,8 +56,8 @@ class Store(FollowingReader):
 
     @contextmanager
     def at_once(self) -> Iterator["View"]:
-        """What is shown now, for queries that belong together: all see one version, whatever is loaded between them."""
-        status = self.status  # before the rows: what comes in between may be newer than is told, never older
+        """Yields a view for queries that must all see one version, whatever is loaded meanwhile."""
+        status = self.status  # read before the rows: they may be newer than the status says, never older
         with self.cursor() as con:
             con.execute("BEGIN")
             try:
@@ -66,7 +66,7 @@ class Store(FollowingReader):
                 con.execute("ROLLBACK")
 
     def once(self, name: str, status: FollowerStatus, make: Callable[[], T]) -> T:
-        """What `make` gives, made once for each version."""
+        """The result of `make`, called once for each version."""
         status = replace(status, checked_at=_ANY_TIME)
         kept = self._kept.get(name)
         if kept is None or kept[0] != status:
@@ -75,14 +75,14 @@ class Store(FollowingReader):
         return value
 
     def day_query(self, current: Current | None, table: str, day: date, condition: str) -> str:
-        """A query for rows of a UTC day of a table that is not kept in memory: it reads the published file."""
+        """A query for the rows of a UTC day in a table that is not in memory: it reads the published file."""
         known = current.tables.get(table) if current is not None else None
         published = [file for file in known.files if day in file.days()] if known is not None else []
         return f"FROM ({select(self._warehouse.layout, table, published)}) WHERE {self._ours} AND {condition}"
 
 
 class View:
-    """The tables of a store as of one moment, for one thread. `status` tells of which version."""
+    """The tables of a store at one version, for one thread. `status` describes the version."""
 
     def __init__(self, store: Store, con: "duckdb.DuckDBPyConnection", status: FollowerStatus) -> None:
         self._store = store
@@ -95,29 +95,31 @@ class View:
         found: list[tuple[Any, ...]] = self._con.execute(query).fetchall()
         return found
 
-    def rows(self, query: str) -> list[Row]:
-        """The rows of a query by column name."""
-        self._con.execute(query)
-        names = [name for name, *_ in self._con.description or []]
-        return [dict(zip(names, row, strict=True)) for row in self._con.fetchall()]
+    def rows(self, query: str) -> list[Json]:
+        """The rows of a query as dicts."""
+        return self.rows_of(Json, query)
+
+    def rows_of(self, row_type: type[TableRow], query: str) -> list[TableRow]:
+        """The rows of a query that selects every column of a table, as that table's row type."""
+        return fetch_rows(self._con.execute(query), row_type)
 
     def once(self, name: str, make: Callable[[], T]) -> T:
-        """What `make` gives, made once for each version that is shown."""
+        """The result of `make`, called once for each version."""
         return self._store.once(name, self.status, make)
 
-    def day_rows(self, table: str, day: date, condition: str) -> list[Row]:
-        """The rows of a UTC day of a table that is not kept in memory, read from its published file."""
+    def day_rows(self, table: str, day: date, condition: str) -> list[Json]:
+        """The rows of a UTC day in a table that is not in memory, read from its published file."""
         return self.rows(self._store.day_query(self.status.current, table, day, condition))
 
 
 def hole_ms(settings: Settings) -> int:
-    """Two snapshots further apart than this, in milliseconds, have a hole between them: three are missing."""
+    """The distance of two snapshots, in milliseconds, above which there is a hole between them."""
     return round(limits(settings).snapshot_gap.total_seconds() * 1000)
 
 
 @cache
 def shapes() -> tuple[FollowedTable, ...]:
-    """Every table of the store. A published table that this version does not have is left out."""
+    """Every table of the store whose source exists in this version of polypipe."""
     found = []
     for entry in sorted(files("polypipe.dashboard").joinpath("sql").iterdir(), key=lambda entry: entry.name):
         sql = entry.read_text(encoding="utf-8")
@@ -129,7 +131,7 @@ def shapes() -> tuple[FollowedTable, ...]:
 
 
 def _quarters() -> str:
-    """A quarter of an hour as one row: of each number the least and greatest value, and when each was."""
+    """SQL of table `quarters`: for each number its minimum, its maximum, and the instants of both."""
     figures = ", ".join(
         f"min({name}) AS {name}_min, max({name}) AS {name}_max, "
         f"arg_min(id, {name}) AS {name}_min_at, arg_max(id, {name}) AS {name}_max_at"

@@ -51,9 +51,9 @@ def test_what_comes_between_two_queries_waits_for_the_next_answer(open_dashboard
     queries = []
 
     def with_news(method):
-        def query(view, text):
-            found = method(view, text)
-            queries.append(text)
+        def query(view, *arguments):
+            found = method(view, *arguments)
+            queries.append(arguments)
             if len(queries) == 1:
                 put_everything(warehouse, 2)
                 dashboard.store.refresh()
@@ -63,7 +63,7 @@ def test_what_comes_between_two_queries_waits_for_the_next_answer(open_dashboard
 
     with monkeypatch.context() as patched:
         patched.setattr(View, "values", with_news(View.values))
-        patched.setattr(View, "rows", with_news(View.rows))
+        patched.setattr(View, "rows_of", with_news(View.rows_of))
         disturbed = dashboard.client.get(path)
     assert queries
     assert dashboard.store.status.error is None

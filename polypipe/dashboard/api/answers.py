@@ -1,4 +1,4 @@
-"""How every answer leaves: JSON or text with an ETag, 304 when the asker has it already, errors in one line."""
+"""Responses: JSON or text with an ETag, 304 if the client has it already, errors of one line."""
 
 import hashlib
 from typing import Any
@@ -11,7 +11,7 @@ _ENCODER = msgspec.json.Encoder()
 
 
 def answer(request: Request, body: bytes, media_type: str, headers: dict[str, str] | None = None) -> Response:
-    """The body, or 304 without it. Never stored without being asked for again: ages and holes must be true."""
+    """The body, or 304. Clients must revalidate each time (`no-cache`): an old answer would show wrong ages."""
     tag = f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache"} | (headers or {})
     if tag in [known.strip() for known in request.headers.get("if-none-match", "").split(",")]:
@@ -20,7 +20,7 @@ def answer(request: Request, body: bytes, media_type: str, headers: dict[str, st
 
 
 def encode(value: Any) -> bytes:
-    """A value as JSON; instants become ISO-8601 with `Z`."""
+    """A value as JSON; datetimes become ISO-8601 with `Z`."""
     return _ENCODER.encode(value)
 
 

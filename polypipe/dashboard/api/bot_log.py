@@ -1,4 +1,4 @@
-"""`/api/quality/log`: what the bot wrote in the last days, what of it was not understood, and where our files came late."""
+"""`/api/quality/log`: the bot's log of the last days: outcomes, unparsed lines, and tokens that our files had too late."""
 
 # ruff: noqa: S608 -- values are written as literals
 
@@ -14,12 +14,12 @@ from polypipe.clock import utc_now
 from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.copying import DaysParameters
 from polypipe.dashboard.context import Context, at_once
-from polypipe.dashboard.store import Row
+from polypipe.dashboard.store import Json
 from polypipe.warehouse.connection import literal
 
 SHOWN_LINES = 20
 NO_LINE = "no line of matches_optimized.csv was read in these days"
-NO_CRAWL = "when tokens came into our files is not known yet: no crawl is complete"
+NO_CRAWL = "no crawl is complete yet, so it is unknown since when our files have had each token"
 
 _MISSES = """
     WITH fills AS (
@@ -36,7 +36,7 @@ _MISSES = """
     FROM fills LEFT JOIN seen USING (token)
     WHERE first_seen IS NULL OR first_seen > logged_at
 """
-"""As `polypipe.bot.misses` has them, which asks the tables that are not kept here."""
+"""The misses of `polypipe.bot.misses`, from the tables of the store."""
 
 
 def bot_log(request: Request, asked: Annotated[DaysParameters, Query()]) -> Response:
@@ -45,8 +45,8 @@ def bot_log(request: Request, asked: Annotated[DaysParameters, Query()]) -> Resp
         return json_answer(request, log_body(context, asked, utc_now()))
 
 
-def log_body(context: Context, asked: DaysParameters, now: datetime) -> Row:
-    """The answer to parsed parameters. `misses` is None with its reason where nothing can be said of them."""
+def log_body(context: Context, asked: DaysParameters, now: datetime) -> Json:
+    """The answer. `misses` is None, with its `reason`, if they cannot be known."""
     view, since = context.view, literal(_since(asked, now))
     ((ever,),) = view.values("SELECT max(logged_at) FROM log_lines")
     outcomes = view.rows(
@@ -70,10 +70,10 @@ def log_body(context: Context, asked: DaysParameters, now: datetime) -> Row:
     }
 
 
-def unknown_lines(context: Context, asked: DaysParameters, now: datetime, limit: int | None = None) -> list[Row]:
-    """The lines that were not understood, the newest first, at most 500 characters of each.
+def unknown_lines(context: Context, asked: DaysParameters, now: datetime, limit: int | None = None) -> list[Json]:
+    """Lines that could not be parsed, newest first, at most 500 characters of each.
 
-    One whose time cannot be read either is shown until its day is out of the days asked for.
+    A line without a readable time counts as written at the end of the day it was read.
     """
     return context.view.rows(
         f"SELECT logged_at, problems, raw FROM log_lines WHERE outcome = {literal(UNKNOWN)} "
@@ -81,13 +81,13 @@ def unknown_lines(context: Context, asked: DaysParameters, now: datetime, limit:
     )
 
 
-def missed(context: Context, asked: DaysParameters, now: datetime, limit: int | None = None) -> list[Row]:
-    """The whale's fills whose token was in none of our files then, the newest first."""
+def missed(context: Context, asked: DaysParameters, now: datetime, limit: int | None = None) -> list[Json]:
+    """Whale fills whose token was in none of our files at that time, newest first."""
     query = _MISSES.format(since=literal(_since(asked, now)))
     return context.view.rows(f"FROM ({query}) ORDER BY logged_at DESC, token_id, side{_limit(limit)}")
 
 
-def _summary(context: Context, since: str) -> Row:
+def _summary(context: Context, since: str) -> Json:
     (row,) = context.view.rows(
         "SELECT count(*) AS fills, count(DISTINCT token_id) AS tokens, coalesce(sum(whale_usd), 0.0) AS usd, "
         "count(DISTINCT token_id) FILTER (first_seen IS NULL) AS tokens_still_unknown, "

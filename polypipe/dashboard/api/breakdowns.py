@@ -1,4 +1,4 @@
-"""`/api/quality/breakdowns`: the eligible fills of some days by sport, league, market type, price, size ..."""
+"""`/api/quality/breakdowns`: the eligible fills of a span of days by sport, league, market type, price, size, side."""
 
 from typing import Annotated
 
@@ -13,8 +13,8 @@ from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.copying import SpanParameters, asked_span
 from polypipe.dashboard.api.query import Order, Text, one_of
 from polypipe.dashboard.context import Context, at_once
-from polypipe.dashboard.copy_windows import metrics, why_unknown
-from polypipe.dashboard.store import Row
+from polypipe.dashboard.copy_panels import metrics, why_unknown
+from polypipe.dashboard.store import Json
 from polypipe.divergence.copy_rule import SIZE_BUCKETS
 from polypipe.warehouse.connection import literal
 
@@ -28,7 +28,7 @@ _PLACES = {value: place for place, value in enumerate((*PRICE_BUCKETS, *SIZE_BUC
 
 
 class BreakdownParameters(SpanParameters):
-    """The days, the dimension, and which of its classes in which order; `q` is a part of their name."""
+    """Days, dimension, and filter and order of its classes. `q` is searched in their names, ignoring case."""
 
     dimension: Annotated[str, one_of(DIMENSIONS)] = "sport"
     q: Text = ""
@@ -37,13 +37,13 @@ class BreakdownParameters(SpanParameters):
 
 
 def breakdowns(request: Request, asked: Annotated[BreakdownParameters, Query()]) -> Response:
-    """Classes of one dimension (the sport unless another is named) of the days as `/api/quality/copying` has them."""
+    """Classes of one dimension, over the same days as `/api/quality/copying`."""
     with at_once(request) as context:
         return json_answer(request, breakdowns_body(context, asked))
 
 
-def breakdowns_body(context: Context, asked: BreakdownParameters) -> Row:
-    """The answer to parsed parameters. Classes of price and size sort by what they mean, not by their letters."""
+def breakdowns_body(context: Context, asked: BreakdownParameters) -> Json:
+    """The answer. Classes of price and size sort by their bounds, not alphabetically."""
     span, range_ = asked_span(context, asked, utc_now())
     dimension = asked.dimension
     these = f"day = {literal(midnight(span.last))} AND window_days = {len(span.days)}"
@@ -64,8 +64,8 @@ def breakdowns_body(context: Context, asked: BreakdownParameters) -> Row:
     }
 
 
-def _ordered(rows: list[Row], sort: str, backwards: bool) -> list[Row]:
-    """By a column, unknown ones last; equal ones by class."""
+def _ordered(rows: list[Json], sort: str, backwards: bool) -> list[Json]:
+    """Sorts by a column, nulls last, and equal values by class."""
     rows = sorted(rows, key=_place)
     if sort == "value":
         return rows[::-1] if backwards else rows
@@ -73,5 +73,5 @@ def _ordered(rows: list[Row], sort: str, backwards: bool) -> list[Row]:
     return known + [row for row in rows if row[sort] is None]
 
 
-def _place(row: Row) -> tuple[int, str]:
+def _place(row: Json) -> tuple[int, str]:
     return _PLACES.get(row["value"], -1), row["value"]

@@ -1,4 +1,4 @@
-"""`/api/caches`: the six files of the bot, their last publication, what was refused, and how old the bot's view may be."""
+"""`/api/caches`: the bot's six files, their last publications and refusals, and the age of what the bot holds."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,21 +11,21 @@ from polypipe.caches.spec import CacheSpec
 from polypipe.clock import utc_now
 from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.context import Context, at_once
-from polypipe.dashboard.store import Row
+from polypipe.dashboard.store import Json
 
 BOT_READS_EVERY = timedelta(minutes=30)
 SHOWN_REFUSALS = 5
 
 
 def caches(request: Request) -> Response:
-    """One object a file; see `file_state`."""
+    """The state of each file; see `file_state`."""
     with at_once(request) as context:
         body = {"files": file_states(context, utc_now()), "bot_reads_every_seconds": BOT_READS_EVERY.total_seconds()}
         return json_answer(request, body | context.freshness())
 
 
-def file_states(context: Context, now: datetime) -> list[Row]:
-    """The state of every file, in the order of the registry."""
+def file_states(context: Context, now: datetime) -> list[Json]:
+    """The states of all files, in the order of the registry."""
     attempts = context.view.once("attempts", lambda: context.view.rows("FROM publications ORDER BY time DESC"))
     counts = {
         file: (accepted, refused, rewritten)
@@ -41,13 +41,13 @@ def file_states(context: Context, now: datetime) -> list[Row]:
     ]
 
 
-def file_state(spec: CacheSpec, attempts: list[Row], now: datetime) -> Row:
-    """`state` is fresh, stale (the last accepted attempt is older than it should ever get), refused (fresh, but the newest
-    attempt was refused) or never. Attempts come newest first.
+def file_state(spec: CacheSpec, attempts: list[Json], now: datetime) -> Json:
+    """`state` is never, stale (the last accepted attempt is older than its limit), refused (fresh, but the newest attempt
+    was refused) or fresh. `attempts` come newest first.
 
-    The bot reads the file every 30 minutes, at moments of its own: what it holds is at least the attempt that was the
-    newest 30 minutes ago (`bot_sure_since`, observed at `bot_observed_at`); null when there was none. `bot_is_current`:
-    no entry changed since, so that it holds what the file says now.
+    The bot reads the file every 30 minutes, at times that are not known. It holds at least the attempt that was the
+    newest 30 minutes ago: `bot_sure_since`, with data of `bot_observed_at`; both are null without one. `bot_is_current`
+    is true if no entry changed since, so the bot holds what the file has now.
     """
     accepted = [row for row in attempts if row["accepted"]]
     refused = [row for row in attempts if not row["accepted"]]
@@ -79,5 +79,5 @@ def file_state(spec: CacheSpec, attempts: list[Row], now: datetime) -> Row:
     }
 
 
-def _change(row: Row) -> dict[str, Any]:
+def _change(row: Json) -> dict[str, Any]:
     return {name: row[name] for name in ("time", "added", "removed", "changed")}

@@ -1,4 +1,4 @@
-"""`/api/quality/copying`: how the fills of some days were copied and where the gap of these days went."""
+"""`/api/quality/copying`: how the fills of a span of days were copied, and the attribution of its gap."""
 
 from datetime import date, datetime, timedelta
 from typing import Annotated
@@ -13,7 +13,7 @@ from polypipe.clock import utc_now
 from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.query import Absent, Day, Parameters, one_of
 from polypipe.dashboard.context import Context, at_once
-from polypipe.dashboard.copy_windows import (
+from polypipe.dashboard.copy_panels import (
     METRICS,
     Span,
     distribution,
@@ -24,13 +24,13 @@ from polypipe.dashboard.copy_windows import (
     stored_days,
     why_unknown,
 )
-from polypipe.dashboard.store import Row
+from polypipe.dashboard.store import Json
 from polypipe.history.copy_quality import WINDOWS
 
 SHOWN_EXITS = 50
 NOTHING_YET = "no day is computed yet: yesterday is filled after midnight UTC, earlier days by a backfill in Dagster"
 DUE_AFTER = timedelta(hours=8)
-"""After midnight UTC yesterday is computed at 00:27 and, should that have failed, at 06:27."""
+"""Yesterday is computed at 00:27 UTC and, if that failed, at 06:27."""
 
 
 class DaysParameters(Parameters):
@@ -46,13 +46,13 @@ class SpanParameters(DaysParameters):
 
 
 def copying(request: Request, asked: Annotated[SpanParameters, Query()]) -> Response:
-    """Attribution, funnel, distributions and uncopied exits of the 1, 7 or 30 days that end with `until`."""
+    """Attribution, metrics, funnel, distributions and uncopied exits of the 1, 7 or 30 days up to `until`."""
     with at_once(request) as context:
         return json_answer(request, copying_body(context, asked, utc_now()))
 
 
-def copying_body(context: Context, asked: SpanParameters, now: datetime) -> Row:
-    """The answer to parsed parameters. It names no version, so that it is the same while these days are."""
+def copying_body(context: Context, asked: SpanParameters, now: datetime) -> Json:
+    """The answer. It has no version, so it changes only when these days do."""
     span, range_ = asked_span(context, asked, now)
     view = context.view
     by_day = gap_rows(view, span)
@@ -76,10 +76,10 @@ def copying_body(context: Context, asked: SpanParameters, now: datetime) -> Row:
     }
 
 
-def asked_span(context: Context, asked: SpanParameters, now: datetime) -> tuple[Span, Row]:
-    """The days that the parameters name, by default to the newest stored one, and what is to be said of the range.
+def asked_span(context: Context, asked: SpanParameters, now: datetime) -> tuple[Span, Json]:
+    """The days, up to the newest stored one by default, and what the answer says about them.
 
-    `reason` says why there is nothing at all to show, `stale` that yesterday should be there and is not.
+    `reason` says why there is nothing to show; `stale` that yesterday is overdue.
     """
     stored = context.view.once("copying days", lambda: stored_days(context.view))
     settings = context.settings
@@ -90,7 +90,7 @@ def asked_span(context: Context, asked: SpanParameters, now: datetime) -> tuple[
     span = Span.ending(last, days)
     stale = None
     if stored is not None and reason is None and stored[1] < due:
-        stale = f"the newest day is {stored[1]}, {due} should be there: look at copy_quality_daily and gap_attribution"
+        stale = f"the newest day is {stored[1]}, and {due} is overdue: look at copy_quality_daily and gap_attribution"
     return span, {
         "days": days,
         "first": span.first,
@@ -102,8 +102,8 @@ def asked_span(context: Context, asked: SpanParameters, now: datetime) -> tuple[
     }
 
 
-def waterfall_rows(body: Row) -> list[Row]:
-    """For the export: the steps from expected to actual PnL in the order of the picture."""
+def waterfall_rows(body: Json) -> list[Json]:
+    """For the export: the steps from expected to actual PnL, in the order of the waterfall."""
     found = body["attribution"]
     ends = {name: {"part": name, "usd": found[name]} for name in ("expected_pnl", "copier_pnl")}
     rows = [ends["expected_pnl"], *found["parts"], ends["copier_pnl"]]
@@ -111,8 +111,8 @@ def waterfall_rows(body: Row) -> list[Row]:
     return [row | known for row in rows]
 
 
-def funnel_rows(body: Row) -> list[Row]:
-    """For the export: each step, followed by what was lost after it."""
+def funnel_rows(body: Json) -> list[Json]:
+    """For the export: each step of the funnel, followed by the fills lost after it."""
     found = body["funnel"]
     rows = []
     for step in found["steps"]:
@@ -125,8 +125,8 @@ def funnel_rows(body: Row) -> list[Row]:
     return rows
 
 
-def metric_rows(body: Row) -> list[Row]:
-    """For the export: one line a number."""
+def metric_rows(body: Json) -> list[Json]:
+    """For the export: one row a number."""
     measured = body["metrics"]
     rows = [{"number": name, "value": measured[name], "reason": measured["reasons"].get(name)} for name in METRICS]
     return [*rows, {"number": "coverage", "value": body["coverage"], "reason": body["coverage_reason"]}]

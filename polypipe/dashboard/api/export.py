@@ -1,4 +1,4 @@
-"""`/api/export.csv`: exactly what is shown, with the same parameters as the answer that is shown."""
+"""`/api/export.csv`: the rows behind each chart and table, selected by the parameters of the answer that shows them."""
 
 import csv
 import io
@@ -16,16 +16,16 @@ from polypipe.dashboard.api import bot_log, breakdowns, caches, copying, history
 from polypipe.dashboard.api.answers import answer
 from polypipe.dashboard.api.query import Parameters, listed, one_of
 from polypipe.dashboard.context import Context, at_once
-from polypipe.dashboard.copy_windows import exits, gap_rows
-from polypipe.dashboard.store import Row
+from polypipe.dashboard.copy_panels import exits, gap_rows
+from polypipe.dashboard.store import Json
 from polypipe.warehouse.tables import columns
 
 Table = tuple[Sequence[str], Iterable[Mapping[str, Any]]]
-"""Names of the columns, and rows; these may be made later, after the tables were read."""
+"""Column names, and rows. The rows may be produced later, once the tables are no longer needed."""
 
 _REBUILT = {"user1_pnl", "expected_pnl", "pnl_vs_expected"}
 
-# A spreadsheet runs a cell that begins so as a formula; titles of markets are written by strangers.
+# Spreadsheets run cells that begin with these as formulas, and titles of markets are written by strangers.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -36,7 +36,7 @@ class CsvResponse(Response):
 
 
 def _history(context: Context, asked: history.PointsParameters) -> Table:
-    """What the charts draw: points of snapshots, where nothing is known, and hours that are reconstructed."""
+    """The points of the charts: `source` is snapshots, reconstructed, or unknown for a hole."""
     body = history.history_body(context, asked)
     names = listed(asked.fields)
     rows = [row | {"source": "unknown" if row["id"] is None else "snapshots"} for row in body["snapshots"]]
@@ -53,7 +53,7 @@ def _gaps(context: Context, asked: history.RangeParameters) -> Table:
 
 
 def _groups(group: str, names: Sequence[str]) -> Callable[[Context, Any], Table]:
-    """A table of groups of positions, without the empty ones."""
+    """A table of groups of positions, without empty groups."""
     return lambda context, asked: (
         names,
         (row for row in positions.rows_body(context, positions.PageParameters())[group] if row["rows"]),
@@ -81,8 +81,8 @@ def _quality(context: Context, asked: quality.QualityParameters) -> Table:
     return [column.name for column in columns("copy_quality_daily")], quality.quality_rows(context, asked)
 
 
-def _of_copying(names: Sequence[str], rows: Callable[[Row], Iterable[Row]]) -> Callable[[Context, Any], Table]:
-    """A table of the answer of `/api/quality/copying`."""
+def _of_copying(names: Sequence[str], rows: Callable[[Json], Iterable[Json]]) -> Callable[[Context, Any], Table]:
+    """A table from the answer of `/api/quality/copying`."""
     return lambda context, asked: (names, rows(copying.copying_body(context, asked, utc_now())))
 
 
@@ -143,11 +143,11 @@ TABLES: dict[str, tuple[type[Parameters], Callable[[Context, Any], Table]]] = {
     "unknown_lines": (copying.DaysParameters, _unknown_lines),
     "whatif": (whatif.WhatIfParameters, _whatif),
 }
-"""What can be exported: its parameters, and its columns and rows."""
+"""Everything that can be exported: the model of its parameters, and the function that makes its table."""
 
 
 class ExportParameters(Parameters, extra="allow"):
-    """What to export. The other parameters are those of the answer that shows it."""
+    """What to export. Other parameters are those of the answer that shows it."""
 
     what: Annotated[str, one_of(list(TABLES))] = "history"
 

@@ -1,4 +1,4 @@
-"""`/api/history`: snapshots of a range as rows (the old shape) or as columns (half the bytes: what the page asks for)."""
+"""`/api/history`: the snapshots of a range as rows, as the old server had them, or as columns with half the bytes."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -22,11 +22,12 @@ from polypipe.dashboard.api.query import (
     whole,
 )
 from polypipe.dashboard.context import Context, at_once
-from polypipe.dashboard.history import History, read_gaps, read_history, read_reconstructed
+from polypipe.dashboard.downsampling import History, read_gaps, read_history, read_reconstructed
 from polypipe.dashboard.store import SERIES, View
+from polypipe.legacy.server_json import snapshots_json, wallets_json
 
 DECIMALS = 4
-"""Money to a hundredth of a cent: more digits are noise of the source, and half of the bytes."""
+"""Money to a hundredth of a cent. Further digits are noise of the source and half of the bytes."""
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -53,13 +54,13 @@ class HistoryParameters(PointsParameters):
 
 
 def history(request: Request, asked: Annotated[HistoryParameters, Query()]) -> Response:
-    """At most `points` points between two instants, with the stretches over which the gap is unknown."""
+    """At most `points` points of a range, and the stretches over which the gap is unknown."""
     with at_once(request) as context:
         return json_answer(request, history_body(context, asked, asked.layout))
 
 
 def history_body(context: Context, asked: PointsParameters, layout: str = "rows") -> dict[str, Any]:
-    """The answer of `/api/history` to parsed parameters. Raises `BadParameter`."""
+    """The answer of `/api/history`. Raises `BadParameter`."""
     start, end = asked_range(asked)
     names = listed(asked.fields)
     first_ms, last_ms = milliseconds(start) if start else 0, milliseconds(end)
@@ -68,7 +69,7 @@ def history_body(context: Context, asked: PointsParameters, layout: str = "rows"
     return {
         **_points(found, names, layout),
         "scaling_ratio": context.settings.scaling_ratio,
-        **context.labels(),
+        **wallets_json(context.settings),
         "from": start,
         "to": end,
         "first": None if found.first is None else from_milliseconds(found.first),
@@ -92,7 +93,7 @@ def _gaps(view: View, start: int, end: int) -> list[dict[str, Any]]:
 
 
 def _first(context: Context, found: History) -> int | None:
-    """The beginning of everything: of the snapshots, or of the hours from which earlier days are reconstructed."""
+    """The earliest snapshot, or the earliest hour from which points are reconstructed, in milliseconds."""
     ends = (found.first, _first_hour(context.view))
     return min((first for first in ends if first is not None), default=None)
 
@@ -103,7 +104,7 @@ def _first_hour(view: View) -> int | None:
 
 
 def _reconstructed(context: Context, start: int, end: int, points: int) -> dict[str, list[Any]] | None:
-    """Columns `t`, `copier`, `expected`, `gap` of the hours that no snapshot covers; null when there are none."""
+    """Columns `t`, `copier`, `expected` and `gap` of the hours without a snapshot; None if there are no such hours."""
     settings = context.settings
     if settings.copier_address is None or settings.whale_address is None or _first_hour(context.view) is None:
         return None
@@ -116,7 +117,7 @@ def _reconstructed(context: Context, start: int, end: int, points: int) -> dict[
 
 
 def asked_range(asked: RangeParameters) -> tuple[datetime | None, datetime]:
-    """Both ends of the range that the parameters name; a start of None is the beginning of everything."""
+    """Start and end of the range; a start of None means the beginning of the history. Raises `BadParameter`."""
     end = asked.to or utc_now()
     if asked.from_ is not None:
         if asked.hours is not None:
@@ -142,16 +143,9 @@ def _points(found: History, names: list[str], layout: str) -> dict[str, Any]:
     if layout == "columns":
         columns = zip(*rounded, strict=True) if rounded else ([] for _ in names)
         return {"t": [point[0] for point in found.points], "columns": dict(zip(names, columns, strict=True))}
-    return {
-        "snapshots": [
-            {
-                "id": point[0] if any(v is not None for v in values) else None,
-                "timestamp": from_milliseconds(point[0]),
-                **dict(zip(names, values, strict=True)),
-            }
-            for point, values in zip(found.points, rounded, strict=True)
-        ]
-    }
+    times = [point[0] for point in found.points]
+    rows = [(time, from_milliseconds(time), values) for time, values in zip(times, rounded, strict=True)]
+    return {"snapshots": snapshots_json(names, rows)}
 
 
 def _round(value: float | None) -> float | None:

@@ -1,4 +1,4 @@
-"""`/api/latest` and `/api/config`: the newest snapshot as it is stored, and what may be said of it."""
+"""`/api/latest` and `/api/config`: the newest snapshot and its verdict, and what is compared."""
 
 import json
 from datetime import datetime, timedelta
@@ -11,22 +11,23 @@ from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.context import Context, at_once
 from polypipe.divergence.pnl_gap import guard
 from polypipe.facts import Fact
+from polypipe.legacy.server_json import wallets_json
 from polypipe.warehouse.tables import columns
 
 NOTHING_YET = "no snapshot is stored yet"
 
 
 def latest(request: Request) -> Response:
-    """The columns of table `snapshots`, null where unknown with `reasons` saying why, and the gap in words.
+    """The newest row of table `snapshots` with a verdict on the gap. `reasons` explains every null.
 
-    It holds instants and no ages, so that it is the same until something new is published.
+    The answer has instants but no ages, so it stays the same until something new is published.
     """
     with at_once(request) as context:
         return json_answer(request, latest_body(context))
 
 
 def latest_body(context: Context) -> dict[str, Any]:
-    """The answer of `/api/latest`; not to be changed, for it is kept."""
+    """The answer of `/api/latest`. It is cached: do not change it."""
     return context.view.once("latest", lambda: _latest(context))
 
 
@@ -48,13 +49,13 @@ def _latest(context: Context) -> dict[str, Any]:
         "complete": bool(sources) and all(source["ok"] for source in sources.values()),
         **verdict(row, reasons),
         "stale_after_seconds": context.stale_after.total_seconds(),
-        **context.labels(),
+        **wallets_json(context.settings),
         **context.freshness(),
     }
 
 
 def verdict(row: dict[str, Any], reasons: dict[str, str]) -> dict[str, Any]:
-    """`verdict`: ahead, behind, on_target or unknown. Within `guard_usd` of zero the gap says nothing: on target."""
+    """`verdict`: ahead, behind, on_target (the gap is within `guard_usd` of zero) or unknown."""
     gap, value = row["pnl_vs_expected"], row["user1_value"]
     band = guard(Fact(value) if value is not None else Fact.unknown("unknown"))
     if gap is None:
@@ -65,14 +66,14 @@ def verdict(row: dict[str, Any], reasons: dict[str, str]) -> dict[str, Any]:
 
 
 def config(request: Request) -> Response:
-    """Who is compared, at which ratio, how often."""
+    """The pair, its ratio, and the interval of snapshots in seconds."""
     with at_once(request) as context:
         settings = context.settings
         return json_answer(
             request,
             {
                 "scaling_ratio": settings.scaling_ratio,
-                **context.labels(),
+                **wallets_json(context.settings),
                 "fetch_interval": settings.snapshot_seconds,
                 "stale_after_seconds": context.stale_after.total_seconds(),
                 "dagster_url": f"http://127.0.0.1:{settings.webserver_port}",

@@ -1,4 +1,4 @@
-"""`/api/events`: a server-sent event when something new is shown, so that pages do not ask in vain."""
+"""`/api/events`: a server-sent event for each new version, so that pages need not poll."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ MOST_LISTENERS = 64
 
 
 class Listeners:
-    """How many pages listen, and whether the server is stopping (then their streams end)."""
+    """The number of open streams, and whether the server is stopping, which ends them."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -25,10 +25,10 @@ class Listeners:
 
 
 async def events(request: Request) -> Response:
-    """Event `version` whenever the version, or the reason why a newer one cannot be loaded, changes; first at once."""
+    """Event `version`, first at once, then whenever the version or its load error changes."""
     listeners: Listeners = request.app.state.listeners
     if listeners.count >= MOST_LISTENERS:
-        return error(503, f"{MOST_LISTENERS} pages listen already")
+        return error(503, f"{MOST_LISTENERS} pages are listening already; close some")
     stream = _stream(request.app.state.store, listeners)
     return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
@@ -37,12 +37,12 @@ async def _stream(store: Store, listeners: Listeners) -> AsyncIterator[bytes]:
     listeners.count += 1
     try:
         yield b"retry: 3000\n\n"
-        told, quiet = None, 0.0
+        sent, quiet = None, 0.0
         while not listeners.stopping:
             state = freshness(store.status)
-            if state != told:
+            if state != sent:
                 yield b"event: version\ndata: " + msgspec.json.encode(state) + b"\n\n"
-                told, quiet = state, 0.0
+                sent, quiet = state, 0.0
             elif quiet >= SILENCE_SECONDS:
                 yield b": still here\n\n"
                 quiet = 0.0

@@ -1,4 +1,4 @@
-"""`/api/quality`: how well the copier followed, by day, from table `copy_quality_daily`."""
+"""`/api/quality`: copy quality by day, from table `copy_quality_daily`."""
 
 import json
 from typing import Annotated
@@ -10,12 +10,12 @@ from starlette.responses import Response
 from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.query import Parameters, one_of, whole
 from polypipe.dashboard.context import Context, at_once
-from polypipe.dashboard.store import Row
+from polypipe.dashboard.store import Json
 from polypipe.history.copy_quality import WINDOWS
 
 
 class QualityParameters(Parameters):
-    """The length of a window in days, and how many of the newest rows to return."""
+    """The length of the window in days, and how many of the newest days to return."""
 
     window: Annotated[str, one_of([str(days) for days in WINDOWS])] = "1"
     days: Annotated[int, whole(1, 3660)] = 60
@@ -27,8 +27,8 @@ def quality(request: Request, asked: Annotated[QualityParameters, Query()]) -> R
         return json_answer(request, {"rows": quality_rows(context, asked), **context.freshness()})
 
 
-def quality_rows(context: Context, asked: QualityParameters) -> list[Row]:
-    """The rows, `reasons` parsed."""
+def quality_rows(context: Context, asked: QualityParameters) -> list[Json]:
+    """The rows, oldest first, with `reasons` parsed."""
     found = context.view.rows(
         f"FROM (FROM quality WHERE window_days = {asked.window} ORDER BY day DESC LIMIT {asked.days}) ORDER BY day"
     )

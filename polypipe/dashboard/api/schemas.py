@@ -7,9 +7,8 @@ from pydantic import BaseModel, Field, create_model
 
 from polypipe.attribution.parts import PARTS
 from polypipe.caches.registry import CACHES
+from polypipe.dashboard.store import Json
 from polypipe.warehouse.tables import columns
-
-Json = dict[str, Any]
 
 _TYPES: dict[str, type] = {
     "VARCHAR": str,

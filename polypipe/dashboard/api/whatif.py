@@ -1,4 +1,4 @@
-"""`/api/quality/whatif`: expected PnL, gap and coverage of stored days by another rule.
+"""`/api/quality/whatif`: expected PnL, gap and coverage of stored days under another rule.
 
 The answer needs months of fills, so a worker process computes it, one at a time; the last answers are kept.
 """
@@ -23,8 +23,8 @@ from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.copying import NOTHING_YET
 from polypipe.dashboard.api.query import Absent, BadParameter, Day, Parameters, number, whole
 from polypipe.dashboard.context import Context, at_once
-from polypipe.dashboard.copy_windows import stored_days
-from polypipe.dashboard.store import Row
+from polypipe.dashboard.copy_panels import stored_days
+from polypipe.dashboard.store import Json
 from polypipe.dashboard.worker import Worker, WorkerBusy, WorkerTimeout
 from polypipe.divergence.copy_rule import FLOOR_SHARES, TIER_FACTOR, TIER_SHARES, Rule
 from polypipe.errors import PolypipeError
@@ -40,7 +40,7 @@ worker = Worker()
 
 
 def tiers(text: str) -> tuple[tuple[float, float], ...]:
-    """`none`, or sizes in shares and factors: `4000:1.25,10000:1.5`."""
+    """(shares, factor) pairs of `4000:1.25,10000:1.5`, or of `none`. Raises ValueError with what is allowed."""
     if text == "none":
         return NO_TIERS
     pairs = [re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*:\s*(\d+(?:\.\d+)?)\s*", part, re.ASCII) for part in text.split(",")]
@@ -60,7 +60,7 @@ def _checked(text: str) -> str:
 
 
 class WhatIfParameters(Parameters):
-    """The rule, the bot's own where it says nothing, and the days."""
+    """The rule, by default the bot's own, and the days."""
 
     ratio: Annotated[float, number(1e-6, 100)] | Absent = None
     floor: Annotated[float, number(0, MOST_SHARES)] = FLOOR_SHARES
@@ -72,7 +72,7 @@ class WhatIfParameters(Parameters):
 
 
 def whatif(request: Request, asked: Annotated[WhatIfParameters, Query()]) -> Response:
-    """The rule's numbers beside those in force, over the `days` that end with `until`. 404 where nothing is stored."""
+    """The numbers under the rule and under the one in force, over the `days` up to `until`. 404 if no day is stored."""
     with at_once(request) as context:
         found = question(context, asked)
     return json_answer(request, answer_to(found))
@@ -116,7 +116,7 @@ def _ratio_in_force(context: Context) -> float:
 
 
 @lru_cache(maxsize=32)
-def answer_to(asked: Question) -> Row:
+def answer_to(asked: Question) -> Json:
     """The answer, which may take many seconds and must not be changed. Raises `HTTPException` 503 with the reason."""
     from polypipe.attribution.whatif import what_if  # late: only the worker and this answer need it
 
@@ -135,8 +135,8 @@ def answer_to(asked: Question) -> Row:
     return found.as_json()
 
 
-def whatif_rows(asked: Question) -> Iterator[Row]:
-    """For the export: each number as it is, and by the rule."""
+def whatif_rows(asked: Question) -> Iterator[Json]:
+    """For the export: each number as it was, and under the rule."""
     body = answer_to(asked)
     pairs = (("expected_pnl", "expected_in_force"), ("gap", "gap_in_force"), ("coverage", "coverage_in_force"))
     shown = {"rule": body["rule_in_words"], "first": body["first"], "last": body["last"], "days_known": body["days_known"]}

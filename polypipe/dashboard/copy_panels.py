@@ -1,6 +1,6 @@
-"""How well fills were copied over the days that end with one: read from the tables, summed, never guessed.
+"""The panels of the copy-quality section, from the tables of the store: metrics, funnel, distributions, exits.
 
-Every window is one that `copy_metrics_daily` has (1, 7 or 30 days), because percentiles of days do not add up.
+Spans are 1, 7 or 30 days, the windows of `copy_metrics_daily`: percentiles of days cannot be combined.
 """
 
 # ruff: noqa: S608 -- values are written as literals
@@ -14,14 +14,14 @@ from typing import Any
 
 from polypipe.attribution.day_sums import NOT_COMPUTED, exits_incomplete
 from polypipe.attribution.days import midnight
-from polypipe.dashboard.distribution import histogram
-from polypipe.dashboard.store import Row, View
+from polypipe.dashboard.histogram import histogram
+from polypipe.dashboard.store import Json, View
 from polypipe.warehouse.connection import literal
 from polypipe.warehouse.tables import columns
 
 DAY = timedelta(days=1)
 UNITS = {"slippage": 0.25, "latency": 1.0}
-"""Width of a bin of `fill_bins`: cents a share, seconds."""
+"""Width of a bin in table `fill_bins`: cents a share, seconds."""
 
 _LABELS = ("day", "window_days", "user1_address", "user2_address", "funnel", "reasons")
 METRICS = tuple(column.name for column in columns("copy_metrics_daily") if column.name not in _LABELS)
@@ -29,14 +29,14 @@ METRICS = tuple(column.name for column in columns("copy_metrics_daily") if colum
 
 @dataclass(frozen=True)
 class Span:
-    """The UTC days from `first` to `last`, both included."""
+    """The UTC days from `first` to `last`, inclusive."""
 
     first: date
     last: date
 
     @classmethod
     def ending(cls, last: date, days: int) -> "Span":
-        """So many days that end with one."""
+        """The `days` days up to `last`."""
         return cls(last - (days - 1) * DAY, last)
 
     @property
@@ -45,13 +45,12 @@ class Span:
 
     @property
     def condition(self) -> str:
-        """On column `day` of a table of the store."""
+        """The SQL condition on column `day`."""
         return f"day >= {literal(midnight(self.first))} AND day < {literal(midnight(self.last) + DAY)}"
 
 
 def stored_days(view: View) -> tuple[date, date] | None:
-    """The first day of which anything is known, and the last one that is put to causes (without any: the last known);
-    None before there is one."""
+    """The first stored day and the last attributed one (without one, the last stored day); None if no day is stored."""
     ((first, last),) = view.values(
         "SELECT min(day), coalesce(max(day) FILTER (explained), max(day)) FROM ("
         "SELECT day, true AS explained FROM gap_days UNION ALL SELECT day, true FROM copy_metrics "
@@ -60,8 +59,8 @@ def stored_days(view: View) -> tuple[date, date] | None:
     return None if first is None else (first.astimezone(UTC).date(), last.astimezone(UTC).date())
 
 
-def gap_rows(view: View, span: Span) -> dict[date, Row]:
-    """Day -> its row of gap_attribution with `notes` and `reasons` parsed."""
+def gap_rows(view: View, span: Span) -> dict[date, Json]:
+    """The rows of gap_attribution by day, with `notes` and `reasons` parsed."""
     rows = view.rows(f"FROM gap_days WHERE {span.condition} ORDER BY day")
     return {
         row["day"].astimezone(UTC).date(): row | {name: json.loads(row[name]) for name in ("notes", "reasons")}
@@ -69,8 +68,8 @@ def gap_rows(view: View, span: Span) -> dict[date, Row]:
     }
 
 
-def metrics(view: View, span: Span) -> Row:
-    """The row of copy_metrics_daily for these days, `reasons` saying why a number is None."""
+def metrics(view: View, span: Span) -> Json:
+    """The row of copy_metrics_daily for the span. `reasons` explains every None."""
     found = view.rows(f"FROM copy_metrics WHERE day = {literal(midnight(span.last))} AND window_days = {len(span.days)}")
     if not found:
         why = NOT_COMPUTED.format("copy_metrics_daily")
@@ -78,15 +77,15 @@ def metrics(view: View, span: Span) -> Row:
     return {name: found[0][name] for name in METRICS} | {"reasons": json.loads(found[0]["reasons"])}
 
 
-def why_unknown(measured: Row) -> str | None:
-    """Why the fills of the days cannot be counted; None when they can. `measured` is what `metrics` gave."""
+def why_unknown(measured: Json) -> str | None:
+    """Why the fills of the span cannot be counted, or None if they can. `measured` is the result of `metrics`."""
     return measured["reasons"].get("whale_fills", "no reason is recorded") if measured["whale_fills"] is None else None
 
 
-def funnel(view: View, span: Span, reason: str | None) -> Row:
-    """How far the whale's fills came: `steps`, each a part of the one before, and what was `lost` after each, by reason.
+def funnel(view: View, span: Span, reason: str | None) -> Json:
+    """How far the whale's fills came: `steps`, each a subset of the one before, and the fills `lost` after each by reason.
 
-    With a `reason` there are none of them.
+    Both are empty if a `reason` is given.
     """
     if reason is not None:
         return {"reason": reason, "steps": [], "lost": []}
@@ -98,7 +97,7 @@ def funnel(view: View, span: Span, reason: str | None) -> Row:
     inside, before = rows, "whale"
     for step in ("whale", "eligible", "sent", "filled", "whole"):
         left = [row for row in inside if step == "whale" or row[step]]
-        by_reason: dict[str, list[Row]] = {}
+        by_reason: dict[str, list[Json]] = {}
         for row in inside:
             if step != "whale" and not row[step]:
                 by_reason.setdefault("small" if step == "eligible" else row["reason"], []).append(row)
@@ -108,8 +107,8 @@ def funnel(view: View, span: Span, reason: str | None) -> Row:
     return {"reason": None, "steps": steps, "lost": lost}
 
 
-def distribution(view: View, span: Span, name: str, reason: str | None) -> Row:
-    """The copied fills by `slippage` (cents a share) or `latency` (s), as bars from `low` on and below `high`."""
+def distribution(view: View, span: Span, name: str, reason: str | None) -> Json:
+    """A histogram of copied fills by `slippage` (cents a share) or `latency` (s); see `histogram.Bar`."""
     if reason is not None:
         return {"reason": reason, "fills": None, "bars": []}
     bins = dict(
@@ -121,14 +120,14 @@ def distribution(view: View, span: Span, name: str, reason: str | None) -> Row:
     return {"reason": empty, "fills": sum(bins.values()), "bars": [asdict(bar) for bar in histogram(bins, UNITS[name])]}
 
 
-def exits(view: View, last: date, day: Row | None, limit: int | None) -> Row:
-    """What the whale had sold and the copier still held at the end of a day, the most at risk first.
+def exits(view: View, last: date, day: Json | None, limit: int | None) -> Json:
+    """Uncopied exits at the end of the day `last`, most USD first, at most `limit`.
 
-    `day` is that day's row of gap_attribution; without it nothing is known. `incomplete` says why there may be more.
+    `day` is its row of gap_attribution; without it nothing is known. `incomplete` says why exits may be missing.
     """
     as_of = midnight(last) + DAY
     if day is None:
-        nothing: Row = {"as_of": as_of, "reason": NOT_COMPUTED.format("gap_attribution")}
+        nothing: Json = {"as_of": as_of, "reason": NOT_COMPUTED.format("gap_attribution")}
         return nothing | {"incomplete": None, "tokens": None, "usd": None, "rows": []}
     rows = view.rows(
         f"SELECT * EXCLUDE (day) FROM exits WHERE day = {literal(midnight(last))} ORDER BY usd DESC, token_id"
@@ -139,5 +138,5 @@ def exits(view: View, last: date, day: Row | None, limit: int | None) -> Row:
     return {"as_of": as_of, "reason": None, "incomplete": exits_incomplete(day), **found}
 
 
-def _total(rows: Sequence[Row]) -> dict[str, Any]:
+def _total(rows: Sequence[Json]) -> dict[str, Any]:
     return {"fills": sum(row["fills"] for row in rows), "usd": math.fsum(row["usd"] or 0.0 for row in rows)}

@@ -1,6 +1,6 @@
-"""The history of the numbers of snapshots, small enough to be drawn: at most as many points as were asked for.
+"""Reads the history of snapshots as at most a given number of points.
 
-Each pixel bucket keeps the least and the greatest value of every number, and a hole in the data stays a hole.
+Each bucket of time keeps the minimum and maximum of every number, and a hole in the data stays a hole.
 """
 
 # ruff: noqa: S608 -- names come from `SERIES`, values are numbers or written as literals
@@ -10,14 +10,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from polypipe.dashboard.store import QUARTER_MS, Row, View
+from polypipe.dashboard.store import QUARTER_MS, Json, View
 from polypipe.warehouse.connection import literal
 
 SHOWN_GAPS = 100
 HOUR_MS = 4 * QUARTER_MS
 DAY_MS = 24 * HOUR_MS
 FURTHEST_HOURS = 13 * HOUR_MS
-"""Where the source no longer has hours, reconstructed points are up to 12 hours apart without a hole between them."""
+"""Distance of reconstructed points above which there is a hole: the source has older points only every 12 hours."""
 
 Point = tuple[Any, ...]
 """Milliseconds since 1970 UTC, then the numbers."""
@@ -25,10 +25,10 @@ Point = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class History:
-    """`points` in order of time; a point whose numbers are all null is a hole: no snapshot there.
+    """`points` in order of time; one whose numbers are all None is a hole.
 
-    `resolution_ms` is the width of a bucket, null when every point is a snapshot. `rows` counts the snapshots in the
-    range; `first` and `last` are the ends of everything stored, null when nothing is.
+    `resolution_ms` is the width of a bucket, None if every point is a snapshot. `rows` counts the snapshots in the range;
+    `first` and `last` are the ends of all stored snapshots, None if there are none.
     """
 
     points: list[Point]
@@ -39,9 +39,9 @@ class History:
 
 
 def read_history(view: View, start: int, end: int, names: Sequence[str], points: int) -> History:
-    """The snapshots from `start` to `end` (milliseconds, both included) as at most `points` points, at least 12.
+    """The snapshots from `start` to `end` (milliseconds, inclusive) as at most `points` points, which must be at least 12.
 
-    Two snapshots more than the view's `hole_ms` apart have a hole between them.
+    Snapshots more than the view's `hole_ms` apart have a hole between them.
     """
     first, last = view.once("ends", lambda: view.values("SELECT min(first_id), max(last_id) FROM quarters"))[0]
     drawn, rows, width = _read_points(view, start, end, names, points)
@@ -51,7 +51,7 @@ def read_history(view: View, start: int, end: int, names: Sequence[str], points:
 def _read_points(
     view: View, start: int, end: int, names: Sequence[str], points: int
 ) -> tuple[list[Point], int, int | None]:
-    """What is drawn, the number of snapshots that it stands for, and the width of a bucket."""
+    """Returns the points, the number of snapshots in the range, and the width of a bucket."""
     inside = f"id BETWEEN {start} AND {end}"
     rows, begin, finish = view.values(f"SELECT count(*), min(id), max(id) FROM points WHERE {inside}")[0]
     if rows <= points:
@@ -60,7 +60,7 @@ def _read_points(
         if len(drawn) <= points:
             return drawn, rows, None
     silences = view.values(f"SELECT first_id, last_id FROM silences WHERE last_id BETWEEN {start} AND {end} ORDER BY 1")
-    for points_a_bucket in (2, 3):  # three where a hole is drawn before or in each bucket
+    for points_a_bucket in (2, 3):  # three if there is a hole before or in each bucket
         width = -(-(finish - begin + 1) // (points // points_a_bucket - 1))
         if width >= 2 * QUARTER_MS:
             width = -(-width // QUARTER_MS) * QUARTER_MS
@@ -73,10 +73,10 @@ def _read_points(
     return drawn, rows, width
 
 
-def read_gaps(view: View, start: int, end: int) -> list[Row]:
-    """Stretches of the range over which the gap is not known, the longest 100, in order of time.
+def read_gaps(view: View, start: int, end: int) -> list[Json]:
+    """The longest 100 stretches of the range over which the gap is unknown, in order of time.
 
-    `from` and `to` in milliseconds, the `reason`, and how many `rows` say so: 0 where there is no snapshot at all.
+    `from` and `to` are in milliseconds; `rows` is the number of snapshots in the stretch, 0 if none was taken.
     """
     query = f"""
         WITH ends AS (
@@ -85,7 +85,7 @@ def read_gaps(view: View, start: int, end: int) -> list[Row]:
         ), silent AS (
             SELECT first_id AS "from", last_id AS "to" FROM silences
             UNION ALL SELECT closed, newest FROM ends WHERE newest - closed > {view.hole_ms}
-        ), unknown AS (  -- closed days and the newest are kept apart: what goes on over midnight is joined
+        ), unknown AS (  -- closed days and the newest are separate tables: join a stretch that crosses midnight
             SELECT min(first_id) AS "from", max(last_id) AS "to", arg_min(reason, first_id) AS reason,
                    sum(rows)::BIGINT AS rows
             FROM unknowns, ends GROUP BY CASE
@@ -106,9 +106,9 @@ def read_gaps(view: View, start: int, end: int) -> list[Row]:
 def read_reconstructed(
     view: View, start: int, end: int, wallets: tuple[str, str], ratio: float, points: int
 ) -> list[Point]:
-    """What the hourly PnL of both wallets says of hours without a snapshot: instant, copier's 24 h PnL, expected, gap.
+    """Points of hours without a snapshot, from the hourly PnL of both wallets: time, copier's 24 h PnL, expected, gap.
 
-    An hour is there when both wallets have a point at its start and 24 hours before.
+    An hour needs a point of both wallets at its start and 24 hours earlier.
     """
     copier, whale = (f"(FROM wallet_points WHERE wallet = {literal(wallet)})" for wallet in wallets)
     hours = f"""
@@ -139,10 +139,10 @@ def _with_holes(found: Iterable[Point], hole_ms: int) -> Iterator[Point]:
 
 
 def _of_buckets(buckets: Iterable[Point], silences: Sequence[Point], hole_ms: int) -> Iterator[Point]:
-    """Two points a bucket, at its first and last snapshot: of each number the extreme that came first, and the other.
+    """Two points a bucket, at its first and its last snapshot, with the earlier and the later extreme of each number.
 
-    A bucket is first, last, then the earlier extremes, then the later ones. A hole is drawn between buckets, and within
-    a bucket that has one of the `silences` inside.
+    A bucket has its first and last time, the earlier extremes, then the later ones. Holes come between buckets, and
+    within a bucket that contains one of the `silences`.
     """
     waiting = deque(silences)
     before: int | None = None
@@ -178,7 +178,7 @@ def _of_quarters(names: Sequence[str], width: int, start: int, end: int) -> str:
     alone = ", ".join(f"{n}, id, {n}, id" for n in names)
     source = f"""
         SELECT first_id, last_id, {whole} FROM quarters WHERE first_id >= {first} AND first_id < {behind}
-        UNION ALL SELECT id, id, {alone} FROM points  -- of the quarters that the ends of the range cut
+        UNION ALL SELECT id, id, {alone} FROM points  -- the quarters that the ends of the range cut
         WHERE id BETWEEN {start} AND {first - 1} OR id BETWEEN {behind} AND {end}
     """
     return f"{_select('first_id', 'last_id', extremes)} FROM ({source}) GROUP BY first_id // {width} ORDER BY 1"

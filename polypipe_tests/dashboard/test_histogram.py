@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polypipe.dashboard.distribution import MOST_BARS, Bar, histogram
+from polypipe.dashboard.histogram import MOST_BARS, Bar, histogram
 
 
 def test_nothing_has_no_bars():

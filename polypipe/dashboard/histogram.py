@@ -1,18 +1,18 @@
-"""Histograms for the page: fine bins counted by day, joined into as few as can be seen. Pure."""
+"""Histograms for the page: joins fine bins into at most 32 bars. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 MOST_BARS = 32
 _WIDTHS = (1, 2, 4, 10, 20, 40, 100, 200, 400, 1000, 2000, 4000)
-"""Of a bar in fine bins: in quarters of a cent these are 0.25, 0.5, 1, 2.5, 5, 10 ... cents."""
+"""Widths of a bar, in fine bins. With bins of a quarter of a cent: 0.25, 0.5, 1, 2.5, 5, 10 ... cents."""
 
 _REST = 0.01
 
 
 @dataclass(frozen=True)
 class Bar:
-    """Fills from `low` on and below `high`; None is an open end, where the rare far ones are gathered."""
+    """Fills from `low`, inclusive, to `high`, exclusive. None is an open end: it collects the rare far values."""
 
     low: float | None
     high: float | None
@@ -20,10 +20,10 @@ class Bar:
 
 
 def histogram(bins: Mapping[int, int], unit: float) -> list[Bar]:
-    """Bars of equal width, empty ones between too. `bins` counts by number: bin n is n x unit to (n + 1) x unit.
+    """Returns bars of equal width, including empty ones. `bins` maps n to the fills between n and n + 1 units.
 
-    The middle 98 % decide how wide a bar is, so that one wild fill does not flatten the rest; what is further out is in
-    the first and the last bar.
+    The middle 98 % of the fills determine the width, so that one outlier does not flatten the rest. Fills beyond them
+    are in the first and the last bar.
     """
     total = sum(bins.values())
     if not total:
@@ -47,7 +47,7 @@ def histogram(bins: Mapping[int, int], unit: float) -> list[Bar]:
 
 
 def _quantile(bins: Mapping[int, int], place: float) -> int:
-    """The bin that holds that place of the fills in order."""
+    """The bin of the fill at that place in ascending order."""
     seen = 0
     for number in sorted(bins):
         seen += bins[number]
