@@ -1,4 +1,4 @@
-"""A backfill as it is started in the UI: over GraphQL, in the running demo."""
+"""A backfill in the running demo, launched over GraphQL like in the UI."""
 
 import json
 from datetime import date, timedelta
@@ -9,6 +9,8 @@ from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY, WALLET_PNL
 from polypipe.orchestration.daily import RANGE_END
 from polypipe.warehouse import Warehouse
 from polypipe_tests.runtime.support import Server
+
+pytestmark = pytest.mark.slow
 
 DAYS = 6
 FIRST_DAYS = 30
@@ -38,8 +40,8 @@ def state(server: Server, backfill: str):
 
 
 @pytest.mark.timeout(600)
-def test_a_backfill_from_the_ui(demo) -> None:
-    """The first start has filled the last 30 days by itself; some of them are filled again."""
+def test_a_backfill_launched_in_the_ui_fills_its_days(demo) -> None:
+    """The first start fills the last 30 days; the backfill fills some of them again."""
     loaded = demo.wait_for(lambda: (demo.query("{ assetNodes { assetKey { path } } }") or {}).get("assetNodes"))
     assert {node["assetKey"]["path"][0] for node in loaded} >= set(ASSETS)
     last = demo.wait_for(lambda: last_day_of_the_first_fill(demo))
@@ -63,13 +65,13 @@ def test_a_backfill_from_the_ui(demo) -> None:
 
 
 def last_day_of_the_first_fill(server: Server) -> date | None:
-    """Yesterday when the demo began, which need not be yesterday now."""
+    """The day before the demo started, which need not be yesterday."""
     tags = [{tag["key"]: tag["value"] for tag in run["tags"]} for run in server.runs()]
     return next((date.fromisoformat(t[RANGE_END]) for t in tags if t.get("dagster/sensor_name") == "first_history"), None)
 
 
 def finished(server: Server, backfill: str) -> list[dict]:
-    """The runs of the backfill, when they have succeeded for every asset; none before that."""
+    """The runs of the backfill once they have succeeded for every asset, else an empty list."""
     runs = [run for run in server.runs() if {"key": "dagster/backfill", "value": backfill} in run["tags"]]
     assert "FAILURE" not in {run["status"] for run in runs}
     done = {key["path"][0] for run in runs if run["status"] == "SUCCESS" for key in run["assetSelection"]}
@@ -77,7 +79,7 @@ def finished(server: Server, backfill: str) -> list[dict]:
 
 
 def counted(server: Server):
-    """(hourly points, days, days whose gap is known, days with a beta over 30 days)."""
+    """Returns (hourly points, days, days with a known gap, days with a beta over 30 days)."""
     with Warehouse(server.home).read() as con:
         return con.execute(
             "SELECT (SELECT count(*) FROM wallet_pnl), count(*) FILTER (window_days = 1), "
