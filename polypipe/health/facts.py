@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from polypipe.caches.registry import CACHES
 from polypipe.caches.spec import CacheSpec
 from polypipe.errors import PolypipeError
-from polypipe.health import machine, servers, tables
+from polypipe.health import machine, tables
 from polypipe.health.records import (
     BotLog,
     ComparedPositions,
@@ -192,14 +192,18 @@ class Facts:
     @cached_property
     def servers(self) -> Servers:
         """The processes of `polypipe up`."""
+        from polypipe.health.servers import read_servers  # late: it loads httpx, which the dashboard never needs
+
         up = self.up
-        return self.part("processes", lambda: servers.read_servers(self.settings, up))
+        return self.part("processes", lambda: read_servers(self.settings, up))
 
     @cached_property
     def ticks_and_runs(self) -> TicksAndRuns:
         """Dagster's ticks and runs."""
+        from polypipe.health.servers import read_ticks_and_runs
+
         is_up = self.up is not None
-        return self.part("ticks and runs", lambda: servers.read_ticks_and_runs(self.settings, is_up))
+        return self.part("ticks and runs", lambda: read_ticks_and_runs(self.settings, is_up))
 
     @cached_property
     def failures(self) -> Sequence[FailureStreak]:

@@ -148,7 +148,9 @@ def test_status_reports_unpublished_files_and_a_suspended_server(cron):
         assert code == 3
         state = next(p for p in report["processes"] if p["name"] == "webserver")
         assert state["answers"] is False
-        assert f"webserver is not running: stopped by a signal (continue it: kill -CONT {webserver.pid})" in report["reasons"]
+        assert (
+            f"webserver is not running: stopped by a signal (continue it: kill -CONT {webserver.pid})" in report["reasons"]
+        )
         text = cron.run("status")
         assert text.returncode == 3
         assert "degraded: webserver is not running" in text.stdout
