@@ -1,20 +1,20 @@
-"""What a home grows by over a month: with the nightly upkeep, and without it as the baseline.
+"""Measures how a home grows over a month, with the nightly upkeep and without it as the baseline.
 
     .venv/bin/python bench/growth.py
 
-Thirty days are simulated in one process each way, on a clock that jumps (the library `faketime` of Debian): the code of
-warehouse, publishing, Dagster's instance and upkeep is the real one, and so are files and databases. Scaled is the
-number of minutes in a day: 4 of 1,440. Each of these writes a snapshot, its events without a run, the ticks of ten
-sensors and schedules, and one run with a crawl's rows, four checks and a publication, as ordinary minutes do on average.
-Each day has a run of a partition with a day of activity, and the daemon's own purging of ticks. So what a store grows by
-in a day is 1/360 of the real growth; days, files and `CURRENT.json` are true to scale.
+Simulates thirty days per variant, each in one process, on a clock that jumps (Debian's library `faketime`). The code of
+warehouse, publishing, Dagster's instance and upkeep is real, and so are files and databases. Only the number of minutes
+in a day is scaled: 4 of 1,440. Each minute writes a snapshot, its events without a run, the ticks of ten sensors and
+schedules, and one run with a crawl's rows, four checks and a publication, which is the average of real minutes. Each day
+has a partition's run with a day of activity, and the daemon's own purging of ticks. So a store's daily growth is 1/360 of
+the real growth; days, files and `CURRENT.json` are true to scale.
 
-Runs of partitions are kept for ever, and one a day is not scaled: at this scale they are most of what still grows. So the
-rest is counted apart.
+Runs of partitions are kept for ever, and one per day is not scaled, so they are most of the remaining growth. All other
+runs and events are counted separately.
 
-Exits 1 when with upkeep the runs or events that are not of partitions are more on day 30 than on day 20, when Dagster's
+Exits with 1 when, with upkeep, there are more runs or events without partitions on day 30 than on day 20, when Dagster's
 storage then grows by more than a sixth of the baseline, when the published files are more than half of the baseline's, or
-when a row, a partition or a last event differs between the two.
+when a row, a partition or a last event differs between the variants.
 """
 
 import ctypes.util
@@ -34,7 +34,7 @@ DAYS = 30
 MINUTES = 4  # of 1,440
 INSTIGATORS = 10
 TOKENS = 2_000
-LOOKS = (10, 20, 30)
+MEASURED_DAYS = (10, 20, 30)
 STORES = {
     "database": "polypipe.duckdb*",
     "published": "published/*",
@@ -64,7 +64,7 @@ print(json.dumps([sorted(taken)[3] * 1000, peak]))
 
 
 class Clock:
-    """The time of this process, as faketime reads it before each look at the clock."""
+    """The time of this process, which faketime reads at each call of the clock."""
 
     def __init__(self) -> None:
         self._file = Path(os.environ["FAKETIME_TIMESTAMP_FILE"])
@@ -74,7 +74,7 @@ class Clock:
 
 
 def simulate(home: Path, kept: bool) -> None:
-    """Thirty days; one JSON object a look on stdout."""
+    """Simulate thirty days. Prints one JSON object per measurement to stdout."""
     import dagster as dg
     import sqlalchemy as db
     from dagster._core.definitions.run_request import InstigatorType
@@ -88,7 +88,7 @@ def simulate(home: Path, kept: bool) -> None:
 
     settings = load_settings(overrides={"POLYPIPE_HOME": str(home)}, environ={})
     warehouse, clock = Warehouse(home), Clock()
-    # In the future, because files have the time of the disk: those that lost their place must look old.
+    # Starts in the future, because files have real times and replaced ones must look old.
     first = datetime.fromisoformat(sys.argv[4])
     partitions = dg.DailyPartitionsDefinition(start_date=f"{first:%Y-%m-%d}", end_offset=1)
 
@@ -190,7 +190,7 @@ def simulate(home: Path, kept: bool) -> None:
                 began = time.process_time()
                 keep_up(instance, settings, warehouse)
                 seconds = time.process_time() - began
-            if day + 1 in LOOKS:
+            if day + 1 in MEASURED_DAYS:
                 counts = ", ".join(
                     f"(SELECT count(*) FROM {table})" for table in ("snapshots", "wallet_activity", "crawls")
                 )
@@ -205,8 +205,8 @@ def simulate(home: Path, kept: bool) -> None:
                     "day": day + 1,
                     "minute_cpu_ms": spent / MINUTES * 1000,
                     "upkeep_cpu_s": seconds,
-                    "runs but of partitions": instance.get_runs_count() - len(of_partitions),
-                    "events but of partitions": other_events,
+                    "runs without partitions": instance.get_runs_count() - len(of_partitions),
+                    "events without partitions": other_events,
                     "process_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
                     "same": [
                         *map(str, rows),
@@ -218,8 +218,8 @@ def simulate(home: Path, kept: bool) -> None:
                 sys.stdin.readline()
 
 
-def look(home: Path) -> dict[str, float]:
-    """Sizes of the stores, and what a reader costs."""
+def measure(home: Path) -> dict[str, float]:
+    """Measure the sizes of the stores and the cost of a reader."""
     found: dict[str, float] = {}
     for store, pattern in STORES.items():
         found[f"{store}, kB"] = sum(path.stat().st_size for path in home.glob(pattern)) / 1000
@@ -230,7 +230,7 @@ def look(home: Path) -> dict[str, float]:
 
 
 def run(way: str, directory: Path, first: date) -> list[dict[str, Any]]:
-    """One way, from start to end."""
+    """Run one variant to its end."""
     home, clock = directory / way, directory / f"{way}.clock"
     clock.write_text(f"@{first:%Y-%m-%d} 00:00:00")
     fake = {"LD_PRELOAD": str(LIBRARY), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
@@ -239,15 +239,15 @@ def run(way: str, directory: Path, first: date) -> list[dict[str, Any]]:
     child = subprocess.Popen(command, env=os.environ | fake, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert child.stdin
     assert child.stdout
-    looks = []
+    measured = []
     for line in child.stdout:
         answer = json.loads(line)
-        looks.append(answer | look(home))
+        measured.append(answer | measure(home))
         child.stdin.write("\n")
         child.stdin.flush()
     if child.wait():
         raise SystemExit(f"the simulation of {way!r} failed")
-    return looks
+    return measured
 
 
 def main() -> int:
@@ -259,28 +259,28 @@ def main() -> int:
         results = {way: run(way, Path(directory), first) for way in ("kept", "unpruned")}
     kept, unpruned = results["kept"], results["unpruned"]
     print(f"{DAYS} days of {MINUTES} minutes (of 1,440): with upkeep each night, and without")
-    days = "".join(f"{f'day {day}':>12}" for day in LOOKS)
+    days = "".join(f"{f'day {day}':>12}" for day in MEASURED_DAYS)
     print(f"{'':26}{days}   |{days}{'ratio at the end':>20}")
     for name in kept[0]:
         if name in ("day", "same"):
             continue
-        ours, theirs = [look[name] for look in kept], [look[name] for look in unpruned]
+        ours, theirs = [found[name] for found in kept], [found[name] for found in unpruned]
         ratio = f"{ours[-1] / theirs[-1]:20.2f}" if theirs[-1] else f"{'-':>20}"
         figures = ["".join(f"{value:12.1f}" for value in values) for values in (ours, theirs)]
         print(f"{name:26}{figures[0]}   |{figures[1]}{ratio}")
     dagster = {
-        way: [sum(value for name, value in look.items() if name.startswith("Dagster")) for look in looks]
-        for way, looks in results.items()
+        way: [sum(value for name, value in found.items() if name.startswith("Dagster")) for found in measured]
+        for way, measured in results.items()
     }
     grown = {way: sizes[2] - sizes[1] for way, sizes in dagster.items()}
     targets = {
-        "no more runs or events on day 30 than on day 20, but of partitions": all(
-            kept[2][name] <= kept[1][name] for name in ("runs but of partitions", "events but of partitions")
+        "no more runs or events without partitions on day 30 than on day 20": all(
+            kept[2][name] <= kept[1][name] for name in ("runs without partitions", "events without partitions")
         ),
         "Dagster's storage grows by a sixth of the baseline at most": grown["kept"] * 6 <= grown["unpruned"],
         "at most half as many published files": kept[-1]["published files"] * 2 <= unpruned[-1]["published files"],
-        "rows, partitions and last events are the same": [look["same"] for look in kept]
-        == [look["same"] for look in unpruned],
+        "rows, partitions and last events are the same": [found["same"] for found in kept]
+        == [found["same"] for found in unpruned],
     }
     missed = [name for name, reached in targets.items() if not reached]
     print("targets: all reached" if not missed else f"targets MISSED: {'; '.join(missed)}")

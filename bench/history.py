@@ -1,14 +1,13 @@
-"""A backfill of 365 days of both wallets: in runs of 30 days, as the assets ask for, against one run a day.
+"""Benchmarks a backfill of 365 days of both wallets in runs of 30 days, as the assets request, against one run per day.
 
     .venv/bin/python bench/history.py
 
-Every run is a process of its own with a Dagster instance on disk, as in production, and all of them ask one simulated
-exchange, whose wallets are made to be a year old and whose own work is not counted. The backfill is done in full: PnL
-and activity 30 days a run, copy quality in one. Of the baseline, one run a day with all three assets, a sample of days
-spread over the year is run and scaled up.
+Each run is its own process with a Dagster instance on disk, as in production. All use one simulated exchange, whose
+wallets are made a year old and whose own work is not counted. The backfill is complete: PnL and activity in runs of 30
+days, copy quality in one run. The baseline, one run per day with all three assets, is sampled over the year and scaled.
 
-Exits 1 when the backfill takes more than an eighth of the baseline's CPU seconds, when a run asks `/user-pnl` more than
-four times, or `/activity` more than rows / 500 + 2 times a wallet.
+Exits with 1 when the backfill takes more than an eighth of the baseline's CPU seconds, when a run makes more than four
+requests to `/user-pnl`, or more than rows / 500 + 2 per wallet to `/activity`.
 """
 
 import math
@@ -45,8 +44,8 @@ class Run:
 
 
 def exchange(pipe: Connection) -> None:
-    """A simulated exchange whose wallets began a little more than a year ago; tells its URL."""
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the tests, whose exchange logs its requests
+    """Run a simulated exchange whose wallets began a little over a year ago; send its URL through the pipe."""
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for the tests' exchange, which records its requests
     from polypipe.sim import copier, ledger, wallets
     from polypipe_tests.sim.server import SimServer
 
@@ -57,7 +56,7 @@ def exchange(pipe: Connection) -> None:
     copier.COPIER_FIRST_DAY = first
     with SimServer(events=120, seed=3, start=now) as server:
         for wallet in ledger.WALLETS:
-            list(server.ledger.hours(wallet, now.timestamp()))  # added up before anybody measures
+            list(server.ledger.hours(wallet, now.timestamp()))  # sum the ledger before measuring
         pipe.send((server.url, wallets.COPIER_ADDRESS, wallets.WHALE_ADDRESS))
         pipe.recv()
 
@@ -78,7 +77,7 @@ def execute(home: Path, first: str, last: str, assets: list[str]) -> None:
 
 
 def measure(url: str, home: Path, environment: dict[str, str], first: date, last: date, assets: list[str]) -> Run:
-    """Start one run and count what it took."""
+    """Start one run and measure it."""
     from polypipe.warehouse import Warehouse
 
     log = f"{url}/_sim/requests"
@@ -149,11 +148,11 @@ def main() -> int:
         )
     share = sum(run.cpu for run in backfill) / (sum(run.cpu for run in singles) * scale)
     most_pnl = max(run.pnl for run in backfill)
-    # Of both wallets together: rows / 500 rounded up for each, and 2 more.
+    # Both wallets together: rows / 500 rounded up for each, plus 2 each.
     within = all(run.activity <= math.ceil(run.rows / 500) + 1 + 2 * 2 for run in ranges)
     print(f"CPU: 1/{1 / share:.0f} of one run a day (target at most 1/{1 / TARGET:.0f})")
     print(f"requests to /user-pnl in one run: at most {most_pnl} (limit {MAX_PNL_REQUESTS})")
-    print(f"requests to /activity in one run: {'within' if within else 'BEYOND'} rows / 500 + 2 a wallet")
+    print(f"requests to /activity in one run: {'within' if within else 'BEYOND'} rows / 500 + 2 per wallet")
     return 0 if share <= TARGET and most_pnl <= MAX_PNL_REQUESTS and within else 1
 
 

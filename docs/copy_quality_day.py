@@ -1,9 +1,9 @@
-"""Makes the worked example of copy-quality.md: one simulated day, its gap, and where each dollar went.
+"""Generates the worked example of copy-quality.md: one simulated day and the attribution of its gap.
 
     .venv/bin/python docs/copy_quality_day.py
 
-writes images/copy-quality-day.svg and the part of copy-quality.md between its two marks. The same code, the same
-figures: the day is simulated from a seed, and lived as polypipe lives it, with positions read half an hour after midnight.
+writes images/copy-quality-day.svg and the part of copy-quality.md between its two markers. The day is simulated from a
+seed, so the figures change only with the code. As in production, positions are read half an hour after midnight.
 """
 
 import json
@@ -68,7 +68,7 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Example:
-    """What the tables say of the day."""
+    """The day's rows of the tables, and the gap at half the ratio."""
 
     gap: dict[str, Any]
     metrics: dict[str, Any]
@@ -76,8 +76,8 @@ class Example:
     small_ratio: float | None
 
 
-def live() -> Example:
-    """Simulate the months before, then the day, as polypipe would have filled its tables."""
+def simulate() -> Example:
+    """Simulate the months before the day and the day itself, and fill the tables as polypipe does."""
     midnight = DAY + timedelta(minutes=30)
     with SimServer(EVENTS, SEED, start=midnight) as sim, tempfile.TemporaryDirectory() as home:
         warehouse, log = Warehouse(Path(home)), Path(home) / TRADE_LOG.file
@@ -87,7 +87,7 @@ def live() -> Example:
         refresh_positions(polymarket, warehouse, WALLETS, read)
         _read_log(warehouse, log, sim)
         compute_fills(warehouse, WALLETS, BEGINS, DAY)
-        compute_gap(warehouse, WALLETS, DAY - timedelta(days=1), DAY)  # keeps the prices of midnight
+        compute_gap(warehouse, WALLETS, DAY - timedelta(days=1), DAY)  # stores the prices of midnight
         sim.clock.set(midnight.timestamp() + 86_400)
         read = _reader(midnight + timedelta(days=1))
         load_activity(polymarket, warehouse, WALLETS, DAY, NEXT)
@@ -107,14 +107,14 @@ def _reader(now: datetime) -> Callable[[], datetime]:
 
 
 def _read_log(warehouse: Warehouse, path: Path, sim: SimServer) -> None:
-    """What the bot has logged until now, as a bot that did the same would have written it."""
+    """Write the log of a bot that made the simulated copies until now, and ingest it."""
     lines = log_lines(sim.copy_truth(), 0, int(sim.clock.now() * 1000))
     path.write_text("\n".join([HEADER, *lines, ""]), encoding="utf-8")
     ingest(warehouse, TRADE_LOG, path)
 
 
 def text(example: Example) -> str:
-    """The part of the page between its marks."""
+    """The part of the page between its markers."""
     gap, metrics = example.gap, example.metrics
     parts = [(name, gap[name]) for name in (*PARTS, "unexplained")]
     lines = [
@@ -137,14 +137,14 @@ def text(example: Example) -> str:
         f"{metrics['latency_p50']:.0f} s, at {metrics['slippage_cents']:.2f} cents a share worse than the whale's price "
         f"(interval {metrics['slippage_cents_low']:.2f} to {metrics['slippage_cents_high']:.2f}).",
         "",
-        "| what became of the whale's fills | fills | USD |",
+        "| fills of the whale by outcome | fills | USD |",
         "|---|---:|---:|",
         *(
             f"| {step} | {found['fills']} | {found['usd']:,.2f} |"
             for step, found in sorted(json.loads(metrics["funnel"]).items(), key=lambda item: -item[1]["usd"])
         ),
         "",
-        "At the end of the day the copier still held what the whale had sold:",
+        "Uncopied exits at the end of the day, which the whale had sold and the copier still held:",
         "",
         "| market | shares | price | at risk | hours since |",
         "|---|---:|---:|---:|---:|",
@@ -154,8 +154,8 @@ def text(example: Example) -> str:
             for row in example.exits[:5]
         ),
         "",
-        f"Had 0.04 been the ratio (`polypipe whatif --ratio 0.04`), what the copier made would have been "
-        f"{money(example.small_ratio or 0.0)} from expectation.",
+        "With a ratio of 0.04 (`polypipe whatif --ratio 0.04`) the gap would have been "
+        f"{money(example.small_ratio or 0.0)}.",
     ]
     return "\n".join(lines)
 
@@ -190,7 +190,7 @@ def picture(example: Example) -> str:
     body.append(f'<path d="M{x(levels[-1]):.1f} {56 + len(steps) * height + 20}v14" stroke="#94a3b8"/>')
     body += bar(len(steps) + 1, "the copier's PnL", 0.0, gap["copier_pnl"], "#475569", gap["copier_pnl"])
     bottom = 56 + (len(steps) + 2) * height
-    title = f"{DAY:%Y-%m-%d}, simulated: from what was expected to what came of it"
+    title = f"{DAY:%Y-%m-%d}, simulated: from expected to actual PnL"
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 980 {bottom + 10}" role="img" '
@@ -208,7 +208,7 @@ def picture(example: Example) -> str:
 
 
 def page(old: str, example: Example) -> str:
-    """The page with a new part between its marks."""
+    """The page with a new part between its markers."""
     before, _, rest = old.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n{text(example)}\n{END}{after}"
@@ -216,7 +216,7 @@ def page(old: str, example: Example) -> str:
 
 def main() -> None:
     """Write both files."""
-    example = live()
+    example = simulate()
     PAGE.write_text(page(PAGE.read_text("utf-8"), example), "utf-8")
     PICTURE.write_text(picture(example), "utf-8")
 

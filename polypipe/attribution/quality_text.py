@@ -15,7 +15,7 @@ _RATE = (
     "{copy_rate_usd:.1f} % by USD"
 )
 _SLIPPAGE = "{slippage_cents:+.2f} cents a share, p50 {slippage_p50:+.2f}, p95 {slippage_p95:+.2f}; {slippage_bps:.0f} bps"
-_OF_PAPER = ", {shortfall_bps:.0f} bps of what was to be copied"
+_OF_EXPECTED = ", {shortfall_bps:.0f} bps of the expected copies"
 _LATENCY = "p50 {latency_p50:.0f} s, p95 {latency_p95:.0f}, p99 {latency_p99:.0f}"
 
 
@@ -34,7 +34,7 @@ def quality_lines(found: QualityReport) -> Iterator[str]:
     yield f"  fill ratio               {shown('fill_ratio', '{fill_ratio:.1f} %' + first)}"
     yield f"  slippage                 {shown('slippage_cents', _SLIPPAGE)}{_interval(m)}"
     yield f"  latency                  {shown('latency_p50', _LATENCY)}"
-    yield f"  shortfall                {shown('shortfall_bps', short + _OF_PAPER)}"
+    yield f"  shortfall                {shown('shortfall_bps', short + _OF_EXPECTED)}"
     yield "  coverage at the end      " + (
         f"unknown: {found.coverage_reason}" if found.coverage is None else f"{found.coverage:.1f} %"
     )

@@ -17,7 +17,7 @@ from polypipe.divergence.watch_sample import LabelledWallet, Sample, WalletFigur
 from polypipe.divergence.watch_session import Session
 from polypipe.divergence.watch_text import brief, percent, shown, signed, signed_percent, sparkline
 from polypipe.facts import Fact
-from polypipe.text import duration, money
+from polypipe.text import count, duration, money
 
 T = TypeVar("T")
 Changes = tuple[float | None, float | None]  # since the last update, since the start
@@ -59,7 +59,7 @@ def panel(session: Session, now: datetime) -> RenderableType:
 def summary(session: Session, save: Path | None) -> str:
     """Summary of the session, as text."""
     end = session.samples[-1].time if session.samples else session.began
-    counts = f"{session.updates} update{'s' * (session.updates != 1)}"
+    counts = count(session.updates, "update")
     if session.partial:
         counts += f", {session.partial} with a source missing"
     if session.outages:
@@ -82,9 +82,9 @@ def summary(session: Session, save: Path | None) -> str:
     return "\n".join(lines)
 
 
-def _wallet_line(party: LabelledWallet, reading: WalletFigures) -> str:
-    value, pnl, rank = shown(reading.value, money), shown(reading.pnl, signed), shown(reading.rank, str)
-    return f"{party.name}: Value: {value}  |  Day PnL: {pnl}  |  Rank: {rank}"
+def _wallet_line(wallet: LabelledWallet, figures: WalletFigures) -> str:
+    value, pnl, rank = shown(figures.value, money), shown(figures.pnl, signed), shown(figures.rank, str)
+    return f"{wallet.name}: Value: {value}  |  Day PnL: {pnl}  |  Rank: {rank}"
 
 
 def _gap_lines(sample: Sample, pair: WatchedPair) -> list[tuple[str, str]]:
@@ -111,15 +111,15 @@ def _aligned(lines: list[tuple[str, str]]) -> list[str]:
 def _wallets(session: Session, sample: Sample) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_row("", *(Text(name, "bold") for name in ("Value", "Day PnL", "Rank")))
-    for user, party, reading in (
+    for user, wallet, figures in (
         ("user1", session.pair.copier, sample.copier),
         ("user2", session.pair.whale, sample.whale),
     ):
         table.add_row(
-            Text(party.name, "bold"),
-            _cell(reading.value, money),
-            _cell(reading.pnl, signed),
-            _cell(reading.rank, str),
+            Text(wallet.name, "bold"),
+            _cell(figures.value, money),
+            _cell(figures.pnl, signed),
+            _cell(figures.rank, str),
         )
         _add_changes(
             table,
@@ -153,10 +153,10 @@ def _add_changes(table: Table, *numbers: tuple[Changes, Callable[[float], str]])
 def _ages(session: Session, sample: Sample, now: datetime) -> Group:
     """Age of each source's last usable answer, and the hours that the PnL covers."""
     lines = []
-    for user, party in (("user1", session.pair.copier), ("user2", session.pair.whale)):
+    for user, wallet in (("user1", session.pair.copier), ("user2", session.pair.whale)):
         times = {name: sample.answered.get(f"{user}_{name}") for name in SOURCES}
         ages = [f"{name} {duration(now - time) if time else 'never answered'}" for name, time in times.items()]
-        lines.append(Text(f"Age, {party.label or party.name}: {', '.join(ages)}", "dim"))
+        lines.append(Text(f"Age, {wallet.label or wallet.name}: {', '.join(ages)}", "dim"))
     window = sample.pnl_gap.window
     if window.start and window.end:
         covered = f"{_minute(window.start)} to {_minute(window.end)} UTC ({window.hours:g} h)"
@@ -170,9 +170,9 @@ def _status(session: Session) -> Text:
     if session.outage_since is not None:
         why = brief(next(iter(session.samples[-1].failed.values())))
         return Text(f"OUTAGE since {_minute(session.outage_since)} UTC: no source answers ({why})", "bold red")
-    count = f"{session.updates} update{'s' * (session.updates != 1)} since {_minute(session.began)} UTC"
+    updates = f"{count(session.updates, 'update')} since {_minute(session.began)} UTC"
     missing = f", {session.partial + session.outages} incomplete" if session.partial + session.outages else ""
-    return Text(f"{count}, every {session.interval:g} s{missing}; Ctrl-C ends", "dim")
+    return Text(f"{updates}, every {session.interval:g} s{missing}; Ctrl-C ends", "dim")
 
 
 def _course(session: Session, name: str, form: Callable[[float], str]) -> str:

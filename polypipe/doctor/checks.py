@@ -23,8 +23,7 @@ from polypipe.doctor import wallet_checks as wallets
 from polypipe.doctor.inputs import Facts
 from polypipe.doctor.network import DEADLINE_SECONDS, ask_all
 from polypipe.doctor.result import Result, error, skipped, unknown
-from polypipe.errors import SettingError
-from polypipe.settings import Settings
+from polypipe.settings import SettingError, Settings
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,7 @@ from urllib.parse import urlsplit
 from polypipe.doctor.inputs import Facts
 from polypipe.doctor.result import Result, ok, skipped, warning
 from polypipe.runtime.running import MARK
-from polypipe.setting_sources import unknown_names
-from polypipe.settings import Settings
-from polypipe.variables import PREFIX, VARIABLES
+from polypipe.settings import PREFIX, VARIABLES, Settings, unknown_names
 
 EXPOSED = stat.S_IRWXG | stat.S_IRWXO
 

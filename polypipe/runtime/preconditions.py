@@ -9,8 +9,7 @@ from polypipe.errors import PolypipeError
 from polypipe.runtime.ports import check_binding, check_ports
 from polypipe.runtime.running import running
 from polypipe.runtime.servers import running_servers
-from polypipe.setting_sources import DEMO
-from polypipe.settings import Settings
+from polypipe.settings import DEMO, Settings
 
 
 def make_directories(settings: Settings) -> None:
