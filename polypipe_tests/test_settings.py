@@ -4,10 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polypipe.errors import SettingError
-from polypipe.setting_sources import SIMULATED, unknown_names
-from polypipe.settings import load_settings, mark_simulated, short_address
-from polypipe.variables import VARIABLES
+from polypipe.settings import (
+    SIMULATED,
+    VARIABLES,
+    SettingError,
+    load_settings,
+    mark_simulated,
+    short_address,
+    unknown_names,
+)
 
 COPIER = "0x" + "c0" * 20
 
@@ -124,8 +129,8 @@ def test_history_may_begin_on_any_day_up_to_today(tmp_path):
     [
         (b'POLYPIPE_SCALING_RATIO="0.02\n', "POLYPIPE_SCALING_RATIO: its line in .* a quote not closed"),
         (b"A=1\nPOLYPIPE_ALERT_URLS='tgram://s3cret/1\nPOLYPIPE_HOME=/x\n", "POLYPIPE_ALERT_URLS: its line in"),
-        ("POLYPIPE_SCALING_RATIO=0.02\n".encode("utf-16"), r"\.env: .* is not valid UTF-8"),
-        (b"POLYPIPE_HOME=a\0b\n", r"\.env: .* is not valid UTF-8"),
+        ("POLYPIPE_SCALING_RATIO=0.02\n".encode("utf-16"), r"\.env: .* is no text in UTF-8"),
+        (b"POLYPIPE_HOME=a\0b\n", r"\.env: .* is no text in UTF-8"),
     ],
 )
 def test_a_line_that_cannot_be_read_does_not_silently_leave_the_default(tmp_path, content, words, caplog):

@@ -1,4 +1,4 @@
-"""Fixtures of the attribution tests: empty tables, and an exchange with 60 days of it in a warehouse."""
+"""Fixtures for tests of attribution: empty tables, an exchange at a fixed time, two stored days."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -40,7 +40,7 @@ def con() -> Iterator["duckdb.DuckDBPyConnection"]:
 
 @pytest.fixture(scope="session")
 def exchange() -> Iterator[SimServer]:
-    """Half an hour after a midnight, and so after the last whole day."""
+    """An exchange half an hour after midnight, so that the last whole day has just ended."""
     with SimServer(events=120, seed=3, start=datetime(2026, 8, 1, 0, 30, tzinfo=UTC)) as server:
         list(server.ledger.hours(COPIER_ADDRESS, server.clock.now()))
         yield server

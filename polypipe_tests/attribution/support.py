@@ -1,4 +1,4 @@
-"""Helpers of the attribution tests: fills by hand, and the simulator's fills with the truth about them."""
+"""Helpers for tests of attribution: fills by hand, and simulated fills with the simulator's truth."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -20,13 +20,13 @@ _REASONS = {"small": "small", "below_minimum": "probability", "breaker": "breake
 def fill(
     t: float, shares: float, price: float = 0.5, side: str = "BUY", token: str = "T", key: str = "", tx: str = ""
 ) -> Fill:
-    """A fill whose key and transaction are its own unless named."""
+    """A fill with its own key and transaction unless they are given."""
     name = key or f"{side}{t:012.1f}-{shares}-{price}"
     return Fill(name, t, token, side, shares, price, tx or name)
 
 
 def of_act(act: Act) -> Fill:
-    """A fill as the API would tell it."""
+    """The fill of a simulated trade, as the API returns it."""
     assert act.market is not None
     return Fill(
         act.hash, float(act.at), act.token, act.side, act.size, act.price, act.hash, act.usdc, act.market.condition_id
@@ -48,7 +48,7 @@ class Truth:
         return [of_act(act) for act in self.ledger.history(wallet, self.now) if act.kind == "TRADE" and act.at >= since]
 
     def copy_fills(self) -> list[CopyFill]:
-        """What matching would give if it knew the truth, in order of time."""
+        """The result of perfect matching, in order of time."""
         rows = []
         for truth in self.truths:
             whale, copy = truth.whale, truth.copy

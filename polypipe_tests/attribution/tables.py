@@ -1,4 +1,4 @@
-"""Rows of tables by hand."""
+"""Helpers that insert rows into tables."""
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -72,13 +72,13 @@ def measured(con, day, copier, whale, ratio=0.1, **more) -> None:
 
 
 def matched(con, days=1) -> None:
-    """Fill copy_fills from the activity."""
+    """Fill copy_fills by matching the activity."""
     for row in fill_rows(con, WALLETS, T0, T0 + days * DAY):
         insert(con, "copy_fills", **{name: value for name, value in row.items() if value is not None})
 
 
 def a_day(con) -> None:
-    """Bought 60 of 100 a cent dearer, missed a sale of another token, which went on falling."""
+    """Buys 60 of 100 shares a cent dearer, and misses a sale of another token, whose price then falls."""
     known_days(con, T0)
     trade(con, WHALE, T0 + HOUR, 1000, 0.40)
     trade(con, COPIER, T0 + HOUR + 5 * S, 60, 0.41)
@@ -92,7 +92,7 @@ def a_day(con) -> None:
 
 
 def publish(warehouse, con):
-    """A warehouse that has the tables of `con`."""
+    """Copy the tables of `con` into a warehouse."""
     with warehouse.batch("stored") as batch:
         tables = ("wallet_activity", "activity_days", "copy_quality_daily", "copy_fills")
         for table in tables:

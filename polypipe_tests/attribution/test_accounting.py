@@ -95,7 +95,7 @@ def test_parts_sum_to_copier_minus_ratio_times_whale(seed, n) -> None:
         gap = pnl["copier"] - 0.1 * pnl["whale"]
         assert day.total == pytest.approx(gap, rel=1e-9, abs=1e-6)
         assert set(day.parts) == set(PARTS)
-        for exit_ in day.exits:  # nobody can lose what he does not hold
+        for exit_ in day.exits:  # an uncopied exit cannot exceed the holdings
             holds = sum(one.sign * one.copier_shares for one in fills if one.token == exit_.token and one.t < day.end)
             assert exit_.shares <= holds + 1e-6
         assert not set(day.notes) & {NO_PRICE, FROM_BEFORE, RATIO_CHANGED}
@@ -136,8 +136,8 @@ def test_the_days_add_up_to_the_window(seed) -> None:
 # The simulator's own books
 
 
-def test_with_the_exchanges_own_prices_nothing_is_unexplained() -> None:
-    """119 days: the measured gaps are hundreds of dollars a day, what is left is rounding and copies across midnight."""
+def test_nothing_is_unexplained_at_the_exchanges_own_prices() -> None:
+    """119 days with gaps of hundreds of dollars; the rest is rounding and copies after midnight."""
     truth = simulated(3, 140)
     first, days = 20, 119
     spans = [(START + n * DAY, START + (n + 1) * DAY, SIM_RATIO) for n in range(first, first + days)]
@@ -153,7 +153,7 @@ def test_with_the_exchanges_own_prices_nothing_is_unexplained() -> None:
     assert float32(his[START + 20 * DAY]) == pytest.approx(his[START + 20 * DAY], rel=1e-6)
 
 
-def test_slippage_is_the_simulators_to_the_cent() -> None:
+def test_slippage_equals_the_simulators_to_the_cent() -> None:
     truth = simulated(3, 140)
     spans = [(START + 20 * DAY, START + 140 * DAY, SIM_RATIO)]
     (window,) = explain(truth.copy_fills(), truth.sets(), TruePrices(truth.ledger), spans)
@@ -164,7 +164,7 @@ def test_slippage_is_the_simulators_to_the_cent() -> None:
 # By hand: ratio 0.1, days of 100 s
 
 
-def test_slippage_and_a_missed_purchase_by_hand() -> None:
+def test_slippage_and_a_missed_purchase_match_values_computed_by_hand() -> None:
     """1000 @ 0.40: 100 wanted, 60 got @ 0.42, mark 0.50. Slippage 60 x 0.02; missed 40 x 0.10."""
     (day,) = account([whale(10, 1000, 0.40, 60, 0.42, reason="unfilled")], {"T": [(90, 0.50)]})
     assert parts(day) == {"slippage": -1.20, "missed_unfilled": -4.00}
@@ -179,8 +179,10 @@ def test_each_reason_has_its_part(reason) -> None:
 
 
 def test_a_missed_purchase_counts_until_the_whale_is_out() -> None:
-    """Missed 100 @ 0.40; the mark is 0.50 after a day; the whale sells @ 0.45 on the second, which the copier, holding
-    nothing, cannot follow: that closes what was missed, and is no exit at risk. On the third day nothing is open."""
+    """Missed 100 @ 0.40; the mark is 0.50 after a day; the whale sells @ 0.45 on the second day.
+
+    The copier holds nothing to sell, so the sale closes the missed purchase and leaves no uncopied exit. Nothing is open
+    on the third day."""
     fills = [whale(10, 1000, 0.40, reason="breaker"), whale(150, 1000, 0.45, side="SELL", reason="no_position")]
     days = account(fills, {"T": [(10, 0.40), (90, 0.50), (150, 0.45), (250, 0.90)]}, days=3)
     assert [parts(day) for day in days] == [{"missed_breaker": -10.0}, {"missed_breaker": 5.0}, {}]
@@ -206,7 +208,7 @@ def test_an_uncopied_exit_is_at_risk_until_it_is_made_good() -> None:
 
 
 @pytest.mark.parametrize("early", [own(30, 100, 0.50, side="SELL"), whale(30, 500, 0.50, 100, side="SELL")])
-def test_who_is_out_before_the_whale_holds_nothing_at_risk(early) -> None:
+def test_a_copier_that_sold_before_the_whale_has_no_uncopied_exit(early) -> None:
     """Bought 100 with the whale, sold all of it by hand or with its first sale; then the whale sells the rest @ 0.60."""
     left = 1000 - (early.whale_shares or 0)
     fills = [whale(10, 1000, 0.40, 100), early, whale(50, left, 0.60, side="SELL", reason="no_position")]
@@ -216,7 +218,7 @@ def test_who_is_out_before_the_whale_holds_nothing_at_risk(early) -> None:
     assert [(day.exits, day.open_tokens) for day in days] == [([], 0), ([], 0)]
 
 
-def test_a_partial_copy_of_an_exit_leaves_the_rest_at_risk() -> None:
+def test_a_half_copied_position_needs_no_sale_when_the_whale_sells_half() -> None:
     """Half bought (50 of 100), the whale sells half (50 to sell): the copier sells none and is just right."""
     fills = [whale(10, 1000, 0.40, 50, reason="unfilled"), whale(20, 500, 0.40, side="SELL")]
     (day,) = account(fills, {"T": [(90, 0.50)]})
@@ -234,14 +236,14 @@ def test_exits_of_one_token_are_as_old_as_the_first() -> None:
     assert [(one.since, one.shares) for one in day.exits] == [(20, pytest.approx(60))]
 
 
-def test_own_trades() -> None:
+def test_own_fills_have_their_part() -> None:
     """A purchase of one's own gains 0.1 x 50; half of it is sold again before the rise of the second day."""
     fills = [own(10, 50, 0.40), own(110, 25, 0.50, side="SELL")]
     days = account(fills, {"T": [(10, 0.40), (90, 0.50), (190, 0.60)]}, days=2)
     assert [parts(day) for day in days] == [{"own": 5.0}, {"own": 2.5}]
 
 
-def test_a_purchase_of_ones_own_makes_good_what_was_missed() -> None:
+def test_an_own_purchase_closes_a_missed_one() -> None:
     """Missed 100 @ 0.40, caught up by hand @ 0.50: the miss cost 10, however the price goes on."""
     (day,) = account([whale(10, 1000, 0.40), own(50, 100, 0.50)], {"T": [(90, 0.80)]})
     assert parts(day) == {"missed_unknown": -10.0}
@@ -254,19 +256,19 @@ def test_more_than_the_ratio_is_excess() -> None:
     assert day.coverage == pytest.approx(100)  # capped: too much of one token covers no other
 
 
-def test_fees_and_rebates() -> None:
+def test_fees_and_scaled_rebates_have_their_part() -> None:
     (day,) = account([whale(10, 1000, 0.50, 100, fee=-2.0, own_fee=0.7)], {"T": [(90, 0.50)]})
     assert parts(day) == {"fees": -0.2 - 0.7}
 
 
-def test_a_settled_token_moves_once_and_is_gone() -> None:
+def test_a_settled_token_counts_on_the_day_of_its_settlement_only() -> None:
     fills = [whale(10, 1000, 0.40, reason="error")]
     days = account(fills, {"T": [(10, 0.40)]}, days=3, settled={"T": (150.0, 1.0)})
     assert [parts(day) for day in days] == [{}, {"missed_error": -60.0}, {}]
     assert [day.open_tokens for day in days] == [1, 0, 0]
 
 
-def test_a_token_without_a_price_is_unexplained_and_said_so() -> None:
+def test_a_token_without_a_mark_is_noted_and_unexplained() -> None:
     """A game dated long ago, never settled as far as anybody knows."""
     prices = Marks({"T": [(10.0, 0.4)]}, {}, {"T": 0.0})
     spans = [(0.0, 5 * DAY, 0.1), (5 * DAY, 6 * DAY, 0.1)]
@@ -275,14 +277,14 @@ def test_a_token_without_a_price_is_unexplained_and_said_so() -> None:
     assert (parts(second), second.notes, second.open_tokens) == ({}, {}, 0)
 
 
-def test_sales_of_what_was_held_before_are_unexplained_and_said_so() -> None:
+def test_sales_of_earlier_holdings_are_noted_and_unexplained() -> None:
     (day,) = account([whale(10, 1000, 0.40, side="SELL"), own(20, 30, 0.40, side="SELL")], {"T": [(90, 0.9)]})
     assert parts(day) == {}
     assert day.notes == {FROM_BEFORE: None}
     assert day.exits == []
 
 
-def test_what_the_copier_bought_is_gone_though_the_whale_sells_what_it_held_before() -> None:
+def test_a_copied_sale_of_partly_known_holdings_leaves_nothing_open() -> None:
     """The copier caught up 50 by hand and sells them with the whale, of whose purchases 500 of 1000 are known: nothing is
     left of the copier's, and the price may do what it likes."""
     fills = [whale(10, 500, 0.40), own(20, 50, 0.40), whale(30, 1000, 0.40, 50, side="SELL")]
@@ -292,12 +294,12 @@ def test_what_the_copier_bought_is_gone_though_the_whale_sells_what_it_held_befo
     assert (days[0].open_tokens, days[0].exits) == (0, [])
 
 
-def test_rounding_is_not_missed_for_an_unknown_reason() -> None:
+def test_a_rounded_copy_is_unfilled_not_unknown() -> None:
     (day,) = account([whale(10, 1000, 0.40, 99.5, reason=None)], {"T": [(90, 0.50)]})
     assert parts(day) == {"missed_unfilled": -0.05}
 
 
-def test_a_split_gives_what_can_be_sold() -> None:
+def test_split_sets_can_be_sold_without_a_purchase() -> None:
     """Split 1000 sets, sell one side: as good as a position in the other; not copied, it is an exit closing nothing."""
     sets = [SetChange(5, "cT", 1000)]
     (day,) = account([whale(10, 1000, 0.40, side="SELL")], {"T": [(90, 0.30)]}, sets=sets)
@@ -305,7 +307,7 @@ def test_a_split_gives_what_can_be_sold() -> None:
     assert day.total == pytest.approx(-0.1 * 1000 * 0.10)
 
 
-def test_what_the_whale_merged_is_not_held_any_more() -> None:
+def test_merged_sets_are_not_expected() -> None:
     """It buys both sides and gives back 600 sets: of 100 to be held of T 40 are left, of 60 of U none. A split before
     gives other sets back than those that were bought."""
     fills = [
@@ -324,7 +326,7 @@ def test_what_the_whale_merged_is_not_held_any_more() -> None:
         assert (paper.expected_usd, paper.covered_usd) == (pytest.approx(expected), pytest.approx(covered))
 
 
-def test_a_change_of_the_ratio_is_told_in_usd() -> None:
+def test_a_changed_ratio_is_noted_in_usd() -> None:
     fills = [whale(10, 1000, 0.40, 100)]
     spans = [(0.0, 100.0, 0.1), (100.0, 200.0, 0.2)]
     marks = {"T": [(10.0, 0.40), (190.0, 0.50)]}
@@ -334,7 +336,7 @@ def test_a_change_of_the_ratio_is_told_in_usd() -> None:
     assert second.notes[RATIO_CHANGED] == pytest.approx(-10)
 
 
-def test_a_copy_after_midnight_is_told_in_usd_on_both_days() -> None:
+def test_a_copy_after_midnight_is_noted_in_usd_on_both_days() -> None:
     """100 bought @ 0.42 two seconds after the end of the day, which the mark of 0.45 counts as 3 made: measured is that on
     the next day. Whether the walk begins there or before."""
     late = replace(whale(99, 1000, 0.40, 100, 0.42, own_fee=0.5), copied_at=101.0)
@@ -352,13 +354,13 @@ def test_a_copy_after_midnight_is_told_in_usd_on_both_days() -> None:
     assert [day.notes for day in explain([in_time], (), prices, spans)] == [{}, {}, {}]
 
 
-def test_old_prices_are_counted() -> None:
+def test_stale_prices_are_counted_and_noted() -> None:
     spans = [(0.0, 100.0, 0.1), (100.0, 2 * DAY, 0.1)]
     first, second = explain([whale(10, 1000, 0.4)], (), Marks({"T": [(10.0, 0.4)]}), spans)
     assert (first.stale_tokens, second.stale_tokens) == (0, 1)
     assert second.notes == {STALE_PRICES: None}
 
 
-def test_dust_is_not_expected() -> None:
+def test_positions_below_the_minimum_order_are_not_expected() -> None:
     (day,) = account([whale(10, 20, 0.40)], {"T": [(90, 0.40)]})  # 2 shares of $0.40
     assert (day.expected_usd, day.coverage) == (0.0, None)

@@ -1,4 +1,4 @@
-"""The assets of attribution as Dagster runs them, over a simulated exchange whose truth is known."""
+"""The assets of attribution in Dagster, over a simulated exchange with known truth."""
 
 import json
 import shutil
@@ -28,7 +28,8 @@ from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Append, Warehouse
 from polypipe_tests.conftest import impatient, settings_for
-from polypipe_tests.history.support import midnight, rows
+from polypipe_tests.divergence.support import rows
+from polypipe_tests.history.support import midnight
 
 ATTRIBUTION_CHECKS = checks_of("copy_fills", "gap_attribution")
 
@@ -40,7 +41,7 @@ TABLES = ("copy_fills", "copy_metrics_daily", "copy_breakdowns", "gap_attributio
 
 @pytest.fixture(scope="module")
 def filled(exchange, tmp_path_factory) -> Warehouse:
-    """History, as another job fills it: activity since the whale's first day, PnL and copy quality of three weeks."""
+    """Stored history: activity since the whale's first day, PnL and copy quality of three weeks."""
     home = Warehouse(tmp_path_factory.mktemp("filled"))
     polymarket, wallets = impatient(settings_for(exchange.url)), Wallets(COPIER_ADDRESS, WHALE_ADDRESS, 0.08)
     start, end = midnight("2026-07-10"), midnight("2026-08-01")
@@ -88,8 +89,8 @@ def labels(result, key, partition):
 
 
 @pytest.mark.slow
-def test_a_range_of_days_against_the_truth(sim, settings, wallets, warehouse) -> None:
-    # What lies before decides what is open: the fills from the beginning, the gap where PnL is known.
+def test_fills_reasons_and_gaps_of_three_weeks_match_the_simulators_truth(sim, settings, wallets, warehouse) -> None:
+    # Earlier fills decide which positions are open, so match from the beginning; PnL is known for three weeks.
     compute_fills(warehouse, wallets, midnight("2026-06-01"), midnight(str(FIRST)))
     result = materialize(settings, warehouse, FIRST, LAST)
     truth = [one for one in sim.copy_truth() if FIRST <= datetime.fromtimestamp(one.whale.at, UTC).date() <= LAST]
@@ -102,13 +103,13 @@ def test_a_range_of_days_against_the_truth(sim, settings, wallets, warehouse) ->
     by_hash = {one.whale.hash: one for one in truth}
     right = sum(shares == pytest.approx(by_hash[tx].filled) for _, _, shares, _, tx in stored)
     assert right >= 0.99 * len(truth)
-    # What sizes and holdings can tell is told; that a tiny fill was stopped by something else first, only the log knows.
-    told = {"small": "small", "below_minimum": "probability", "no_position": "no_position"}
+    # Sizes and holdings give some reasons; only the log knows if a small fill was stopped by another cause.
+    inferable = {"small": "small", "below_minimum": "probability", "no_position": "no_position"}
     reasons = [(by_hash[tx].reason, reason) for _, reason, shares, _, tx in stored if not shares]
-    known = [told[true] == found for true, found in reasons if true in told]
+    known = [inferable[true] == found for true, found in reasons if true in inferable]
     assert len(known) > 50
     assert sum(known) >= 0.97 * len(known)
-    assert {found for true, found in reasons if true not in told} <= {"unknown", *told.values()}
+    assert {found for true, found in reasons if true not in inferable} <= {"unknown", *inferable.values()}
     slipped = sum(one.slippage * one.filled for one in truth if one.copy)
     assert sum(usd or 0 for _, _, _, usd, _ in stored) == pytest.approx(slipped, rel=0.02)
     # the parts sum to the gap, on every day
@@ -119,7 +120,7 @@ def test_a_range_of_days_against_the_truth(sim, settings, wallets, warehouse) ->
     assert len(gaps) == 22
     for gap, unexplained, explained in gaps:
         assert explained + unexplained == pytest.approx(gap, abs=1e-6)
-    # three weeks: what stays unexplained is the timing of prices nobody saw
+    # unexplained is the timing of prices that no fill showed
     assert abs(sum(gap for gap, _, _ in gaps)) > 100
     assert abs(sum(left for _, left, _ in gaps)) < 0.25 * sum(abs(gap) for gap, _, _ in gaps)
     numbers = labels(result, GAP_ATTRIBUTION, str(LAST))
@@ -133,7 +134,7 @@ def test_a_range_of_days_against_the_truth(sim, settings, wallets, warehouse) ->
 
 
 @pytest.mark.slow
-def test_the_same_in_one_run_in_days_in_any_order_and_twice(settings, warehouse, filled, tmp_path) -> None:
+def test_a_range_equals_its_days_in_any_order_and_its_repetition(settings, warehouse, filled, tmp_path) -> None:
     first, last = date(2026, 7, 20), date(2026, 7, 22)
     materialize(settings, warehouse, first, last)
     whole = everything(warehouse, first)
@@ -148,7 +149,7 @@ def test_the_same_in_one_run_in_days_in_any_order_and_twice(settings, warehouse,
     assert everything(other, first) == whole
 
 
-def test_a_long_range_in_pieces_is_the_same(wallets, warehouse, monkeypatch) -> None:
+def test_a_range_matched_in_pieces_has_the_same_result(wallets, warehouse, monkeypatch) -> None:
     span = midnight(str(FIRST)), midnight(str(LAST + timedelta(days=1)))
     computed = compute_fills(warehouse, wallets, *span)
     whole = rows(warehouse, "SELECT * FROM copy_fills ORDER BY ALL")
@@ -171,8 +172,8 @@ def test_every_null_of_every_row_has_its_reason(settings, warehouse) -> None:
 
 
 @pytest.mark.slow
-def test_a_wrong_setting_is_told(sim, settings, warehouse) -> None:
-    """Copy quality was computed with 0.08; another setting shows where history has no ratio."""
+def test_a_wrong_ratio_setting_gives_a_warning(sim, settings, warehouse) -> None:
+    """Copy quality was computed with 0.08, so another setting is used only where history has no ratio."""
     wrong = settings_for(
         sim.url,
         POLYPIPE_COPIER_ADDRESS=settings.copier_address,
@@ -185,17 +186,17 @@ def test_a_wrong_setting_is_told(sim, settings, warehouse) -> None:
     assert "a ratio of 0.08" in warning
     assert "0.05" in warning
     fills = rows(warehouse, "SELECT count(*) FROM copy_fills WHERE copier_fills > 0 AND status <> 'own'")
-    assert fills[0][0] > 200  # matching does not believe the setting
+    assert fills[0][0] > 200  # matching uses the realised ratio, not the setting
 
 
-def test_without_wallets_the_run_says_what_to_set(sim, warehouse) -> None:
+def test_a_run_without_wallets_fails_with_the_setting_to_set(sim, warehouse) -> None:
     bare = settings_for(sim.url, POLYPIPE_HISTORY_START="2026-06-01")
     result = materialize(bare, warehouse, "2026-07-10", "2026-07-10", raise_on_error=False)
     (failure, *_) = result.get_step_failure_events()
     assert "set POLYPIPE_COPIER_ADDRESS" in failure.event_specific_data.user_failure_data.description
 
 
-def test_policies_pools_and_partitions(settings) -> None:
+def test_assets_have_their_backfill_policy_pool_and_partitions(settings) -> None:
     graph = build_defs(settings=settings).resolve_asset_graph()
     for key, parents in (
         (COPY_FILLS, {WALLET_ACTIVITY, COPY_QUALITY}),
@@ -215,7 +216,7 @@ def test_policies_pools_and_partitions(settings) -> None:
 
 
 @pytest.mark.slow
-def test_the_checks(settings, warehouse) -> None:
+def test_checks_find_a_day_whose_parts_do_not_sum_to_the_gap(settings, warehouse) -> None:
     def verdicts():
         instance = dg.DagsterInstance.ephemeral()
         result = dg.materialize(
@@ -259,7 +260,7 @@ def test_the_schedule_follows_history(settings, warehouse, tmp_path) -> None:
         }
 
         def tick():
-            with dg.build_schedule_context(**given) as context:  # left open, it would outlive its instance
+            with dg.build_schedule_context(**given) as context:  # must be closed before its instance
                 return schedule.evaluate_tick(context)
 
         def sense():
@@ -284,7 +285,7 @@ def test_the_schedule_follows_history(settings, warehouse, tmp_path) -> None:
     assert json.loads(rows(warehouse, "SELECT notes FROM gap_attribution LIMIT 1")[0][0]) is not None
 
 
-def test_no_wallets_no_run(sim, tmp_path) -> None:
+def test_the_schedule_skips_without_wallets(sim, tmp_path) -> None:
     bare = settings_for(sim.url)
     repository = build_defs(settings=bare).get_repository_def()
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
@@ -295,7 +296,7 @@ def test_no_wallets_no_run(sim, tmp_path) -> None:
 
 
 @given(st.sets(st.integers(0, 200)), st.sets(st.integers(0, 200)))
-def test_due_days(history, done) -> None:
+def test_due_days_cover_every_missing_day_of_the_last_90(history, done) -> None:
     origin = date(2026, 1, 1)
     keys, computed = ({str(origin + timedelta(days=n)) for n in days} for days in (history, done))
     span = due(keys, computed)

@@ -1,4 +1,4 @@
-"""Rows of copy_fills: every column by hand, midnight, the log, the ratio of the day."""
+"""Rows of copy_fills: every column by hand, midnight, the bot's log, the ratio of the day."""
 
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ def log_line(con, tx, outcome, shares=1000.0, token="T", side="BUY", day=T0, **m
     )  # fmt: skip
 
 
-def test_a_copied_fill_by_hand(con) -> None:
+def test_row_of_a_partial_copy_matches_values_computed_by_hand(con) -> None:
     trade(con, WHALE, NOON, 1000, 0.40, usdc_size=398.0)  # a rebate of $2
     trade(con, COPIER, NOON + 5 * S, 60, 0.42, tx="0xa", usdc_size=25.3)  # a fee of 10 cents
     trade(con, COPIER, NOON + 40 * S, 30, 0.45, tx="0xb")
@@ -71,7 +71,7 @@ def test_a_copied_fill_by_hand(con) -> None:
     assert {name: row[name] for name in expected} == expected
 
 
-def test_a_sale_is_worse_when_cheaper(con) -> None:
+def test_slippage_of_a_sale_is_positive_below_the_whales_price(con) -> None:
     trade(con, COPIER, NOON - DAY, 100, 0.30)
     trade(con, WHALE, NOON, 1000, 0.40, "SELL")
     trade(con, COPIER, NOON + 5 * S, 100, 0.38, "SELL")
@@ -83,7 +83,7 @@ def test_a_sale_is_worse_when_cheaper(con) -> None:
     )
 
 
-def test_an_own_trade_and_a_missed_one(con) -> None:
+def test_a_late_order_is_an_own_fill_and_the_whales_fill_is_missed(con) -> None:
     trade(con, WHALE, NOON, 1000, 0.40)
     trade(con, COPIER, NOON + 900 * S, 100, 0.45)
     missed, own = fill_rows(con, WALLETS, T0, T0 + DAY)
@@ -107,7 +107,7 @@ def test_a_copy_after_midnight_belongs_to_the_whales_day(con) -> None:
     assert fill_rows(con, WALLETS, T0 + DAY, T0 + 2 * DAY) == []
 
 
-def test_the_ratio_is_that_of_the_day(con) -> None:
+def test_the_ratio_of_a_fill_is_that_of_its_day_else_the_setting(con) -> None:
     measured(con, T0, 1.0, 1.0, ratio=0.05)
     for day in (T0, T0 + DAY):
         trade(con, WHALE, day + timedelta(hours=1), 1000, 0.40)
@@ -117,7 +117,7 @@ def test_the_ratio_is_that_of_the_day(con) -> None:
     ]
 
 
-def test_what_the_copier_holds_decides_about_exits(con) -> None:
+def test_a_missed_sale_without_holdings_has_reason_no_position(con) -> None:
     trade(con, COPIER, NOON - 30 * DAY, 100, 0.30)
     trade(con, COPIER, NOON - S, 100, 0.40, "SELL")  # out by hand
     trade(con, WHALE, NOON - timedelta(hours=1), 500, 0.40, "SELL")
@@ -127,7 +127,7 @@ def test_what_the_copier_holds_decides_about_exits(con) -> None:
     assert [row.get("reason") for row in rows] == ["unknown", None, "no_position"]
 
 
-def test_the_bots_log_says_why_and_whether_in_play(con) -> None:
+def test_reason_order_and_live_come_from_the_bots_log(con) -> None:
     for n, outcome in enumerate(["CB_BLOCKED", "SENT", "REJECTED"]):
         trade(con, WHALE, NOON + n * 1000 * S, 1000, 0.40, tx=f"0x{n}")
         log_line(con, f"0x{n}", outcome, is_live=n == 1, requested_shares=100.0, filled_shares=25.0 if n == 1 else None)
@@ -142,8 +142,8 @@ def test_the_bots_log_says_why_and_whether_in_play(con) -> None:
     assert [row["first_fill_ratio"] for row in rows] == [None, 0.25, None]
 
 
-def test_an_order_of_which_no_underfill_is_told_was_filled_at_once(con) -> None:
-    """The bot writes numbers only of an underfill: to count those lines alone would make of 97 % filled orders 25 %."""
+def test_an_order_without_a_reported_underfill_counts_as_filled(con) -> None:
+    """The bot logs numbers of underfills only; counting those lines alone would turn a ratio of 97 % into 25 %."""
     line = TradeRow("", side="BUY")
     parse_status("200 OK [SCALED] | my 100.00 @ 0.41 | whale 1000.0 @ 0.40", line)
     said = {name: getattr(line, name) for name in ("requested_shares", "filled_shares", "fill_state")}
@@ -159,7 +159,7 @@ def test_an_order_of_which_no_underfill_is_told_was_filled_at_once(con) -> None:
     assert [row["first_fill_ratio"] for row in fill_rows(con, WALLETS, T0, T0 + DAY)] == [1.0, 0.6, 0.0]
 
 
-def test_lines_of_one_transaction_are_told_apart_by_size(con) -> None:
+def test_log_lines_of_one_transaction_are_matched_by_size(con) -> None:
     trade(con, WHALE, NOON, 1000, 0.40, tx="0x1")
     trade(con, WHALE, NOON, 20, 0.40, tx="0x1")
     log_line(con, "0x1", "SKIPPED_PROBABILITY", 20.0)
@@ -168,8 +168,8 @@ def test_lines_of_one_transaction_are_told_apart_by_size(con) -> None:
     assert found == {1000: "breaker", 20: "probability"}
 
 
-def test_each_fill_of_the_whale_is_counted_once_a_copier(con) -> None:
-    """What another copier of the same whale made of its fills is no second count of them."""
+def test_each_fill_of_the_whale_is_counted_once_per_copier(con) -> None:
+    """Rows of another copier of the same whale do not count its fills twice."""
     trade(con, WHALE, NOON, 1000, 0.40)
     trade(con, WHALE, NOON + 900 * S, 1000, 0.40)
     trade(con, COPIER, NOON + 4 * S, 100, 0.40)
@@ -183,7 +183,7 @@ def test_each_fill_of_the_whale_is_counted_once_a_copier(con) -> None:
     assert miscounted(con, T0) == [("2026-09-01", 3, 2, 3)] * 2
 
 
-def test_rows_that_no_fill_can_be_made_of_are_left_out(con) -> None:
+def test_activity_without_token_side_or_price_is_ignored(con) -> None:
     trade(con, WHALE, NOON, 1000, 0.40, asset=None)
     trade(con, WHALE, NOON, 1000, 0.40, side=None)
     trade(con, WHALE, NOON, 1000, 0.0)

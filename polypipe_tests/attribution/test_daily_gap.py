@@ -32,12 +32,12 @@ from polypipe_tests.attribution.tables import (
     publish,
     trade,
 )
-from polypipe_tests.history.support import rows as query
+from polypipe_tests.divergence.support import rows as query
 
 DAY, HOUR, S = timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)
 
 
-def test_the_parts_and_the_rest_sum_to_the_measured_gap(con) -> None:
+def test_parts_and_unexplained_sum_to_the_measured_gap(con) -> None:
     """Whale: 1000 x 0.10 + 1000 x 0.10 = 200; copier: 60 x 0.09 - 100 x 0.20 = -14.6. The measured numbers differ a bit."""
     a_day(con)
     measured(con, T0, -14.0, 201.0)
@@ -64,7 +64,7 @@ def test_the_parts_and_the_rest_sum_to_the_measured_gap(con) -> None:
     assert orphan["price_age_hours"] == pytest.approx(4, abs=0.01)
 
 
-def test_without_a_measured_gap_the_rest_is_unknown_and_the_parts_are_there(con) -> None:
+def test_without_a_measured_gap_only_unexplained_is_unknown(con) -> None:
     a_day(con)
     matched(con)
     ((row,), _) = gap_rows(con, WALLETS, T0, T0 + DAY)
@@ -77,7 +77,7 @@ def test_without_a_measured_gap_the_rest_is_unknown_and_the_parts_are_there(con)
     assert reasons_of(row) == {"gap": "no points", "copier_pnl": "no points", "unexplained": "no points"}
 
 
-def test_days_that_are_not_known_completely_are_named(con) -> None:
+def test_incomplete_days_are_noted(con) -> None:
     a_day(con)
     trade(con, WHALE, T0 + 2 * DAY + HOUR, 100, 0.5)
     matched(con, 3)
@@ -89,7 +89,7 @@ def test_days_that_are_not_known_completely_are_named(con) -> None:
     assert [sorted({this, before} & set(json.loads(row["notes"]))) for row in rows] == [[], [this], [before, this]]
 
 
-def test_an_empty_day(con) -> None:
+def test_a_day_without_fills_has_no_coverage_and_no_exits(con) -> None:
     known_days(con, T0)
     measured(con, T0, 0.0, 0.0, window_end=T0 + 23 * HOUR)
     ((row,), exits) = gap_rows(con, WALLETS, T0, T0 + DAY)
@@ -105,7 +105,7 @@ def fills_of(*rows):
     return [CopyFill(float(t), "T", side, "unknown", q, p, 0.0, 0.1, got, p, 0.0, "cT") for t, side, q, p, got in rows]
 
 
-def test_a_floor_and_a_tier_by_hand() -> None:
+def test_effect_of_floor_and_tier_matches_values_computed_by_hand() -> None:
     """Ratio 0.1. Bought 50, 400 and 5000 @ 0.40, mark 0.50: plain 545 shares; with floor 100 and x 2 from 1000: 1040."""
     fills = fills_of((10, "BUY", 50, 0.4, 5), (20, "BUY", 400, 0.4, 40), (30, "BUY", 5000, 0.4, 260))
     prices = Marks({"T": [(90.0, 0.5)]})
@@ -118,7 +118,7 @@ def test_a_floor_and_a_tier_by_hand() -> None:
     assert follow_rule(fills, [], prices, Rule(0.02, 0, ()), 0.0, 100.0).below_minimum == 1  # one share of $0.40
 
 
-def test_what_was_asked_before_the_window_counts_from_its_mark() -> None:
+def test_shares_from_before_the_window_count_from_the_mark_at_its_start() -> None:
     fills = fills_of((10, "BUY", 5000, 0.40, 500), (150, "BUY", 10, 0.60, 1))
     prices = Marks({"T": [(10.0, 0.40), (90.0, 0.45), (150.0, 0.60)]})
     paper = follow_rule(fills, [], prices, Rule(0.1), 100.0, 200.0)
@@ -143,7 +143,7 @@ def test_only_the_days_that_count_have_an_effect() -> None:
     assert follow_rule(fills, [], prices, Rule(0.1), 0.0, 400.0).effect == effect((0.0, 400.0))
 
 
-def test_nobody_sells_on_paper_what_he_does_not_hold() -> None:
+def test_a_rule_never_sells_more_than_it_holds() -> None:
     fills = fills_of((10, "BUY", 50, 0.40, 0), (20, "SELL", 50, 0.60, 0), (30, "SELL", 500, 0.60, 0))
     paper = follow_rule(fills, [], Marks({"T": [(90.0, 0.9)]}), Rule(0.1, 100), 0.0, 100.0)
     assert paper.effect == pytest.approx(-5 * 0.20)  # the round trip that the floor leaves out
@@ -153,7 +153,7 @@ def test_nobody_sells_on_paper_what_he_does_not_hold() -> None:
 # What if, over a warehouse
 
 
-def test_floor_and_tiers_change_nothing_on_days_that_are_left_out(warehouse, con) -> None:
+def test_floor_and_tiers_have_no_effect_on_unknown_days(warehouse, con) -> None:
     """Both days have a purchase of 5000 that rises by 10 cents; the PnL of the second day is not known."""
     for n in range(2):
         trade(con, WHALE, T0 + n * DAY + HOUR, 5000, 0.40, token=f"T{n}")
@@ -166,7 +166,7 @@ def test_floor_and_tiers_change_nothing_on_days_that_are_left_out(warehouse, con
     assert answer.expected_pnl == pytest.approx(50 + 125 * 0.10)
 
 
-def test_a_plain_ratio_is_ratio_times_the_whale(stored) -> None:
+def test_expected_pnl_of_a_plain_ratio_is_ratio_times_whale_pnl(stored) -> None:
     answer = what_if(stored, WALLETS, Rule(0.02, 0, ()))
     assert (answer.first, answer.last, answer.days, answer.days_known) == (date(2026, 9, 1), date(2026, 9, 2), 2, 2)
     assert (answer.copier_pnl, answer.whale_pnl) == (-9.0, 301.0)
@@ -179,14 +179,14 @@ def test_a_plain_ratio_is_ratio_times_the_whale(stored) -> None:
     assert answer.reasons == {}
 
 
-def test_the_coverage_of_the_rule_in_force_stands_beside(stored) -> None:
+def test_coverage_of_the_rule_in_force_is_reported_too(stored) -> None:
     in_force, other = what_if(stored, WALLETS, bot_rule(0.1)), what_if(stored, WALLETS, bot_rule(0.02))
     assert in_force.coverage_in_force == in_force.coverage == other.coverage_in_force
     assert in_force.coverage < other.coverage
     assert f"coverage at the end      {in_force.coverage:.1f} %" in "\n".join(whatif_lines(other))
 
 
-def test_days_can_be_chosen_and_unknown_ones_are_said(stored) -> None:
+def test_unknown_days_of_a_chosen_range_give_a_warning(stored) -> None:
     answer = what_if(stored, WALLETS, Rule(0.1), date(2026, 9, 2), date(2026, 9, 4))
     assert (answer.days, answer.days_known, answer.whale_pnl) == (3, 1, 100.0)
     assert [warning.partition(";")[0].partition(":")[0] for warning in answer.warnings] == [
@@ -201,17 +201,17 @@ def test_days_can_be_chosen_and_unknown_ones_are_said(stored) -> None:
         what_if(stored, WALLETS, Rule(0.1), date(2026, 9, 4), date(2026, 9, 3))
 
 
-def test_without_history_it_says_so(warehouse) -> None:
+def test_what_if_without_history_is_refused(warehouse) -> None:
     with pytest.raises(PolypipeError, match="no past day"):
         what_if(warehouse, WALLETS, Rule(0.1))
 
 
-def test_the_bots_own_rule_unless_told_otherwise() -> None:
+def test_rule_defaults_to_the_bots_floor_and_tier() -> None:
     assert bot_rule(0.1) == Rule(0.1, 10, ((4000, 1.25),))
     assert bot_rule(0.1, 0.0, [(100.0, 1.0)]) == Rule(0.1, 0, ((100, 1.0),))
 
 
-def test_the_command(stored, monkeypatch) -> None:
+def test_command_prints_text_or_json(stored, monkeypatch) -> None:
     for name, value in (("HOME", stored.layout.home), ("COPIER_ADDRESS", COPIER), ("WHALE_ADDRESS", WHALE)):
         monkeypatch.setenv(f"POLYPIPE_{name}", str(value))
     monkeypatch.setenv("POLYPIPE_SCALING_RATIO", "0.1")
@@ -244,7 +244,7 @@ def test_the_command(stored, monkeypatch) -> None:
         (["--from", "2026-09-03", "--to", "2026-09-01"], "no days from 2026-09-03 to 2026-09-01"),
     ],
 )
-def test_what_cannot_be_asked_is_told_in_a_line(stored, monkeypatch, bad, line) -> None:
+def test_bad_options_fail_with_one_line(stored, monkeypatch, bad, line) -> None:
     for name, value in (("HOME", stored.layout.home), ("COPIER_ADDRESS", COPIER), ("WHALE_ADDRESS", WHALE)):
         monkeypatch.setenv(f"POLYPIPE_{name}", str(value))
     failed = CliRunner().invoke(main, ["whatif", *bad])
@@ -256,11 +256,11 @@ def test_what_cannot_be_asked_is_told_in_a_line(stored, monkeypatch, bad, line) 
 # Stored days
 
 
-def test_later_days_are_computed_anew_and_positions_prices_are_kept(stored) -> None:
+def test_later_days_are_recomputed_and_prices_of_positions_are_kept(stored) -> None:
     compute_gap(stored, WALLETS, T0, T0 + 2 * DAY)
     before = query(stored, "SELECT * EXCLUDE (notes) FROM gap_attribution ORDER BY day")
     assert len(before) == 2
-    # the first day is matched anew with a copy that was not known before
+    # match the first day again, with a new price
     compute_fills(stored, WALLETS, T0, T0 + DAY)
     with stored.batch("late") as batch:
         batch.add(
@@ -283,5 +283,5 @@ def test_later_days_are_computed_anew_and_positions_prices_are_kept(stored) -> N
     missed = query(stored, "SELECT missed_unfilled FROM gap_attribution ORDER BY day")
     assert missed[0][0] == pytest.approx(-40 * 0.50)
     assert query(stored, "SELECT token_id, price, resolved FROM position_prices") == [("T", 0.9, False)]
-    # over both days it comes out as before: the later day takes back what the first has more
+    # the sum over both days is unchanged: the later day offsets the first
     assert sum(row[0] for row in missed) == pytest.approx(-40 * (0.55 - 0.40))

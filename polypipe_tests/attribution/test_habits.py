@@ -1,4 +1,4 @@
-"""The ratio in force by the hour, and the copier's habit beside it: when the ratio is changed, and when it is wrong."""
+"""The ratio in force by hour and the copier's habit, for a changed and for a wrong ratio."""
 
 import json
 from datetime import timedelta
@@ -27,15 +27,15 @@ def snapshot(con, at, ratio) -> None:
     )  # fmt: skip
 
 
-def test_a_ratio_counts_from_its_hour_else_of_its_day_else_the_setting() -> None:
+def test_the_ratio_comes_from_the_hour_then_the_day_then_the_setting() -> None:
     hour = int(START // 3600)
     habits = Habits([], {hour + 5: 0.2}, {T0.date(): 0.05}, 0.1)
     assert [habits.ratio(START + 3600 * n) for n in (4, 5, 6, 24)] == [0.05, 0.2, 0.05, 0.1]
     assert habits.at(START + 5.5 * 3600) == Habit(0.2, USUAL_LATENCY, 0)
 
 
-def test_a_wrong_setting_is_told_by_the_pairs_of_the_day() -> None:
-    """The bot copies at 0.08. The setting is 0.05 and is put right on the second day, which has many pairs."""
+def test_clear_pairs_of_the_day_correct_a_wrong_setting() -> None:
+    """The bot copies at 0.08. The setting is 0.05 and is corrected on the second day, which has many pairs."""
     found = [*pairs(2 * LEAST_CLEAR_PAIRS, 0, 0.08), *pairs(LEAST_CLEAR_PAIRS, 1, 0.08, 6.0)]
     days = {T0.date(): 0.05, (T0 + DAY).date(): 0.08}
     habits = Habits(found, {}, days, 0.08)
@@ -43,15 +43,15 @@ def test_a_wrong_setting_is_told_by_the_pairs_of_the_day() -> None:
     assert habits.at(START + 86_400) == Habit(pytest.approx(0.08), 6.0, LEAST_CLEAR_PAIRS)
 
 
-def test_a_quiet_day_has_the_habit_of_the_week_before() -> None:
-    """Ratio and setting went from 0.04 to 0.1 together: what was ordered before is right, at its ratio."""
+def test_a_day_with_few_pairs_uses_the_week_before() -> None:
+    """Ratio and setting changed from 0.04 to 0.1 together: earlier orders are right at the earlier ratio."""
     found = [*pairs(LEAST_CLEAR_PAIRS, 0, 0.04), *pairs(LEAST_CLEAR_PAIRS - 1, 1, 0.1)]
     habits = Habits(found, {}, {T0.date(): 0.04}, 0.1)
     assert habits.at(START + 86_400) == Habit(pytest.approx(0.1), 4.0, 2 * LEAST_CLEAR_PAIRS - 1)
     assert habits.at(START + 9 * 86_400).pairs == 0
 
 
-def test_a_ratio_changed_at_noon(con) -> None:
+def test_fills_around_a_changed_ratio_are_all_full_copies(con) -> None:
     """From 0.04 to 0.1, in the setting and in the bot: all fills before and after it are whole copies, none is the
     copier's own, and nothing is missed or in excess."""
     known_days(con, T0 - DAY, T0)

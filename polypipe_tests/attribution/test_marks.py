@@ -19,7 +19,7 @@ HELD = {("w", "c"): {"A": 100.0}}
 OF = {"A": "c", "B": "c"}
 
 
-def test_the_last_price_known_by_then() -> None:
+def test_the_mark_is_the_last_price_known_by_then() -> None:
     prices = Marks({"T": [(10.0, 0.4), (20.0, 0.5)]})
     assert prices.at("T", 9) is None
     assert prices.at("U", 9) is None
@@ -60,12 +60,12 @@ def test_a_game_that_must_be_over_has_no_price_unless_its_result_is_known() -> N
         ({}, 100.0, {}),
     ],
 )
-def test_a_redeem_says_who_won_where_it_can(held, usd, expected) -> None:
+def test_a_redeem_settles_a_market_where_its_amount_is_clear(held, usd, expected) -> None:
     found = settlements([Redeem("w", "c", 50.0, usd)], {("w", "c"): held}, OF, [])
     assert found == {token: (50.0, price) for token, price in expected.items()}
 
 
-def test_contradicting_evidence_counts_for_nothing() -> None:
+def test_contradicting_evidence_is_ignored() -> None:
     held = {("w", "c"): {"A": 100.0}, ("v", "c"): {"B": 10.0}}
     both_won = [Redeem("w", "c", 50.0, 100.0), Redeem("v", "c", 60.0, 10.0)]
     assert settlements(both_won, held, OF, []) == {}
@@ -73,7 +73,7 @@ def test_contradicting_evidence_counts_for_nothing() -> None:
     assert settlements(agreeing, held, OF, []) == {"A": (40.0, 1.0), "B": (40.0, 0.0)}
 
 
-def test_positions_say_it_too() -> None:
+def test_resolved_positions_settle_a_market() -> None:
     readings = [
         ObservedPrice("A", 70.0, 0.4, False),
         ObservedPrice("A", 90.0, 0.0, True),
@@ -93,7 +93,7 @@ def test_positions_say_it_too() -> None:
         ("", None),
     ],
 )
-def test_dates_in_slugs(slug, date) -> None:
+def test_slug_date_reads_valid_dates_only(slug, date) -> None:
     assert slug_date(slug) == (date.timestamp() if date else None)
 
 
@@ -105,7 +105,7 @@ def row(con, wallet, t, kind, asset=None, side=None, size=1.0, usd=None, price=N
     con.execute(f"INSERT INTO wallet_activity VALUES ({', '.join(map(literal, values))})")
 
 
-def test_from_the_tables() -> None:
+def test_marks_from_tables_combine_fills_positions_and_redeems() -> None:
     with open_memory() as con:
         migrate(con)
         row(con, WHALE, T0 + DAY, "TRADE", "A", "BUY", 100.0, 40.0, 0.4)
@@ -114,7 +114,7 @@ def test_from_the_tables() -> None:
         row(con, WHALE, T0 + DAY, "TRADE", "G", "BUY", 100.0, 40.0, 0.4, "g", "atp-a-b-2026-09-02")
         row(con, WHALE, T0 + 9 * DAY, "REDEEM", None, None, 100.0, 0.0, None, "g", "atp-a-b-2026-09-02")
         row(con, WHALE, T0 + DAY, "TRADE", "N", "BUY", 100.0, 40.0, 0.4, "n")
-        row(con, WHALE, T0 + 9 * DAY, "REDEEM", None, None, 100.0, None, None, "n")  # nobody says what was paid
+        row(con, WHALE, T0 + 9 * DAY, "REDEEM", None, None, 100.0, None, None, "n")  # the payment is unknown
         con.execute(
             f"INSERT INTO position_prices VALUES ('A', {literal(T0 + 3 * DAY + timedelta(minutes=27))}, 0.6, false)"
         )

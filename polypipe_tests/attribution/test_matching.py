@@ -1,4 +1,4 @@
-"""Matching: against the simulator's truth on 10,000 fills, by hand, and properties on random fills."""
+"""Matching: 10,000 simulated fills with known truth, cases by hand, properties on random fills."""
 
 import random
 
@@ -24,7 +24,7 @@ def pairs_of(whale, copier, habit=HABIT):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("seed", "days"), [(3, 495), (7, 500), (11, 480)])
-def test_on_10_000_simulated_fills_precision_and_recall(seed, days, chaos) -> None:
+def test_precision_and_recall_on_10_000_simulated_fills_are_99_percent(seed, days, chaos) -> None:
     """The setting is wrong on purpose: the ratio is read from the fills. What is left are partial fills beside a missed
     fill of the same second that they fit as well: nothing in the data tells these apart, and they are flagged."""
     if seed != 3 and not chaos:
@@ -51,7 +51,7 @@ def test_on_10_000_simulated_fills_precision_and_recall(seed, days, chaos) -> No
     assert len({one.key for one in found.own} & own) >= 0.95 * len([one for one in copier if one.key in own])
 
 
-def test_a_day_is_matched_alike_with_its_neighbours_and_without() -> None:
+def test_a_day_has_the_same_matches_in_any_range() -> None:
     truth = simulated(3, 495)
     start, end = START + 100 * DAY, START + 101 * DAY
     whale = [of_act(one.whale) for one in truth.truths]
@@ -67,7 +67,7 @@ def test_a_day_is_matched_alike_with_its_neighbours_and_without() -> None:
 # By hand
 
 
-def test_the_order_of_what_is_given_does_not_matter() -> None:
+def test_the_order_of_the_input_does_not_matter() -> None:
     truth = simulated(3, 495)
     whale = [of_act(one.whale) for one in truth.truths][2000:2400]
     copier = [one for one in truth.fills(COPIER_ADDRESS) if whale[0].t <= one.t <= whale[-1].t]
@@ -76,7 +76,7 @@ def test_the_order_of_what_is_given_does_not_matter() -> None:
     assert match(*mixed, lambda t: HABIT) == straight
 
 
-def test_a_fill_and_its_copy() -> None:
+def test_an_exact_copy_after_the_usual_delay_is_matched() -> None:
     assert pairs_of([fill(100, 500)], [fill(106, 40)]) == ({100: [106]}, [])
 
 
@@ -95,9 +95,9 @@ def test_resubmits_go_to_the_fill_that_they_complete() -> None:
     assert pairs_of(whale, copier) == ({100: [106, 135, 160], 300: [307]}, [])
 
 
-def test_what_exceeds_a_fill_is_the_copiers_own() -> None:
+def test_orders_beyond_the_expected_size_are_own_fills() -> None:
     assert pairs_of([fill(100, 500)], [fill(106, 40), fill(150, 30)]) == ({100: [106]}, [150])
-    assert pairs_of([fill(100, 500)], [fill(106, 81)]) == ({100: []}, [106])  # more than twice what was to be ordered
+    assert pairs_of([fill(100, 500)], [fill(106, 81)]) == ({100: []}, [106])  # more than twice the expected size
 
 
 def test_the_bots_tier_and_its_smallest_order_are_known_sizes() -> None:
@@ -105,7 +105,7 @@ def test_the_bots_tier_and_its_smallest_order_are_known_sizes() -> None:
     assert pairs_of([fill(100, 20, 0.30)], [fill(106, 3.37, 0.30)]) == ({100: [106]}, [])  # $1.01 for $0.48
 
 
-def test_fills_of_one_second_are_told_apart_by_size() -> None:
+def test_fills_of_one_second_are_matched_by_size() -> None:
     whale = [fill(100, 500, key="a"), fill(100, 80, key="b"), fill(100, 1250, key="c")]
     copier = [fill(104, 6.4), fill(105, 100), fill(106, 40)]
     found = match(whale, copier, lambda t: HABIT)
@@ -122,7 +122,7 @@ def test_equal_fills_go_by_the_usual_delay() -> None:
     assert pairs_of([fill(100, 500), fill(104, 500)], [fill(107, 40), fill(111, 40)]) == ({100: [107], 104: [111]}, [])
 
 
-def test_what_could_be_either_is_flagged() -> None:
+def test_matches_with_a_near_alternative_are_ambiguous() -> None:
     found = match([fill(100, 500, key="a"), fill(100, 500, key="b")], [fill(106, 40)], lambda t: HABIT)
     assert [(one.whale.key, len(one.copies), one.ambiguous) for one in found.matches] == [("a", 1, True), ("b", 0, False)]
     found = match([fill(100, 500, key="a"), fill(103, 450, key="b")], [fill(107, 20)], lambda t: HABIT)
@@ -132,7 +132,7 @@ def test_what_could_be_either_is_flagged() -> None:
 @pytest.mark.parametrize(
     ("delay", "copied"), [(-BEFORE - 1, False), (-BEFORE, True), (0, True), (REACH, True), (REACH + 1, False)]
 )
-def test_the_reach(delay, copied) -> None:
+def test_copies_are_matched_from_2_s_before_to_180_s_after_the_fill(delay, copied) -> None:
     matched, own = pairs_of([fill(1000, 500)], [fill(1000 + delay, 40)])
     assert (bool(matched[1000]), bool(own)) == (copied, not copied)
 
@@ -154,7 +154,7 @@ def test_a_burst_is_matched_within_the_nearest_candidates() -> None:
 
 
 @given(st.integers(0, 2**32), st.integers(0, 40), st.integers(0, 40))
-def test_every_fill_is_somewhere_once(seed, n, m) -> None:
+def test_every_fill_is_matched_or_own_exactly_once(seed, n, m) -> None:
     chance = random.Random(seed)
 
     def some(count, sizes):
@@ -187,18 +187,18 @@ def test_every_fill_is_somewhere_once(seed, n, m) -> None:
             }
 
 
-def test_the_habit_is_the_setting_until_enough_pairs_tell() -> None:
+def test_the_habit_is_the_setting_with_fewer_than_ten_clear_pairs() -> None:
     whale = [fill(1000 * n, 500, token=str(n)) for n in range(LEAST_CLEAR_PAIRS)]
     copier = [fill(1000 * n + 4, 30 if n else 3, token=str(n)) for n in range(LEAST_CLEAR_PAIRS)]
     assert habit_of(clear_pairs(whale, copier), 0.02) == Habit(0.06, 4.0, LEAST_CLEAR_PAIRS)
     assert habit_of(clear_pairs(whale[1:], copier[1:]), 0.02) == Habit(0.02, USUAL_LATENCY, 0)
 
 
-def test_clear_pairs_have_nobody_else_near() -> None:
+def test_clear_pairs_have_no_other_candidate_in_reach() -> None:
     assert len(clear_pairs([fill(100, 500)], [fill(106, 40)])) == 1
     assert clear_pairs([fill(100, 500), fill(101, 300)], [fill(106, 40)]) == []
     assert clear_pairs([fill(100, 500)], [fill(106, 30), fill(140, 10)]) == []
-    assert clear_pairs([fill(100, 500, side="SELL")], [fill(106, 40, side="SELL")]) == []  # capped by what is held
+    assert clear_pairs([fill(100, 500, side="SELL")], [fill(106, 40, side="SELL")]) == []  # limited by holdings
     assert clear_pairs([fill(100, 5000)], [fill(106, 400)]) == []  # the tier
     assert clear_pairs([fill(100, 9)], [fill(106, 1)]) == []  # not eligible
     assert clear_pairs([fill(100, 20)], [fill(106, 2.02)]) == []  # $1.01: the smallest order, whatever the ratio

@@ -63,7 +63,7 @@ def one(con, day=T0, window=1):
     return row, [found for found in breakdowns if found["window_days"] == window]
 
 
-def test_a_day_by_hand(con) -> None:
+def test_metrics_of_a_day_match_values_computed_by_hand(con) -> None:
     known_days(con, T0)
     copy_fill(con, 1, got=100.0, at=0.51)  # 1 cent worse
     copy_fill(con, 2, got=50.0, at=0.50, reason="unfilled", status="partial", first_fill_ratio=0.25)
@@ -164,7 +164,7 @@ def test_every_null_has_its_reason(con, case) -> None:
         assert reasons["slippage_p50"] == "nothing was copied"
 
 
-def test_classes_say_what_their_interval_says(con) -> None:
+def test_class_verdicts_follow_from_their_intervals(con) -> None:
     known_days(con, T0)
     for n in range(1, 13):
         worse = n <= 6
@@ -191,7 +191,7 @@ def test_classes_say_what_their_interval_says(con) -> None:
         assert sum(row["eligible_fills"] for (name, _), row in by_class.items() if name == dimension) == 16
 
 
-def test_fills_of_one_event_are_one_observation(con) -> None:
+def test_fills_of_one_event_form_one_cluster(con) -> None:
     known_days(con, T0)
     for n in range(1, 21):
         copy_fill(con, n, got=100.0, at=0.52, event_slug=f"e{n % 2}")
@@ -199,7 +199,7 @@ def test_fills_of_one_event_are_one_observation(con) -> None:
     assert {row["verdict"] for row in breakdowns if row["dimension"] == "sport"} == {"too few events"}
 
 
-def test_what_was_ordered_is_at_least_the_minimum(con) -> None:
+def test_fill_ratio_counts_orders_of_at_least_the_minimum(con) -> None:
     """Of 14 shares @ 0.10 the bot takes 1.4, $0.14; what it orders by chance is 10.1 for $1.01."""
     known_days(con, T0)
     copy_fill(con, 1, shares=14.0, price=0.10, got=10.1, at=0.10, first_fill_ratio=1.0)
@@ -222,7 +222,7 @@ def test_what_was_ordered_is_at_least_the_minimum(con) -> None:
         {"shares": 1000.0, "got": 50.0, "side": "SELL"},
     ],
 )
-def test_fills_that_tell_another_ratio_do_not_spoil_the_realised_one(con, other) -> None:
+def test_tier_minimum_sale_and_old_ratio_fills_do_not_change_the_realised_ratio(con, other) -> None:
     known_days(con, T0)
     for n in range(1, 4 * LEAST_RATIO_PAIRS):
         copy_fill(con, n, at=0.5, **other)
@@ -232,7 +232,7 @@ def test_fills_that_tell_another_ratio_do_not_spoil_the_realised_one(con, other)
     assert (row["realised_ratio"], row["realised_pairs"], row["ratio"]) == (pytest.approx(0.1), LEAST_RATIO_PAIRS, 0.1)
 
 
-def test_the_realised_ratio_and_its_warning(con) -> None:
+def test_a_realised_ratio_off_the_setting_gives_a_warning(con) -> None:
     known_days(con, T0)
     for n in range(1, LEAST_RATIO_PAIRS + 1):
         copy_fill(con, n, got=60.0, at=0.5)

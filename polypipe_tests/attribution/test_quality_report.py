@@ -13,7 +13,7 @@ from polypipe.attribution.quality_text import quality_lines
 from polypipe.cli.main import main
 from polypipe.errors import PolypipeError
 from polypipe_tests.attribution.tables import COPIER, DAY, T0, WALLETS, WHALE, a_day, matched, measured, publish
-from polypipe_tests.history.support import rows
+from polypipe_tests.divergence.support import rows
 
 FIRST, SECOND = date(2026, 9, 1), date(2026, 9, 2)
 
@@ -26,7 +26,7 @@ def computed(stored):
     return stored
 
 
-def test_a_day_is_what_the_tables_say_of_it(computed) -> None:
+def test_the_report_of_a_day_equals_the_tables(computed) -> None:
     found = quality_of(computed, WALLETS, FIRST, FIRST)
     names = [name for name in found.metrics if name not in ("funnel", "reasons", "window_days")]
     table = rows(computed, f"SELECT {', '.join(names)} FROM copy_metrics_daily WHERE window_days = 1 ORDER BY day")[0]
@@ -37,7 +37,7 @@ def test_a_day_is_what_the_tables_say_of_it(computed) -> None:
     assert [row["token_id"] for row in found.exits] == ["U"]
 
 
-def test_days_that_no_table_has_together(computed) -> None:
+def test_the_report_of_other_days_is_computed_from_the_fills(computed) -> None:
     found = quality_of(computed, WALLETS, FIRST, SECOND)
     gap = found.attribution
     assert (gap["days"], gap["days_known"], gap["copier_pnl"]) == (2, 2, -9.0)
@@ -54,7 +54,7 @@ def test_days_that_no_table_has_together(computed) -> None:
     assert "$-" not in text
 
 
-def test_what_is_not_known_has_its_reason(stored) -> None:
+def test_unknown_numbers_of_the_report_have_reasons(stored) -> None:
     found = quality_of(stored, WALLETS, SECOND, date(2026, 9, 9))  # no gap is computed, and most days have no activity
     assert found.attribution["gap"] is None
     assert "gap_attribution of this day is not computed" in found.attribution["reason"]
@@ -67,12 +67,12 @@ def test_what_is_not_known_has_its_reason(stored) -> None:
     assert "uncopied exits           none; exits may be missing" in text
 
 
-def test_without_history_it_says_so(warehouse) -> None:
+def test_a_report_without_history_is_refused(warehouse) -> None:
     with pytest.raises(PolypipeError, match="no past day"):
         quality_of(warehouse, WALLETS)
 
 
-def test_the_command(computed, monkeypatch) -> None:
+def test_command_prints_text_or_json_and_refuses_bad_days(computed, monkeypatch) -> None:
     for name, value in (("HOME", computed.layout.home), ("COPIER_ADDRESS", COPIER), ("WHALE_ADDRESS", WHALE)):
         monkeypatch.setenv(f"POLYPIPE_{name}", str(value))
     monkeypatch.setenv("POLYPIPE_SCALING_RATIO", "0.1")

@@ -1,5 +1,7 @@
-"""From trades to the parts of the gap, on random trades of both wallets: the PnL of both is counted here from cash and
-holdings, so that all that may be left unexplained is what the notes name in USD."""
+"""The parts of the gap on random trades of both wallets.
+
+PnL is computed here from cash and holdings, so only effects that the notes give in USD may stay unexplained.
+"""
 
 import json
 import random
@@ -53,7 +55,7 @@ def random_trades(chance):
 
 
 def pnl(trades, who, start, end):
-    """Change of cash and of the value of what is held, at the last price by then."""
+    """Change of cash and of the value of holdings, at the last price by then."""
     cash, change = 0.0, 0.0
     for sign, t in ((-1, start), (1, end)):
         price = {token: price for at, _, token, _, _, price, _ in trades if at <= t}
@@ -67,7 +69,7 @@ def pnl(trades, who, start, end):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_nothing_is_unexplained_but_what_is_named(con, seed) -> None:
+def test_everything_unexplained_is_noted_in_usd(con, seed) -> None:
     trades = random_trades(random.Random(seed))
     known_days(con, *DAYS)
     for n, (at, wallet, token, side, shares, price, fee) in enumerate(trades):

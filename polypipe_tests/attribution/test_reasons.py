@@ -1,4 +1,4 @@
-"""Status, reason, rule, classes and intervals: small tables by hand."""
+"""Status, reason, rule, labels and intervals, by hand."""
 
 from math import inf
 
@@ -39,7 +39,7 @@ def verdict_of(shares, copied=None, price=0.5, side="BUY", held=1000.0, logged=N
         (verdict_of(1000, side="SELL", held=5.0), FillStatus("missed", "unknown", "inferred")),
     ],
 )
-def test_reasons_without_a_log(found, expected) -> None:
+def test_status_and_reason_are_inferred_without_a_log(found, expected) -> None:
     assert found == expected
 
 
@@ -61,20 +61,20 @@ def test_reasons_without_a_log(found, expected) -> None:
         ("SENT", "unfilled"),
     ],
 )
-def test_the_bots_own_word_wins(outcome, reason) -> None:
+def test_the_logged_outcome_decides_the_reason(outcome, reason) -> None:
     assert outcome in OUTCOMES
     assert verdict_of(1000, logged=LoggedFill(outcome)) == FillStatus("missed", reason, "log")
-    assert verdict_of(1000, 100, logged=LoggedFill(outcome)) == FillStatus("copied")  # the fills are the truth
+    assert verdict_of(1000, 100, logged=LoggedFill(outcome)) == FillStatus("copied")  # fills take precedence over the log
     assert verdict_of(1000, 50, logged=LoggedFill(outcome)) == FillStatus("partial", "unfilled", "log")
 
 
-def test_fill_or_kill_without_anybody_is_no_error() -> None:
+def test_a_fill_or_kill_order_without_a_counterparty_is_unfilled() -> None:
     logged = LoggedFill("REJECTED", "no orders found to match with FAK order")
     assert verdict_of(1000, logged=logged) == FillStatus("missed", "unfilled", "log")
 
 
 @pytest.mark.parametrize("outcome", ["UNKNOWN", "AGG_PENDING", "CB_OTHER", "SOMETHING_NEW"])
-def test_a_word_that_says_nothing_leaves_it_to_the_sizes(outcome) -> None:
+def test_an_outcome_without_a_reason_falls_back_to_sizes(outcome) -> None:
     assert verdict_of(1000, logged=LoggedFill(outcome)) == FillStatus("missed", "unknown", "inferred")
     assert verdict_of(5, logged=LoggedFill(outcome)) == FillStatus("small", "small", "inferred")
 
@@ -84,12 +84,12 @@ def test_every_reason_is_listed() -> None:
     assert said <= set(REASONS)
 
 
-def test_what_the_log_says_of_the_first_attempt() -> None:
+def test_first_fill_ratio_comes_from_the_log() -> None:
     assert LoggedFill("SENT", None, 40.0, 10.0).first_fill_ratio(40.0) == 0.25
     assert LoggedFill("REJECTED", None, 40.0, 0.0).first_fill_ratio(40.0) == 0
     assert LoggedFill("SENT", None, 40.0, None).first_fill_ratio(40.0) is None
     assert LoggedFill("SENT", None, 0.0, 0.0).first_fill_ratio(40.0) is None
-    # Answered 200, no underfill reported: full, unless the exchange knows of less.
+    # Answered with 200 and no underfill: full, unless the copies have fewer shares.
     assert [LoggedFill("SENT", None, 40.0, None, state="ASSUMED_FULL").first_fill_ratio(got) for got in (40.1, 30, 0)] == [
         1.0, 0.75, 0.0,
     ]  # fmt: skip
@@ -113,11 +113,11 @@ def test_what_the_log_says_of_the_first_attempt() -> None:
         (Rule(0.1, 10, ((4000, 1.25), (100, 2.0))), 5000, "BUY", 625),
     ],
 )
-def test_rules(rule, shares, side, expected) -> None:
+def test_expected_size_follows_floor_and_tiers(rule, shares, side, expected) -> None:
     assert rule.expected(fill(0, shares, side=side)) == pytest.approx(expected)
 
 
-def test_a_rule_in_words() -> None:
+def test_a_rule_is_described_in_words() -> None:
     assert Rule(0.02).describe() == "ratio 0.02, fills from 10 shares, x 1.25 for purchases from 4,000 shares"
 
 
@@ -128,11 +128,11 @@ def test_a_rule_in_words() -> None:
     ("price", "bucket"),
     [(0.01, "0.00-0.05"), (0.05, "0.05-0.20"), (0.5, "0.40-0.60"), (0.999, "0.95-1.00"), (1.0, "0.95-1.00")],
 )
-def test_price_buckets(price, bucket) -> None:
+def test_a_price_class_includes_its_lower_bound_only(price, bucket) -> None:
     assert price_bucket(price) == bucket
 
 
-def test_labels_of_open_and_of_past_games(con) -> None:
+def test_labels_come_from_the_token_else_from_the_first_word_of_the_slug(con) -> None:
     for event, slug, series, tags in (
         ("1", "atp-a-b-2026-09-01", "atp", "['1', '864']"),
         ("2", "atp-c-d-2026-09-01", "challenger", "['864']"),
@@ -162,16 +162,16 @@ def test_labels_of_open_and_of_past_games(con) -> None:
     ("successes", "trials", "low", "high"),
     [(0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (5, 10, 0.2366, 0.7634), (81, 263, 0.2553, 0.3662)],
 )
-def test_wilson_as_published(successes, trials, low, high) -> None:
+def test_wilson_interval_matches_published_values(successes, trials, low, high) -> None:
     assert wilson(successes, trials) == pytest.approx((low, high), abs=1e-4)
 
 
 @pytest.mark.parametrize(("freedom", "quantile"), [(2, 4.303), (5, 2.571), (10, 2.228), (30, 2.042)])
-def test_student_as_in_the_tables(freedom, quantile) -> None:
+def test_students_t_matches_published_quantiles(freedom, quantile) -> None:
     assert student(freedom) == pytest.approx(quantile, rel=0.01)
 
 
-def test_a_ratio_interval_by_hand() -> None:
+def test_ratio_interval_matches_values_computed_by_hand() -> None:
     """Three events of 1 share each at 1, 2, 3 cents: mean 2, sd 1, standard error 1/sqrt(3), t(2)."""
     low, high = ratio_interval([(1.0, 1.0), (2.0, 1.0), (3.0, 1.0)])
     assert (low + high) / 2 == pytest.approx(2)
@@ -181,7 +181,7 @@ def test_a_ratio_interval_by_hand() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(-100, 100), st.floats(0.1, 100)), min_size=3, max_size=30))
-def test_a_ratio_interval_holds_the_ratio(clusters) -> None:
+def test_ratio_interval_contains_the_ratio(clusters) -> None:
     low, high = ratio_interval(clusters)
     mean = sum(a for a, _ in clusters) / sum(b for _, b in clusters)
     assert low - 1e-9 <= mean <= high + 1e-9
@@ -197,5 +197,5 @@ def test_a_ratio_interval_holds_the_ratio(clusters) -> None:
         ((0.0, inf), "not distinguishable from zero"),
     ],
 )
-def test_verdicts(interval, text) -> None:
+def test_verdict_follows_from_the_signs_of_the_interval(interval, text) -> None:
     assert verdict(interval) == text

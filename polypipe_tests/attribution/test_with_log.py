@@ -13,7 +13,8 @@ from polypipe.history.activity import load_activity
 from polypipe.sim.bot import BotLog
 from polypipe.warehouse import Warehouse
 from polypipe_tests.conftest import impatient
-from polypipe_tests.history.support import midnight, rows
+from polypipe_tests.divergence.support import rows
+from polypipe_tests.history.support import midnight
 
 FIRST, LAST = date(2026, 7, 10), date(2026, 7, 31)
 REASONS = {
@@ -46,7 +47,7 @@ def stored(sim, settings, wallets, tmp_path):
 
 
 @pytest.mark.slow
-def test_every_reason_is_what_the_exchange_decided(sim, stored) -> None:
+def test_every_reason_equals_the_simulators_decision(sim, stored) -> None:
     truth = {one.whale.hash: one for one in sim.copy_truth() if datetime.fromtimestamp(one.whale.at, UTC).date() >= FIRST}
     assert {tx for tx, *_ in stored} >= {
         key for key, one in truth.items() if one.whale.at < midnight("2026-08-01").timestamp()
@@ -63,5 +64,5 @@ def test_every_reason_is_what_the_exchange_decided(sim, stored) -> None:
 
 
 @pytest.mark.slow
-def test_whether_it_was_in_play_is_told(stored) -> None:
+def test_live_comes_from_the_bots_log(stored) -> None:
     assert {live for *_, live in stored} == {True, False, None}

@@ -1,4 +1,4 @@
-"""Fixtures of the divergence tests: one exchange whose clock begins now, both wallets set, and hand-made positions."""
+"""Fixtures for tests of snapshots and positions: one exchange whose clock starts now, and both wallets set."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from polypipe_tests.sim.server import SimServer
 
 @pytest.fixture(scope="session")
 def exchange() -> Iterator[SimServer]:
-    """Started once: adding up half a year of two wallets takes a second."""
+    """Started once, because summing half a year of two wallets takes a second."""
     with SimServer(events=120, seed=3, start=datetime.now(UTC)) as server:
         server.ledger.reach(server.clock.now())
         yield server
@@ -21,7 +21,7 @@ def exchange() -> Iterator[SimServer]:
 
 @pytest.fixture
 def sim(exchange: SimServer) -> Iterator[SimServer]:
-    """The exchange without faults, its clock put back afterwards."""
+    """The exchange without faults; its clock is reset afterwards."""
     began = exchange.clock.now()
     exchange.faults.clear()
     exchange.requests.clear()
@@ -32,7 +32,7 @@ def sim(exchange: SimServer) -> Iterator[SimServer]:
 
 @pytest.fixture
 def settings(sim: SimServer) -> Settings:
-    """Both wallets set, a ratio that is not the default."""
+    """Both wallets set, and a ratio other than the default."""
     return settings_for(
         sim.url,
         POLYPIPE_COPIER_ADDRESS=COPIER_ADDRESS,

@@ -1,4 +1,4 @@
-"""Helpers of the divergence tests."""
+"""Helpers for tests of snapshots and positions."""
 
 import json
 import subprocess
@@ -59,7 +59,7 @@ def put_snapshots(warehouse: Warehouse, *made: dict[str, Any]) -> None:
 
 @contextmanager
 def held_by_somebody(database: Path) -> Iterator[None]:
-    """Another process has the DuckDB file open, as a person at the prompt would."""
+    """Another process holds the DuckDB file open, as a user at the DuckDB prompt would."""
     code = "import sys, duckdb; con = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
     with subprocess.Popen(
         [sys.executable, "-c", code, str(database)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

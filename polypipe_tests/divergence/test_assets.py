@@ -1,4 +1,4 @@
-"""Divergence in Dagster: the sensor's ticks, assets by hand, checks, schedules, and positions against the exchange."""
+"""Snapshots and positions in Dagster: ticks of the sensor, runs of assets, checks, schedules, stored positions."""
 
 import json
 from collections import Counter
@@ -100,14 +100,14 @@ def test_d13_a_tick_during_an_outage_stores_the_row_and_reports_nothing(sim, ins
     assert len(json.loads(reasons)) == 12
 
 
-def test_one_wallet_alone_is_still_reported(sim, instance, resources):
+def test_a_snapshot_with_answers_of_one_wallet_is_reported(sim, instance, resources):
     for path in SOURCES:
         parameter = "user_address" if path == "/user-pnl" else "user"
         sim.faults.add("status", path, status=503, query={parameter: COPIER_ADDRESS})
     assert len(tick(instance, resources).asset_events) == 4
 
 
-def test_without_wallets_every_tick_says_what_to_set(sim, instance, resources, warehouse):
+def test_ticks_without_wallets_skip_with_the_settings_to_set(sim, instance, resources, warehouse):
     resources["settings"] = settings_for(sim.url)
     result = tick(instance, resources)
     assert "POLYPIPE_COPIER_ADDRESS" in result.skip_message
@@ -118,13 +118,13 @@ def test_without_wallets_every_tick_says_what_to_set(sim, instance, resources, w
 
 
 @pytest.mark.parametrize("asset", [divergence_snapshot, positions])
-def test_without_wallets_an_asset_fails_with_what_to_set(sim, instance, resources, asset):
+def test_assets_without_wallets_fail_with_the_settings_to_set(sim, instance, resources, asset):
     resources["settings"] = settings_for(sim.url)
     assert "POLYPIPE_COPIER_ADDRESS" in why(run(instance, resources, asset))
 
 
 @pytest.mark.parametrize("seconds", ["10", "60", "3600"])
-def test_the_interval_is_a_setting(sim, seconds):
+def test_sensor_runs_at_the_interval_of_the_setting(sim, seconds):
     settings = settings_for(sim.url, POLYPIPE_SNAPSHOT_SECONDS=seconds)
     sensor = build_defs(settings=settings).resolve_sensor_def("divergence_snapshot_sensor")
     assert sensor.minimum_interval_seconds == int(seconds)
@@ -137,7 +137,7 @@ def test_an_interval_out_of_bounds_is_refused(sim, seconds):
         settings_for(sim.url, POLYPIPE_SNAPSHOT_SECONDS=seconds)
 
 
-def test_by_hand_it_is_the_same_row_and_the_same_metadata(instance, resources, warehouse):
+def test_a_run_stores_the_same_row_and_metadata_as_a_tick(instance, resources, warehouse):
     ticked, *_ = tick(instance, resources).asset_events
     result = run(instance, resources, divergence_snapshot)
     assert result.success
@@ -146,7 +146,7 @@ def test_by_hand_it_is_the_same_row_and_the_same_metadata(instance, resources, w
     assert rows(warehouse, "SELECT count(*) FROM snapshots") == [(2,)]
 
 
-def test_by_hand_an_outage_fails_and_leaves_its_row(sim, instance, resources, warehouse):
+def test_a_run_during_an_outage_fails_and_stores_its_row(sim, instance, resources, warehouse):
     for path in SOURCES:
         sim.faults.add("status", path, status=503)
     assert "no source of either wallet answered" in why(run(instance, resources, divergence_snapshot))
@@ -165,7 +165,7 @@ def test_simulated_numbers_are_marked(sim, instance, resources):
 
 
 @pytest.mark.slow
-def test_all_assets_and_checks_together(instance, resources, settings):
+def test_assets_and_checks_succeed_in_one_run(instance, resources, settings):
     result = run(instance, resources, *divergence_assets, divergence_db, *DIVERGENCE_CHECKS)
     assert result.success
     checks = checked(result)
@@ -177,13 +177,13 @@ def test_all_assets_and_checks_together(instance, resources, settings):
     assert result.asset_materializations_for_node("divergence_db")[0].metadata["dagster/row_count"].value == 1
 
 
-def test_checks_say_what_is_missing_before_anything_was_stored(instance, resources):
+def test_every_check_fails_before_anything_is_stored(instance, resources):
     checks = run_checks(instance, resources)
     assert len(checks) == 6
     assert not any(check.passed for check in checks.values())
 
 
-def test_checks_find_the_gap_the_age_and_the_silent_source(instance, resources, warehouse, settings):
+def test_checks_find_missing_snapshots_old_age_and_failed_sources(instance, resources, warehouse, settings):
     now = datetime.now(UTC)
     sources = json.dumps({"user1_value": {"ok": False, "age": 60}, "user2_value": {"ok": True, "age": 0}})
     times = [now - timedelta(minutes=m) for m in (30, 29, 28, 10, 9, 8)]
@@ -196,7 +196,7 @@ def test_checks_find_the_gap_the_age_and_the_silent_source(instance, resources, 
     assert not any(checks[f"divergence_snapshot.{name}"].passed for name in ("gaps", "recent", "complete"))
 
 
-def test_positions_are_those_of_the_books(sim, instance, resources, warehouse):
+def test_stored_positions_match_the_exchanges_ledger(sim, instance, resources, warehouse):
     assert run(instance, resources, positions).success
     now = sim.clock.now()
     held = {w: {p.token: p for p in sim.ledger.positions(w, now) if p.size >= 0.1} for w in (WHALE_ADDRESS, COPIER_ADDRESS)}
@@ -224,7 +224,7 @@ def test_positions_are_those_of_the_books(sim, instance, resources, warehouse):
 
 
 @pytest.mark.slow
-def test_latest_is_replaced_and_the_summaries_are_kept(sim, instance, resources, warehouse):
+def test_positions_are_replaced_and_summaries_are_appended(sim, instance, resources, warehouse):
     for _ in range(3):
         assert run(instance, resources, positions).success
     assert rows(warehouse, "SELECT count(DISTINCT compared_at) FROM positions") == [(1,)]
@@ -232,7 +232,7 @@ def test_latest_is_replaced_and_the_summaries_are_kept(sim, instance, resources,
 
 
 @pytest.mark.slow
-def test_the_whales_past_is_asked_for_once(sim, instance, resources, warehouse):
+def test_whale_history_of_a_token_is_requested_once(sim, instance, resources, warehouse):
     run(instance, resources, positions)
     asked = [seen for seen in sim.requests if seen.path == "/activity"]
     now = sim.clock.now()
@@ -281,13 +281,13 @@ def test_d20_one_incomplete_wallet_fails_the_run_and_the_old_table_stays(sim, in
     assert rows(warehouse, "SELECT count(*) FROM position_summaries") == [(1,)]
 
 
-def test_a_failing_question_about_the_past_fails_the_run_too(sim, instance, resources, warehouse):
+def test_a_failed_request_for_whale_history_fails_the_run(sim, instance, resources, warehouse):
     sim.faults.add("status", "/activity")
     assert "the last comparison stays" in why(run(instance, resources, positions))
     assert rows(warehouse, "SELECT count(*) FROM positions") == [(0,)]
 
 
-def test_other_wallets_do_not_inherit_what_was_known(sim, instance, resources, warehouse):
+def test_whale_histories_of_another_pair_are_not_reused(sim, instance, resources, warehouse):
     run(instance, resources, positions)
     swapped = settings_for(sim.url, POLYPIPE_COPIER_ADDRESS=WHALE_ADDRESS, POLYPIPE_WHALE_ADDRESS=COPIER_ADDRESS)
     wallets = position_refresh.Wallets(swapped.copier_address, swapped.whale_address, RATIO)
@@ -304,7 +304,7 @@ def test_the_schedules_skip_while_their_job_is_unfinished(instance, resources):
 
 
 @pytest.mark.slow
-def test_the_jobs_run_and_check_what_no_run_of_their_own_checks(instance, resources):
+def test_jobs_run_their_assets_and_the_checks_of_snapshots(instance, resources):
     tick(instance, resources)
     defs = build_defs(**resources)
     result = defs.resolve_job_def("positions_refresh").execute_in_process(instance=instance)
@@ -315,7 +315,7 @@ def test_the_jobs_run_and_check_what_no_run_of_their_own_checks(instance, resour
     assert [check.passed for check in checked(result).values()] == [True]
 
 
-def test_every_asset_tells_its_reader_and_its_freshness():
+def test_every_asset_has_owner_description_and_freshness_policy():
     for asset in (*divergence_assets, divergence_db):
         (spec,) = asset.specs
         assert spec.owners

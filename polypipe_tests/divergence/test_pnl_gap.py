@@ -1,4 +1,4 @@
-"""The arithmetic of a snapshot against tables computed by hand, and its null rules against random grids."""
+"""The gap of a snapshot against values computed by hand, and its null rules against random series."""
 
 import subprocess
 import sys
@@ -37,7 +37,7 @@ def hourly(first: float, last: float, hours: int = 23, end: datetime = NOON) -> 
         (20.0, 1000.0, 0.02, 20.0, 0.0, 0.0, 100.0, None),  # D24: the ratio is the one given
     ],
 )
-def test_metrics_by_hand(copier, whale, ratio, expected, gap, percent, efficiency, loss_share):
+def test_gap_and_shares_match_values_computed_by_hand(copier, whale, ratio, expected, gap, percent, efficiency, loss_share):
     result = measure_gap(Fact(hourly(100, 100 + copier)), Fact(hourly(-7, -7 + whale)), NO_VALUE, ratio, NOON)
     assert result.copier_pnl.value == pytest.approx(copier)
     assert result.whale_pnl.value == pytest.approx(whale)
@@ -68,7 +68,7 @@ def test_guard_is_five_dollars_or_a_thousandth_of_the_capital(value, guard_usd):
     assert guard(value) == guard_usd
 
 
-def test_efficiency_is_hidden_below_the_guard_of_a_large_wallet():
+def test_efficiency_is_unknown_below_the_guard_of_a_large_wallet():
     small = measure_gap(Fact(hourly(0, 50)), Fact(hourly(0, 1000)), Fact(100_000.0), 0.08, NOON)
     reason = "the expected PnL is $80.00; within $100.00 of zero a share of it means nothing"
     assert small.efficiency == Fact.unknown(reason)
@@ -81,7 +81,7 @@ def test_d19_a_single_point_is_unknown_not_zero():
         assert fact == Fact.unknown("1 common hourly point, 2 are needed")
 
 
-def test_d19_two_hours_are_not_compared_with_a_day():
+def test_d19_two_hours_do_not_count_as_a_day():
     result = measure_gap(Fact(hourly(0, 10, hours=2)), Fact(hourly(0, 960)), NO_VALUE, 0.08, NOON)
     assert result.copier_pnl == Fact.unknown("common hourly points cover 2 of 24 h, 90% are needed")
     assert result.gap.value is None
@@ -119,7 +119,7 @@ def test_the_newest_point_must_not_be_older_than_two_hours(late, known):
         assert "2 h" in window.reason
 
 
-def test_a_failed_source_leaves_the_other_wallet_its_own_number():
+def test_a_failed_source_does_not_affect_the_other_wallets_pnl():
     result = measure_gap(Fact.unknown("HTTP 503"), Fact(hourly(0, 1000)), NO_VALUE, 0.08, NOON)
     assert result.whale_pnl.value == pytest.approx(1000)
     assert result.expected.value == pytest.approx(80)
@@ -128,7 +128,7 @@ def test_a_failed_source_leaves_the_other_wallet_its_own_number():
         assert fact == Fact.unknown("copier's PnL series: HTTP 503")
 
 
-def test_nothing_known_is_said_so_everywhere():
+def test_two_failed_sources_make_every_number_unknown_with_its_reason():
     result = measure_gap(Fact.unknown("HTTP 503"), Fact.unknown("HTTP 502"), NO_VALUE, 0.08, NOON)
     assert result.window.reason
     assert result.copier_pnl.reason == "copier's PnL series: HTTP 503"
@@ -181,7 +181,7 @@ def test_every_number_is_a_number_or_has_a_reason(copier, whale, ratio, value):
         assert result.expected.value < -guard(capital)
 
 
-def test_arithmetic_needs_no_dagster_duckdb_or_pandas():
+def test_pnl_gap_imports_no_dagster_duckdb_or_pandas():
     code = "import sys, polypipe.divergence.pnl_gap; print(sorted({'dagster', 'duckdb', 'pandas'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -1,4 +1,4 @@
-"""The comparison of positions: every status by hand, and the old tools' mistakes as scenarios."""
+"""Compared positions: every status, computed by hand, and regressions of the old tools' mistakes."""
 
 from datetime import UTC, datetime
 
@@ -66,7 +66,7 @@ def test_dust_is_below_minimum_and_not_missed(held, whale, price, status):
     assert status_of(held, whale=whale, price=price) == status
 
 
-def test_orphan_and_manual_are_told_apart_by_the_whales_past():
+def test_whale_history_distinguishes_orphan_from_manual():
     (orphan,) = compare([position()], [], history=LEFT)
     (manual,) = compare([position()], [], history=NEVER)
     assert (orphan.status, orphan.whale_out_since) == ("orphan", LEFT.out_since)
@@ -74,7 +74,7 @@ def test_orphan_and_manual_are_told_apart_by_the_whales_past():
     assert orphan.fill_rate is orphan.cost_of_deviation is None
 
 
-def test_row_by_hand():
+def test_row_matches_values_computed_by_hand():
     (row,) = compare([position(size=60, avg_price=0.45)], [position(size=1000, avg_price=0.42, price=0.5)])
     assert (row.expected_size, row.copier_net, row.fill_rate) == (80, 60, 0.75)
     assert (row.expected_usd, row.actual_usd) == (40, 30)
@@ -100,7 +100,7 @@ def test_d15_the_fill_rate_is_weighted_and_of_all_rows():
     assert summary.by_size["10,000+"]["coverage"] == 0
 
 
-def test_d17_missed_counts_what_is_missed():
+def test_d17_resolved_positions_do_not_count_as_missed():
     active = [position(str(n), 100.0) for n in range(3)]
     resolved = [position(str(n), 100.0, price=0.0, redeemable=True) for n in range(10, 17)]
     summary = summarize_positions(compare([position(str(n), 8.0) for n in range(3)], active + resolved), RATIO)
@@ -111,7 +111,7 @@ def test_d17_missed_counts_what_is_missed():
     assert (summary.whale_positions, summary.copier_positions) == (3, 3)
 
 
-def test_d20_the_cost_of_what_was_missed_counts():
+def test_d20_cost_of_deviation_includes_missed_positions():
     whale = [position("1", 1000.0, 0.9), position("2", 1000.0, 0.5)]
     summary = summarize_positions(compare([position("2", 80.0, 0.5)], whale), RATIO)
     assert summary.cost_of_deviation.value == pytest.approx(-80 * (0.9 - 0.4))
@@ -134,7 +134,7 @@ def test_d20_full_sets_are_netted():
     assert unmerged == {"10": "on_target", "11": "netted"}
 
 
-def test_the_wrong_side_of_a_netted_market_is_too_much_and_no_orphan():
+def test_the_opposite_side_of_a_netted_market_is_over_not_orphan():
     rows = {row.token_id: row.status for row in compare(pair(0, 50), pair(1000, 400))}
     assert rows == {"10": "missed", "11": "over"}
 
@@ -151,7 +151,7 @@ def test_d20_a_decided_market_is_apart_on_both_sides_even_if_one_wallet_has_rede
     assert summary.by_status["resolved"]["rows"] == 2
 
 
-def test_summary_by_hand():
+def test_summary_matches_values_computed_by_hand():
     whale = [
         position("1", 1000.0, 0.5),  # expected 80 shares, $40
         position("2", 2000.0, 0.25),  # 160, $40
@@ -188,7 +188,7 @@ def test_nothing_to_copy_is_unknown_and_not_zero_percent():
     assert summary.expected_usd == Fact(0.0)
 
 
-def test_a_missing_price_makes_the_sums_unknown_and_says_so():
+def test_a_missing_price_makes_the_sums_unknown_with_a_reason():
     whale = [position("1", 1000.0), position("2", 1000.0, None)]
     rows = compare([position("1", 80.0)], whale)
     assert {row.token_id: row.status for row in rows} == {"1": "on_target", "2": "missed"}
@@ -202,7 +202,7 @@ def test_a_missing_price_makes_the_sums_unknown_and_says_so():
     ("size", "name"),
     [(0.1, "0-10"), (9.99, "0-10"), (10, "10-50"), (3999.9, "2,000-4,000"), (4000, "4,000-10,000"), (1e6, "10,000+")],
 )
-def test_buckets(size, name):
+def test_a_size_class_includes_its_lower_bound_only(size, name):
     assert len(SIZE_BUCKETS) == 10
     assert size_bucket(size) == name
 

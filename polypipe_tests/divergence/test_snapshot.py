@@ -1,4 +1,4 @@
-"""Snapshots against the simulated exchange: right, or null with the reason; and never lost."""
+"""Snapshots against the simulated exchange: every number is right, or null with its reason; no row is lost."""
 
 import json
 import random
@@ -44,7 +44,7 @@ def now(sim: SimServer) -> datetime:
 
 
 def pnl_of_day(sim: SimServer, wallet: str) -> float:
-    """Last minus first of the newest 24 hourly sums, from the exchange's own books."""
+    """Last minus first of the newest 24 hourly sums in the exchange's ledger."""
     points = [p for _, p in sim.ledger.hours(wallet, sim.clock.now())][-24:]
     return points[-1] - points[0]
 
@@ -56,7 +56,7 @@ def check_reasons(row: dict) -> None:
     assert all(reasons.values())
 
 
-def test_a_snapshot_says_what_the_books_say(sim, take, warehouse):
+def test_snapshot_matches_the_exchanges_ledger(sim, take, warehouse):
     row = take().row
     assert row["user1_value"] == pytest.approx(sim.ledger.value(COPIER_ADDRESS, sim.clock.now()), abs=1e-3)
     assert row["user2_value"] == pytest.approx(sim.ledger.value(WHALE_ADDRESS, sim.clock.now()), abs=1e-3)
@@ -116,7 +116,7 @@ def test_one_failing_source_nulls_its_columns_and_no_other(sim, take, path, kind
     assert row["user1_pnl"] == whole["user1_pnl"]
 
 
-def test_a_slow_source_does_not_take_the_others_with_it(sim, take, monkeypatch):
+def test_a_slow_source_does_not_fail_the_others(sim, take, monkeypatch):
     monkeypatch.setattr(sources, "DEADLINE_SECONDS", 0.5)
     sim.faults.add("hang", "/v1/leaderboard")
     row = take().row
@@ -143,7 +143,7 @@ def test_a_source_that_never_answered_has_no_age(sim, take):
     assert json.loads(take().row["sources"])["user2_standing"] == {"ok": False, "age": None}
 
 
-def test_an_unreadable_pointer_costs_the_ages_and_not_the_snapshot(sim, take, warehouse):
+def test_an_unreadable_pointer_loses_the_ages_but_not_the_snapshot(sim, take, warehouse):
     take()
     warehouse.layout.pointer.write_text("torn")
     sim.faults.add("html", "/value", query={"user": WHALE_ADDRESS})
@@ -161,7 +161,7 @@ def test_unknown_wallets_are_unknown_and_not_zero(sim, settings, warehouse, poly
     check_reasons(row)
 
 
-def test_stale_points_are_unknown(sim, settings, warehouse, polymarket):
+def test_pnl_from_stale_points_is_unknown(sim, settings, warehouse, polymarket):
     late = now(sim) + timedelta(hours=4)
     row = take_snapshot(polymarket, warehouse, settings.wallets, lambda: late).row
     assert row["user1_pnl"] is None
@@ -169,7 +169,7 @@ def test_stale_points_are_unknown(sim, settings, warehouse, polymarket):
     assert row["user1_pnl_age"] > 4 * 3600
 
 
-def test_all_six_questions_are_asked_at_once_and_no_other(sim, take):
+def test_a_snapshot_takes_exactly_six_requests(sim, take):
     sim.requests.clear()
     take()
     asked = sorted((seen.path, seen.params.get("user") or seen.params.get("user_address")) for seen in sim.requests)
@@ -178,7 +178,7 @@ def test_all_six_questions_are_asked_at_once_and_no_other(sim, take):
     assert (pnl.params["interval"], pnl.params["fidelity"]) == ("1d", "1h")
 
 
-def test_without_wallets_it_is_said_what_to_set(sim):
+def test_missing_wallets_name_the_settings_to_set(sim):
     assert settings_for(sim.url).wallets_missing == (
         "no wallets to compare: set POLYPIPE_COPIER_ADDRESS (or FUNDER_ADDRESS) and "
         "POLYPIPE_WHALE_ADDRESS (or TARGET_WHALE_ADDRESS)"
@@ -209,7 +209,7 @@ def test_ten_minutes_of_a_held_file_lose_no_snapshot(sim, take, warehouse, monke
     assert rows(warehouse, "SELECT id FROM snapshots ORDER BY id", pending=False) == everything
 
 
-def test_fetching_needs_neither_dagster_nor_duckdb():
+def test_sources_import_neither_dagster_nor_duckdb():
     code = "import sys, polypipe.divergence.sources; print(sorted({'dagster', 'duckdb', 'pandas'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -220,7 +220,7 @@ KINDS = ("status", "html", "reset", "truncate", "cut_json", "hang")
 
 @pytest.fixture
 def young_sim():
-    """An exchange five minutes before a full hour, early in the wallets' lives: their books are quickly added up."""
+    """An exchange five minutes before a full hour, early in the wallets' history, so that sums are fast."""
     with SimServer(events=120, seed=3, start=datetime(2026, 6, 20, 11, 55, tzinfo=UTC)) as server:
         yield server
 
@@ -228,7 +228,7 @@ def young_sim():
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_soak_ten_minutes_with_random_faults(young_sim, settings, warehouse, monkeypatch, chaos):
-    """Across a full hour, each second in full: no wrong number, no lost snapshot, every null has its reason."""
+    """Each second across a full hour: no wrong number, no lost snapshot, and a reason for every null."""
     step = 1 if chaos else 4
     sim = young_sim
     monkeypatch.setattr(sources, "DEADLINE_SECONDS", 2.0)
@@ -240,7 +240,7 @@ def test_soak_ten_minutes_with_random_faults(young_sim, settings, warehouse, mon
     unknown = 0
 
     async def take_many(http: PolymarketHttp) -> None:
-        """One client for all, so that the time goes into answers and not into connections."""
+        """Uses one client, so that the time is spent on answers and not on connections."""
         nonlocal unknown
         for second in range(0, 600, step):
             sim.faults.clear()
@@ -270,7 +270,7 @@ def test_soak_ten_minutes_with_random_faults(young_sim, settings, warehouse, mon
                 batch.add("snapshots", [row])
                 batch.commit({"snapshots": snapshot_module.Upsert(("id",))})
             ids.append(row["id"])
-            if second % 60 == 60 - step:  # the warehouse is free once a minute only
+            if second % 60 == 60 - step:  # the warehouse is free once a minute
                 warehouse.merge()
             sim.clock.advance(step)
 
@@ -279,7 +279,7 @@ def test_soak_ten_minutes_with_random_faults(young_sim, settings, warehouse, mon
     assert rows(warehouse, "SELECT id FROM snapshots ORDER BY id", pending=False) == [(i,) for i in ids]
 
 
-def test_the_gate_held_by_this_very_process_does_not_lose_a_row_either(take, warehouse, monkeypatch):
+def test_a_gate_held_by_the_same_process_loses_no_row(take, warehouse, monkeypatch):
     monkeypatch.setattr(snapshot_module, "STORE_WAIT_SECONDS", 0.0)
     warehouse.layout.make()
     with gate(warehouse.layout.lock, 1e12):

@@ -1,4 +1,4 @@
-"""`polypipe watch` as it runs: piped, on a terminal, through an outage, stopped by Ctrl-C and by kill -9."""
+"""`polypipe watch` as a process: piped, on a terminal, through an outage, ended by Ctrl-C and by kill -9."""
 
 import json
 import os
@@ -32,13 +32,13 @@ WALLETS = {"POLYPIPE_COPIER_ADDRESS": COPIER_ADDRESS, "POLYPIPE_WHALE_ADDRESS": 
 
 @pytest.fixture
 def live() -> Iterator[SimServer]:
-    """An exchange whose time is now: the command has no other clock."""
+    """An exchange at the current time, because the command uses the real clock."""
     with SimServer(events=60, seed=3, start=datetime.now(UTC), speed=1) as server:
         yield server
 
 
 class Screen(StringIO):
-    """What is printed; `then` is called with 1, 2, ... after each update shown, and once more after the summary."""
+    """Captures output. `then` is called with 1, 2, ... after each shown update, and after the summary."""
 
     def __init__(self, then: Callable[[int], None]) -> None:
         super().__init__()
@@ -103,14 +103,14 @@ def lines(path: Path) -> int:
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
-def test_nothing_heavy_is_imported() -> None:
+def test_watch_imports_no_heavy_package() -> None:
     heavy = "dagster duckdb pandas numpy starlette uvicorn supervisor"
     code = f"import sys, polypipe.cli, polypipe.divergence.watch; print(sorted(set('{heavy}'.split()) & set(sys.modules)))"
     assert subprocess.check_output([sys.executable, "-c", code]).strip() == b"[]"
 
 
 @pytest.mark.slow
-def test_once_piped(live: SimServer) -> None:
+def test_once_without_a_terminal_prints_one_block(live: SimServer) -> None:
     done = subprocess.run(command(live, "--once"), env=environment(live), capture_output=True, text=True, timeout=DEADLINE)
     assert (done.returncode, done.stderr) == (0, "")
     head, copier, whale, empty, *figures = done.stdout.rstrip("\n").split("\n")
@@ -123,7 +123,7 @@ def test_once_piped(live: SimServer) -> None:
     assert "\x1b" not in done.stdout
 
 
-def test_json_says_what_the_exchange_says(sim: SimServer) -> None:
+def test_json_matches_the_exchanges_answers(sim: SimServer) -> None:
     settings = settings_for(sim.url, **WALLETS, POLYPIPE_SCALING_RATIO="0.05", POLYPIPE_WHALE_LABEL="swisstony")
     code, out = run_here(settings, Options(once=True, as_json=True), sim)
     (line,) = out.splitlines()
@@ -145,7 +145,7 @@ def _get(sim: SimServer, path: str) -> Any:
     return httpx.get(sim.url + path).json()
 
 
-def test_an_outage_is_shown_and_survived(sim: SimServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_watch_continues_through_an_outage(sim: SimServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     settings = settings_for(sim.url, **WALLETS)
     save = tmp_path / "samples.jsonl"
 
@@ -170,7 +170,7 @@ def test_an_outage_is_shown_and_survived(sim: SimServer, tmp_path: Path, capsys:
     assert "4 updates, 2 without any answer" in capsys.readouterr().err
 
 
-def test_one_source_down_leaves_the_others(sim: SimServer) -> None:
+def test_a_failed_source_does_not_affect_the_others(sim: SimServer) -> None:
     sim.faults.add("html", "/value", query={"user": WHALE_ADDRESS})
     code, out = run_here(settings_for(sim.url, **WALLETS), Options(once=True), sim)
     assert code == 0
@@ -196,7 +196,7 @@ def test_ctrl_c_ends_with_the_summary(sim: SimServer) -> None:
     assert ", 3 updates\n" in out
 
 
-def test_ctrl_c_while_an_answer_is_awaited(sim: SimServer) -> None:
+def test_ctrl_c_interrupts_a_pending_request(sim: SimServer) -> None:
     sim.faults.add("hang", "/*")
 
     def hangs() -> None:
@@ -211,14 +211,14 @@ def test_ctrl_c_while_an_answer_is_awaited(sim: SimServer) -> None:
     assert out.endswith(", 0 updates\n")
 
 
-def test_duration_ends_it(sim: SimServer) -> None:
+def test_watch_ends_after_its_duration(sim: SimServer) -> None:
     code, out = run_here(settings_for(sim.url, **WALLETS), Options(interval=60, duration=0), sim)
     assert code == 0
     assert ", 1 update\n" in out
 
 
 @pytest.mark.slow
-def test_on_a_terminal_a_panel_and_on_ctrl_c_the_summary(live: SimServer) -> None:
+def test_a_terminal_shows_a_panel_and_ctrl_c_the_summary(live: SimServer) -> None:
     controller, terminal = pty.openpty()
     screen = b""
 
@@ -247,7 +247,7 @@ def test_on_a_terminal_a_panel_and_on_ctrl_c_the_summary(live: SimServer) -> Non
     assert "Traceback" not in text
 
 
-def test_every_sample_is_saved_before_the_next_whatever_happens(live: SimServer, tmp_path: Path) -> None:
+def test_every_shown_sample_is_saved_even_when_killed(live: SimServer, tmp_path: Path) -> None:
     save = tmp_path / "samples.jsonl"
     with running(live, "--interval", "1", "--save", str(save), stdout=subprocess.PIPE) as process:
         until(lambda: lines(save) >= 2, "two saved samples")
@@ -257,11 +257,11 @@ def test_every_sample_is_saved_before_the_next_whatever_happens(live: SimServer,
         shown = process.stdout.read().count(b" | ")
     saved = [json.loads(line) for line in save.read_text().splitlines()]
     assert len(saved) >= 2
-    assert len(saved) * 5 >= shown  # five bars a block: nothing is shown that was not saved before
+    assert len(saved) * 5 >= shown  # five bars a block: every shown sample was saved before
     assert all(body["user1_value"] is not None and body["user2_address"] == WHALE_ADDRESS for body in saved)
 
 
-def test_a_torn_last_line_spoils_no_other(sim: SimServer, tmp_path: Path) -> None:
+def test_a_cut_last_line_does_not_affect_other_lines(sim: SimServer, tmp_path: Path) -> None:
     save = tmp_path / "samples.jsonl"
     save.write_text('{"timestamp": "2026-11-20"}\n{"timest')
     run_here(settings_for(sim.url, **WALLETS), Options(once=True, save=save), sim)
@@ -271,14 +271,14 @@ def test_a_torn_last_line_spoils_no_other(sim: SimServer, tmp_path: Path) -> Non
     assert [json.loads(line)["user1_address"] for line in new] == [COPIER_ADDRESS] * 2
 
 
-def test_a_file_that_cannot_be_written_is_said_before_anything_is_asked(sim: SimServer, tmp_path: Path) -> None:
+def test_an_unwritable_file_fails_before_any_request(sim: SimServer, tmp_path: Path) -> None:
     with pytest.raises(PolypipeError, match=r"missing/x cannot be written: No such file or directory"):
         run_here(settings_for(sim.url, **WALLETS), Options(save=tmp_path / "missing" / "x"), sim)
     assert not sim.requests
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_ends_it_with_one_line(sim: SimServer) -> None:
+def test_a_full_disk_ends_the_watch_with_one_line(sim: SimServer) -> None:
     with pytest.raises(PolypipeError, match="/dev/full cannot be written: No space left on device"):
         run_here(settings_for(sim.url, **WALLETS), Options(save=Path("/dev/full")), sim)
 
@@ -290,7 +290,7 @@ def test_a_full_disk_ends_it_with_one_line(sim: SimServer) -> None:
         ({"POLYPIPE_COPIER_ADDRESS": COPIER_ADDRESS}, "set --whale or POLYPIPE_WHALE_ADDRESS"),
     ],
 )
-def test_without_wallets_it_says_what_to_give(sim: SimServer, wallets: dict[str, str], missing: str) -> None:
+def test_missing_wallets_name_the_options_to_set(sim: SimServer, wallets: dict[str, str], missing: str) -> None:
     with pytest.raises(PolypipeError, match=missing):
         run_here(settings_for(sim.url, **wallets), Options(once=True), sim)
 

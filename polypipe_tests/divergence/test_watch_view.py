@@ -1,4 +1,4 @@
-"""What `polypipe watch` shows: the very text, zero and unknown told apart, nothing invented."""
+"""What `polypipe watch` shows: exact texts, and zero distinct from unknown."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -70,7 +70,7 @@ def drawn(seen: Session, now: datetime, width: int = 100) -> str:
     return out.getvalue()
 
 
-def test_the_block_word_for_word() -> None:
+def test_block_has_this_exact_text() -> None:
     expected = """\
 2026-11-23 10:00:00+00:00 | INFO |
   You (0xc0c0…c0c0): Value: $500.00  |  Day PnL: +$25.00  |  Rank: 1500
@@ -83,14 +83,14 @@ def test_the_block_word_for_word() -> None:
     assert block(sample(), PAIR) == expected
 
 
-def test_zero_is_a_number() -> None:
+def test_zero_is_shown_as_a_number() -> None:
     text = block(sample(wallet(0.0, 0.0)), PAIR)
     assert "You (0xc0c0…c0c0): Value: $0.00  |  Day PnL: $0.00  |  Rank: 1500" in text
     assert "  Actual PnL:        $0.00\n  Gap:               -$25.00 (-100.00%)\n  Efficiency:        0.00%" in text
     assert "n/a" not in text
 
 
-def test_unknown_says_why_and_what_is_known_stays() -> None:
+def test_unknown_values_show_their_reason_beside_known_values() -> None:
     text = block(sample(whale=wallet(None, 312.5, None)), PAIR)
     assert text.startswith("2026-11-23 10:00:00+00:00 | WARNING |")
     down = "n/a (HTTP 503)"
@@ -98,14 +98,14 @@ def test_unknown_says_why_and_what_is_known_stays() -> None:
     assert "Efficiency:        100.00%" in text
 
 
-def test_everything_unknown() -> None:
+def test_block_without_any_answer_shows_no_number() -> None:
     text = block(sample(DEAD, DEAD), PAIR)
     assert text.count("n/a (") == 10
     assert "$" not in text
     assert "0.00" not in text
 
 
-def test_a_wallet_that_is_not_ranked_is_no_failure() -> None:
+def test_a_wallet_without_a_rank_is_not_a_failure() -> None:
     unranked = WalletFacts(Fact(1.0), series(1), Fact(Standing(None, None, None, None)))
     text = block(sample(unranked), PAIR)
     assert "INFO" in text
@@ -120,7 +120,7 @@ def test_a_losing_whale_has_a_loss_share_and_no_efficiency() -> None:
     assert "Efficiency" not in text
 
 
-def test_near_zero_a_percentage_is_not_made_up() -> None:
+def test_shares_of_an_expected_pnl_near_zero_are_unknown() -> None:
     text = block(sample(wallet(change=-37.5), wallet(6250.0, 0.5, 5)), PAIR)
     assert "Gap:               -$37.54, n/a (the expected PnL is $0.04" in text
     assert "Efficiency:        n/a (the expected PnL is $0.04" in text
@@ -129,7 +129,7 @@ def test_near_zero_a_percentage_is_not_made_up() -> None:
 @pytest.mark.parametrize(
     ("label", "name"), [("me", "me (0xc0c0…c0c0)"), ("", "0xc0c0…c0c0"), ("0xc0c0…c0c0", "0xc0c0…c0c0")]
 )
-def test_names(label: str, name: str) -> None:
+def test_wallet_name_is_label_and_short_address(label: str, name: str) -> None:
     assert LabelledWallet(label, PAIR.copier.address).name == name
 
 
@@ -142,7 +142,7 @@ def test_labels_of_any_ratio_stay_aligned() -> None:
 @pytest.mark.parametrize(
     ("usd", "text"), [(0.0, "$0.00"), (-0.001, "$0.00"), (0.004, "$0.00"), (25, "+$25.00"), (-1234.5, "-$1,234.50")]
 )
-def test_signed(usd: float, text: str) -> None:
+def test_amounts_have_a_sign_unless_they_round_to_zero(usd: float, text: str) -> None:
     assert signed(usd) == text
 
 
@@ -155,7 +155,7 @@ def test_signed(usd: float, text: str) -> None:
         (-1000, "-1,000.00%", "-1,000.00%"),
     ],
 )
-def test_percent(value: float, text: str, with_sign: str) -> None:
+def test_percentages_have_two_digits_and_no_negative_zero(value: float, text: str, with_sign: str) -> None:
     assert percent(value) == text
     assert signed_percent(value) == with_sign
 
@@ -170,11 +170,11 @@ def test_percent(value: float, text: str, with_sign: str) -> None:
         ("x" * 200, "x" * 89 + "…"),
     ],
 )
-def test_brief(reason: str, short: str) -> None:
+def test_brief_reason_drops_url_attempts_and_advice(reason: str, short: str) -> None:
     assert brief(reason) == short
 
 
-def test_sparkline() -> None:
+def test_sparkline_scales_from_lowest_to_highest() -> None:
     assert sparkline([]) == ""
     assert sparkline([None, 0.0, None]) == " ▄ "
     assert sparkline([-5, 2, None, 5]) == "▁▆ █"
@@ -182,7 +182,7 @@ def test_sparkline() -> None:
 
 
 @given(st.lists(st.none() | st.floats(-1e9, 1e9)))
-def test_a_sparkline_has_a_place_for_each_value(values: list[float | None]) -> None:
+def test_sparkline_has_one_character_per_value_in_order(values: list[float | None]) -> None:
     bars = sparkline(values)
     assert [bar == " " for bar in bars] == [value is None for value in values]
     known = [(value, bar) for value, bar in zip(values, bars, strict=True) if value is not None]
@@ -206,7 +206,7 @@ def test_json_has_every_number_and_every_reason_and_no_other_null() -> None:
     assert body["reasons"]["user1_value"] == DOWN
 
 
-def test_json_of_a_start_without_any_answer() -> None:
+def test_json_without_any_answer_has_null_ages_and_numbers() -> None:
     body = json.loads(json_line(sample(DEAD, DEAD), PAIR))
     assert {source["ok"] for source in body["sources"].values()} == {False}
     assert {source["age"] for source in body["sources"].values()} == {None}
@@ -260,7 +260,7 @@ def test_the_panel_shows_an_outage_and_no_old_number() -> None:
     assert "3 updates since 23 Nov 10:00 UTC, every 60 s, 1 incomplete" in back
 
 
-def test_the_panel_before_the_first_answer_and_without_any() -> None:
+def test_panel_says_fetching_before_the_first_answer_and_never_answered_without_one() -> None:
     assert "fetching both wallets" in drawn(session(), NOW)
     assert "value never answered" in drawn(session(sample(DEAD, DEAD)), NOW)
 
@@ -274,7 +274,7 @@ def test_the_panel_says_that_data_is_simulated_and_prints_labels_as_they_are() -
     assert "[bold]me[/bold] [link=x] (0xc0c0…c0c0)" in text
 
 
-def test_the_summary() -> None:
+def test_summary_has_first_and_last_values_and_the_range_of_the_gap() -> None:
     first = sample()
     samples = [first, sample(DEAD, DEAD, 1), sample(wallet(None), WHALE, 2), sample(wallet(510.0, 20.0), WHALE, 90)]
     assert summary(session(*samples), None).splitlines() == [
@@ -289,14 +289,14 @@ def test_the_summary() -> None:
     ]
 
 
-def test_the_summary_of_nothing() -> None:
+def test_summary_without_any_answer_has_no_amount() -> None:
     assert summary(session(), None) == "Session: 2026-11-23 10:00:00+00:00 to 2026-11-23 10:00:00+00:00 (0 s), 0 updates"
     text = summary(session(sample(DEAD, DEAD)), None)
     assert "Gap: n/a (" in text
     assert "$" not in text
 
 
-def test_a_long_session_stays_small_and_remembers_its_start() -> None:
+def test_a_long_session_keeps_its_first_values_and_the_newest_samples() -> None:
     seen = Session(PAIR, 60.0, NOW)
     for minute in range(NEWEST_KEPT + 60):
         seen.add(sample(wallet(500.0 + minute), minutes=minute))

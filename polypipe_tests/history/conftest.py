@@ -1,4 +1,4 @@
-"""Fixtures of the history tests: one exchange whose clock stands still at the beginning of a test, both wallets set."""
+"""Fixtures for tests of history: one exchange whose clock is fixed at the start of a test, and both wallets set."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from polypipe_tests.sim.server import SimServer
 
 @pytest.fixture(scope="session")
 def exchange() -> Iterator[SimServer]:
-    """Started once: adding up half a year of two wallets takes a second."""
+    """Started once, because summing half a year of two wallets takes a second."""
     with SimServer(events=120, seed=3, start=datetime.now(UTC)) as server:
         list(server.ledger.hours(COPIER_ADDRESS, server.clock.now()))
         yield server
@@ -22,7 +22,7 @@ def exchange() -> Iterator[SimServer]:
 
 @pytest.fixture
 def sim(exchange: SimServer) -> Iterator[SimServer]:
-    """The exchange without faults, at the present: the tests may go on over a midnight."""
+    """The exchange without faults, at the current time: the session may pass midnight."""
     exchange.clock.set(datetime.now(UTC).timestamp())
     exchange.faults.clear()
     exchange.requests.clear()

@@ -1,4 +1,4 @@
-"""Copy quality computed once more, in plain Python from its definitions, for the SQL to be compared with."""
+"""Copy quality in plain Python from its definitions, to compare the SQL with."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Snap:
-    """What matters of a snapshot."""
+    """The fields of a snapshot that copy quality uses."""
 
     time: datetime
     ratio: float | None
@@ -22,7 +22,7 @@ class Snap:
 
 @cache
 def t975(freedom: int) -> float:
-    """The 97.5 % quantile of Student's t: the density added up by Simpson's rule, the root found by halving."""
+    """The 97.5 % quantile of Student's t: the density integrated by Simpson's rule, the root by bisection."""
     constant = math.exp(math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2)) / math.sqrt(freedom * math.pi)
 
     def probability(limit: float) -> float:
@@ -49,7 +49,7 @@ def spread(values: Sequence[float]) -> float:
 
 
 def ratio_at(snaps: Sequence[Snap], t: datetime, setting: float) -> float:
-    """In force in the hour that ends at `t`: the last one stored in it, else the last one of its day, else the setting."""
+    """The ratio in the hour that ends at `t`: the last one stored in it, else the last of its day, else the setting."""
     hour = t - HOUR
     midnight = hour.replace(hour=0, minute=0, second=0, microsecond=0)
     for start, length in ((hour, HOUR), (midnight, DAY)):
@@ -67,7 +67,7 @@ def quality(
     day: datetime,
     length_days: int,
 ) -> dict[str, float | None]:
-    """Every number of one row; None where it is not known. All points count as hourly ones."""
+    """Every number of one row; None where unknown. All points count as hourly."""
     closes = day + DAY
     opens = closes - length_days * DAY
     hours_in_window = 24 * length_days

@@ -1,4 +1,4 @@
-"""Activity of a range: complete or nothing, the same in whatever pieces it is read, also after kill -9."""
+"""Activity of a range: complete or not stored, the same however it is split, also after kill -9."""
 
 import itertools
 import subprocess
@@ -17,8 +17,8 @@ from polypipe.polymarket import Hosts, PolymarketError
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.wallets import Wallets
 from polypipe.warehouse import BatchRejected, Warehouse, Window
-from polypipe_tests.divergence.support import held_by_somebody
-from polypipe_tests.history.support import DAY, activity, asked, midnight, rows
+from polypipe_tests.divergence.support import held_by_somebody, rows
+from polypipe_tests.history.support import DAY, activity, asked, midnight
 from polypipe_tests.polymarket.fake_activity import T0, WALLET, FakeActivity, raw_activity
 from polypipe_tests.polymarket.support import client
 
@@ -26,11 +26,11 @@ START, END = midnight("2026-09-01"), midnight("2026-11-01")
 
 
 def acts_of(sim, wallet, start, end):
-    """The exchange's own book."""
+    """A wallet's activity in the exchange's ledger."""
     return [a for a in sim.ledger.history(wallet, sim.clock.now()) if start.timestamp() <= a.at < end.timestamp()]
 
 
-def test_a_range_holds_what_the_exchange_did(sim, polymarket, warehouse, wallets) -> None:
+def test_a_range_matches_the_exchanges_ledger(sim, polymarket, warehouse, wallets) -> None:
     filled = load_activity(polymarket, warehouse, wallets, START, END)
     for wallet in (COPIER_ADDRESS, WHALE_ADDRESS):
         truth = acts_of(sim, wallet, START, END)
@@ -50,7 +50,7 @@ def test_a_range_holds_what_the_exchange_did(sim, polymarket, warehouse, wallets
     assert rows(warehouse, "SELECT count(*) FROM wallet_activity WHERE day <> CAST(timestamp AS DATE)") == [(0,)]
 
 
-def test_range_day_by_day_and_twice_are_the_same(polymarket, warehouse, wallets, tmp_path) -> None:
+def test_a_range_equals_its_days_and_its_repetition(polymarket, warehouse, wallets, tmp_path) -> None:
     start = midnight("2026-10-01")
     load_activity(polymarket, warehouse, wallets, start, start + 4 * DAY)
     once = activity(warehouse)
@@ -62,7 +62,7 @@ def test_range_day_by_day_and_twice_are_the_same(polymarket, warehouse, wallets,
     assert activity(other) == once
 
 
-def test_a_row_that_the_api_takes_back_goes(sim, polymarket, warehouse, wallets) -> None:
+def test_a_row_that_the_api_no_longer_returns_is_removed(sim, polymarket, warehouse, wallets) -> None:
     start = midnight("2026-10-01")
     load_activity(polymarket, warehouse, wallets, start, start + 2 * DAY)
     before = rows(warehouse, "SELECT key FROM wallet_activity")
@@ -76,7 +76,7 @@ def test_a_row_that_the_api_takes_back_goes(sim, polymarket, warehouse, wallets)
 
 
 @pytest.mark.parametrize("wallet", [COPIER_ADDRESS, WHALE_ADDRESS])
-def test_when_a_page_fails_nothing_of_the_run_is_stored(sim, polymarket, warehouse, wallets, wallet) -> None:
+def test_a_failed_page_stores_nothing_of_the_run(sim, polymarket, warehouse, wallets, wallet) -> None:
     start, end = midnight("2026-06-01"), END
     first = load_activity(polymarket, warehouse, wallets, END, END + DAY)
     before = activity(warehouse)
@@ -88,8 +88,8 @@ def test_when_a_page_fails_nothing_of_the_run_is_stored(sim, polymarket, warehou
     assert [entry.name for entry in warehouse.layout.spool.iterdir() if not entry.name.startswith(".")] == []
 
 
-def test_two_thousand_fills_with_twelve_hundred_in_one_second(tmp_path) -> None:
-    """Across the API's cap on offsets; two wallets, of which one did nothing."""
+def test_more_fills_in_one_second_than_the_api_offset_limit_are_read_once_each(tmp_path) -> None:
+    """2,000 fills, 1,200 of them in one second, beyond the API's limit on offsets; the other wallet has none."""
     day = midnight("2026-05-29")
     base = int(day.timestamp()) - T0
     seconds = [*range(10_000, 10_400), *[9_000] * 1200, *range(5_000, 5_400)]
@@ -136,7 +136,7 @@ load_activity(polymarket, Warehouse(Path(home)), wallets, *map(datetime.fromisof
 
 
 @pytest.mark.slow
-def test_killed_half_way_and_run_again(sim, polymarket, warehouse, wallets, tmp_path) -> None:
+def test_a_run_killed_while_reading_stores_nothing(sim, polymarket, warehouse, wallets, tmp_path) -> None:
     """kill -9 while the second page of the whale hangs, with rows of both wallets already on disk."""
     start, end = midnight("2026-06-01"), END
     fault = sim.faults.add("hang", "/activity", query={"user": WHALE_ADDRESS}, nth=2)
@@ -149,7 +149,7 @@ def test_killed_half_way_and_run_again(sim, polymarket, warehouse, wallets, tmp_
             time.sleep(0.01)
         process.kill()
     left = list(warehouse.layout.spool.glob(".tmp-*/*.ndjson"))
-    assert left  # it had begun to write
+    assert left  # the run had started to write
     assert activity(warehouse) == []
     sim.faults.clear()
     load_activity(polymarket, warehouse, wallets, start, end)
@@ -159,8 +159,8 @@ def test_killed_half_way_and_run_again(sim, polymarket, warehouse, wallets, tmp_
     assert asked(sim, "/activity") > 0
 
 
-def test_killed_before_the_warehouse_had_the_rows(sim, polymarket, warehouse, wallets) -> None:
-    """Committed to the spool, not merged: readers see the rows, and the next run replaces them."""
+def test_rows_of_a_run_killed_before_the_merge_are_visible_and_replaceable(sim, polymarket, warehouse, wallets) -> None:
+    """Rows committed to the spool and not merged are visible to readers, and the next run replaces them."""
     start = midnight("2026-10-01")
     warehouse.merge()
     code = (
@@ -179,7 +179,7 @@ def test_killed_before_the_warehouse_had_the_rows(sim, polymarket, warehouse, wa
 
 
 def test_rows_that_cannot_be_merged_fail_the_run(sim, polymarket, warehouse, wallets, monkeypatch) -> None:
-    """A day must not count as filled when its rows were set aside."""
+    """A day must not count as loaded if its rows were rejected."""
     start = midnight("2026-10-01")
     late = (start + DAY, start + 2 * DAY)
     monkeypatch.setattr("polypipe.history.activity.Window", lambda column, *_: Window(column, *late))
@@ -188,7 +188,7 @@ def test_rows_that_cannot_be_merged_fail_the_run(sim, polymarket, warehouse, wal
     assert activity(warehouse) == []
 
 
-def test_while_somebody_holds_the_warehouse_the_rows_wait(polymarket, warehouse, wallets, monkeypatch) -> None:
+def test_rows_wait_in_the_spool_while_the_warehouse_is_held(polymarket, warehouse, wallets, monkeypatch) -> None:
     start = midnight("2026-10-01")
     warehouse.merge()
     monkeypatch.setattr(Warehouse, "store", partialmethod(Warehouse.store, wait=0.1))

@@ -1,4 +1,4 @@
-"""The assets of history as Dagster runs them: over partitions and ranges, with metadata by day, checks and schedule."""
+"""The assets of history in Dagster: partitions and ranges, metadata by day, checks, schedule."""
 
 import json
 from datetime import UTC, date, datetime, timedelta
@@ -18,7 +18,8 @@ from polypipe.orchestration.partitions import daily
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.warehouse import Append, Warehouse
 from polypipe_tests.conftest import settings_for
-from polypipe_tests.history.support import DAY, activity, asked, midnight, points, rows
+from polypipe_tests.divergence.support import rows
+from polypipe_tests.history.support import DAY, activity, asked, midnight, points
 
 HISTORY_CHECKS = checks_of("wallet_pnl", "wallet_activity", "copy_quality_daily")
 
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Asset job .* varying BackfillPol
 
 
 def yesterday() -> date:
-    """Asked when it is needed: the tests may go on over a midnight."""
+    """A function, because the session may pass midnight."""
     return (datetime.now(UTC) - DAY).date()
 
 
@@ -57,7 +58,7 @@ def labels(result, key, partition=None):
 
 
 @pytest.mark.slow
-def test_a_range_is_one_pass_and_the_same_as_its_days_and_as_twice(sim, settings, warehouse, polymarket, tmp_path) -> None:
+def test_a_range_takes_one_pass_and_equals_its_days(sim, settings, warehouse, polymarket, tmp_path) -> None:
     first, last = date(2026, 10, 5), date(2026, 10, 8)
     materialize(settings, warehouse, polymarket, first, last)
     assert asked(sim, "/user-pnl") <= 4
@@ -92,7 +93,7 @@ def test_each_partition_has_its_own_numbers(settings, warehouse, polymarket) -> 
         assert (numbers["gap"], numbers["whale_pnl"]) == (gap, whale)
         assert numbers["dagster/partition_row_count"] == 3
         assert numbers["source"] == "reconstructed, hourly"
-        assert "gap_30d" not in numbers  # unknown: no number, and above all no zero
+        assert "gap_30d" not in numbers  # unknown: no number, and not zero
     assert len({labels(result, COPY_QUALITY, f"2026-10-0{n}")["gap"] for n in (5, 6, 7)}) == 3
 
 
@@ -116,7 +117,7 @@ def test_days_with_snapshots_are_recorded(settings, warehouse, polymarket) -> No
 
 
 @pytest.mark.parametrize("missing", ["POLYPIPE_COPIER_ADDRESS", "POLYPIPE_WHALE_ADDRESS"])
-def test_without_a_wallet_the_run_says_what_to_set(sim, warehouse, polymarket, missing) -> None:
+def test_a_run_without_a_wallet_fails_with_the_setting_to_set(sim, warehouse, polymarket, missing) -> None:
     other = {"POLYPIPE_COPIER_ADDRESS", "POLYPIPE_WHALE_ADDRESS"} - {missing}
     settings = settings_for(sim.url, **dict.fromkeys(other, COPIER_ADDRESS), POLYPIPE_HISTORY_START="2026-10-01")
     result = materialize(settings, warehouse, polymarket, "2026-10-05", "2026-10-06", raise_on_error=False)
@@ -128,7 +129,7 @@ def test_without_a_wallet_the_run_says_what_to_set(sim, warehouse, polymarket, m
 
 
 @pytest.mark.slow
-def test_a_page_that_fails_stores_nothing_and_leaves_the_rest_alone(sim, settings, warehouse, polymarket) -> None:
+def test_a_failed_page_fails_its_asset_only(sim, settings, warehouse, polymarket) -> None:
     sim.faults.add("html", "/activity", query={"user": WHALE_ADDRESS})
     result = materialize(settings, warehouse, polymarket, "2026-10-05", "2026-10-06", raise_on_error=False)
     assert not result.success
@@ -136,10 +137,10 @@ def test_a_page_that_fails_stores_nothing_and_leaves_the_rest_alone(sim, setting
     assert failure.step_key == "wallet_activity"
     assert "these days were not stored" in failure.event_specific_data.user_failure_data.description
     assert activity(warehouse) == []
-    assert len(quality(warehouse)) == 6  # rests on the PnL alone
+    assert len(quality(warehouse)) == 6  # depends on the PnL alone
 
 
-def test_an_empty_series_of_one_wallet_is_a_null_with_its_reason(sim, settings, warehouse, polymarket) -> None:
+def test_an_empty_series_of_one_wallet_gives_a_null_with_its_reason(sim, settings, warehouse, polymarket) -> None:
     sim.faults.add("empty_page", "/user-pnl", query={"user_address": COPIER_ADDRESS})
     result = materialize(settings, warehouse, polymarket, "2026-10-05", "2026-10-05")
     assert labels(result, WALLET_PNL, "2026-10-05")["copier_points"] == 0
@@ -151,7 +152,7 @@ def test_an_empty_series_of_one_wallet_is_a_null_with_its_reason(sim, settings, 
     assert json.loads(reasons)["copier_pnl"] == "the copier has no PnL points in the window"
 
 
-def test_policies_pools_and_partitions(settings) -> None:
+def test_assets_have_their_backfill_policy_pool_and_partitions(settings) -> None:
     graph = build_defs(settings=settings).resolve_asset_graph()
     for key, size in ((WALLET_PNL, DAYS_A_RUN), (WALLET_ACTIVITY, DAYS_A_RUN), (COPY_QUALITY, None)):
         node = graph.get(key)
@@ -176,7 +177,7 @@ def verdicts(settings, warehouse, polymarket, first, last):
     }
 
 
-def test_all_is_well_after_the_last_days_were_filled(settings, warehouse, polymarket) -> None:
+def test_every_check_passes_after_the_last_days_are_loaded(settings, warehouse, polymarket) -> None:
     last = yesterday()
     found = verdicts(settings, warehouse, polymarket, last - 2 * DAY, last)
     assert len(found) == 7
@@ -192,7 +193,7 @@ def test_a_backfill_of_old_days_does_not_make_yesterday_recent(settings, warehou
     }
 
 
-def test_holes_and_double_rows_are_found(sim, settings, warehouse, polymarket) -> None:
+def test_checks_find_missing_hours_and_duplicate_rows(sim, settings, warehouse, polymarket) -> None:
     holes = sim.faults.add("mutate", "/user-pnl", mutate=lambda body: [p for p in body if p["t"] % 86_400 != 39_600])
     last = yesterday()
     materialize(settings, warehouse, polymarket, last - 2 * DAY, last)
@@ -220,7 +221,7 @@ def test_holes_and_double_rows_are_found(sim, settings, warehouse, polymarket) -
     assert "3 of 73 hours" in failed["wallet_pnl", "hourly"]
 
 
-def test_when_yesterday_is_due() -> None:
+def test_yesterday_is_due_two_hours_after_midnight() -> None:
     assert due_day(datetime(2026, 11, 23, 1, 59, tzinfo=UTC)) == midnight("2026-11-21")
     assert due_day(datetime(2026, 11, 23, 2, tzinfo=UTC)) == midnight("2026-11-22")
 
@@ -229,7 +230,7 @@ def test_when_yesterday_is_due() -> None:
 
 
 @pytest.mark.slow
-def test_the_schedule_fills_yesterday_and_the_days_before_it_again(sim, settings, warehouse, polymarket, tmp_path) -> None:
+def test_the_schedule_loads_yesterday_and_rereads_three_days(sim, settings, warehouse, polymarket, tmp_path) -> None:
     defs = build_defs(settings=settings, warehouse=warehouse, polymarket=polymarket)
     repository = defs.get_repository_def()
     schedule = repository.get_schedule_def("history_schedule")
@@ -269,7 +270,7 @@ def test_the_schedule_fills_yesterday_and_the_days_before_it_again(sim, settings
         ),
     ],
 )
-def test_the_schedule_has_nothing_to_do_without_wallets_or_days(sim, tmp_path, more, reason) -> None:
+def test_the_schedule_skips_without_wallets_or_days(sim, tmp_path, more, reason) -> None:
     if "POLYPIPE_HISTORY_START" in more:
         more = more | {"POLYPIPE_HISTORY_START": str(yesterday() + DAY)}
     settings = settings_for(sim.url, **more)
@@ -297,21 +298,21 @@ def test_no_other_schedule_has_its_minute(settings) -> None:
 @pytest.mark.parametrize(
     ("filled", "expected"),
     [
-        ([], "2026-11-19"),  # the first night: no backfill on its own
+        ([], "2026-11-19"),  # the first night: no automatic backfill
         (["2026-11-21"], "2026-11-19"),
         (["2026-11-22"], "2026-11-19"),
         (["2026-11-10"], "2026-11-11"),  # an outage of eleven days is made good
-        (["2026-09-10"], "2026-10-24"),  # as far as one run goes
+        (["2026-09-10"], "2026-10-24"),  # at most one run
     ],
 )
-def test_due_days(filled, expected) -> None:
+def test_due_days_cover_rereads_and_outages(filled, expected) -> None:
     yesterday = date(2026, 11, 22)
     assert due(date(2026, 1, 1), yesterday, filled) == (date.fromisoformat(expected), yesterday)
     assert due(yesterday, yesterday, filled) == (yesterday, yesterday)
 
 
 @given(st.integers(0, 400), st.lists(st.integers(0, 400)))
-def test_due_days_are_never_more_than_a_run_and_never_leave_a_hole(first, filled) -> None:
+def test_due_days_fit_one_run_and_leave_no_hole(first, filled) -> None:
     yesterday = date(2026, 11, 22)
     keys = {str(yesterday - timedelta(days=n)) for n in filled}
     start, end = due(yesterday - timedelta(days=first), yesterday, keys)

@@ -1,4 +1,4 @@
-"""Copy quality: the SQL against plain Python on random data, hand-made tables, and days filled in any order."""
+"""Copy quality: the SQL against plain Python on random data, tables by hand, and days computed in any order."""
 
 import json
 import math
@@ -43,7 +43,7 @@ def put(
     fidelity: str = "1h",
     origin: str = "polypipe",
 ) -> None:
-    """Make these the content of the tables."""
+    """Replace the content of the tables."""
     con.execute("DELETE FROM wallet_pnl; DELETE FROM snapshots")
     points = [
         f"({literal(wallet)}, {literal(t)}, {literal(float(p))}, {literal(fidelity)}, {literal(T0)})"
@@ -93,7 +93,7 @@ def one(con: "duckdb.DuckDBPyConnection", day: datetime = T0, window: int = 1) -
     scale=st.sampled_from([0.001, 1.0, 300.0]),
     recorded=st.sampled_from([0, 0, 1, 40]),
 )
-def test_the_sql_says_what_plain_python_says(con, seed, days, missing, still, scale, recorded) -> None:
+def test_sql_equals_plain_python_on_random_data(con, seed, days, missing, still, scale, recorded) -> None:
     chance = random.Random(seed)
     hours = [T0 + n * HOUR for n in range(24 * days + 1)]
     whale_changes = [0.0 if chance.random() < still else chance.gauss(0, scale) for _ in hours]
@@ -127,7 +127,7 @@ def test_the_sql_says_what_plain_python_says(con, seed, days, missing, still, sc
 
 
 @pytest.mark.parametrize(("freedom", "quantile"), [(22, 2.073873), (30, 2.042272), (60, 2.000298), (120, 1.979930)])
-def test_students_t_as_in_the_tables(con, freedom, quantile) -> None:
+def test_students_t_matches_published_quantiles(con, freedom, quantile) -> None:
     assert t975(freedom) == pytest.approx(quantile, abs=1e-6)
     quality_rows(con, WALLETS, [T0])  # defines the macro
     assert con.execute(f"SELECT t975({freedom})").fetchall()[0][0] == pytest.approx(quantile, abs=1e-6)
@@ -136,7 +136,7 @@ def test_students_t_as_in_the_tables(con, freedom, quantile) -> None:
 # By hand
 
 
-def test_a_day_by_hand(con) -> None:
+def test_a_day_matches_values_computed_by_hand(con) -> None:
     """The whale gains 200 in each of 12 hours and loses 100 in each of the others; the copier makes 5 and loses 6."""
     whale = summed([200, -100] * 12)
     copier = summed([5, -6] * 12)
@@ -163,14 +163,14 @@ def test_a_day_by_hand(con) -> None:
 
 
 def test_the_closing_point_of_the_day_belongs_to_it(con) -> None:
-    """What happens in the last hour counts for this day, what happens in the first hour of the next does not."""
+    """The last hour counts for this day, the first hour of the next day does not."""
     flat = [0.0] * 23
     put(con, summed([*flat, 7.0, 100.0]), summed([*flat, 200.0, 900.0]))
     assert one(con)["copier_pnl"] == 7
     assert one(con)["whale_pnl"] == 200
 
 
-def test_23_hours_are_too_few_for_what_needs_24(con) -> None:
+def test_beta_and_tracking_error_need_24_hours(con) -> None:
     whale = summed([100, -50, 30] * 8)
     copier = {t: p * 0.05 for t, p in summed([100, -48, 31] * 8).items() if t != T0}
     put(con, copier, whale)
@@ -220,7 +220,7 @@ def test_daily_points_give_pnl_and_no_hourly_numbers(con) -> None:
     assert one(con, window=7)["copier_pnl"] == pytest.approx(1000 - 36_000)
 
 
-def test_no_points_at_all(con) -> None:
+def test_a_day_without_points_has_only_nulls_with_reasons(con) -> None:
     put(con, {}, {})
     row = one(con)
     assert row["gap"] is row["fidelity"] is row["scaling_ratio"] is row["window_start"] is None
@@ -228,7 +228,7 @@ def test_no_points_at_all(con) -> None:
     assert (row["source"], row["hours_covered"], row["recorded_days"]) == ("reconstructed", 0, 0)
 
 
-def test_where_one_wallet_has_no_points_the_other_ones_pnl_is_known(con) -> None:
+def test_pnl_of_one_wallet_is_known_without_points_of_the_other(con) -> None:
     put(con, {}, summed([10.0] * 24))
     row = one(con)
     assert row["whale_pnl"] == 240
@@ -247,7 +247,7 @@ def test_a_day_whose_end_is_missing_is_unknown(con) -> None:
     assert reasons_of(one(con, window=7))["gap"] == "the newest point is 3 h before the end of the window"
 
 
-def test_the_ratio_is_the_one_that_was_stored(con) -> None:
+def test_the_ratio_of_an_hour_comes_from_its_snapshots_then_its_day_then_the_setting(con) -> None:
     """10 % in the first hour, by a snapshot in it; 20 % for the rest of the day, by its last one; then the setting."""
     snaps = [Snap(T0 + 0.5 * HOUR, 0.1, None), Snap(T0 + 5.5 * HOUR, 0.2, None)]
     put(con, summed([1.0] * 48), summed([100.0, -99.0] * 24), snaps)
@@ -270,7 +270,7 @@ def test_a_snapshot_at_midnight_belongs_to_the_day_that_begins(con) -> None:
 
 def test_snapshots_of_other_wallets_do_not_count_and_imported_ones_do(con) -> None:
     put(con, summed([1.0] * 24), summed([100.0, -99.0] * 12), [Snap(T0, 0.1, None)])
-    con.execute("UPDATE snapshots SET user1_address = 'somebody'")
+    con.execute("UPDATE snapshots SET user1_address = 'another'")
     assert one(con)["ratio_source"] == "setting"
     con.execute("UPDATE snapshots SET user1_address = NULL, user2_address = NULL, origin = 'import'")
     assert (one(con)["ratio_source"], one(con)["source"]) == ("snapshots", "recorded")
@@ -309,8 +309,8 @@ def filled(tmp_path) -> tuple[Warehouse, dict[datetime, float], dict[datetime, f
 
 
 @pytest.mark.slow
-def test_it_does_not_matter_in_which_order_days_are_filled(filled, tmp_path) -> None:
-    """Whole at once, or inputs and results day by day from the last to the first and some of it twice."""
+def test_the_order_in_which_days_are_computed_does_not_matter(filled, tmp_path) -> None:
+    """All at once, or inputs and results day by day, from the last to the first and some twice."""
     whole, copier, whale = filled
     other = Warehouse(tmp_path / "b")
     for n in (8, 3, 7, 6, 5, 4, 3, 2, 1, 0):
@@ -322,7 +322,7 @@ def test_it_does_not_matter_in_which_order_days_are_filled(filled, tmp_path) -> 
     assert stored(other) == stored(whole)
 
 
-def test_twice_is_the_same(filled) -> None:
+def test_computing_days_again_changes_nothing(filled) -> None:
     warehouse, _, _ = filled
     before = stored(warehouse)
     result = compute_quality(warehouse, WALLETS, T0 + 2 * DAY, T0 + 5 * DAY)

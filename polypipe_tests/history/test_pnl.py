@@ -1,4 +1,4 @@
-"""Hourly PnL of a range: what the exchange knows, in one pass, the same in whatever pieces it is read."""
+"""Hourly PnL of a range: equal to the exchange's, in one pass, the same however it is split."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -12,16 +12,17 @@ from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import Hosts, ServerUnavailable
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.warehouse import Warehouse
-from polypipe_tests.history.support import DAY, asked, midnight, points, rows, true_points
+from polypipe_tests.divergence.support import rows
+from polypipe_tests.history.support import DAY, asked, midnight, points, true_points
 from polypipe_tests.polymarket.support import client
 
 START, END = midnight("2026-10-01"), midnight("2026-10-13")
 
 
-def test_a_range_holds_what_the_exchange_knows_and_takes_two_requests(sim, polymarket, warehouse, wallets) -> None:
+def test_a_range_matches_the_exchange_and_takes_two_requests(sim, polymarket, warehouse, wallets) -> None:
     filled = load_pnl(polymarket, warehouse, wallets, START, END)
     truth = true_points(sim, COPIER_ADDRESS, START, END) + true_points(sim, WHALE_ADDRESS, START, END)
-    assert len(truth) == 2 * (12 * 24 + 1)  # the point that closes the last day is among them
+    assert len(truth) == 2 * (12 * 24 + 1)  # includes the closing point of the last day
     assert points(warehouse) == sorted((*point, "1h") for point in truth)
     assert asked(sim, "/user-pnl") == 2
     assert filled.points[WHALE_ADDRESS][START.date()] == 24
@@ -29,7 +30,7 @@ def test_a_range_holds_what_the_exchange_knows_and_takes_two_requests(sim, polym
     assert filled.waiting is None
 
 
-def test_range_day_by_day_and_twice_are_the_same(sim, polymarket, warehouse, wallets, tmp_path) -> None:
+def test_a_range_equals_its_days_and_its_repetition(sim, polymarket, warehouse, wallets, tmp_path) -> None:
     load_pnl(polymarket, warehouse, wallets, START, START + 4 * DAY)
     once = points(warehouse)
     load_pnl(polymarket, warehouse, wallets, START, START + 4 * DAY)
@@ -48,12 +49,12 @@ def test_a_revised_point_replaces_the_old_one(sim, polymarket, warehouse, wallet
     assert points(warehouse) == [(who, t, p + 1, fidelity) for who, t, p, fidelity in before]
 
 
-def test_a_wallet_without_points_is_no_error(sim, polymarket, warehouse, wallets) -> None:
+def test_a_wallet_without_points_is_not_an_error(sim, polymarket, warehouse, wallets) -> None:
     sim.faults.add("empty_page", "/user-pnl", query={"user_address": COPIER_ADDRESS})
     filled = load_pnl(polymarket, warehouse, wallets, START, START + DAY)
     assert {who for who, *_ in points(warehouse)} == {WHALE_ADDRESS}
     assert filled.points[COPIER_ADDRESS] == {}
-    assert asked(sim, "/user-pnl") == 3  # asked again, coarser
+    assert asked(sim, "/user-pnl") == 3  # requested again with coarser points
 
 
 def test_when_one_wallet_cannot_be_read_nothing_is_stored(sim, polymarket, warehouse, wallets) -> None:
@@ -84,7 +85,7 @@ def reading(api: Any) -> Polymarket:
     return Polymarket(Hosts(), client=partial(client, httpx.MockTransport(api)))
 
 
-def test_where_hourly_points_end_coarser_ones_follow_and_say_so(tmp_path, wallets) -> None:
+def test_coarser_points_are_stored_with_their_fidelity_where_hourly_ones_end(tmp_path, wallets) -> None:
     now = datetime(2026, 11, 20, 12, tzinfo=UTC)
     api = Thinning(now, 10)
     warehouse = Warehouse(tmp_path)
@@ -96,7 +97,7 @@ def test_where_hourly_points_end_coarser_ones_follow_and_say_so(tmp_path, wallet
     assert kinds["1d"] == 2 * ((api.hourly_from - start) // DAY)
 
 
-def test_points_that_were_once_read_hourly_stay_when_the_api_thins_them_out(tmp_path, wallets) -> None:
+def test_hourly_points_are_kept_when_the_api_thins_them_out(tmp_path, wallets) -> None:
     now = datetime(2026, 11, 20, 12, tzinfo=UTC)
     start, end = midnight("2026-10-25"), midnight("2026-11-20")
     warehouse = Warehouse(tmp_path)

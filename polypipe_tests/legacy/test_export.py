@@ -1,4 +1,4 @@
-"""`divergence_data.db`: the old table exactly, replaced in one step, at the cost of what changed, never over a stranger."""
+"""`divergence_data.db`: same table as the old tool, atomic replacement, changed days only, foreign files kept."""
 
 import os
 import sqlite3
@@ -37,13 +37,13 @@ def content(path: Path) -> list[tuple]:
 
 
 def expected(warehouse: Warehouse) -> list[tuple]:
-    """The published rows, put together by other means than the exporter's."""
+    """The published rows, computed independently of the export."""
     with warehouse.read(pending=False) as con:
         rows = con.execute(f"SELECT {', '.join(COLUMNS)} FROM snapshots ORDER BY id").fetchall()
     return [(row[0], row[1].astimezone(UTC).isoformat(timespec="microseconds"), *row[2:]) for row in rows]
 
 
-def test_exactly_the_old_table(warehouse, path):
+def test_table_columns_and_index_equal_those_of_the_old_tool(warehouse, path):
     put_snapshots(warehouse, snapshot(0, user1_pnl=1.5, user1_rank=7, pnl_efficiency=96.25), snapshot(1))
     exported = export(warehouse, path)
     assert (exported.rows, exported.days_written, exported.rebuilt) == (2, 1, "divergence_data.db was missing")
@@ -106,7 +106,7 @@ def test_a_reader_that_has_the_old_file_open_is_not_disturbed(warehouse, path):
 
 
 @pytest.mark.parametrize("where", [0, 100, 5000])
-def test_a_damaged_file_is_written_anew(warehouse, path, where):
+def test_a_damaged_file_is_rebuilt(warehouse, path, where):
     put_snapshots(warehouse, *(snapshot(n, user1_pnl=float(n)) for n in range(200)))
     export(warehouse, path)
     with path.open("r+b") as file:
@@ -118,7 +118,7 @@ def test_a_damaged_file_is_written_anew(warehouse, path, where):
     assert content(path) == expected(warehouse)
 
 
-def test_damage_that_leaves_size_and_time_alone_is_found_too(warehouse, path):
+def test_damage_that_keeps_size_and_time_is_found(warehouse, path):
     put_snapshots(warehouse, *(snapshot(n, user1_pnl=float(n)) for n in range(200)))
     export(warehouse, path)
     stat = path.stat()
@@ -131,7 +131,7 @@ def test_damage_that_leaves_size_and_time_alone_is_found_too(warehouse, path):
     assert content(path) == expected(warehouse)
 
 
-def test_rows_that_somebody_added_or_removed_do_not_stay(warehouse, path):
+def test_rows_changed_by_another_program_are_reset(warehouse, path):
     put_snapshots(warehouse, snapshot(0), snapshot(1))
     export(warehouse, path)
     with closing(sqlite3.connect(path)) as db, db:
@@ -152,15 +152,15 @@ def test_a_database_of_the_old_tool_is_never_overwritten(warehouse, path):
     assert path.read_bytes() == before
 
 
-def test_a_file_that_is_no_database_and_was_not_ours_stays(warehouse, path):
+def test_a_foreign_file_that_is_not_a_database_is_kept(warehouse, path):
     path.parent.mkdir(parents=True)
-    path.write_bytes(b"not a database at all, but somebody's" * 100)
+    path.write_bytes(b"not a database, but a file of another program" * 100)
     put_snapshots(warehouse, snapshot(0))
     with pytest.raises(PolypipeError, match="polypipe did not write it"):
         export(warehouse, path)
 
 
-def test_a_file_that_somebody_writes_into_is_not_replaced(warehouse, path):
+def test_a_file_with_a_hot_journal_is_not_replaced(warehouse, path):
     put_snapshots(warehouse, snapshot(0))
     export(warehouse, path)
     beside = path.with_name(path.name + "-journal")
@@ -171,7 +171,7 @@ def test_a_file_that_somebody_writes_into_is_not_replaced(warehouse, path):
     assert len(content(path)) in (0, 1)
 
 
-def test_a_failure_half_way_leaves_the_old_file_and_no_litter(warehouse, path, monkeypatch):
+def test_a_failed_export_keeps_the_old_file_and_leaves_no_temporary_file(warehouse, path, monkeypatch):
     put_snapshots(warehouse, snapshot(0))
     export(warehouse, path)
     before = path.read_bytes()
@@ -189,7 +189,7 @@ def test_a_failure_half_way_leaves_the_old_file_and_no_litter(warehouse, path, m
     assert export(warehouse, path).rows == 2
 
 
-def test_what_a_killed_export_left_is_removed(warehouse, path):
+def test_temporary_files_of_a_killed_export_are_removed(warehouse, path):
     put_snapshots(warehouse, snapshot(0))
     path.parent.mkdir(parents=True)
     for name in ("divergence_data.db.abc.tmp", "divergence_data.db.abc.tmp-journal"):
@@ -198,13 +198,13 @@ def test_what_a_killed_export_left_is_removed(warehouse, path):
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
 
 
-def test_without_snapshots_it_is_an_empty_database(warehouse, path):
+def test_export_without_snapshots_is_an_empty_database(warehouse, path):
     assert export(warehouse, path).rows == 0
     assert content(path) == []
     assert inspect(path) == (0, None)
 
 
-def test_inspect_names_what_is_wrong(tmp_path):
+def test_inspect_reports_missing_and_damaged_files(tmp_path):
     assert "cannot be read" in inspect(tmp_path / "none.db")[1]
     (tmp_path / "bad.db").write_bytes(b"x" * 2000)
     assert "cannot be read" in inspect(tmp_path / "bad.db")[1]
@@ -216,7 +216,7 @@ numbers = st.none() | st.floats(allow_nan=False, allow_infinity=False)
 @pytest.mark.slow
 @given(st.lists(st.lists(st.tuples(st.integers(0, 6000), numbers), max_size=5), max_size=5))
 @hypothesis_settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_after_any_sequence_of_writes_it_holds_what_is_published(tmp_path_factory, batches):
+def test_after_any_sequence_of_writes_the_file_equals_the_published_rows(tmp_path_factory, batches):
     home = tmp_path_factory.mktemp("export")
     warehouse, path = Warehouse(home / "home"), home / "bot" / "divergence_data.db"
     for batch in batches:

@@ -1,4 +1,4 @@
-"""Importing an old database: times, idempotence, what cannot be read, losing days judged anew."""
+"""Import of an old database: times, idempotence, unreadable rows, efficiency computed again."""
 
 import json
 import random
@@ -88,7 +88,7 @@ def test_a_second_import_adds_nothing(warehouse, path):
     assert rows(warehouse, "SELECT * FROM snapshots ORDER BY id") == before
 
 
-def test_a_file_that_grew_adds_what_is_new(warehouse, path):
+def test_importing_a_longer_file_adds_only_its_new_rows(warehouse, path):
     import_database(old(path, row("2026-05-01T10:00:00")), UTC_ZONE, warehouse)
     result = import_database(old(path, row("2026-05-01T10:01:00")), UTC_ZONE, warehouse)
     assert (result.added, result.already_there) == (1, 1)
@@ -104,8 +104,8 @@ def test_another_zone_than_before_is_refused(warehouse, path):
     assert rows(warehouse, "SELECT count(*) FROM snapshots") == [(1,)]
 
 
-def test_d23_the_hour_that_exists_twice_is_told_by_the_order_of_the_rows(warehouse, path):
-    """2026-11-01 in New York: 01:00-02:00 comes twice, from 05:00 and from 06:00 UTC."""
+def test_d23_row_order_resolves_the_hour_that_repeats(warehouse, path):
+    """2026-11-01 in New York: 01:00 to 02:00 repeats, from 05:00 and from 06:00 UTC."""
     truth = [datetime(2026, 11, 1, 4, 30, tzinfo=UTC) + timedelta(minutes=10 * n) for n in range(20)]
     old(path, *(row(t.astimezone(NEW_YORK).replace(tzinfo=None).isoformat()) for t in truth))
     result = import_database(path, NEW_YORK, warehouse)
@@ -113,7 +113,7 @@ def test_d23_the_hour_that_exists_twice_is_told_by_the_order_of_the_rows(warehou
     assert times(warehouse) == truth
 
 
-def test_a_time_that_no_clock_showed_is_listed(warehouse, path):
+def test_a_local_time_that_does_not_exist_is_listed_as_unreadable(warehouse, path):
     old(path, row("2026-03-08T01:59:00"), row("2026-03-08T02:30:00"), row("2026-03-08T03:01:00"))
     result = import_database(path, NEW_YORK, warehouse)
     assert result.added == 2
@@ -131,7 +131,7 @@ def test_a_time_that_no_clock_showed_is_listed(warehouse, path):
         (None, 1000.0, None, None, None),
     ],
 )
-def test_d16_losing_days_are_judged_anew_and_the_old_value_is_kept(
+def test_d16_efficiency_is_recomputed_and_the_old_value_is_kept(
     warehouse, path, copier, whale, efficiency, loss_share, was
 ):
     import_database(old(path, row("2026-05-01T10:00:00", copier, whale)), UTC_ZONE, warehouse)
@@ -146,7 +146,7 @@ def test_d16_losing_days_are_judged_anew_and_the_old_value_is_kept(
     assert ("user1_pnl" in json.loads(reasons)) == (copier is None)
 
 
-def test_what_cannot_be_read_is_listed_and_the_rest_is_imported(warehouse, path):
+def test_unreadable_rows_are_listed_and_the_rest_is_imported(warehouse, path):
     old(
         path,
         row("2026-05-01T10:00:00"),
@@ -170,7 +170,7 @@ def test_what_cannot_be_read_is_listed_and_the_rest_is_imported(warehouse, path)
     ]
 
 
-def test_a_file_damaged_half_way_gives_what_can_be_read(warehouse, path):
+def test_a_damaged_file_is_imported_up_to_the_damage(warehouse, path):
     start = datetime(2026, 5, 1)  # noqa: DTZ001
     old(path, *(row((start + timedelta(minutes=n)).isoformat()) for n in range(2000)))
     size = path.stat().st_size
@@ -184,7 +184,7 @@ def test_a_file_damaged_half_way_gives_what_can_be_read(warehouse, path):
 
 
 @pytest.mark.parametrize("kind", ["missing", "text", "other table", "directory"])
-def test_what_is_no_such_database_is_refused(tmp_path, warehouse, kind):
+def test_a_file_that_is_not_the_old_database_is_refused(tmp_path, warehouse, kind):
     path = tmp_path / "file.db"
     if kind == "text":
         path.write_text("hello" * 500)
@@ -197,7 +197,7 @@ def test_what_is_no_such_database_is_refused(tmp_path, warehouse, kind):
         import_database(path, UTC_ZONE, warehouse)
 
 
-def test_chunks_and_kills_do_not_change_the_result(tmp_path, warehouse, path, monkeypatch):
+def test_an_import_killed_between_chunks_and_repeated_has_the_same_result(tmp_path, warehouse, path, monkeypatch):
     monkeypatch.setattr(old_database, "CHUNK_ROWS", 7)
     r = random.Random(5)
     start = datetime(2026, 5, 1)  # noqa: DTZ001
@@ -230,7 +230,7 @@ def test_chunks_and_kills_do_not_change_the_result(tmp_path, warehouse, path, mo
     assert rows(warehouse, query) == rows(whole, query)
 
 
-def test_a_held_warehouse_stops_it_and_nothing_is_lost(warehouse, path, monkeypatch):
+def test_a_held_warehouse_fails_the_import_without_losing_rows(warehouse, path, monkeypatch):
     monkeypatch.setattr(old_database, "STORE_WAIT_SECONDS", 0.05)
     old(path, row("2026-05-01T10:00:00"))
     warehouse.merge()
@@ -240,8 +240,8 @@ def test_a_held_warehouse_stops_it_and_nothing_is_lost(warehouse, path, monkeypa
     assert rows(warehouse, "SELECT count(*) FROM snapshots") == [(1,)]
 
 
-def test_there_and_back_again(tmp_path, warehouse, path):
-    """What was imported and exported is again a database that can be imported, whatever zone is given."""
+def test_an_exported_database_can_be_imported_again(tmp_path, warehouse, path):
+    """An export has UTC offsets, so the zone given to its import does not matter."""
     old(path, row("2026-05-01T10:00:00", user1_rank=3), row("2026-05-01T10:01:00", -120.0, -1000.0))
     import_database(path, NEW_YORK, warehouse)
     again = tmp_path / "again.db"
@@ -252,7 +252,7 @@ def test_there_and_back_again(tmp_path, warehouse, path):
     assert rows(other, query) == rows(warehouse, query)
 
 
-def test_zones(monkeypatch):
+def test_zone_comes_from_the_name_then_TZ_then_the_machine(monkeypatch):
     assert zone_of("America/New_York").key == "America/New_York"
     monkeypatch.setenv("TZ", ":Asia/Tokyo")
     assert zone_of(None).key == "Asia/Tokyo"
@@ -263,7 +263,7 @@ def test_zones(monkeypatch):
             zone_of(bad)
 
 
-def test_the_command(path):
+def test_command_reports_added_and_unreadable_rows(path):
     old(path, row("2026-05-01T10:00:00"), row("soon"))
     first = CliRunner().invoke(main, ["import-divergence", str(path), "--timezone", "America/New_York"])
     assert first.exit_code == 0
