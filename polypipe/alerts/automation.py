@@ -35,12 +35,16 @@ def alerts(
     polymarket: dg.ResourceParam[Polymarket],
 ) -> dg.SkipReason:
     """One tick. It never requests a run."""
+    from polypipe.alerts.dagster_failures import read_failures
     from polypipe.alerts.store import Locked
     from polypipe.alerts.tick import Sources, run_tick
 
-    assert context.repository_def is not None
+    repository = context.repository_def
+    assert repository is not None
     try:
-        tick = run_tick(Sources(settings, warehouse, polymarket, context.instance, context.repository_def))
+        tick = run_tick(
+            Sources(settings, warehouse, polymarket, lambda: read_failures(context.instance, repository, SENSOR))
+        )
     except Locked as locked:
         return dg.SkipReason(str(locked))
     for message in tick.evaluation.messages:

@@ -10,11 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-import dagster as dg
-
-from polypipe.alerts import SENSOR
 from polypipe.alerts.channels import Channels
-from polypipe.alerts.dagster_failures import read_failures
 from polypipe.alerts.deliveries import Sent, deliver, enqueue, failing_channels, recover
 from polypipe.alerts.digest import compose_digest, due_digest
 from polypipe.alerts.messages import Message, compose
@@ -26,7 +22,7 @@ from polypipe.errors import PolypipeError
 from polypipe.health.facts import Facts
 from polypipe.health.finding import Finding
 from polypipe.health.newest_fills import read_newest_fills
-from polypipe.health.records import NewestFills
+from polypipe.health.records import FailureStreak, NewestFills
 from polypipe.health.registry import ALERTED
 from polypipe.limits import limits
 from polypipe.orchestration.resources import Polymarket
@@ -40,13 +36,12 @@ SENDING_ENDS = 14.0
 
 @dataclass(frozen=True)
 class Sources:
-    """Where a tick reads from."""
+    """Where a tick reads from. `read_failures` reads the failure streaks from Dagster."""
 
     settings: Settings
     warehouse: Warehouse
     polymarket: Polymarket
-    instance: dg.DagsterInstance
-    repository: dg.RepositoryDefinition
+    read_failures: Callable[[], Sequence[FailureStreak]] = tuple
 
 
 @dataclass(frozen=True)
@@ -137,7 +132,7 @@ def evaluate(sources: Sources, state: AlertState, rules: Rules, now: datetime, d
         fills=fills,
         fills_error=fills_error,
         fills_at=fills_at,
-        read_failures=lambda: read_failures(sources.instance, sources.repository, SENSOR),
+        read_failures=sources.read_failures,
     ) as facts:
         findings: dict[str, list[Finding]] = {}
         for probe in ALERTED:

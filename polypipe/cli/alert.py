@@ -88,6 +88,8 @@ def check() -> None:
     """Evaluate every rule now and print what would be sent. Sends and stores nothing."""
     settings = _settings()
 
+    from polypipe.alerts import SENSOR
+    from polypipe.alerts.dagster_failures import read_failures
     from polypipe.alerts.rules import load_rules
     from polypipe.alerts.store import read_state
     from polypipe.alerts.tick import Sources, evaluate
@@ -103,9 +105,13 @@ def check() -> None:
         click.echo(f"alerts.toml is invalid ({rules.error}); keeping the last valid rules", err=True)
     state, damage = read_state(settings.home, now)
     with open_instance(settings.home, settings.postgres_url) as instance:
+        repository = defs.get_repository_def()
         sources = Sources(
-            settings, Warehouse(settings.home), Polymarket.of(settings), instance, defs.get_repository_def()
-        )  # fmt: skip
+            settings,
+            Warehouse(settings.home),
+            Polymarket.of(settings),
+            lambda: read_failures(instance, repository, SENSOR),
+        )
         evaluation = evaluate(sources, state, rules, now, damage)
     for rule, findings in evaluation.findings.items():
         failing = [finding for finding in findings if finding.state == "failing"]

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pytest
 
+from polypipe.alerts import SENSOR
+from polypipe.alerts.dagster_failures import read_failures
 from polypipe.alerts.rules import defaults, load_rules
 from polypipe.alerts.store import read_state
 from polypipe.alerts.tick import Sources, evaluate
@@ -231,7 +233,8 @@ def scenario(name, con, repository, tmp_path) -> Iterator[Sources]:
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         if name == "all_wrong":
             failing_instance(instance, repository)
-        yield Sources(settings, Tables(con), Exchange(fills), instance, repository)  # type: ignore[arg-type]
+        read = lambda: read_failures(instance, repository, SENSOR)  # noqa: E731
+        yield Sources(settings, Tables(con), Exchange(fills), read)  # type: ignore[arg-type]
 
 
 def golden(name: str):

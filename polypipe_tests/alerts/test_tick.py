@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -19,6 +19,7 @@ from dagster._core.scheduler.instigation import (
 )
 from dagster_shared.error import SerializableErrorInfo
 
+from polypipe.alerts import SENSOR
 from polypipe.alerts.automation import alerts
 from polypipe.alerts.dagster_failures import paces, read_failures
 from polypipe.alerts.deliveries import pause_after
@@ -36,6 +37,14 @@ from polypipe_tests.conftest import NOWHERE, impatient, settings_for
 from polypipe_tests.sim.server import SimServer
 
 CONFIG = "[crawl_incomplete]\nfailures = 1\n[run_failed]\nfailures = 1\n"
+
+
+@dataclass(frozen=True)
+class Deployment(Sources):
+    """The sources of a tick, and the Dagster instance behind them."""
+
+    instance: dg.DagsterInstance | None = None
+    repository: dg.RepositoryDefinition | None = None
 
 
 @pytest.fixture(scope="module")
@@ -84,13 +93,20 @@ def instance(tmp_path_factory) -> Iterator[dg.DagsterInstance]:
 
 
 @pytest.fixture
-def sources(settings: Settings, repository: dg.RepositoryDefinition, instance: dg.DagsterInstance) -> Sources:
+def sources(settings: Settings, repository: dg.RepositoryDefinition, instance: dg.DagsterInstance) -> Deployment:
     settings.home.mkdir()
     (settings.home / "alerts.toml").write_text(CONFIG)
-    return Sources(settings, Warehouse(settings.home), impatient(settings), instance, repository)
+    return Deployment(
+        settings,
+        Warehouse(settings.home),
+        impatient(settings),
+        lambda: read_failures(instance, repository, SENSOR),
+        instance,
+        repository,
+    )
 
 
-def evaluate(sources: Sources) -> str:
+def evaluate(sources: Deployment) -> str:
     """One tick of the real sensor; what the list of ticks shows of it."""
     resources = {"settings": sources.settings, "warehouse": sources.warehouse, "polymarket": sources.polymarket}
     with dg.build_sensor_context(
