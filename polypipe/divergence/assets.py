@@ -6,7 +6,7 @@ from polypipe.divergence.metadata import positions_metadata, snapshot_metadata
 from polypipe.divergence.position_refresh import refresh_positions
 from polypipe.divergence.snapshot import Snapshot, take_snapshot
 from polypipe.errors import PolypipeError
-from polypipe.limits import POSITIONS_AGE, limits
+from polypipe.limits import POSITIONS_AGE, Limits, limits
 from polypipe.orchestration.asset_defaults import OWNERS, WRITER_POOL
 from polypipe.orchestration.resources import Polymarket
 from polypipe.settings import Settings
@@ -30,6 +30,7 @@ SNAPSHOT = dg.AssetKey("divergence_snapshot")
         "divergence_data.db. A sensor writes the rows without starting runs. It reports nothing while no source of either "
         "wallet answers, which makes this asset stale after three intervals, at least 5 minutes."
     ),
+    freshness_policy=dg.FreshnessPolicy.time_window(fail_window=Limits().snapshot),
 )
 def divergence_snapshot(
     settings: dg.ResourceParam[Settings],
