@@ -1,4 +1,4 @@
-"""What deploy/ promises and can be proved without systemd and without a Docker engine."""
+"""The promises of deploy/ that can be tested without systemd and without a Docker engine."""
 
 import re
 import shutil
@@ -25,18 +25,18 @@ def test_systemd_accepts_the_unit(tmp_path):
     assert (done.returncode, ours) == (0, [])
 
 
-def test_the_unit_leaves_time_to_stop():
-    """`polypipe up` kills what does not end within 8 s; systemd must not be quicker."""
+def test_systemd_and_compose_leave_up_time_to_stop():
+    """`polypipe up` needs up to 8 s to stop; systemd and Compose must wait longer."""
     text = (DEPLOY / "polypipe.service").read_text()
     assert int(re.search(r"TimeoutStopSec=(\d+)", text)[1]) >= 10
     assert int(re.search(r"(\d+)s", COMPOSE["services"]["polypipe"]["stop_grace_period"])[1]) >= 10
 
 
-def test_compose_publishes_nothing_and_passes_on_only_our_settings():
+def test_compose_publishes_no_port_and_passes_on_only_our_settings():
     polypipe, postgres = COMPOSE["services"]["polypipe"], COMPOSE["services"]["postgres"]
     assert "ports" not in polypipe
     assert "ports" not in postgres
-    assert polypipe["network_mode"] == "host"  # the servers bind 127.0.0.1 by themselves
+    assert polypipe["network_mode"] == "host"  # the servers bind 127.0.0.1
     assert postgres["network_mode"] == "none"
     ours = {variable.names[0] for variable in VARIABLES}
     assert set(polypipe["environment"]) <= ours
@@ -45,7 +45,7 @@ def test_compose_publishes_nothing_and_passes_on_only_our_settings():
 
 
 def test_compose_passes_on_every_setting_that_the_container_does_not_fix():
-    """One that is left out would be ignored without a word: an alert channel, say."""
+    """A missing setting, such as an alert channel, would be ignored silently."""
     fixed = {"HOME", "BOT_DIR", "SIMULATED", "DASHBOARD_HOST", "DASHBOARD_TOKEN"}  # the page stays on loopback
     real = {f"{host}_URL" for host in ("GAMMA", "DATA", "PNL", "CLOB")}
     passed = {name.removeprefix("POLYPIPE_") for name in COMPOSE["services"]["polypipe"]["environment"]}
@@ -54,8 +54,8 @@ def test_compose_passes_on_every_setting_that_the_container_does_not_fix():
         assert name == "POLYPIPE_POSTGRES_URL" or value == f"${{{name}:-}}"
 
 
-def test_compose_is_whole():
-    """Every volume that a service names is declared, and every file that the image copies is in the repository."""
+def test_every_volume_and_copied_file_of_compose_exists():
+    """Every volume of a service is declared, and every file that the image copies is in the repository."""
     for service in COMPOSE["services"].values():
         for volume in service["volumes"]:
             source = volume.rpartition(":")[0]
@@ -70,7 +70,7 @@ def test_compose_is_whole():
             assert f"!{source}\n" in allowed
 
 
-def test_the_locked_storage_belongs_to_the_locked_dagster():
+def test_the_locked_postgres_storage_matches_the_locked_dagster():
     lock = (DEPLOY / "requirements-postgres.lock").read_text()
     assert lock.count("==") == 2
     dagster = re.search(r"(?m)^dagster==1\.(\d+)\.(\d+)", (DEPLOY.parent / "requirements.lock").read_text())
