@@ -4,14 +4,14 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from polypipe.caches.registry import CACHES
 from polypipe.runtime.servers import answers, servers
 from polypipe.settings import Settings
 
 
-def news(settings: Settings, began: float, notify: Callable[[str], None]) -> Iterator[str]:
+def news(settings: Settings, began: float) -> Iterator[str]:
     """Yields the next line to print, "" if nothing is new. Never ends."""
     names = {"dashboard": "Dashboard", "webserver": "Dagster UI"}
     waiting_servers = servers(settings)
@@ -34,17 +34,9 @@ def news(settings: Settings, began: float, notify: Callable[[str], None]) -> Ite
         yield ""
 
 
-def notifier() -> Callable[[str], None]:
-    """Returns a function that sends a message to systemd, if systemd started us.
-
-    Reads the address from the environment now, because `supervise` replaces the environment.
-    """
-    address = os.environ.get("NOTIFY_SOCKET", "")
-    address = "\0" + address[1:] if address.startswith("@") else address
-
-    def notify(message: str) -> None:
-        if address:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client, contextlib.suppress(OSError):
-                client.sendto(message.encode(), address)
-
-    return notify
+def notify(message: str) -> None:
+    """Send a message to systemd, if systemd started us."""
+    if address := os.environ.get("NOTIFY_SOCKET", ""):
+        address = "\0" + address[1:] if address.startswith("@") else address
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client, contextlib.suppress(OSError):
+            client.sendto(message.encode(), address)

@@ -91,14 +91,12 @@ def supervise(
 ) -> None:
     """Run the programs until `goes_on`, called about once a second, returns False or a client asks for the shutdown.
 
-    `environment` replaces the environment of this process, because the programs inherit it; `secrets` holds the variables
-    that each program gets on top. Raises `PolypipeError`. Signals are left to the caller.
+    The programs start with `environment`, not with that of this process, and each with its variables of `secrets`. Raises
+    `PolypipeError`. Signals are left to the caller.
     """
-    os.environ.clear()
-    os.environ.update(environment)
     loggers.Handler.handleError = _report_error_if_possible
     os.chdir(config.parent)
-    options = _Options()
+    options = _Options(environment)
     options.realize(["-c", str(config)])
     options.first, options.test = True, False
     for server in options.server_configs:
@@ -149,6 +147,17 @@ class _Supervisor(Supervisor):  # type: ignore[misc]
 
 
 class _Options(ServerOptions):  # type: ignore[misc]
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        super().__init__()
+        self._environment = environment
+
+    def fork(self) -> int:
+        pid = os.fork()
+        if pid == 0:  # supervisord's programs inherit the environment of the forked process
+            os.environ.clear()
+            os.environ.update(self._environment)
+        return pid
+
     def setsignals(self) -> None:
         signal.signal(signal.SIGCHLD, self.signal_receiver.receive)
 

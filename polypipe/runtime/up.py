@@ -15,7 +15,7 @@ from threading import Event
 from types import FrameType
 
 from polypipe.errors import PolypipeError
-from polypipe.runtime.announce import news, notifier
+from polypipe.runtime.announce import news, notify
 from polypipe.runtime.clock import Watch
 from polypipe.runtime.environment import child_environment, secrets_for
 from polypipe.runtime.instance import POSTGRES_URL, dagster_home
@@ -41,8 +41,7 @@ def up(settings: Settings, extra: Callable[[], list[Program]] = list, say: Calla
             if settings.simulated:
                 mark_simulated(settings)
         stopping = _asked_to_stop()
-        notify = notifier()
-        while back := _run(settings, extra, stopping, say, notify):
+        while back := _run(settings, extra, stopping, say):
             say(f"the clock was set back by {back / 60:.0f} min: restarting everything, or nothing would tick until then")
         say("stopped")
     return 0
@@ -53,7 +52,6 @@ def _run(
     extra: Callable[[], list[Program]],
     stopping: Event,
     say: Callable[[str], None],
-    notify: Callable[[str], None],
 ) -> float:
     """Start everything and run it to the end. Returns 0 after a stop, or the seconds by which the clock was set back."""
     for pid in end_leftovers(settings.home):
@@ -76,7 +74,7 @@ def _run(
     say(f"starting; logs in {settings.home / 'logs'}; Ctrl-C stops")
     began = time.monotonic()
     clock = Watch(time.time(), began)
-    lines = news(settings, began, notify)
+    lines = news(settings, began)
     back = next_poll = 0.0
 
     def goes_on() -> bool:
