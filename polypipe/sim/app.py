@@ -14,6 +14,7 @@ from polypipe.sim.answers import RefusedError, reply
 from polypipe.sim.clob import Clob
 from polypipe.sim.clock import Clock
 from polypipe.sim.data import Data
+from polypipe.sim.data_combos import DataCombos
 from polypipe.sim.gamma import Gamma
 from polypipe.sim.gamma_markets import GammaMarkets
 from polypipe.sim.ledger import Ledger
@@ -29,6 +30,7 @@ def build_app(world: World, ledger: Ledger, clock: Clock, latency_ms: float = 0,
             *GammaMarkets(world, clock).routes(),
             *reference_routes(),
             *Data(ledger, clock).routes(),
+            *DataCombos(ledger, clock).routes(),
             *Clob(world, ledger, clock).routes(),
             *more,
         ],

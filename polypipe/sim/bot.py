@@ -30,7 +30,7 @@ _FASTEST_MS, _SLOWEST_MS = (
     3000,
     6000,
 )  # after the whale's fill: the bot writes 2.8 s after the reply
-_SILENT = ("offline", "not_started")
+_SILENT = ("offline", "not_started", "combo")
 _FAK = (
     '{"error":"no orders found to match with FAK order. FAK orders are partially filled or killed if no match is found."}'
 )

@@ -20,9 +20,9 @@ class CopyTruth:
     """The outcome of one whale fill.
 
     `reason` is "" if it was copied, else one of not_started, offline, small, below_minimum, no_position, breaker,
-    book_failed, unfilled. `wanted` is the ordered size in shares, before limits: ratio times the whale's size, more for
-    large purchases. `slippage` is USDC per share against the whale's price, positive if worse; `latency` is in seconds.
-    Both are None if it was not copied.
+    book_failed, unfilled, combo (not traded on the book). `wanted` is the ordered size in shares, before limits: ratio
+    times the whale's size, more for large purchases. `slippage` is USDC per share against the whale's price, positive
+    if worse; `latency` is in seconds. Both are None if it was not copied.
     """
 
     whale: Act
@@ -52,6 +52,8 @@ class Copier:
 
     def follow(self, whale: Act) -> CopyTruth:
         """Decide about one whale fill. Must be called in time order."""
+        if whale.combo is not None:
+            return CopyTruth(whale, None, "combo", 0.0, None, None)
         r = rng(self.world.seed, "copy", whale.hash)
         large = whale.side == "BUY" and whale.size >= TIER_SHARES
         wanted = round(RATIO * whale.size * (TIER_FACTOR if large else 1), 6)
@@ -120,7 +122,7 @@ class Copier:
         market, outcome = bought.market, bought.outcome
         if size <= 0 or market is None or outcome is None:
             return None
-        if market.win != (outcome == 0) and market.index % 2:
+        if market.pays(outcome) == 0 and market.index % 2:
             return None
         act = redeem(COPIER_ADDRESS, at, market, outcome, size, bought.token[:12])
         self.apply(act)

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from polypipe.sim import standings, wallet_rows
 from polypipe.sim.answers import RefusedError, reply, words
 from polypipe.sim.clock import Clock
-from polypipe.sim.ledger import WALLETS, Ledger
+from polypipe.sim.ledger import Ledger
 from polypipe.sim.wallets import Act
 
 MAX_OFFSET = 3000  # of /activity and /trades
@@ -65,6 +65,8 @@ def user(q: QueryParams, name: str = "user") -> str:
 def matching(acts: list[Act], q: QueryParams, names: tuple[str, str, str] = ("market", "eventId", "type")) -> list[Act]:
     """The acts that pass the query's filters; v1 and v2 share them. `start` and `end` are inclusive epoch seconds."""
     market, event, kind = (set(words(q, n)) for n in names)
+    if any(id.startswith("0x03") and len(id) == 64 for id in market):
+        raise bad(f"invalid value for '{names[0]}'")  # the id of a combo has 62 digits
     start, end = whole(q, "start", 0, 0, 1 << 40), whole(q, "end", 1 << 40, 0, 1 << 40)
     side = q.get("side", "").upper()
     return [
@@ -74,13 +76,18 @@ def matching(acts: list[Act], q: QueryParams, names: tuple[str, str, str] = ("ma
         and (not kind or a.kind in kind)
         and (not side or a.side == side)
         and (not market or (a.market is not None and a.market.condition_id in market))
-        and (not event or (a.market is not None and str(a.market.event.id) in event))
+        and (not event or (str(_event_id(a)) in event))
     ]
+
+
+def _event_id(act: Act) -> int | None:
+    market = act.market or (act.legs[0][0] if act.legs else None)
+    return market.event.id if market else None
 
 
 def fills(ledger: Ledger, wallet: str | None, taker_only: bool, now: float) -> list[Act]:
     """Trades of one wallet, or of all; without maker fills if `taker_only`."""
-    acts = [a for w in ([wallet] if wallet else WALLETS) for a in ledger.history(w, now)]
+    acts = [a for w in ([wallet] if wallet else ledger.wallets) for a in ledger.history(w, now)]
     return sorted((a for a in acts if a.kind == "TRADE" and not (taker_only and a.maker)), key=lambda a: a.at)
 
 
@@ -119,8 +126,8 @@ class Data:
             wanted = set(words(q, name))
             found = [r for r in found if not wanted or r[key] in wanted]
         for name in ("redeemable", "mergeable"):
-            if q.get(name) == "true":
-                found = [r for r in found if r[name]]
+            if name in q:
+                found = [r for r in found if r[name] == (q[name] == "true")]
         sort = _SORTS.get(q.get("sortBy", "TOKENS").upper())
         if sort is None:
             raise bad("invalid value for 'sortBy'")

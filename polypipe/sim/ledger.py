@@ -1,7 +1,8 @@
 """Activity, positions, value and cumulative PnL of both wallets at any instant.
 
 Built on first use and extended day by day as the clock advances. Everything is derived from the acts: a position is
-the sum of its fills, PnL is the cash moved by trading plus the value of the positions. Rewards and rebates are not PnL.
+the sum of its fills, PnL is the cash moved by trading plus the value of the positions.
+Rewards and rebates are not PnL. A script replaces the random acts, or adds to them.
 """
 
 import heapq
@@ -10,10 +11,11 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import replace
 
-from polypipe.sim.balances import Holdings, Position
+from polypipe.sim.balances import ComboPosition, Holdings, Position
 from polypipe.sim.copier import Copier, CopyTruth
 from polypipe.sim.life import outcome_price
 from polypipe.sim.model import Market
+from polypipe.sim.script import Script
 from polypipe.sim.wallets import COPIER_ADDRESS, DAY, FIRST_DAY, WHALE_ADDRESS, Act, whale_day
 from polypipe.sim.world import World
 
@@ -23,19 +25,27 @@ WALLETS = (WHALE_ADDRESS, COPIER_ADDRESS)
 class Ledger:
     """The acts of both wallets and the numbers derived from them."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, script: Script | None = None) -> None:
         self.world = world
+        self._script = Script(life=True) if script is None else script
+        self.wallets = (*WALLETS, *self._other_addresses())
         self._lock = threading.RLock()  # tests read the ledger of a running server
-        self.acts: dict[str, list[Act]] = {w: [] for w in WALLETS}
+        self.acts: dict[str, list[Act]] = {w: [] for w in self.wallets}
         self.truth: list[CopyTruth] = []
         self.markets: dict[str, tuple[Market, int]] = {}  # token -> (market, outcome), for every token traded
         self._copier = Copier(world)
         self._next_day = FIRST_DAY
         self._heap: list[tuple[int, int, str, Act]] = []
         self._count = 0
-        self._pnl: dict[str, list[float]] = {w: [] for w in WALLETS}
-        self._holdings = {w: Holdings() for w in WALLETS}
-        self._taken = dict.fromkeys(WALLETS, 0)
+        self._pnl: dict[str, list[float]] = {w: [] for w in self.wallets}
+        self._holdings = {w: Holdings() for w in self.wallets}
+        self._taken = dict.fromkeys(self.wallets, 0)
+        for act in self._script.acts:
+            self._push("script", act)
+
+    def _other_addresses(self) -> list[str]:
+        named = [address for act in self._script.acts for address in (act.wallet, act.to) if address]
+        return sorted({*named} - {*WALLETS})
 
     # Building
 
@@ -44,15 +54,21 @@ class Ledger:
         with self._lock:
             while self._next_day * DAY <= now:
                 day = self._next_day
-                for act in whale_day(self.world, day):
-                    self._push("whale", act)
-                manual = self._copier.manual(day)
-                if manual is not None:
-                    self._push("copier", manual)
+                if self._script.life:
+                    self._live(day)
                 self._next_day += 1
                 while self._heap and self._heap[0][0] < self._next_day * DAY:
                     _, _, who, act = heapq.heappop(self._heap)
                     self._happen(who, act)
+
+    def _live(self, day: int) -> None:
+        """Add a day of the random life."""
+        more = self._script.daily(self.world, day) if self._script.daily else []
+        for act in (*whale_day(self.world, day), *more):
+            self._push("whale", act)
+        manual = self._copier.manual(day)
+        if manual is not None:
+            self._push("copier", manual)
 
     def _push(self, who: str, act: Act) -> None:
         self._count += 1
@@ -66,14 +82,28 @@ class Ledger:
             return
         if who == "copier":
             self._copier.apply(act)
-        self._record(act)
-        if who == "whale" and act.kind == "TRADE":
+        self._record(act, settle=who == "copier")
+        if act.kind == "MIGRATION":
+            self._arrive(act)
+        known = self._script.truth.get(act.nonce)
+        if known is not None and known.whale is act:
+            self.truth.append(known)
+        elif act.wallet == WHALE_ADDRESS and act.kind == "TRADE" and self._script.life:
             truth = self._copier.follow(act)
             self.truth.append(truth)
             if truth.copy is not None:
-                self._record(truth.copy)
+                self._record(truth.copy, settle=True)
 
-    def _record(self, act: Act) -> None:
+    def _arrive(self, act: Act) -> None:
+        """Record the arrival of migrated shares, at what they cost the wallet that they left."""
+        assert act.market is not None
+        assert act.outcome is not None
+        left = self._held(act.wallet, act.at, until=act)
+        cost = left.position(act.market, act.outcome).average * act.size
+        self._record(replace(act, wallet=act.to, to="", usdc=cost, shown=False))
+
+    def _record(self, act: Act, settle: bool = False) -> None:
+        """Insert an act in time order; `settle` if the copier redeems what it bought by it."""
         acts = self.acts[act.wallet]
         acts.append(act)
         # A copy follows its whale fill by seconds, so only the last few entries can be out of order.
@@ -85,7 +115,7 @@ class Ledger:
             return
         for outcome, token in enumerate(act.market.token_ids or ()):
             self.markets.setdefault(token, (act.market, outcome))
-        if act.wallet == COPIER_ADDRESS and act.side == "BUY":
+        if settle and act.side == "BUY":
             due = act.market.settles_at + 900 + act.at % 600
             self._count += 1
             heapq.heappush(self._heap, (due, self._count, "settle", replace(act, at=due)))
@@ -93,12 +123,24 @@ class Ledger:
     # Reading
 
     def history(self, wallet: str, now: float) -> list[Act]:
-        """All acts of a wallet up to an instant, oldest first; empty for an unknown wallet."""
+        """All acts of a wallet that are served, up to an instant, oldest first; empty for an unknown wallet."""
+        return [act for act in self._acts(wallet, now) if act.shown]
+
+    def _acts(self, wallet: str, now: float) -> list[Act]:
         if wallet not in self.acts:
             return []
         self.reach(now)
         acts = self.acts[wallet]
         return acts[: bisect_right(acts, now, key=lambda a: a.at)]
+
+    def _held(self, wallet: str, now: float, until: Act | None = None) -> Holdings:
+        """A wallet's holdings at an instant, or just before the act `until`."""
+        holdings = Holdings()
+        for act in self._acts(wallet, now):
+            if act is until:
+                break
+            holdings.take(act)
+        return holdings
 
     def copy_truth(self, now: float) -> list[CopyTruth]:
         """The outcome of every whale fill up to an instant, oldest first."""
@@ -106,14 +148,15 @@ class Ledger:
         return [t for t in self.truth if t.whale.at <= now]
 
     def positions(self, wallet: str, now: float) -> list[Position]:
-        """All positions with shares at an instant, settled losers included."""
-        holdings = Holdings()
-        for act in self.history(wallet, now):
-            holdings.take(act)
-        return [p for p in holdings.positions.values() if p.size > 0]
+        """All positions with shares at an instant, settled losers included; combos are apart."""
+        return [p for p in self._held(wallet, now).positions.values() if p.size > 0]
+
+    def combos(self, wallet: str, now: float) -> list[ComboPosition]:
+        """All positions in combos at an instant, closed ones included."""
+        return list(self._held(wallet, now).combos.values())
 
     def value(self, wallet: str, now: float) -> float:
-        """Value of all positions in USDC, without cash."""
+        """Value of all positions in USDC, without combos and cash."""
         return sum(p.size * outcome_price(p.market, p.outcome, now) for p in self.positions(wallet, now))
 
     def hours(self, wallet: str, now: float) -> Iterator[tuple[int, float]]:

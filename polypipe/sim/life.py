@@ -42,7 +42,12 @@ def state(event: Event, now: float) -> State:
 
 
 def version(event: Event, now: float) -> int:
-    """A number that changes when the event's JSON may: every minute from the start of its game, else every ten."""
+    """A number that changes when the event's JSON may: every minute from the start of its game, else every ten.
+
+    Every second if its prices are set by a script.
+    """
+    if event.scripted:
+        return int(now)
     if event.game is not None and now >= event.game.start_at:
         return int(now // 60)
     return -1 - int(now // 600)
@@ -81,12 +86,15 @@ def _score(game: Game, now: float) -> tuple[str, str, str | None]:
 
 
 def price(market: Market, now: float) -> float:
-    """Mid price of outcome 0 in USDC per share, strictly between 0 and 1; exactly 0 or 1 once settled.
+    """Mid price of outcome 0 in USDC per share, strictly between 0 and 1; the payout once settled.
 
-    A sum of slow and fast waves around the chance at listing; in play it converges to the result.
+    The script's price if it sets one. Else a sum of slow and fast waves around the chance at listing; in play it
+    converges to the result.
     """
     if now >= market.settles_at:
-        return 1.0 if market.win else 0.0
+        return market.payout
+    if market.path:
+        return next((p for at, p in reversed(market.path) if at <= now), market.path[0][1])
     game = market.event.game
     in_play = game is not None and now >= game.start_at
     t = now // 60 * 60 if in_play else now // 600 * 600
@@ -98,7 +106,7 @@ def price(market: Market, now: float) -> float:
         x += height * math.sin(2 * math.pi * t / period + phase)
     if in_play and game is not None:
         share = (t - game.start_at) / max(60, market.settles_at - game.start_at)
-        x += (4 if market.win else -4) * max(0.0, share) ** 2
+        x += (8 * market.payout - 4) * max(0.0, share) ** 2
     tick = market.tick
     bid = math.floor(1 / (1 + math.exp(-x)) / tick) * tick
     return round(min(max(bid + tick / 2, tick / 2), 1 - tick / 2), 4)

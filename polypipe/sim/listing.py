@@ -39,7 +39,7 @@ class Listing:
             outcomes=outcomes,
             group_title=group,
             chance=chance,
-            win=r.random() < chance if win is None else win,
+            payout=float(r.random() < chance if win is None else win),
             listed_at=event.listed_at + listed_after,
             settles_at=settles,
             neg_risk=None if r.random() < 0.01 else neg_risk,

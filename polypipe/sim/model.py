@@ -69,6 +69,7 @@ class Event:
     parent_id: int | None
     stuck_live: bool  # keeps `live: true` after its end, as some finished games do
     build: Callable[["Event"], list["Market"]] = field(repr=False)
+    scripted: bool = False  # its prices are set by a script and may change at any second
 
     @cached_property
     def markets(self) -> tuple["Market", ...]:
@@ -83,7 +84,10 @@ class Event:
 
 @dataclass(slots=True)
 class Market:
-    """One market with two outcomes. `neg_risk` None means the key is absent; `win` is true if outcome 0 wins."""
+    """One market with two outcomes. `neg_risk` None means the key is absent.
+
+    `payout` is what a share of outcome 0 pays at settlement: 1, 0, or 0.5 for a draw between the two.
+    """
 
     event: Event = field(repr=False)
     index: int
@@ -94,13 +98,15 @@ class Market:
     outcomes: tuple[str, str]
     group_title: str
     chance: float  # of outcome 0, at listing
-    win: bool
+    payout: float
     listed_at: int
     settles_at: int
     neg_risk: bool | None
     deployed: bool = True
     active: bool = True
     waves: tuple[float, ...] = ()  # filled by life.py on first use
+    path: tuple[tuple[int, float], ...] = ()  # (from when, price of outcome 0) if a script sets its prices
+    fee_rate: float = 0.05
 
     @property
     def id(self) -> str:
@@ -139,6 +145,16 @@ class Market:
     def token_ids(self) -> tuple[str, str] | None:
         """The two ids to trade by, depending on the protocol version; None until the market is deployed."""
         return self.position_ids if self.event.version == "v2" else self.clob_ids
+
+    def token(self, outcome: int) -> str:
+        """The id to trade one outcome by; the market must be deployed."""
+        ids = self.token_ids
+        assert ids is not None, self.slug
+        return ids[outcome]
+
+    def pays(self, outcome: int) -> float:
+        """USDC that one share of an outcome pays at settlement."""
+        return self.payout if outcome == 0 else 1 - self.payout
 
     def _pair(self, what: str) -> tuple[str, str]:
         return token(self.event.seed, what, self.id, 0), token(self.event.seed, what, self.id, 1)

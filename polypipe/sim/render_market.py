@@ -80,7 +80,7 @@ def market_row(market: Market, now: float) -> Json:
         "feesEnabled": True,
         "requiresTranslation": False,
         "feeType": ("sports_fees_v2" if event.league else "weather_fees") if seq % 25 else None,
-        "feeSchedule": {"exponent": 1, "rate": 0.05, "takerOnly": True, "rebateRate": 0.25},
+        "feeSchedule": {"exponent": 1, "rate": market.fee_rate, "takerOnly": True, "rebateRate": 0.25},
     }
     if market.neg_risk is not None:
         row["negRisk"] = market.neg_risk

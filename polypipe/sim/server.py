@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 from polypipe.sim.app import build_app
 from polypipe.sim.clock import Clock
 from polypipe.sim.ledger import Ledger
+from polypipe.sim.script import Script
 from polypipe.sim.world import World
 
 
@@ -24,7 +25,8 @@ class Exchange:
     """The simulated exchange. Listens once constructed and answers once `run` is called.
 
     `events` is the number of open events with a universe tag. The clock starts at `start` (epoch seconds) and runs at
-    `speed` simulated seconds per real second; 0 freezes it. Raises OSError if the port is taken.
+    `speed` simulated seconds per real second; 0 freezes it. A `script` sets what the wallets do.
+    Raises OSError if the port is taken.
     """
 
     def __init__(
@@ -37,10 +39,11 @@ class Exchange:
         latency_ms: float = 0,
         host: str = "127.0.0.1",
         port: int = 0,
+        script: Script | None = None,
     ) -> None:
-        self.world = World(seed, events)
+        self.world = World(seed, events, script.events if script else ())
         self.clock = Clock(start, speed)
-        self.ledger = Ledger(self.world)
+        self.ledger = Ledger(self.world, script)
         self._socket = listen(host, port)
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://{host}:{self.port}"

@@ -4,7 +4,7 @@ import struct
 from dataclasses import dataclass
 
 from polypipe.sim.answers import RefusedError
-from polypipe.sim.ledger import WALLETS, Ledger
+from polypipe.sim.ledger import Ledger
 from polypipe.sim.model import digest, rng
 from polypipe.sim.wallets import NAMES
 
@@ -62,12 +62,12 @@ def standing(ledger: Ledger, wallet: str, period: str, now: float) -> Standing |
     first = 0.0 if span is None or len(hours) <= span else hours[-1 - span][1]
     since = 0.0 if span is None else now - span * 3600
     volume = sum(a.usdc for a in ledger.history(wallet, now) if a.kind == "TRADE" and a.at > since)
-    return Standing(wallet, NAMES[wallet], hours[-1][1] - first, round(volume, 6))
+    return Standing(wallet, NAMES.get(wallet, ""), hours[-1][1] - first, round(volume, 6))
 
 
 def board(ledger: Ledger, period: str, now: float, by_volume: bool = False) -> list[Standing]:
-    """All standings, best first: the two wallets and made-up rivals that have nothing else."""
-    rows = [s for w in WALLETS if (s := standing(ledger, w, period, now)) is not None]
+    """All standings, best first: the wallets and made-up rivals that have nothing else."""
+    rows = [s for w in ledger.wallets if (s := standing(ledger, w, period, now)) is not None]
     for n in range(_RIVALS):
         r = rng(ledger.world.seed, "rival", n, period)
         wallet = f"0x{digest('rival', n)[:40]}"

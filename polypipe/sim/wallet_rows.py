@@ -1,14 +1,17 @@
 """Wallet rows as the Data API v1 serves them, with camelCase keys."""
 
 from polypipe.sim.balances import Position
+from polypipe.sim.combos import Combo
 from polypipe.sim.life import outcome_price
 from polypipe.sim.model import Market
 from polypipe.sim.notation import UPLOADS, Json, day, number
 from polypipe.sim.wallets import NAMES, Act
 
 
-def _labels(market: Market | None, outcome: int | None) -> Json:
+def _labels(market: Market | None, combo: Combo | None = None) -> Json:
     """The keys of a wallet row that name its market; empty strings without a market."""
+    if combo is not None:
+        return {"conditionId": combo.condition_id, "title": combo.title, "slug": "", "icon": "", "eventSlug": ""}
     if market is None:
         return {"conditionId": "", "title": "", "slug": "", "icon": "", "eventSlug": ""}
     icon = f"{UPLOADS}league-icons/{market.event.kind}.png"
@@ -27,8 +30,12 @@ def _profile(wallet: str) -> Json:
 
 
 def activity_row(act: Act) -> Json:
-    """A row of `/activity`. Only trades have an asset and a side; other types have outcomeIndex 999."""
-    is_trade = act.kind == "TRADE" and act.market is not None and act.outcome is not None
+    """A row of `/activity`. Only trades have an asset and a side; other types have outcomeIndex 999.
+
+    `isCombo` is on the rows of combos only. A conversion names its event and no market.
+    """
+    is_trade = act.kind == "TRADE"
+    outcomes = ("Yes", "No") if act.market is None else act.market.outcomes
     return {
         "proxyWallet": act.wallet,
         "timestamp": act.at,
@@ -40,8 +47,10 @@ def activity_row(act: Act) -> Json:
         "asset": act.token if is_trade else "",
         "side": act.side,
         "outcomeIndex": act.outcome if is_trade else 999,
-        "outcome": act.market.outcomes[act.outcome or 0] if is_trade and act.market else "",
-        **_labels(act.market, act.outcome),
+        "outcome": outcomes[act.outcome or 0] if is_trade else "",
+        **_labels(act.market, act.combo),
+        **({"isCombo": True} if act.combo else {}),
+        **({"title": act.legs[0][0].event.title, "eventSlug": act.legs[0][0].event.slug} if act.legs else {}),
         **_profile(act.wallet),
     }
 
@@ -90,5 +99,5 @@ def _position_row(wallet: str, p: Position, now: float) -> Json:
         "oppositeAsset": ids[1 - p.outcome],
         "endDate": day(end),
         "negativeRisk": bool(m.neg_risk),
-        **_labels(m, p.outcome),
+        **_labels(m),
     }

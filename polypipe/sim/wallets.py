@@ -7,27 +7,30 @@ values and PnL.
 import math
 from dataclasses import dataclass, field
 
+from polypipe.sim.combos import Combo
 from polypipe.sim.life import outcome_price
 from polypipe.sim.model import Market, digest, rng
 from polypipe.sim.world import World
 
 WHALE_ADDRESS = "0x57a1e000000000000000000000000000000a11ce"
 COPIER_ADDRESS = "0xc0b1e000000000000000000000000000000b0b22"
+DEPOSIT_ADDRESS = "0xde9051700000000000000000000000000de90517"  # the whale's second address, used only by scripts
 DAY = 86_400
 FIRST_DAY = 1_780_272_000 // DAY  # the whale's first day, 2026-06-01, in days since the epoch
-NAMES = {WHALE_ADDRESS: "tidewhale", COPIER_ADDRESS: "slowfollower"}
+NAMES = {WHALE_ADDRESS: "tidewhale", COPIER_ADDRESS: "slowfollower", DEPOSIT_ADDRESS: ""}
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One act of a wallet. `size` is in shares, `price` in USDC per share, `usdc` the amount that moved.
+    """One act of a wallet. `size` is in shares, `price` in USDC per share, `usdc` the amount that the row shows.
 
-    `outcome` is None for splits and merges, which move both, and for income, which has no market either.
+    `outcome` is None for acts on both outcomes (splits, merges, some redeems) and for payments, which have no market
+    either. Only acts that are not part of the random life use the fields after `token`.
     """
 
     wallet: str
     at: int  # epoch seconds
-    kind: str  # TRADE, SPLIT, MERGE, REDEEM, REWARD, MAKER_REBATE
+    kind: str  # `type` of the row: TRADE, SPLIT, MERGE, REDEEM, CONVERSION, MIGRATION, or a payment
     market: Market | None
     outcome: int | None
     side: str  # BUY, SELL or ""
@@ -37,11 +40,19 @@ class Act:
     nonce: str
     maker: bool = False
     token: str = field(default="", compare=False)
+    received: float | None = None  # shares that a purchase brought, if a fee took some of `size`
+    combo: Combo | None = None
+    legs: tuple[tuple[Market, int], ...] = ()  # the outcomes that a conversion gives away
+    pair: tuple[float, float] | None = None  # shares of each outcome, of a redeem of both
+    to: str = ""  # address that a migration moves shares to; "" for the arrival there
+    shown: bool = True  # served as a row
+    applied: bool = True  # changes cash and positions
+    tx: str = ""  # transaction hash, derived unless set
 
     @property
     def hash(self) -> str:
         """Transaction hash."""
-        return f"0x{digest(self.wallet, self.at, self.kind, self.nonce)}"
+        return self.tx or f"0x{digest(self.wallet, self.at, self.kind, self.nonce)}"
 
 
 def trade(
@@ -55,10 +66,10 @@ def trade(
 
 
 def redeem(wallet: str, at: int, market: Market, outcome: int, size: float, nonce: str) -> Act:
-    """Settled shares redeemed for one USDC each, or for nothing if the outcome lost."""
+    """Settled shares of one outcome redeemed for what the market pays."""
     ids = market.token_ids
     assert ids is not None
-    usdc = size if market.win == (outcome == 0) else 0.0
+    usdc = round(size * market.pays(outcome), 6)
     return Act(wallet, at, "REDEEM", market, outcome, "", size, 0, usdc, nonce, False, ids[outcome])
 
 
@@ -130,7 +141,7 @@ def _position(world: World, market: Market, at: int, nonce: str) -> list[Act]:
             price = taker_price(market, outcome, "SELL", at)
             acts.append(trade(WHALE_ADDRESS, at, market, outcome, "SELL", size, price, f"{nonce}.x{n}", False))
             held = round(held - size, 6)
-    won = market.win == (outcome == 0)
+    won = market.pays(outcome) > 0
     if held > 0 and (won or r.random() < 0.7):  # three losers in ten are never redeemed
         done = market.settles_at + (r.randint(600, 7200) if won else 4 * DAY)
         acts.append(redeem(WHALE_ADDRESS, done, market, outcome, held, f"{nonce}.r"))

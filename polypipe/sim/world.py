@@ -6,11 +6,12 @@ number of open events is therefore constant while matches start, end and are rep
 can be computed on its own: the same seed, size and instant give the same events.
 
 `events` is the number of open events with a universe tag (sports, tennis, games, Ligue 1). One tenth as many, politics
-and weather, are open without one.
+and weather, are open without one. The events of a script are added to these.
 """
 
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
 
@@ -51,8 +52,10 @@ class Slot:
 class World:
     """All events of the exchange at any instant. It has no clock: every method takes the instant."""
 
-    def __init__(self, seed: int = 7, events: int = 300) -> None:
+    def __init__(self, seed: int = 7, events: int = 300, more: Sequence[Event] = ()) -> None:
         self.seed = seed
+        self._more = list(more)
+        self._more_tokens = {m.token(o): (m, o) for e in more for m in e.markets for o in (0, 1)}
         self.size = events
         self.slots: list[Slot] = []
         taken = self._fill(MIX, events)
@@ -111,13 +114,12 @@ class World:
                     max(slot.listed_at(number) for slot, number in current),
                     min(slot.listed_at(number + 1) for slot, number in current),
                 )
-            return self._open
+            return [*self._open, *(e for e in self._more if e.listed_at <= now < e.closed_at)]
 
     def closed_events(self, now: float) -> list[Event]:
-        """The previous generation of every slot, by ascending id; the exchange lists no older events."""
-        return sorted(
-            (e for slot in self.slots for e in self.generation(slot, slot.generation(now) - 1)), key=lambda e: e.id
-        )
+        """The previous generation of every slot, by ascending id, and all closed events of a script."""
+        previous = (e for slot in self.slots for e in self.generation(slot, slot.generation(now) - 1))
+        return sorted((*previous, *(e for e in self._more if e.closed_at <= now)), key=lambda e: e.id)
 
     def event(self, event_id: int, now: float) -> Event | None:
         """An event that is listed at an instant, by id."""
@@ -136,7 +138,7 @@ class World:
                     for outcome, token in enumerate(market.token_ids or ())
                 }
                 self._index_span = self._open_span
-        found = self._index.get(token_id)
+        found = self._index.get(token_id) or self._more_tokens.get(token_id)
         return found if found is not None and found[0].listed_at <= now else None
 
     def markets(self, event: Event, now: float) -> list[Market]:

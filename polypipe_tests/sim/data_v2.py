@@ -16,7 +16,7 @@ from polypipe.sim.clock import Clock
 from polypipe.sim.data import amount, fills, matching
 from polypipe.sim.data import user as v1_user
 from polypipe.sim.keyset import filters_hash
-from polypipe.sim.ledger import WALLETS, Ledger
+from polypipe.sim.ledger import Ledger
 from polypipe.sim.model import digest
 from polypipe_tests.sim.wallet_rows_v2 import position_row_v2, v2
 
@@ -147,7 +147,7 @@ class DataV2:
             ranked = list(enumerate(boards[by_volume], 1))
             return page(request, ranked, lambda pair: _standing(pair[1]) | {"rank": pair[0]})
         wallet = user(q)
-        if wallet not in WALLETS:
+        if wallet not in self.ledger.wallets:
             return reply(request, {"data": None})
         ranks = [next((n for n, s in enumerate(b, 1) if s.wallet == wallet), 0) for b in boards]
         own = next((s for s in boards[0] if s.wallet == wallet), None)

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 
 from polypipe.sim.app import build_app
 from polypipe.sim.copier import CopyTruth
+from polypipe.sim.script import seconds
 from polypipe.sim.server import Exchange
 from polypipe_tests.sim.control import LoggedRequest, control_routes
 from polypipe_tests.sim.data_v2 import DataV2
@@ -22,15 +23,18 @@ class SimServer(Exchange):
     """The exchange on a loopback port, as a context manager.
 
     The clock is frozen at `start` (2026-11-20 12:00 UTC by default) unless `speed` is set; move it with `clock.set` and
-    `clock.advance`. `requests` logs the requests, `faults.add(...)` adds a fault. Also serves the Data API v2, which only
-    the official client reads, and the `/_sim` paths of `control.py`.
+    `clock.advance`. `script=` sets markets and acts (see `polypipe.sim.script`). `requests` logs the requests,
+    `faults.add(...)` adds a fault. Also serves the Data API v2, which only the official client reads, and the `/_sim`
+    paths of `control.py`.
     """
 
-    def __init__(self, events: int = 300, seed: int = 7, *, start: datetime = DEFAULT_START, **options: Any) -> None:
+    def __init__(
+        self, events: int = 300, seed: int = 7, *, start: datetime | float = DEFAULT_START, **options: Any
+    ) -> None:
         self.faults = Faults()
         self.requests: list[LoggedRequest] = []
         self._thread: threading.Thread | None = None
-        super().__init__(events, seed, start=start.timestamp(), **options)
+        super().__init__(events, seed, start=seconds(start), **options)
 
     def app(self, latency_ms: float) -> ASGIApp:
         control = control_routes(self.world, self.clock, self.faults, self.requests)

@@ -51,7 +51,7 @@ def test_prices_are_probabilities_until_settlement_and_then_exact(now: float, pi
     for market in world.open_events(now)[pick].markets:
         price = life.price(market, now)
         if now >= market.settles_at:
-            assert price == float(market.win)
+            assert price == market.payout
         else:
             assert 0 < price < 1
         assert life.outcome_price(market, 0, now) + life.outcome_price(market, 1, now) == pytest.approx(1)

@@ -1,0 +1,256 @@
+"""Scripts: markets with set prices and wallets with set acts, instead of the random life or on top of it.
+
+A script is written in the order of reading, times as datetimes or epoch seconds (from 2026-06-01 on), and given to the
+exchange. The whale leaves a position by buying the other outcome and merging; the copier holds on:
+
+    script = Script()
+    market = script.market("Will it rain?", [(t0, 0.50), (t0 + 3600, 0.60)])
+    script.copy(script.buy(WHALE_ADDRESS, t0, market, YES, 10_000, 0.50), 1_000, 0.50)
+    script.miss(script.buy(WHALE_ADDRESS, t0 + 3600, market, NO, 10_000, 0.40), "breaker")
+    script.merge(WHALE_ADDRESS, t0 + 3660, market, 10_000)
+    with SimServer(script=script, start=t0 + 7200) as sim:
+        ...  # /positions, /activity, /user-pnl, /markets, ... of both wallets follow from these acts
+
+`copy` adds a fill of the copier and, like `miss`, the line of its bot's log. A whale fill with neither has no line. With
+`Script(life=True)` the random life of both wallets goes on as well, and the copier also follows the script's fills.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from polypipe.sim import acts as make
+from polypipe.sim.catalog import SPORTS_TAG
+from polypipe.sim.combos import Combo
+from polypipe.sim.copier import RATIO, CopyTruth
+from polypipe.sim.model import Event, Market
+from polypipe.sim.notation import ascii_slug
+from polypipe.sim.wallets import COPIER_ADDRESS, DAY, FIRST_DAY, Act, redeem
+from polypipe.sim.world import World
+
+YES, NO = 0, 1
+Time = datetime | float
+Path = float | Sequence[tuple[Time, float]]
+_FIRST_EVENT_ID = 1_500_000_000
+_YEAR = 365 * DAY
+
+
+def seconds(at: Time) -> int:
+    """Whole epoch seconds of an instant."""
+    return int(at.timestamp() if isinstance(at, datetime) else at)
+
+
+class Script:
+    """Markets and acts to play. `daily` adds acts of the random life's days: (world, day since the epoch) -> acts."""
+
+    def __init__(self, *, life: bool = False, daily: Callable[[World, int], list[Act]] | None = None) -> None:
+        self.life, self.daily = life, daily
+        self.events: list[Event] = []
+        self.acts: list[Act] = []
+        self.truth: dict[str, CopyTruth] = {}  # by nonce of the whale's fill
+
+    # Markets
+
+    def market(self, question: str, prices: Path = 0.5, **options: object) -> Market:
+        """A market of its own event, outcomes Yes and No; the options are those of `event`."""
+        return self.event(question, {question: prices}, neg_risk=False, **options)[0]  # type: ignore[arg-type]
+
+    def event(
+        self,
+        title: str,
+        prices: Mapping[str, Path],
+        *,
+        settles_at: Time | None = None,
+        winner: str | None = None,
+        payout: float | None = None,
+        listed_at: Time | None = None,
+        neg_risk: bool = True,
+        fee_rate: float = 0.05,
+    ) -> list[Market]:
+        """An event with one market for each name in `prices`, neg-risk by default.
+
+        Prices of YES are a constant or steps (from when, price); the first also holds before. The market settles at
+        `settles_at`, by default a year after the first step. `payout` is what a share of YES pays then, by default 1 for
+        the `winner` and 0 for the others; an event with one market needs no winner and pays 1. `fee_rate` is that of
+        `feeSchedule`.
+        """
+        steps = {name: _steps(path) for name, path in prices.items()}
+        first = min((path[0][0] for path in steps.values() if path[0][0]), default=FIRST_DAY * DAY)
+        settles = seconds(settles_at) if settles_at is not None else first + _YEAR
+        listed = seconds(listed_at) if listed_at is not None else min(first, settles) - DAY
+        if winner is None and payout is None:
+            winner = next(iter(prices)) if len(prices) == 1 else None
+            if winner is None and settles_at is not None:
+                raise ValueError("an event with several markets settles with exactly one winner")
+        number = len(self.events)
+        markets: list[Market] = []
+        event = Event(
+            seed=0,
+            id=_FIRST_EVENT_ID + number,
+            slug=f"{ascii_slug(title)}-{number}",
+            title=title,
+            kind="season",
+            part="",
+            tags=(SPORTS_TAG,),
+            listed_at=listed,
+            closed_at=settles + 3600,
+            version="v1",
+            neg_risk=neg_risk,
+            league=None,
+            game=None,
+            parent_id=None,
+            stuck_live=False,
+            build=lambda _: markets,
+            scripted=True,
+        )
+        for name, path in steps.items():
+            markets.append(
+                Market(
+                    event=event,
+                    index=len(markets),
+                    question=title if len(steps) == 1 else f"{title} - {name}",
+                    slug=event.slug if len(steps) == 1 else f"{event.slug}-{ascii_slug(name)}",
+                    type=None,
+                    line=None,
+                    outcomes=("Yes", "No"),
+                    group_title=name if len(steps) > 1 else "",
+                    chance=path[0][1],
+                    payout=float(name == winner) if payout is None else payout,
+                    listed_at=listed,
+                    settles_at=settles,
+                    neg_risk=neg_risk,
+                    path=path,
+                    fee_rate=fee_rate,
+                )
+            )
+        self.events.append(event)
+        return markets
+
+    # Acts
+
+    def buy(
+        self,
+        wallet: str,
+        at: Time,
+        what: Market | Combo,
+        outcome: int,
+        size: float,
+        price: float,
+        *,
+        maker: bool = False,
+        fee: float | bool = 0.0,
+        received: float | None = None,
+        held_by: str = "",
+        tx: str = "",
+    ) -> Act:
+        """A purchase of a market's or combo's shares.
+
+        `fee` in USDC, or True for what the market's schedule asks of a taker; `received` if a fee was taken in shares;
+        `held_by` if the shares go to another address than the one that trades.
+        """
+        return self._trade(wallet, at, what, outcome, "BUY", size, price, maker, fee, received, held_by, tx)
+
+    def sell(
+        self,
+        wallet: str,
+        at: Time,
+        what: Market | Combo,
+        outcome: int,
+        size: float,
+        price: float,
+        *,
+        maker: bool = False,
+        fee: float | bool = 0.0,
+        held_by: str = "",
+        tx: str = "",
+    ) -> Act:
+        """A sale; arguments as for `buy`."""
+        return self._trade(wallet, at, what, outcome, "SELL", size, price, maker, fee, None, held_by, tx)
+
+    def _trade(
+        self, wallet: str, at: Time, what: Market | Combo, outcome: int, side: str, size: float, price: float,
+        maker: bool, fee: float | bool, received: float | None, held_by: str, tx: str,
+    ) -> Act:  # fmt: skip
+        t, nonce = seconds(at), self._nonce()
+        if isinstance(what, Combo):
+            act = make.combo_fill(wallet, t, what, outcome, side, size, price, nonce)
+        else:
+            usdc = make.fee_of(what, size, price) if fee is True else float(fee)
+            act = make.fill(wallet, t, what, outcome, side, size, price, nonce, fee=usdc, maker=maker, received=received)
+        act = replace(act, tx=tx)
+        if held_by:
+            self._add(replace(act, wallet=held_by, shown=False))
+            act = replace(act, applied=False)
+        return self._add(act)
+
+    def copy(self, whale: Act, size: float, price: float | None = None, *, after: int = 4, fee: float | bool = 0.0) -> Act:
+        """The copier's copy of a whale fill, `after` seconds later, by default at the whale's price."""
+        assert whale.market is not None, "combos cannot be copied"
+        assert whale.outcome is not None
+        price = whale.price if price is None else price
+        act = self._trade(
+            COPIER_ADDRESS, whale.at + after, whale.market, whale.outcome, whale.side, size, price, False, fee, None, "", ""
+        )  # fmt: skip
+        sign = 1 if whale.side == "BUY" else -1
+        self.truth[whale.nonce] = CopyTruth(
+            whale, act, "", RATIO * whale.size, round(sign * (price - whale.price), 6), after
+        )
+        return act
+
+    def miss(self, whale: Act, reason: str) -> None:
+        """The bot saw a whale fill and did not copy it: small, below_minimum, no_position, breaker, book_failed, unfilled,
+        offline."""
+        self.truth[whale.nonce] = CopyTruth(whale, None, reason, RATIO * whale.size, None, None)
+
+    def split(self, wallet: str, at: Time, market: Market, size: float) -> Act:
+        """USDC becomes `size` shares of both outcomes."""
+        return self._add(make.split(wallet, seconds(at), market, size, self._nonce()))
+
+    def merge(self, wallet: str, at: Time, market: Market, size: float) -> Act:
+        """`size` shares of both outcomes become USDC."""
+        return self._add(make.merge(wallet, seconds(at), market, size, self._nonce()))
+
+    def convert(self, wallet: str, at: Time, markets: list[Market], size: float) -> Act:
+        """`size` NO of each of these markets become USDC and YES of the event's other markets."""
+        return self._add(make.convert(wallet, seconds(at), markets, size, self._nonce()))
+
+    def migrate(
+        self, wallet: str, to: str, at: Time, market: Market, outcome: int, size: float, *, silent: bool = False
+    ) -> Act:
+        """Shares move to another address, with a row on the old one unless `silent`."""
+        act = make.migrate(wallet, to, seconds(at), market, outcome, size, self._nonce())
+        return self._add(replace(act, shown=not silent))
+
+    def redeem(self, wallet: str, at: Time, what: Market | Combo, outcome: int, size: float) -> Act:
+        """Shares of one outcome redeemed after settlement."""
+        t, nonce = seconds(at), self._nonce()
+        if isinstance(what, Combo):
+            return self._add(make.combo_redeem(wallet, t, what, outcome, size, nonce))
+        return self._add(redeem(wallet, t, what, outcome, size, nonce))
+
+    def redeem_both(self, wallet: str, at: Time, market: Market, yes: float, no: float) -> Act:
+        """Shares of both outcomes redeemed in one row."""
+        return self._add(make.redeem_both(wallet, seconds(at), market, (yes, no), self._nonce()))
+
+    def pay(self, wallet: str, at: Time, kind: str, usdc: float) -> Act:
+        """A row without a market: REWARD, MAKER_REBATE, TAKER_REBATE, TIP or any other type."""
+        return self._add(make.payment(wallet, seconds(at), kind, usdc, self._nonce()))
+
+    def repeat(self, act: Act) -> None:
+        """Serve an act's row once more, word for word; it is applied once."""
+        self._add(replace(act, applied=False))
+
+    def _nonce(self) -> str:
+        return f"script {len(self.acts)}"
+
+    def _add(self, act: Act) -> Act:
+        if act.at < FIRST_DAY * DAY:
+            raise ValueError("the exchange begins on 2026-06-01; acts must not be earlier")
+        self.acts.append(act)
+        return act
+
+
+def _steps(path: Path) -> tuple[tuple[int, float], ...]:
+    if isinstance(path, int | float):
+        return ((0, float(path)),)
+    return tuple(sorted((seconds(at), p) for at, p in path))
