@@ -1,4 +1,4 @@
-"""The page as a trader sees it, in a real browser: every section in every state, and everything that can be pressed."""
+"""The page in a real browser: every section in every state, and every control."""
 
 import json
 import re
@@ -38,7 +38,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def put_everything(warehouse, end=None):
-    """Three days with a hole and an outage, positions, files, and a month of copy quality."""
+    """Store three days of snapshots with a hole and an outage, positions, publications, and a month of copy quality."""
     end = end or now()
     rows = []
     for row in wandering(end, 4320):
@@ -61,7 +61,7 @@ def put_everything(warehouse, end=None):
 
 
 @pytest.mark.parametrize(("width", "theme"), [(1400, "light"), (390, "dark")])
-def test_every_section_with_data(look, warehouse, theme, width):
+def test_every_section_shows_its_data_without_accessibility_violations(look, warehouse, theme, width):
     put_everything(warehouse)
     put_copying(warehouse, [now().replace(hour=0, minute=0, second=0) - n * timedelta(days=1) for n in range(1, 9)])
     page = look.open(width=width, height=844, color_scheme=theme)
@@ -86,7 +86,7 @@ def test_every_section_with_data(look, warehouse, theme, width):
     assert violations(page) == []
 
 
-def test_before_anything_is_published(look):
+def test_page_before_the_first_publication_shows_unknown_never_zero(look):
     page = look.open()
     expect(page.locator("#gap")).to_have_text("unknown")
     expect(page.locator("#notice")).to_have_text("no snapshot is stored yet")
@@ -98,7 +98,7 @@ def test_before_anything_is_published(look):
     assert violations(page) == []
 
 
-def test_an_outage_is_grey_and_says_since_when(look, warehouse):
+def test_outage_is_grey_with_its_start(look, warehouse):
     end = now()
     put_snapshots(
         warehouse, [*wandering(end - 12 * MINUTE, 60), *(outage(end - n * MINUTE, age=(12 - n) * 60.0) for n in range(12))]
@@ -117,7 +117,7 @@ def test_an_outage_is_grey_and_says_since_when(look, warehouse):
     assert violations(page) == []
 
 
-def test_stale_numbers_are_grey_and_dated(look, warehouse):
+def test_stale_numbers_are_grey_with_their_age(look, warehouse):
     end = now() - 47 * MINUTE
     put_snapshots(warehouse, list(wandering(end, 60)))
     page = look.open(charts=False)
@@ -128,7 +128,7 @@ def test_stale_numbers_are_grey_and_dated(look, warehouse):
     assert violations(page) == []
 
 
-def test_a_losing_whale_shows_a_loss_share(look, warehouse):
+def test_losing_whale_shows_a_loss_share(look, warehouse):
     put_snapshots(warehouse, [snapshot(now(), copier_pnl=-120.0, whale_pnl=-1000.0)])
     page = look.open(charts=False)
     expect(page.locator("#gap")).to_have_text("−$40.00")
@@ -147,7 +147,7 @@ def history_requests(look) -> list[dict[str, str]]:
     ]
 
 
-def test_ranges_by_button_key_and_address(look, warehouse):
+def test_range_follows_button_key_and_address(look, warehouse):
     put_everything(warehouse)
     page = look.open("/?range=3D")
     expect(page.locator("#ranges button[aria-pressed=true]")).to_have_text("3D")
@@ -161,11 +161,11 @@ def test_ranges_by_button_key_and_address(look, warehouse):
     expect(page.locator("#ranges button[aria-pressed=true]")).to_have_text("6H")
 
 
-def test_dragging_zooms_and_asks_for_finer_points(look, warehouse):
+def test_drag_zooms_and_loads_finer_points(look, warehouse):
     put_everything(warehouse)
     page = look.open("/?range=3D")
-    expect(page.locator("#history-sub")).to_contain_text("least and greatest")
-    expect(page.locator("#plot-gap .main-svg").first).to_be_visible()  # the sketch before it cannot be dragged
+    expect(page.locator("#history-sub")).to_contain_text("minimum and maximum")
+    expect(page.locator("#plot-gap .main-svg").first).to_be_visible()  # the sketch shown before it cannot be dragged
     box = page.locator("#plot-gap").bounding_box()
     left, top = box["x"] + 62, box["y"] + box["height"] / 2
     width = box["width"] - 62 - 14
@@ -177,15 +177,15 @@ def test_dragging_zooms_and_asks_for_finer_points(look, warehouse):
     expect(page.locator("#history-sub")).to_contain_text("every snapshot")
     start, end = (datetime.fromisoformat(query(page)[name]) for name in ("from", "to"))
     assert (end - start) / timedelta(hours=72) == pytest.approx(0.1, abs=0.02)
-    # Of the hours that were dragged over, whatever the zone of the browser (5 hours from UTC here).
+    # The dragged hours, in any zone of the browser (5 hours from UTC here).
     assert (now() - start) / timedelta(hours=72) == pytest.approx(0.2, abs=0.02)
     assert history_requests(look)[-1]["from"] == query(page)["from"]
     expect(page.locator("#ranges button[aria-pressed=true]")).to_have_count(0)
-    page.locator("#plot-gap").dblclick(position={"x": 400, "y": 100}, delay=400)  # slow, as on a busy page
+    page.locator("#plot-gap").dblclick(position={"x": 400, "y": 100}, delay=400)  # slowly, like on a busy page
     expect(page.locator("#ranges button[aria-pressed=true]")).to_have_text("24H")
 
 
-def test_a_custom_range(look, warehouse):
+def test_custom_range_is_kept_in_the_address(look, warehouse):
     put_everything(warehouse)
     page = look.open()
     end = now() - timedelta(days=1)
@@ -196,7 +196,7 @@ def test_a_custom_range(look, warehouse):
     assert query(page)["to"] == f"{end:%Y-%m-%dT%H:%M}:00.000Z"
 
 
-def test_one_crosshair_for_all_charts(look, warehouse):
+def test_crosshair_moves_in_all_charts(look, warehouse):
     put_everything(warehouse)
     page = look.open("/?range=1H")
     expect(page.locator("#charts .main-svg").first).to_be_visible()
@@ -207,8 +207,8 @@ def test_one_crosshair_for_all_charts(look, warehouse):
     assert len(lefts) == 3
     assert len(set(lefts)) == 1
     expect(page.locator("#chart-pnl .readout")).to_contain_text("UTC")
-    with page.expect_response("**/api/quality/copying?*"):  # asked for after the charts are drawn
-        page.keyboard.press("r")  # as news do: the crosshair stays under the pointer
+    with page.expect_response("**/api/quality/copying?*"):  # requested after the charts are drawn
+        page.keyboard.press("r")  # like new data: the crosshair stays under the pointer
     expect(page.locator("#chart-pnl .readout")).to_contain_text("UTC")
     page.mouse.move(5, 5)
     expect(page.locator("#plot-gap .cross")).to_be_hidden()
@@ -217,7 +217,7 @@ def test_one_crosshair_for_all_charts(look, warehouse):
     expect(page.locator("#plot-efficiency .cross")).to_be_visible()
 
 
-def test_a_hole_is_a_hole_in_the_line(look, warehouse):
+def test_hole_interrupts_the_line(look, warehouse):
     put_everything(warehouse)
     page = look.open("/?range=24H")
     pieces = (
@@ -226,7 +226,7 @@ def test_a_hole_is_a_hole_in_the_line(look, warehouse):
     expect(pieces).to_have_count(3)  # a hole and an outage cut the line into three
 
 
-def test_table_behind_a_chart_and_its_downloads(look, warehouse):
+def test_chart_has_a_table_and_downloads(look, warehouse):
     put_everything(warehouse)
     page = look.open("/?range=1H")
     chart = page.locator("#chart-gap")
@@ -242,7 +242,7 @@ def test_table_behind_a_chart_and_its_downloads(look, warehouse):
     assert png.value.path().read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
 
-def test_positions_sort_filter_and_turn_pages(look, warehouse):
+def test_positions_can_be_sorted_filtered_and_paged(look, warehouse):
     put_everything(warehouse)
     page = look.open(charts=False)
     rows = page.locator("#position-rows tbody tr")
@@ -258,7 +258,7 @@ def test_positions_sort_filter_and_turn_pages(look, warehouse):
     expect(rows).to_have_count(1)
     expect(rows.first).to_contain_text("Will player 7 win?")
     assert rows.first.locator("a").get_attribute("href") == "https://polymarket.com/event/event-7"
-    page.locator("#filter").fill("nobody of that name")
+    page.locator("#filter").fill("no such player")
     expect(page.locator("#position-rows")).to_contain_text("No position matches the filter.")
     page.locator("#filter").fill("")
     page.locator("#position-counts").get_by_role("button", name=re.compile("^orphan")).click()
@@ -266,8 +266,8 @@ def test_positions_sort_filter_and_turn_pages(look, warehouse):
     expect(rows.first).to_contain_text("whale out since")
 
 
-def test_news_take_away_neither_focus_nor_scroll_nor_what_is_folded_open(look, warehouse):
-    """Else nobody could work the page with the keyboard: it is drawn anew each minute."""
+def test_new_data_keeps_focus_scroll_and_open_details(look, warehouse):
+    """Otherwise the page could not be used with a keyboard: it is redrawn every minute."""
     put_everything(warehouse)
     page = look.open(width=390, charts=False)
     whale = page.get_by_role("button", name=re.compile("^Whale"))
@@ -288,7 +288,7 @@ def test_news_take_away_neither_focus_nor_scroll_nor_what_is_folded_open(look, w
         expect(page.locator("#caches-body details[open]")).to_contain_text("it lost half")
 
 
-def test_theme_and_zone_are_chosen_and_remembered(look, warehouse):
+def test_theme_and_zone_survive_a_reload(look, warehouse):
     put_everything(warehouse)
     page = look.open(charts=False)
     page.get_by_role("button", name="Light").click()
@@ -306,7 +306,7 @@ def test_theme_and_zone_are_chosen_and_remembered(look, warehouse):
     expect(page.locator("#keys")).to_be_visible()
 
 
-def test_news_reach_the_page_and_a_hidden_tab_asks_for_nothing(look, warehouse):
+def test_new_data_reaches_the_page_and_a_hidden_tab_requests_nothing(look, warehouse):
     put_snapshots(warehouse, [snapshot(now(), copier_pnl=34.0)])
     page = look.open(charts=False)
     expect(page.locator("#gap")).to_have_text("+$10.00")
@@ -316,17 +316,17 @@ def test_news_reach_the_page_and_a_hidden_tab_asks_for_nothing(look, warehouse):
         "() => { Object.defineProperty(document, 'hidden', {get: () => window.away, configurable: true});"
         " window.away = true; document.dispatchEvent(new Event('visibilitychange')); }"
     )
-    page.wait_for_selector("main:not([aria-busy])")  # what was begun while the tab was seen is ended
+    page.wait_for_selector("main:not([aria-busy])")  # requests begun while the tab was visible have ended
     before = len(look.requests)
     put_snapshots(warehouse, [snapshot(now() + timedelta(seconds=2), copier_pnl=54.0)])
-    page.wait_for_timeout(1500)  # nothing to wait for: nothing may happen
+    page.wait_for_timeout(1500)  # no event to wait for: nothing may happen
     assert look.requests[before:] == []
     expect(page.locator("#gap")).to_have_text("+$20.00")
     page.evaluate("() => { window.away = false; document.dispatchEvent(new Event('visibilitychange')); }")
     expect(page.locator("#gap")).to_have_text("+$30.00")
 
 
-def test_what_is_published_before_the_stream_is_open_reaches_the_page(look, warehouse):
+def test_publication_before_the_stream_opens_reaches_the_page(look, warehouse):
     put_snapshots(warehouse, [snapshot(now(), copier_pnl=34.0)])
     page = look.open(charts=False)
     held: list[Route] = []
@@ -341,7 +341,7 @@ def test_what_is_published_before_the_stream_is_open_reaches_the_page(look, ware
     expect(page.locator("#gap")).to_have_text("+$20.00")
 
 
-def test_a_server_that_is_gone_is_told(look, served, warehouse):
+def test_unreachable_server_is_reported(look, served, warehouse):
     put_snapshots(warehouse, [snapshot(now(), copier_pnl=34.0)])
     page = look.open(charts=False)
     expect(page.locator("#gap")).to_have_text("+$10.00")
@@ -350,10 +350,10 @@ def test_a_server_that_is_gone_is_told(look, served, warehouse):
     expect(page.locator("#notice")).to_contain_text("does not answer")
     expect(page.locator("#status .words")).to_have_text("Not live")
     page.close()
-    look.errors.clear()  # the console named every address that did not answer
+    look.errors.clear()  # the console lists every failed request
 
 
-def test_texts_of_strangers_do_nothing(browser, warehouse):
+def test_hostile_texts_run_nothing(browser, warehouse):
     whale = [position(str(n), 1000.0, title=text, outcome=text, event_slug=text) for n, text in enumerate(HOSTILE)]
     put_positions(warehouse, [], whale)
     row = snapshot(now(), copier_pnl=HOSTILE[0])
@@ -392,7 +392,7 @@ def test_texts_of_strangers_do_nothing(browser, warehouse):
         page.context.close()
 
 
-def test_the_check_of_accessibility_can_fail(look):
+def test_accessibility_check_detects_low_contrast(look):
     page = look.open(charts=False)
     page.evaluate("document.getElementById('notice').style.color = '#34404d'")
     assert "color-contrast" in " ".join(violations(page))

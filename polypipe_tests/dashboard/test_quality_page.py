@@ -1,4 +1,4 @@
-"""The copy-quality section in a real browser: what is shown adds up, follows the days that are chosen, and is the CSV."""
+"""The copy-quality section in a real browser: numbers add up, follow the selected days, and equal the CSV."""
 
 import csv
 import re
@@ -36,17 +36,17 @@ def put_days(warehouse, days=30):
 
 
 def dollars(text):
-    """The amount at the beginning of a text such as "−$1,234.50 worse"."""
+    """The cents at the beginning of a text such as "−$1,234.50 worse"."""
     sign, digits = re.match(r"([+−]?)\$([\d,]+\.\d\d)", text.strip()).groups()
     return round(100 * float(digits.replace(",", ""))) * (-1 if sign == "−" else 1)
 
 
 def waterfall(page):
-    """Cents as shown, from the expected PnL to the copier's."""
+    """The displayed amounts in cents, from expected PnL to copier PnL."""
     return [dollars(text) for text in page.locator("#part-waterfall tbody td.n").all_inner_texts()]
 
 
-def test_the_waterfall_adds_up_as_shown_for_the_days_that_are_chosen(look, warehouse):
+def test_waterfall_cents_add_up_for_every_span(look, warehouse):
     put_days(warehouse)
     page = look.open("/?range=6H&days=30", charts=False)
     expect(page.locator("#part-waterfall tbody tr")).to_have_count(15)
@@ -75,7 +75,7 @@ def test_the_waterfall_adds_up_as_shown_for_the_days_that_are_chosen(look, wareh
     assert query(page)["until"] == f"{until:%Y-%m-%d}"
 
 
-def test_csv_is_what_is_shown(look, warehouse):
+def test_downloaded_csv_equals_the_table(look, warehouse):
     put_days(warehouse, 9)
     page = look.open("/?days=7", charts=False)
     expect(page.locator("#part-waterfall tbody tr")).to_have_count(15)
@@ -102,7 +102,7 @@ def test_csv_is_what_is_shown(look, warehouse):
     assert page.locator("#part-exits tbody a").first.get_attribute("href") == "https://polymarket.com/event/event-2"
 
 
-def test_a_number_tells_its_formula_to_the_keyboard_too(look, warehouse):
+def test_every_number_has_its_formula_for_mouse_and_keyboard(look, warehouse):
     put_days(warehouse, 9)
     page = look.open("/?days=7", width=390, charts=False)
     tips = page.locator("#quality .tip")
@@ -123,7 +123,7 @@ def test_a_number_tells_its_formula_to_the_keyboard_too(look, warehouse):
         about = facts.filter(has_text=re.compile(f"^{title}")).locator(".tip").get_attribute("aria-label")
         assert words in about, title
     about = page.locator("#fact-gap .tip").get_attribute("aria-label")
-    ends = [about.partition(words)[2] for words in ("Your PnL of ", "which is ")]
+    ends = [about.partition(words)[2] for words in ("Copier PnL of ", "which is ")]
     assert abs(dollars(ends[0]) - dollars(ends[1]) - dollars(page.locator("#fact-gap .value").inner_text())) <= 1
     assert page.locator("#part-funnel tbody tr").count() == page.locator("#part-funnel tbody .tip").count() == 7
     breaker = page.locator("#part-funnel tr", has_text="breaker").locator(".tip").get_attribute("aria-label")
@@ -136,7 +136,7 @@ def test_a_number_tells_its_formula_to_the_keyboard_too(look, warehouse):
         assert box["x"] + box["width"] <= 390
 
 
-def test_a_bubble_stays_with_its_number(look, warehouse):
+def test_bubble_scrolls_with_its_number(look, warehouse):
     put_days(warehouse, 9)
     page = look.open("/?days=7", charts=False)
     tip = page.locator("#part-waterfall .tip").first
@@ -153,7 +153,7 @@ def test_a_bubble_stays_with_its_number(look, warehouse):
     until(page, lambda: abs(tip.bounding_box()["y"] - before) > 100 and apart() < 10)
 
 
-def test_a_day_is_asked_for_when_its_year_is_typed_to_the_end(look, warehouse):
+def test_typed_day_is_requested_once_complete(look, warehouse):
     put_days(warehouse, 9)
     page = look.open("/?days=1", charts=False)
     expect(page.locator("#part-waterfall tbody tr")).to_have_count(15)
@@ -163,16 +163,16 @@ def test_a_day_is_asked_for_when_its_year_is_typed_to_the_end(look, warehouse):
     expect(page.locator("#quality-sub")).to_have_text(f"{day:%Y-%m-%d}, UTC")
     assert query(page)["until"] == f"{day:%Y-%m-%d}"
     assert {address for address in look.requests if "until=0" in address} == set()
-    page.go_back()  # one step: nothing else was chosen
+    page.go_back()  # one step back: nothing else was selected
     expect(page.locator("#quality-sub")).to_have_text(f"{midnight() - DAY:%Y-%m-%d}, UTC")
     expect(page.locator("#quality-until")).to_have_value(f"{midnight() - DAY:%Y-%m-%d}")
-    page.locator("#quality-until").fill("2001-01-01")  # before the first stored day: nothing is asked
+    page.locator("#quality-until").fill("2001-01-01")  # before the first stored day: no request
     page.locator("#quality-until").blur()
     expect(page.locator("#quality-until")).to_have_value(f"{midnight() - DAY:%Y-%m-%d}")
     assert query(page) == {"days": "1"}
 
 
-def test_what_is_not_known_of_the_fills_is_told_beside_what_rests_on_them(look, warehouse):
+def test_unknown_fills_are_noted_at_every_number_they_affect(look, warehouse):
     put_days(warehouse, 30)
     last = midnight() - DAY
     put_gaps = [
@@ -182,7 +182,9 @@ def test_what_is_not_known_of_the_fills_is_told_beside_what_rests_on_them(look, 
     metrics = [metrics_row(last, 1), metrics_row(last, 30, days_known=28), metrics_row(last - DAY, 1)]
     replace_tables(warehouse, gap_attribution=put_gaps, copy_metrics_daily=metrics, uncopied_exits=[])
     page = look.open("/?days=1", charts=False)
-    expect(page.locator("#part-waterfall .notice")).to_contain_text("More is unexplained than all causes together")
+    expect(page.locator("#part-waterfall .notice")).to_contain_text(
+        "The unexplained part is larger than all causes together"
+    )
     expect(page.locator("#part-waterfall .notice")).to_contain_text(DAY_UNKNOWN)
     expect(page.locator("#part-waterfall tr.total").first).to_contain_text("to lose")
     expect(page.locator("#part-exits .notice")).to_contain_text(f"Exits may be missing: {DAY_UNKNOWN}")
@@ -197,7 +199,7 @@ def test_what_is_not_known_of_the_fills_is_told_beside_what_rests_on_them(look, 
     expect(page.locator("#part-waterfall .notice")).to_have_count(0)
 
 
-def test_what_if_there_and_back(look, warehouse):
+def test_what_if_answer_survives_new_data(look, warehouse):
     put_days(warehouse, 9)
     page = look.open(charts=False)
     form = page.locator("#whatif-form")
@@ -205,7 +207,7 @@ def test_what_if_there_and_back(look, warehouse):
     form.locator("[name=ratio]").fill("0.02")
     form.locator("[name=tiers]").fill("none")
     form.locator("[name=floor]").fill("0")
-    form.get_by_role("button", name="Ask").click()
+    form.get_by_role("button", name="Compute").click()
     rows = page.locator("#whatif-table tbody tr")
     expect(rows).to_have_count(3)
     assert rows.nth(0).locator("td").all_inner_texts() == ["+$36.00", "+$9.00"]  # 9 days of 4, and 2 % of 9 x 50
@@ -214,18 +216,18 @@ def test_what_if_there_and_back(look, warehouse):
         page.locator("#whatif-answer").get_by_role("link", name="CSV").click()
     first = next(csv.DictReader(download.value.path().read_text().splitlines()))
     assert (float(first["actual"]), float(first["what_if"])) == (36.0, pytest.approx(9.0))
-    replace_table(warehouse, "positions", [])  # news: what was asked for stays
+    replace_table(warehouse, "positions", [])  # new data: the answer stays
     page.keyboard.press("Escape")
     page.locator("#refresh").click()
     expect(form.locator("[name=ratio]")).to_have_value("0.02")
     expect(rows).to_have_count(3)
     form.locator("[name=tiers]").fill("many")
-    form.get_by_role("button", name="Ask").click()
+    form.get_by_role("button", name="Compute").click()
     expect(page.locator("#whatif-answer .notice")).to_contain_text("SHARES:FACTOR")
-    look.errors.clear()  # the console names every answer of 400
+    look.errors.clear()  # the console lists every 400
 
 
-def test_unknown_numbers_and_old_days_say_so(look, warehouse):
+def test_unknown_numbers_and_stale_days_have_notices(look, warehouse):
     put_snapshots(warehouse, [snapshot(now())])
     day = midnight() - 9 * DAY
     metrics = metrics_row(day, 7, realised_ratio=0.05, slippage_cents_low=None, slippage_cents_high=None)
@@ -234,17 +236,17 @@ def test_unknown_numbers_and_old_days_say_so(look, warehouse):
     expect(page.locator("#quality-notices")).to_contain_text(f"Stale: the newest day is {day:%Y-%m-%d}")
     expect(page.locator("#quality-notices")).to_contain_text("the copier's fills show a ratio of 0.05")
     expect(page.locator("#fact-gap .value")).to_contain_text("unknown")
-    assert page.locator("#fact-gap .word").count() == 0  # nothing is said of a gap that is not known
+    assert page.locator("#fact-gap .word").count() == 0  # an unknown gap has no verdict
     expect(page.locator("#part-waterfall")).to_contain_text("7 of 7 days left out")
-    expect(page.locator("#part-funnel")).to_contain_text("The whale traded nothing on these days.")
+    expect(page.locator("#part-funnel")).to_contain_text("The whale did not trade on these days.")
     expect(page.locator("#part-slippage")).to_contain_text("nothing was copied on these days")
     expect(page.locator("#part-exits")).to_contain_text("None at")
-    expect(page.locator("#quality-log")).to_contain_text("No line of matches_optimized.csv was ever read")
+    expect(page.locator("#quality-log")).to_contain_text("No line of matches_optimized.csv has been read")
     assert "$0.00" not in page.locator("#part-waterfall").inner_text()
     assert violations(page) == []
 
 
-def test_the_first_day_is_a_day_on_an_axis_of_days(look, warehouse):
+def test_single_day_is_drawn_on_an_axis_of_seven_days(look, warehouse):
     put_days(warehouse, 1)
     week = quality_row(midnight() - DAY, 7, beta=0.06, beta_to_ratio=0.75, beta_low=0.04, beta_high=0.088, reasons="{}")
     replace_table(warehouse, "copy_quality_daily", [quality_row(midnight() - DAY), week])
@@ -259,8 +261,8 @@ def test_the_first_day_is_a_day_on_an_axis_of_days(look, warehouse):
     expect(page.locator("#quality-windows .panel").last).to_contain_text("not computed yet")
 
 
-def test_numbers_of_pnl_tell_what_they_are_computed_from(look, warehouse):
-    """As the dashboard writes them; a row of before the inputs were kept has the formula alone."""
+def test_pnl_numbers_show_their_inputs(look, warehouse):
+    """Rows of earlier versions have no inputs and show the formula alone."""
     put_days(warehouse, 1)
     sums = {"up_copier": 40.0, "up_expected": 50.0, "down_copier": -30.0, "down_expected": -25.0}
     spreads = {"hourly_gap_mean": -0.05, "hourly_gap_sd": 0.5, "hourly_copier_sd": 1.25, "hourly_whale_sd": 12.5}
@@ -277,15 +279,15 @@ def test_numbers_of_pnl_tell_what_they_are_computed_from(look, warehouse):
         "R²": "(0.0600 × $12.5000 ÷ $1.2500)². ",
         "Tracking error": "$0.5000 × √24. ",
     }
-    for name, told in inputs.items():
+    for name, shown in inputs.items():
         with_them, alone = (
             panel.locator("tr", has_text=name).first.locator(".tip").get_attribute("aria-label") for panel in (new, old)
         )
-        assert told in with_them
-        assert alone == with_them.replace(told, "").replace("166", "24")
+        assert shown in with_them
+        assert alone == with_them.replace(shown, "").replace("166", "24")
 
 
-def test_without_wallets_the_log_is_still_there(browser):
+def test_log_is_shown_without_wallets(browser):
     with Served(settings_for(NOWHERE)) as served:
         look = Looker(browser, served)
         page = look.open(charts=False)

@@ -1,2 +1,2 @@
--- from copy_metrics_daily: all of it.
+-- from copy_metrics_daily: every row of the pair.
 FROM rows WHERE {ours}

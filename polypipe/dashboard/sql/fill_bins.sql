@@ -1,4 +1,4 @@
--- from copy_fills: of each day, copied fills by slippage in steps of a quarter of a cent and by latency in seconds.
+-- from copy_fills: copied fills by day, counted in bins of 0.25 cents of slippage and of 1 s of latency.
 SELECT day, name, bin, count(*) AS fills
 FROM (
     SELECT date_trunc('day', timestamp) AS day, 'slippage' AS name, floor(round(slippage_cents, 6) / 0.25)::INTEGER AS bin

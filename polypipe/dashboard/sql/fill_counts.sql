@@ -1,4 +1,4 @@
--- from copy_fills: of each day, how far the whale's fills came and what stopped them.
+-- from copy_fills: whale fills by day, by how far they came and what stopped them.
 SELECT
     date_trunc('day', timestamp) AS day, eligible, order_sent AS sent, copier_shares > 0 AS filled, status = 'copied' AS whole,
     coalesce(reason, 'unknown') AS reason, count(*) AS fills, sum(whale_shares * whale_price) AS usd

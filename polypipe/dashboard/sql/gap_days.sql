@@ -1,2 +1,2 @@
--- from gap_attribution: all of it.
+-- from gap_attribution: every row of the pair.
 FROM rows WHERE {ours}

@@ -1,2 +1,2 @@
--- from positions: all of it.
+-- from positions: every row.
 FROM rows

@@ -1,5 +1,5 @@
--- from publications: of each file the accepted attempts of the newest two hours, the last that changed entries, and the
--- newest refused ones.
+-- from publications: for each file the accepted attempts of its newest two hours, the last one that changed entries, and
+-- the newest 20 refused ones.
 SELECT *, accepted AND added + removed + changed > 0 AS altered, max(time) FILTER (accepted) OVER (PARTITION BY file) AS newest
 FROM rows
 QUALIFY

@@ -1,4 +1,4 @@
--- from snapshots: where two rows of a part are so far apart that there is a hole between them.
+-- from snapshots: holes, which are consecutive rows of a part more than {hole_ms} apart.
 SELECT id - step AS first_id, id AS last_id
 FROM (SELECT id, id - lag(id) OVER (ORDER BY id) AS step FROM rows WHERE {ours})
 WHERE step > {hole_ms}

@@ -1,4 +1,4 @@
-// Section "Caches": what the bot can read, how fresh it is, what was refused.
+// Section "Caches": the bot's files, their freshness, and refused publications.
 
 import { $, h, redraw, table } from "./dom.js";
 import { count, instant, span, zoneName } from "./format.js";
@@ -20,11 +20,11 @@ function draw(data) {
     { name: "Last accepted", cell: (file) => when(file.accepted_at) },
     { name: "Last change", cell: change },
     { name: "Refused", cell: refusals },
-    { name: "The bot's view", title: "the bot reads each file every 30 minutes", cell: view },
+    { name: "What the bot holds", title: "the bot reads each file every 30 minutes", cell: view },
   ];
   redraw($("caches-body"), h("div", { class: "panel" },
     h("div", { class: "actions" }, h("a", { class: "button", href: "/api/export.csv?what=caches", download: "" }, "CSV")),
-    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Cache files" }, table("The files that the bot reads", columns, data.files))));
+    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Cache files" }, table("The files the bot reads", columns, data.files))));
 }
 
 function when(time) {
@@ -35,7 +35,7 @@ function when(time) {
 
 function change(file) {
   const last = file.last_change;
-  if (last === null) return file.accepted_at === null ? "–" : "none is recorded";
+  if (last === null) return file.accepted_at === null ? "–" : "none recorded";
   return h("div", {}, `+${count(last.added)} −${count(last.removed)}${last.changed ? ` ±${count(last.changed)}` : ""}`, h("small", { class: "muted" }, ` ${span((now() - Date.parse(last.time)) / 1000)} ago`));
 }
 
@@ -47,7 +47,7 @@ function refusals(file) {
 
 function view(file) {
   if (file.accepted_at === null) return "–";
-  if (file.bot_sure_since === null) return "may still be from before the first publication";
-  if (file.bot_is_current) return "what the file says now";
-  return `may be up to ${span((now() - Date.parse(file.bot_observed_at)) / 1000)} old`;
+  if (file.bot_sure_since === null) return "maybe older than the first publication";
+  if (file.bot_is_current) return "the current content";
+  return `up to ${span((now() - Date.parse(file.bot_observed_at)) / 1000)} old`;
 }

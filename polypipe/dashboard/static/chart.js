@@ -1,4 +1,4 @@
-// One chart: Plotly draws the lines; the crosshair, the numbers under it, the table behind it and the downloads are ours.
+// One chart: Plotly draws the lines; crosshair, readout, table and downloads are ours.
 
 import { h, table } from "./dom.js";
 import { instant, zoneName } from "./format.js";
@@ -7,12 +7,12 @@ import { ticks } from "./ticks.js";
 
 const MARGIN = { l: 62, r: 14, t: 8, b: 26 };
 const TABLE_ROWS = 120;
-const FEW = 5; // so few points are drawn as such: a line of two minutes cannot be seen
+const FEW = 5; // up to this many points are drawn as markers: a line of two minutes is invisible
 const charts = [];
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-/** An instant for Plotly: it would draw a Date at the browser's hours, and name a zoom by these. */
+/** An instant for Plotly as UTC text: it would draw a Date in the browser's zone and report zooms in it. */
 const utc = (ms) => new Date(ms).toISOString();
 
 /** "#56b4e9" and 0.15 as a colour with alpha. */
@@ -40,7 +40,7 @@ export class Chart {
     this.plot = h("div", { class: "plot", tabindex: "0", role: "img", "aria-label": options.title, id: `plot-${options.id}`,
       onkeydown: (event) => this.step(event), onpointermove: (event) => this.point(event), onpointerleave: () => crossAt(null) },
     this.canvas, this.cross, this.message);
-    // The browser counts clicks by when they were made, Plotly by when it came to see them: on a busy page it missed the second.
+    // The browser times clicks when they are made, Plotly when it handles them, so a busy page can miss the second click.
     this.plot.addEventListener("mousedown", (event) => { if (event.detail === 2) this.reset(); }, true);
     this.readout = h("p", { class: "readout" });
     this.csv = h("a", { class: "button", download: "" }, "CSV");
@@ -67,11 +67,11 @@ export class Chart {
   }
 
   fail(text) {
-    if (this.data) return; // what was drawn stays, the page says how old it is
+    if (this.data) return; // keep what was drawn: the page shows its age
     this.say(text);
   }
 
-  /** A sentence over the empty plot; nothing for an empty one. */
+  /** Show a sentence over the empty plot, or hide it if the text is empty. */
   say(text) {
     this.message.hidden = text === "";
     this.message.replaceChildren(h("span", {}, text));
@@ -136,7 +136,7 @@ export class Chart {
     };
   }
 
-  /** Limits of the left axis that one wild value cannot blow up; everything where `robust` is not set. */
+  /** Limits of the left axis, without outliers if `robust` is set. */
   bounds() {
     if (!this.options.robust) return {};
     const known = this.lines.filter((line) => !this.off.has(line.name)).flatMap((line) => line.values).filter((v) => v !== null).sort((a, b) => a - b);
@@ -164,7 +164,7 @@ export class Chart {
     crossAt(this.data.t[Math.max(0, Math.min(last, from + way * (event.shiftKey ? 20 : 1)))]);
   }
 
-  /** Put the crosshair at an instant (null: nowhere) and write the numbers there; without one, where it was, on new data. */
+  /** Place the crosshair (null hides it) and update the readout; without an argument at its last place, for new data. */
   read(at = this.at) {
     this.at = at;
     if (!this.data || !this.range) return;
@@ -181,7 +181,7 @@ export class Chart {
     this.readout.replaceChildren(...this.words(at === null ? null : this.snap(at)));
   }
 
-  /** The instant nearest to `at` that a line of this chart has a point for. */
+  /** The instant nearest to `at` at which a line has a point. */
   snap(at) {
     const found = this.lines.filter((line) => line.t.length).map((line) => line.t[nearest(line.t, at)]);
     return found.reduce((best, t) => (best === null || Math.abs(t - at) < Math.abs(best - at) ? t : best), null) ?? at;
@@ -195,7 +195,7 @@ export class Chart {
       const near = at === null || place < 0 || Math.abs(drawn.t[place] - at) <= Math.max(this.data.resolution_seconds ?? 0, 3600) * 1000;
       const off = this.off.has(line.name);
       if (line.quiet && (at === null || value === undefined || value === null || !near)) return null;
-      const text = off ? "" : value === undefined || !near ? "–" : value === null ? (line.or ?? "unknown") : this.reading(drawn, place);
+      const text = off ? "" : value === undefined || !near ? "–" : value === null ? (line.or ?? "unknown") : this.textAt(drawn, place);
       const key = h("span", { class: "key", "aria-hidden": "true" });
       key.style.borderTopColor = colour(line.colour);
       key.style.borderTopStyle = line.dash ? "dashed" : "solid";
@@ -207,8 +207,8 @@ export class Chart {
     return [...made, at === null ? null : h("span", {}, `${instant(at)} ${zoneName(at)}`)].filter(Boolean);
   }
 
-  /** The value at a place; where points stand for many snapshots, the least and the greatest of them. */
-  reading(line, place) {
+  /** The value at a place, or minimum and maximum if the points stand for many snapshots. */
+  textAt(line, place) {
     const value = line.values[place];
     const width = this.data.resolution_seconds * 1000;
     if (!width || line.source) return line.write(value);
@@ -242,7 +242,7 @@ export class Chart {
     this.behind.replaceChildren(...[more, table(this.options.title, columns, rows)].filter(Boolean));
   }
 
-  /** A PNG of the chart with title, range, and where it comes from. */
+  /** Download a PNG of the chart with its title and range. */
   async png() {
     if (!this.data) return;
     if (!window.Plotly) { withPlotly(() => this.png()); return; }
@@ -255,7 +255,7 @@ export class Chart {
   }
 }
 
-/** The part of a line above (sign 1) or below (-1) zero. Plotly would fill across a hole: the edge goes down to zero there. */
+/** The part of a line above (sign 1) or below (-1) zero. The edge drops to zero at a hole, because Plotly would fill across it. */
 function side(line, sign) {
   const [x, y] = [[], []];
   line.values.forEach((value, place) => {
@@ -277,7 +277,7 @@ function crossAt(at) {
 const whenLoaded = [];
 let loading = false;
 
-/** Start Plotly, which keeps the page busy for a second: once, after everything else has been drawn without it. */
+/** Start Plotly once, after everything else is drawn: it keeps the page busy for a second. */
 export function startPlotly() {
   if (loading) return;
   loading = true;
@@ -285,7 +285,7 @@ export function startPlotly() {
   requestAnimationFrame(() => setTimeout(() => document.head.append(script)));
 }
 
-/** Call `draw` when Plotly is there for the first time. */
+/** Call `draw` once Plotly is loaded. */
 export function withPlotly(draw) { whenLoaded.push(draw); }
 
 export function redraw() {

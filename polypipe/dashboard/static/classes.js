@@ -1,4 +1,4 @@
-// The eligible fills by class: one dimension at a time, sorted and filtered by the server.
+// Eligible fills by class: one dimension at a time, sorted and filtered by the server.
 
 import { $, h, redraw, table } from "./dom.js";
 import { count, money, percent } from "./format.js";
@@ -14,27 +14,27 @@ function classTable(rows, dimension) {
   return table(`Eligible fills by ${DIMENSIONS[dimension]}`, [
     { name: DIMENSIONS[dimension], whole: ["price", "size"].includes(dimension), ...sortable(DIMENSIONS[dimension], "value", "asc"), cell: (row) => row.value },
     column("Eligible", "eligible_fills", "The whale's fills of 10 shares and more in this class.", (row) => count(row.eligible_fills)),
-    column("Copied", "copied_fills", "Those with at least one order sent.", (row) => count(row.copied_fills)),
-    column("Copy rate", "copy_rate", "Copied ÷ eligible of the same line; below it the 95 % interval (Wilson).",
+    column("Copied", "copied_fills", "Eligible fills with at least one order sent.", (row) => count(row.copied_fills)),
+    column("Copy rate", "copy_rate", "Copied ÷ eligible; below it the 95 % interval (Wilson).",
       (row) => [percent(row.copy_rate, { decimals: 0 }), h("small", { class: "below" }, `${percent(row.copy_rate_low, { decimals: 0 })} to ${percent(row.copy_rate_high, { decimals: 0 })}`)]),
-    column("Fill ratio", "fill_ratio", "Shares you got ÷ shares ordered (what is expected, at least a $1.01 order), over the copied ones.", (row) => optional(row.fill_ratio, (v) => percent(v, { decimals: 0 }))),
-    column("Latency", "latency_p50", "Median seconds to your first copy.", (row) => optional(row.latency_p50, (v) => `${v.toFixed(0)} s`)),
+    column("Fill ratio", "fill_ratio", "Copier shares ÷ shares ordered (the expected size, at least a $1.01 order), over copied fills.", (row) => optional(row.fill_ratio, (v) => percent(v, { decimals: 0 }))),
+    column("Latency", "latency_p50", "Median seconds to the first copy.", (row) => optional(row.latency_p50, (v) => `${v.toFixed(0)} s`)),
     column("Slippage", "slippage_cents", "Cents a share, weighted by shares, + is worse; below it the 95 % interval, fills of one event counted once.",
       (row) => optional(row.slippage_cents, (v) => [cents(v), h("small", { class: "below" }, row.slippage_cents_low === null ? `${count(row.events)} ${row.events === 1 ? "event" : "events"}` : `${cents(row.slippage_cents_low)} to ${cents(row.slippage_cents_high)}`)])),
     column("Cost", "slippage_usd", "Σ slippage × shares in USD, + is worse.", (row) => optional(row.slippage_usd, (v) => money(v, { signed: true }))),
-    { name: "Verdict", ...sortable("Verdict", "verdict", "asc"), tip: "What the interval of the slippage says: if it holds 0, the slippage is not distinguishable from zero.",
+    { name: "Verdict", ...sortable("Verdict", "verdict", "asc"), tip: "From the interval of the slippage: if it contains 0, the slippage is not distinguishable from zero.",
       cell: (row) => { const [mood, word] = VERDICTS[row.verdict] ?? ["", row.verdict]; return h("span", { class: `tag ${mood}` }, word); } },
   ], rows);
 }
 
 const asked = { dimension: "price", sort: "value", order: "asc", q: "" };
-let days = {}; // the parameters that name the days
+let days = {}; // the parameters `days` and `until`
 let latest = 0;
 let report = () => {};
 
 const parameters = () => Object.fromEntries(Object.entries({ ...days, ...asked }).filter(([, value]) => value !== "" && value !== null));
 
-/** The answer for the days that are named. */
+/** Load the classes of these days. */
 export function askClasses(wanted) {
   days = wanted;
   latest += 1;
@@ -46,13 +46,13 @@ async function change(what) {
   const mine = ++latest;
   try {
     const data = await get("/api/quality/breakdowns", parameters());
-    if (mine === latest) drawClasses(data, report); // else it is overtaken by a later question
+    if (mine === latest) drawClasses(data, report); // else a later request has overtaken it
   } catch (error) { report(error); }
 }
 
-/** Draw an answer; `failed` is told what goes wrong when something is pressed. */
+/** Draw an answer. `failed` is called with errors of later requests. */
 export function drawClasses(data, failed) {
-  if (data.dimension !== asked.dimension) return; // another one was pressed meanwhile
+  if (data.dimension !== asked.dimension) return; // another dimension was selected meanwhile
   report = failed;
   const box = $("classes-content");
   if (data.reason !== null) { box.replaceChildren(h("p", { class: "empty" }, "Unknown: ", data.reason)); return; }

@@ -1,4 +1,4 @@
-// How the fills were copied: the figures, the funnel, and how slippage and latency are distributed.
+// How fills were copied: key figures, the funnel, and the distributions of slippage and latency.
 
 import { fact, h, svg, table, tip } from "./dom.js";
 import { count, money, percent, shortMoney } from "./format.js";
@@ -8,22 +8,22 @@ export const cents = (value) => `${value > 0 ? "+" : ""}${value.toFixed(2)}`.rep
 const seconds = (value) => `${value.toFixed(value < 10 ? 1 : 0)} s`.replace("-", MINUS);
 const between = (low, high, write) => (low === null ? "too few events for an interval" : `95 %: ${write(low)} to ${write(high)}`);
 const REASONS = {
-  small: ["fewer than 10 shares", "Fills of fewer than 10 shares, which the bot copies only by chance."],
-  probability: ["order below the minimum", "Copies below the exchange's minimum of $1.01, which the bot sends by chance: its log says that it did not, or the size does."],
+  small: ["fewer than 10 shares", "Fills of fewer than 10 shares, which the bot copies only at random."],
+  probability: ["order below the minimum", "Copies below the exchange's minimum of $1.01, which the bot sends at random: its log or the size says that it did not."],
   disabled: ["bot switched off", "The bot's log says that it was off or in mock mode."],
   breaker: ["breaker", "Stopped by the bot's breaker or risk rules, as its log says."],
   error: ["error", "Orders that failed, as the bot's log says."],
-  unfilled: ["not or partly filled", "Orders that nobody filled, as the bot's log says."],
-  no_position: ["nothing to sell", "Sales of the whale of what you did not hold, as the bot's log or your fills say."],
+  unfilled: ["not or partly filled", "Orders that were not filled, as the bot's log says."],
+  no_position: ["nothing to sell", "Sales of tokens that the copier did not hold, as the bot's log or the copier's fills say."],
   unknown: ["reason unknown", "Neither the bot's log nor sizes and holdings say why."],
 };
-const PARTLY = ["filled in part", "Fills of which you got less than 99 % of ratio × the whale's shares."];
+const PARTLY = ["filled in part", "The copier got less than 99 % of ratio × the whale's shares."];
 const STEPS = {
   whale: ["The whale's fills", "All fills of the whale on these days."],
   eligible: ["Eligible", "Fills of 10 shares and more, which the bot copies."],
-  sent: ["Order sent", "Eligible fills for which an order was sent: a fill of yours, or the bot's log, says so."],
-  filled: ["Filled", "Fills of which you got at least a part, resubmits included."],
-  whole: ["Filled in full", "Fills of which you got at least 99 % of ratio × the whale's shares."],
+  sent: ["Order sent", "Eligible fills for which an order was sent, as a copier fill or the bot's log shows."],
+  filled: ["Filled", "The copier got at least a part, resubmits included."],
+  whole: ["Filled in full", "The copier got at least 99 % of ratio × the whale's shares."],
 };
 
 /** The small panels, for the whole answer. */
@@ -35,21 +35,21 @@ export function figures(data) {
   const zero = m.slippage_cents_low !== null && m.slippage_cents_low <= 0 && m.slippage_cents_high >= 0;
   return [
     fact("Gap", gap, usd, { reason: data.attribution.reason, id: "fact-gap", mood: gap > 0.005 ? "good" : gap < -0.005 ? "bad" : null,
-      note: gap === null ? null : `${gap > 0.005 ? "ahead of" : gap < -0.005 ? "behind" : "on"} the ratio`, formula: `Your PnL${gap === null ? "" : ` of ${usd(copier)}`} − ratio × the whale's${gap === null ? "" : `, which is ${usd(expected)}`}, over ${known} of ${days} days.` }),
+      note: gap === null ? null : `${gap > 0.005 ? "ahead of" : gap < -0.005 ? "behind" : "on"} the ratio`, formula: `Copier PnL${gap === null ? "" : ` of ${usd(copier)}`} − ratio × whale PnL${gap === null ? "" : `, which is ${usd(expected)}`}, over ${known} of ${days} days.` }),
     fact("Copy rate", m.copy_rate, percent, { reason: why.copy_rate, note: m.copy_rate === null ? null : between(m.copy_rate_low, m.copy_rate_high, percent),
       formula: m.copy_rate === null ? "Eligible fills with an order sent ÷ eligible fills." : `Order sent ${count(m.copied_fills)} ÷ eligible ${count(m.eligible_fills)}; by USD ${percent(m.copy_rate_usd)}. Interval by Wilson.` }),
     fact("Coverage", data.coverage, percent, { reason: data.coverage_reason, note: data.coverage === null ? null : `at the end of ${data.until}${data.exits.incomplete ? `; may be off: ${data.exits.incomplete}` : ""}`,
-      formula: "Σ min(your shares, ratio × the whale's) × price ÷ Σ ratio × the whale's × price, over open tokens worth an order." + (data.coverage === null ? "" : ` ${money(data.coverage / 100 * data.coverage_usd)} of ${money(data.coverage_usd)}.`) }),
+      formula: "Σ min(copier shares, ratio × the whale's) × price ÷ Σ ratio × the whale's × price, over open tokens worth an order." + (data.coverage === null ? "" : ` ${money(data.coverage / 100 * data.coverage_usd)} of ${money(data.coverage_usd)}.`) }),
     fact("Fill ratio", m.fill_ratio, percent, { reason: why.fill_ratio, note: m.fill_ratio === null ? null : m.first_fill_ratio === null ? "first attempt: unknown" : `first attempt: ${percent(m.first_fill_ratio)}`,
-      formula: `Shares you got ÷ shares ordered (what is expected, at least a $1.01 order), over the ${count(m.copied_fills ?? 0)} fills with an order sent. First attempt: filled ÷ requested in the bot's log${m.first_fill_ratio === null ? `, unknown: ${why.first_fill_ratio}` : ""}.` }),
+      formula: `Copier shares ÷ shares ordered (the expected size, at least a $1.01 order), over the ${count(m.copied_fills ?? 0)} fills with an order sent. First attempt: filled ÷ requested in the bot's log${m.first_fill_ratio === null ? `, unknown: ${why.first_fill_ratio}` : ""}.` }),
     fact("Slippage", m.slippage_cents, cents, { reason: why.slippage_cents, id: "fact-slippage", mood: m.slippage_cents_low > 0 ? "bad" : m.slippage_cents_high < 0 && m.slippage_cents_high !== null ? "good" : null,
       note: m.slippage_cents === null ? null : zero ? "not distinguishable from zero" : `${m.slippage_cents > 0 ? "worse" : "better"} a share, ${money(m.slippage_usd)}`,
-      formula: m.slippage_cents === null ? "Sign × (your price − the whale's), weighted by shares; + is worse." : `Sign × (your price − the whale's), weighted by shares; + is worse. ${money(m.slippage_usd)} in all, ${m.slippage_bps.toFixed(0)} bps; ${between(m.slippage_cents_low, m.slippage_cents_high, cents)}, each event counted once.` }),
+      formula: m.slippage_cents === null ? "Sign × (copier price − whale price), weighted by shares; + is worse." : `Sign × (copier price − whale price), weighted by shares; + is worse. ${money(m.slippage_usd)} in all, ${m.slippage_bps.toFixed(0)} bps; ${between(m.slippage_cents_low, m.slippage_cents_high, cents)}, each event counted once.` }),
     fact("Latency", m.latency_p50, seconds, { reason: why.latency_p50, note: m.latency_p95 === null ? null : `p95: ${seconds(m.latency_p95)}`,
-      formula: `Median seconds from the whale's fill to your first copy, over ${count(data.latency.fills ?? 0)} copied fills; block times, good to 2 s.` }),
+      formula: `Median seconds from the whale's fill to the first copy, over ${count(data.latency.fills ?? 0)} copied fills; block times, accurate to 2 s.` }),
     fact("Shortfall", m.shortfall_usd, usd, { reason: why.shortfall_usd, id: "fact-shortfall",
       note: m.shortfall_bps === null ? null : Math.abs(m.shortfall_usd) < 0.005 ? "as on paper" : `${m.shortfall_usd > 0 ? "worse" : "better"} than on paper`,
-      formula: `Slippage + Σ sign × (expected − got) × (price at the end − the whale's price) + fees; + is worse than on paper.${m.shortfall_usd === null ? "" : ` ${usd(m.slippage_usd ?? 0)} of it is slippage, ${usd(m.shortfall_usd - (m.slippage_usd ?? 0))} the rest.`}${m.shortfall_bps === null ? "" : ` ${count(m.shortfall_bps)} bps of what was expected.`}${m.unmarked_usd ? ` ${money(m.unmarked_usd)} of it in markets whose result is not known.` : ""}` }),
+      formula: `Slippage + Σ sign × (expected − got) × (price at the end − the whale's price) + fees; + is worse than on paper.${m.shortfall_usd === null ? "" : ` ${usd(m.slippage_usd ?? 0)} of it is slippage, ${usd(m.shortfall_usd - (m.slippage_usd ?? 0))} the rest.`}${m.shortfall_bps === null ? "" : ` ${count(m.shortfall_bps)} bps of the expected cost.`}${m.unmarked_usd ? ` ${money(m.unmarked_usd)} of it in markets without a known result.` : ""}` }),
   ];
 }
 
@@ -57,7 +57,7 @@ export function figures(data) {
 export function funnel(found) {
   if (found.reason !== null) return [h("p", { class: "empty" }, "Unknown: ", found.reason)];
   const all = found.steps[0].fills;
-  if (!all) return [h("p", { class: "empty" }, "The whale traded nothing on these days.")];
+  if (!all) return [h("p", { class: "empty" }, "The whale did not trade on these days.")];
   const bar = (start, fills, look) => svg("svg", { class: `fall ${look}`, viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" },
     svg("rect", { x: 100 * start / all, width: Math.max(100 * fills / all, 0.4), y: 1.5, height: 7 }));
   const rows = [];
@@ -68,12 +68,12 @@ export function funnel(found) {
     let start = step.fills;
     for (const lost of found.lost.filter((one) => one.after === step.step)) {
       start -= lost.fills;
-      const [words, meaning] = lost.after === "filled" ? PARTLY : REASONS[lost.reason] ?? [lost.reason, "The reason is named so in the tables."];
+      const [words, meaning] = lost.after === "filled" ? PARTLY : REASONS[lost.reason] ?? [lost.reason, "A reason without a description; the tables have this name."];
       const share = `${meaning} ${count(lost.fills)} of the ${count(step.fills)} of the step above, worth ${money(lost.usd)} at the whale's prices.`;
       rows.push({ lost: true, name: h("span", { class: "named" }, `lost: ${words}`, tip(share)), picture: bar(start, lost.fills, "bad"), fills: lost.fills, usd: lost.usd, share: lost.fills / all });
     }
   });
-  return [table("What became of the whale's fills", [
+  return [table("How far the whale's fills came", [
     { name: "Step", cell: (row) => row.name },
     { name: "", cell: (row) => row.picture },
     { name: "Fills", number: true, cell: (row) => (row.lost ? `${MINUS}${count(row.fills)}` : count(row.fills)) },
@@ -84,12 +84,12 @@ export function funnel(found) {
 
 const KINDS = {
   slippage: { write: cents, marks: (m) => [["p50", m.slippage_p50], ["p95", m.slippage_p95]], unit: "cents a share, + is worse" },
-  latency: { write: seconds, marks: (m) => [["p50", m.latency_p50], ["p95", m.latency_p95], ["p99", m.latency_p99]], unit: "seconds from the whale's fill to your first copy" },
+  latency: { write: seconds, marks: (m) => [["p50", m.latency_p50], ["p95", m.latency_p95], ["p99", m.latency_p99]], unit: "seconds from the whale's fill to the first copy" },
 };
 
 const span = (bar, write) => (bar.low === null ? `below ${write(bar.high)}` : bar.high === null ? `${write(bar.low)} and more` : `${write(bar.low)} to ${write(bar.high)}`);
 
-/** The panel's content for one distribution. The picture is drawn by `drawBars`, when its width is known. */
+/** The panel's content for one distribution. `drawBars` draws the picture once its width is known. */
 export function distribution(kind, found, metrics) {
   if (found.reason !== null) return [h("p", { class: "empty" }, "Unknown: ", found.reason)];
   const { write, marks, unit } = KINDS[kind];
@@ -106,7 +106,7 @@ export function distribution(kind, found, metrics) {
   ];
 }
 
-/** Draw a distribution into its box, as wide as that is now. */
+/** Draw a distribution at the current width of its box. */
 export function drawBars(box, found, metrics) {
   const { write, marks } = KINDS[box.dataset.kind];
   const [width, height, foot, head] = [box.clientWidth, 190, 22, 16];

@@ -1,10 +1,10 @@
-// One bar a day: the gap as copy_quality_daily has it, and how closely PnL followed over 7 and 30 days.
+// The gap of copy_quality_daily as one bar a day, and copy quality over 7 and 30 days.
 
 import { $, h, table, tip, unknown } from "./dom.js";
 import { count, money, percent } from "./format.js";
 import { withPlotly } from "./chart.js";
 
-const known = (value, write, reason, brief = false) => (value === null ? unknown(reason ?? "no reason is recorded", { brief }) : write(value));
+const known = (value, write, reason, brief = false) => (value === null ? unknown(reason ?? "no reason recorded", { brief }) : write(value));
 const usd = (value) => h("span", { class: value > 0.005 ? "mood-good" : value < -0.005 ? "mood-bad" : null }, money(value, { signed: true }));
 const [DAY_MS, LEAST_DAYS] = [86_400_000, 7];
 let rows = [];
@@ -16,7 +16,7 @@ export function drawDaily([daily, week, month], press) {
   pressed = press;
   const chart = h("div", { class: "plot", id: "quality-plot", role: "img", "aria-label": "Gap by day; the table below has the numbers" }, h("div", { class: "canvas" }));
   $("quality-daily").replaceChildren(...(rows.length ? [
-    h("div", { class: "panel chart" }, h("header", {}, h("h3", {}, `Gap by day, last ${rows.length === 1 ? "day" : `${rows.length} days`} (pale: reconstructed; press a bar for its day)`),
+    h("div", { class: "panel chart" }, h("header", {}, h("h3", {}, `Gap by day, last ${rows.length === 1 ? "day" : `${rows.length} days`} (pale: reconstructed; click a bar for its day)`),
       h("div", { class: "actions" }, h("a", { class: "button", href: "/api/export.csv?what=quality&window=1&days=60", download: "" }, "CSV"),
         h("button", { type: "button", onclick: png }, "PNG"))), chart),
     h("details", { class: "panel gaps" }, h("summary", {}, "All days as a table"),
@@ -32,14 +32,14 @@ function dayTable() {
   const column = (name, field, write) => ({ name, number: true, cell: (row) => known(row[field], write, row.reasons[field], field !== "gap") });
   return table("Copy quality by day", [
     { name: "day (UTC)", cell: day },
-    column("gap", "gap", usd), column("your PnL", "copier_pnl", usd), column("expected", "expected_pnl", usd),
+    column("gap", "gap", usd), column("copier PnL", "copier_pnl", usd), column("expected", "expected_pnl", usd),
     column("capture up", "capture_up", percent), column("capture down", "capture_down", percent),
     { name: "hours", number: true, cell: (row) => count(row.hours_covered) },
     { name: "from", cell: (row) => row.source },
   ], rows.toReversed());
 }
 
-/** What the numbers of a row are computed from, in words; empty where the row does not have it, as those of earlier versions. */
+/** The inputs of a row's numbers, as text; empty if the row lacks them, as rows of earlier versions do. */
 function inputs(row) {
   const signed = (value, decimals = 2) => money(value, { signed: true, decimals });
   const fine = (value) => money(value, { decimals: 4 });
@@ -67,12 +67,12 @@ function windowPanel(days, row) {
   const csv = h("a", { class: "button", href: `/api/export.csv?what=quality&window=${days}&days=1`, download: "" }, "CSV");
   return h("div", { class: "panel part" }, h("header", {}, h("h3", {}, `${title} to the end of ${day(row)} · ${row.source}`), h("div", { class: "actions" }, csv)),
     h("table", {}, h("caption", { class: "hidden" }, `Copy quality over ${title}`), h("tbody", {},
-      line("Gap", `Your PnL − Σ over the hours of ratio × the change of the whale's PnL.${from.gap}`, known(row.gap, usd, why.gap)),
-      line("t of the gap", `Mean hourly gap ÷ (its standard deviation ÷ √hours); between −2 and 2 it is not distinguishable from 0.${from.t}`, h("span", {}, known(row.gap_t, (t) => count(t, 2), why.gap_t), certain ? h("small", { class: "muted" }, ` ${certain}`) : null)),
-      line("Capture up", `Your PnL in the hours in which the whale gained ÷ ratio × its gains; high is good.${from.up}`, known(row.capture_up, percent, why.capture_up)),
-      line("Capture down", `Your PnL in the hours in which the whale lost ÷ ratio × its losses; low is good.${from.down}`, known(row.capture_down, percent, why.capture_down)),
-      line("Beta ÷ ratio", `Slope of your hourly changes on the whale's ÷ the ratio; 1 is as configured.${from.beta}`, h("span", {}, known(row.beta_to_ratio, times, why.beta_to_ratio), interval)),
-      line("R²", `Share of the variance of your hourly changes that the whale's explain, 0 to 1: (beta × the standard deviation of its changes ÷ that of yours)².${from.r2}`, known(row.r2, (r2) => r2.toFixed(2), why.r2)),
+      line("Gap", `Copier PnL − Σ over the hours of ratio × the change of whale PnL.${from.gap}`, known(row.gap, usd, why.gap)),
+      line("t of the gap", `Mean hourly gap ÷ (its standard deviation ÷ √hours); between −2 and 2 the gap is not distinguishable from 0.${from.t}`, h("span", {}, known(row.gap_t, (t) => count(t, 2), why.gap_t), certain ? h("small", { class: "muted" }, ` ${certain}`) : null)),
+      line("Capture up", `Copier PnL in the hours in which the whale gained ÷ (ratio × its gains); high is good.${from.up}`, known(row.capture_up, percent, why.capture_up)),
+      line("Capture down", `Copier PnL in the hours in which the whale lost ÷ (ratio × its losses); low is good.${from.down}`, known(row.capture_down, percent, why.capture_down)),
+      line("Beta ÷ ratio", `Slope of the copier's hourly changes on the whale's ÷ the ratio; 1 is as configured.${from.beta}`, h("span", {}, known(row.beta_to_ratio, times, why.beta_to_ratio), interval)),
+      line("R²", `Share of the variance of the copier's hourly changes that the whale's explain, 0 to 1: (beta × the standard deviation of the whale's changes ÷ that of the copier's)².${from.r2}`, known(row.r2, (r2) => r2.toFixed(2), why.r2)),
       line("Tracking error", `Standard deviation of the hourly gap × √24, in USD a day.${from.error}`, known(row.tracking_error, (value) => `${money(value)} a day`, why.tracking_error)))));
 }
 
@@ -97,7 +97,7 @@ function figure(wide) {
   return { data: [bars], layout };
 }
 
-/** Draw the bars again, after a change of theme or width. */
+/** Redraw the bars after a change of theme or width. */
 export function drawGaps() {
   const plot = $("quality-plot");
   if (!plot || !window.Plotly) return;

@@ -1,4 +1,4 @@
-// Making elements. Text goes in as text: nothing in this page is ever parsed as HTML.
+// Creating elements. Text is inserted as text: this page never parses HTML.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -19,8 +19,8 @@ export function svg(tag, attributes = {}, ...children) { return fill(document.cr
 export const $ = (id) => document.getElementById(id);
 
 /**
- * Replace what an element holds. What had the focus keeps it, by its place, boxes stay scrolled and what was folded open
- * or shut stays so, by its place or by its data-fold: news come each minute.
+ * Replace the children of an element on new data. Focus and scroll positions are kept by place; open and closed details
+ * by their data-fold or place.
  */
 export function redraw(node, ...children) {
   const places = () => [...node.querySelectorAll("a, button, summary, [tabindex]")];
@@ -40,10 +40,10 @@ export function unknown(reason, { brief = false } = {}) {
   return h("span", { class: "unknown", title: reason }, "unknown", brief ? null : h("small", {}, reason));
 }
 
-let placed = null; // puts the bubble that was shown last beside its button
+let placed = null; // moves the last shown bubble next to its button
 document.addEventListener("scroll", () => placed?.(), { capture: true, passive: true });
 
-/** A button whose bubble tells how a number comes about: for the mouse, the keyboard and screen readers. */
+/** A button with a bubble that explains a number, for mouse, keyboard and screen readers. */
 export function tip(text) {
   const bubble = h("span", { class: "bubble", "aria-hidden": "true" }, text);
   const place = () => {
@@ -58,12 +58,12 @@ export function tip(text) {
   return button;
 }
 
-/** A small panel with one number; `value` null is unknown, for the reason. */
+/** A small panel with one number; null is unknown with its reason. */
 export function fact(title, value, write, { reason, note, formula, mood, id } = {}) {
   const known = value !== null && value !== undefined;
   return h("div", { class: `panel ${known && mood ? mood : ""}`, id },
     h("h3", { class: formula ? "with-tip" : null }, title, formula ? tip(formula) : null),
-    h("p", { class: "value" }, known ? write(value) : unknown(reason ?? "no reason is recorded")), note ? h("p", { class: "word" }, note) : null);
+    h("p", { class: "value" }, known ? write(value) : unknown(reason ?? "no reason recorded")), note ? h("p", { class: "word" }, note) : null);
 }
 
 /** A table: columns are {name, cell(row), number, title, tip}; rows any objects. */

@@ -1,4 +1,4 @@
-// Numbers, ages and instants as text. Unknown is never formatted: callers show its reason instead.
+// Numbers, ages and instants as text. Callers show the reason of an unknown number instead.
 
 const MINUS = "\u2212";
 
@@ -32,8 +32,8 @@ export function count(value, decimals = 0) {
 }
 
 /**
- * Amounts in whole cents that add up to a sum in whole cents: each is rounded up or down, those that lose most are
- * rounded up first. `total` is within a cent an amount of their sum.
+ * Round amounts to whole cents that add up to `total` cents: each up or down, the largest fractions up first. `total` must
+ * be within one cent per amount of their sum.
  */
 export function centsThatAddUp(amounts, total) {
   const cents = amounts.map((usd) => Math.floor(100 * usd));
@@ -61,17 +61,17 @@ const zone = { local: false };
 export function useLocalTime(local) { zone.local = local; }
 export function isLocal() { return zone.local; }
 
-/** The zone to print after every time: "UTC", or what the browser calls its own at that instant. */
+/** The zone to print after a time: "UTC", or the browser's name of its own zone at that instant. */
 export function zoneName(ms = Date.now()) {
   if (!zone.local) return "UTC";
   const parts = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" }).formatToParts(new Date(ms));
   return parts.find((part) => part.type === "timeZoneName")?.value ?? "local";
 }
 
-/** Minutes that the shown zone is ahead of UTC at that instant. */
+/** Offset of the displayed zone from UTC at that instant, in minutes. */
 export function offsetMinutes(ms) { return zone.local ? -new Date(ms).getTimezoneOffset() : 0; }
 
-/** Date and time in the shown zone, as [year, month, day, hour, minute, second] texts. */
+/** [year, month, day, hour, minute, second] in the displayed zone, as texts. */
 function fields(ms) {
   return new Date(ms + offsetMinutes(ms) * 60_000).toISOString().match(/\d+/g);
 }
@@ -92,7 +92,7 @@ export function tickLabel(ms, step) {
   return `${h}:${mi}`;
 }
 
-/** The value of a datetime-local input for an instant, and back (NaN when it is empty). */
+/** The value of a datetime-local input for an instant, and back (NaN if it is empty). */
 export function inputValue(ms) { return instant(ms).replace(" ", "T"); }
 export function fromInput(text) {
   return Date.parse(zone.local ? text : `${text}Z`);

@@ -1,4 +1,4 @@
-// Section "History": three charts over one range, which is kept in the address of the page.
+// Section "History": three charts over one range, which the page's address holds.
 
 import { Chart, redraw } from "./chart.js";
 import { $, h, table } from "./dom.js";
@@ -19,7 +19,7 @@ const usd = (value) => money(value, { signed: true });
 
 function empty(data) {
   if (data.first === null) return "No snapshot is stored yet. The first one appears within a minute of the start.";
-  return `No number is known in this range. Snapshots are stored from ${instant(Date.parse(data.first))} to ${instant(Date.parse(data.last))} ${zoneName()}.`;
+  return `No known number in this range. Snapshots are stored from ${instant(Date.parse(data.first))} to ${instant(Date.parse(data.last))} ${zoneName()}.`;
 }
 
 function build() {
@@ -37,7 +37,7 @@ function build() {
       { name: `${share} of ${who.whale}`, field: "expected_pnl", colour: "--bad", dash: "dash", write: usd },
       { name: `${who.whale}, right axis`, field: "user2_pnl", colour: "--faint", dash: "dot", write: usd, axis2: true, hidden: true, toggle: true },
       { name: "reconstructed", field: "user1_pnl", colour: "--faint", dash: "dot", write: usd, source: rebuilt("copier"), quiet: true },
-      { name: "reconstructed whale share", field: "expected_pnl", colour: "--soft", dash: "dot", write: usd, source: rebuilt("expected"), quiet: true }] },
+      { name: "reconstructed expected", field: "expected_pnl", colour: "--soft", dash: "dot", write: usd, source: rebuilt("expected"), quiet: true }] },
     { id: "efficiency", title: "Efficiency", hundred: true, robust: true, axis: { ticksuffix: " %" }, lines: [
       { name: "efficiency (whale gains)", field: "pnl_efficiency", colour: "--good", write: percent, or: "–" },
       { name: "loss share (whale loses)", field: "loss_share", colour: "--bad", dash: "dash", write: percent, or: "–" }] },
@@ -55,7 +55,7 @@ function build() {
   $("custom").addEventListener("input", (event) => event.currentTarget.elements.to.setCustomValidity(""));
 }
 
-/** Read the range from the address, and call `onChange` whenever a new one is chosen. */
+/** Read the range from the address. `onChange` is called when another one is chosen. */
 export function startHistory(onChange) {
   changed = onChange;
   readAddress();
@@ -73,7 +73,7 @@ function readAddress() {
   range = from < to ? { from, to } : { hours: named ? named[1] : 24 };
 }
 
-/** Show another range and keep it in the address. */
+/** Show another range and put it into the address. */
 export function choose(wanted) {
   range = wanted;
   const query = new URLSearchParams(location.search);
@@ -97,7 +97,7 @@ function parameters() {
   return { ...which, fields: FIELDS, points: Math.max(300, Math.min(4000, Math.round(width * 1.3))) };
 }
 
-/** Ask for the range and draw it. An answer that is overtaken by a later question is dropped. */
+/** Load the range and draw it. An answer that a later request has overtaken is dropped. */
 export async function loadHistory() {
   const mine = ++asked;
   const which = parameters();
@@ -115,7 +115,7 @@ function draw(data, which) {
   $("history").classList.remove("loading");
   const csv = `/api/export.csv?${new URLSearchParams({ what: "history", ...which })}`;
   for (const chart of made) { chart.options.csv = csv; chart.show(data); }
-  const grain = data.resolution_seconds === null ? "every snapshot" : `least and greatest of each ${span(data.resolution_seconds)}`;
+  const grain = data.resolution_seconds === null ? "every snapshot" : `minimum and maximum of each ${span(data.resolution_seconds)}`;
   $("history-sub").textContent = data.first === null ? "" : `${data.stored_rows.toLocaleString("en-US")} snapshots, ${grain}`;
   if (!$("custom").contains(document.activeElement)) {
     $("custom").elements.from.value = inputValue(Date.parse(data.from));
@@ -130,16 +130,16 @@ function drawGaps(gaps, { points, fields, ...which }) {
   box.hidden = !gaps.length;
   if (!gaps.length) return;
   const total = gaps.reduce((sum, gap) => sum + Date.parse(gap.to) - Date.parse(gap.from), 0) / 1000;
-  box.querySelector("summary").textContent = `${gaps.length} stretch${gaps.length === 1 ? "" : "es"} of this range without a known gap, ${span(total)} together`;
-  box.querySelector("div").replaceChildren(h("a", { class: "button", href: `/api/export.csv?${new URLSearchParams({ what: "gaps", ...which })}`, download: "" }, "CSV"), table("Stretches over which the gap is not known", [
+  box.querySelector("summary").textContent = `${gaps.length} stretch${gaps.length === 1 ? "" : "es"} of this range without a known gap, ${span(total)} in total`;
+  box.querySelector("div").replaceChildren(h("a", { class: "button", href: `/api/export.csv?${new URLSearchParams({ what: "gaps", ...which })}`, download: "" }, "CSV"), table("Stretches over which the gap is unknown", [
     { name: `from (${zoneName()})`, cell: (gap) => instant(Date.parse(gap.from), true) },
     { name: "to", cell: (gap) => instant(Date.parse(gap.to), true) },
     { name: "length", number: true, cell: (gap) => span((Date.parse(gap.to) - Date.parse(gap.from)) / 1000) },
-    { name: "why", cell: (gap) => gap.reason },
+    { name: "reason", cell: (gap) => gap.reason },
   ], gaps.toReversed()));
 }
 
-/** The last 24 h, coarse, for the small lines of the cards. */
+/** Load the last 24 h at low resolution, for the sparklines of the cards. */
 export function loadDay() {
   const fields = "pnl_vs_expected,pnl_efficiency,loss_share,user1_pnl,expected_pnl,user1_value,user2_value,user1_rank,user2_rank";
   return get("/api/history", { hours: 24, points: 160, layout: "columns", fields });

@@ -1,4 +1,4 @@
-// The page: what is asked when, the status line, the keyboard, theme and zone.
+// The page: when data is loaded, the status line, keyboard shortcuts, theme and time zone.
 
 import { $ } from "./dom.js";
 import { startPlotly } from "./chart.js";
@@ -14,10 +14,10 @@ const who = { copier: document.body.dataset.copier, whale: document.body.dataset
 const state = { latest: null, day: null, positions: null, lostAt: null, error: null };
 let busy = false;
 let again = false;
-let told = null; // the newest version that the server told of
-let followed = null; // the told version because of which everything was asked for again: once for each
+let announced = null; // the newest version in the event stream
+let followed = null; // the announced version that caused the last reload: one reload for each
 
-/** Ask for everything that is shown. While one round runs, any number of wishes become one more round. */
+/** Load everything that is shown. Calls during a reload cause one more reload. */
 async function refresh() {
   if (busy) { again = true; return; }
   busy = true;
@@ -28,7 +28,7 @@ async function refresh() {
     const [latest, day] = await Promise.all([get("/api/latest"), loadDay()]);
     Object.assign(state, { latest, day, lostAt: null });
     drawNow(state.latest, state.day, state.positions, who);
-    await history; // what is on the first screen comes first
+    await history; // the first screen first
     const positions = loadPositions().then((found) => {
       state.positions = found;
       drawNow(state.latest, state.day, state.positions, who);
@@ -46,16 +46,16 @@ async function refresh() {
 
 const versionOf = (answer) => `${answer.version} ${answer.reload_error}`;
 
-/** Whether the server told of something that is not shown: it may have come between the first answer and the stream. */
+/** True if an announced version is not shown yet, such as one published between the first answer and the stream. */
 function isNew() {
-  if (told === followed || (state.latest && told === versionOf(state.latest))) return false;
-  followed = told;
+  if (announced === followed || (state.latest && announced === versionOf(state.latest))) return false;
+  followed = announced;
   return true;
 }
 
 function remember(error) { state.error = error.message; }
 
-/** The status line and the notice: they change with time too, not only with data. */
+/** Draw the status line and the notice. They change with time as well as with data. */
 function show() {
   const status = $("status");
   const words = status.querySelector(".words");
@@ -74,13 +74,13 @@ function show() {
   if (!state.latest) return;
   $("now").classList.toggle("stale", state.latest.timestamp !== null && (now() - Date.parse(state.latest.timestamp)) / 1000 > state.latest.stale_after_seconds);
   const published = state.latest.published_at;
-  $("version").textContent = published ? `version ${state.latest.version}, published ${span((now() - Date.parse(published)) / 1000)} ago` : "nothing is published yet";
+  $("version").textContent = published ? `version ${state.latest.version}, published ${span((now() - Date.parse(published)) / 1000)} ago` : "nothing published yet";
   tick(state.latest, state.positions);
 }
 
 function setTheme(theme) {
   document.documentElement.dataset.theme = theme;
-  try { localStorage.setItem("theme", theme); } catch { /* forbidden: then it lasts as long as the page */ }
+  try { localStorage.setItem("theme", theme); } catch { /* storage is forbidden: keep it until the page closes */ }
   nameButtons();
   redraw();
   drawQuality();
@@ -127,9 +127,9 @@ startHistory(refresh);
 startPositions((error) => { remember(error); show(); });
 startQuality((error) => { remember(error); show(); });
 listen((news) => {
-  told = versionOf(news);
+  announced = versionOf(news);
   state.lostAt = null;
-  if (!busy && (isNew() || state.error)) refresh(); // a round that is running looks itself when it ends
+  if (!busy && (isNew() || state.error)) refresh(); // a running reload checks again when it ends
 }, () => { state.lostAt ??= now(); show(); });
 document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
 setInterval(() => { if (!document.hidden) show(); }, 1000);

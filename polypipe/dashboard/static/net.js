@@ -1,8 +1,8 @@
-// Asking the server: JSON, the server's clock, and the stream of news. A hidden tab asks for nothing.
+// Requests: JSON, the server's clock, and the event stream. A hidden tab requests nothing.
 
 let offset = 0; // server's clock minus ours, in milliseconds
 
-/** The present by the server's clock, so that ages are right in a browser whose clock is wrong. */
+/** The time by the server's clock: ages stay right if the browser's clock is wrong. */
 export function now() { return Date.now() + offset; }
 
 /** JSON from a path with parameters. Throws an Error whose message is the server's line. */
@@ -13,17 +13,17 @@ export async function get(path, parameters = {}) {
   try {
     response = await fetch(text ? `${path}?${text}` : path, { headers: { Accept: "application/json" } });
   } catch {
-    throw new Error("the dashboard's server does not answer; is polypipe running?");
+    throw new Error("the dashboard does not answer; is polypipe running?");
   }
   const date = Date.parse(response.headers.get("Date") ?? "");
   const ahead = date - Date.now();
-  if (Number.isFinite(ahead)) offset = Math.abs(ahead) > 2500 ? ahead : 0; // what was wrong once may be right again
+  if (Number.isFinite(ahead)) offset = Math.abs(ahead) > 2500 ? ahead : 0; // reset: the clock may have been corrected
   const body = await response.json().catch(() => ({ error: `answer ${response.status} is not JSON` }));
   if (!response.ok) throw new Error(body.error ?? `answer ${response.status}`);
   return body;
 }
 
-/** Call `news(state)` at each new version and `lost()` when the stream breaks; none of it while the tab is hidden. */
+/** Call `news(state)` at each new version and `lost()` when the stream breaks, but not while the tab is hidden. */
 export function listen(news, lost) {
   let source = null;
   const open = () => {

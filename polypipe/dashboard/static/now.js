@@ -1,4 +1,4 @@
-// Section "Now": the gauge of the gap and the cards. A number that is unknown is grey and says why; it is never zero.
+// Section "Now": the gauge of the gap, and the cards. An unknown number is grey with its reason, never zero.
 
 import { $, h, redraw, svg, tip, unknown } from "./dom.js";
 import { count, instant, money, percent, shortMoney, span, zoneName } from "./format.js";
@@ -7,7 +7,7 @@ import { now } from "./net.js";
 const WORDS = { ahead: "ahead of", behind: "behind" };
 const SIGNS = { ahead: "▲", behind: "▼", on_target: "◆" };
 
-/** What a card shows: its number, how to write it, the sources that it needs, and how it comes about. */
+/** The cards: field, format, sources, and the formula in the tip. */
 function cards(s, who) {
   const ratio = s.scaling_ratio ?? who.ratio;
   const share = `${+(100 * ratio).toFixed(4)} %`;
@@ -21,22 +21,22 @@ function cards(s, who) {
         : v < 0 ? "lost while the whale gained" : v >= 100 ? "at least its share" : "less than its share",
       sources: ["user1_pnl", "user2_pnl"],
       formula: losing
-        ? `100 × your PnL ÷ (${share} × the whale's), while the whale loses. Below 100 % is good.`
-        : `100 × your PnL ÷ (${share} × the whale's), where that is a gain above ${money(s.guard_usd ?? 5)}.`,
+        ? `100 × copier PnL ÷ (${share} × whale PnL), while the whale loses. Below 100 % is good.`
+        : `100 × copier PnL ÷ (${share} × whale PnL), if the divisor is above ${money(s.guard_usd ?? 5)}.`,
     },
     {
       id: "actual", title: `${who.copier}: actual PnL`, field: "user1_pnl", write: (v) => money(v, { signed: true }),
-      sources: ["user1_pnl"], point: "user1_pnl_age", formula: "Your PnL over the last 24 h of the hourly points that both wallets have.",
+      sources: ["user1_pnl"], point: "user1_pnl_age", formula: "Copier PnL over the last 24 h for which both wallets have hourly points.",
     },
     {
       id: "expected", title: "Expected PnL", field: "expected_pnl", write: (v) => money(v, { signed: true }),
       word: () => (s.user2_pnl === null ? "" : `${share} of ${shortMoney(s.user2_pnl, { signed: true })}`),
-      sources: ["user2_pnl"], point: "user2_pnl_age", formula: `${share} × the whale's PnL over the same hours.`,
+      sources: ["user2_pnl"], point: "user2_pnl_age", formula: `${share} × whale PnL over the same hours.`,
     },
     {
       id: "coverage", title: "Coverage", field: "coverage", write: (v) => percent(v), sources: [],
-      word: (v, x) => (x?.summary ? `${count(x.summary.missed)} missed, ${count(x.summary.orphan)} orphaned` : ""),
-      formula: "What you hold of what you should hold, by value, each token counted at most in full; dust left out.",
+      word: (v, x) => (x?.summary ? `${count(x.summary.missed)} missed, ${count(x.summary.orphan)} orphans` : ""),
+      formula: "Held ÷ expected, by value. Each token counts at most in full; positions below the minimum order are left out.",
     },
     {
       id: "value1", title: `${who.copier}: portfolio`, field: "user1_value", write: (v) => shortMoney(v),
@@ -49,17 +49,17 @@ function cards(s, who) {
     {
       id: "rank1", title: `${who.copier}: rank`, field: "user1_rank", write: (v) => `#${count(v)}`,
       word: () => (s.user1_volume === null ? "" : `${shortMoney(s.user1_volume)} traded`), sources: ["user1_standing"], flip: true,
-      formula: "Place on the day's leaderboard by PnL, and the day's volume.",
+      formula: "Rank on the day's leaderboard by PnL, and the day's volume.",
     },
     {
       id: "rank2", title: `${who.whale}: rank`, field: "user2_rank", write: (v) => `#${count(v)}`,
       word: () => (s.user2_volume === null ? "" : `${shortMoney(s.user2_volume)} traded`), sources: ["user2_standing"], flip: true,
-      formula: "Place on the day's leaderboard by PnL, and the day's volume.",
+      formula: "Rank on the day's leaderboard by PnL, and the day's volume.",
     },
   ];
 }
 
-/** Draw the section. `day` is the history of the last 24 h as columns, `positions` the answer about positions; both may be null. */
+/** Draw the section. `day` is the history of the last 24 h in columns, `positions` the newest comparison; both may be null. */
 export function drawNow(latest, day, positions, who) {
   const section = $("now");
   section.classList.remove("loading");
@@ -84,7 +84,7 @@ function drawCard(card, s, reasons, day, positions) {
   const word = known ? card.word?.(value, positions) : null;
   return h("article", { class: `panel card ${known ? card.mood?.(value) ?? "" : "is-unknown"}`, id: `card-${card.id}`, dataset: { field: card.field } },
     h("h3", {}, card.title, tip(about(card, s))),
-    h("p", { class: "value" }, known ? card.write(value) : unknown(reasons[card.field] ?? "no reason is recorded")),
+    h("p", { class: "value" }, known ? card.write(value) : unknown(reasons[card.field] ?? "no reason recorded")),
     word ? h("p", { class: "word" }, word) : null,
     sparkline(day, card.field, card.flip),
     h("p", { class: "age", dataset: { sources: card.sources.join(" "), card: card.id } }));
@@ -171,7 +171,7 @@ function sentence(s) {
   return s.verdict === "on_target" ? `on target, ±${money(s.guard_usd)}` : `${WORDS[s.verdict]} the ratio`;
 }
 
-/** Ages move by themselves: write each again, amber from two missed snapshots, red from three. */
+/** Update the ages: amber from two thirds of the limit, red above it. */
 export function tick(latest, positions) {
   const present = now();
   const limit = latest.stale_after_seconds;
@@ -183,7 +183,7 @@ export function tick(latest, positions) {
       slow = 20 * 60;
     }
     if (!asked.length || asked.includes(null)) {
-      node.textContent = node.dataset.card === "coverage" ? "not compared yet" : latest.timestamp === null ? "no answer yet" : "no answer is recorded";
+      node.textContent = node.dataset.card === "coverage" ? "not compared yet" : latest.timestamp === null ? "no answer yet" : "no answer recorded";
       node.dataset.state = "none";
       continue;
     }
@@ -193,20 +193,20 @@ export function tick(latest, positions) {
   }
 }
 
-/** What is wrong at the moment, in one sentence; null when nothing is. */
+/** The present problem in one sentence, or null. */
 export function trouble(latest, silentSeconds) {
   if (latest.timestamp === null) return { level: "wait", text: latest.verdict_reason };
   const age = (now() - Date.parse(latest.timestamp)) / 1000;
   const time = `${instant(Date.parse(latest.timestamp))} ${zoneName(Date.parse(latest.timestamp))}`;
-  if (age > latest.stale_after_seconds) return { level: "bad", text: `Stale: the newest snapshot is ${span(age)} old (${time}). What you see is how it was then.` };
+  if (age > latest.stale_after_seconds) return { level: "bad", text: `Stale: the newest snapshot is ${span(age)} old (${time}). All numbers are from that time.` };
   const sources = Object.values(latest.sources ?? {});
   const dead = sources.filter((source) => !source.ok);
   if (sources.length && dead.length === sources.length) {
     const last = Math.max(...sources.map((source) => Date.parse(source.answered_at ?? "") || 0));
     const since = last ? ` since ${instant(last)} ${zoneName(last)}` : "";
-    return { level: "bad", text: `Outage: no source has answered${since}. Numbers are unknown until one does.` };
+    return { level: "bad", text: `Outage: no source has answered${since}. Numbers are unknown until one answers.` };
   }
-  if (dead.length) return { level: "warn", text: `${dead.length} of ${sources.length} sources did not answer; what needs them is unknown.` };
+  if (dead.length) return { level: "warn", text: `${dead.length} of ${sources.length} sources did not answer; numbers that need them are unknown.` };
   if (silentSeconds !== null) return { level: "bad", text: `No connection to the dashboard's server for ${span(silentSeconds)}.` };
   return null;
 }

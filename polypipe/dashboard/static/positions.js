@@ -1,4 +1,4 @@
-// Section "Positions": the comparison table, sorted, filtered and cut into pages by the server.
+// Section "Positions": the comparison table, sorted, filtered and paged by the server.
 
 import { $, fact, h, redraw, table } from "./dom.js";
 import { count, instant, money, percent, shortMoney, span, zoneName } from "./format.js";
@@ -6,9 +6,9 @@ import { get, now } from "./net.js";
 
 const NAMES = { orphan: "orphan", missed: "missed", over: "over", under: "under", manual: "manual", on_target: "on target", below_minimum: "below minimum", netted: "netted", resolved: "resolved" };
 const MEANINGS = {
-  orphan: "the whale is out, you still hold it", missed: "the whale holds it, you do not", over: "more than 12.5 % above the expected size",
-  under: "more than 12.5 % below the expected size", manual: "yours alone: the whale is not known to have held it", on_target: "within 12.5 % of the expected size",
-  below_minimum: "worth less than the bot's minimum order of $1.01", netted: "full sets of both outcomes: no exposure", resolved: "the market is decided",
+  orphan: "the whale has left, the copier still holds it", missed: "the whale holds it, the copier does not", over: "more than 12.5 % above the expected size",
+  under: "more than 12.5 % below the expected size", manual: "the copier's own: the whale is not known to have held it", on_target: "within 12.5 % of the expected size",
+  below_minimum: "worth less than the bot's minimum order of $1.01", netted: "full sets of both outcomes: no exposure", resolved: "the market is resolved",
 };
 const MOODS = { orphan: "bad", missed: "bad", over: "bad", under: "bad", on_target: "good" };
 const PAGE = 25;
@@ -22,7 +22,7 @@ function parameters() {
   return { q: asked.q || null, status: [...asked.status].join(",") || null, sort: asked.sort, order: asked.order };
 }
 
-/** Ask for the page of the table and draw the section. Returns the answer. */
+/** Load a page of the table and draw the section. Returns the answer. */
 export async function loadPositions() {
   const mine = ++shown;
   const data = await get("/api/positions/rows", { ...parameters(), limit: PAGE, offset: asked.offset });
@@ -52,7 +52,7 @@ function draw() {
     return;
   }
   const at = Date.parse(latest.compared_at);
-  sub.textContent = `both wallets read to the end at ${instant(at)} ${zoneName(at)}, ${span((now() - at) / 1000)} ago`;
+  sub.textContent = `all positions of both wallets read at ${instant(at)} ${zoneName(at)}, ${span((now() - at) / 1000)} ago`;
   if (!body.querySelector("#filter")) body.replaceChildren(...frame());
   redraw($("position-facts"), ...facts());
   redraw($("position-counts"), ...counts());
@@ -85,14 +85,14 @@ function facts() {
   const signed = (value) => money(value, { signed: true });
   const expected = s.expected_usd === null ? "" : ` Expected: ${money(s.expected_usd)}.`;
   return [
-    fact("Coverage", s.coverage, percent, { reason: why.coverage, note: "held of what should be held, by value",
-      formula: `Σ min(yours, expected) ÷ Σ expected, by value, over open positions of the whale worth an order of $1.01. Expected is ratio × the whale's.${expected}` }),
-    fact("Fill rate", s.weighted_fill_rate, percent, { reason: why.weighted_fill_rate, note: "weighted by value, not capped", formula: `Σ yours ÷ Σ expected, by value, over the same positions.${expected}` }),
-    fact("Cost of deviation", s.cost_of_deviation, signed, { reason: why.cost_of_deviation, note: "missed ones included; minus is worse off",
-      formula: "Σ (your shares − expected) × (price − the whale's average price). Orphans and your own positions have no such price; they are in the excess." }),
-    fact("Excess", s.excess_usd, shortMoney, { reason: why.excess_usd, note: "held beyond the expected size", formula: `Σ max(yours − expected, 0), by value, over all open positions.${s.actual_usd === null ? "" : ` Yours: ${money(s.actual_usd)}.`}` }),
-    fact("Orphans", s.orphan_usd, shortMoney, { reason: why.orphan_usd, note: `${count(s.orphan)} left by the whale, still yours`, formula: "Σ your shares × price of positions that the whale has left." }),
-    fact("Win rate", s.copier_win_rate, percent, { reason: why.copier_win_rate, formula: `Your open positions in profit ÷ those in profit or loss. You hold ${count(s.copier_positions)}, the whale ${count(s.whale_positions)}.`, note: s.whale_win_rate === null ? "whale: unknown" : `whale: ${percent(s.whale_win_rate)}` }),
+    fact("Coverage", s.coverage, percent, { reason: why.coverage, note: "held ÷ expected, by value",
+      formula: `Σ min(held, expected) ÷ Σ expected, by value, over the whale's open positions worth an order of $1.01. Expected is ratio × the whale's.${expected}` }),
+    fact("Fill rate", s.weighted_fill_rate, percent, { reason: why.weighted_fill_rate, note: "weighted by value, not capped", formula: `Σ held ÷ Σ expected, by value, over the same positions.${expected}` }),
+    fact("Cost of deviation", s.cost_of_deviation, signed, { reason: why.cost_of_deviation, note: "missed positions included; minus is a loss",
+      formula: "Σ (copier shares − expected) × (price − the whale's average price). Orphans and own positions have no such price; the excess has them." }),
+    fact("Excess", s.excess_usd, shortMoney, { reason: why.excess_usd, note: "held beyond the expected size", formula: `Σ max(held − expected, 0), by value, over all open positions.${s.actual_usd === null ? "" : ` Held: ${money(s.actual_usd)}.`}` }),
+    fact("Orphans", s.orphan_usd, shortMoney, { reason: why.orphan_usd, note: `${count(s.orphan)} left by the whale, still held`, formula: "Σ copier shares × price of positions that the whale has left." }),
+    fact("Win rate", s.copier_win_rate, percent, { reason: why.copier_win_rate, formula: `The copier's open positions in profit ÷ those in profit or loss. The copier holds ${count(s.copier_positions)} positions, the whale ${count(s.whale_positions)}.`, note: s.whale_win_rate === null ? "whale: unknown" : `whale: ${percent(s.whale_win_rate)}` }),
   ];
 }
 
@@ -120,7 +120,7 @@ function market(row) {
   const slug = row.event_slug;
   const name = row.title || "untitled market";
   const link = slug ? h("a", { href: `https://polymarket.com/event/${encodeURIComponent(slug)}`, target: "_blank", rel: "noopener noreferrer" }, name) : name;
-  const out = row.status !== "orphan" ? "" : row.whale_out_since ? ` · whale out since ${instant(Date.parse(row.whale_out_since))} ${zoneName()}` : " · since when the whale is out is not known";
+  const out = row.status !== "orphan" ? "" : row.whale_out_since ? ` · whale out since ${instant(Date.parse(row.whale_out_since))} ${zoneName()}` : " · whale out, since when is unknown";
   return h("div", { class: "market" }, link, h("small", {}, row.outcome, row.end_date ? ` · ends ${row.end_date.slice(0, 10)}` : "", out));
 }
 
@@ -139,7 +139,7 @@ function rows() {
     { name: "Price", number: true, ...sortable("Price", "price"), cell: (row) => optional(row.price, (price) => `${+(100 * price).toFixed(2)}¢`) },
     { name: "Held", number: true, title: "USD", ...sortable("Held", "actual_usd"), cell: (row) => optional(row.actual_usd, (usd) => money(usd)) },
     { name: "Deviation", number: true, title: "(actual − expected) × (price − the whale's average price)", ...sortable("Deviation", "cost_of_deviation", "asc"), cell: (row) => signedMoney(row.cost_of_deviation) },
-    { name: "Your PnL", number: true, ...sortable("Your PnL", "copier_pnl", "asc"), cell: (row) => signedMoney(row.copier_pnl) },
+    { name: "Copier PnL", number: true, ...sortable("Copier PnL", "copier_pnl", "asc"), cell: (row) => signedMoney(row.copier_pnl) },
   ];
   return table("Positions of copier and whale compared", columns, latest.rows);
 }
@@ -169,8 +169,8 @@ function byStatus() {
   return group("By fill status", "by_status", [
     { name: "Status", cell: (row) => NAMES[row.status] },
     { name: "Rows", number: true, cell: (row) => count(row.rows) },
-    { name: "Whale × ratio", number: true, title: "the whale's unrealised PnL, scaled", cell: (row) => signedMoney(row.scaled_whale_pnl) },
-    { name: "Your PnL", number: true, cell: (row) => signedMoney(row.copier_pnl) },
+    { name: "Whale × ratio", number: true, title: "ratio × the whale's unrealised PnL", cell: (row) => signedMoney(row.scaled_whale_pnl) },
+    { name: "Copier PnL", number: true, cell: (row) => signedMoney(row.copier_pnl) },
     { name: "Deviation", number: true, cell: (row) => signedMoney(row.cost_of_deviation) },
     { name: "Verdict", cell: verdict },
   ], latest.by_status.filter((row) => row.rows));
@@ -182,7 +182,7 @@ function bySize() {
     { name: "Rows", number: true, cell: (row) => count(row.rows) },
     { name: "Filled", number: true, title: "actual ÷ expected, by value", cell: (row) => optional(row.filled, (share) => percent(share, { decimals: 0 })) },
     { name: "Whale × ratio", number: true, cell: (row) => signedMoney(row.scaled_whale_pnl) },
-    { name: "Your PnL", number: true, cell: (row) => signedMoney(row.copier_pnl) },
+    { name: "Copier PnL", number: true, cell: (row) => signedMoney(row.copier_pnl) },
     { name: "Verdict", cell: verdict },
   ], latest.by_size.filter((row) => row.rows));
 }

@@ -1,4 +1,4 @@
-// Section "Copy quality": one bar a day, and for the days that are chosen where the gap went and how fills were copied.
+// Section "Copy quality": the gap by day, and the attribution and copies of the selected days.
 
 import { $, h, redraw, tip } from "./dom.js";
 import { isLocal } from "./format.js";
@@ -13,24 +13,24 @@ import { whatIfForm } from "./whatif.js";
 
 const DAYS = ["1", "7", "30"];
 const ABOUT = {
-  slippage: "Of each copied fill: sign × (your price − the whale's) × 100, in cents a share; + is worse. Half of the fills are at p50 or below it, 95 % at p95.",
-  latency: "Of each copied fill: seconds from the whale's fill to your first copy, by block times, good to 2 s. Half of the fills are at p50 or below it, 95 % at p95, 99 % at p99.",
-  exits: "Shares that the whale has sold and you still held at the end of the last day, each token × its last known price; tokens worth less than an order of $1.01 are left out.",
+  slippage: "Of each copied fill: sign × (copier price − whale price) × 100, in cents a share; + is worse. Half of the fills are at or below p50, 95 % at or below p95.",
+  latency: "Of each copied fill: seconds from the whale's fill to the first copy, by block times, accurate to 2 s. Half of the fills are at or below p50, 95 % at or below p95, 99 % at or below p99.",
+  exits: "Shares that the whale had sold and the copier still held at the end of the last day, × the last known price. Tokens worth less than an order of $1.01 are left out.",
 };
-let drawn = {}; // part of the section -> what it shows, as text: an answer that is the same is not drawn again
+let drawn = {}; // part of the section -> the answer it shows, as text: an equal answer is not drawn again
 let chosen = { days: "7", until: null }; // until null: the newest day
 let copying = null;
 let typing = false;
 let asked = 0;
 let report = () => {};
 
-/** Read the days from the address; `failed` is told what goes wrong when something is pressed. */
+/** Read the days from the address. `failed` is called with errors of later requests. */
 export function startQuality(failed) {
   report = failed;
   readAddress();
   window.addEventListener("popstate", () => { typing = false; readAddress(); again(); });
   $("quality-days").replaceChildren(...DAYS.map((days) => h("button", { type: "button", dataset: { days }, onclick: () => choose({ days }) }, days === "1" ? "1 day" : `${days} days`)));
-  // A year that is being typed is 2, 20 and 202 first: before `min`, and no question yet.
+  // A year being typed is 2, 20 and 202 first: those are before `min` and not requested.
   const input = $("quality-until");
   input.addEventListener("input", () => { typing = true; });
   input.addEventListener("change", () => { if (input.validity.valid && input.value !== shownDay()) choose({ until: input.value || null }); });
@@ -41,7 +41,7 @@ export function startQuality(failed) {
 
 const shownDay = () => chosen.until ?? copying?.until ?? "";
 
-/** The day that is shown into its field, unless somebody is typing there. */
+/** Put the day shown into its field, unless the user is typing there. */
 function writeDay() {
   if (!typing && $("quality-until").value !== shownDay()) $("quality-until").value = shownDay();
 }
@@ -63,7 +63,7 @@ function choose(change) {
 
 function again() { loadQuality().catch(report); }
 
-/** Ask for everything of the section and draw what changed. An answer that is overtaken by a later question is dropped. */
+/** Load the section and draw what changed. An answer that a later request has overtaken is dropped. */
 export async function loadQuality() {
   const mine = ++asked;
   mark();
@@ -76,9 +76,9 @@ export async function loadQuality() {
   try {
     found = Object.fromEntries(await Promise.all(Object.entries(questions).map(async ([name, answer]) => [name, await answer])));
   } catch (error) {
-    if (mine === asked && !copying) { // what was drawn stays, the notice says what is wrong
+    if (mine === asked && !copying) { // otherwise what was drawn stays, and the notice has the error
       $("quality").classList.remove("loading");
-      $("quality-body").replaceChildren(h("p", { class: "panel empty" }, `Nothing can be shown: ${error.message}`));
+      $("quality-body").replaceChildren(h("p", { class: "panel empty" }, `Copy quality could not be loaded: ${error.message}`));
     }
     throw error;
   }
@@ -127,10 +127,10 @@ function frame() {
     h("div", { id: "quality-notices" }),
     h("div", { class: "facts", id: "quality-copying" }),
     h("div", { class: "actions" }, h("a", { class: "button", dataset: { csv: "metrics" }, download: "" }, "CSV of these numbers")),
-    h("div", { class: "two" }, panel("waterfall", "Where the gap went", { csv: "waterfall" }), panel("funnel", "What became of the whale's fills", { csv: "funnel" })),
+    h("div", { class: "two" }, panel("waterfall", "Attribution of the gap", { csv: "waterfall" }), panel("funnel", "How far the whale's fills came", { csv: "funnel" })),
     h("div", { class: "two" }, panel("slippage", "Slippage", { csv: "slippage", about: ABOUT.slippage }), panel("latency", "Latency", { csv: "latency", about: ABOUT.latency })),
     h("div", { class: "two", id: "quality-windows" }),
-    panel("exits", "Orphan radar: what the whale has sold and you still held", { csv: "exits", wide: true, about: ABOUT.exits }),
+    panel("exits", "Uncopied exits: sold by the whale, still held by the copier", { csv: "exits", wide: true, about: ABOUT.exits }),
     panel("classes", "By class", { wide: true }),
     panel("whatif", "What if", { wide: true }),
   ];
@@ -154,7 +154,7 @@ function drawCopying(data) {
 
 function daysLeftOut({ metrics, days }) {
   if (metrics.whale_fills === null || metrics.days_known >= days) return null;
-  return `Fills are known and matched on ${metrics.days_known} of ${days} days: what is counted in fills leaves the others out.`;
+  return `Fills are known and matched on ${metrics.days_known} of ${days} days; counts of fills leave the others out.`;
 }
 
 function drawDistributions() {
@@ -162,10 +162,10 @@ function drawDistributions() {
 }
 
 function drawLog(data) {
-  redraw($("quality-log"), h("h3", {}, `The bot's log, last ${data.days === 1 ? "24 hours" : `${data.days} days`} to now`), ...botLog(data).filter(Boolean));
+  redraw($("quality-log"), h("h3", {}, `The bot's log, last ${data.days === 1 ? "24 hours" : `${data.days} days`} up to now`), ...botLog(data).filter(Boolean));
 }
 
-/** Draw the pictures again, after a change of theme or width. */
+/** Redraw the pictures after a change of theme or width. */
 export function drawQuality() {
   drawGaps();
   drawDistributions();

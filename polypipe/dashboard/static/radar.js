@@ -1,4 +1,4 @@
-// The orphan radar: what the whale has sold and the copier still held at the end of the last day that is shown.
+// Uncopied exits: positions the whale had left and the copier still held at the end of the last day shown.
 
 import { h, table } from "./dom.js";
 import { count, instant, money, span, zoneName } from "./format.js";
@@ -9,20 +9,20 @@ const OLD_PRICE_HOURS = 24;
 export function radar(found) {
   if (found.reason !== null) return [h("p", { class: "empty" }, "Unknown: ", found.reason)];
   const at = Date.parse(found.as_of);
-  const more = found.tokens > found.rows.length ? `, the ${found.rows.length} with the most at risk are shown, the CSV has all` : "";
+  const more = found.tokens > found.rows.length ? `; the ${found.rows.length} largest are shown, the CSV has all` : "";
   const words = `${count(found.tokens)} ${found.tokens === 1 ? "token" : "tokens"}, ${money(found.usd)} at risk at ${instant(at)} ${zoneName(at)}${more}`;
   const incomplete = found.incomplete === null ? null : h("p", { class: "notice warn" }, `Exits may be missing: ${found.incomplete}.`);
-  if (!found.rows.length) return [incomplete, h("p", { class: "empty" }, `None at ${instant(at)} ${zoneName(at)}: every exit of the whale that is known was followed.`)];
+  if (!found.rows.length) return [incomplete, h("p", { class: "empty" }, `None at ${instant(at)} ${zoneName(at)}: every known exit of the whale was copied.`)];
   return [
     incomplete,
     h("p", { class: "sub" }, words),
-    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Uncopied exits" }, table("Uncopied exits, the most at risk first", [
+    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Uncopied exits" }, table("Uncopied exits, most USD at risk first", [
       { name: "Market", cell: market },
-      { name: "At risk", number: true, tip: "Shares too many × the last known price, in USD. The most comes first.", cell: (row) => h("b", {}, money(row.usd)) },
-      { name: "Age", number: true, tip: "Since the first of the whale's sales that were not copied, to the end of the day.", cell: (row) => span(3600 * row.age_hours) },
+      { name: "At risk", number: true, tip: "Excess shares × the last known price, in USD.", cell: (row) => h("b", {}, money(row.usd)) },
+      { name: "Age", number: true, tip: "From the first sale that was not copied to the end of the day.", cell: (row) => span(3600 * row.age_hours) },
       { name: `Since (${zoneName()})`, whole: true, cell: (row) => h("span", { class: "whole" }, instant(Date.parse(row.since))) },
-      { name: "Shares", number: true, tip: "What you hold beyond ratio × the whale's shares.", cell: (row) => count(row.shares, 1) },
-      { name: "Price", number: true, tip: "The last one known by the end of the day: of a fill, or of a reading of positions.", cell: price },
+      { name: "Shares", number: true, tip: "Copier shares beyond ratio × the whale's shares.", cell: (row) => count(row.shares, 1) },
+      { name: "Price", number: true, tip: "The last price known at the end of the day, from a fill or a listing of positions.", cell: price },
     ], found.rows)),
   ];
 }
@@ -35,5 +35,5 @@ function market(row) {
 
 function price(row) {
   const old = row.price_age_hours > OLD_PRICE_HOURS;
-  return [`${+(100 * row.price).toFixed(2)}¢`, old ? h("small", { class: "bad-word", title: "an old price of a game means that it is over and nobody has redeemed" }, ` ${span(3600 * row.price_age_hours)} old`) : null];
+  return [`${+(100 * row.price).toFixed(2)}¢`, old ? h("small", { class: "bad-word", title: "an old price usually means that the game is over and the shares are not redeemed yet" }, ` ${span(3600 * row.price_age_hours)} old`) : null];
 }

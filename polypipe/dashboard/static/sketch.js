@@ -1,9 +1,9 @@
-// A chart as plain lines, drawn at once: Plotly needs a second to start, and then takes the place of this.
+// A chart as plain lines, shown until Plotly has started, which takes a second.
 
 import { svg } from "./dom.js";
 import { ticks } from "./ticks.js";
 
-/** An SVG of the lines [{t, values, ink, dash}] over a range, in a box of that size; write(value) labels the axis. */
+/** An SVG of the lines [{t, values, ink, dash}] over a range, in a box of this size; write(value) labels the axis. */
 export function sketch(lines, range, bounds, size, margin, write) {
   const [width, height] = size;
   const known = lines.flatMap((line) => line.values).filter((value) => value !== null);

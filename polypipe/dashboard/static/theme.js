@@ -1,7 +1,7 @@
-// The theme, set before anything is drawn: what was chosen here, else what the system prefers, else dark.
+// Sets the theme before the first paint: the stored choice, else the system's preference, else dark.
 (function () {
   let kept = null;
-  try { kept = localStorage.getItem("theme"); } catch (error) { /* storage may be forbidden: then nothing is remembered */ }
+  try { kept = localStorage.getItem("theme"); } catch (error) { /* storage is forbidden: no stored choice */ }
   const light = kept ? kept === "light" : window.matchMedia("(prefers-color-scheme: light)").matches;
   document.documentElement.dataset.theme = light ? "light" : "dark";
 })();

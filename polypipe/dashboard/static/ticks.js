@@ -1,4 +1,4 @@
-// Where the ticks of a time axis go: on round times of the zone that is shown, whatever its daylight saving does.
+// Ticks of a time axis, at round times of the displayed zone, daylight saving included.
 
 import { offsetMinutes, tickLabel } from "./format.js";
 

@@ -1,22 +1,22 @@
-// Where the money went: from ratio x the whale's PnL to the copier's, part by part, as a table whose bars are drawn in it.
+// Attribution: from ratio x whale PnL to copier PnL, part by part, as a table with bars.
 
 import { h, svg, tip } from "./dom.js";
 import { centsThatAddUp, count, money } from "./format.js";
 
 export const PARTS = {
-  slippage: ["Slippage", "−Σ sign × your shares × (your price − the whale's price) over the fills of these days."],
-  missed_small: ["Missed: fill below 10 shares", "Shares not bought because the whale's fill had fewer than 10, × what their price moved while they were missing."],
-  missed_probability: ["Missed: order below the minimum", "Orders below the exchange's minimum, which the bot sends by chance: shares missing × what their price moved."],
-  missed_disabled: ["Missed: bot switched off", "The bot's log says it was off or in mock mode: shares missing × what their price moved."],
-  missed_breaker: ["Missed: breaker", "Stopped by the bot's breaker or risk rules, as its log says: shares missing × what their price moved."],
-  missed_error: ["Missed: error", "Orders that failed, as the log says: shares missing × what their price moved."],
-  missed_unfilled: ["Missed: not or partly filled", "Orders that were filled in part or not at all: shares missing × what their price moved."],
-  missed_unknown: ["Missed: reason unknown", "Not copied, and neither log nor sizes say why: shares missing × what their price moved."],
-  excess: ["More than the ratio", "Shares copied beyond ratio × the whale's, the bot's 1.25 for large purchases included, × what their price moved."],
-  own: ["Your own trades", "Trades that copy nothing: shares × what their price moved while they were open."],
-  uncopied_exits: ["Uncopied exits", "Shares that the whale has sold and you still held × what their price moved since."],
-  fees: ["Fees and rebates", "Ratio × the whale's fees in its fills − yours in your copies; rebates count the other way."],
-  unexplained: ["Unexplained", "The measured gap − all parts above: what prices and fills that are known do not account for."],
+  slippage: ["Slippage", "−Σ sign × copier shares × (copier price − whale price) over the fills of these days."],
+  missed_small: ["Missed: fill below 10 shares", "Shares not bought because the whale's fill had fewer than 10, × the move of their price while they were missing."],
+  missed_probability: ["Missed: order below the minimum", "Orders below the exchange's minimum, which the bot sends at random: missing shares × the move of their price."],
+  missed_disabled: ["Missed: bot switched off", "The bot's log says it was off or in mock mode: missing shares × the move of their price."],
+  missed_breaker: ["Missed: breaker", "Stopped by the bot's breaker or risk rules, as its log says: missing shares × the move of their price."],
+  missed_error: ["Missed: error", "Orders that failed, as the log says: missing shares × the move of their price."],
+  missed_unfilled: ["Missed: not or partly filled", "Orders filled in part or not at all: missing shares × the move of their price."],
+  missed_unknown: ["Missed: reason unknown", "Not copied, and neither the log nor sizes say why: missing shares × the move of their price."],
+  excess: ["More than the ratio", "Shares copied beyond ratio × the whale's, including the bot's factor 1.25 for large purchases, × the move of their price."],
+  own: ["Own trades", "Copier trades that copy nothing: shares × the move of their price while they were open."],
+  uncopied_exits: ["Uncopied exits", "Shares that the whale had sold and the copier still held × the move of their price since."],
+  fees: ["Fees and rebates", "Ratio × the whale's fees − the copier's fees in copies; rebates count with the opposite sign."],
+  unexplained: ["Unexplained", "The measured gap − all parts above: what known prices and fills do not account for."],
 };
 
 /** The panel's content for the answer's `attribution`. */
@@ -37,17 +37,17 @@ export function waterfall(found) {
   const over = `over ${count(found.days_known)} of ${count(found.days)} days`;
   const ratio = found.ratio_low === found.ratio_high ? `${+(100 * found.ratio_low).toFixed(4)} %` : `the ratio in force (${+(100 * found.ratio_low).toFixed(4)} to ${+(100 * found.ratio_high).toFixed(4)} %)`;
   return [
-    h("table", { class: "waterfall" }, h("caption", { class: "hidden" }, "From the expected PnL to yours, in USD"),
+    h("table", { class: "waterfall" }, h("caption", { class: "hidden" }, "From expected PnL to copier PnL, in USD"),
       h("thead", { class: "hidden" }, h("tr", {}, ["part", "drawn", "USD"].map((name) => h("th", { scope: "col" }, name)))),
       h("tbody", {},
-        row("Expected", `${ratio} × the whale's PnL of ${money(found.whale_pnl, { signed: true })}, hour by hour, ${over}.`, bar(0, from, "end"), usd(from), from < 0 ? "to lose" : "to make", "total"),
-        found.parts.map((part, place) => row(PARTS[part.part][0], `${PARTS[part.part][1]} Summed ${over}; cents are rounded so that all parts add up.`,
+        row("Expected", `${ratio} × whale PnL of ${money(found.whale_pnl, { signed: true })}, hour by hour, ${over}.`, bar(0, from, "end"), usd(from), from < 0 ? "to lose" : "to make", "total"),
+        found.parts.map((part, place) => row(PARTS[part.part][0], `${PARTS[part.part][1]} Summed ${over}; cents are rounded so that the parts add up.`,
           bar(levels[place], levels[place + 1], part.part === "unexplained" ? "open" : cents[place] < 0 ? "bad" : "good"), usd(cents[place]),
           cents[place] < 0 ? "worse" : cents[place] > 0 ? "better" : "nothing", part.part)),
-        row("Your PnL", `Your measured PnL, ${over}: expected ${usd(from)} and a gap of ${usd(to - from)}.`, bar(0, to, "end"), usd(to), to < 0 ? "lost" : "made", "total"))),
+        row("Copier PnL", `Measured copier PnL, ${over}: expected ${usd(from)} and a gap of ${usd(to - from)}.`, bar(0, to, "end"), usd(to), to < 0 ? "lost" : "made", "total"))),
     unknownDays(found),
     notes(found),
-    h("p", { class: "muted" }, `Paid out beside, not in the PnL of positions: rewards and rebates of ${money(found.copier_income)} to you, ${money(found.whale_income)} to the whale.`),
+    h("p", { class: "muted" }, `Rewards and rebates, not part of position PnL: ${money(found.copier_income)} to the copier, ${money(found.whale_income)} to the whale.`),
   ];
 }
 
@@ -61,7 +61,7 @@ function unknownDays(found) {
 function notes(found) {
   const sizes = found.parts.map((part) => Math.abs(part.usd));
   const most = sizes.at(-1) >= 0.01 && sizes.at(-1) > sizes.slice(0, -1).reduce((sum, usd) => sum + usd, 0);
-  const told = h("ul", {}, found.notes.map((one) => h("li", {}, `${one.note} (${count(one.days)} ${one.days === 1 ? "day" : "days"}${one.usd === null ? "" : `, ${money(one.usd, { signed: true })}`})`)));
-  if (most) return h("div", { class: "notice warn" }, `More is unexplained than all causes together explain${found.notes.length ? ":" : ", and nothing that is known tells why."}`, found.notes.length ? told : null);
-  return found.notes.length ? h("details", {}, h("summary", {}, "What is in the unexplained part"), told) : null;
+  const list = h("ul", {}, found.notes.map((one) => h("li", {}, `${one.note} (${count(one.days)} ${one.days === 1 ? "day" : "days"}${one.usd === null ? "" : `, ${money(one.usd, { signed: true })}`})`)));
+  if (most) return h("div", { class: "notice warn" }, `The unexplained part is larger than all causes together${found.notes.length ? ":" : ", for no known reason."}`, found.notes.length ? list : null);
+  return found.notes.length ? h("details", {}, h("summary", {}, "Contents of the unexplained part"), list) : null;
 }
