@@ -1,4 +1,4 @@
-"""A real dashboard on a loopback port and a real browser that looks at it."""
+"""A dashboard on a loopback port, and a browser that opens its pages."""
 
 import threading
 from collections.abc import Callable
@@ -19,13 +19,13 @@ from polypipe_tests.support import wait_until
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-PATIENCE_MS = 30_000  # a busy machine is no failed test
+PATIENCE_MS = 30_000  # a busy machine must not fail a test
 
 expect.set_options(timeout=PATIENCE_MS)
 
 
 class Served:
-    """The dashboard for these settings, following what is published, as a context manager."""
+    """Serves the dashboard for these settings, as a context manager."""
 
     def __init__(self, settings: Settings) -> None:
         self._socket = listen("127.0.0.1", 0)
@@ -36,14 +36,14 @@ class Served:
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()  # the socket listens already: early requests wait in its backlog
+        self._thread.start()  # early requests wait in the backlog of the listening socket
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
 
     def wait_until_newest(self) -> None:
-        """Until what is published is what is shown: on a busy machine a page would get an earlier version, then news."""
+        """Wait until the newest version is shown: a busy machine would show an earlier one first."""
         wait_until(lambda: self._server.started)
         state = self._app.state
         warehouse = Warehouse(state.settings.home)
@@ -59,7 +59,7 @@ class Served:
 
 
 class Looker:
-    """Opens pages and notes what must not happen: errors in the console, requests to other hosts."""
+    """Opens pages and records errors of the console and requests."""
 
     def __init__(self, browser: Browser, served: Served) -> None:
         self._browser = browser
@@ -77,9 +77,9 @@ class Looker:
         charts: bool = True,
         **options: Any,
     ) -> Page:
-        """A page in a context of its own, of what is published now, loaded until `ready` is there.
+        """Open a page on the newest version, in a context of its own, and wait for `ready`.
 
-        Without `charts` they stay the sketches that they are until Plotly has come: it is most of what a page costs.
+        Without `charts` Plotly is not loaded, which is most of a page's cost; charts stay sketches.
         """
         self._served.wait_until_newest()
         context = self._browser.new_context(
@@ -101,7 +101,7 @@ class Looker:
 
     @property
     def foreign(self) -> list[str]:
-        """Addresses of other hosts that were asked for."""
+        """Requests to other hosts."""
         return [address for address in self.requests if not address.startswith((f"{self.url}/", "data:", "blob:"))]
 
 
@@ -118,9 +118,9 @@ def query(page: Page) -> dict[str, str]:
 
 
 def until(page: Page, condition: Callable[[], bool]) -> None:
-    """Wait until something is so; the page's events go on meanwhile."""
+    """Wait for a condition while the page handles its events."""
     for _ in range(PATIENCE_MS // 50):
         if condition():
             return
         page.wait_for_timeout(50)
-    raise AssertionError("it never became so")
+    raise AssertionError("the condition did not become true in time")

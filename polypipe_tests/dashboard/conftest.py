@@ -1,4 +1,4 @@
-"""A dashboard over a home of its own: asked in this process, or looked at with a real browser."""
+"""A dashboard on a home of its own: requested in this process, or served to a browser."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Dashboard:
-    """A client of the app, and the store behind it; `get` first brings the store up to what is published."""
+    """A client of the application and its store; `get` first loads the newest version."""
 
     def __init__(self, client: TestClient, store: Store, settings: Settings) -> None:
         self.client = client
@@ -54,7 +54,7 @@ def settings() -> Settings:
 
 @pytest.fixture
 def open_dashboard() -> Iterator[Callable[..., Dashboard]]:
-    """Dashboards for settings, closed at the end."""
+    """Opens dashboards for settings and closes them at the end."""
     with ExitStack() as stack:
 
         def start(settings: Settings, host: str = "127.0.0.1") -> Dashboard:
@@ -93,7 +93,7 @@ def served(settings: Settings) -> Iterator["Served"]:
 
 @pytest.fixture
 def look(browser: "Browser", served: "Served") -> Iterator["Looker"]:
-    """Opens pages; at the end nobody else was asked for anything and nothing went wrong in the console."""
+    """Opens pages; fails at the end if the console had errors or another host was requested."""
     from polypipe_tests.dashboard.browser import Looker
 
     looker = Looker(browser, served)

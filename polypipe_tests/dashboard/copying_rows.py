@@ -1,4 +1,4 @@
-"""Rows of the tables that tell how fills were copied, by hand: whole and consistent unless a test changes them."""
+"""Rows of the copy-quality tables: complete and consistent unless a test changes them."""
 
 import json
 import random
@@ -16,7 +16,7 @@ Row = dict[str, Any]
 
 
 def replace_tables(warehouse: Warehouse, **tables: Sequence[Row]) -> None:
-    """Replace whole tables and publish them together."""
+    """Replace tables and publish them together."""
     with warehouse.batch("replace") as batch:
         for table, rows in tables.items():
             batch.add(table, rows)
@@ -25,7 +25,7 @@ def replace_tables(warehouse: Warehouse, **tables: Sequence[Row]) -> None:
 
 
 def gap_day(day: datetime, whale_pnl: float | None = 100.0, notes: dict[str, Any] | None = None, **parts: float) -> Row:
-    """A day of gap_attribution whose parts are given; unexplained is what `unexplained` says. None: its gap is unknown."""
+    """A row of gap_attribution with these parts. Without `whale_pnl` its gap is unknown."""
     usd = dict.fromkeys(PARTS, 0.0) | {"unexplained": 0.0} | parts
     gap = sum(usd.values())
     row = {
@@ -77,7 +77,7 @@ def metrics_row(day: datetime, window: int = 1, **changes: Any) -> Row:
 
 
 def unknown_metrics(day: datetime, window: int, why: str) -> Row:
-    """A row of a window whose fills are not known."""
+    """A row of copy_metrics_daily whose fills are unknown."""
     row = metrics_row(day, window)
     unknown = dict.fromkeys(name for name, value in row.items() if isinstance(value, float))
     unknown |= dict.fromkeys(name for name in row if name.endswith(("_fills", "_pairs")))
@@ -85,7 +85,7 @@ def unknown_metrics(day: datetime, window: int, why: str) -> Row:
 
 
 def copy_fill(time: datetime, number: int = 0, **changes: Any) -> Row:
-    """A fill of the whale, 100 shares at 50 cents, copied in full 4 s later and a cent worse."""
+    """A whale fill of 100 shares at 50 cents, copied in full 4 s later at a price one cent worse."""
     row: Row = {
         "key": f"{time.timestamp()}-{number}", "timestamp": time, **PAIR, "status": "copied", "token_id": "T",
         "side": "BUY", "whale_shares": 100.0, "whale_price": 0.5, "whale_fee": 0.0, "ratio": 0.08, "eligible": True,
@@ -99,7 +99,7 @@ def copy_fill(time: datetime, number: int = 0, **changes: Any) -> Row:
 
 
 def not_copied(time: datetime, number: int, reason: str, **changes: Any) -> Row:
-    """A fill of the whale of which the copier got nothing."""
+    """A whale fill that was not copied."""
     nothing: Row = dict.fromkeys(("copier_price", "latency", "slippage_cents", "slippage_usd", "slippage_bps", "copied_at"))
     missed = {"status": "missed", "reason": reason, "copier_shares": 0.0, "copier_fills": 0, "order_sent": False}
     return copy_fill(time, number) | nothing | missed | changes
@@ -139,8 +139,10 @@ def log_line(time: datetime, number: int = 0, **changes: Any) -> Row:
 def put_copying(
     warehouse: Warehouse, days: Sequence[datetime], title: str = "Who wins?", raw: str = "a strange line"
 ) -> None:
-    """Everything that the section shows, for these midnights, the newest first; gap and PnL differ by day, one day is
-    unknown. Of days before the newest eight only what is no file a day."""
+    """Store everything the section shows for these midnights, newest first. The fourth day's gap is unknown.
+
+    Days before the newest eight have no rows in tables with a file a day.
+    """
     rng = random.Random(7)
     gaps, metrics, fills, classes, exits = [], [], [], [], []
     for n, day in enumerate(days):

@@ -1,4 +1,4 @@
-"""Texts as a stranger may write them into a title, an outcome, a slug or a label."""
+"""Hostile texts for titles, outcomes, slugs and labels."""
 
 HOSTILE = (
     "<img src=x onerror=window.__xss=1>",

@@ -1,4 +1,4 @@
-"""Rows for the dashboard's tests and its benchmark: snapshots, publications, positions, written as polypipe writes them."""
+"""Rows for the dashboard's tests and benchmark: snapshots, publications, positions, as polypipe stores them."""
 
 import json
 import math
@@ -22,7 +22,7 @@ from polypipe.warehouse import Append, Replace, Upsert, Warehouse
 
 COPIER, WHALE = COPIER_ADDRESS, WHALE_ADDRESS
 SOURCES = tuple(f"user{n}_{source}" for n in (1, 2) for source in ("value", "pnl", "standing"))
-PHASE_HOURS = 204  # where the waves of `wandering` end: the whale wins for the last 12 hours, has lost and won before
+PHASE_HOURS = 204  # end of the waves of `wandering`: the whale gains in the last 12 hours, after losses and gains
 
 
 def snapshot(
@@ -34,7 +34,7 @@ def snapshot(
     ratio: float = 0.08,
     **changes: Any,
 ) -> dict[str, Any]:
-    """A row as `take_snapshot` stores it. A number given as text is unknown, and the text is the reason."""
+    """A row as `take_snapshot` stores it. A number given as text is unknown with that reason."""
     copier, whale = _fact(copier_pnl), _fact(whale_pnl)
     comparison: PnlGap = gap_from_pnl(
         PnlWindow(time - timedelta(hours=24), time, 25, None),
@@ -82,7 +82,7 @@ def snapshot(
 
 
 def outage(time: datetime, age: float = 600.0, why: str = "GET /value: HTTP 503 after 4 tries") -> dict[str, Any]:
-    """A row as it is when no source answers."""
+    """A row of an outage: no source answered."""
     row = snapshot(time, why, why, why, why)
     row |= dict.fromkeys(("user1_rank", "user2_rank", "user1_volume", "user2_volume", "window_start"))
     row |= {"window_end": None, "hours_covered": None, "user1_pnl_age": None, "user2_pnl_age": None}
@@ -93,12 +93,12 @@ def outage(time: datetime, age: float = 600.0, why: str = "GET /value: HTTP 503 
 
 
 def wandering(end: datetime, count: int, step: timedelta = timedelta(minutes=1), seed: int = 4) -> Iterator[dict[str, Any]]:
-    """Snapshots whose numbers wander as real ones do, ending at `end`: days won and days lost."""
+    """`count` snapshots up to `end` whose numbers move like real ones, with gains and losses."""
     rng = random.Random(seed)
     drift = 0.0
     for number in range(count):
         time = end - (count - 1 - number) * step
-        hours = PHASE_HOURS + (time - end) / timedelta(hours=1)  # from the end: the same at any hour
+        hours = PHASE_HOURS + (time - end) / timedelta(hours=1)  # counted from the end, so that every run is alike
         whale = 900 * math.sin(hours / 9.7) + 500 * math.sin(hours / 31) + rng.gauss(0, 14)
         drift = 0.998 * drift + rng.gauss(0, 0.9)
         copier = 0.08 * whale * 0.93 - 6 + drift
@@ -106,7 +106,7 @@ def wandering(end: datetime, count: int, step: timedelta = timedelta(minutes=1),
 
 
 def put_snapshots(warehouse: Warehouse, rows: Sequence[dict[str, Any]] | Iterator[dict[str, Any]]) -> None:
-    """Store and publish."""
+    """Store the rows and publish."""
     with warehouse.batch("snapshot") as batch:
         batch.add("snapshots", rows)
         batch.commit({"snapshots": Upsert(("id",))})
@@ -135,7 +135,7 @@ def publication(file: str, time: datetime, **changes: Any) -> dict[str, Any]:
 
 
 def put_publications(warehouse: Warehouse, rows: Sequence[dict[str, Any]]) -> None:
-    """Store and publish."""
+    """Store the rows and publish."""
     with warehouse.batch("publication") as batch:
         batch.add("publications", rows)
         batch.commit({"publications": Append()})
@@ -148,7 +148,7 @@ def all_files(time: datetime, **changes: Any) -> list[dict[str, Any]]:
 
 
 def replace_table(warehouse: Warehouse, table: str, rows: Sequence[dict[str, Any]]) -> None:
-    """Replace a whole table and publish it."""
+    """Replace a table and publish."""
     with warehouse.batch("replace") as batch:
         batch.add(table, rows)
         batch.commit({table: Replace()})
@@ -158,7 +158,7 @@ def replace_table(warehouse: Warehouse, table: str, rows: Sequence[dict[str, Any
 def put_positions(
     warehouse: Warehouse, copier: Sequence[Position], whale: Sequence[Position], ratio: float = 0.08, held: bool = True
 ) -> None:
-    """Compare, store and publish; `held`: the whale held the tokens that only the copier has, until two hours ago."""
+    """Compare, store and publish. With `held`, the whale held the copier's other tokens until two hours ago."""
     time = now()
     histories = {p.asset: WhaleHistory(held, time - timedelta(hours=2)) for p in copier_only(copier, whale)}
     rows = compare_positions(copier, whale, ratio, histories)
@@ -172,7 +172,7 @@ def put_positions(
 
 
 def now() -> datetime:
-    """The present, on a full second."""
+    """The current time without microseconds."""
     return datetime.now(UTC).replace(microsecond=0)
 
 

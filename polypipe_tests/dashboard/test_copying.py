@@ -1,4 +1,4 @@
-"""How fills were copied, as the API tells it: numbers worked out by hand, unknown ones with their reasons."""
+"""The API of copy quality: numbers computed by hand, and reasons of unknown ones."""
 
 import csv
 import io
@@ -42,7 +42,7 @@ def parts_of(body):
     return {part["part"]: part["usd"] for part in body["attribution"]["parts"]}
 
 
-def test_before_any_day_is_computed(dashboard):
+def test_copying_before_the_first_day_is_empty_with_the_reason(dashboard):
     body = dashboard.json(COPYING)
     assert body["reason"].startswith("no day is computed yet")
     assert (body["newest"], body["stale"], body["warning"]) == (None, None, None)
@@ -55,12 +55,12 @@ def test_before_any_day_is_computed(dashboard):
     assert dashboard.json(LOG)["newest"] is None
 
 
-def test_without_wallets_it_says_what_to_set(open_dashboard):
+def test_copying_without_wallets_says_what_to_set(open_dashboard):
     body = open_dashboard(settings_for(NOWHERE)).json(COPYING)
     assert "POLYPIPE_COPIER_ADDRESS" in body["reason"]
 
 
-def test_the_parts_of_the_known_days_sum_and_the_others_are_named(dashboard, warehouse):
+def test_attribution_sums_known_days_and_names_unknown_ones(dashboard, warehouse):
     days = [
         gap_day(D - 3 * DAY, 1000.0, slippage=-50.0),  # before the window
         gap_day(D - DAY, 100.0, {"old prices": 2.0}, slippage=-1.5, missed_error=4.0, unexplained=0.25),
@@ -76,7 +76,7 @@ def test_the_parts_of_the_known_days_sum_and_the_others_are_named(dashboard, war
     assert "not computed" in found["unknown"][0]["reason"]
     parts = parts_of(body)
     assert list(parts) == [*PARTS, "unexplained"]
-    assert parts["slippage"] == pytest.approx(-52.0)  # nothing of the day whose gap is unknown
+    assert parts["slippage"] == pytest.approx(-52.0)  # without the day whose gap is unknown
     assert (parts["missed_error"], parts["uncopied_exits"], parts["unexplained"]) == (4.0, -7.0, 0.25)
     assert found["expected_pnl"] == pytest.approx(0.08 * 1050)
     assert found["gap"] == pytest.approx(-54.75)
@@ -92,7 +92,7 @@ def test_the_parts_of_the_known_days_sum_and_the_others_are_named(dashboard, war
 
 
 @given(st.lists(st.lists(st.floats(-1e6, 1e6), min_size=13, max_size=13), min_size=1, max_size=30))
-def test_expected_and_all_parts_make_the_copiers_pnl(days):
+def test_expected_pnl_plus_all_parts_is_copier_pnl(days):
     rows = {}
     for n, amounts in enumerate(days):
         row = gap_day(
@@ -106,7 +106,7 @@ def test_expected_and_all_parts_make_the_copiers_pnl(days):
 
 
 def put_fills(warehouse):
-    """Seven fills on the day, one the day before, one of the copier alone."""
+    """Store seven fills on the day, one on the day before, and one own fill."""
     at = D + HOUR
     rows = [
         copy_fill(at, 0, slippage_cents=0.0, latency=2.0),
@@ -115,14 +115,14 @@ def put_fills(warehouse):
         not_copied(at, 3, "unfilled", order_sent=True),
         not_copied(at, 4, "breaker"),
         not_copied(at, 5, "small", eligible=False, whale_shares=5.0, status="small"),
-        copy_fill(at, 6, eligible=False, whale_shares=4.0),  # copied by chance: not eligible all the same
+        copy_fill(at, 6, eligible=False, whale_shares=4.0),  # copied at random: still not eligible
         copy_fill(D - HOUR, 7, slippage_cents=2.0, latency=3.0),
         copy_fill(at, 8, status="own", eligible=False, whale_shares=None, whale_price=None, latency=None),
     ]
     replace_tables(warehouse, copy_fills=rows, copy_metrics_daily=[metrics_row(D, 1), metrics_row(D, 7)])
 
 
-def test_the_funnel_by_hand(dashboard, warehouse):
+def test_funnel_steps_and_losses_match_hand_counts(dashboard, warehouse):
     put_fills(warehouse)
     found = dashboard.json(COPYING, days=1, until="2026-09-10")["funnel"]
     steps = [(step["step"], step["fills"], step["usd"]) for step in found["steps"]]
@@ -143,18 +143,18 @@ def test_the_funnel_by_hand(dashboard, warehouse):
     assert dashboard.json(COPYING, days=7, until="2026-09-10")["funnel"]["steps"][0]["fills"] == 8
 
 
-def test_distributions_by_hand(dashboard, warehouse):
+def test_distributions_match_hand_counts(dashboard, warehouse):
     put_fills(warehouse)
     body = dashboard.json(COPYING, days=1, until="2026-09-10")
     bars = {bar["low"]: bar["fills"] for bar in body["slippage"]["bars"] if bar["fills"]}
-    assert bars == {-0.5: 1, 0.0: 1, 1.0: 1}  # -0.3, 0 and what a float makes of 1
+    assert bars == {-0.5: 1, 0.0: 1, 1.0: 1}  # -0.3, 0, and 1 with its rounding error
     assert body["slippage"]["fills"] == body["latency"]["fills"] == 3
     assert sum(bar["fills"] for bar in body["latency"]["bars"]) == 3
     assert body["latency"]["bars"][0] == {"low": 2.0, "high": 4.0, "fills": 2}
     assert dashboard.json(COPYING, days=7, until="2026-09-10")["slippage"]["fills"] == 4
 
 
-def test_numbers_of_the_window_and_why_they_are_unknown(dashboard, warehouse):
+def test_metrics_of_a_span_are_numbers_or_have_a_reason(dashboard, warehouse):
     put_fills(warehouse)
     replace_table(warehouse, "copy_metrics_daily", [metrics_row(D, 1), unknown_metrics(D, 7, "known on 3 of 7 days")])
     body = dashboard.json(COPYING, days=1, until="2026-09-10")
@@ -168,7 +168,7 @@ def test_numbers_of_the_window_and_why_they_are_unknown(dashboard, warehouse):
     assert "copy_metrics_daily of this day is not computed" in body["metrics"]["reasons"]["copy_rate"]
 
 
-def test_a_ratio_that_the_fills_do_not_show_is_warned_of(dashboard, warehouse):
+def test_realised_ratio_far_from_the_setting_is_a_warning(dashboard, warehouse):
     replace_table(warehouse, "copy_metrics_daily", [metrics_row(D, 7, realised_ratio=0.05, realised_pairs=40)])
     warning = dashboard.json(COPYING)["warning"]
     assert "0.05 (median of 40 pairs)" in warning
@@ -177,8 +177,8 @@ def test_a_ratio_that_the_fills_do_not_show_is_warned_of(dashboard, warehouse):
     assert dashboard.json(COPYING)["warning"] is None
 
 
-def test_the_newest_day_unless_told_otherwise_and_stale_when_it_is_old(dashboard, warehouse):
-    quality = [quality_row(D + DAY)]  # a day that is not put to causes yet is no day to begin with
+def test_span_ends_with_the_newest_attributed_day_and_is_stale_if_that_is_old(dashboard, warehouse):
+    quality = [quality_row(D + DAY)]  # not attributed yet, so the span does not end with it
     replace_tables(warehouse, gap_attribution=[gap_day(D - DAY), gap_day(D)], copy_quality_daily=quality)
     body = dashboard.json(COPYING)
     assert (body["until"], body["oldest"], body["newest"]) == ("2026-09-10", "2026-09-09", "2026-09-10")
@@ -187,7 +187,7 @@ def test_the_newest_day_unless_told_otherwise_and_stale_when_it_is_old(dashboard
     assert dashboard.json(COPYING)["stale"] is None
 
 
-def test_exits_of_the_last_day_the_most_at_risk_first(dashboard, warehouse):
+def test_exits_are_those_of_the_last_day_most_usd_first(dashboard, warehouse):
     many = [exit_row(D, str(n), 1.0 + n) for n in range(60)]
     day = gap_day(D) | {"uncopied_exit_usd": 1830.0, "uncopied_exit_tokens": 60}
     exits = [*many, exit_row(D - DAY, "before", 900.0)]
@@ -199,17 +199,17 @@ def test_exits_of_the_last_day_the_most_at_risk_first(dashboard, warehouse):
     assert "not computed" in dashboard.json(COPYING, until="2026-09-12")["exits"]["reason"]
 
 
-def test_what_rests_on_fills_that_are_not_known_says_so(dashboard, warehouse):
+def test_coverage_and_exits_with_unknown_fills_say_so(dashboard, warehouse):
     days = [gap_day(D, notes={DAY_UNKNOWN: None}), gap_day(D - DAY, notes={EARLIER_UNKNOWN: None}), gap_day(D - 2 * DAY)]
     replace_tables(warehouse, gap_attribution=days)
-    told = {}
+    answers = {}
     for number in (10, 9, 8):
         body = dashboard.json(COPYING, until=f"2026-09-{number:02}")
-        told[number] = (body["coverage"], body["coverage_reason"], body["exits"]["incomplete"])
-    assert told == {10: (None, DAY_UNKNOWN, DAY_UNKNOWN), 9: (90.0, None, EARLIER_UNKNOWN), 8: (90.0, None, None)}
+        answers[number] = (body["coverage"], body["coverage_reason"], body["exits"]["incomplete"])
+    assert answers == {10: (None, DAY_UNKNOWN, DAY_UNKNOWN), 9: (90.0, None, EARLIER_UNKNOWN), 8: (90.0, None, None)}
 
 
-def test_classes_sort_by_what_they_mean(dashboard, warehouse):
+def test_classes_of_size_sort_by_their_bounds(dashboard, warehouse):
     sizes = ("1,000-2,000", "100-250", "500-1,000")
     rows = [
         class_row(D, "size", size, 7, eligible_fills=n, slippage_cents=None if n == 1 else -float(n))
@@ -227,9 +227,9 @@ def test_classes_sort_by_what_they_mean(dashboard, warehouse):
     assert dashboard.get(CLASSES, dimension="weather").status_code == 400
 
 
-def test_the_log_and_its_misses_as_the_bots_own_module_counts_them(dashboard, warehouse, settings):
+def test_log_misses_equal_those_of_the_bot_module(dashboard, warehouse, settings):
     time = now()
-    seen = [("old", 500), ("late", 2), ("late", 1), ("new", 3)]  # hours ago; a token that came back has two rows
+    seen = [("old", 500), ("late", 2), ("late", 1), ("new", 3)]  # hours ago; a token that returned has two rows
     replace_table(warehouse, "token_first_seen", [{"token_id": t, "first_seen": time - n * HOUR} for t, n in seen])
     lines = [
         log_line(time - 5 * HOUR, 0, token_id="old"),
@@ -259,7 +259,7 @@ def test_the_log_and_its_misses_as_the_bots_own_module_counts_them(dashboard, wa
     assert outcomes == [(row["outcome"], str(row["lines"])) for row in body["outcomes"]]
 
 
-def test_a_line_whose_time_is_unreadable_is_shown(dashboard, warehouse):
+def test_log_line_without_a_readable_time_is_shown_on_its_day(dashboard, warehouse):
     time = now()
     lost = log_line(time, 7, logged_at=None, outcome="UNKNOWN", raw="not even a time", problems="columns")
     old = log_line(time - 3 * DAY, 8, logged_at=None, outcome="UNKNOWN", raw="long ago", problems="columns")
@@ -271,7 +271,7 @@ def test_a_line_whose_time_is_unreadable_is_shown(dashboard, warehouse):
     assert [row["raw"] for row in dashboard.csv(what="unknown_lines", days=1)] == ["not even a time"]
 
 
-def test_a_log_without_a_crawl_or_without_new_lines(dashboard, warehouse):
+def test_log_without_a_crawl_or_without_lines_has_no_misses(dashboard, warehouse):
     replace_table(warehouse, "trade_log", [log_line(now() - 3 * DAY)])
     body = dashboard.json(LOG, days=1)
     assert (body["lines"], body["misses"]) == (0, None)
@@ -289,7 +289,7 @@ def test_only_the_newest_31_days_of_the_log_are_kept(dashboard, warehouse):
     assert [time for (time,) in kept] == [D - 30 * DAY, D - DAY, D]
 
 
-def test_what_if_is_that_of_the_command(dashboard, warehouse, settings):
+def test_what_if_answer_equals_that_of_the_command(dashboard, warehouse, settings):
     at = D + HOUR
     fills = [copy_fill(at, n, token_id=str(n), whale_shares=1000.0 * (n + 1), event_slug="") for n in range(5)]
     quality = [quality_row(D - n * DAY, copier_pnl=1.0, whale_pnl=50.0, expected_pnl=4.0, gap=-3.0) for n in range(3)]
@@ -314,7 +314,7 @@ def _text(value):
     return "" if value is None else str(value)
 
 
-def test_what_if_says_in_one_line_what_is_wrong(dashboard, open_dashboard, warehouse):
+def test_wrong_what_if_is_refused_in_one_line(dashboard, open_dashboard, warehouse):
     for parameters, words in (
         ({"ratio": 0}, "a number from 1e-06 to 100"),
         ({"ratio": "nan"}, "a number from"),
@@ -347,7 +347,7 @@ def test_second_what_if_meanwhile_is_503(dashboard, warehouse, monkeypatch):
     assert response.json()["error"] == "another what-if is being computed; try again in a few seconds"
 
 
-def test_csv_is_what_is_shown(dashboard, warehouse):
+def test_csv_of_every_panel_equals_the_answer(dashboard, warehouse):
     put_copying(warehouse, [D - n * DAY for n in range(8)])
     asked = {"days": 7, "until": "2026-09-10"}
     body = dashboard.json(COPYING, **asked)
@@ -372,13 +372,13 @@ def test_csv_is_what_is_shown(dashboard, warehouse):
     ]
 
 
-def test_a_title_is_no_formula(dashboard, warehouse):
+def test_title_that_begins_like_a_formula_is_quoted_in_csv(dashboard, warehouse):
     put_copying(warehouse, [D], title="=HYPERLINK(1)")
     text = dashboard.get("/api/export.csv", what="exits").text
     assert "'=HYPERLINK(1)" in next(csv.reader(io.StringIO(text.splitlines()[2])))
 
 
-def test_what_did_not_change_is_not_sent_again(dashboard, warehouse):
+def test_unchanged_days_are_304_after_other_tables_changed(dashboard, warehouse):
     put_copying(warehouse, [D, D - DAY])
     tag = dashboard.get(COPYING).headers["etag"]
     replace_table(warehouse, "positions", [])  # another version of other tables

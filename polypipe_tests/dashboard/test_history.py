@@ -1,4 +1,4 @@
-"""Down-sampling: extremes and holes survive, points stay few; ranges are what was asked for."""
+"""Down-sampling keeps extremes and holes within the number of points; ranges are exact."""
 
 import math
 from datetime import UTC, datetime, timedelta
@@ -14,12 +14,12 @@ def columns(dashboard, **asked):
     return dashboard.json("/api/history", layout="columns", **asked)
 
 
-def test_nothing_is_stored_yet(dashboard):
+def test_history_before_the_first_snapshot_is_empty(dashboard):
     body = dashboard.json("/api/history")
     assert (body["snapshots"], body["gaps"], body["first"], body["last"]) == ([], [], None, None)
 
 
-def test_few_snapshots_come_as_they_are(dashboard, warehouse):
+def test_snapshots_that_fit_are_not_downsampled(dashboard, warehouse):
     end = now()
     made = list(wandering(end, 50))
     put_snapshots(warehouse, made)
@@ -35,7 +35,7 @@ def test_few_snapshots_come_as_they_are(dashboard, warehouse):
 @pytest.mark.slow
 @pytest.mark.parametrize("hours", [24, 72, "all"])
 @pytest.mark.parametrize("points", [12, 100, 1000])
-def test_every_bucket_keeps_least_and_greatest(dashboard, warehouse, hours, points):
+def test_every_bucket_keeps_minimum_and_maximum(dashboard, warehouse, hours, points):
     end = now()
     made = list(wandering(end, 4400))  # three days
     put_snapshots(warehouse, made)
@@ -52,7 +52,7 @@ def test_every_bucket_keeps_least_and_greatest(dashboard, warehouse, hours, poin
         assert max(seen) == pytest.approx(max(known), abs=1e-4), name
 
 
-def test_extremes_of_every_bucket_are_in_their_order(dashboard, warehouse):
+def test_extremes_of_a_bucket_keep_their_order_in_time(dashboard, warehouse):
     end = now()
     rows = [snapshot(end - n * MINUTE, copier_pnl=100 * math.sin(n / 40)) for n in range(2000)]
     put_snapshots(warehouse, rows)
@@ -70,7 +70,7 @@ def test_extremes_of_every_bucket_are_in_their_order(dashboard, warehouse):
 
 
 @pytest.mark.parametrize("points", [50, 1000])
-def test_a_hole_stays_a_hole(dashboard, warehouse, points):
+def test_hole_in_the_snapshots_is_a_hole_in_the_points(dashboard, warehouse, points):
     end = now()
     rows = [row for row in wandering(end, 1200) if not 300 <= (end - row["timestamp"]) / MINUTE <= 420]
     put_snapshots(warehouse, rows)
@@ -82,7 +82,7 @@ def test_a_hole_stays_a_hole(dashboard, warehouse, points):
     assert datetime.fromisoformat(body["gaps"][0]["to"]) - datetime.fromisoformat(body["gaps"][0]["from"]) == 122 * MINUTE
 
 
-def test_a_hole_over_midnight_is_found(dashboard, warehouse):
+def test_hole_that_crosses_midnight_is_one_gap(dashboard, warehouse):
     midnight = datetime(2026, 11, 20, tzinfo=UTC)
     put_snapshots(warehouse, [snapshot(midnight + n * MINUTE) for n in (-30, -29, 40, 41)])
     body = columns(dashboard, **{"from": "2026-11-19T20:00Z", "to": "2026-11-20T04:00Z"})
@@ -91,8 +91,8 @@ def test_a_hole_over_midnight_is_found(dashboard, warehouse):
 
 
 @pytest.mark.parametrize("known", [None, -1, 0])
-def test_an_outage_over_midnight_is_one_gap(dashboard, warehouse, known):
-    """Unless a snapshot beside midnight knows the gap."""
+def test_outage_that_crosses_midnight_is_one_gap(dashboard, warehouse, known):
+    """Two gaps if a snapshot next to midnight knows the gap."""
     midnight = datetime(2026, 11, 20, tzinfo=UTC)
     rows = [
         outage(midnight + n * MINUTE) if -10 <= n < 5 and n != known else snapshot(midnight + n * MINUTE)
@@ -105,8 +105,8 @@ def test_an_outage_over_midnight_is_one_gap(dashboard, warehouse, known):
     assert body["gaps"][-1]["to"].startswith("2026-11-20T00:04:00")
 
 
-def test_the_ends_of_a_long_range_are_exact(dashboard, warehouse):
-    """A range begins and ends within a quarter of an hour; extremes just outside of it are not in it."""
+def test_extremes_just_outside_a_long_range_are_not_in_it(dashboard, warehouse):
+    """The ends of the range cut quarters of an hour, which table `quarters` has only whole."""
     start = datetime(2026, 11, 20, 6, 7, tzinfo=UTC)
     end = start + timedelta(hours=24)
     outside = {start - MINUTE: -1000.0, end + MINUTE: 1000.0}
@@ -119,7 +119,7 @@ def test_the_ends_of_a_long_range_are_exact(dashboard, warehouse):
     assert (min(body["columns"]["user1_pnl"]), max(body["columns"]["user1_pnl"])) == (-50.0, 50.0)
 
 
-def test_an_outage_is_a_gap_with_its_reason(dashboard, warehouse):
+def test_outage_is_a_gap_with_its_reason(dashboard, warehouse):
     end = now()
     rows = [snapshot(end - n * MINUTE) for n in range(60) if not 10 <= n < 25]
     rows += [outage(end - n * MINUTE, why="GET /user-pnl: HTTP 503") for n in range(10, 25)]
@@ -130,7 +130,7 @@ def test_an_outage_is_a_gap_with_its_reason(dashboard, warehouse):
     assert body["columns"]["pnl_vs_expected"].count(None) == 15
 
 
-def test_snapshots_of_other_wallets_are_another_history(dashboard, warehouse):
+def test_snapshots_of_other_wallets_are_left_out(dashboard, warehouse):
     end = now()
     mine, other, imported = end, end - MINUTE, end - 2 * MINUTE
     put_snapshots(
@@ -144,7 +144,7 @@ def test_snapshots_of_other_wallets_are_another_history(dashboard, warehouse):
     assert columns(dashboard)["columns"]["user1_pnl"] == [3.0, 1.0]
 
 
-def test_a_range_by_two_instants(dashboard, warehouse):
+def test_range_may_be_given_as_iso_or_epoch_seconds(dashboard, warehouse):
     end = now()
     put_snapshots(warehouse, list(wandering(end, 300)))
     start = end - 100 * MINUTE
@@ -163,7 +163,7 @@ to=1e300 from=0001-01-01 layout=xml fields=id;DROP fields= hour=24 hours=1&hours
 
 @pytest.mark.slow
 @pytest.mark.parametrize("query", WRONG.split())
-def test_what_is_wrong_is_told_in_one_line(dashboard, query):
+def test_wrong_history_parameter_is_refused_in_one_line(dashboard, query):
     response = dashboard.client.get(f"/api/history?{query}")
     assert response.status_code == 400
     (message,) = response.json().values()

@@ -1,4 +1,4 @@
-"""The newest snapshot: the old tool's wrong answers, each with the right one worked out by hand."""
+"""The newest snapshot: each wrong answer of the old tool (D13, D16, D19, D24) and the right one, computed by hand."""
 
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ OLD_FIELDS = {
 }  # fmt: skip
 
 
-def test_before_the_first_snapshot_everything_is_unknown_with_the_reason(dashboard):
+def test_latest_before_the_first_snapshot_is_unknown_with_the_reason(dashboard):
     body = dashboard.json("/api/latest")
     assert body.keys() >= OLD_FIELDS
     assert all(body[name] is None for name in OLD_FIELDS)
@@ -28,12 +28,12 @@ def test_before_the_first_snapshot_everything_is_unknown_with_the_reason(dashboa
     assert body["verdict_reason"] == body["reasons"]["user1_pnl"] == "no snapshot is stored yet"
 
 
-def test_without_wallets_it_says_what_to_set(open_dashboard):
+def test_latest_without_wallets_says_what_to_set(open_dashboard):
     body = open_dashboard(settings_for(NOWHERE)).json("/api/latest")
     assert "POLYPIPE_COPIER_ADDRESS" in body["verdict_reason"]
 
 
-def test_the_old_fields_have_the_stored_values(dashboard, warehouse):
+def test_old_fields_have_the_stored_values(dashboard, warehouse):
     row = snapshot(now(), copier_pnl=25.0, whale_pnl=312.5)
     put_snapshots(warehouse, [snapshot(now() - timedelta(minutes=1), 1.0, 1.0), row])
     body = dashboard.json("/api/latest")
@@ -45,7 +45,7 @@ def test_the_old_fields_have_the_stored_values(dashboard, warehouse):
     assert body["complete"] is True
 
 
-def test_d13_an_outage_is_unknown_and_never_on_target(dashboard, warehouse):
+def test_d13_outage_is_unknown_never_on_target(dashboard, warehouse):
     time = now()
     put_snapshots(warehouse, [snapshot(time - timedelta(minutes=1)), outage(time, age=660.0)])
     body = dashboard.json("/api/latest")
@@ -59,7 +59,7 @@ def test_d13_an_outage_is_unknown_and_never_on_target(dashboard, warehouse):
     assert answered == {(time - timedelta(seconds=660)).isoformat().replace("+00:00", "Z")}
 
 
-def test_d16_losing_more_than_the_share_is_a_loss_share_and_not_an_efficiency_of_150(dashboard, warehouse):
+def test_d16_larger_loss_than_expected_is_a_loss_share_not_an_efficiency(dashboard, warehouse):
     put_snapshots(warehouse, [snapshot(now(), copier_pnl=-120.0, whale_pnl=-1000.0)])
     body = dashboard.json("/api/latest")
     assert body["pnl_efficiency"] is None
@@ -69,7 +69,7 @@ def test_d16_losing_more_than_the_share_is_a_loss_share_and_not_an_efficiency_of
     assert body["reasons"]["pnl_efficiency"] == "the whale lost: see loss share"
 
 
-def test_d16_near_zero_a_share_says_nothing(dashboard, warehouse):
+def test_d16_share_of_almost_zero_is_unknown(dashboard, warehouse):
     put_snapshots(warehouse, [snapshot(now(), copier_pnl=-15.0, whale_pnl=0.1)])
     body = dashboard.json("/api/latest")
     assert (body["pnl_efficiency"], body["loss_share"]) == (None, None)
@@ -78,7 +78,7 @@ def test_d16_near_zero_a_share_says_nothing(dashboard, warehouse):
 
 
 def stored_from(time, copier, whale):
-    """The row that polypipe makes of two hourly series."""
+    """The row that polypipe stores for two hourly series."""
 
     def wallet(series):
         return WalletFacts(Fact(500.0), Fact(series), Fact(Standing(rank=1, volume=1.0, pnl=None, user_name=None)))
@@ -88,7 +88,7 @@ def stored_from(time, copier, whale):
     return snapshot_row(fetched, comparison, Wallets(COPIER, WHALE, 0.08), {})
 
 
-def test_d19_a_single_point_is_unknown_and_not_zero(dashboard, warehouse):
+def test_d19_single_point_is_unknown_not_zero(dashboard, warehouse):
     hour = now().replace(minute=0, second=0)
     hours = [hour - timedelta(hours=n) for n in range(25)]
     whale = {t: 960.0 - 40 * n for n, t in enumerate(hours)}
@@ -98,7 +98,7 @@ def test_d19_a_single_point_is_unknown_and_not_zero(dashboard, warehouse):
     assert "2 are needed" in body["verdict_reason"]
 
 
-def test_d19_two_hours_are_not_compared_with_twenty_four(dashboard, warehouse):
+def test_d19_pnl_of_two_hours_is_not_compared_with_that_of_24(dashboard, warehouse):
     hour = now().replace(minute=0, second=0)
     hours = [hour - timedelta(hours=n) for n in range(25)]
     series = {t: float(n) for n, t in enumerate(hours)}
@@ -109,7 +109,7 @@ def test_d19_two_hours_are_not_compared_with_twenty_four(dashboard, warehouse):
     assert "2 of 24 h" in body["verdict_reason"]
 
 
-def test_d24_the_ratio_is_that_of_the_row_and_of_the_settings(open_dashboard, settings, warehouse):
+def test_d24_ratio_comes_from_the_row_and_the_settings(open_dashboard, settings, warehouse):
     put_snapshots(warehouse, [snapshot(now(), copier_pnl=20.0, whale_pnl=1000.0, ratio=0.02)])
     other = settings_for(
         NOWHERE, POLYPIPE_COPIER_ADDRESS=COPIER, POLYPIPE_WHALE_ADDRESS=WHALE, POLYPIPE_SCALING_RATIO="0.02"
@@ -122,7 +122,7 @@ def test_d24_the_ratio_is_that_of_the_row_and_of_the_settings(open_dashboard, se
     assert "8 %" not in dashboard.get("/").text
 
 
-def test_a_reload_that_fails_keeps_the_old_numbers_and_says_so(dashboard, warehouse: Warehouse):
+def test_failed_reload_keeps_the_old_numbers_and_reports_the_error(dashboard, warehouse: Warehouse):
     put_snapshots(warehouse, [snapshot(now(), copier_pnl=30.0)])
     assert dashboard.json("/api/latest")["reload_error"] is None
     warehouse.layout.pointer.write_text("{")
@@ -132,7 +132,7 @@ def test_a_reload_that_fails_keeps_the_old_numbers_and_says_so(dashboard, wareho
     assert dashboard.get("/healthz").status_code == 503
 
 
-def test_nothing_changed_is_304_until_something_does(dashboard, warehouse):
+def test_unchanged_answer_is_304_until_the_next_publication(dashboard, warehouse):
     put_snapshots(warehouse, [snapshot(now())])
     first = dashboard.get("/api/latest")
     tag = first.headers["etag"]
@@ -143,7 +143,7 @@ def test_nothing_changed_is_304_until_something_does(dashboard, warehouse):
     assert dashboard.client.get("/api/latest", headers={"If-None-Match": tag}).status_code == 200
 
 
-def test_requests_never_touch_the_live_file(dashboard, warehouse):
+def test_requests_do_not_need_the_database_file(dashboard, warehouse):
     put_snapshots(warehouse, [snapshot(now())])
     warehouse.layout.database.unlink()
     assert dashboard.json("/api/latest")["user1_pnl"] == 24.0

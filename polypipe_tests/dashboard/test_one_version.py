@@ -1,4 +1,4 @@
-"""Every answer is of one version: what is loaded while it is made waits for the next answer."""
+"""Every answer shows one version, even if another one is loaded between its queries."""
 
 from datetime import timedelta
 
@@ -29,7 +29,7 @@ PATHS = (
 
 
 def put_everything(warehouse, count):
-    """Rows for every table of the page; another `count` makes every answer another."""
+    """Store rows in every table of the page. Every answer depends on `count`."""
     put_snapshots(warehouse, wandering(now() - timedelta(minutes=count), 100 * count, seed=count))
     put_publications(warehouse, all_files(now() - timedelta(minutes=5 - count), entries=5000 + count))
     put_positions(warehouse, [position("1", 5.0)], [position(str(n), 400.0) for n in range(count)])
@@ -43,7 +43,7 @@ def put_everything(warehouse, count):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", PATHS)
-def test_what_comes_between_two_queries_waits_for_the_next_answer(open_dashboard, warehouse, settings, monkeypatch, path):
+def test_answer_ignores_a_version_loaded_between_its_queries(open_dashboard, warehouse, settings, monkeypatch, path):
     path = path.format(to=(now() + timedelta(minutes=1)).isoformat().replace("+00:00", "Z"))
     put_everything(warehouse, 1)
     expected = open_dashboard(settings).client.get(path).text

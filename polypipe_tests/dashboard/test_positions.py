@@ -1,4 +1,4 @@
-"""Positions: the old names with the right values, and the table that the page shows."""
+"""Positions: the old server's names with the right values, and the page's table."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from polypipe_tests.dashboard.support import now, put_positions
 from polypipe_tests.divergence.support import position
 
 
-def test_before_the_first_comparison(dashboard):
+def test_positions_before_the_first_comparison_are_empty(dashboard):
     old = dashboard.json("/api/positions")
     assert (old["summary"], old["comparisons"], old["complete"]) == (None, [], False)
     assert old["reasons"] == {"summary": "positions were not compared yet"}
@@ -14,23 +14,23 @@ def test_before_the_first_comparison(dashboard):
     assert (page["rows"], page["total"], page["summary"]) == ([], 0, None)
 
 
-def test_d14_a_game_of_today_is_there(dashboard, warehouse):
+def test_d14_game_of_today_is_compared(dashboard, warehouse):
     put_positions(warehouse, [], [position("1", 5000.0, end_date=now().date().isoformat())])
     assert [row["asset"] for row in dashboard.json("/api/positions")["comparisons"]] == ["1"]
     assert dashboard.json("/api/positions/rows")["counts"]["missed"] == 1
 
 
-def test_d15_the_average_fill_rate_is_of_all_positions(dashboard, warehouse):
+def test_d15_average_fill_rate_is_weighted_over_all_positions(dashboard, warehouse):
     whale = [position(str(n), 200.0) for n in range(9)] + [position("big", 100_000.0)]
     copier = [position(str(n), 16.0) for n in range(9)]
     put_positions(warehouse, copier, whale)
     summary = dashboard.json("/api/positions")["summary"]
-    # By value: 9 x 16 of 9 x 16 + 8000 expected shares, all at the same price.
+    # By value: 9 x 16 of 9 x 16 + 8000 expected shares, all at one price.
     assert summary["fill_rate_efficiency"] == pytest.approx(100 * 144 / 8144)
     assert summary["avg_fill_rate"] == pytest.approx(0.08 * 144 / 8144)
 
 
-def test_d17_all_matched_is_none_missed(dashboard, warehouse):
+def test_d17_matched_positions_are_not_missed(dashboard, warehouse):
     resolved = [position(f"r{n}", 500.0, redeemable=True) for n in range(7)]
     put_positions(
         warehouse, [position(str(n), 40.0) for n in range(3)], [position(str(n), 500.0) for n in range(3)] + resolved
@@ -40,27 +40,27 @@ def test_d17_all_matched_is_none_missed(dashboard, warehouse):
     assert (summary["whale_positions"], summary["resolved"]) == (3, 7)
 
 
-def test_d18_all_missed_at_a_ratio_of_one_percent(dashboard, warehouse):
+def test_d18_missed_positions_at_a_ratio_of_one_percent_are_missed(dashboard, warehouse):
     put_positions(warehouse, [], [position(str(n), 1000.0) for n in range(10)], ratio=0.01)
     summary = dashboard.json("/api/positions")["summary"]
     assert (summary["missed_count"], summary["on_target_count"]) == (10, 0)
 
 
-def test_d20_missed_positions_cost(dashboard, warehouse):
+def test_d20_missed_positions_have_a_cost(dashboard, warehouse):
     put_positions(warehouse, [], [position("1", 1000.0, price=0.9)])  # bought at 0.4: 80 shares x 0.5 not earned
     body = dashboard.json("/api/positions")
     assert body["summary"]["total_deviation_pnl"] == pytest.approx(-40.0)
     assert body["comparisons"][0]["deviation_pnl_impact"] == pytest.approx(-40.0)
 
 
-def test_a_price_that_lacks_makes_unknown_with_the_reason(dashboard, warehouse):
+def test_missing_price_makes_coverage_unknown_with_the_reason(dashboard, warehouse):
     put_positions(warehouse, [], [position("1", 1000.0), position("2", 1000.0, price=None)])
     body = dashboard.json("/api/positions")
     assert body["summary"]["coverage"] is None
     assert "1 of 2 rows" in body["reasons"]["coverage"]
 
 
-def test_slugs_are_those_of_events(dashboard, warehouse):
+def test_slug_is_the_events(dashboard, warehouse):
     put_positions(warehouse, [], [position("1", 1000.0)])
     assert dashboard.json("/api/positions")["comparisons"][0]["slug"] == "event-1"  # D25: market slugs break for groups
 
@@ -80,7 +80,7 @@ def test_orphans_come_first(several):
     assert body["by_status"][0]["verdict"] == "the whale is out"
 
 
-def test_pages_are_the_whole_without_overlap(several):
+def test_pages_do_not_overlap_and_cover_every_row(several):
     seen = [
         row["token_id"]
         for offset in range(0, 40, 10)
@@ -90,7 +90,7 @@ def test_pages_are_the_whole_without_overlap(several):
 
 
 @pytest.mark.parametrize("sort", ["whale_size", "title", "cost_of_deviation", "copier_pnl", "fill_rate", "whale_out_since"])
-def test_sorted_both_ways_with_the_unknown_last(several, sort):
+def test_nulls_sort_last_in_both_orders(several, sort):
     for order, reverse in (("asc", False), ("desc", True)):
         values = [row[sort] for row in several.json("/api/positions/rows", sort=sort, order=order, limit=100)["rows"]]
         known = [value for value in values if value is not None]
@@ -98,7 +98,7 @@ def test_sorted_both_ways_with_the_unknown_last(several, sort):
         assert values == known + [None] * (len(values) - len(known))
 
 
-def test_filters(several):
+def test_filter_ignores_case_and_escapes_sql(several):
     body = several.json("/api/positions/rows", q="MARKET X", limit=100)
     assert {row["title"][:8] for row in body["rows"]} == {"Market x"}
     assert body["total"] == 10
@@ -120,15 +120,15 @@ def test_filters(several):
         {"q": "x" * 101},
     ],
 )
-def test_wrong_parameters(dashboard, asked):
+def test_wrong_parameter_of_positions_is_400(dashboard, asked):
     assert dashboard.get("/api/positions/rows", **asked).status_code == 400
 
 
-def test_a_nul_in_a_filter_is_a_character_like_others(several):
+def test_nul_character_in_a_filter_is_accepted(several):
     assert several.json("/api/positions/rows", q="market\0")["total"] == 0
 
 
-def test_verdicts(dashboard, warehouse):
+def test_verdicts_of_groups_match_gain_and_fill(dashboard, warehouse):
     copier = [position("over", 400.0, price=0.3), position("under", 10.0, price=0.9)]
     whale = [
         position("over", 1000.0, price=0.3),

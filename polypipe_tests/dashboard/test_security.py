@@ -1,4 +1,4 @@
-"""Who may ask, what browsers are told, and that text of strangers stays text."""
+"""Access control, security headers, and hostile texts."""
 
 import re
 
@@ -21,17 +21,17 @@ ADDRESSES = (
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:8765", "127.0.0.1.evil.example", "", "[", "localhost@evil.example", "0.0.0.0"]
 )
-def test_a_foreign_name_is_refused(dashboard, host):
+def test_foreign_host_is_refused(dashboard, host):
     for address in ADDRESSES:
         assert dashboard.client.get(address, headers={"Host": host}).status_code == 400
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8765", "localhost:1", "LOCALHOST", "[::1]:8765"])
-def test_the_names_of_this_machine_are_not(dashboard, host):
+def test_names_of_this_machine_are_accepted(dashboard, host):
     assert dashboard.client.get("/api/latest", headers={"Host": host}).status_code == 200
 
 
-def test_another_host_needs_a_token():
+def test_public_host_needs_a_token():
     with pytest.raises(PolypipeError, match="POLYPIPE_DASHBOARD_TOKEN"):
         check_binding(settings_for(NOWHERE, POLYPIPE_DASHBOARD_HOST="0.0.0.0"))
     check_binding(settings_for(NOWHERE, POLYPIPE_DASHBOARD_HOST="0.0.0.0", POLYPIPE_DASHBOARD_TOKEN=TOKEN))
@@ -39,7 +39,7 @@ def test_another_host_needs_a_token():
         check_binding(settings_for(NOWHERE, POLYPIPE_DASHBOARD_HOST=host))
 
 
-def test_where_a_browser_finds_it():
+def test_url_of_a_wildcard_host_is_loopback():
     assert dashboard_url(settings_for(NOWHERE, POLYPIPE_DASHBOARD_HOST="::")) == "http://[::1]:8765"
     assert dashboard_url(settings_for(NOWHERE, POLYPIPE_DASHBOARD_HOST="0.0.0.0")) == "http://127.0.0.1:8765"
 
@@ -50,7 +50,7 @@ def guarded(open_dashboard):
     return open_dashboard(settings, host="my-server.lan").client
 
 
-def test_without_the_token_nothing_is_told(guarded):
+def test_requests_without_the_token_are_401(guarded):
     for address in (
         *ADDRESSES,
         "/?token=",
@@ -65,7 +65,7 @@ def test_without_the_token_nothing_is_told(guarded):
         assert guarded.get("/api/latest", headers={"Authorization": header}).status_code == 401
 
 
-def test_a_browser_shows_the_token_once(guarded):
+def test_token_in_the_address_becomes_a_cookie(guarded):
     response = guarded.get(f"/?range=7D&token={TOKEN}")
     assert (response.status_code, response.headers["location"]) == (303, "/?range=7D")
     cookie = response.headers["set-cookie"]
@@ -75,17 +75,17 @@ def test_a_browser_shows_the_token_once(guarded):
     assert guarded.get("/").status_code == 200  # the client keeps the cookie
 
 
-def test_a_script_sends_it_as_bearer(guarded):
+def test_bearer_token_is_accepted(guarded):
     assert guarded.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
 
 
-def test_signing_in_leads_nowhere_else(guarded):
+def test_sign_in_never_redirects_to_another_host(guarded):
     for path in (f"//evil.example/?token={TOKEN}", f"/%5Cevil.example/?token={TOKEN}"):
         location = guarded.get(path).headers["location"]
         assert re.match(r"/[^/\\]", location + "x"), location
 
 
-def test_the_token_is_never_shown(open_dashboard):
+def test_token_is_in_no_response(open_dashboard):
     settings = settings_for(NOWHERE, POLYPIPE_DASHBOARD_TOKEN=TOKEN)
     client = open_dashboard(settings).client
     for address in ADDRESSES:
@@ -94,7 +94,7 @@ def test_the_token_is_never_shown(open_dashboard):
     assert TOKEN not in repr(settings)
 
 
-def test_what_browsers_are_told(dashboard):
+def test_every_response_has_security_headers(dashboard):
     for address in ("/", "/api/latest", "/nowhere", "/api/latest?x=1"):
         headers = dashboard.client.get(address).headers
         policy = headers["content-security-policy"]
@@ -104,7 +104,7 @@ def test_what_browsers_are_told(dashboard):
         assert headers["referrer-policy"] == "no-referrer"
 
 
-def test_the_page_has_no_script_of_its_own_and_no_foreign_address(dashboard):
+def test_page_has_no_inline_script_and_no_foreign_address(dashboard):
     html = dashboard.get("/").text
     assert not re.search(r"<script(?![^>]*\bsrc=)", html)
     assert not re.search(r"\son\w+=", html)
@@ -114,7 +114,7 @@ def test_the_page_has_no_script_of_its_own_and_no_foreign_address(dashboard):
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_labels_stay_text(open_dashboard, text):
+def test_labels_are_escaped(open_dashboard, text):
     dashboard = open_dashboard(settings_for(NOWHERE, POLYPIPE_COPIER_LABEL=text, POLYPIPE_WHALE_LABEL=text))
     html = dashboard.get("/").text
     assert not re.search(r"<script(?![^>]*\bsrc=\"/static/)", html)
@@ -125,13 +125,13 @@ def test_labels_stay_text(open_dashboard, text):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("text", HOSTILE)
-def test_titles_go_through_the_api_unchanged(dashboard, warehouse, text):
+def test_api_returns_hostile_titles_unchanged(dashboard, warehouse, text):
     put_positions(warehouse, [], [position("1", 1000.0, title=text, outcome=text, event_slug=text)])
     (row,) = dashboard.json("/api/positions/rows")["rows"]
     assert (row["title"], row["outcome"], row["event_slug"]) == (text, text, text)
 
 
-def test_only_files_of_the_page_are_served(dashboard):
+def test_static_serves_only_files_of_the_page(dashboard):
     for path in (
         "/static/x/../app.py",
         "/static/x/..%2Fapp.py",
@@ -145,6 +145,6 @@ def test_only_files_of_the_page_are_served(dashboard):
     assert b"plotly.js" in script.content[:200]
 
 
-def test_nothing_can_be_changed(dashboard):
+def test_methods_that_change_are_405(dashboard):
     for method in ("POST", "PUT", "DELETE", "PATCH"):
         assert dashboard.client.request(method, "/api/latest").status_code == 405
