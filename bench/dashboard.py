@@ -1,18 +1,17 @@
-"""The dashboard over a year of snapshots, beside the server that it replaces.
+"""The dashboard on a year of snapshots, compared with the server it replaces.
 
     .venv/bin/python bench/dashboard.py [--seconds 60]
 
-525,600 snapshots, one a minute, and of the same year the tables of copy quality: 300 fills, 300 lines of the bot's log
-and 700 new tokens a day. The dashboard runs as `polypipe dashboard` does; the baseline is an aiohttp server over
-SQLite that returns every row of the asked range, as the old tool did. Both answer the same questions one after the
-other. Then `/api/latest` is asked 50 times a second for a minute while a writer commits a snapshot every second; a
-request's time counts from the moment it was due, so a stall shows in every request that it delays. A browser opens the
-page until the first chart is drawn; the old page drew none without its CDN. The section on copy quality has no baseline:
-the old tool had nothing of the kind.
+525,600 snapshots, one a minute, and a year of the copy-quality tables: 300 fills, 300 lines of the bot's log and 700 new
+tokens a day. The dashboard runs as `polypipe dashboard`; the baseline is an aiohttp server on SQLite that returns every
+row of the range, like the old tool. Both get the same requests, one after another. Then `/api/latest` is requested 50
+times a second for a minute while a writer commits a snapshot every second. A request's time counts from the moment it
+was due, so a stall shows in every request it delays. A browser opens the page until the first chart is drawn; the old
+page drew none without its CDN. Copy quality has no baseline: the old tool did not have it.
 
 Exits 1 when a target of the dashboard is missed: `/api/history` of any range p95 at most 60 ms and 300 kB; `/api/latest`
-p95 at most 10 ms, no error, no failed write; answers on copy quality p95 at most 100 ms (a what-if, which is computed in
-a process of its own, is only told); first chart within 1.5 s; resident memory at most 300 MB.
+p95 at most 10 ms, no error, no failed write; copy quality p95 at most 100 ms (a what-if, computed in a worker process, is
+printed only); first chart within 1.5 s; resident memory at most 300 MB.
 """
 
 import argparse
@@ -44,7 +43,7 @@ from polypipe.legacy.database import COLUMNS
 from polypipe.runtime.ports import free_port
 from polypipe.warehouse import Append, Warehouse
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the tests, whose makers of rows are used here too
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for the tests' support modules
 from polypipe_tests.dashboard.copying_rows import (
     DAY,
     class_row,
@@ -88,7 +87,7 @@ WHATIF = "/api/quality/whatif?ratio=0.04&days=30"
 
 @dataclass
 class Load:
-    """Outcome of a minute of requests while somebody writes; times in milliseconds from the moment a request was due."""
+    """Results of a minute of requests during writes; times in milliseconds from when a request was due."""
 
     times: list[float] = field(default_factory=list)
     errors: int = 0
@@ -102,7 +101,7 @@ def p95(values: list[float]) -> float:
 
 
 def fill(home: Path, database: Path) -> datetime:
-    """The same year for both; returns its last instant."""
+    """Fill both with the same year and return its last instant."""
     end = now()
     warehouse = Warehouse(home)
     rows = wandering(end, ROWS)
@@ -121,12 +120,12 @@ def fill(home: Path, database: Path) -> datetime:
 
 
 def fill_copying(warehouse: Warehouse, end: datetime) -> None:
-    """A year of copy quality: as much of everything as a busy whale makes."""
+    """Fill the copy-quality tables with a year of a busy whale."""
     rng = random.Random(5)
     midnight = end.replace(hour=0, minute=0, second=0)
     classes = {"side": 2, "sport": 7, "league": 40, "market_type": 12, "price": 7, "size": 10, "live": 2}
     tokens = [str(rng.getrandbits(255)) for _ in range(NEW_TOKENS * YEAR)]
-    for begin in range(0, YEAR, 73):  # a part at a time: a batch is made in memory
+    for begin in range(0, YEAR, 73):  # in parts, because a batch is made in memory
         tables: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for n in range(begin, begin + 73):
             day = midnight - (YEAR - n) * DAY
@@ -164,7 +163,7 @@ def insert(db: sqlite3.Connection, rows: list[dict[str, Any]]) -> None:
 
 
 def old_server(database: str, port: int) -> None:
-    """Every row of the range, read in the event loop, as JSON."""
+    """Serves every row of the range as JSON, read in the event loop."""
 
     def read(query: str, *values: object) -> list[dict[str, Any]]:
         with closing(sqlite3.connect(database)) as db:
@@ -188,7 +187,7 @@ def old_server(database: str, port: int) -> None:
 
 @contextmanager
 def running(command: list[str], port: int, env: dict[str, str]) -> Iterator[psutil.Process]:
-    """The server as a process, once it answers."""
+    """Yields the server's process once it answers."""
     process = subprocess.Popen(command, env=os.environ | env, stdout=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 60
@@ -228,7 +227,7 @@ async def ask_history(port: int, more: dict[str, Any], rounds: int) -> dict[obje
 
 
 async def ask_latest(port: int, seconds: float, load: Load) -> None:
-    """50 requests a second, each at its time whatever became of the one before."""
+    """Send 50 requests a second, each on time even if earlier ones are late."""
     began = time.perf_counter()
 
     async def one(session: aiohttp.ClientSession, due: float) -> None:
@@ -247,7 +246,7 @@ async def ask_latest(port: int, seconds: float, load: Load) -> None:
 
 
 def under_load(port: int, seconds: float, write: Any) -> Load:
-    """Ask while `write` commits every second in a thread; a write that raises is a failed one."""
+    """Send requests while `write` commits every second in a thread; a write that raises has failed."""
     load, done = Load(), threading.Event()
 
     def keep_writing() -> None:
@@ -274,9 +273,9 @@ def under_load(port: int, seconds: float, write: Any) -> Load:
 
 
 def first_chart(port: int) -> tuple[list[float], list[float]]:
-    """Seconds from navigation to the line of the first chart, and to the same under Plotly, which can be zoomed.
+    """Seconds from navigation to the first chart's sketch, and to its Plotly version, which can be zoomed.
 
-    Each in a browser context of its own, so with nothing cached.
+    Each page has a browser context of its own, with an empty cache.
     """
     from playwright.sync_api import sync_playwright
 
@@ -299,7 +298,7 @@ def first_chart(port: int) -> tuple[list[float], list[float]]:
 
 
 async def ask_copying(port: int, rounds: int) -> dict[str, list[float]]:
-    """Address -> milliseconds of each request; of the what-if the first alone, for the next ones are kept."""
+    """Path -> milliseconds of each request; for the what-if only of the first, because the answer is cached."""
     found: dict[str, list[float]] = {}
     async with aiohttp.ClientSession() as session:
         for path in (*COPYING, WHATIF):

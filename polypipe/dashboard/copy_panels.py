@@ -17,6 +17,7 @@ from polypipe.attribution.days import midnight
 from polypipe.dashboard.histogram import histogram
 from polypipe.dashboard.store import Json, View
 from polypipe.warehouse.connection import literal
+from polypipe.warehouse.rows import GapAttributionRow
 from polypipe.warehouse.tables import columns
 
 DAY = timedelta(days=1)
@@ -61,9 +62,13 @@ def stored_days(view: View) -> tuple[date, date] | None:
 
 def gap_rows(view: View, span: Span) -> dict[date, Json]:
     """The rows of gap_attribution by day, with `notes` and `reasons` parsed."""
-    rows = view.rows(f"FROM gap_days WHERE {span.condition} ORDER BY day")
+    rows = view.rows_of(GapAttributionRow, f"FROM gap_days WHERE {span.condition} ORDER BY day")
     return {
-        row["day"].astimezone(UTC).date(): row | {name: json.loads(row[name]) for name in ("notes", "reasons")}
+        row["day"].astimezone(UTC).date(): {
+            **row,
+            "notes": json.loads(row["notes"]),
+            "reasons": json.loads(row["reasons"]),
+        }
         for row in rows
     }
 

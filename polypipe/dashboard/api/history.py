@@ -41,14 +41,14 @@ class RangeParameters(Parameters):
 
 
 class PointsParameters(RangeParameters):
-    """The range, at most how many points of it, and which numbers."""
+    """The range, the maximum number of points, and the numbers to return."""
 
     points: Annotated[int, whole(12, 4000)] = 1000
     fields: Annotated[str, some_of(SERIES)] = ",".join(SERIES)
 
 
 class HistoryParameters(PointsParameters):
-    """The points, as rows or as columns."""
+    """The points, and whether to return them as rows or as columns."""
 
     layout: Annotated[str, one_of(("rows", "columns"))] = "rows"
 

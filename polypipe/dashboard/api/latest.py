@@ -1,4 +1,4 @@
-"""`/api/latest` and `/api/config`: the newest snapshot and its verdict, and what is compared."""
+"""`/api/latest` and `/api/config`: the newest snapshot with its verdict, and the compared pair."""
 
 import json
 from datetime import datetime, timedelta

@@ -12,6 +12,7 @@ from polypipe.dashboard.api.query import Parameters, one_of, whole
 from polypipe.dashboard.context import Context, at_once
 from polypipe.dashboard.store import Json
 from polypipe.history.copy_quality import WINDOWS
+from polypipe.warehouse.rows import CopyQualityRow
 
 
 class QualityParameters(Parameters):
@@ -29,7 +30,8 @@ def quality(request: Request, asked: Annotated[QualityParameters, Query()]) -> R
 
 def quality_rows(context: Context, asked: QualityParameters) -> list[Json]:
     """The rows, oldest first, with `reasons` parsed."""
-    found = context.view.rows(
-        f"FROM (FROM quality WHERE window_days = {asked.window} ORDER BY day DESC LIMIT {asked.days}) ORDER BY day"
+    found = context.view.rows_of(
+        CopyQualityRow,
+        f"FROM (FROM quality WHERE window_days = {asked.window} ORDER BY day DESC LIMIT {asked.days}) ORDER BY day",
     )
-    return [row | {"reasons": json.loads(row["reasons"])} for row in found]
+    return [{**row, "reasons": json.loads(row["reasons"])} for row in found]

@@ -1,4 +1,4 @@
-"""Types of query parameters. A wrong one is refused in one line with its name, its value and what is allowed."""
+"""Types of query parameters. A wrong value is refused in one line: its name, the value, and the allowed values."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -52,7 +52,7 @@ async def no_parameters(asked: Annotated[Parameters, Query()]) -> None:
 
 
 async def refuse_repeated(request: Request) -> None:
-    """Raises `BadParameter` for a parameter that is given twice, of which one would be ignored."""
+    """Raises `BadParameter` for a repeated parameter: FastAPI would ignore all values but the last."""
     names = [name for name, _ in request.query_params.multi_items()]
     for name in names:
         if names.count(name) > 1:

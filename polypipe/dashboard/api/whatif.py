@@ -40,7 +40,7 @@ worker = Worker()
 
 
 def tiers(text: str) -> tuple[tuple[float, float], ...]:
-    """(shares, factor) pairs of `4000:1.25,10000:1.5`, or of `none`. Raises ValueError with what is allowed."""
+    """(shares, factor) pairs of `4000:1.25,10000:1.5`, or of `none`. Raises ValueError naming the allowed values."""
     if text == "none":
         return NO_TIERS
     pairs = [re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*:\s*(\d+(?:\.\d+)?)\s*", part, re.ASCII) for part in text.split(",")]
