@@ -1,7 +1,7 @@
-"""The user's channels, through Apprise. Their URLs hold secrets: outside this module a channel is `tgram-1`, and what went
-wrong with it is one of our own phrases, never a text of Apprise's or of the other side.
+"""The user's channels, through Apprise.
 
-Apprise (33 MB, half a second) is imported when the first letter is sent.
+Their URLs hold secrets: outside this module a channel is called `tgram-1`, and an error is one of our own phrases, never a
+text from Apprise or from the service. Apprise (33 MB, half a second) is imported with the first send.
 """
 
 import logging
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS, READ_SECONDS = 3.0, 10.0
 TOTAL_SECONDS = 15.0
-"""For one sending, whatever the other side does; after that its outcome counts as unknown. Not less: a service that takes
-every message but answers later than this gets the first one again and again, and never the next."""
+"""Limit of one send, after which its outcome is unknown. A lower limit would send the first message again and again to a
+service that accepts every message but answers late, and never the next one."""
 
 TITLE_MARKUP = 40
-"""Characters that a service may put around a title which it sends as part of the body."""
+"""Characters of markup that a service may add to a title that it sends as part of the body."""
 
-CUT = "… all of it: polypipe alert list"
+CUT = "… in full: polypipe alert list"
 
 _NEVER_CONNECTED = ("NewConnectionError", "ConnectTimeoutError", "NameResolutionError", "Connection refused")
 _CHATTY = ("apprise", "urllib3", "requests")  # at DEBUG, and some at WARNING, they write addresses with tokens
 
 
 def channel_names(urls: Iterable[str]) -> dict[str, str]:
-    """Name -> URL, in the order of the setting: the scheme, and which one of that scheme. A URL given twice counts once."""
+    """Name -> URL, in the order of the setting. A name is the scheme and a number; a URL given twice counts once."""
     names: dict[str, str] = {}
     for url in dict.fromkeys(urls):
         scheme = url.split("://")[0].lower()
@@ -51,19 +51,19 @@ class Channels:
 
     @property
     def names(self) -> list[str]:
-        """In the order of the setting."""
+        """Names of the channels, in the order of the setting."""
         return list(self._urls)
 
     def send(self, name: str, message: Message) -> Outcome:
-        """Send now, in at most `TOTAL_SECONDS`. Never raises for what the channel does."""
+        """Send now, in at most `TOTAL_SECONDS`. Errors of the channel become an `Outcome`."""
         import apprise
 
         for chatty in _CHATTY:
             logging.getLogger(chatty).propagate = False
-        logging.getLogger("apprise").setLevel(logging.DEBUG)  # else the result would not have the cause either
+        logging.getLogger("apprise").setLevel(logging.DEBUG)  # otherwise the result lacks the cause
         try:
             channel = self._channel(name)
-        except Exception as error:  # the plugins' own parsers raise what they like, with the URL in the message
+        except Exception as error:  # the plugins' parsers raise any exception, with the URL in its message
             return Outcome(False, f"its URL cannot be read ({type(error).__name__})")
         if channel is None:
             return Outcome(False, "Apprise does not know this kind of URL, or something is missing in it")
@@ -78,10 +78,10 @@ class Channels:
                 notify_type=_notify_type(message.severity),
                 interpret_escapes=False,
                 timeout=TOTAL_SECONDS,
-                log_level=logging.DEBUG,  # kept in the result, where the cause of a failed connection is looked up
+                log_level=logging.DEBUG,  # kept in the result, which `_failure` searches for the cause
             )
         except Exception as error:
-            return Outcome(False, f"sending failed ({type(error).__name__})", certain=False)
+            return Outcome(False, f"the send failed ({type(error).__name__})", certain=False)
         if result:
             return Outcome(True)
         if result.status == apprise.AppriseResultStatus.TIMEOUT:
@@ -112,8 +112,10 @@ class Channels:
 
 
 def _room(service: "apprise.NotifyBase", title: str) -> int:
-    """Characters of a body that the service takes; what is longer it would refuse, again and again, and with it all that
-    waits behind. A URL with `overflow=split` has Apprise make several messages of it."""
+    """Characters of a body that the service accepts. It would reject a longer one at every retry, and block the queue.
+
+    With `overflow=split` in its URL, Apprise splits a long message instead.
+    """
     import apprise
 
     if service.overflow_mode != apprise.OverflowMode.UPSTREAM:
@@ -123,7 +125,7 @@ def _room(service: "apprise.NotifyBase", title: str) -> int:
 
 
 def _fitting(body: str, room: int) -> str:
-    """The body, or as many whole lines from its top as there is room for, with a word that there was more."""
+    """The body, or as many of its first lines as fit, with a note that it was cut."""
     if len(body) <= room:
         return body
     kept = ""
@@ -145,10 +147,10 @@ def _notify_type(severity: str) -> "apprise.NotifyType":
 
 
 def _failure(log: str, seconds: float) -> Outcome:
-    """Why, in our own words, from Apprise's log, which may hold anything.
+    """The reason, in our own words, from Apprise's log, which may contain anything.
 
-    Only an answer, or a connection that never came about, proves that the message did not arrive; and that only where the
-    URL does not name several recipients of whom another has it.
+    Only an answer, or a connection that was never made, proves that the message did not arrive, and only if no other
+    recipient of the URL has it.
     """
     if status := re.search(r"\berror=(\d{3})\b", log):
         return Outcome(False, f"it answered HTTP {status[1]}", certain=not re.search(r"\bSent ", log))

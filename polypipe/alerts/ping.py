@@ -1,6 +1,6 @@
-"""The dead-man ping: an outside service is called at the end of every complete tick, and raises the alarm when that stops.
+"""The dead-man ping: every complete tick calls an outside service, which raises an alarm when the calls stop.
 
-Only so is it noticed that the daemon, the code server or the whole machine is gone.
+Nothing else can report that the daemon, the code server or the whole machine is down.
 """
 
 import http.client
@@ -11,9 +11,9 @@ SECONDS = 4.0
 
 
 def ping(url: str) -> str | None:
-    """Call the URL; why that failed, without the URL, or None. Any answer below HTTP 400 will do."""
+    """Call the URL. Returns None on any answer below HTTP 400, otherwise the reason, without the URL."""
     try:
-        # Not httpx: that logs every address, and this one is a secret.
+        # Not httpx: it logs every URL, and this one is a secret.
         request = urllib.request.Request(url, headers={"User-Agent": "polypipe"})  # noqa: S310 -- http or https: settings.py
         with urllib.request.urlopen(request, timeout=SECONDS):  # noqa: S310  # nosec B310
             return None

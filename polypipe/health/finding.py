@@ -20,7 +20,7 @@ NO_WALLETS = "no wallets are set"
 class Finding:
     """The state of one thing: `key` is a job, a file, a token ..., "" where the probe watches only one.
 
-    `text` is one line for people, the same in every rendering. `value` and `limit` share a unit; None where there is none.
+    `text` is one line for people, the same in every rendering. `value` and `limit` share a unit and may be None.
     `probe` is filled in by `run`. A key that a probe does not name is ok, unless a finding of `EVERY_KEY` is unknown.
     """
 

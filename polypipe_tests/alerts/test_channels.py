@@ -1,4 +1,4 @@
-"""Channels through the real Apprise and a real local server; what is told of their failures, and what never is."""
+"""Channels through the real Apprise and a real local server: reports of their failures, without secrets."""
 
 import logging
 
@@ -37,7 +37,7 @@ def root_log():
     root.setLevel(level)
 
 
-def test_a_message_arrives_as_it_is():
+def test_message_arrives_unchanged():
     with inbox() as channel:
         assert Channels([channel.url]).send("json-1", HOSTILE).ok
         (got,) = channel.messages
@@ -46,8 +46,8 @@ def test_a_message_arrives_as_it_is():
         assert got["type"] == "failure"
 
 
-def test_a_message_longer_than_the_service_takes_is_cut_at_a_line(monkeypatch):
-    """A service refuses what is too long for it, and would get it again and again, before all that waits behind it."""
+def test_message_longer_than_the_service_accepts_is_cut_at_a_line(monkeypatch):
+    """A service rejects a message that is too long at every retry, which blocks the queue."""
     lines = [f"line {n} {'x' * 100}" for n in range(20)]
     long = Message("critical", "t", "\n".join(lines))
     with inbox() as channel:
@@ -60,7 +60,7 @@ def test_a_message_longer_than_the_service_takes_is_cut_at_a_line(monkeypatch):
         monkeypatch.setattr(service, "body_maxlen", 80)
         Channels([channel.url]).send("json-1", long)
         assert channel.messages[-1]["message"] == f"{lines[0][:79]}…"
-        monkeypatch.setattr(service, "title_maxlen", 0)  # then the title is part of the body
+        monkeypatch.setattr(service, "title_maxlen", 0)  # so that the title is part of the body
         Channels([channel.url]).send("json-1", long)
         assert len(channel.messages[-1]["message"]) <= 80
         before = len(channel.messages)
@@ -68,20 +68,20 @@ def test_a_message_longer_than_the_service_takes_is_cut_at_a_line(monkeypatch):
         assert len(channel.messages) > before + 10
 
 
-def test_the_demo_says_so_first():
+def test_messages_of_the_demo_begin_with_simulated():
     with inbox() as channel:
         Channels([channel.url], simulated=True).send("json-1", HOSTILE)
         assert channel.messages[0]["title"].startswith("SIMULATED")
         assert channel.messages[0]["message"].startswith("SIMULATED DATA\n")
 
 
-def test_names_say_the_scheme_and_nothing_else():
+def test_channel_names_contain_only_scheme_and_number():
     urls = [f"tgram://{TOKEN}/1", "json://h/a", f"tgram://{TOKEN}/2", "json://h/a"]
     assert channel_names(urls) == {"tgram-1": urls[0], "json-1": urls[1], "tgram-2": urls[2]}
 
 
 @pytest.mark.parametrize(("status", "reason"), [(500, "HTTP 500"), (404, "HTTP 404"), (429, "HTTP 429")])
-def test_an_answer_that_refuses_is_told_by_its_number(status, reason):
+def test_rejecting_answer_is_reported_by_its_status(status, reason):
     with inbox() as channel:
         channel.answer = status
         outcome = Channels([channel.url]).send("json-1", HOSTILE)
@@ -89,8 +89,8 @@ def test_an_answer_that_refuses_is_told_by_its_number(status, reason):
         assert reason in outcome.reason
 
 
-def test_a_url_of_two_recipients_of_whom_one_refuses(monkeypatch):
-    """The other one has the message, and gets it once more: that says so."""
+def test_rejection_by_one_of_two_recipients_is_not_certain(monkeypatch):
+    """The other recipient has the message and gets it once more, marked as possibly repeated."""
     with inbox() as channel:
         service = type(apprise.Apprise.instantiate(channel.url))
         send = service.send
@@ -106,12 +106,12 @@ def test_a_url_of_two_recipients_of_whom_one_refuses(monkeypatch):
         assert (outcome.ok, outcome.reason, outcome.certain) == (False, "it answered HTTP 403", False)
 
 
-def test_nobody_listening():
+def test_refused_connection_is_certain():
     outcome = Channels([f"json://127.0.0.1:{free_port()}/{TOKEN}"]).send("json-1", HOSTILE)
     assert (outcome.ok, outcome.reason, outcome.certain) == (False, "no connection", True)
 
 
-def test_no_answer_is_no_success_and_not_certain_either(monkeypatch):
+def test_timeout_is_a_failure_with_an_unknown_outcome(monkeypatch):
     monkeypatch.setattr(channels_module, "READ_SECONDS", 0.3)
     with inbox() as channel:
         channel.answer = 0
@@ -121,7 +121,7 @@ def test_no_answer_is_no_success_and_not_certain_either(monkeypatch):
 
 
 @pytest.mark.parametrize("url", [f"nonsense://{TOKEN}", f"tgram://{TOKEN}", f"json://[{TOKEN}", f"discord://{TOKEN}/"])
-def test_a_url_that_apprise_cannot_use_is_told_without_it(url, root_log):
+def test_unusable_url_is_reported_without_the_url(url, root_log):
     channels = Channels([url])
     outcome = channels.send(channels.names[0], HOSTILE)
     assert not outcome.ok
@@ -129,7 +129,7 @@ def test_a_url_that_apprise_cannot_use_is_told_without_it(url, root_log):
     assert TOKEN not in outcome.reason + root_log.text
 
 
-def test_no_log_at_any_level_has_the_token(root_log, capfd):
+def test_no_log_at_any_level_contains_the_token(root_log, capfd):
     logging.getLogger("polypipe").debug("this is seen")
     with inbox() as channel:
         channels = Channels([channel.url])
@@ -146,14 +146,14 @@ def test_no_log_at_any_level_has_the_token(root_log, capfd):
     assert TOKEN not in repr(channels)
 
 
-def test_a_connection_that_breaks_after_the_message_proves_nothing():
+def test_connection_that_breaks_after_the_message_has_an_unknown_outcome():
     with inbox() as channel:
         channel.answer = -1
         outcome = Channels([channel.url]).send("json-1", HOSTILE)
         assert (outcome.ok, outcome.certain) == (False, False)
 
 
-def test_the_ping():
+def test_ping_reports_failures_without_the_url():
     with inbox() as channel:
         assert ping(channel.ping_url) is None
         assert channel.pings == 1

@@ -1,4 +1,4 @@
-"""The outbox: order, rate, backoff, lateness, collapse; and what a kill at any moment leaves of it."""
+"""The delivery queue: order, rate, backoff, lateness, collapse, and a kill at any moment."""
 
 import contextlib
 import copy
@@ -75,7 +75,7 @@ def test_each_channel_gets_each_message_once_in_order():
     assert post.state.deliveries == []
 
 
-def test_a_letter_is_claimed_on_disk_before_it_is_sent():
+def test_delivery_is_claimed_on_disk_before_it_is_sent():
     post = Post("a")
     claimed = []
     enqueue(post.state, [message("1")], ["a"], NOW)
@@ -90,7 +90,7 @@ def test_a_letter_is_claimed_on_disk_before_it_is_sent():
     assert post.saved[-1].deliveries == []
 
 
-def test_what_cannot_be_remembered_is_not_sent():
+def test_delivery_that_cannot_be_stored_is_not_sent():
     post = Post("a")
     enqueue(post.state, [message("1")], ["a"], NOW)
 
@@ -102,13 +102,13 @@ def test_what_cannot_be_remembered_is_not_sent():
     assert post.tries == []
 
 
-def test_a_channel_that_is_down_delays_loses_nothing_and_holds_up_nobody():
+def test_failing_channel_loses_nothing_and_delays_no_other():
     post = Post("a", "b")
     post.down.add("a")
     for n in range(30):
         post.tick(str(n))
     assert post.titles("b") == [str(n) for n in range(30)]
-    assert sum(name == "a" for _, name in post.tries) < 12  # it is tried more and more rarely
+    assert sum(name == "a" for _, name in post.tries) < 12  # it is retried with growing pauses
     post.down.clear()
     for _ in range(20):
         post.tick()
@@ -125,18 +125,18 @@ def test_pauses_grow_to_a_quarter_of_an_hour():
 
 @settings(max_examples=30)
 @given(st.lists(st.integers(0, 30), max_size=6), st.sets(st.sampled_from("abc")), st.integers(1, 90))
-def test_never_more_than_twenty_sendings_in_any_minute(bursts, down, gap):
+def test_no_minute_has_more_than_twenty_sends(bursts, down, gap):
     post = Post("a", "b", "c")
     post.down = down
     for burst in bursts:
         post.now += timedelta(seconds=gap) - MINUTE
         post.tick(*map(str, range(burst)))
-        post.state = copy.deepcopy(post.state)  # a restart does not forget what was sent
+        post.state = copy.deepcopy(post.state)  # a restart keeps the times of the sends
     times = [at for at, _ in post.tries]
     assert all(sum(at - MINUTE < other <= at for other in times) <= PER_MINUTE for at in times)
 
 
-def test_a_queue_that_grew_too_long_is_joined_and_every_message_is_counted():
+def test_long_queue_is_merged_and_every_message_is_counted():
     post = Post("a")
     post.down.add("a")
     for n in range(200):
@@ -156,7 +156,7 @@ def test_a_queue_that_grew_too_long_is_joined_and_every_message_is_counted():
     assert [delivery.title for delivery in rest] == [f"message {n}" for n in range(count, 200)]
 
 
-def test_a_sending_without_an_answer_is_repeated_and_says_so():
+def test_send_without_an_answer_is_repeated_and_marked():
     post = Post("a")
     post.lost.add("a")
     post.tick("1")
@@ -167,7 +167,7 @@ def test_a_sending_without_an_answer_is_repeated_and_says_so():
     assert "possibly repeated" in second.body
 
 
-def test_letters_of_a_channel_that_is_not_configured_any_more_are_dropped():
+def test_deliveries_of_a_removed_channel_are_dropped():
     post = Post("a", "b")
     post.down = {"a", "b"}
     post.tick("1")
@@ -177,7 +177,7 @@ def test_letters_of_a_channel_that_is_not_configured_any_more_are_dropped():
     assert set(post.state.backoff) == {"b"}
 
 
-def test_a_clock_that_was_set_back_holds_nothing_up():
+def test_clock_set_back_delays_no_delivery():
     post = Post("a")
     post.down.add("a")
     post.tick(*map(str, range(20)))
@@ -190,12 +190,12 @@ def test_a_clock_that_was_set_back_holds_nothing_up():
 
 
 class Killed(Exception):
-    """Stands for kill -9: nothing after it happens, and only what was saved is left."""
+    """Stands for kill -9: nothing after it runs, and only the saved state is left."""
 
 
 @settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 3), st.booleans(), st.integers(0, 12)), max_size=20))
-def test_a_kill_at_any_moment_loses_nothing_and_repeats_only_what_says_so(ticks):
+def test_kill_at_any_moment_loses_nothing_and_repeats_only_marked_deliveries(ticks):
     post = Post("a", "b")
     number = 0
     for burst, down, kill_at in ticks:
@@ -216,7 +216,7 @@ def test_a_kill_at_any_moment_loses_nothing_and_repeats_only_what_says_so(ticks)
 
         def send(name, delivery, moment=moment):
             outcome = post.send(name, delivery)
-            moment()  # it has arrived, or not, and nobody will know
+            moment()  # it may have arrived
             return outcome
 
         with contextlib.suppress(Killed):
@@ -249,13 +249,13 @@ with only_one(home):
     save_state(home, state)
     print("ready", flush=True)
     while state.deliveries:
-        state.attempts.clear()  # the rate is tested elsewhere, and a minute is long
+        state.attempts.clear()  # the rate limit has its own test
         deliver(state, channels.send, lambda: save_state(home, state), lambda: datetime.now(UTC), lambda: True)
 """
 
 
 @pytest.mark.slow
-def test_kill_9_of_a_sending_process_loses_nothing_and_repeats_at_most_what_says_so(tmp_path):
+def test_kill_9_of_a_sending_process_loses_nothing_and_repeats_only_marked_deliveries(tmp_path):
     """Real processes, a real channel. Killed at moments that the channel's progress chooses, up to four times."""
     with inbox() as channel:
         state = AlertState(watching_since=NOW)
@@ -288,7 +288,7 @@ def test_kill_9_of_a_sending_process_loses_nothing_and_repeats_at_most_what_says
             assert len(marked) >= count - 1
 
 
-def test_a_book_that_cannot_be_read_is_told_and_kept_aside(tmp_path):
+def test_unreadable_state_is_reported_and_kept(tmp_path):
     for damage in (b"", b"{", b"[]", b'{"watching_since": 5}', b"\xff\xfe"):
         save_state(tmp_path, AlertState(watching_since=NOW))
         path = tmp_path / "alerts" / "state.json"

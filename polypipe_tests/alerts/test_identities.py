@@ -142,7 +142,7 @@ def log_file(settings, minutes) -> None:
 
 
 def failing_instance(instance, repository) -> None:
-    """Jobs as Dagster stores them: one that failed three times, a daily one that failed once, and one that failed once."""
+    """Failed runs of a minute job (three), a daily job (one) and another minute job (one)."""
     for name, times in (("crawl", 3), ("history", 1), ("live_cache", 1)):
         if repository.has_job(name):
             job = repository.get_job(name)
@@ -242,7 +242,7 @@ def golden(name: str):
 
 
 def identities(sources: Sources, damage: str | None = None) -> dict[str, list[tuple[str, str]]]:
-    """What fires and what is unknown now, whatever is stored."""
+    """Identities of the failing and of the unknown findings now."""
     state, _ = read_state(sources.settings.home, NOW - DAY)
     found = evaluate(sources, state, load_rules(sources.settings), NOW, damage).findings
     return {
@@ -253,21 +253,21 @@ def identities(sources: Sources, damage: str | None = None) -> dict[str, list[tu
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_the_same_things_fire_under_the_same_identities(name, con, repository, tmp_path):
+def test_identities_of_failing_and_unknown_findings_stay(name, con, repository, tmp_path):
     with scenario(name, con, repository, tmp_path) as sources:
         assert {kind: [list(one) for one in found] for kind, found in identities(sources).items()} == golden("identities")[
             name
         ]
 
 
-def test_a_damaged_state_and_a_mistake_in_alerts_toml_fire_under_their_identities(con, repository, tmp_path):
+def test_identities_of_a_damaged_state_and_an_invalid_file_stay(con, repository, tmp_path):
     with scenario("nothing_stored", con, repository, tmp_path) as sources:
         (sources.settings.home / "alerts.toml").write_text("x")
         firing = identities(sources, damage="torn")["firing"]
     assert [one for one in firing if one[0].startswith("alert_")] == [("alert_rules", ""), ("alert_state", "")]
 
 
-def test_every_rule_keeps_its_name_and_its_defaults():
+def test_rules_keep_their_names_and_defaults():
     found = {
         name: {
             "severity": rule.severity,
@@ -284,7 +284,7 @@ def test_every_rule_keeps_its_name_and_its_defaults():
 
 
 @pytest.mark.slow
-def test_a_state_file_of_the_first_version_is_read_and_nothing_fires_again_or_recovers(con, repository, tmp_path):
+def test_state_file_of_the_first_version_neither_fires_again_nor_recovers(con, repository, tmp_path):
     with scenario("all_wrong", con, repository, tmp_path) as sources:
         state = sources.settings.home / "alerts" / "state.json"
         state.parent.mkdir()

@@ -99,7 +99,7 @@ def test_invalid_file_keeps_the_last_valid_rules_after_a_restart_too(settings):
     file.unlink()
     assert load_rules(settings, remember=True).rules == defaults()
     file.write_text("x")
-    assert load_rules(settings).rules == defaults()  # what was good before the file was taken away is over
+    assert load_rules(settings).rules == defaults()  # rules from before the file was removed do not come back
 
 
 def test_loading_the_rules_writes_nothing(settings):

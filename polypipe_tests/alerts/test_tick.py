@@ -1,4 +1,4 @@
-"""The whole way: an exchange that fails, a sensor tick, a message at a local channel, and a message when it is over."""
+"""End to end: a failing exchange, a sensor tick, a message at a local channel, and one for the recovery."""
 
 import json
 from collections.abc import Iterator
@@ -107,7 +107,7 @@ def sources(settings: Settings, repository: dg.RepositoryDefinition, instance: d
 
 
 def evaluate(sources: Deployment) -> str:
-    """One tick of the real sensor; what the list of ticks shows of it."""
+    """One tick of the real sensor. Returns its line in the list of ticks."""
     resources = {"settings": sources.settings, "warehouse": sources.warehouse, "polymarket": sources.polymarket}
     with dg.build_sensor_context(
         instance=sources.instance, repository_def=sources.repository, resources=resources
@@ -146,7 +146,7 @@ def test_fault_of_the_exchange_is_sent_once_and_so_is_its_recovery(sources, sim,
     assert "2 messages sent, 0 wait" in said
 
     evaluate(sources)
-    assert len(channel.messages) == 2  # told once
+    assert len(channel.messages) == 2  # sent once
     sim.faults.clear()
     crawl()
     evaluate(sources)
@@ -277,7 +277,7 @@ def test_digest_names_a_failing_channel_to_the_others(sources, channel):
 
 
 def test_missed_copies_of_the_simulated_whale_are_found_and_no_others(sources, sim, channel):
-    """The simulator knows which fills its copier missed: each of them worth it, and no other, is told."""
+    """The simulator knows which fills its copier missed: exactly those above the limit are found."""
     truths = [truth for truth in sim.copy_truth() if truth.whale.side == "BUY"]
     missed = [truth for truth in truths if truth.copy is None and truth.whale.size * truth.whale.price >= 150]
     copies = [one.whale for one in truths if one.copy is not None]
@@ -324,9 +324,9 @@ def test_fills_unread_for_longer_than_the_limit_are_sent(sources, sim, channel):
     for minutes in (1, 4, 6, 10):
         assert not any("newest fills" in message["message"] for message in channel.messages)
         run_tick(sources, lambda minutes=minutes: now + minutes * MINUTE)
-    (told,) = [message for message in channel.messages if "newest fills" in message["message"]]
-    assert told["title"] == "polypipe WARNING: A source is stale (2)"  # and no snapshot was taken
-    assert "returned the newest fills of both wallets 10 min ago; limit 5 min: HTTP 403" in told["message"]
+    (sent,) = [message for message in channel.messages if "newest fills" in message["message"]]
+    assert sent["title"] == "polypipe WARNING: A source is stale (2)"  # and no snapshot was taken
+    assert "returned the newest fills of both wallets 10 min ago; limit 5 min: HTTP 403" in sent["message"]
 
 
 def test_job_with_a_daily_schedule_is_daily_and_every_other_is_minute(sources):
@@ -341,22 +341,22 @@ def test_run_that_dagster_ended_itself_is_reported_with_its_reason(sources, tmp_
     def never_begun():
         pass
 
-    def told(own):
+    def reason(own):
         return next(one.error for one in read_failures(own, sources.repository, "alerts") if one.name == "crawl")
 
     with dg.DagsterInstance.local_temp(str(tmp_path)) as own:
         own.report_run_failed(own.create_run_for_job(never_begun))
-        assert "from outside" in told(own)  # nothing better is known
+        assert "from outside" in reason(own)  # no better reason is stored
         run = own.create_run_for_job(never_begun)
         inner = SerializableErrorInfo("grpc: many lines", [], "RpcError", None)
         error = SerializableErrorInfo("Could not reach user code server", [], "DagsterError", inner)
         own.report_engine_event("Unexpected error in IPC client", run, EngineEventData.engine_error(error))
         own.report_engine_event("Process for run exited", run)
         own.report_run_failed(run)
-        assert told(own) == "Could not reach user code server"
+        assert reason(own) == "Could not reach user code server"
         run = own.create_run_for_job(never_begun)
         own.report_run_failed(run, "polypipe was killed")
-        assert told(own) == "polypipe was killed"
+        assert reason(own) == "polypipe was killed"
 
 
 def test_failing_ticks_count_for_sensors_that_are_on(sources):

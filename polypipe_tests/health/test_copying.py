@@ -43,7 +43,7 @@ def test_pieces_of_one_order_count_together_and_fills_that_the_bot_skips_do_not(
     assert states(missed(pieces)) == {"T BUY": "failing"}
     assert states(missed(pieces[:4])) == {}  # $80
     assert states(missed([fill(6, 9.9, 0.99) for _ in range(60)])) == {}  # the bot skips fills below 10 shares
-    assert states(missed([fill(6, 20, 0.5) for _ in range(60)])) == {}  # and what is worth less than its minimum order
+    assert states(missed([fill(6, 20, 0.5) for _ in range(60)])) == {}  # and fills worth less than its minimum order
 
 
 def held(token="T", shares=50.0, price=0.5, status="orphan", since=None, age=MINUTE):
@@ -81,7 +81,7 @@ def test_missed_copy_quotes_the_bots_log():
 def test_listing_that_does_not_reach_back_leaves_other_keys_unknown():
     found = missed([fill(5), fill(8, token="U")], since=NOW - 6 * MINUTE)
     assert states(found) == {"T BUY": "failing", "unknown": "the listing reaches back to 11:54:02 UTC only"}
-    assert states(missed([fill(5)], since=NOW - 7 * MINUTE)) == {"T BUY": "failing"}  # the ticks before saw what was before
+    assert states(missed([fill(5)], since=NOW - 7 * MINUTE)) == {"T BUY": "failing"}  # earlier ticks judged the older fills
 
 
 def test_missed_copies_are_unknown_without_fills_or_wallets():
