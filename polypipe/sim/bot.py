@@ -37,9 +37,13 @@ _FAK = (
 _RED, _YELLOW, _RESET = "\x1b[31m", "\x1b[33m", "\x1b[0m"
 
 
-def log_lines(truths: list[CopyTruth], after: int, until: int) -> list[str]:
-    """The lines logged in (after, until], epoch milliseconds, in write order."""
-    lines = [line for truth in truths if truth.reason not in _SILENT for line in _within(truth, after, until)]
+def log_lines(truths: list[CopyTruth], after: int, until: int, *, upper_hashes: bool = False) -> list[str]:
+    """The lines logged in (after, until], epoch milliseconds, in write order.
+
+    `upper_hashes` writes transaction hashes in capitals, unlike the API.
+    """
+    seen = [truth for truth in truths if truth.reason not in _SILENT]
+    lines = [line for truth in seen for line in _within(truth, after, until, upper_hashes)]
     return [text for _, text in sorted(lines)]
 
 
@@ -94,17 +98,17 @@ def _milliseconds(text: str) -> int:
         return 0
 
 
-def _within(truth: CopyTruth, after: int, until: int) -> Iterator[tuple[int, str]]:
+def _within(truth: CopyTruth, after: int, until: int, upper: bool) -> Iterator[tuple[int, str]]:
     """(time, line) of a fill, if it is logged in (after, until]."""
     at = 1000 * truth.whale.at
     if after < at + _SLOWEST_MS and at + _FASTEST_MS <= until:
         r = rng("bot", truth.whale.hash)
         logged_at = at + r.randint(_FASTEST_MS, _SLOWEST_MS)
         if after < logged_at <= until:
-            yield logged_at, _line(truth, logged_at, r)
+            yield logged_at, _line(truth, logged_at, r, upper)
 
 
-def _line(truth: CopyTruth, logged_at: int, r: Random) -> str:
+def _line(truth: CopyTruth, logged_at: int, r: Random, upper: bool) -> str:
     whale = truth.whale
     assert whale.market is not None
     now = state(whale.market.event, whale.at)
@@ -120,7 +124,7 @@ def _line(truth: CopyTruth, logged_at: int, r: Random) -> str:
             f"{whale.side}_FILL",
             _status(truth, r),
             *_levels(whale, r),
-            whale.hash,
+            f"0x{whale.hash[2:].upper()}" if upper else whale.hash,
             "true" if now.live and not now.ended else "false",
         )
     )

@@ -41,10 +41,16 @@ def seconds(at: Time) -> int:
 
 
 class Script:
-    """Markets and acts to play. `daily` adds acts of the random life's days: (world, day since the epoch) -> acts."""
+    """Markets and acts to play.
 
-    def __init__(self, *, life: bool = False, daily: Callable[[World, int], list[Act]] | None = None) -> None:
-        self.life, self.daily = life, daily
+    `ratio` is what the bot orders by. `daily` adds acts to each day of the random life: (world, day since the epoch) ->
+    acts.
+    """
+
+    def __init__(
+        self, *, life: bool = False, ratio: float = RATIO, daily: Callable[[World, int], list[Act]] | None = None
+    ) -> None:
+        self.life, self.ratio, self.daily = life, ratio, daily
         self.events: list[Event] = []
         self.acts: list[Act] = []
         self.truth: dict[str, CopyTruth] = {}  # by nonce of the whale's fill
@@ -126,6 +132,10 @@ class Script:
         self.events.append(event)
         return markets
 
+    def combo(self, *legs: tuple[Market, int]) -> Combo:
+        """A combo of (market, outcome) legs; `buy`, `sell` and `redeem` take it like a market."""
+        return Combo(legs)
+
     # Acts
 
     def buy(
@@ -191,16 +201,14 @@ class Script:
         act = self._trade(
             COPIER_ADDRESS, whale.at + after, whale.market, whale.outcome, whale.side, size, price, False, fee, None, "", ""
         )  # fmt: skip
-        sign = 1 if whale.side == "BUY" else -1
-        self.truth[whale.nonce] = CopyTruth(
-            whale, act, "", RATIO * whale.size, round(sign * (price - whale.price), 6), after
-        )
+        worse = round((price - whale.price) * (1 if whale.side == "BUY" else -1), 6)
+        self.truth[whale.nonce] = CopyTruth(whale, act, "", self.ratio * whale.size, worse, after)
         return act
 
     def miss(self, whale: Act, reason: str) -> None:
         """The bot saw a whale fill and did not copy it: small, below_minimum, no_position, breaker, book_failed, unfilled,
         offline."""
-        self.truth[whale.nonce] = CopyTruth(whale, None, reason, RATIO * whale.size, None, None)
+        self.truth[whale.nonce] = CopyTruth(whale, None, reason, self.ratio * whale.size, None, None)
 
     def split(self, wallet: str, at: Time, market: Market, size: float) -> Act:
         """USDC becomes `size` shares of both outcomes."""
