@@ -1,5 +1,5 @@
-"""`polypipe doctor`: looks at everything that polypipe rests on and says what to do about what is not right.
+"""`polypipe doctor`: checks everything that polypipe depends on and says how to fix what is wrong.
 
-`checks.py` is the list of checks; each is one small function in the module of its subject. Gathering (network, tables,
-files) is apart from judging. Nothing here writes to the warehouse or touches a file that the bot reads.
+`checks.py` lists the checks; each is a small function in the module of its subject. `check_*` gathers (network, tables,
+files), `judge_*` is pure. Nothing here writes to the warehouse or touches a file that the bot reads.
 """

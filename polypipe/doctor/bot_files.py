@@ -1,4 +1,4 @@
-"""Checks of the bot's directory and of the six files in it, read exactly as the bot would read them."""
+"""Checks of the bot's directory and its six cache files, parsed exactly as the bot does."""
 
 import hashlib
 import json
@@ -15,21 +15,21 @@ from typing import Any
 from polypipe.caches.formats import Format, FormatError
 from polypipe.caches.registry import CACHES
 from polypipe.caches.spec import CacheSpec
-from polypipe.doctor.inputs import Facts
+from polypipe.doctor.inputs import Inputs
 from polypipe.doctor.machine import nearest
 from polypipe.doctor.result import Result, error, ok, skipped, unknown, warning
 from polypipe.text import count, duration
 from polypipe.warehouse import Warehouse
 
-MAKE = "polypipe up keeps the files, polypipe refresh makes them once"
+MAKE = "polypipe up keeps the files fresh, polypipe refresh writes them once"
 OLD_SCRIPTS = "build_live_cache.py, build_sports_cache.py, fetch_categorized_atp.py, fetch_ligue1.py"
 SETTLING = timedelta(seconds=30)
-"""So young a file may be one whose publication is being recorded this moment."""
+"""The publication of a file younger than this may not be recorded yet."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """The last accepted publication of a file, and the newest refusal after it ("" when there is none)."""
+    """The last accepted publication of a file, and the reason of the newest refusal after it, "" if none."""
 
     time: datetime
     observed_at: datetime
@@ -38,29 +38,29 @@ class Published:
     refused: str = ""
 
 
-def check_directory(facts: Facts) -> Result:
-    """The bot's directory exists and can be written to, which is tried with a file of our own name, removed at once."""
-    path = facts.settings.bot_dir
+def check_directory(inputs: Inputs) -> Result:
+    """The bot's directory exists and is writable; tried with a temp file of our own name."""
+    path = inputs.settings.bot_dir
     name = "bot directory"
-    if facts.settings.sources.get("bot_dir") == "default":
+    if inputs.settings.sources.get("bot_dir") == "default":
         advice = "set POLYPIPE_BOT_DIR to where the bot runs, or link the files there"
-        where = f"{path} (inside POLYPIPE_HOME: the bot does not run there)"
+        where = f"{path} (inside POLYPIPE_HOME, where no bot runs)"
     else:
         advice, where = "", str(path)
     try:
         kind = path.stat()
     except FileNotFoundError:
         if not os.access(nearest(path), os.W_OK | os.X_OK):
-            return error(name, f"{path} does not exist, and cannot be made in {nearest(path)}", "make it, for this user")
-        if not advice:  # somebody named it: more likely a slip than a bot that is still to come
+            return error(name, f"{path} does not exist and cannot be created in {nearest(path)}", "create it")
+        if not advice:  # set explicitly: more likely a typo than a bot yet to be installed
             return warning(
                 name,
-                f"{path} does not exist: polypipe would make it, and a bot that runs elsewhere reads nothing of it",
-                "set POLYPIPE_BOT_DIR to the directory where the bot runs, or make this one",
+                f"{path} does not exist: polypipe would create it, and a bot that runs elsewhere would not read it",
+                "set POLYPIPE_BOT_DIR to the directory where the bot runs, or create this one",
             )
-        return skipped(name, f"{where} does not exist yet: it is made at the first start", advice)
+        return skipped(name, f"{where} does not exist yet; the first start creates it", advice)
     except OSError as failure:
-        return error(name, f"{path} cannot be looked at: {failure.strerror}", f"let this user into {path}")
+        return error(name, f"{path} cannot be read: {failure.strerror}", f"give this user access to {path}")
     if not stat.S_ISDIR(kind.st_mode):
         return error(name, f"{path} is not a directory", "set POLYPIPE_BOT_DIR to the directory where the bot runs")
     try:
@@ -69,26 +69,26 @@ def check_directory(facts: Facts) -> Result:
             probe.flush()
             os.fsync(probe.fileno())
     except OSError as failure:
-        what = f"{path} cannot be written to: {failure.strerror}"
-        return error(name, what, f"give this user (uid {os.getuid()}) the right to write there, or free space")
-    return ok(name, f"{where} can be written to", [advice] if advice else [])
+        what = f"{path} is not writable: {failure.strerror}"
+        return error(name, what, f"make it writable for uid {os.getuid()}, or free space")
+    return ok(name, f"{where} is writable", [advice] if advice else [])
 
 
-def check_files(facts: Facts) -> Iterator[Result]:
-    """The six files: valid, fresh, ours, readable by the bot."""
+def check_files(inputs: Inputs) -> Iterator[Result]:
+    """The six files are valid, fresh, written by polypipe and readable by the bot."""
     publications: dict[str, Published] = {}
-    untold = ""
+    unreadable = ""
     try:
-        if facts.any_data:
-            publications = last_publications(facts.warehouse)
+        if inputs.any_data:
+            publications = last_publications(inputs.warehouse)
     except Exception as failure:  # the tables may be broken in any way: what the bot reads must be judged all the same
-        untold = str(failure)
+        unreadable = str(failure)
     for spec in CACHES:
-        yield check_file(spec, facts.settings.bot_dir / spec.file, publications.get(spec.file), facts.now, untold)
+        yield check_file(spec, inputs.settings.bot_dir / spec.file, publications.get(spec.file), inputs.now, unreadable)
 
 
 def last_publications(warehouse: Warehouse) -> dict[str, Published]:
-    """Of each file the last accepted publication, those in the spool included."""
+    """The last accepted publication of each file, waiting batches included."""
     with warehouse.read() as con:
         rows = con.execute(
             "SELECT file, max_by(struct_pack(time, observed_at, entries, sha256), time) FILTER (WHERE accepted), "
@@ -109,75 +109,79 @@ def last_publications(warehouse: Warehouse) -> dict[str, Published]:
     return found
 
 
-def check_file(spec: CacheSpec, path: Path, published: Published | None, now: datetime, untold: str = "") -> Result:
-    """Read the file once, and judge it. `untold`: why its publications cannot be read."""
+def check_file(spec: CacheSpec, path: Path, published: Published | None, now: datetime, unreadable: str = "") -> Result:
+    """Read the file once and judge it. `unreadable` says why its publications cannot be read."""
     try:
         with path.open("rb") as file:
             payload, state = file.read(), os.fstat(file.fileno())
     except FileNotFoundError:
         if published is None:
-            return unknown(spec.file, f"not there; {untold}") if untold else skipped(spec.file, "not there yet", MAKE)
-        return error(spec.file, f"{path} is gone; it was last published {duration(now - published.time)} ago", MAKE)
+            return (
+                unknown(spec.file, f"missing; {unreadable}")
+                if unreadable
+                else skipped(spec.file, "does not exist yet", MAKE)
+            )
+        return error(spec.file, f"{path} is missing; last published {duration(now - published.time)} ago", MAKE)
     except OSError as failure:
-        return error(spec.file, f"{path} cannot be read: {failure.strerror}", "let this user read it")
-    return judge_file(spec, payload, state, published, now, untold)
+        return error(spec.file, f"{path} cannot be read: {failure.strerror}", "make it readable for this user")
+    return judge_file(spec, payload, state, published, now, unreadable)
 
 
 def judge_file(
-    spec: CacheSpec, payload: bytes, state: os.stat_result, published: Published | None, now: datetime, untold: str = ""
+    spec: CacheSpec, payload: bytes, state: os.stat_result, published: Published | None, now: datetime, unreadable: str = ""
 ) -> Result:
-    """The worst that can be said of a file, by what it does to the bot."""
+    """The worst problem of a file, by its effect on the bot."""
     try:
         entries = spec.format.flatten(spec.format.parse(payload))
     except FormatError as fault:
-        what = f"the bot ignores this file and keeps what it had: {fault}"
+        what = f"the bot ignores this file and keeps its old data: {fault}"
         return error(
-            spec.file, what, f"polypipe refresh replaces it; if it comes back, somebody else writes it ({OLD_SCRIPTS})"
+            spec.file, what, f"polypipe refresh replaces it; if it recurs, another program writes it ({OLD_SCRIPTS})"
         )
     believed_empty = published is not None and published.entries == 0
     if not entries and not believed_empty:
-        return error(spec.file, "it is empty: it wipes what the bot knows", "polypipe refresh")
+        return error(spec.file, "it is empty: it would erase what the bot knows", "polypipe refresh")
     told = count(len(entries), "entry", "entries")
-    if published is None and untold:
-        return unknown(spec.file, f"{told}, valid; when it was published cannot be read: {untold}", "see published tables")
+    if published is None and unreadable:
+        return unknown(spec.file, f"{told}, valid; its publications cannot be read: {unreadable}", "see published tables")
     if published is None:
-        return warning(spec.file, f"{told}; written by something else than polypipe: no publication is known", MAKE)
+        return warning(spec.file, f"{told}; no publication is known: another program wrote it", MAKE)
     changed_at = datetime.fromtimestamp(state.st_mtime, UTC)
     if hashlib.sha256(payload).hexdigest() != published.sha256:
         if now - changed_at < SETTLING:
-            return unknown(spec.file, f"{told}; it is being replaced this moment", "run doctor again")
+            return unknown(spec.file, f"{told}; being replaced right now", "run doctor again")
         return error(
             spec.file,
-            f"{told}; not what polypipe published {duration(now - published.time)} ago: somebody else wrote it "
+            f"{told}; not what polypipe published {duration(now - published.time)} ago: another program wrote it "
             f"{duration(now - changed_at)} ago",
             f"remove the old scripts from every crontab ({OLD_SCRIPTS}), then polypipe refresh",
         )
     if wrong := contradiction(spec.format, payload):
-        return warning(spec.file, f"{told}; the bot takes it, but {wrong}", "polypipe refresh")
+        return warning(spec.file, f"{told}; the bot accepts it, but {wrong}", "polypipe refresh")
     age = now - published.observed_at
     finding = f"{told}; read from Polymarket {duration(age)} ago, limit {duration(spec.fresh_within)}"
     if age > spec.fresh_within:
         why = f"; last refused: {published.refused}" if published.refused else ""
-        return error(spec.file, f"{finding}: too old{why}", f"{MAKE}; the logs say why if it is up (logs/daemon.log)")
+        return error(spec.file, f"{finding}: stale{why}", f"{MAKE}; if it is up, see logs/daemon.log")
     if published.refused:
         return warning(
             spec.file,
             f"{finding}; a newer one was refused: {published.refused}",
-            "wait, or refresh --allow-shrink knowingly",
+            "wait, or run polypipe refresh --allow-shrink if the shrinkage is right",
         )
     if not state.st_mode & stat.S_IROTH or state.st_uid != os.getuid():
         who = "" if state.st_uid == os.getuid() else f", owned by uid {state.st_uid}"
         mode = stat.S_IMODE(state.st_mode)
         return warning(
             spec.file,
-            f"{finding}; mode {mode:04o}{who}: a bot of another user may not be able to read it",
+            f"{finding}; mode {mode:04o}{who}: a bot under another user may not be able to read it",
             f"chmod 644 {spec.file}",
         )
     return ok(spec.file, finding)
 
 
 def contradiction(format: Format, payload: bytes) -> str:
-    """What the bot's loader lets pass but is wrong: a key that stands twice, an id that is none. "" when nothing."""
+    """What the bot's loader accepts although it is wrong: a duplicate key, an invalid id. "" if nothing."""
     twice: list[str] = []
 
     def keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -188,7 +192,7 @@ def contradiction(format: Format, payload: bytes) -> str:
 
     json.loads(payload, object_pairs_hook=keys)
     if twice:
-        return f"{twice[0]!r} stands in it twice: the last one counts"
+        return f"key {twice[0]!r} is duplicated; the last one counts"
     try:
         format.decode(payload)
     except FormatError as fault:

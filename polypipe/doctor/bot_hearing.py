@@ -1,6 +1,6 @@
-"""Check that the bot hears the whale: its log against the whale's fills.
+"""Check that the bot sees the whale's fills: its log against the Data API.
 
-A bot that listens to a retired exchange contract, or that is stopped, raises no error: it is only silent.
+A bot that listens to a retired exchange contract, or is stopped, raises no error and logs nothing.
 """
 
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 from polypipe.bot.grammar import parse_line
 from polypipe.bot.logs import TRADE_LOG
 from polypipe.doctor.bot_program import CURRENT, OF_V2_MARKETS, Named, judge_contracts, sentence
-from polypipe.doctor.inputs import Facts
+from polypipe.doctor.inputs import Inputs
 from polypipe.doctor.result import Result, error, ok, skipped, unknown, warning
 from polypipe.polymarket import Activity
 from polypipe.text import count, duration
@@ -20,46 +20,46 @@ from polypipe.warehouse.connection import literal
 
 TAIL_BYTES = 4 << 20
 LAG = timedelta(minutes=10)
-"""A fill is logged within a minute; younger ones are not waited for."""
+"""The bot logs a fill within a minute; younger fills are not expected yet."""
 
 LEAST_FILLS = 5
-"""Below so many fills silence says nothing."""
+"""Silence over fewer fills proves nothing."""
 
 
 @dataclass
 class Heard:
-    """The end of the bot's log: when its lines are from, and the transactions they are about."""
+    """The end of the bot's log: times of its first and last line, and its transactions."""
 
     first: datetime | None = None
     last: datetime | None = None
     transactions: set[str] = field(default_factory=set)
 
 
-def check_hearing(facts: Facts) -> Result:
-    """Whether the bot hears the whale's fills."""
-    whale, named = facts.settings.whale_address, facts.bot_program
+def check_hearing(inputs: Inputs) -> Result:
+    """The bot sees the whale's fills."""
+    whale, named = inputs.settings.whale_address, inputs.bot_program
     if whale is None:
         return judge_contracts(named) or skipped("bot hears the whale", "no whale is set")
-    log = facts.settings.bot_dir / TRADE_LOG.file
+    log = inputs.settings.bot_dir / TRADE_LOG.file
     try:
         heard = read_tail(log)
     except FileNotFoundError:
         heard = None
-    answer = facts.network.wallets[whale].activity if whale in facts.network.wallets else None
+    answer = inputs.network.wallets[whale].activity if whale in inputs.network.wallets else None
     fills = [fill for fill in (answer.value if answer else None) or () if fill.type == "TRADE"]
     if answer is None or answer.value is None:
-        return judge_contracts(named) or unknown("bot hears the whale", "the whale's fills cannot be read")
+        return judge_contracts(named) or unknown("bot hears the whale", "cannot read the whale's fills")
     tokens = {fill.asset for fill in fills if fill.asset}
     try:
-        versions = market_versions(facts, tokens) if heard and tokens and facts.any_data else {}
+        versions = market_versions(inputs, tokens) if heard and tokens and inputs.any_data else {}
     except Exception:
-        # The tables may be broken in any way, which other checks tell: a silent bot must be told all the same.
+        # Of any kind: other checks report broken tables, and a silent bot must be reported even then.
         versions = {}
-    return judge_hearing(fills, heard, versions, named, facts.now, log)
+    return judge_hearing(fills, heard, versions, named, inputs.now, log)
 
 
 def read_tail(path: Path) -> Heard:
-    """The last megabytes of the trade log; torn and strange lines do not count. Raises `FileNotFoundError`."""
+    """The last megabytes of the trade log, without torn and unknown lines. Raises `FileNotFoundError`."""
     heard = Heard()
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
@@ -76,10 +76,10 @@ def read_tail(path: Path) -> Heard:
     return heard
 
 
-def market_versions(facts: Facts, tokens: Iterable[str]) -> dict[str, str]:
-    """Token -> version of its market, where the stored universe knows it."""
+def market_versions(inputs: Inputs, tokens: Iterable[str]) -> dict[str, str]:
+    """Market versions by token, for tokens in the stored universe."""
     wanted = ", ".join(literal(token) for token in tokens)
-    with facts.warehouse.read() as con:
+    with inputs.warehouse.read() as con:
         return dict(
             con.execute(
                 f"SELECT token_id, version FROM tokens JOIN markets USING (market_id) WHERE token_id IN ({wanted})"  # noqa: S608
@@ -95,13 +95,13 @@ def judge_hearing(
     now: datetime,
     log: Path,
 ) -> Result:
-    """The log decides where it can: a bot that hears the whale is right whatever its files say."""
+    """The log decides if it can: a bot that sees the whale's fills is fine whatever its files contain."""
     name = "bot hears the whale"
     due = [fill for fill in fills if fill.timestamp < now - LAG]
     if heard is None or heard.last is None or heard.first is None:
         if (contracts := judge_contracts(named)) is not None:
             return contracts
-        what = f"there is no {log}" if heard is None else f"{log} has no line yet"
+        what = f"{log} does not exist" if heard is None else f"{log} has no lines yet"
         return skipped(name, what, "set POLYPIPE_BOT_DIR to where the bot runs" if heard is None else "")
     since = [fill for fill in due if fill.timestamp > heard.last]
     if len(since) >= LEAST_FILLS:
@@ -115,8 +115,8 @@ def judge_hearing(
         if contracts is not None:
             return error(name, f"{what}; {contracts.finding}", contracts.advice, contracts.details)
         advice = (
-            "is the bot running, connected, and set to this whale? If so it may listen to retired exchange contracts: "
-            f"MONITORED_ADDRESSES in its settings.rs must have those of {sentence(CURRENT | OF_V2_MARKETS)}"
+            "check that the bot runs, is connected and follows this whale. If so, it may listen to retired contracts: "
+            f"MONITORED_ADDRESSES in its settings.rs must contain {sentence(CURRENT | OF_V2_MARKETS)}"
         )
         return error(name, what, advice)
     within = [fill for fill in due if heard.first <= fill.timestamp <= heard.last]
@@ -131,8 +131,8 @@ def judge_hearing(
             )
     newest = f"newest line {duration(now - heard.last)} old"
     if not within:
-        return ok(name, f"{newest}; no fill of the whale to compare it with")
+        return ok(name, f"{newest}; no fills of the whale to compare with")
     finding = f"{len(found)} of the whale's last {count(len(within), 'fill')} are in the bot's log; {newest}"
     if len(within) >= 2 * LEAST_FILLS and len(found) < len(within) / 2:
-        return warning(name, finding, "does the bot lose its connection, or follow another wallet?")
+        return warning(name, finding, "check whether the bot loses its connection or follows another wallet")
     return ok(name, finding)

@@ -1,7 +1,7 @@
-"""What the bot's programs and sources say: which exchange contracts they name, and which ratio.
+"""What the bot's binaries and sources contain: exchange contracts and the ratio.
 
-Polymarket moved to new exchange contracts in April 2026 and added one for markets of version v2 in September. A bot built
-before listens to addresses on which nothing happens any more, without any error: it is only silent.
+Polymarket moved to new exchange contracts in April 2026 and added one for v2 markets in September. A bot built before
+listens to addresses where nothing happens any more; it raises no error and logs nothing.
 """
 
 import os
@@ -31,33 +31,33 @@ _RATIO = re.compile(rb"const\s+SCALING_RATIO\s*:\s*f64\s*=\s*([0-9][0-9_.eE+-]*)
 
 @dataclass
 class Named:
-    """What the bot's source and programs say: exchange contracts by file, and the ratio compiled in (None: not found)."""
+    """Exchange contracts by file, and the ratio in the source (None if not found)."""
 
     contracts: dict[str, set[str]] = field(default_factory=dict)
     ratio: float | None = None
 
     @property
     def addresses(self) -> set[str]:
-        """All of them."""
+        """The contracts of all files."""
         return set().union(*self.contracts.values())
 
 
 def judge_contracts(named: Named) -> Result | None:
-    """What the bot's files alone say: an error when they name retired contracts only, else nothing."""
+    """An error if the bot's files contain retired contracts only, else None."""
     addresses = named.addresses
     if not addresses & RETIRED.keys() or addresses & (CURRENT.keys() | OF_V2_MARKETS.keys()):
         return None
     files = [file for file, found in named.contracts.items() if found & RETIRED.keys()]
     return error(
         "bot hears the whale",
-        f"{files[0]} names only exchange contracts that were retired on {RETIRED_ON}: nothing is filled there any more",
+        f"{files[0]} contains only exchange contracts that were retired on {RETIRED_ON} and fill nothing any more",
         f"update the bot: it must listen to {sentence(CURRENT | OF_V2_MARKETS)}, whose OrderFilled event differs too",
         [f"retired: 0x{address} {RETIRED[address]}" for address in sorted(addresses & RETIRED.keys())],
     )
 
 
 def read_named(directory: Path) -> Named:
-    """Look through the bot's Rust sources (`src/`) and its programs. Nothing else is opened, least of all a `.env`."""
+    """Search the bot's Rust sources (`src/`) and binaries. Opens nothing else, and never a `.env`."""
     named = Named()
     for path in _programs_and_sources(directory):
         try:

@@ -1,4 +1,4 @@
-"""The list of checks, in the order in which they are told, and how they are run."""
+"""The list of checks, in the order of the report, and how they run."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
@@ -15,12 +15,14 @@ from polypipe.doctor import (
     gamma_contract,
     hosts,
     machine,
+    ports,
     ratio,
+    versions,
     wallet_contract,
+    wallets,
 )
 from polypipe.doctor import database as stored
-from polypipe.doctor import wallet_checks as wallets
-from polypipe.doctor.inputs import Facts
+from polypipe.doctor.inputs import Inputs
 from polypipe.doctor.network import DEADLINE_SECONDS, ask_all
 from polypipe.doctor.result import Result, error, skipped, unknown
 from polypipe.settings import SettingError, Settings
@@ -28,11 +30,11 @@ from polypipe.settings import SettingError, Settings
 
 @dataclass(frozen=True)
 class Check:
-    """One check. `name` is told when the check itself fails; its results have names of their own."""
+    """One check. `name` is reported if the check itself fails; its results have their own names."""
 
     group: str
     name: str
-    run: Callable[[Facts], Result | Iterable[Result]]
+    run: Callable[[Inputs], Result | Iterable[Result]]
 
 
 CHECKS = (
@@ -57,43 +59,43 @@ CHECKS = (
     Check("Data", "spool", stored.check_spool),
     Check("Data", "ages", stored.check_ages),
     Check("Machine", "polypipe up", machine.check_servers),
-    Check("Machine", "ports", machine.check_ports),
+    Check("Machine", "ports", ports.check_ports),
     Check("Machine", "home", machine.check_home),
     Check("Machine", "Dagster's storage", dagster_storage.check_storage),
     Check("Machine", "disk", machine.check_disk),
     Check("Machine", "open files", machine.check_open_files),
     Check("Machine", "alerts", alerting.check_alerts),
-    Check("Machine", "versions", machine.check_versions),
+    Check("Machine", "versions", versions.check_versions),
 )
 
 
 def examine(
     load: Callable[[], Settings], dotenv: Path, deadline: float = DEADLINE_SECONDS
 ) -> tuple[Settings | None, list[Result]]:
-    """Run all checks: the settings (None when they cannot be read) and every result, fit to be shown.
+    """Run all checks. Returns the settings, None if they are invalid, and every result, safe to print.
 
-    `deadline` are the seconds within which the network has to answer. Raises nothing.
+    `deadline` is the time in seconds for all network requests. Raises nothing.
     """
     try:
         settings = load()
     except SettingError as failure:
-        result = error("settings", str(failure), "correct it, then run doctor again: nothing else can be looked at before")
+        result = error("settings", str(failure), "correct it, then run doctor again: all other checks need the settings")
         rest = [skipped(check.name, "needs the settings") for check in CHECKS[1:]]
         named = zip([result, *rest], CHECKS, strict=True)
         return None, [result.fit(check.group) for result, check in named]
     logging.getLogger("polypipe").addHandler(logging.NullHandler())  # what goes wrong is told by the checks
     network = ask_all(settings, deadline)
-    facts = Facts(settings, datetime.now(UTC), dotenv, network)
-    return settings, [result for check in CHECKS for result in results_of(check, facts)]
+    inputs = Inputs(settings, datetime.now(UTC), dotenv, network)
+    return settings, [result for check in CHECKS for result in results_of(check, inputs)]
 
 
-def results_of(check: Check, facts: Facts) -> Iterator[Result]:
-    """What the check says; one that fails itself says so, after what it has found until then."""
-    secrets = configuration.secrets_of(facts.settings)
+def results_of(check: Check, inputs: Inputs) -> Iterator[Result]:
+    """Run one check; an exception becomes an `unknown` result after the results until then."""
+    secrets = configuration.secrets_of(inputs.settings)
     try:
-        found = check.run(facts)
+        found = check.run(inputs)
         for result in [found] if isinstance(found, Result) else found:
             yield result.fit(check.group, secrets)
     except Exception as failure:  # whatever it is, the other checks must still be told
-        what = f"could not be checked: {type(failure).__name__}: {failure}"
+        what = f"check failed: {type(failure).__name__}: {failure}"
         yield unknown(check.name, what).fit(check.group, secrets)

@@ -1,14 +1,14 @@
 """Check of Dagster's storage: its SQLite files, or Postgres."""
 
-from polypipe.doctor.inputs import Facts
+from polypipe.doctor.inputs import Inputs
 from polypipe.doctor.result import Result, error, ok, skipped, unknown
 from polypipe.runtime.dagster_tables import MOVE_AWAY, damage, tables
 from polypipe.text import count, size
 
 
-def check_storage(facts: Facts) -> Result:
-    """Dagster's runs, events and ticks: without them nothing starts and nothing ticks."""
-    settings, name = facts.settings, "Dagster's storage"
+def check_storage(inputs: Inputs) -> Result:
+    """Dagster's runs, events and ticks, without which nothing starts."""
+    settings, name = inputs.settings, "Dagster's storage"
     if settings.postgres_url is not None:
         try:
             with tables(settings.home, settings.postgres_url) as (query, _):
@@ -18,7 +18,7 @@ def check_storage(facts: Facts) -> Result:
         return ok(name, "Postgres answers")
     files = sorted((settings.home / "dagster").rglob("*.db"))
     if not files:
-        return skipped(name, "there is none yet: it is made at the first start")
+        return skipped(name, "does not exist yet; the first start creates it")
     for path in files:
         try:
             wrong = damage(path)
@@ -26,4 +26,4 @@ def check_storage(facts: Facts) -> Result:
             return unknown(name, str(failure))
         if wrong:
             return error(name, f"{path} is damaged: {wrong}", f"restore a backup; or {MOVE_AWAY}")
-    return ok(name, f"{size(sum(path.stat().st_size for path in files))} in {count(len(files), 'file')}, each whole")
+    return ok(name, f"{size(sum(path.stat().st_size for path in files))} in {count(len(files), 'file')}, none damaged")

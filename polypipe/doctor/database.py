@@ -8,8 +8,8 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, timedelta
 
-from polypipe.doctor.inputs import Facts
-from polypipe.doctor.machine import process_named
+from polypipe.doctor.inputs import Inputs
+from polypipe.doctor.ports import process_named
 from polypipe.doctor.result import Result, error, ok, skipped, unknown, warning
 from polypipe.health.registry import BY_NAME, of_subjects
 from polypipe.text import count, duration, utc_text
@@ -29,9 +29,9 @@ FUTURE = timedelta(seconds=30)
 NEVER = "nothing is stored yet"
 
 
-def check_database(facts: Facts) -> Result:
+def check_database(inputs: Inputs) -> Result:
     """The live file opens, its schema is known, and its tables can be read to the end and have as many rows as recorded."""
-    layout = facts.warehouse.layout
+    layout = inputs.warehouse.layout
     if not layout.database.exists():
         if layout.pointer.exists():
             what = f"{layout.database} is missing, although data was published from it"
@@ -101,9 +101,9 @@ def _broken(layout: Layout, failure: Exception) -> Result:
     return error("DuckDB file", f"it cannot be read: {what}", advice)
 
 
-def check_published(facts: Facts) -> Result:
+def check_published(inputs: Inputs) -> Result:
     """`CURRENT.json` and every file that it names, read to the end."""
-    layout = facts.warehouse.layout
+    layout = inputs.warehouse.layout
     try:
         current = read_current(layout)
     except (WarehouseError, OSError) as failure:
@@ -113,7 +113,7 @@ def check_published(facts: Facts) -> Result:
     faults = list(_faults(layout, current))
     rows = sum(table.rows for table in current.tables.values())
     files = sum(len(table.files) for table in current.tables.values())
-    age = duration(facts.now - current.time)
+    age = duration(inputs.now - current.time)
     finding = f"version {current.version}, {age} old: {count(rows, 'row')} in {count(files, 'file')}"
     if faults:
         newer = read_current(layout)
@@ -121,7 +121,7 @@ def check_published(facts: Facts) -> Result:
             return unknown("published tables", "a new version was published during the check", "run doctor again")
         advice = "move a damaged file away; the next writer (polypipe refresh) rewrites missing files from polypipe.duckdb"
         return error("published tables", f"{finding}; {faults[0]}", advice, faults[1:])
-    if current.time - facts.now > FUTURE:
+    if current.time - inputs.now > FUTURE:
         what = f"{finding}: of {utc_text(current.time, seconds=True)}, which is in the future"
         advice = "our clock is behind, or was ahead then (see clock): all ages in this report are off by that amount"
         return warning("published tables", what, advice)
@@ -150,28 +150,28 @@ def _faults(layout: Layout, current: Current) -> Iterator[str]:
                     yield f"{table}: {found:,} rows in its files, {entry.rows:,} expected"
 
 
-def check_spool(facts: Facts) -> Iterator[Result]:
+def check_spool(inputs: Inputs) -> Iterator[Result]:
     """Batches that wait to be merged, and batches that were rejected."""
-    if not facts.warehouse.layout.spool.exists():
+    if not inputs.warehouse.layout.spool.exists():
         yield skipped("spool", NEVER)
         return
-    yield from _rendered(facts, "spool", "spool")
+    yield from _rendered(inputs, "spool", "spool")
 
 
-def check_ages(facts: Facts) -> Iterator[Result]:
+def check_ages(inputs: Inputs) -> Iterator[Result]:
     """How old the universe, the snapshots, the positions and the history are."""
-    if not facts.any_data:
+    if not inputs.any_data:
         for name in ("crawl", "snapshots", "positions", "history"):
             yield skipped(name, NEVER)
         return
-    yield _crawl(facts)
-    if facts.settings.wallets is None:
+    yield _crawl(inputs)
+    if inputs.settings.wallets is None:
         for name in ("snapshots", "positions", "history"):
             yield skipped(name, "no wallets are set")
         return
-    yield from _rendered(facts, "snapshots", "snapshots")
-    yield from _rendered(facts, "positions", "positions")
-    yield from _rendered(facts, "history", "history days")
+    yield from _rendered(inputs, "snapshots", "snapshots")
+    yield from _rendered(inputs, "positions", "positions")
+    yield from _rendered(inputs, "history", "history days")
 
 
 ADVICE = {
@@ -193,10 +193,10 @@ NOTHING_YET = {
 }
 
 
-def _rendered(facts: Facts, name: str, subject: str) -> Iterator[Result]:
+def _rendered(inputs: Inputs, name: str, subject: str) -> Iterator[Result]:
     """The findings of a subject as one result."""
     probes = of_subjects(subject)
-    found = [finding for probe in probes for finding in probe.run(facts.health)]
+    found = [finding for probe in probes for finding in probe.run(inputs.health)]
     if all(finding.state != "ok" and finding.value is None for finding in found) and name in NOTHING_YET:
         yield skipped(name, NOTHING_YET[name])
         return
@@ -208,10 +208,10 @@ def _rendered(facts: Facts, name: str, subject: str) -> Iterator[Result]:
         yield ok(name, found[0].text)
 
 
-def _crawl(facts: Facts) -> Result:
+def _crawl(inputs: Inputs) -> Result:
     """The universe, on which all files rest, and the failures since its last complete crawl."""
-    (found,) = BY_NAME["universe_old"].run(facts.health)
-    (universe,) = [crawl for crawl in facts.health.crawls if crawl.kind == "universe"]
+    (found,) = BY_NAME["universe_old"].run(inputs.health)
+    (universe,) = [crawl for crawl in inputs.health.crawls if crawl.kind == "universe"]
     failed = f"; {count(universe.incomplete, 'crawl')} failed since: {universe.error}" if universe.incomplete else ""
     if universe.observed_at is None:
         if failed:

@@ -1,4 +1,4 @@
-"""Checks of the contract with Gamma: is it still as polypipe knows it, on four pages of its listing."""
+"""Checks of the contract with Gamma, on four pages of its listing."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -7,14 +7,14 @@ from typing import Any
 
 from polypipe.caches.categories import is_unknown_type
 from polypipe.doctor.hosts import DRIFTED, failed
-from polypipe.doctor.inputs import Facts
+from polypipe.doctor.inputs import Inputs
 from polypipe.doctor.result import Result, error, ok, warning
 from polypipe.polymarket.gamma import MAX_DROPPED_SHARE
 from polypipe.polymarket.wire import Page, UnusableTokens, WireMarket, is_traded, tag_ids_of, token_ids_of
 from polypipe.text import count
 
 PAGE_ROWS = 100
-"""Rows of a full page since May 2026, whatever is asked for."""
+"""Rows of a full page since May 2026, whatever limit is requested."""
 
 NAMED = 5
 
@@ -40,40 +40,40 @@ SOMETIMES_OF_MARKET: dict[str, Callable[[Any], bool]] = {
 }
 
 
-def check_paging(facts: Facts) -> Result:
-    """`/events/keyset` goes on after `after_cursor`, and a full page has 100 rows."""
-    network = facts.network
+def check_paging(inputs: Inputs) -> Result:
+    """`/events/keyset` continues after `after_cursor`, and a full page has 100 rows."""
+    network = inputs.network
     first = network.gamma["sports"]
     if first.value is None:
         return failed("gamma paging", first, network.offline)
     following = network.gamma.get("sports_next")
     if following is None:
         rows = count(len(first.value.rows), "event")
-        return ok("gamma paging", f"the whole listing is one page of {rows}: nothing to page")
+        return ok("gamma paging", f"the whole listing is one page of {rows}")
     if following.value is None:
         return failed("gamma paging", following, network.offline)
     return judge_paging(first.value, following.value)
 
 
 def judge_paging(first: Page, following: Page) -> Result:
-    """Two pages in a row share no event."""
+    """Consecutive pages must not overlap."""
     ids = [{str(row.event.id) for row in page.rows} for page in (first, following)]
     if ids[0] and ids[0] == ids[1]:
-        return error("gamma paging", "`after_cursor` is ignored: page 2 is page 1 again", DRIFTED)
+        return error("gamma paging", "`after_cursor` is ignored: page 2 equals page 1", DRIFTED)
     if not ids[0]:
-        return error("gamma paging", "a page without events has a cursor to a next one", DRIFTED)
+        return error("gamma paging", "an empty page has a cursor to a next page", DRIFTED)
     if both := ids[0] & ids[1]:
-        return warning("gamma paging", f"{count(len(both), 'event')} of page 1 are on page 2 again", DRIFTED)
+        return warning("gamma paging", f"{count(len(both), 'event')} of page 1 also on page 2", DRIFTED)
     rows = len(first.rows) + len(first.unreadable)
     if rows != PAGE_ROWS:
         finding = f"`after_cursor` works; a full page has {rows} rows, not {PAGE_ROWS}: the cap has changed"
-        return warning("gamma paging", finding, "nothing to do: polypipe follows the cursor, it only needs more requests")
+        return warning("gamma paging", finding, "nothing to do: polypipe follows the cursor, with more or fewer requests")
     return ok("gamma paging", f"`after_cursor` works; a full page has {PAGE_ROWS} rows")
 
 
-def check_fields(facts: Facts) -> Result:
-    """The fields of events and markets that the files are made of."""
-    network = facts.network
+def check_fields(inputs: Inputs) -> Result:
+    """Events and markets have the fields that the files need."""
+    network = inputs.network
     pages = [answer.value for answer in network.gamma.values() if answer.value is not None]
     if not pages:
         return failed("gamma fields", network.gamma["sports"], network.offline)
@@ -81,7 +81,7 @@ def check_fields(facts: Facts) -> Result:
 
 
 def judge_fields(pages: Sequence[Page], sports: bool = True) -> Result:
-    """Every field that must be there is there. `sports`: the pages are of sports, whose rows have some fields more."""
+    """All required fields are present. `sports`: the pages are of sports, whose rows have additional fields."""
     events = [row.event for page in pages for row in page.rows]
     markets = [market for event in events for market in event.markets or ()]
     unreadable = [problem for page in pages for problem in page.unreadable]
@@ -98,25 +98,25 @@ def judge_fields(pages: Sequence[Page], sports: bool = True) -> Result:
                 (details if few else faults).append(f"{name} is missing on {missing} of {count(len(rows), noun)}")
         for name, there in sometimes.items():
             if sports and rows and not any(there(row) for row in rows):
-                faults.append(f"{name} is on none of {count(len(rows), noun)}")
+                faults.append(f"{name} is missing on all of {count(len(rows), noun)}")
     if unreadable:
         first = unreadable[0]
         few = len(unreadable) <= MAX_DROPPED_SHARE * (len(events) + len(markets))
-        what = f"{count(len(unreadable), 'row')} cannot be read, as {first.kind} {first.id}: {first.reason}"
+        what = f"{count(len(unreadable), 'row')} cannot be read, such as {first.kind} {first.id}: {first.reason}"
         (details if few else faults).append(what)
     traded = [market for market in markets if is_traded(market)]
     without = [reason for market in traded if (reason := unusable(market)) is not None]
     if without:
-        what = f"{len(without)} of {count(len(traded), 'traded market')} have no usable token ids, as {without[0]}"
+        what = f"{len(without)} of {count(len(traded), 'traded market')} have no usable token ids, such as {without[0]}"
         (details if len(without) < len(traded) / 2 else faults).append(what)
-    finding = f"{count(len(events), 'event')} and {count(len(markets), 'market')} looked at"
+    finding = f"{count(len(events), 'event')} and {count(len(markets), 'market')} checked"
     if faults:
         return error("gamma fields", f"{finding}; {faults[0]}", DRIFTED, [*faults[1:], *details])
-    return ok("gamma fields", f"{finding}: all fields are there, with the right types", details)
+    return ok("gamma fields", f"{finding}: all fields are present, with the right types", details)
 
 
 def unusable(market: WireMarket) -> str | None:
-    """Why a market has no usable token ids, an unknown version aside; None when it has."""
+    """Why a market has no usable token ids; None if it has, or if its version is unknown."""
     try:
         token_ids_of(market)
     except UnusableTokens as problem:
@@ -124,15 +124,15 @@ def unusable(market: WireMarket) -> str | None:
     return None
 
 
-def check_versions(facts: Facts) -> Result:
-    """Values of `version`: by it a market's token ids are chosen."""
-    network = facts.network
+def check_versions(inputs: Inputs) -> Result:
+    """All values of `version` are known; it decides where a market's token ids are."""
+    network = inputs.network
     pages = [answer.value for answer in network.gamma.values() if answer.value is not None]
     return judge_versions(pages) if pages else failed("market versions", network.gamma["sports"], network.offline)
 
 
 def judge_versions(pages: Sequence[Page]) -> Result:
-    """A new one is named: its markets are in no file."""
+    """Reports unknown versions, whose markets are in no file."""
     versions: Counter[str] = Counter()
     new: Counter[str] = Counter()
     for market in _markets(pages):
@@ -152,15 +152,15 @@ def judge_versions(pages: Sequence[Page]) -> Result:
     return ok("market versions", ", ".join(f"{name} ({number})" for name, number in sorted(versions.items())) or "none")
 
 
-def check_market_types(facts: Facts) -> Result:
-    """`sportsMarketType` of tennis: a new one is category `other` until somebody decides."""
-    network = facts.network
+def check_market_types(inputs: Inputs) -> Result:
+    """Tennis has only known values of `sportsMarketType`; new ones have the category `other`."""
+    network = inputs.network
     tennis = network.gamma["tennis"]
     return judge_types(tennis.value) if tennis.value is not None else failed("tennis types", tennis, network.offline)
 
 
 def judge_types(tennis: Page) -> Result:
-    """Information only: an unknown type is no fault."""
+    """Unknown types are reported, not failed."""
     types = Counter(market.sports_market_type for market in _markets([tennis]) if market.sports_market_type)
     new = [name for name in types if is_unknown_type(name)]
     known = f"{len(types)} values of sportsMarketType on a page of tennis"
@@ -170,19 +170,19 @@ def judge_types(tennis: Page) -> Result:
     return ok("tennis types", f"{known}, {len(new)} of them new: {named}", ["new types have the category `other`"])
 
 
-def check_live(facts: Facts) -> Result:
-    """`live=true` is honoured: by it the live file costs two requests instead of the whole listing."""
-    network = facts.network
+def check_live(inputs: Inputs) -> Result:
+    """`live=true` is honoured, so that the live file costs two requests instead of the whole listing."""
+    network = inputs.network
     live = network.gamma["live"]
     return judge_live(live.value) if live.value is not None else failed("live filter", live, network.offline)
 
 
 def judge_live(live: Page) -> Result:
-    """Rows that are not live show that the filter is ignored; the file is right all the same."""
+    """Rows that are not live prove that the filter is ignored; the file stays correct."""
     others = sum(row.event.live is not True for row in live.rows)
     if others:
-        finding = f"{others} of {count(len(live.rows), 'event')} asked for with live=true are not live"
-        advice = "nothing to do: the live file stays right, at the cost of the whole listing every two minutes"
+        finding = f"{others} of {count(len(live.rows), 'event')} requested with live=true are not live"
+        advice = "nothing to do: the live file stays correct, at the cost of the whole listing every two minutes"
         return warning("live filter", finding, advice)
     return ok("live filter", f"live=true is honoured: {count(len(live.rows), 'event')} in play on a page")
 

@@ -1,36 +1,30 @@
-"""Asking Polymarket: everything that the checks want to know of the four hosts, at once, within one deadline.
+"""Requests to the four hosts for all checks, concurrently and within one deadline.
 
-15 requests with both wallets set, each repeated at most once: one to each host for reachability and clock, four to
-Gamma, six to the Data API, one to user-pnl. The answers are decoded by the client's own modules, so that there is one
-statement of the contract.
+15 requests with both wallets set, each retried at most once: one to each host for reachability and clock, four to Gamma,
+six to the Data API, one to user-pnl. The client's own modules decode the answers, so the contract is stated once.
 """
 
 import asyncio
-import socket
-import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC
-from email.utils import parsedate_to_datetime
+from dataclasses import dataclass
 from functools import partial
-from typing import Generic, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 import httpx
 import msgspec
 
+from polypipe.doctor.answers import HOSTS, Answer, Network, Reach, WalletAnswers
+from polypipe.doctor.reach import reach, unresolved
 from polypipe.polymarket import (
     Activity,
     Hosts,
-    PnlPoint,
     PolymarketError,
     PolymarketHttp,
     Position,
     ServerUnavailable,
-    Standing,
     fetch_pnl,
     fetch_standing,
     fetch_value,
@@ -47,120 +41,47 @@ from polypipe.settings import Settings
 T = TypeVar("T")
 
 DEADLINE_SECONDS = 15.0
-"""For all requests together: they are made at the same time."""
+"""For all requests together; they run concurrently."""
 
-HOSTS: tuple[HostName, ...] = ("gamma", "data", "pnl", "clob")
 LEADERBOARD = "/v1/leaderboard"
-NEWEST = 500  # activities of a wallet that are looked at: one page
-
-
-@dataclass(frozen=True)
-class Answer(Generic[T]):
-    """What came back: `value`, or `error`. Both None is an answer too, where the API does not know; `asked` is false
-    for what was not asked at all."""
-
-    value: T | None = None
-    error: PolymarketError | None = None
-    asked: bool = True
-
-
-@dataclass(frozen=True)
-class Reach:
-    """Whether a host answers at all. `error` says why not ("" if it does); `status` is of whatever it answered.
-
-    `seconds` is the time of the request with its connection. `ahead` is how far our clock is ahead of the host's and
-    the uncertainty of that, in seconds; None where its `Date` says nothing.
-    """
-
-    url: str
-    seconds: float = 0.0
-    status: int | None = None
-    error: str = ""
-    ahead: tuple[float, float] | None = None
-
-
-@dataclass
-class Wallet:
-    """What was heard of one wallet: its newest activity, newest first, and its profile (None: not known)."""
-
-    activity: Answer[list[Activity]]
-    standing: Answer[Standing | None]
-
-
-@dataclass
-class Network:
-    """All answers. `probed` is the wallet whose value, positions and PnL were asked for: the whale's, the copier's, or
-    without wallets the first of the leaderboard."""
-
-    reach: dict[HostName, Reach] = field(default_factory=dict)
-    gamma: dict[str, Answer[Page]] = field(
-        default_factory=lambda: {name: Answer(asked=False) for name in ("sports", "tennis", "live")}
-    )  # and sports_next, where there is a next page
-    wallets: dict[str, Wallet] = field(default_factory=dict)  # by address
-    probed: Answer[str] = field(default_factory=lambda: Answer(asked=False))
-    value: Answer[float | None] = field(default_factory=lambda: Answer(asked=False))
-    positions: Answer[list[Position]] = field(default_factory=lambda: Answer(asked=False))
-    pnl: Answer[list[PnlPoint]] = field(default_factory=lambda: Answer(asked=False))
-
-    @property
-    def offline(self) -> bool:
-        """No host answers."""
-        return all(reach.error for reach in self.reach.values())
+NEWEST = 500  # activities per wallet: one page
 
 
 def ask_all(settings: Settings, deadline: float = DEADLINE_SECONDS) -> Network:
-    """Ask everything; returns within `deadline` seconds, whatever the network does, and raises nothing for it."""
+    """Make all requests. Returns within `deadline` seconds; network errors are part of the answers."""
     hosts = Hosts(gamma=settings.gamma_url, data=settings.data_url, pnl=settings.pnl_url, clob=settings.clob_url)
     ends_at = time.monotonic() + deadline
     urls = {name: str(getattr(hosts, name)) for name in HOSTS}
     lost = unresolved({urlsplit(url).hostname or "" for url in urls.values()}, deadline / 3)
     try:
         return asyncio.run(_ask_all(settings, hosts, urls, lost, ends_at))
-    except (ImportError, ValueError, OSError) as error:  # a proxy of the environment that httpx cannot use, certificates
-        why = f"no client can be made: {type(error).__name__}: {error}"
+    except (ImportError, ValueError, OSError) as error:  # an unusable proxy or certificates
+        why = f"cannot create an HTTP client: {type(error).__name__}: {error}"
         return Network({name: Reach(url, error=why) for name, url in urls.items()})
-
-
-def unresolved(names: Iterable[str], seconds: float) -> dict[str, str]:
-    """Why each of the names that cannot be resolved in time cannot.
-
-    Done on threads that nobody waits for: a resolver that hangs would otherwise hold up the end of the program.
-    Behind a proxy the names are the proxy's business.
-    """
-    if getproxies():
-        return {}
-    found: dict[str, str] = {}
-
-    def resolve(name: str) -> None:
-        try:
-            socket.getaddrinfo(name, None)
-            found[name] = ""
-        except (OSError, UnicodeError) as error:
-            found[name] = f"its name does not resolve: {getattr(error, 'strerror', None) or error}"
-
-    threads = [threading.Thread(target=resolve, args=[name], daemon=True) for name in set(names)]
-    for thread in threads:
-        thread.start()
-    ends_at = time.monotonic() + seconds
-    for thread in threads:
-        thread.join(max(0.0, ends_at - time.monotonic()))
-    return {name: why for name in names if (why := found.get(name, f"its name does not resolve within {seconds:.0f} s"))}
 
 
 @dataclass(frozen=True)
 class _Host:
-    """A way to ask one host. Each has a client of its own, so that one that hangs takes no connection from the others."""
+    """One host. Each has its own client, so that a host that hangs takes no connection from the others.
+
+    `lost` says why the host is not asked, "" if it is.
+    """
 
     http: PolymarketHttp
     ends_at: float
     lost: str
 
+    @property
+    def left(self) -> float:
+        """Seconds until the deadline, at least 10 ms."""
+        return max(0.01, self.ends_at - time.monotonic())
+
     async def ask(self, work: Callable[[PolymarketHttp], Awaitable[T]]) -> Answer[T]:
-        """The answer, or the error that came instead."""
+        """Do `work`; a `PolymarketError` becomes the answer."""
         if self.lost:
             return Answer(error=ServerUnavailable(self.lost))
         try:
-            async with self.http.operation(max(0.01, self.ends_at - time.monotonic())):
+            async with self.http.operation(self.left):
                 return Answer(await work(self.http))
         except PolymarketError as failure:
             return Answer(error=failure)
@@ -203,34 +124,7 @@ async def _reach_all(network: Network, urls: dict[HostName, str], opened: dict[H
 
 
 async def _reach(client: httpx.AsyncClient, url: str, host: _Host) -> Reach:
-    if host.lost:
-        return Reach(url, error=host.lost)
-    left = max(0.01, host.ends_at - time.monotonic())
-    began, clock = time.monotonic(), time.time()
-    try:
-        async with asyncio.timeout(left), client.stream("GET", url, timeout=left) as response:
-            seconds = time.monotonic() - began
-    except TimeoutError:
-        return Reach(url, left, error=f"no answer within {left:.0f} s")
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return Reach(url, time.monotonic() - began, error=f"{type(error).__name__} {error}".strip())
-    fresh = response.headers.get("age", "0") == "0"  # an answer out of a cache has the date of its making
-    ahead = clock_ahead(response.headers.get("date", ""), clock, clock + seconds) if fresh else None
-    return Reach(url, seconds, response.status_code, ahead=ahead)
-
-
-def clock_ahead(date: str, sent: float, received: float) -> tuple[float, float] | None:
-    """How far our clock is ahead of the one that wrote `Date`, and the uncertainty, in seconds; None for no date.
-
-    `sent` and `received` are epoch seconds by our clock. The header was written between them and is cut to the second.
-    """
-    try:
-        theirs = parsedate_to_datetime(date)
-    except ValueError:
-        return None
-    written = (theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)).timestamp()
-    least, most = sent - (written + 1), received - written
-    return (least + most) / 2, (most - least) / 2
+    return Reach(url, error=host.lost) if host.lost else await reach(client, url, host.left)
 
 
 async def _ask_gamma(network: Network, gamma: _Host) -> None:
@@ -261,7 +155,7 @@ async def _ask_wallets(network: Network, settings: Settings, data: _Host, pnl: _
             data.ask(partial(_newest_activity, wallet=address)),
             data.ask(lambda http: fetch_standing(http, address, "ALL")),
         )
-        network.wallets[address] = Wallet(activity, standing)
+        network.wallets[address] = WalletAnswers(activity, standing)
 
     async def values() -> None:
         network.value, network.positions, network.pnl = await asyncio.gather(

@@ -1,4 +1,4 @@
-"""The report of the doctor: text for people, one JSON object for programs."""
+"""Doctor's report: text for people, one JSON object for programs."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -14,14 +14,14 @@ WORDS: dict[Status, str] = {"ok": "ok", "warning": "WARNING", "error": "ERROR", 
 STYLES: dict[Status, str] = {"ok": "green", "warning": "yellow", "error": "bold red", "unknown": "yellow", "skipped": "dim"}
 SUMMARY: dict[Status, str] = {
     "ok": "all good",
-    "warning": "it works, with what is said above",
-    "unknown": "something could not be found out, see above",
-    "error": "something is broken, see above",
+    "warning": "working, with warnings",
+    "unknown": "some checks could not be completed",
+    "error": "something is broken",
 }
 
 
 def as_json(results: Sequence[Result], simulated: bool) -> dict[str, Any]:
-    """`status` is the worst of `checks`; `simulated` is true for the home of the demo."""
+    """The JSON object. `status` is the worst of `checks`; `simulated` is true for the demo's home."""
     checks = [
         {
             "group": result.group,
@@ -38,7 +38,7 @@ def as_json(results: Sequence[Result], simulated: bool) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the report; where it is wrapped it goes on at column `hang`."""
+    """One line of the report; wrapped text continues at column `hang`."""
 
     text: str
     style: str = ""
@@ -46,7 +46,7 @@ class Line:
 
 
 def lines(results: Sequence[Result]) -> Iterator[Line]:
-    """A heading a group, a line a check, and indented below it what to do and details."""
+    """A heading per group, a line per check, and indented below it advice and details."""
     width = max((len(result.name) for result in results), default=0)
     hang = width + 13
     for group, members in groupby(results, key=lambda result: result.group):
@@ -61,8 +61,8 @@ def lines(results: Sequence[Result]) -> Iterator[Line]:
             for detail in result.details:
                 yield Line(" " * hang + detail, "dim", hang + 2)
     yield Line("")
-    told = {status: sum(result.status == status for result in results) for status in WORDS}
-    counts = ", ".join(f"{number} {status}" for status, number in told.items() if number)
+    numbers = {status: sum(result.status == status for result in results) for status in WORDS}
+    counts = ", ".join(f"{number} {status}" for status, number in numbers.items() if number)
     yield Line(f"{SUMMARY[overall(results)]} ({counts})", "bold")
     for status in _WORST:
         names = [result.name for result in results if result.status == status]
@@ -71,7 +71,7 @@ def lines(results: Sequence[Result]) -> Iterator[Line]:
 
 
 def write(results: Sequence[Result], out: TextIO) -> None:
-    """The report: in colour and wrapped on a terminal, plain elsewhere."""
+    """Write the report: coloured and wrapped on a terminal, plain elsewhere."""
     if not out.isatty():
         out.writelines(f"{line.text}\n" for line in lines(results))
         return

@@ -1,4 +1,4 @@
-"""What a check says, and the exit code of all of them together. Pure."""
+"""The result of a check, and the exit code for all of them. Pure."""
 
 import re
 from collections.abc import Collection, Iterable, Sequence
@@ -19,8 +19,8 @@ _ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?
 class Result:
     """One line of the report.
 
-    `unknown`: it could not be found out; `skipped`: there is nothing to look at (yet). `finding` is one line, `advice`
-    says what to do ("" when nothing), `details` are lines of information. `group` is set by the list of checks.
+    `unknown`: could not be determined; `skipped`: nothing to check (yet). `finding` is one line, `advice` says what to do
+    ("" if nothing), `details` are further lines. `group` is set from the list of checks.
     """
 
     name: str
@@ -31,8 +31,8 @@ class Result:
     group: str = ""
 
     def fit(self, group: str, secrets: Collection[str] = ()) -> "Result":
-        """The same, of a group, with every text fit to be shown: no control characters, which may be in what a stranger
-        wrote into a title or a slug, and none of the `secrets`."""
+        """The result in a group, with safe texts: no control characters, which titles and slugs written by others may
+        contain, and none of the `secrets`."""
 
         def shown(text: str) -> str:
             for secret in secrets:
@@ -44,43 +44,43 @@ class Result:
 
 
 def ok(name: str, finding: str, details: Sequence[str] = ()) -> Result:
-    """All is well."""
+    """The check passed."""
     return Result(name, "ok", finding, "", details)
 
 
 def warning(name: str, finding: str, advice: str, details: Sequence[str] = ()) -> Result:
-    """It works, but not as it should."""
+    """It works, but not as it should; `advice` says what to do."""
     return Result(name, "warning", finding, advice, details)
 
 
 def error(name: str, finding: str, advice: str, details: Sequence[str] = ()) -> Result:
-    """It is broken."""
+    """It is broken; `advice` says what to do."""
     return Result(name, "error", finding, advice, details)
 
 
 def unknown(name: str, finding: str, advice: str = "") -> Result:
-    """It could not be found out, for the reason given."""
+    """It could not be determined; `finding` is the reason."""
     return Result(name, "unknown", finding, advice)
 
 
 def skipped(name: str, finding: str, advice: str = "") -> Result:
-    """There is nothing to look at; no fault."""
+    """There is nothing to check."""
     return Result(name, "skipped", finding, advice)
 
 
 def overall(results: Iterable[Result]) -> Status:
-    """The worst of them; what is skipped does not count."""
+    """The worst status; skipped checks do not count."""
     found = {result.status for result in results}
     worst: tuple[Status, ...] = ("error", "warning", "unknown")
     return next((status for status in worst if status in found), "ok")
 
 
 def exit_code(status: Status) -> int:
-    """0 all good, 3 something is degraded or could not be found out, 1 something is broken."""
+    """0: all good, 3: something is degraded or unknown, 1: something is broken."""
     return {"ok": ALL_GOOD, "skipped": ALL_GOOD, "error": BROKEN}.get(status, DEGRADED)
 
 
 def inert(text: str) -> str:
-    """One printable line: escape sequences removed, every other control or invisible character written as an escape."""
+    """One printable line: no escape sequences, other control or invisible characters escaped, shortened."""
     line = one_line(_ANSI.sub("", text))
     return line if len(line) <= MAX_CHARACTERS else line[: MAX_CHARACTERS - 1] + "…"

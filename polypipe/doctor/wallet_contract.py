@@ -1,21 +1,21 @@
-"""Checks of the contract with the Data API and user-pnl, on the answers about one wallet."""
+"""Checks of the contract with the Data API and user-pnl, on answers about one wallet."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from polypipe.doctor.answers import Answer, Network
 from polypipe.doctor.hosts import DRIFTED, LATER, failed
-from polypipe.doctor.inputs import Facts
-from polypipe.doctor.network import Answer, Network
+from polypipe.doctor.inputs import Inputs
 from polypipe.doctor.result import Result, error, ok, skipped, warning
 from polypipe.text import count, duration
 
 PNL_FRESH = timedelta(hours=2)
 
 
-def check_data(facts: Facts) -> Iterator[Result]:
-    """The answers about one wallet: value, profile, positions, activity."""
-    network = facts.network
+def check_data(inputs: Inputs) -> Iterator[Result]:
+    """Value, standing, positions and activity of one wallet are as expected."""
+    network = inputs.network
     if network.probed.value is None:
         yield failed("data fields", network.probed, network.offline)
         return
@@ -35,7 +35,7 @@ def check_data(facts: Facts) -> Iterator[Result]:
 
 
 def judge_data(network: Network) -> Result:
-    """All of it was read with its types; here, that what is needed is there."""
+    """Required fields are present; their types were checked when decoding."""
     heard = network.wallets[network.probed.value or ""]
     fills = [activity for activity in heard.activity.value or () if activity.type == "TRADE"]
     positions = network.positions.value or ()
@@ -45,36 +45,36 @@ def judge_data(network: Network) -> Result:
     if any(not fill.transaction_hash for fill in fills):
         faults.append("/activity has fills without transactionHash: the bot's log cannot be matched")
     if fills and network.value.value is None:
-        faults.append("/value says nothing of a wallet that trades")
+        faults.append("/value has no value for a wallet that trades")
     if any(position.cur_price is None for position in positions):
         faults.append("/positions has rows without curPrice")
     profile = heard.standing.value
     if profile is not None and (profile.pnl is None or profile.volume is None):
         faults.append("/v1/leaderboard has no pnl or no vol")
-    looked = f"{count(len(fills), 'fill')}, {count(len(positions), 'position')} looked at"
+    looked = f"{count(len(fills), 'fill')}, {count(len(positions), 'position')} checked"
     if faults:
         return error("data fields", f"{looked}; {faults[0]}", DRIFTED, faults[1:])
-    return ok("data fields", f"{looked}: all fields are there, with the right types")
+    return ok("data fields", f"{looked}: all fields are present, with the right types")
 
 
-def check_pnl(facts: Facts) -> Result:
-    """The hourly PnL of a day."""
-    network = facts.network
+def check_pnl(inputs: Inputs) -> Result:
+    """The hourly PnL points of one day are as expected."""
+    network = inputs.network
     if network.pnl.value is None:
         return failed("user-pnl points", network.pnl, network.offline)
     heard = network.wallets.get(network.probed.value or "")
     trades = bool(heard and heard.activity.value)
-    return judge_pnl([point.t for point in network.pnl.value], trades, facts.now)
+    return judge_pnl([point.t for point in network.pnl.value], trades, inputs.now)
 
 
 def judge_pnl(times: Sequence[datetime], trades: bool, now: datetime) -> Result:
-    """A wallet that trades has a point an hour, the newest not older than two hours."""
+    """A wallet that trades has hourly points, the newest at most two hours old."""
     if not times:
         if not trades:
-            return skipped("user-pnl points", "none: the wallet has never traded")
-        return error("user-pnl points", "no points of a wallet that trades", DRIFTED)
+            return skipped("user-pnl points", "no points: the wallet has never traded")
+        return error("user-pnl points", "no points for a wallet that trades", DRIFTED)
     age = now - max(times)
     finding = f"{count(len(times), 'hourly point')} of the last day, the newest {duration(age)} old"
     if age > PNL_FRESH:
-        return warning("user-pnl points", finding, "PnL counts as unknown until newer points come; " + LATER)
+        return warning("user-pnl points", finding, "PnL is unknown until newer points arrive; " + LATER)
     return ok("user-pnl points", finding)

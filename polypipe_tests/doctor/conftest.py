@@ -1,4 +1,4 @@
-"""One exchange for all tests of the doctor: its first answers cost seconds."""
+"""One exchange for all tests of the doctor, because its first answers take seconds."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -13,9 +13,9 @@ from polypipe_tests.sim.server import SimServer
 
 @pytest.fixture(scope="package")
 def warm() -> Iterator[SimServer]:
-    """An exchange at the present, as the demo's is; its clock stands still.
+    """An exchange at the present time, like the demo's, with a stopped clock.
 
-    So large that games are live at each hour: of 120 events none is at some.
+    Large enough to have live games at every hour; with 120 events some hours have none.
     """
     with SimServer(events=400, seed=3, start=datetime.now(UTC)) as server:
         ask_all(settings_for(server.url, **WALLETS), deadline=60)
@@ -24,7 +24,7 @@ def warm() -> Iterator[SimServer]:
 
 @pytest.fixture
 def sim(warm: SimServer) -> Iterator[SimServer]:
-    """The same, without faults and with an empty log."""
+    """The same exchange, without faults and with an empty request log."""
     warm.requests.clear()
     yield warm
     warm.faults.clear()

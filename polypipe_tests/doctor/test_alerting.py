@@ -1,29 +1,29 @@
-"""Whether anybody hears the alerts."""
+"""The check of alert rules and channels."""
 
 from datetime import timedelta
 
 from polypipe.alerts.store import AlertState, Backoff, Delivery, save_state, state_path
 from polypipe_tests.conftest import settings_for
-from polypipe_tests.doctor.support import NOW, facts_of, results
+from polypipe_tests.doctor.support import NOW, inputs_of, results
 
 URLS = "json://127.0.0.1:9/secret-a,json://127.0.0.1:9/secret-b"
 
 
 def look(settings):
-    return results(facts_of(settings, now=NOW), "alerts")
+    return results(inputs_of(settings, now=NOW), "alerts")
 
 
 def here(urls=URLS):
     return settings_for("http://127.0.0.1:9", POLYPIPE_ALERT_URLS=urls)
 
 
-def test_without_channels_it_says_what_to_set():
+def test_missing_channels_are_skipped_with_what_to_set():
     found = look(here(urls=""))
     assert found["alert channels"].status == "skipped"
     assert "POLYPIPE_ALERT_URLS" in found["alert channels"].finding
 
 
-def test_channels_that_work_and_one_that_is_down():
+def test_failing_channel_is_a_warning():
     settings = here()
     settings.home.mkdir(parents=True)
     assert look(settings)["alert channels"].status == "ok"  # nothing was ever sent
@@ -38,7 +38,7 @@ def test_channels_that_work_and_one_that_is_down():
     assert "secret" not in f"{told}"
 
 
-def test_a_damaged_book_and_rules_that_are_not_in_force():
+def test_damaged_state_and_invalid_rules_are_warnings():
     settings = here()
     settings.home.mkdir(parents=True)
     state_path(settings.home).parent.mkdir(parents=True, exist_ok=True)

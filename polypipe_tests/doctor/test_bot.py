@@ -11,15 +11,15 @@ import pytest
 from polypipe.caches.formats import Categorized
 from polypipe.caches.publish import publish
 from polypipe.caches.registry import CACHES
+from polypipe.doctor.answers import Answer, Network, WalletAnswers
 from polypipe.doctor.bot_files import Published, check_file, last_publications
 from polypipe.doctor.bot_hearing import Heard, judge_hearing, read_tail
 from polypipe.doctor.bot_program import CURRENT, OF_V2_MARKETS, RETIRED, Named, read_named
-from polypipe.doctor.network import Answer, Network, Wallet
 from polypipe.doctor.ratio import judge_bot_ratio
 from polypipe.warehouse import Upsert, Warehouse
 from polypipe_tests.bot.corpus import line
 from polypipe_tests.conftest import settings_for
-from polypipe_tests.doctor.support import NOW, facts_of, results
+from polypipe_tests.doctor.support import NOW, inputs_of, results
 from polypipe_tests.doctor.test_contracts import fill
 from polypipe_tests.oracle import read_like_serde
 
@@ -61,46 +61,46 @@ def publish_all(settings, observed_at):
     return warehouse
 
 
-def test_the_six_files_as_published_then_old_then_written_by_somebody_else(here, bot):
+def test_files_are_ok_as_published_stale_when_old_and_errors_when_another_program_writes_them(here, bot):
     now = datetime.now(UTC)
     publish_all(here, now)
     (bot / "matches_optimized.csv").write_text("timestamp\n")
     before = states(bot)
-    found = results(facts_of(here), "files", "bot directory", "ratio")
+    found = results(inputs_of(here), "files", "bot directory", "ratio")
     assert states(bot) == before  # nothing of the bot is changed
     found = {name: found[name] for name in SPECS}
     assert [result.status for result in found.values()] == ["ok"] * 6
     assert found[".ligue1_tokens.json"].finding.startswith("2 entries; read from Polymarket")
 
-    old = results(facts_of(here, now=now + timedelta(hours=3)), "files")
+    old = results(inputs_of(here, now=now + timedelta(hours=3)), "files")
     assert {result.status for result in old.values()} == {"error"}
-    assert "too old" in old[".live_cache.json"].finding
+    assert "stale" in old[".live_cache.json"].finding
 
     cron = bot / ".live_cache.json"
     cron.write_text('{"1": true, "2": false}')  # the same entries, as the old script spaces them
-    mine = results(facts_of(here), "files")
+    mine = results(inputs_of(here), "files")
     assert mine[".live_cache.json"].status == "unknown"  # it might be a publication of this very moment
-    later = results(facts_of(here, now=datetime.now(UTC) + MINUTE), "files")
+    later = results(inputs_of(here, now=datetime.now(UTC) + MINUTE), "files")
     assert later[".live_cache.json"].status == "error"
-    assert "somebody else wrote it" in later[".live_cache.json"].finding
+    assert "another program wrote it" in later[".live_cache.json"].finding
     assert "build_live_cache.py" in later[".live_cache.json"].advice
     assert later[".clob_slug_cache.json"].status == "ok"
 
     cron.unlink()
-    assert "is gone" in results(facts_of(here), "files")[".live_cache.json"].finding
+    assert "is missing" in results(inputs_of(here), "files")[".live_cache.json"].finding
 
 
-def test_before_the_first_start_nothing_is_wrong(here):
-    found = results(facts_of(here), "files")
+def test_missing_files_before_the_first_start_are_skipped(here):
+    found = results(inputs_of(here), "files")
     assert {result.status for result in found.values()} == {"skipped"}
 
 
-def test_with_broken_tables_the_files_are_judged_all_the_same(here, bot):
+def test_files_are_judged_even_if_the_tables_are_broken(here, bot):
     publish_all(here, datetime.now(UTC))
     (here.home / "CURRENT.json").write_text("torn")
     (bot / ".live_cache.json").write_text('{"1":null}')
     (bot / ".ligue1_tokens.json").unlink()
-    found = results(facts_of(here), "files")
+    found = results(inputs_of(here), "files")
     assert found[".live_cache.json"].status == "error"
     assert found[".ligue1_tokens.json"].status == "unknown"
     assert (found[".clob_slug_cache.json"].status, "2 entries, valid" in found[".clob_slug_cache.json"].finding) == (
@@ -121,8 +121,8 @@ def test_with_broken_tables_the_files_are_judged_all_the_same(here, bot):
         (".live_cache.json", b"<html>", "error", "the bot ignores this file"),
         (".live_cache.json", b"\xef\xbb\xbf{}", "error", "the bot ignores this file"),
         (".live_cache.json", b'["1"]', "error", "the bot ignores this file"),
-        (".live_cache.json", b"{}", "error", "it wipes what the bot knows"),
-        (".live_cache.json", b'{"1":true,"1":false}', "warning", "'1' stands in it twice"),
+        (".live_cache.json", b"{}", "error", "it would erase what the bot knows"),
+        (".live_cache.json", b'{"1":true,"1":false}', "warning", "key '1' is duplicated"),
         (".live_cache.json", b'{"one":true}', "warning", "'one' is not a token id"),
         (".clob_slug_cache.json", b'{"1":null}', "error", "the bot ignores this file"),
         (".clob_slug_cache.json", b'{"1":"a"}', "ok", "1 entry"),
@@ -134,8 +134,8 @@ def test_with_broken_tables_the_files_are_judged_all_the_same(here, bot):
         (".atp_categorized.json", b'{"categories":{}}', "error", "the bot ignores this file"),
     ],
 )
-def test_a_file_is_read_as_the_bot_reads_it(bot, file, payload, status, words):
-    """Everything else is as it should be: published like this, a minute ago."""
+def test_file_is_judged_as_the_bot_parses_it(bot, file, payload, status, words):
+    """The file was published with this content a minute ago."""
     (bot / file).write_bytes(payload)
     (bot / file).chmod(0o644)
     published = Published(NOW, NOW, 1, hashlib.sha256(payload).hexdigest())
@@ -167,7 +167,7 @@ def published_like(payload, **changes):
         ),
     ],
 )
-def test_mode_and_refusals(bot, mode, changes, status, words):
+def test_unreadable_mode_and_a_newer_refusal_are_reported(bot, mode, changes, status, words):
     path, payload = bot / ".live_cache.json", b'{"1":true}'
     path.write_bytes(payload)
     path.chmod(mode)
@@ -175,21 +175,21 @@ def test_mode_and_refusals(bot, mode, changes, status, words):
     assert (result.status, words in result.finding) == (status, True), result
 
 
-def test_an_off_season_that_was_accepted_is_no_fault(bot):
+def test_empty_file_is_ok_if_its_publication_was_empty(bot):
     path = bot / ".ligue1_tokens.json"
     path.write_bytes(b"[]")
     path.chmod(0o644)
     assert check_file(SPECS[path.name], path, published_like(b"[]", entries=0), NOW + MINUTE).status == "ok"
 
 
-def test_a_file_of_another_program(bot):
+def test_file_without_a_publication_is_a_warning(bot):
     (bot / ".live_cache.json").write_bytes(b'{"1":true}')
     result = check_file(SPECS[".live_cache.json"], bot / ".live_cache.json", None, NOW)
     assert result.status == "warning"
-    assert "something else than polypipe" in result.finding
+    assert "another program wrote it" in result.finding
 
 
-def test_last_publications_know_a_newer_refusal(tmp_path):
+def test_last_publication_has_the_reason_of_a_newer_refusal(tmp_path):
     warehouse = Warehouse(tmp_path)
     shared = {"file": "f", "observed_at": NOW, "crawl_id": "c", "entries": 1, "sha256": "aa", "reason": ""}
     rows = [
@@ -203,33 +203,33 @@ def test_last_publications_know_a_newer_refusal(tmp_path):
     assert last_publications(warehouse) == {"f": Published(NOW, NOW, 1, "aa", "it would shrink")}
 
 
-def test_the_directory(here, bot, tmp_path, monkeypatch):
-    assert results(facts_of(here), "bot directory")["bot directory"].status == "ok"
+def test_bot_directory_must_exist_be_a_directory_and_be_set(here, bot, tmp_path, monkeypatch):
+    assert results(inputs_of(here), "bot directory")["bot directory"].status == "ok"
     assert list(bot.iterdir()) == []  # the probe is gone
     missing = settings_for("http://127.0.0.1:9", POLYPIPE_BOT_DIR=str(tmp_path / "none"))
-    named = results(facts_of(missing), "bot directory")["bot directory"]
-    assert (named.status, "polypipe would make it" in named.finding) == ("warning", True)
+    named = results(inputs_of(missing), "bot directory")["bot directory"]
+    assert (named.status, "polypipe would create it" in named.finding) == ("warning", True)
     assert not (tmp_path / "none").exists()
     with monkeypatch.context() as patch:
         patch.setattr("os.access", lambda path, mode: path != tmp_path)
-        locked = results(facts_of(missing), "bot directory")["bot directory"]
-    assert (locked.status, f"cannot be made in {tmp_path}" in locked.finding) == ("error", True)
+        locked = results(inputs_of(missing), "bot directory")["bot directory"]
+    assert (locked.status, f"cannot be created in {tmp_path}" in locked.finding) == ("error", True)
     unset = settings_for("http://127.0.0.1:9")
-    assert results(facts_of(unset), "bot directory")["bot directory"].status == "skipped"
+    assert results(inputs_of(unset), "bot directory")["bot directory"].status == "skipped"
     (tmp_path / "file").write_text("")
     wrong = settings_for("http://127.0.0.1:9", POLYPIPE_BOT_DIR=str(tmp_path / "file"))
-    assert "is not a directory" in results(facts_of(wrong), "bot directory")["bot directory"].finding
+    assert "is not a directory" in results(inputs_of(wrong), "bot directory")["bot directory"].finding
     inside = settings_for("http://127.0.0.1:9")
     inside.bot_dir.mkdir(parents=True)
-    assert "POLYPIPE_BOT_DIR" in "".join(results(facts_of(inside), "bot directory")["bot directory"].details)
+    assert "POLYPIPE_BOT_DIR" in "".join(results(inputs_of(inside), "bot directory")["bot directory"].details)
 
 
-def test_a_directory_that_cannot_be_written_to(here, monkeypatch):
+def test_bot_directory_that_is_not_writable_is_an_error(here, monkeypatch):
     def refuse(*_args, **_options):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("polypipe.doctor.bot_files.tempfile.NamedTemporaryFile", refuse)
-    result = results(facts_of(here), "bot directory")["bot directory"]
+    result = results(inputs_of(here), "bot directory")["bot directory"]
     assert (result.status, "Permission denied" in result.finding) == ("error", True)
 
 
@@ -257,7 +257,7 @@ RECENT = fills(20, 15 * MINUTE)
     [
         (RECENT, heard(MINUTE, RECENT), {}, NOTHING, "ok", "20 of the whale's last 20 fills"),
         (RECENT, heard(MINUTE, RECENT[:4]), {}, NOTHING, "warning", "4 of the whale's last 20 fills"),
-        # It hears the whale, whatever an old source beside it says.
+        # The log proves it, whatever an old source beside it contains.
         (RECENT, heard(MINUTE, RECENT), {}, OLD_BOT, "ok", "20 of"),
         (
             RECENT,
@@ -267,27 +267,29 @@ RECENT = fills(20, 15 * MINUTE)
             "error",
             "for 2 h 00 min; meanwhile the whale had 20 or more",
         ),
-        (RECENT, heard(2 * HOUR, []), {}, OLD_BOT, "error", "names only exchange contracts that were retired"),
+        (RECENT, heard(2 * HOUR, []), {}, OLD_BOT, "error", "contains only exchange contracts that were retired"),
         (RECENT, heard(2 * HOUR, []), {}, NEW_BOT, "error", "logged nothing"),
-        # Too few fills, or too young ones, say nothing.
-        (RECENT[:4], heard(2 * HOUR, []), {}, NOTHING, "ok", "no fill of the whale to compare"),
-        (fills(20, MINUTE, MINUTE / 60), heard(2 * HOUR, []), {}, NOTHING, "ok", "no fill of the whale to compare"),
-        ([], heard(2 * HOUR, []), {}, NOTHING, "ok", "no fill of the whale to compare"),
-        # No log: only the bot's files can tell.
-        (RECENT, None, {}, NOTHING, "skipped", "there is no"),
-        (RECENT, Heard(), {}, NOTHING, "skipped", "has no line yet"),
-        (RECENT, None, {}, OLD_BOT, "error", "src/settings.rs names only exchange contracts"),
-        (RECENT, None, {}, NEW_BOT, "skipped", "there is no"),
+        # Too few fills, or too young ones, prove nothing.
+        (RECENT[:4], heard(2 * HOUR, []), {}, NOTHING, "ok", "no fills of the whale to compare"),
+        (fills(20, MINUTE, MINUTE / 60), heard(2 * HOUR, []), {}, NOTHING, "ok", "no fills of the whale to compare"),
+        ([], heard(2 * HOUR, []), {}, NOTHING, "ok", "no fills of the whale to compare"),
+        # Without a log only the bot's files count.
+        (RECENT, None, {}, NOTHING, "skipped", "does not exist"),
+        (RECENT, Heard(), {}, NOTHING, "skipped", "has no lines yet"),
+        (RECENT, None, {}, OLD_BOT, "error", "src/settings.rs contains only exchange contracts"),
+        (RECENT, None, {}, NEW_BOT, "skipped", "does not exist"),
     ],
 )
-def test_hearing(whale, log, versions, named, status, words, tmp_path):
+def test_bot_is_silent_only_if_enough_old_fills_are_missing_from_its_log(
+    whale, log, versions, named, status, words, tmp_path
+):
     result = judge_hearing(whale, log, versions, named, NOW, tmp_path / "matches_optimized.csv")
     assert (result.status, words in result.finding) == (status, True), result
     if status == "error":
         assert next(iter(CURRENT)) in result.advice
 
 
-def test_a_bot_that_is_deaf_for_one_version_of_markets(tmp_path):
+def test_missing_fills_of_one_market_version_are_an_error(tmp_path):
     known = fills(10, 15 * MINUTE, asset="1")
     unheard = [fill(20 * MINUTE, asset="2", transaction_hash=f"0xdead{n}") for n in range(6)]
     versions = {"1": "v1", "2": "v2"}
@@ -299,26 +301,26 @@ def test_a_bot_that_is_deaf_for_one_version_of_markets(tmp_path):
     assert one.status == "ok"
 
 
-def test_with_broken_tables_a_silent_bot_is_told_all_the_same(here, bot):
+def test_silent_bot_is_reported_even_if_the_tables_are_broken(here, bot):
     publish_all(here, datetime.now(UTC))
     (here.home / "CURRENT.json").write_text("torn")
     (bot / "matches_optimized.csv").write_text(line(time="2026-11-20 09:00:00.000") + "\n")
     settings = replace(here, whale_address=RECENT[0].wallet)
-    network = Network(wallets={RECENT[0].wallet: Wallet(Answer(RECENT), Answer())})
-    result = results(facts_of(settings, network, NOW), "bot hears the whale")["bot hears the whale"]
+    network = Network(wallets={RECENT[0].wallet: WalletAnswers(Answer(RECENT), Answer())})
+    result = results(inputs_of(settings, network, NOW), "bot hears the whale")["bot hears the whale"]
     assert (result.status, "has logged nothing for 3 h" in result.finding) == ("error", True), result
 
 
-def test_retired_contracts_are_named_without_a_whale_and_without_an_answer(here, bot):
-    assert results(facts_of(here), "bot hears the whale")["bot hears the whale"].status == "skipped"
+def test_retired_contracts_are_reported_without_a_whale_and_without_an_answer(here, bot):
+    assert results(inputs_of(here), "bot hears the whale")["bot hears the whale"].status == "skipped"
     (bot / "src").mkdir()
     (bot / "src" / "settings.rs").write_text(f'pub const A: &str = "0x{next(iter(RETIRED))}";')
     for settings in (here, replace(here, whale_address=RECENT[0].wallet)):
-        result = results(facts_of(settings), "bot hears the whale")["bot hears the whale"]
+        result = results(inputs_of(settings), "bot hears the whale")["bot hears the whale"]
         assert (result.status, "were retired on 2026-04-28" in result.finding) == ("error", True), result
 
 
-def test_the_tail_of_the_log(tmp_path):
+def test_tail_of_the_log_skips_torn_and_unknown_lines(tmp_path):
     path = tmp_path / "matches_optimized.csv"
     with pytest.raises(FileNotFoundError):
         read_tail(path)
@@ -329,7 +331,7 @@ def test_the_tail_of_the_log(tmp_path):
     assert tail.transactions == {f"0x{n:064x}" for n in range(3)}
 
 
-def test_what_the_bots_files_name(bot):
+def test_contracts_and_ratio_are_read_from_sources_and_executable_binaries(bot):
     (bot / "src" / "config").mkdir(parents=True)
     old = "0x4bFb41d5B3570DeFd03C39a9A4D8dE6Bd8B8982E"
     settings = bot / "src" / "config" / "settings.rs"
@@ -345,7 +347,7 @@ def test_what_the_bots_files_name(bot):
     assert read_named(bot / "nowhere") == Named()
 
 
-def test_no_secret_file_of_the_bot_is_opened(bot, monkeypatch):
+def test_secret_files_of_the_bot_are_never_opened(bot, monkeypatch):
     for name in (".env", ".clob_creds.json", "id.key"):
         (bot / name).write_text("secret")
         (bot / name).chmod(0o755)
@@ -358,7 +360,7 @@ def test_no_secret_file_of_the_bot_is_opened(bot, monkeypatch):
 @pytest.mark.parametrize(
     ("compiled", "setting", "status"), [(None, 0.08, "skipped"), (0.08, 0.08, "ok"), (0.02, 0.08, "error")]
 )
-def test_the_ratio_in_the_bots_source(compiled, setting, status):
+def test_ratio_that_differs_from_the_bots_source_is_an_error(compiled, setting, status):
     assert judge_bot_ratio(compiled, setting).status == status
 
 
@@ -370,7 +372,7 @@ def test_the_ratio_in_the_bots_source(compiled, setting, status):
         (None, 3, "skipped", "3 unambiguous pairs, 20 are needed"),
     ],
 )
-def test_the_ratio_that_the_fills_show(here, realised, pairs, status, words):
+def test_ratio_that_differs_from_the_copiers_fills_is_a_warning(here, realised, pairs, status, words):
     settings = replace(here, copier_address="0x" + "1" * 40, whale_address="0x" + "2" * 40)
     reasons = {} if realised else {"realised_ratio": f"{pairs} unambiguous pairs, 20 are needed"}
     row = {
@@ -388,7 +390,7 @@ def test_the_ratio_that_the_fills_show(here, realised, pairs, status, words):
     with warehouse.batch("metrics") as batch:
         batch.add("copy_metrics_daily", [row])
         batch.commit({"copy_metrics_daily": Upsert(("day", "window_days"))})
-    result = results(facts_of(settings), "ratio")["ratio realised"]
+    result = results(inputs_of(settings), "ratio")["ratio realised"]
     assert (result.status, words in result.finding) == (status, True), result
 
 

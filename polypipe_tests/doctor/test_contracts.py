@@ -10,8 +10,8 @@ import pytest
 
 from polypipe.doctor import gamma_contract as gamma
 from polypipe.doctor import hosts, wallet_contract
-from polypipe.doctor.network import Answer, Network, Reach, Wallet
-from polypipe.doctor.wallet_checks import judge_wallet
+from polypipe.doctor.answers import Answer, Network, Reach, WalletAnswers
+from polypipe.doctor.wallets import judge_wallet
 from polypipe.polymarket import Activity, DeadlineExceeded, RequestRefused, ServerUnavailable, Standing, UnexpectedBody
 from polypipe.polymarket.wallet_wire import all_rows, read_activity, read_point, read_position, read_standing
 from polypipe.polymarket.wire import decode_page
@@ -67,13 +67,13 @@ def markets_without(*names):
     ("first", "following", "status", "words"),
     [
         (events(), events(start=2000), "ok", "a full page has 100 rows"),
-        (events(), events(), "error", "page 2 is page 1 again"),
+        (events(), events(), "error", "page 2 equals page 1"),
         (events(), events(start=1099), "warning", "1 event of page 1"),
         (events(50), events(50, start=2000), "warning", "a full page has 50 rows, not 100"),
-        ([], events(), "error", "without events"),
+        ([], events(), "error", "an empty page"),
     ],
 )
-def test_paging(first, following, status, words):
+def test_pages_must_not_overlap_and_must_have_100_rows(first, following, status, words):
     result = gamma.judge_paging(page(first), page(following))
     assert (result.status, words in result.finding) == (status, True), result
 
@@ -81,20 +81,20 @@ def test_paging(first, following, status, words):
 @pytest.mark.parametrize(
     ("rows", "status", "words"),
     [
-        (events(), "ok", "all fields are there"),
+        (events(), "ok", "all fields are present"),
         ([without(row, "tags") for row in events()], "error", "tags is missing on 100 of 100 events"),
         ([without(row, "markets") for row in events()], "error", "markets is missing"),
-        ([without(row, "seriesSlug") for row in events()], "error", "seriesSlug is on none of 100 events"),
+        ([without(row, "seriesSlug") for row in events()], "error", "seriesSlug is missing on all of 100 events"),
         (markets_without("active"), "error", "active is missing on 100 of 100 markets"),
         (markets_without("conditionId"), "error", "conditionId is missing"),
-        (markets_without("sportsMarketType"), "error", "sportsMarketType is on none of 100 markets"),
-        (markets_without("negRisk"), "error", "negRisk is on none"),
+        (markets_without("sportsMarketType"), "error", "sportsMarketType is missing on all of 100 markets"),
+        (markets_without("negRisk"), "error", "negRisk is missing on all"),
         (
             markets_without("clobTokenIds"),
             "error",
             "100 of 100 traded markets have no usable token ids",
         ),
-        ([event(n, slug=7) for n in range(1, 51)], "error", "50 rows cannot be read, as event 1"),
+        ([event(n, slug=7) for n in range(1, 51)], "error", "50 rows cannot be read, such as event 1"),
         # A few bad rows are life: the crawl bears them, so they are told and no fault.
         ([*events(), event(7, tags=[])], "ok", "all fields"),
         ([*events(), event(7, markets=[market(1, question=7)])], "ok", "all fields"),
@@ -102,13 +102,13 @@ def test_paging(first, following, status, words):
         ([*events(1), event(2, markets=[without(market(1), "negRisk")])], "ok", "all fields"),
     ],
 )
-def test_fields(rows, status, words):
+def test_missing_fields_are_an_error_and_a_few_bad_rows_are_not(rows, status, words):
     result = gamma.judge_fields([page(rows)])
     assert (result.status, words in result.finding) == (status, True), result
     assert bool(result.advice) == (status == "error")
 
 
-def test_a_few_bad_rows_are_told_in_the_details():
+def test_few_bad_rows_are_listed_in_the_details():
     rows = [*events(), event(7, tags=[]), event(8, markets=[market(1, clobTokenIds="torn")])]
     details = gamma.judge_fields([page(rows)]).details
     assert any("tags is missing on 1 of 102 events" in line for line in details)
@@ -123,7 +123,7 @@ def test_a_few_bad_rows_are_told_in_the_details():
         (("\x1b[31mv9", "v1"), "warning", "v9"),
     ],
 )
-def test_a_new_version_is_named(versions, status, words):
+def test_unknown_market_version_is_a_warning(versions, status, words):
     rows = [event(n, markets=[market(n, version=version)]) for n, version in enumerate(versions, 1)]
     result = gamma.judge_versions([page(rows)]).fit("G")
     assert (result.status, words in result.finding) == (status, True), result
@@ -135,7 +135,7 @@ def test_v2_markets_are_known():
     assert gamma.judge_versions([page([event(1, markets=[row])])]).finding == "v2 (1)"
 
 
-def test_a_new_type_is_named_and_no_fault():
+def test_unknown_tennis_type_is_reported_but_ok():
     rows = [event(1, markets=[market(1), market(2, sportsMarketType="tennis_aces")])]
     result = gamma.judge_types(page(rows))
     assert result.status == "ok"
@@ -144,7 +144,7 @@ def test_a_new_type_is_named_and_no_fault():
 
 
 @pytest.mark.parametrize(("rows", "status"), [(events(3), "ok"), ([], "ok"), ([event(1, live=False)], "warning")])
-def test_live_filter(rows, status):
+def test_ignored_live_filter_is_a_warning(rows, status):
     assert gamma.judge_live(page(rows)).status == status
 
 
@@ -160,7 +160,7 @@ def test_live_filter(rows, status):
         ((20.0, 18.0), "ok"),  # a slow answer proves nothing
     ],
 )
-def test_clock(ahead, status):
+def test_clock_is_wrong_only_beyond_the_uncertainty(ahead, status):
     result = hosts.judge_clock(ahead)
     assert result.status == status
     if ahead:
@@ -178,7 +178,7 @@ def test_clock(ahead, status):
         (Reach("http://x", error="ConnectError refused"), "error", "ConnectError"),
     ],
 )
-def test_reach(reach, status, words):
+def test_any_status_but_refusals_and_overload_is_an_answer(reach, status, words):
     result = hosts.judge_reach("gamma", reach, offline=False)
     assert (result.status, words in result.finding) == (status, True), result
 
@@ -192,12 +192,12 @@ def test_reach(reach, status, words):
             "HTML instead of JSON; answer begins",
         ),
         (Answer(error=RequestRefused("HTTP 422")), "error", "HTTP 422"),
-        (Answer(error=ServerUnavailable("HTTP 503")), "unknown", "could not be asked: HTTP 503"),
+        (Answer(error=ServerUnavailable("HTTP 503")), "unknown", "no answer: HTTP 503"),
         (Answer(error=DeadlineExceeded("no answer")), "unknown", "no answer"),
         (Answer(asked=False), "unknown", "not asked"),
     ],
 )
-def test_only_what_was_answered_breaks_a_contract(answer, status, words):
+def test_only_refusals_and_unreadable_bodies_break_the_contract(answer, status, words):
     result = hosts.failed("gamma paging", answer, offline=False)
     assert (result.status, words in result.finding) == (status, True), result
 
@@ -225,7 +225,7 @@ def fill(age=timedelta(minutes=5), **changes):
 
 def heard(*activity, standing=None, error=None):
     answer = Answer(error=error) if error else Answer(list(activity))
-    return Wallet(answer, Answer(standing))
+    return WalletAnswers(answer, Answer(standing))
 
 
 @pytest.mark.parametrize(
@@ -234,13 +234,13 @@ def heard(*activity, standing=None, error=None):
         (heard(fill(), standing=Standing(1, 1.0, 1.0, "whaley")), "ok", "profile 'whaley'; newest fill 5 min ago"),
         (heard(fill()), "ok", "no profile name"),
         (heard(fill(timedelta(days=8))), "warning", "newest fill 8 d 0 h ago"),
-        (heard(), "warning", "knows no activity"),
-        (heard(fill(type="REDEEM")), "warning", "no fill among"),
+        (heard(), "warning", "has no activity"),
+        (heard(fill(type="REDEEM")), "warning", "no fills in"),
         (heard(error=UnexpectedBody("torn")), "unknown", "torn"),
         (None, "unknown", "not asked"),
     ],
 )
-def test_wallet(wallet, status, words):
+def test_quiet_or_unknown_wallet_is_a_warning(wallet, status, words):
     result = judge_wallet("whale", WHALE, "Big", wallet, NOW)
     assert (result.status, words in result.finding) == (status, True), result
     assert result.finding.startswith("Big (0xabab…abab)")
@@ -249,14 +249,14 @@ def test_wallet(wallet, status, words):
 @pytest.mark.parametrize(
     ("activity", "value", "status", "words"),
     [
-        ([fill()], 5.0, "ok", "all fields are there"),
+        ([fill()], 5.0, "ok", "all fields are present"),
         ([], None, "ok", "0 fills"),
         ([fill(asset=None)], 5.0, "error", "without asset, side, size or price"),
         ([fill(transaction_hash="")], 5.0, "error", "transactionHash"),
-        ([fill()], None, "error", "/value says nothing"),
+        ([fill()], None, "error", "/value has no value"),
     ],
 )
-def test_data(activity, value, status, words):
+def test_missing_wallet_fields_are_an_error(activity, value, status, words):
     network = Network(wallets={WHALE: heard(*activity)}, probed=Answer(WHALE), value=Answer(value), positions=Answer([]))
     result = wallet_contract.judge_data(network)
     assert (result.status, words in result.finding) == (status, True), result
@@ -266,7 +266,7 @@ def test_data(activity, value, status, words):
     ("ages", "trades", "status"),
     [([1, 2], True, "ok"), ([3], True, "warning"), ([], True, "error"), ([], False, "skipped")],
 )
-def test_pnl(ages, trades, status):
+def test_pnl_points_must_be_recent_for_a_wallet_that_trades(ages, trades, status):
     times = [NOW - timedelta(hours=age) for age in ages]
     assert wallet_contract.judge_pnl(times, trades, NOW).status == status
 
@@ -276,7 +276,7 @@ def recorded(name):
 
 
 @needs_recordings
-def test_the_recorded_page_keeps_the_contract():
+def test_recorded_page_keeps_the_contract():
     raw = recorded("gamma-events-page-100.json")
     result = gamma.judge_fields([page(raw)], sports=False)
     assert result.status == "ok"
@@ -295,7 +295,7 @@ def test_recorded_tennis_types_are_known():
 
 
 def with_ids(rows):
-    """Whoever recorded them cut ids out."""
+    """Adds the ids that the recording lacks."""
     for number, row in enumerate(rows):
         row.setdefault("id", f"trimmed-{number}")
         for position, listed in enumerate(row.get("markets", [])):
@@ -316,7 +316,7 @@ def test_recorded_wallets_keep_the_contract():
     _, positions = read("data-v1-positions.json", read_position)
     _, standing = read("data-v1-leaderboard.json", read_standing)
     network = Network(
-        wallets={wallet: Wallet(Answer(activity), Answer(standing[0]))},
+        wallets={wallet: WalletAnswers(Answer(activity), Answer(standing[0]))},
         probed=Answer(wallet),
         value=Answer(1.0),
         positions=Answer(positions),

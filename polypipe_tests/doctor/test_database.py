@@ -18,7 +18,7 @@ from polypipe.warehouse.connection import open_memory
 from polypipe.warehouse.migrate import migrate
 from polypipe_tests.attribution.tables import insert
 from polypipe_tests.conftest import settings_for
-from polypipe_tests.doctor.support import facts_of, results
+from polypipe_tests.doctor.support import inputs_of, results
 from polypipe_tests.warehouse import helpers
 
 NOWHERE = "http://127.0.0.1:9"
@@ -39,7 +39,7 @@ def filled(here) -> Warehouse:
 
 
 def look(settings, *names):
-    return {name: (result.status, result.finding) for name, result in results(facts_of(settings), *names).items()}
+    return {name: (result.status, result.finding) for name, result in results(inputs_of(settings), *names).items()}
 
 
 def test_before_the_first_start(here):
@@ -61,19 +61,19 @@ def test_a_damaged_published_file_comes_back_as_the_advice_says(here, filled):
     content = bytearray(file.read_bytes())
     content[4 : len(content) // 2] = bytes(len(content) // 2 - 4)  # not the end, where the number of rows is
     file.write_bytes(content)
-    found = results(facts_of(here), "published tables")["published tables"]
+    found = results(inputs_of(here), "published tables")["published tables"]
     assert (found.status, f"crawls: published/{file.name} is damaged" in found.finding) == ("error", True), found
     assert found.advice.startswith("move a damaged file away")
     filled.merge()
-    assert results(facts_of(here), "published tables")["published tables"].status == "error"
+    assert results(inputs_of(here), "published tables")["published tables"].status == "error"
     file.unlink()
     filled.merge()
-    assert results(facts_of(here), "published tables")["published tables"].status == "ok"
+    assert results(inputs_of(here), "published tables")["published tables"].status == "ok"
     helpers.assert_published_is_live(filled)
 
 
 def test_what_is_of_the_future_is_a_clock_that_went_back(here, filled):
-    early = facts_of(here, now=datetime.now(UTC) - timedelta(hours=2))
+    early = inputs_of(here, now=datetime.now(UTC) - timedelta(hours=2))
     result = results(early, "published tables")["published tables"]
     assert (result.status, "which is in the future" in result.finding) == ("warning", True)
     assert "clock" in result.advice
@@ -208,9 +208,9 @@ WALLETS = {"POLYPIPE_COPIER_ADDRESS": "1" * 40, "POLYPIPE_WHALE_ADDRESS": "2" * 
 
 
 def ages(settings, **known):
-    """The results about ages, from these facts of health."""
+    """The results about ages, from these inputs of health."""
     (settings.home / "spool").mkdir(parents=True, exist_ok=True)  # so that there is data
-    found = facts_of(settings, now=NOW)
+    found = inputs_of(settings, now=NOW)
     vars(found.health).update({"crawls": [CrawlStreak("universe", 0, "", None, 0)], "snapshot": None, "compared_at": None})
     vars(found.health).update(known)
     return results(found, "ages")
@@ -287,7 +287,7 @@ def test_ages_are_read_from_the_tables(here):
     with warehouse.batch("crawls") as batch:
         batch.add("crawls", crawls)
         batch.commit({"crawls": Append()})
-    result = results(facts_of(here), "ages")["crawl"]
+    result = results(inputs_of(here), "ages")["crawl"]
     assert result.status == "warning"
     assert "1 crawl failed since: HTTP 503" in result.finding
     assert list((here.home / "spool").iterdir())  # still there: reading merges nothing

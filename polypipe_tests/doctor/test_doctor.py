@@ -19,7 +19,7 @@ from polypipe.settings import load_settings
 from polypipe.sim import WHALE_ADDRESS
 from polypipe_tests.conftest import settings_for
 from polypipe_tests.dashboard.hostile import HOSTILE
-from polypipe_tests.doctor.support import WALLETS, facts_of
+from polypipe_tests.doctor.support import WALLETS, inputs_of
 from polypipe_tests.support import POLYPIPE
 
 CANARIES = {
@@ -41,13 +41,13 @@ CANARIES = {
         ([warning("a", "hm", "do"), error("b", "no", "do"), unknown("c", "?")], "error", 1),
     ],
 )
-def test_exit_codes(found, status, code):
+def test_exit_code_is_that_of_the_worst_status(found, status, code):
     assert overall(found) == status
     assert exit_code(overall(found)) == code
 
 
 def run(directory: Path, *arguments: str, **env: str) -> "subprocess.CompletedProcess[str]":
-    """`polypipe doctor` as a newcomer calls it."""
+    """Runs `polypipe doctor` with a newcomer's environment."""
     return subprocess.run(
         [POLYPIPE, "doctor", *arguments],
         cwd=directory,
@@ -63,8 +63,8 @@ def hosts_at(url: str) -> dict[str, str]:
     return {f"POLYPIPE_{name}_URL": url for name in ("GAMMA", "DATA", "PNL", "CLOB")}
 
 
-def test_from_the_command_line_offline_and_before_the_first_start(tmp_path):
-    """Nothing listens at the hosts; secrets are in the environment and in `.env`."""
+def test_doctor_works_offline_before_the_first_start_and_prints_no_secret(tmp_path):
+    """No host answers; secrets are in the environment and in `.env`."""
     (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in CANARIES.items()))
     (tmp_path / ".env").chmod(0o600)
     env = CANARIES | hosts_at("http://127.0.0.1:9")
@@ -87,7 +87,7 @@ def test_from_the_command_line_offline_and_before_the_first_start(tmp_path):
     assert not (tmp_path / "data").exists()
 
 
-def test_a_bad_setting_is_told_and_its_secret_is_not(tmp_path):
+def test_bad_setting_is_reported_without_its_secret(tmp_path):
     done = run(tmp_path, "--json", POLYPIPE_SCALING_RATIO="-1")
     assert done.returncode == 1
     first, *rest = json.loads(done.stdout)["checks"]
@@ -99,7 +99,7 @@ def test_a_bad_setting_is_told_and_its_secret_is_not(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_home_in_order_is_all_good(sim, tmp_path, monkeypatch):
+def test_home_in_order_is_all_good(sim, tmp_path, monkeypatch):
     from polypipe.caches.publish import publish_cache
     from polypipe.caches.registry import CACHES
     from polypipe.caches.spec import Sources
@@ -111,8 +111,8 @@ def test_a_home_in_order_is_all_good(sim, tmp_path, monkeypatch):
     crawl_and_store(polymarket, warehouse)
     for spec in CACHES:
         publish_cache(spec, Sources(settings, warehouse, polymarket))
-    # The machine of whoever runs this test is not under test here; nor is the clock, as the exchange lives in this
-    # process and its `Date` comes late on a busy machine.
+    # Without the checks of this machine and of the clock: the exchange runs in this process, and on a busy machine its
+    # `Date` is late.
     chosen = tuple(check for check in CHECKS if check.group != "Machine" and check.name != "clock")
     monkeypatch.setattr(module, "CHECKS", chosen)
     got, found = examine(lambda: settings, tmp_path / ".env", deadline=60)
@@ -141,8 +141,8 @@ def test_inert_text_is_one_printable_line(text):
     assert len(inert(text)) <= 400
 
 
-def test_a_hostile_answer_reaches_nobodys_terminal(sim):
-    """A name, a version and a type as a stranger may write them."""
+def test_hostile_answers_never_reach_the_terminal(sim):
+    """A name, a version and a type with control characters."""
 
     def paint(page):
         market = page["events"][0]["markets"][0]
@@ -168,13 +168,13 @@ def test_a_hostile_answer_reaches_nobodys_terminal(sim):
 
 
 class Terminal(io.StringIO):
-    """Says of itself that it is one."""
+    """A stream that claims to be a terminal."""
 
     def isatty(self) -> bool:
         return True
 
 
-def test_a_terminal_gets_colour_and_no_markup_of_strangers(monkeypatch):
+def test_terminal_gets_our_colours_and_no_foreign_markup(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "80")
     out = Terminal()
@@ -189,27 +189,27 @@ def test_a_terminal_gets_colour_and_no_markup_of_strangers(monkeypatch):
     assert max(len(line) for line in printed.splitlines()) < 110  # wrapped
 
 
-def test_the_same_advice_is_told_once():
+def test_repeated_advice_is_printed_once():
     found = [error("a", "x", "do it"), error("b", "y", "do it"), error("c", "z", "other")]
     text = "\n".join(line.text for line in lines(found))
     assert text.count("do it") == 1
     assert text.index("do it") > text.index("b  ")
 
 
-def test_a_check_that_fails_itself_is_one_line():
-    def half(_facts):
+def test_exception_in_a_check_is_one_unknown_line():
+    def half(_inputs):
         yield ok("first", "fine")
         raise OSError("disk\non fire")
 
-    found = list(results_of(Check("G", "half", half), facts_of(settings_for("http://127.0.0.1:9"))))
+    found = list(results_of(Check("G", "half", half), inputs_of(settings_for("http://127.0.0.1:9"))))
     assert [(result.name, result.status, result.group) for result in found] == [
         ("first", "ok", "G"),
         ("half", "unknown", "G"),
     ]
-    assert found[1].finding == "could not be checked: OSError: disk\\non fire"
+    assert found[1].finding == "check failed: OSError: disk\\non fire"
 
 
-def test_the_settings_that_are_read_are_those_of_the_directory(tmp_path, monkeypatch):
+def test_settings_are_read_from_the_working_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("POLYPIPE_HOME")
     (tmp_path / ".env").write_text("POLYPIPE_HOME=there\nTARGET_WHALE_ADDRESS=" + "a" * 40)
@@ -217,4 +217,4 @@ def test_the_settings_that_are_read_are_those_of_the_directory(tmp_path, monkeyp
     _, found = examine(load_settings, Path(".env"), deadline=1)
     assert f"POLYPIPE_HOME = {tmp_path / 'there'}  (.env)" in found[0].details
     assert f"POLYPIPE_WHALE_ADDRESS = 0x{'a' * 40}  (.env)" in found[0].details
-    assert "2 settings are from it" in found[1].finding
+    assert "2 settings from it" in found[1].finding

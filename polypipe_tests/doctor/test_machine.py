@@ -1,4 +1,4 @@
-"""Disk, ports, servers, limits, versions, settings and `.env`: pure judgements, and this very machine."""
+"""Disk, ports, servers, limits, versions, settings and `.env`: pure functions, and this machine."""
 
 import os
 import resource
@@ -9,11 +9,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from polypipe.doctor import machine
+from polypipe.doctor import machine, ports, versions
+from polypipe.doctor.answers import Network
 from polypipe.doctor.checks import Check, results_of
 from polypipe.doctor.configuration import check_settings, secrets_of, setting_lines
-from polypipe.doctor.inputs import Facts
-from polypipe.doctor.network import Network
+from polypipe.doctor.inputs import Inputs
 from polypipe.doctor.result import ok
 from polypipe.health.status import read_status
 from polypipe.runtime.instance import open_instance
@@ -21,7 +21,7 @@ from polypipe.runtime.ports import free_port
 from polypipe.runtime.running import MARK, only_one
 from polypipe.settings import VARIABLES
 from polypipe_tests.conftest import settings_for
-from polypipe_tests.doctor.support import NOW, facts_of, results
+from polypipe_tests.doctor.support import NOW, inputs_of, results
 
 NOWHERE = "http://127.0.0.1:9"
 
@@ -36,31 +36,31 @@ NOWHERE = "http://127.0.0.1:9"
         (50e9, 500, 2_000_000, "warning"),
     ],
 )
-def test_disk(free, inodes, all_inodes, status):
+def test_low_space_or_inodes_are_reported(free, inodes, all_inodes, status):
     assert machine.judge_disk("disk", free, 100e9, inodes, all_inodes).status == status
 
 
 @pytest.mark.parametrize(("soft", "status"), [(256, "warning"), (1024, "ok"), (resource.RLIM_INFINITY, "ok")])
-def test_open_files(soft, status):
+def test_low_limit_of_open_files_is_a_warning(soft, status):
     assert machine.judge_open_files(soft).status == status
 
 
-def test_versions():
+def test_versions_other_than_locked_are_a_warning():
     lines = ["duckdb==1.5.5 \\", "    --hash=sha256:aa", "numpy==2.4.6 ; python_version < '3.12'", "numpy==2.5.5"]
     text = "\n".join([*lines, "uvicorn[standard]==1.0"])
-    locked = machine.locked_versions(text)
+    locked = versions.locked_versions(text)
     assert locked == {"duckdb": {"1.5.5"}, "numpy": {"2.4.6", "2.5.5"}, "uvicorn": {"1.0"}}
-    assert machine.judge_versions(locked, {"duckdb": "1.5.5", "numpy": "2.4.6"}).status == "ok"
-    other = machine.judge_versions(locked, {"duckdb": "2.0.0"})
+    assert versions.judge_versions(locked, {"duckdb": "1.5.5", "numpy": "2.4.6"}).status == "ok"
+    other = versions.judge_versions(locked, {"duckdb": "2.0.0"})
     assert other.status == "warning"
     assert "duckdb 2.0.0 instead of 1.5.5" in other.finding
-    assert "duckdb" in machine.locked_versions(machine.LOCKED.read_text())
+    assert "duckdb" in versions.locked_versions(versions.LOCKED.read_text())
 
 
-def test_ports():
+def test_port_of_another_program_is_a_warning_and_our_own_is_ok():
     me, parent = psutil.Process(), psutil.Process().ppid()
     port = free_port()
-    judge = machine.judge_port
+    judge = ports.judge_port
     assert judge("p", port, "V", True, None, None).status == "ok"
     assert judge("p", port, "V", True, None, 1).status == "warning"  # up, and nothing listens
     assert judge("p", port, "V", False, me, parent).status == "ok"  # a child of ours
@@ -72,91 +72,91 @@ def test_ports():
     assert "set POLYPIPE_X to a free port" in strange.advice
 
 
-def test_one_port_for_both_servers_and_a_host_that_is_not_here():
+def test_shared_port_and_foreign_host_are_errors():
     port = str(free_port())
     settings = settings_for(NOWHERE, POLYPIPE_DASHBOARD_PORT=port, POLYPIPE_WEBSERVER_PORT=port)
-    found = results(facts_of(settings), "ports")
-    assert (found["ports"].status, found["ports"].finding) == ("error", f"both web servers are to listen on {port}")
+    found = results(inputs_of(settings), "ports")
+    assert (found["ports"].status, found["ports"].finding) == ("error", f"both web servers are set to port {port}")
     token = {"POLYPIPE_DASHBOARD_TOKEN": "0123456789abcdef"}
-    found = results(facts_of(settings_for(NOWHERE, POLYPIPE_DASHBOARD_HOST="192.0.2.1", **token)), "ports")
+    found = results(inputs_of(settings_for(NOWHERE, POLYPIPE_DASHBOARD_HOST="192.0.2.1", **token)), "ports")
     host = "POLYPIPE_DASHBOARD_HOST: 192.0.2.1 is not an address of this machine"
     assert (found["dashboard port"].status, found["dashboard port"].finding) == ("error", host)
 
 
-def test_a_port_in_use_is_told_with_its_holder():
+def test_port_in_use_names_its_holder():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         settings = settings_for(NOWHERE, POLYPIPE_DASHBOARD_PORT=str(taken.getsockname()[1]))
-        found = results(facts_of(settings), "ports")["dashboard port"]
+        found = results(inputs_of(settings), "ports")["dashboard port"]
     assert found.status == "warning"
     assert f"pid {os.getpid()} (" in found.finding
 
 
-def test_a_host_for_others_needs_a_token():
-    found = results(facts_of(settings_for(NOWHERE, POLYPIPE_DASHBOARD_HOST="0.0.0.0")), "ports")
+def test_public_host_without_a_token_is_an_error():
+    found = results(inputs_of(settings_for(NOWHERE, POLYPIPE_DASHBOARD_HOST="0.0.0.0")), "ports")
     assert found["dashboard address"].status == "error"
     assert "POLYPIPE_DASHBOARD_TOKEN" in found["dashboard address"].finding
 
 
 def test_polypipe_up_reports_the_reasons_of_status(monkeypatch):
     settings = settings_for(NOWHERE)
-    assert results(facts_of(settings), "polypipe up")["polypipe up"].status == "skipped"
+    assert results(inputs_of(settings), "polypipe up")["polypipe up"].status == "skipped"
     (settings.home / "run").mkdir(parents=True)
     lock = settings.home / "run" / "up.lock"
     lock.write_text(f"{os.getpid()}\n")
-    assert results(facts_of(settings), "polypipe up")["polypipe up"].status == "skipped"  # a stale pid
+    assert results(inputs_of(settings), "polypipe up")["polypipe up"].status == "skipped"  # a stale pid
     monkeypatch.setattr(machine, "read_status", lambda settings: replace(read_status(settings), reasons=[]))
     with only_one(settings.home):
-        found = results(facts_of(settings), "polypipe up")["polypipe up"]
+        found = results(inputs_of(settings), "polypipe up")["polypipe up"]
         assert (found.status, f"pid {os.getpid()}:" in found.finding) == ("ok", True)
         reasons = ["the daemon is gone", "a file is old"]
         monkeypatch.setattr(machine, "read_status", lambda settings: replace(read_status(settings), reasons=reasons))
-        found = results(facts_of(settings), "polypipe up")["polypipe up"]
+        found = results(inputs_of(settings), "polypipe up")["polypipe up"]
     assert (found.status, "the daemon is gone" in found.finding) == ("warning", True)
     assert found.details == ("a file is old",)
 
 
-def test_home():
+def test_missing_home_is_skipped_and_a_writable_one_is_ok():
     settings = settings_for(NOWHERE)
-    assert results(facts_of(settings), "home")["home"].status == "skipped"
+    assert results(inputs_of(settings), "home")["home"].status == "skipped"
     settings.home.mkdir()
-    assert results(facts_of(settings), "home")["home"].status == "ok"
+    assert results(inputs_of(settings), "home")["home"].status == "ok"
 
 
-def test_a_home_of_another_user(monkeypatch):
+def test_unwritable_home_is_an_error(monkeypatch):
     settings = settings_for(NOWHERE)
     (settings.home / "dagster" / "history").mkdir(parents=True)
     (settings.home / "dagster" / "history" / "runs.db").write_text("")
     access = os.access
     monkeypatch.setattr("os.access", lambda path, mode: not str(path).endswith(".db") and access(path, mode))
-    found = results(facts_of(settings), "home")["home"]
-    assert (found.status, "runs.db cannot be written to" in found.finding) == ("error", True)
+    found = results(inputs_of(settings), "home")["home"]
+    assert (found.status, "runs.db is not writable" in found.finding) == ("error", True)
     monkeypatch.setattr("os.access", lambda path, mode: False)
-    assert results(facts_of(settings), "home")["home"].status == "error"
+    assert results(inputs_of(settings), "home")["home"].status == "error"
 
 
-def test_dagsters_storage():
-    """Without it nothing starts: `up` says so, and so must doctor."""
+def test_damaged_or_unreachable_storage_is_an_error():
+    """`polypipe up` does not start then, so doctor must report it."""
     settings = settings_for(NOWHERE)
     look = "Dagster's storage"
-    assert results(facts_of(settings), look)[look].status == "skipped"
+    assert results(inputs_of(settings), look)[look].status == "skipped"
     with open_instance(settings.home):
         pass
-    found = results(facts_of(settings), look)[look]
-    assert (found.status, "each whole" in found.finding) == ("ok", True)
+    found = results(inputs_of(settings), look)[look]
+    assert (found.status, "none damaged" in found.finding) == ("ok", True)
     damaged = settings.home / "dagster" / "history" / "runs.db"
     damaged.write_bytes(b"no database at all" * 1000)
-    found = results(facts_of(settings), look)[look]
+    found = results(inputs_of(settings), look)[look]
     assert (found.status, f"{damaged} is damaged: file is not a database" in found.finding) == ("error", True)
     assert "restore a backup" in found.advice
     elsewhere = settings_for(NOWHERE, POLYPIPE_POSTGRES_URL="postgresql://me:canary@127.0.0.1:9/db")
-    found = results(facts_of(elsewhere), look)[look]
+    found = results(inputs_of(elsewhere), look)[look]
     assert (found.status, "canary" in str(found)) == ("error", False)
     assert "POLYPIPE_POSTGRES_URL" in found.advice
 
 
-def test_every_setting_is_shown_and_no_secret_is():
+def test_every_setting_is_shown_and_no_secret():
     settings = settings_for(
         NOWHERE, POLYPIPE_DASHBOARD_TOKEN="canary-token-123456", POLYPIPE_ALERT_URLS="tgram://canary/1,mailto://canary:pw@x"
     )
@@ -168,8 +168,8 @@ def test_every_setting_is_shown_and_no_secret_is():
     assert f"POLYPIPE_GAMMA_URL = {NOWHERE}  (command line)" in lines
 
 
-def test_no_check_can_tell_a_secret():
-    """Not even one that fails with it in its message."""
+def test_no_check_can_print_a_secret():
+    """Not even one whose exception contains it."""
     settings = settings_for(
         NOWHERE,
         POLYPIPE_POSTGRES_URL="postgresql://me:canary-password@db/polypipe",
@@ -177,43 +177,43 @@ def test_no_check_can_tell_a_secret():
         POLYPIPE_DASHBOARD_TOKEN="canary-token-123456",
     )
 
-    def careless(_facts):
+    def careless(_inputs):
         for text in ("canary-password", "canary-token-123456", settings.alert_urls[0]):
             yield ok(text, f"at {settings.postgres_url}", [text])
         raise OSError(f"no connection to {settings.postgres_url} with {settings.dashboard_token}")
 
-    found = list(results_of(Check("G", "careless", careless), facts_of(settings)))
+    found = list(results_of(Check("G", "careless", careless), inputs_of(settings)))
     assert len(found) == 4
     assert "canary" not in str(found)
     assert str(found).count("(secret)") >= 4
     assert secrets_of(settings_for(NOWHERE)) == []
 
 
-def test_the_env_file(tmp_path):
+def test_dotenv_readable_by_others_is_a_warning(tmp_path):
     dotenv = tmp_path / ".env"
-    facts = Facts(settings_for(NOWHERE), NOW, dotenv, Network())
-    assert results(facts, ".env")[".env"].status == "skipped"
+    inputs = Inputs(settings_for(NOWHERE), NOW, dotenv, Network())
+    assert results(inputs, ".env")[".env"].status == "skipped"
     dotenv.write_text("PRIVATE_KEY=canary\n")
     dotenv.chmod(0o644)
-    open_to_all = results(facts, ".env")[".env"]
+    open_to_all = results(inputs, ".env")[".env"]
     assert (open_to_all.status, open_to_all.advice.endswith(f"chmod 600 {dotenv}")) == ("warning", True)
     dotenv.chmod(0o600)
-    assert results(facts, ".env")[".env"].status == "ok"
+    assert results(inputs, ".env")[".env"].status == "ok"
 
 
-def test_a_misspelt_setting(tmp_path, monkeypatch):
+def test_unknown_setting_gets_a_suggestion(tmp_path, monkeypatch):
     dotenv = tmp_path / ".env"
     dotenv.write_text("PRIVATE_KEY=canary\nexport POLYPIPE_SCALING_RATO=0.1\nPOLYPIPE_HOME=data\n")
     monkeypatch.setenv("POLYPIPE_COLOUR", "canary")
     monkeypatch.setenv(MARK, str(tmp_path))  # every process below `polypipe up` has it
-    first, *strange = check_settings(Facts(settings_for(NOWHERE), NOW, dotenv, Network()))
+    first, *strange = check_settings(Inputs(settings_for(NOWHERE), NOW, dotenv, Network()))
     assert first.status == "ok"
-    assert [(result.status, result.finding.split(" is no setting")[0], result.advice) for result in strange] == [
-        ("warning", "POLYPIPE_COLOUR (in environment)", "the README names all settings"),
-        ("warning", "POLYPIPE_SCALING_RATO (in .env)", "is POLYPIPE_SCALING_RATIO meant?"),
+    assert [(result.status, result.finding.split(" is not a setting")[0], result.advice) for result in strange] == [
+        ("warning", "POLYPIPE_COLOUR (in environment)", "the README lists all settings"),
+        ("warning", "POLYPIPE_SCALING_RATO (in .env)", "did you mean POLYPIPE_SCALING_RATIO?"),
     ]
 
 
-def test_the_nearest_directory_that_exists(tmp_path):
+def test_nearest_is_the_closest_existing_parent(tmp_path):
     assert machine.nearest(tmp_path / "a" / "b") == tmp_path
     assert machine.nearest(Path("/nonexistent/x")) == Path("/")
