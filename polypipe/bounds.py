@@ -1,10 +1,10 @@
-"""Bounds of what people may ask for, the same on the command line and on the page.
+"""Limits on user input, the same on the command line and in the dashboard.
 
-Imports nothing: every command imports it, before it is known which of them runs.
+Imports nothing: every command imports it at start-up.
 """
 
 FIRST_YEAR, LAST_YEAR = 2000, 2200
-"""Years of a day or an instant."""
+"""Years that a day or an instant may have."""
 
 MOST_SHARES, MOST_FACTOR = 1e9, 100.0
-"""The largest floor or tier, and the largest factor of a tier."""
+"""The largest floor or tier in shares, and the largest ratio or tier factor."""

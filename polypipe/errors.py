@@ -16,3 +16,7 @@ class PolypipeError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}; {self.hint}" if self.hint else self.message
+
+
+class SettingError(PolypipeError):
+    """A setting has a value that is not allowed; the message names the variable, the value and what is allowed."""

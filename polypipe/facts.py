@@ -1,4 +1,4 @@
-"""A value, or the reason why there is none. Zero is a value and never stands for "unknown"."""
+"""A value or the reason why it is unknown. Zero is a value and never stands for "unknown"."""
 
 from dataclasses import dataclass
 from typing import Generic, Self, TypeVar
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Fact(Generic[T]):
-    """A value, or None and why it is unknown. Exactly one of the two is None."""
+    """A value, or None and the reason why it is unknown. Exactly one of the two is None."""
 
     value: T | None
     reason: str | None = None
@@ -19,5 +19,5 @@ class Fact(Generic[T]):
 
     @classmethod
     def unknown(cls, reason: str) -> Self:
-        """No value, because of `reason`: one line, to be shown to people."""
+        """An unknown value; `reason` is one line for people."""
         return cls(None, reason)

@@ -1,4 +1,4 @@
-"""Replacing files in one step and taking turns: what durability rests on, for every subject."""
+"""Atomic file replacement and file locks."""
 
 import contextlib
 import fcntl
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def fsync(path: Path) -> None:
-    """Force a file's or a directory's content to disk."""
+    """Flush a file or directory to disk."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
@@ -18,10 +18,10 @@ def fsync(path: Path) -> None:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Replace a file in one step: a reader sees the old bytes or the new ones, complete, also across a power cut.
+    """Replace a file atomically: readers see the old or the new bytes, complete, even after a power cut.
 
-    The directory is created if missing, the mode is 0644. Raises `OSError` with the old file untouched and no temp file
-    left behind; only a kill can leave one (see `sweep_leftovers`).
+    Creates the directory if missing; the mode is 0644. Raises `OSError` with the old file unchanged and no temp file
+    left; only a kill leaves one (see `sweep_leftovers`).
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".tmp")
@@ -29,7 +29,7 @@ def replace_file(path: Path, content: bytes) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
-            os.fchmod(descriptor, 0o644)  # mkstemp makes 0600, which a bot of another user could not read
+            os.fchmod(descriptor, 0o644)  # mkstemp sets 0600, which a bot under another user cannot read
             os.fsync(descriptor)
         Path(temporary).replace(path)
     except BaseException:
@@ -40,16 +40,17 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 def sweep_leftovers(path: Path) -> None:
-    """Remove the temp files that killed writers of `path` left. The caller must be its only writer now."""
+    """Remove temp files left by killed writers of `path`. The caller must be its only writer."""
     for leftover in path.parent.glob(f"{path.name}.*.tmp"):
         leftover.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
 def one_at_a_time(lock: Path) -> Iterator[None]:
-    """Wait for the turn of this process (or thread) at a lock file; the kernel frees the lock of a holder that died.
+    """Hold an exclusive lock on a file, waiting for it; works between processes and between threads.
 
-    The file is made if missing and never deleted: a new file under the same name would be a second lock.
+    The kernel releases the lock when the holder dies. The file is created if missing and never deleted, because a new
+    file of the same name would be a second lock.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("w") as file:
@@ -58,7 +59,7 @@ def one_at_a_time(lock: Path) -> Iterator[None]:
 
 
 def locked(descriptor: int, how: int = fcntl.LOCK_EX) -> bool:
-    """Take the lock of an open file or directory without waiting; False when somebody else has it."""
+    """Lock an open file or directory without waiting. Returns False if another process holds the lock."""
     try:
         fcntl.flock(descriptor, how | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -11,7 +11,8 @@ from hypothesis import settings as hypothesis_settings
 
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PolymarketHttp
-from polypipe.settings import VARIABLES, Settings, load_settings
+from polypipe.settings import Settings, load_settings
+from polypipe.variables import VARIABLES
 from polypipe.warehouse import Warehouse
 from polypipe_tests.sim.server import SimServer
 

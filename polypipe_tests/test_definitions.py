@@ -12,7 +12,7 @@ import yaml
 
 from polypipe.caches.registry import CACHES
 from polypipe.definitions import build_defs
-from polypipe.settings import SettingError
+from polypipe.errors import SettingError
 from polypipe_tests.conftest import settings_for
 
 ROOT = Path(__file__).resolve().parents[1]

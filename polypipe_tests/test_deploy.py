@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from polypipe.settings import VARIABLES
+from polypipe.variables import VARIABLES
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())

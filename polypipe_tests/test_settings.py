@@ -4,15 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polypipe.settings import (
-    SIMULATED,
-    VARIABLES,
-    SettingError,
-    load_settings,
-    mark_simulated,
-    short_address,
-    unknown_names,
-)
+from polypipe.errors import SettingError
+from polypipe.setting_sources import SIMULATED, unknown_names
+from polypipe.settings import load_settings, mark_simulated, short_address
+from polypipe.variables import VARIABLES
 
 COPIER = "0x" + "c0" * 20
 

@@ -25,7 +25,8 @@ from polypipe.doctor import database as stored
 from polypipe.doctor.inputs import Inputs
 from polypipe.doctor.network import DEADLINE_SECONDS, ask_all
 from polypipe.doctor.result import Result, error, skipped, unknown
-from polypipe.settings import SettingError, Settings
+from polypipe.errors import SettingError
+from polypipe.settings import Settings
 
 
 @dataclass(frozen=True)

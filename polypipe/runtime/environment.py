@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from polypipe.runtime.running import MARK
-from polypipe.settings import VARIABLES, Settings
+from polypipe.settings import Settings
+from polypipe.variables import VARIABLES
 
 # The environment may hold secrets of the bot (exported from a shared `.env`): they stop here.
 INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "TZ", "TMPDIR", "LANG", "LANGUAGE", "VIRTUAL_ENV")

@@ -9,7 +9,8 @@ from polypipe.errors import PolypipeError
 from polypipe.runtime.ports import check_binding, check_ports
 from polypipe.runtime.running import running
 from polypipe.runtime.servers import running_servers
-from polypipe.settings import DEMO, Settings
+from polypipe.setting_sources import DEMO
+from polypipe.settings import Settings
 
 
 def make_directories(settings: Settings) -> None:

@@ -14,10 +14,10 @@ from polypipe.divergence import position_refresh
 from polypipe.divergence.assets import divergence_assets, divergence_snapshot, positions
 from polypipe.divergence.automation import schedules
 from polypipe.divergence.snapshot import snapshot_id
+from polypipe.errors import SettingError
 from polypipe.health.dagster_adapter import checks_of
 from polypipe.legacy.assets import divergence_db
 from polypipe.legacy.assets import schedules as legacy_schedules
-from polypipe.settings import SettingError
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.sim.copier import RATIO
 from polypipe.warehouse import Replace

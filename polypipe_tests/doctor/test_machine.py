@@ -19,7 +19,7 @@ from polypipe.health.status import read_status
 from polypipe.runtime.instance import open_instance
 from polypipe.runtime.ports import free_port
 from polypipe.runtime.running import MARK, only_one
-from polypipe.settings import VARIABLES
+from polypipe.variables import VARIABLES
 from polypipe_tests.conftest import settings_for
 from polypipe_tests.doctor.support import NOW, inputs_of, results
 

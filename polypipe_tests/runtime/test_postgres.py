@@ -6,9 +6,10 @@ import dagster as dg
 import pytest
 import yaml
 
+from polypipe.errors import SettingError
 from polypipe.runtime.dagster_tables import last_ticks, tables, unfinished_runs
 from polypipe.runtime.instance import close_abandoned_runs, dagster_home, open_instance
-from polypipe.settings import SettingError, load_settings
+from polypipe.settings import load_settings
 from polypipe_tests.postgres import SECRET
 from polypipe_tests.runtime.ticks import some_job, write_ticks
 
