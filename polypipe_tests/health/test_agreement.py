@@ -36,7 +36,7 @@ from polypipe_tests.dashboard.support import (
     put_snapshots,
     snapshot,
 )
-from polypipe_tests.doctor.support import facts_of, results
+from polypipe_tests.doctor.support import inputs_of, results
 from polypipe_tests.health.support import EVER
 
 MINUTE, SECOND, DAY = timedelta(minutes=1), timedelta(seconds=1), timedelta(days=1)
@@ -89,7 +89,7 @@ class Renderings:
             latest = latest_body(context)
             self.page_stale = (at - latest["timestamp"]).total_seconds() > latest["stale_after_seconds"]
             self.page_files = {file["file"]: file["state"] for file in file_states(context, at)}
-        self.doctor = {name: result.status for name, result in results(facts_of(settings, now=at), "ages").items()}
+        self.doctor = {name: result.status for name, result in results(inputs_of(settings, now=at), "ages").items()}
         rules = load_rules(settings)
         sources = Sources(settings, warehouse, Exchange())  # type: ignore[arg-type]
         found = evaluate(sources, AlertState(watching_since=at - DAY), rules, at).findings

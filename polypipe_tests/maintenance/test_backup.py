@@ -28,7 +28,7 @@ from polypipe.runtime.unfinished import unfinished
 from polypipe.runtime.up import up
 from polypipe.warehouse import Warehouse
 from polypipe_tests.conftest import NOWHERE, settings_for
-from polypipe_tests.doctor.support import facts_of, results
+from polypipe_tests.doctor.support import inputs_of, results
 from polypipe_tests.maintenance.support import home_settings
 from polypipe_tests.warehouse.helpers import assert_published_is_live, crawl_ids, start, write
 
@@ -453,7 +453,7 @@ def test_a_killed_restore_is_reported_and_can_be_repeated(full, tmp_path):
             up(full)
         with pytest.raises(PolypipeError, match="was interrupted"):
             back_up(full, tmp_path / "half.tar.gz")
-        assert results(facts_of(full), "home")["home"].status == "error"
+        assert results(inputs_of(full), "home")["home"].status == "error"
         with pytest.raises(PolypipeError, match="was interrupted"):
             restore(full, archive, force=False)
         assert restore(full, archive, force=True).aside is not None
