@@ -184,10 +184,13 @@ class Facts:
         """The process that holds the lock of this home."""
         from polypipe.runtime.running import Held, running
 
+        if "up" in self._errors:
+            raise UnknownFact(self._errors["up"])
         try:
             return running(self.settings.home)
         except Held as held:
-            raise UnknownFact(str(held)) from held
+            self._errors["up"] = str(held)
+            raise UnknownFact(self._errors["up"]) from held
 
     @cached_property
     def servers(self) -> Servers:

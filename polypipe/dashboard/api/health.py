@@ -13,6 +13,7 @@ from polypipe.dashboard.api.caches import file_states
 from polypipe.dashboard.api.latest import latest_body
 from polypipe.dashboard.context import Context, at_once
 from polypipe.dashboard.facts import MemoryFacts
+from polypipe.health.facts import UnknownFact
 from polypipe.health.registry import FRESHNESS, failing, findings, of_subjects
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -44,7 +45,8 @@ def metrics(request: Request) -> Response:
 def _metrics(context: Context, now: datetime) -> Iterator[str]:
     latest, files, status = latest_body(context), file_states(context, now), context.view.status
     facts = MemoryFacts(context, now)
-    waiting = facts.spool.waiting_seconds
+    waits = _waiting(facts)
+    waiting, oldest = (None, None) if waits is None else (len(waits), max(waits, default=0.0))
     judged = [one for one in findings(of_subjects(*FRESHNESS), facts) if one.state != "unknown"]
     age = {(one.probe, one.key): one.value for one in judged}
     sources = latest["sources"].items()
@@ -110,9 +112,17 @@ def _metrics(context: Context, now: datetime) -> Iterator[str]:
         "version_age_seconds", "gauge", "Seconds since that version was published.", {"": _since(now, status.published_at)}
     )
     yield from _family("reload_ok", "gauge", "0 while a newer version cannot be loaded.", {"": status.error is None})
-    yield from _family("lock_waiting_batches", "gauge", "Batches waiting for the lock of the database.", {"": len(waiting)})
     yield from _family(
-        "lock_wait_seconds", "gauge", "Seconds that the oldest of them has waited.", {"": max(waiting, default=0.0)}
+        "lock_waiting_batches",
+        "gauge",
+        "Batches waiting for the lock of the database.",
+        {"": waiting},
+    )
+    yield from _family(
+        "lock_wait_seconds",
+        "gauge",
+        "Seconds that the oldest of them has waited.",
+        {"": oldest},
     )
     yield from _family(
         "lock_waited_seconds", "gauge", "Seconds from commit to merge of the last 100 batches.",
@@ -132,6 +142,14 @@ def _family(name: str, kind: str, text: str, samples: dict[str, float | None]) -
         yield f"# TYPE polypipe_{name} {kind}"
         for labels, value in known.items():
             yield f"polypipe_{name}{f'{{{labels}}}' if labels else ''} {float(value):.17g}"
+
+
+def _waiting(facts: MemoryFacts) -> Sequence[float] | None:
+    """Seconds that each batch in the spool has waited; None where the spool cannot be read."""
+    try:
+        return facts.spool.waiting_seconds
+    except UnknownFact:
+        return None
 
 
 def _since(now: datetime, then: datetime | None) -> float | None:
