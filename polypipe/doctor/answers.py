@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from polypipe.polymarket import Activity, PnlPoint, PolymarketError, Position, Standing
+from polypipe.polymarket import Activity, Announcement, PnlPoint, PolymarketError, Position, Standing
 from polypipe.polymarket.http import HostName
 from polypipe.polymarket.wire import Page
 
@@ -26,7 +26,8 @@ class Reach:
     """Whether a host answers. `error` says why not, "" if it does; `status` is the HTTP status of any answer.
 
     `seconds` includes the connection. `ahead` is how far our clock is ahead of the host's and the uncertainty of that,
-    in seconds; None without a usable `Date` header.
+    in seconds; None without a usable `Date` header. `blocked`: something else answers instead of the host, or ends the
+    TLS handshake, as `error` says.
     """
 
     url: str
@@ -34,6 +35,7 @@ class Reach:
     status: int | None = None
     error: str = ""
     ahead: tuple[float, float] | None = None
+    blocked: bool = False
 
 
 @dataclass
@@ -61,6 +63,7 @@ class Network:
     value: Answer[float | None] = field(default_factory=lambda: Answer(asked=False))
     positions: Answer[list[Position]] = field(default_factory=lambda: Answer(asked=False))
     pnl: Answer[list[PnlPoint]] = field(default_factory=lambda: Answer(asked=False))
+    announcements: list[Announcement] = field(default_factory=list)
 
     @property
     def offline(self) -> bool:

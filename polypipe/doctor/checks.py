@@ -43,6 +43,7 @@ CHECKS = (
     Check("Settings", ".env", configuration.check_dotenv),
     Check("Wallets", "wallets", wallets.check_wallets),
     Check("Polymarket", "hosts", hosts.check_hosts),
+    Check("Polymarket", "announcements", hosts.check_announcements),
     Check("Polymarket", "clock", hosts.check_clock),
     Check("Polymarket", "gamma paging", gamma_contract.check_paging),
     Check("Polymarket", "gamma fields", gamma_contract.check_fields),

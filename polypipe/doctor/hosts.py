@@ -6,7 +6,7 @@ from typing import Any
 from polypipe.doctor.answers import HOSTS, Answer, Reach
 from polypipe.doctor.inputs import Inputs
 from polypipe.doctor.result import Result, error, ok, unknown, warning
-from polypipe.polymarket import RequestRefused, UnexpectedBody
+from polypipe.polymarket import Intercepted, RequestRefused, UnexpectedBody
 
 SLOW_SECONDS = 5.0
 SKEW_SECONDS, WRONG_SECONDS = 3.0, 60.0
@@ -29,6 +29,8 @@ def check_hosts(inputs: Inputs) -> Iterator[Result]:
 def judge_reach(name: str, reach: Reach, offline: bool) -> Result:
     """Any status proves that the host is up, except those that say it is overloaded or refuses us."""
     where = f"{reach.url} ({USES[name]})"
+    if reach.blocked:
+        return error(name, f"{where}: {reach.error}", Intercepted.default_hint)
     if reach.error:
         advice = "no host answers: check the connection, and whether a proxy is needed (HTTPS_PROXY)"
         return error(name, f"{where}: {reach.error}", advice if offline else LATER)
@@ -41,6 +43,17 @@ def judge_reach(name: str, reach: Reach, offline: bool) -> Result:
     if reach.seconds > SLOW_SECONDS:
         return warning(name, finding, "throttled, or a slow connection; " + LATER)
     return ok(name, finding)
+
+
+def check_announcements(inputs: Inputs) -> Iterator[Result]:
+    """What the hosts announce in the headers `Deprecation`, `Sunset` and `Warning: 299`, one line each."""
+    found = inputs.network.announcements
+    for one in found:
+        yield warning("announcements", str(one), "polypipe will need an update before this path ends: look for a newer one")
+    if not found and not inputs.network.offline:
+        yield ok("announcements", "no path that polypipe reads is announced as deprecated")
+    elif not found:
+        yield unknown("announcements", "no host answers")
 
 
 def check_clock(inputs: Inputs) -> Result:
@@ -68,6 +81,8 @@ def failed(name: str, answer: Answer[Any], offline: bool) -> Result:
     """The result for a failed request: only a refusal or an unreadable body breaks the contract."""
     if answer.error is None:
         return unknown(name, "not asked: a request before it failed")
+    if isinstance(answer.error, Intercepted):
+        return error(name, answer.error.reason, answer.error.hint or "")
     if isinstance(answer.error, UnexpectedBody | RequestRefused):
         what = f"{answer.error.reason}; answer begins: {answer.error.body}" if answer.error.body else answer.error.reason
         return error(name, what, DRIFTED)

@@ -97,6 +97,7 @@ async def _ask_all(
             _ask_gamma(network, opened["gamma"]),
             _ask_wallets(network, settings, opened["data"], opened["pnl"]),
         )
+        network.announcements = [one for host in opened.values() for one in host.http.announcements.values()]
     return network
 
 

@@ -7,11 +7,14 @@ import time
 from collections.abc import Iterable
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 import httpx
 
 from polypipe.doctor.answers import Reach
+from polypipe.polymarket.errors import Request
+from polypipe.polymarket.interception import TITLE_WITHIN_BYTES, Handshake, interception, interrupted
 
 
 def unresolved(names: Iterable[str], seconds: float) -> dict[str, str]:
@@ -43,13 +46,24 @@ def unresolved(names: Iterable[str], seconds: float) -> dict[str, str]:
 async def reach(client: httpx.AsyncClient, url: str, left: float) -> Reach:
     """Request a base URL within `left` seconds. Any status counts as an answer."""
     began, clock = time.monotonic(), time.time()
+    handshake, request = Handshake(), Request(url)
+    body = b""
     try:
-        async with asyncio.timeout(left), client.stream("GET", url, timeout=left) as response:
+        async with (
+            asyncio.timeout(left),
+            client.stream("GET", url, timeout=left, extensions={"trace": handshake.trace}) as response,
+        ):
             seconds = time.monotonic() - began
+            if response.status_code != 200:  # a host may have a page of its own at "/"
+                body = await anext(response.aiter_bytes(TITLE_WITHIN_BYTES), b"")
     except TimeoutError:
         return Reach(url, left, error=f"no answer within {left:.0f} s")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
+        if blocked := interrupted(error, handshake, urlsplit(url).hostname or "", request):
+            return Reach(url, time.monotonic() - began, error=blocked.reason, blocked=True)
         return Reach(url, time.monotonic() - began, error=f"{type(error).__name__} {error}".strip())
+    if response.status_code != 200 and (blocked := interception(response, body, request)):
+        return Reach(url, seconds, response.status_code, error=blocked.reason, blocked=True)
     fresh = response.headers.get("age", "0") == "0"  # a cached answer has an old date
     ahead = clock_ahead(response.headers.get("date", ""), clock, clock + seconds) if fresh else None
     return Reach(url, seconds, response.status_code, ahead=ahead)

@@ -6,6 +6,7 @@ from polypipe.health.ages import aged
 from polypipe.health.facts import Facts
 from polypipe.health.finding import Finding, Probe, State, judged
 from polypipe.limits import UNIVERSE_AGE
+from polypipe.polymarket.interception import INTERCEPTED
 from polypipe.text import plain, why
 
 WRONG_SHAPE = "of the wrong shape"
@@ -56,11 +57,11 @@ def contract_drift(facts: Facts) -> Iterator[Finding]:
         text = f"The last complete crawl ({crawl.kind}) could not read {crawl.dropped} rows"
         lost: State = "unknown" if crawl.observed_at is None else "failing" if crawl.dropped >= dropped else "ok"
         yield Finding(f"rows {crawl.kind}", lost, text, crawl.dropped, dropped)
-        shape = _shape(WRONG_SHAPE in crawl.error, answered=not crawl.incomplete)
+        shape = _shape(_wrong_shape(crawl.error), answered=not crawl.incomplete)
         yield Finding(f"shape {crawl.kind}", shape, f"The crawl failed: {why(crawl.error)}")
     snapshot = facts.snapshot
     if snapshot is not None:
-        wrong = sorted(reason for reason in snapshot.reasons.values() if WRONG_SHAPE in reason)
+        wrong = sorted(reason for reason in snapshot.reasons.values() if _wrong_shape(reason))
         answered = all(at == snapshot.time for at in snapshot.answered_at.values())
         text = f"A source of the snapshots failed: {why(wrong[0])}" if wrong else ""
         yield Finding("shape snapshots", _shape(bool(wrong), answered), text, len(wrong))
@@ -73,6 +74,11 @@ PIPELINE = (
     Probe("universe_old", "universe", "critical", universe_old, "source_stale"),
     Probe("contract_drift", "pipeline", "critical", contract_drift, "contract_drift"),
 )
+
+
+def _wrong_shape(error: str) -> bool:
+    """True if the API sent the wrong shape. A page of something between us and Polymarket may contain any words."""
+    return WRONG_SHAPE in error and INTERCEPTED not in error
 
 
 def _shape(wrong: bool, answered: bool) -> State:

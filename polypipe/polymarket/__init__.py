@@ -6,10 +6,12 @@ Every function returns complete data or raises a `PolymarketError`.
 """
 
 from polypipe.polymarket.activity import walk_activity
+from polypipe.polymarket.answer_age import AnswerAge, answer_age
 from polypipe.polymarket.data_api import fetch_positions, fetch_standing, fetch_value
 from polypipe.polymarket.errors import (
     CrawlIncomplete,
     DeadlineExceeded,
+    Intercepted,
     PolymarketError,
     Request,
     RequestRefused,
@@ -17,6 +19,7 @@ from polypipe.polymarket.errors import (
     UnexpectedBody,
 )
 from polypipe.polymarket.gamma import UNIVERSE_TAGS, CrawlReport, crawl_live, crawl_universe
+from polypipe.polymarket.headers import Announcement
 from polypipe.polymarket.http import Hosts, PolymarketHttp, run
 from polypipe.polymarket.models import Event, Market, RowProblem
 from polypipe.polymarket.user_pnl import fetch_pnl, fetch_pnl_history, interval_covering
@@ -35,12 +38,15 @@ __all__ = [
     "UNIVERSE_TAGS",
     "Activity",
     "ActivityReport",
+    "Announcement",
+    "AnswerAge",
     "CrawlIncomplete",
     "CrawlReport",
     "DeadlineExceeded",
     "Event",
     "HistoryPoint",
     "Hosts",
+    "Intercepted",
     "Market",
     "PnlHistory",
     "PnlPoint",
@@ -53,6 +59,7 @@ __all__ = [
     "ServerUnavailable",
     "Standing",
     "UnexpectedBody",
+    "answer_age",
     "crawl_live",
     "crawl_universe",
     "fetch_pnl",

@@ -86,13 +86,13 @@ class PolymarketError(PolypipeError):
 
 
 class RequestRefused(PolymarketError):
-    """A redirect or a 4xx other than 429. Not retried: the same request would be refused again."""
+    """A 4xx other than 408, 425 and 429, or a redirect. Not retried: the same request would be refused again."""
 
     default_hint = "check the base URL in the settings and whether the API has changed"
 
 
 class ServerUnavailable(PolymarketError):
-    """Timeouts, transport errors, 429 or 5xx on every attempt."""
+    """Timeouts, transport errors, 408, 425, 429 or 5xx on every attempt."""
 
     default_hint = "try again later, as the schedules do"
 
@@ -103,8 +103,20 @@ class DeadlineExceeded(PolymarketError):
     default_hint = "try again later, as the schedules do; if it persists, the API is too slow"
 
 
+class Intercepted(PolymarketError):
+    """Something else answered: an HTML page, a redirect to another host, 451, a TLS handshake that fails.
+
+    Internet providers, countries, proxies, filters and captive portals answer in this way. It says nothing about the
+    API.
+    """
+
+    default_hint = (
+        "open the address in a browser on this machine; switch off the VPN, proxy or filter, or use another network"
+    )
+
+
 class UnexpectedBody(PolymarketError):
-    """A successful status with an unusable body: HTML, truncated JSON, a missing key, a wrong type."""
+    """A successful status with an unusable body: truncated JSON, a missing key, a wrong type."""
 
     default_hint = "try again later; if it persists, the API has changed and polypipe must be updated"
 

@@ -4,13 +4,10 @@ Callers pass the function that decodes a response body.
 """
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal, Self, TypeVar
 
@@ -18,6 +15,7 @@ import msgspec
 import tenacity
 from aiolimiter import AsyncLimiter
 
+from polypipe.polymarket.answer_age import note_age
 from polypipe.polymarket.errors import (
     DeadlineExceeded,
     PolymarketError,
@@ -26,6 +24,8 @@ from polypipe.polymarket.errors import (
     ServerUnavailable,
     UnexpectedBody,
 )
+from polypipe.polymarket.headers import Announcement, age_of, announcements_of, retry_after
+from polypipe.polymarket.interception import Handshake, interception, interrupted
 
 if TYPE_CHECKING:
     import httpx
@@ -55,6 +55,8 @@ PUBLISHED_LIMITS: tuple[tuple[HostName, str, int], ...] = (
     ("clob", "/prices-history", 1000),
 )
 LIMIT_WINDOW_SECONDS = 10.0
+RETRIED = frozenset((408, 425, 429))  # and every 5xx, which includes Cloudflare's 520 to 530
+MAX_ANNOUNCEMENTS = 50
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,7 @@ class PolymarketHttp:
     ) -> None:
         self.hosts = hosts or Hosts()
         self.traffic = Traffic()
+        self.announcements: dict[tuple[str, str, str], Announcement] = {}  # by host, path and header; the last one counts
         self._deadline = deadline
         self._attempts = attempts
         exponential = tenacity.wait_exponential(multiplier=backoff, max=MAX_WAIT_SECONDS)
@@ -199,8 +202,8 @@ class PolymarketHttp:
         """GET `path` of `host` and return `decode(body)`. `page` is used in errors only.
 
         `decode` is usually `msgspec.json.Decoder(SomeType).decode`; use `msgspec.Raw` for raw JSON. Retries a body that
-        is not JSON, but not JSON of the wrong shape (`msgspec.ValidationError`). Raises RequestRefused,
-        ServerUnavailable, UnexpectedBody or DeadlineExceeded.
+        is not JSON, but not JSON of the wrong shape (`msgspec.ValidationError`). The age of the answer counts in
+        `answer_age()`. Raises RequestRefused, ServerUnavailable, Intercepted, UnexpectedBody or DeadlineExceeded.
         """
         operation = _operation.get()
         if operation is None:
@@ -261,36 +264,49 @@ class PolymarketHttp:
         import httpx
 
         self.traffic.requests += 1
+        handshake = Handshake()
         try:
-            async with self._client.stream("GET", url) as response:
+            async with self._client.stream("GET", url, extensions={"trace": handshake.trace}) as response:
                 body = await self._read(response, request)
         except (httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
             raise RequestRefused(f"cannot be sent: {error}", request=request) from error
         except (httpx.TransportError, httpx.DecodingError) as error:
+            if blocked := interrupted(error, handshake, url.host, request):
+                raise blocked from error
             detail = f"{type(error).__name__} {error}".strip()
             raise ServerUnavailable(detail, request=request, transient=True) from error
 
         status = response.status_code
-        if status == 429 or status >= 500:
+        self._keep(announcements_of(response))
+        if intercepted := interception(response, body, request):
+            raise intercepted
+        if status in RETRIED or status >= 500:
             raise ServerUnavailable(
                 f"HTTP {status}",
                 request=request,
                 status=status,
                 body=body,
-                retry_after=_retry_after(response.headers.get("retry-after"), body),
+                retry_after=retry_after(response.headers.get("retry-after"), body),
                 transient=True,
             )
         if status != 200:
             hint = "this network or region seems to be blocked; use another one" if status == 403 else None
             raise RequestRefused(f"HTTP {status}", request=request, status=status, body=body, hint=hint)
         try:
-            return decode(body)
+            decoded = decode(body)
         except msgspec.ValidationError as error:
             raise UnexpectedBody(f"JSON of the wrong shape: {error}", request=request, status=status, body=body) from error
         except (ValueError, RecursionError) as error:
-            html = body.lstrip()[:1] == b"<"
-            reason = "HTML instead of JSON" if html else f"truncated or invalid JSON ({len(body)} bytes): {error}"
+            reason = f"truncated or invalid JSON ({len(body)} bytes): {error}"
             raise UnexpectedBody(reason, request=request, status=status, body=body, transient=True) from error
+        note_age(age_of(response.headers))
+        return decoded
+
+    def _keep(self, found: Sequence[Announcement]) -> None:
+        for one in found:
+            key = (one.host, one.path, one.header)
+            if key in self.announcements or len(self.announcements) < MAX_ANNOUNCEMENTS:
+                self.announcements[key] = one
 
     async def _read(self, response: "httpx.Response", request: Request) -> bytes:
         """Read the whole decoded body. A body shorter than announced raises httpx.RemoteProtocolError."""
@@ -324,25 +340,3 @@ def _failure(state: tenacity.RetryCallState) -> PolymarketError:
     if not isinstance(error, PolymarketError):
         raise AssertionError("only PolymarketErrors are retried")
     return error
-
-
-def _retry_after(header: str | None, body: bytes) -> float | None:
-    """Seconds that the server asks us to wait: the header (seconds or HTTP date) or `retry_after_seconds` in the body."""
-    if header is not None:
-        if re.fullmatch(r"\s*\d+(\.\d+)?\s*", header, re.ASCII):
-            return float(header)
-        try:
-            date = parsedate_to_datetime(header)
-        except ValueError:
-            date = None
-        if date is not None:
-            return max(0.0, (date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
-    try:
-        seconds = msgspec.json.decode(body, type=_RetryBody).retry_after_seconds
-    except (ValueError, RecursionError):
-        return None
-    return seconds if seconds is not None and seconds >= 0 else None
-
-
-class _RetryBody(msgspec.Struct):
-    retry_after_seconds: float | None = None

@@ -2,7 +2,7 @@
 
 import copy
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
 import msgspec
@@ -12,10 +12,20 @@ from polypipe.doctor import gamma_contract as gamma
 from polypipe.doctor import hosts, wallet_contract
 from polypipe.doctor.answers import Answer, Network, Reach, WalletAnswers
 from polypipe.doctor.wallets import judge_wallet
-from polypipe.polymarket import Activity, DeadlineExceeded, RequestRefused, ServerUnavailable, Standing, UnexpectedBody
+from polypipe.polymarket import (
+    Activity,
+    Announcement,
+    DeadlineExceeded,
+    Intercepted,
+    RequestRefused,
+    ServerUnavailable,
+    Standing,
+    UnexpectedBody,
+)
 from polypipe.polymarket.wallet_wire import all_rows, read_activity, read_point, read_position, read_standing
 from polypipe.polymarket.wire import decode_page
-from polypipe_tests.doctor.support import NOW
+from polypipe_tests.conftest import settings_for
+from polypipe_tests.doctor.support import NOW, inputs_of
 from polypipe_tests.recordings import RECORDINGS, needs_recordings
 
 WHALE = "0x" + "ab" * 20
@@ -187,9 +197,9 @@ def test_any_status_but_refusals_and_overload_is_an_answer(reach, status, words)
     ("answer", "status", "words"),
     [
         (
-            Answer(error=UnexpectedBody("HTML instead of JSON", body=b"<html>")),
+            Answer(error=UnexpectedBody("truncated or invalid JSON", body=b"{")),
             "error",
-            "HTML instead of JSON; answer begins",
+            "truncated or invalid JSON; answer begins: {",
         ),
         (Answer(error=RequestRefused("HTTP 422")), "error", "HTTP 422"),
         (Answer(error=ServerUnavailable("HTTP 503")), "unknown", "no answer: HTTP 503"),
@@ -326,3 +336,28 @@ def test_recorded_wallets_keep_the_contract():
     newest = max(point.t for point in points)
     assert wallet_contract.judge_pnl([point.t for point in points], True, newest).status == "ok"
     assert newest > datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_block_is_an_error_that_does_not_blame_the_api():
+    blocked = Intercepted("something between you and Polymarket answers instead of it: HTTP 451 from x", status=451)
+    result = hosts.failed("gamma paging", Answer(error=blocked), offline=False)
+    assert (result.status, result.finding) == ("error", blocked.reason)
+    assert "VPN, proxy or filter" in result.advice
+    assert "API has changed" not in result.advice
+    reach = Reach("http://x", 0.2, 302, error="something ... HTTP 302 from x redirects to notice.example", blocked=True)
+    result = hosts.judge_reach("gamma", reach, offline=True)
+    assert (result.status, "redirects to notice.example" in result.finding) == ("error", True)
+    assert "VPN, proxy or filter" in result.advice
+
+
+def test_each_announcement_is_a_line_with_host_path_and_date():
+    sunset = Announcement("gamma-api.polymarket.com", "/events", "Sunset", date(2027, 1, 31), "Sun, 31 Jan 2027")
+    network = Network(announcements=[sunset], reach={"gamma": Reach("http://x", 0.2, 200)})
+    inputs = inputs_of(settings_for("http://x"), network)
+    (result,) = hosts.check_announcements(inputs)
+    assert (result.status, result.finding) == (
+        "warning",
+        "gamma-api.polymarket.com/events: Sunset 2027-01-31: Sun, 31 Jan 2027",
+    )
+    network.announcements.clear()
+    assert [result.status for result in hosts.check_announcements(inputs)] == ["ok"]

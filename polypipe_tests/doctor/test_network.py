@@ -17,8 +17,8 @@ from polypipe_tests.conftest import settings_for
 from polypipe_tests.doctor.support import WALLETS, inputs_of, results
 
 POLYMARKET = (
-    "hosts", "clock", "gamma paging", "gamma fields", "live filter", "market versions", "tennis types", "data fields",
-    "user-pnl points",
+    "hosts", "announcements", "clock", "gamma paging", "gamma fields", "live filter", "market versions", "tennis types",
+    "data fields", "user-pnl points",
 )  # fmt: skip
 
 
@@ -69,7 +69,7 @@ def test_each_fault_of_the_api_is_reported(sim):
         ("live filter", "warning", "are not live"),
         ("gamma paging", "error", "HTTP 422"),
         ("data /value", "error", "wrong shape"),
-        ("data /positions", "error", "HTML instead of JSON"),
+        ("data /positions", "error", "something between you and Polymarket answers instead of it: HTTP 200 from 127.0.0.1"),
         ("user-pnl points", "unknown", "no answer"),
         ("clob", "error", "refuses us"),
     ):

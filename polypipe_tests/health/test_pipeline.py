@@ -115,6 +115,8 @@ def test_contract_drift_names_versions_rows_and_shapes():
     assert drift(crawls=[crawl(dropped=50)]) == {"rows universe"}
     assert drift(crawls=[crawl(incomplete=1, error=shape)]) == {"shape universe"}
     assert drift(crawls=[crawl(incomplete=1, error="HTTP 500")]) == set()
+    page = 'something between you and Polymarket answers instead of it: HTTP 200 with the page "of the wrong shape"'
+    assert drift(crawls=[crawl(incomplete=1, error=page)], snapshot=snapshot(reasons={"user1_value": page})) == set()
     here = facts(snapshot=snapshot(reasons={"user1_value": shape}))
     assert state("contract_drift", here) == {"shape snapshots": "failing"}
 

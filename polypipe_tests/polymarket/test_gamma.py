@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polypipe.polymarket import CrawlIncomplete, CrawlReport, PolymarketError, RequestRefused, UnexpectedBody, run
+from polypipe.polymarket import (
+    CrawlIncomplete,
+    CrawlReport,
+    Intercepted,
+    PolymarketError,
+    RequestRefused,
+    UnexpectedBody,
+    run,
+)
 from polypipe.polymarket.gamma import crawl_universe
 from polypipe_tests.polymarket.support import (
     FakeGamma,
@@ -137,12 +145,17 @@ def repeated(body: dict[str, Any]) -> httpx.Response:
         (replaced(json={"events": "none"}), UnexpectedBody, "$.events"),
         (replaced(json={"events": None}), UnexpectedBody, "$.events"),
         (replaced(json={"events": [], "next_cursor": 5}), UnexpectedBody, "$.next_cursor"),
-        (replaced(html="<!DOCTYPE html>\n<html>"), UnexpectedBody, "HTML instead of JSON"),
+        (replaced(html="<!DOCTYPE html>\n<html>"), Intercepted, "HTTP 200 from gamma-api.polymarket.com with an HTML page"),
         (replaced(content=b""), UnexpectedBody, "truncated or invalid JSON (0 bytes)"),
         (lambda body: httpx.Response(200, content=json.dumps(body).encode()[:-9]), UnexpectedBody, "truncated or invalid"),
         (replaced(500, json={"type": "internal error"}), PolymarketError, "HTTP 500"),
         (replaced(429, text="error code: 1015"), PolymarketError, "HTTP 429"),
-        (replaced(403, html="<html>blocked"), RequestRefused, "HTTP 403"),
+        (
+            replaced(403, html="<html><title>Blocked"),
+            Intercepted,
+            'HTTP 403 from gamma-api.polymarket.com with the page "Blocked"',
+        ),
+        (replaced(403, json={"error": "no"}), RequestRefused, "HTTP 403"),
     ],
 )
 @pytest.mark.parametrize("crawl", [universe, live])

@@ -20,6 +20,7 @@ from polypipe.polymarket import (
     RequestRefused,
     ServerUnavailable,
     UnexpectedBody,
+    headers,
     run,
 )
 from polypipe.polymarket import http as http_module
@@ -80,10 +81,15 @@ def test_requests_have_a_user_agent_timeouts_and_accept_gzip() -> None:
         lambda: httpx.ConnectError("refused"),
         lambda: httpx.RemoteProtocolError("peer closed connection"),
         lambda: httpx.DecodingError("bad gzip"),
+        lambda: httpx.Response(408),
+        lambda: httpx.Response(425),
         lambda: httpx.Response(429),
         lambda: httpx.Response(500),
         lambda: httpx.Response(503, text="<html>busy</html>"),
-        lambda: httpx.Response(200, text="<!DOCTYPE html><html>"),
+        lambda: httpx.Response(520),
+        lambda: httpx.Response(522),
+        lambda: httpx.Response(525, html="<html>error code: 525"),
+        lambda: httpx.Response(530),
         lambda: httpx.Response(200, text='{"torn": ['),
         lambda: httpx.Response(200, text=""),
     ],
@@ -105,7 +111,7 @@ def _is_200(answer: Answer) -> bool:
 
 @pytest.mark.parametrize("status", [301, 302, 400, 401, 403, 404, 422, 204])
 def test_other_statuses_are_never_retried(status: int) -> None:
-    headers = {"location": "http://elsewhere/"} if status in (301, 302) else {}
+    headers = {"location": "/elsewhere"} if status in (301, 302) else {}
     script = Script(lambda: httpx.Response(status, text="no\nthanks" if status != 204 else "", headers=headers))
     error = failing(script, RequestRefused)
     assert len(script.requests) == 1
@@ -188,7 +194,7 @@ def test_an_invalid_or_past_retry_after_leaves_the_backoff(text: str) -> None:
     body=st.binary(),
 )
 def test_retry_after_is_a_wait_or_none_whatever_is_sent(header: str | None, body: bytes) -> None:
-    seconds = http_module._retry_after(header, body)
+    seconds = headers.retry_after(header, body)
     assert seconds is None or seconds >= 0
 
 

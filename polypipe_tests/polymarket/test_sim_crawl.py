@@ -11,6 +11,7 @@ from polypipe.polymarket import (
     DeadlineExceeded,
     Event,
     Hosts,
+    Intercepted,
     PolymarketError,
     ServerUnavailable,
     UnexpectedBody,
@@ -105,7 +106,7 @@ def test_a_transient_fault_is_retried(sim: SimServer, fault: str) -> None:
 @pytest.mark.parametrize(
     ("fault", "kind", "reason"),
     [
-        ("html", UnexpectedBody, "HTML instead of JSON"),
+        ("html", Intercepted, "something between you and Polymarket answers instead of it: HTTP 200"),
         ("cut_json", UnexpectedBody, "truncated or invalid JSON"),
         ("cut_gzip", UnexpectedBody, "truncated or invalid JSON"),
         ("truncate", ServerUnavailable, "without sending complete message body"),
