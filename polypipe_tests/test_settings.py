@@ -124,8 +124,8 @@ def test_history_may_begin_on_any_day_up_to_today(tmp_path):
     [
         (b'POLYPIPE_SCALING_RATIO="0.02\n', "POLYPIPE_SCALING_RATIO: its line in .* a quote not closed"),
         (b"A=1\nPOLYPIPE_ALERT_URLS='tgram://s3cret/1\nPOLYPIPE_HOME=/x\n", "POLYPIPE_ALERT_URLS: its line in"),
-        ("POLYPIPE_SCALING_RATIO=0.02\n".encode("utf-16"), r"\.env: .* is no text in UTF-8"),
-        (b"POLYPIPE_HOME=a\0b\n", r"\.env: .* is no text in UTF-8"),
+        ("POLYPIPE_SCALING_RATIO=0.02\n".encode("utf-16"), r"\.env: .* is not valid UTF-8"),
+        (b"POLYPIPE_HOME=a\0b\n", r"\.env: .* is not valid UTF-8"),
     ],
 )
 def test_a_line_that_cannot_be_read_does_not_silently_leave_the_default(tmp_path, content, words, caplog):
