@@ -1,6 +1,7 @@
 """Shared by all route modules: query parameters, JSON responses, error bodies."""
 
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -9,6 +10,29 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 JSON = "application/json"
+
+
+class View:
+    """How the lists of the Data API are served. Tests replace it to serve lists that lag, end early or move."""
+
+    def now(self, now: float) -> float:
+        """The instant whose rows are served."""
+        return now
+
+    def listed(self, rows: list[Any]) -> list[Any]:
+        """The rows that exist as far as this request can see, oldest first."""
+        return rows
+
+    def ordered(self, rows: list[Any], key: Callable[[Any], Any], descending: bool) -> list[Any]:
+        """The rows in the order of serving, before they are cut into pages."""
+        rows = sorted(rows, key=key)
+        return rows[::-1] if descending else rows
+
+
+def view_of(request: Request) -> View:
+    """The view of a request; `front.py` of the tests sets another one in the scope."""
+    view: View = request.scope.get("view") or View()
+    return view
 
 
 class RefusedError(Exception):

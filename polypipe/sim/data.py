@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from polypipe.sim import standings, wallet_rows
-from polypipe.sim.answers import RefusedError, reply, words
+from polypipe.sim.answers import RefusedError, reply, view_of, words
 from polypipe.sim.clock import Clock
 from polypipe.sim.ledger import Ledger
 from polypipe.sim.wallets import Act
@@ -109,12 +109,15 @@ class Data:
             Route("/user-pnl", self.user_pnl),
         ]
 
+    def _now(self, request: Request) -> float:
+        return view_of(request).now(self.clock.now())
+
     async def value(self, request: Request) -> Response:
         wallet = user(request.query_params)
-        return reply(request, [{"user": wallet, "value": round(self.ledger.value(wallet, self.clock.now()), 4)}])
+        return reply(request, [{"user": wallet, "value": round(self.ledger.value(wallet, self._now(request)), 4)}])
 
     async def positions(self, request: Request) -> Response:
-        q, now = request.query_params, self.clock.now()
+        q, now = request.query_params, self._now(request)
         wallet = user(q)
         limit, offset = whole(q, "limit", 100, 0, 500), whole(q, "offset", 0, 0, 1 << 40)
         if offset > MAX_POSITIONS_OFFSET:
@@ -131,34 +134,35 @@ class Data:
         sort = _SORTS.get(q.get("sortBy", "TOKENS").upper())
         if sort is None:
             raise bad("invalid value for 'sortBy'")
-        found.sort(key=lambda r: (sort(r), r["asset"]), reverse=q.get("sortDirection", "DESC").upper() != "ASC")
+        found.sort(key=lambda r: r["asset"])  # rows with an equal sort key are in the order of their tokens
+        found = view_of(request).ordered(found, sort, q.get("sortDirection", "DESC").upper() != "ASC")
         return reply(request, found[offset : offset + limit])
 
-    def _page(self, q: QueryParams, acts: list[Act]) -> list[Act]:
+    def _page(self, request: Request, acts: list[Act]) -> list[Act]:
         """One page, newest first by default. Raises a 400 `RefusedError` for an offset above `MAX_OFFSET`."""
+        q = request.query_params
         limit, offset = whole(q, "limit", 100, 0, 500), whole(q, "offset", 0, 0, 1 << 40)
         if offset > MAX_OFFSET:
             raise bad(f"max historical activity offset of {MAX_OFFSET} exceeded")
-        by = {"TOKENS": lambda a: a.size, "CASH": lambda a: a.usdc}.get(q.get("sortBy", "").upper())
-        if by is not None:
-            acts = sorted(acts, key=by)
-        if q.get("sortDirection", "DESC").upper() != "ASC":
-            acts = acts[::-1]
+        keys: dict[str, Callable[[Act], float]] = {"TOKENS": lambda a: a.size, "CASH": lambda a: a.usdc}
+        by = keys.get(q.get("sortBy", "").upper(), lambda a: a.at)
+        acts = view_of(request).ordered(acts, by, q.get("sortDirection", "DESC").upper() != "ASC")
         return acts[offset : offset + limit]
 
     async def activity(self, request: Request) -> Response:
         q = request.query_params
-        acts = matching(self.ledger.history(user(q), self.clock.now()), q)
-        return reply(request, [wallet_rows.activity_row(a) for a in self._page(q, acts)])
+        acts = matching(view_of(request).listed(self.ledger.history(user(q), self._now(request))), q)
+        return reply(request, [wallet_rows.activity_row(a) for a in self._page(request, acts)])
 
     async def trades(self, request: Request) -> Response:
         q = request.query_params
         wallet = user(q) if "user" in q else None
-        acts = matching(fills(self.ledger, wallet, q.get("takerOnly") != "false", self.clock.now()), q)
+        served = fills(self.ledger, wallet, q.get("takerOnly") != "false", self._now(request))
+        acts = matching(view_of(request).listed(served), q)
         least = amount(q, "filterAmount", 0)
         by_cash = q.get("filterType", "CASH").upper() == "CASH"
         acts = [a for a in acts if (a.usdc if by_cash else a.size) >= least]
-        return reply(request, [wallet_rows.trade_row(a) for a in self._page(q, acts)])
+        return reply(request, [wallet_rows.trade_row(a) for a in self._page(request, acts)])
 
     async def traded(self, request: Request) -> Response:
         wallet = user(request.query_params)
@@ -198,4 +202,4 @@ class Data:
         if not wallet:
             raise bad("invalid filters: the 'user_address' field is mandatory")
         interval, fidelity = q.get("interval", "1d"), q.get("fidelity", "1h")
-        return reply(request, standings.pnl_points(self.ledger, wallet, interval, fidelity, self.clock.now()))
+        return reply(request, standings.pnl_points(self.ledger, wallet, interval, fidelity, self._now(request)))

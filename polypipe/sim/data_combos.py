@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from polypipe.sim.answers import reply, words
+from polypipe.sim.answers import reply, view_of, words
 from polypipe.sim.balances import ComboPosition
 from polypipe.sim.clock import Clock
 from polypipe.sim.combos import Combo
@@ -37,7 +37,9 @@ class DataCombos:
         if wanted - set(STATUSES):
             raise bad("invalid value for 'status'")
         held = [p for p in self.ledger.combos(user(q), now) if p.size >= _DUST or p.size == 0 or now >= p.combo.resolves_at]
-        rows = [_position_row(p, now) for p in sorted(held, key=lambda p: (-p.first_at, p.combo.condition_id, p.outcome))]
+        held.sort(key=lambda p: (p.combo.condition_id, p.outcome))
+        held = view_of(request).ordered(held, lambda p: p.first_at, True)
+        rows = [_position_row(p, now) for p in held]
         found = [
             r for r in rows
             if (not wanted or r["status"] in wanted) and (not markets or r["combo_condition_id"] in markets)
@@ -48,7 +50,8 @@ class DataCombos:
         q, now = request.query_params, self.clock.now()
         markets = set(words(q, "market_id"))
         acts = [a for a in self.ledger.history(user(q), now) if a.combo and a.kind != "TRADE"]
-        rows = [_event_row(a, a.combo, now) for a in reversed(acts) if a.combo]
+        acts = view_of(request).ordered(acts, lambda a: a.at, True)
+        rows = [_event_row(a, a.combo, now) for a in acts if a.combo]
         return _page(request, "activity", [r for r in rows if not markets or r["combo_condition_id"] in markets], 50, 500)
 
 

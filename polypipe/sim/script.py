@@ -244,6 +244,20 @@ class Script:
         """A row without a market: REWARD, MAKER_REBATE, TAKER_REBATE, TIP or any other type."""
         return self._add(make.payment(wallet, seconds(at), kind, usdc, self._nonce()))
 
+    def losers(self, wallet: str, at: Time, count: int, size: float = 10.0, price: float = 0.5) -> list[Market]:
+        """Positions in markets that lost an hour later and are never redeemed, in events of up to 100 markets."""
+        t = seconds(at)
+        markets: list[Market] = []
+        while len(markets) < count:
+            names = [f"no {n}" for n in range(min(100, count - len(markets)))]
+            lost = self.event(
+                f"Lost {len(markets)}", dict.fromkeys(names, price), settles_at=t + 3600, payout=0.0, listed_at=t
+            )
+            for market in lost:
+                self.buy(wallet, t, market, YES, size, price)
+            markets += lost
+        return markets
+
     def repeat(self, act: Act) -> None:
         """Serve an act's row once more, word for word; it is applied once."""
         self._add(replace(act, applied=False))

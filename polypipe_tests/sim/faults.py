@@ -30,12 +30,20 @@ from polypipe.sim.keyset import decode_cursor
 #   ignore_live  the `live` filter is ignored
 #   drop_field, rename_field, set_field  the field is left out, renamed to `value`, or set to `value`, wherever in the
 #                response it occurs, as when the API changes without notice
+#   headers      `headers` are added to the normal response
+#   lag          lists and values are those of `seconds` ago
+#   newest       only the newest `value` rows are listed, whatever is asked for
+#   unstable     rows with an equal sort key are in another order at each request
+#   moving       the list moves by `value` rows from one matching request to the next: above 0 rows arrive on top, so a
+#                later page repeats rows; below 0 rows vanish, so a later page skips some
 #   mutate       the decoded response is passed through `mutate` (in process only)
 KINDS = (
     "status", "html", "hang", "reset", "truncate", "cut_gzip", "cut_json", "repeat_cursor", "empty_page",
-    "missing_key", "wrong_type", "ignore_live", "drop_field", "rename_field", "set_field", "mutate",
+    "missing_key", "wrong_type", "ignore_live", "drop_field", "rename_field", "set_field", "headers", "lag", "newest",
+    "unstable", "moving", "mutate",
 )  # fmt: skip
-HTML = b"<!DOCTYPE html><html><head><title>Just a moment...</title></head><body>Checking your browser</body></html>"
+VIEWS = ("lag", "newest", "unstable", "moving")
+HTML = "<!DOCTYPE html><html><head><title>Just a moment...</title></head><body>Checking your browser</body></html>"
 _DEFAULT_BODIES = {
     429: "error code: 1015",
     503: '{"type":"service unavailable","error":"keyset pagination is not configured"}',
@@ -111,9 +119,9 @@ class Faults:
         `path` may end in `*`. `query` values must be equal; None means that the parameter must be absent. `page` is the
         page of a keyset crawl, from 1; retries count as the same page. `nth` selects from the matching requests, from
         1. Without it all are hit, at most `times` of them, and of those a random `share`, the same in each run.
-        `headers` and `body` belong to `status`, `seconds` to `hang`, `field` and `value` to the kinds that change a
-        field. `mutate` gets the decoded JSON and returns the JSON to send. Raises ValueError for an unknown kind or
-        an argument that does not fit it.
+        `headers` belong to `status` and `headers`, `body` to `status` and `html`, `seconds` to `hang` and `lag`, `field`
+        and `value` to the kinds that change a field, `value` alone to `newest` and `moving`. `mutate` gets the decoded
+        JSON and returns the JSON to send. Raises ValueError for an unknown kind or an argument that does not fit it.
         """
         if kind not in KINDS:
             raise ValueError(f"unknown fault {kind!r}; choose from {', '.join(KINDS)}")
@@ -123,6 +131,10 @@ class Faults:
             raise ValueError(f"`field` is required by {', '.join(_FIELD_KINDS)} and allowed by no other kind")
         if kind == "rename_field" and not isinstance(value, str):
             raise ValueError(f"`value` must be the new name of the field {field!r}, not {value!r}")
+        if (kind == "moving" and not isinstance(value, int)) or (kind == "newest" and not (value and value > 0)):
+            raise ValueError(f"`value` must be a number of rows, above 0 for 'newest', not {value!r}")
+        if kind == "lag" and seconds is None:
+            raise ValueError("`seconds` is required by the kind 'lag'")
         if not 0 < share <= 1:
             raise ValueError(f"`share` must be above 0 and at most 1, not {share!r}")
         fault = Fault(
@@ -134,7 +146,7 @@ class Faults:
             times=times,
             status=status,
             headers=dict(headers or {}),
-            body=_DEFAULT_BODIES.get(status, _DEFAULT_BODY) if body is None else body,
+            body=body if body is not None else HTML if kind == "html" else _DEFAULT_BODIES.get(status, _DEFAULT_BODY),
             mutate=mutate,
             share=share,
             seconds=seconds,

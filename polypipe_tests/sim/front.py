@@ -11,7 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from polypipe.sim.answers import gzipped
 from polypipe_tests.sim.control import LoggedRequest
-from polypipe_tests.sim.faults import HTML, Fault, Faults, spoil
+from polypipe_tests.sim.faults import VIEWS, Fault, Faults, spoil
+from polypipe_tests.sim.views import FaultyView
 
 _LOG_LENGTH = 20_000
 
@@ -52,7 +53,7 @@ class Front:
             response = Response(fault.body, fault.status, {"content-type": kind, **fault.headers})
             await response(scope, receive, counted)
         elif fault.kind == "html":
-            await Response(HTML, 200, media_type="text/html")(scope, receive, counted)
+            await Response(fault.body, 200, media_type="text/html")(scope, receive, counted)
         elif fault.kind == "hang" and fault.seconds is not None:
             await asyncio.sleep(fault.seconds)
             await self.api(scope, receive, counted)
@@ -61,6 +62,10 @@ class Front:
                 pass
         elif fault.kind == "reset":
             _reset(send)
+        elif fault.kind == "headers":
+            await self.api(scope, receive, _with_headers(fault, counted))
+        elif fault.kind in VIEWS:
+            await self.api({**scope, "view": FaultyView(fault)}, receive, counted)
         elif fault.kind == "ignore_live":
             pairs = [p for p in scope["query_string"].split(b"&") if not p.startswith(b"live=")]
             await self.api({**scope, "query_string": b"&".join(pairs)}, receive, counted)
@@ -108,6 +113,19 @@ class Front:
         await counted({"type": "http.response.start", "status": status, "headers": raw})
         await counted({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
         _transport(send).close()
+
+
+def _with_headers(fault: Fault, send: Send) -> Send:
+    """`send` with the fault's headers added to the response."""
+    more = [(k.lower().encode(), v.encode()) for k, v in fault.headers.items()]
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            names = {k for k, _ in more}
+            message["headers"] = [*((k, v) for k, v in message["headers"] if k not in names), *more]
+        await send(message)
+
+    return sent
 
 
 def _transport(send: Send) -> asyncio.Transport:
