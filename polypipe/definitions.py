@@ -24,8 +24,8 @@ from polypipe.history import assets as history_assets
 from polypipe.history import automation as history_automation
 from polypipe.legacy import assets as legacy_assets
 from polypipe.maintenance import assets as upkeep
+from polypipe.orchestration.daily import daily_partitions
 from polypipe.orchestration.documented import with_columns
-from polypipe.orchestration.partitions import daily
 from polypipe.orchestration.resources import Polymarket
 from polypipe.settings import Settings, load_settings
 from polypipe.warehouse import Warehouse
@@ -60,7 +60,7 @@ def build_defs(**resource_overrides: Any) -> dg.Definitions:
     unknown = set(resource_overrides) - set(resources)
     if unknown:
         raise ValueError(f"unknown resources {sorted(unknown)}; allowed are {sorted(resources)}")
-    days = daily(settings)
+    days = daily_partitions(settings)
     assets: Sequence[dg.AssetsDefinition | dg.AssetSpec] = [
         cache_assets.sports_events,
         *cache_assets.cache_assets,

@@ -12,13 +12,13 @@ from polypipe.attribution.parts import PARTS
 from polypipe.attribution.realised_ratio import ratio_warning
 from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY
 from polypipe.history.copy_quality import reasons_of
+from polypipe.orchestration.asset_defaults import ATTRIBUTION, PYTHON_TABLE, SQL_TABLE
 from polypipe.orchestration.daily import DailyReport, DailyRun, daily_asset
 from polypipe.orchestration.metadata import markdown_head, reasons_table
 from polypipe.settings import Settings
 from polypipe.text import money
 from polypipe.warehouse.rows import CopyMetricsRow, GapAttributionRow
 
-GROUP = "attribution"
 COPY_FILLS = dg.AssetKey("copy_fills")
 COPY_METRICS = dg.AssetKey("copy_metrics_daily")
 GAP_ATTRIBUTION = dg.AssetKey("gap_attribution")
@@ -38,8 +38,8 @@ def attribution_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.Asse
             partitions,
             copy_fills,
             deps=[WALLET_ACTIVITY, COPY_QUALITY],  # not the bot's log, which is optional and only adds reasons
-            group=GROUP,
-            kinds={"python", "duckdb"},
+            group=ATTRIBUTION,
+            kinds=PYTHON_TABLE,
             description=(
                 "Every fill of the whale with its copy: shares, price, slippage and latency, or why it was missed; and the "
                 "copier's own fills. In the table copy_fills, matched by token, side, size and time, with reasons from the "
@@ -52,8 +52,8 @@ def attribution_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.Asse
             partitions,
             copy_metrics_daily,
             deps=[COPY_FILLS],
-            group=GROUP,
-            kinds={"sql", "duckdb"},
+            group=ATTRIBUTION,
+            kinds=SQL_TABLE,
             description=(
                 "How well fills were copied, per day and over the 7 and 30 days that end with it: copy rate and its funnel "
                 "by reason, fill ratio, slippage, latency and implementation shortfall, with 95 % intervals, in the table "
@@ -66,8 +66,8 @@ def attribution_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.Asse
             partitions,
             gap_attribution,
             deps=[COPY_FILLS, COPY_QUALITY],  # not positions, whose latest prices change every five minutes
-            group=GROUP,
-            kinds={"python", "duckdb"},
+            group=ATTRIBUTION,
+            kinds=PYTHON_TABLE,
             description=(
                 "The day's gap by cause, in USD: slippage, missed fills by reason, excess, own fills, uncopied exits, "
                 "fees, and the unexplained rest. The parts sum to copier PnL - ratio x whale PnL, and days add up. Tables "

@@ -9,13 +9,12 @@ from polypipe.attribution.assets import COPY_FILLS, COPY_METRICS, GAP_ATTRIBUTIO
 from polypipe.attribution.days import LOOK_BACK
 from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY
 from polypipe.history.automation import REREAD, history_job
-from polypipe.orchestration.daily import RANGE_END, RANGE_START
+from polypipe.orchestration.daily import range_request
 from polypipe.orchestration.scheduling import (
     Request,
     asset_job,
     catch_up_sensor,
     is_unfinished,
-    missing_wallets,
     regular_schedule,
 )
 from polypipe.settings import Settings
@@ -54,7 +53,7 @@ def _request(instance: dg.DagsterInstance, _: Settings) -> Request:
     span = due(quality & activity, instance.get_materialized_partitions(GAP_ATTRIBUTION))
     if span is None:
         return dg.SkipReason("history has no day yet")
-    return dg.RunRequest(tags={RANGE_START: span[0].isoformat(), RANGE_END: span[1].isoformat()})
+    return range_request(span[0], span[1])
 
 
 def _first_request(instance: dg.DagsterInstance, settings: Settings, _: Warehouse) -> Request:
@@ -68,8 +67,8 @@ schedules = [
         attribution_job,
         CRON,
         "Computes the days that history has read again, and days that were never computed; twice a day.",
-        missing_wallets,
-        _request,
+        needs_wallets=True,
+        request=_request,
     )
 ]
 sensors = [

@@ -14,13 +14,10 @@ from polypipe.bot.offsets import stored_positions, tail_of
 from polypipe.bot.order_status import UNKNOWN
 from polypipe.bot.rotated import unfinished
 from polypipe.errors import PolypipeError
+from polypipe.orchestration.asset_defaults import BOT, OWNERS, PYTHON_TABLE, WRITER_POOL
 from polypipe.orchestration.metadata import markdown, simulated
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
-
-GROUP = "bot"
-OWNERS = ["team:trading-data"]
-WRITER_POOL = "duckdb_write"
 
 BOT_TRADE_LOG = dg.AssetKey("bot_trade_log")
 DAY = timedelta(days=1)
@@ -28,8 +25,8 @@ DAY = timedelta(days=1)
 
 @dg.asset(
     key=BOT_TRADE_LOG,
-    group_name=GROUP,
-    kinds={"python", "duckdb"},
+    group_name=BOT,
+    kinds=PYTHON_TABLE,
     owners=OWNERS,
     pool=WRITER_POOL,
     description=(

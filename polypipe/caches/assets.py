@@ -15,6 +15,7 @@ from polypipe.caches.spec import Built, CacheSpec, Sources
 from polypipe.caches.universe import StoredCrawl, crawl_and_store
 from polypipe.errors import PolypipeError
 from polypipe.limits import UNIVERSE_AGE
+from polypipe.orchestration.asset_defaults import MARKETS, OWNERS, PYTHON_TABLE, WRITER_POOL
 from polypipe.orchestration.documented import source_metadata
 from polypipe.orchestration.metadata import markdown, simulated
 from polypipe.orchestration.resources import Polymarket
@@ -22,9 +23,6 @@ from polypipe.polymarket import PolymarketError, RowProblem
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
 
-GROUP = "markets"
-OWNERS = ["team:trading-data"]
-WRITER_POOL = "duckdb_write"
 SPORTS_EVENTS = dg.AssetKey("sports_events")
 SHOWN_PROBLEMS = 50
 
@@ -37,8 +35,8 @@ class RefreshConfig(dg.Config):
 
 @dg.asset(
     key=SPORTS_EVENTS,
-    group_name=GROUP,
-    kinds={"python", "duckdb"},
+    group_name=MARKETS,
+    kinds=PYTHON_TABLE,
     owners=OWNERS,
     pool=WRITER_POOL,
     description=(
@@ -86,7 +84,7 @@ def cache_asset(spec: CacheSpec) -> dg.AssetsDefinition:
     @dg.asset(
         name=spec.asset,
         deps=[SPORTS_EVENTS],
-        group_name=GROUP,
+        group_name=MARKETS,
         kinds={"python", "json"},
         owners=OWNERS,
         pool=WRITER_POOL,

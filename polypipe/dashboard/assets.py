@@ -3,6 +3,7 @@
 import dagster as dg
 
 from polypipe.caches.registry import CACHES
+from polypipe.orchestration.asset_defaults import EXPORT, OWNERS
 from polypipe.orchestration.documented import source_metadata
 from polypipe.runtime.ports import dashboard_url
 from polypipe.settings import Settings
@@ -19,9 +20,9 @@ def dashboard_spec(settings: Settings) -> dg.AssetSpec:
     return dg.AssetSpec(
         "dashboard",
         deps=[*_SHOWN, *(spec.asset for spec in CACHES)],
-        group_name="export",
+        group_name=EXPORT,
         kinds={"html"},
-        owners=["team:trading-data"],
+        owners=OWNERS,
         description=(
             f"The page at [{url}]({url}) for the trader who copies: the gap now and over time, efficiency, positions, the "
             "bot's files, copy quality and the attribution of the gap. It shows new data within a second of its "

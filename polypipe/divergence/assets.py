@@ -7,21 +7,19 @@ from polypipe.divergence.position_refresh import refresh_positions
 from polypipe.divergence.snapshot import Snapshot, take_snapshot
 from polypipe.errors import PolypipeError
 from polypipe.limits import POSITIONS_AGE, Limits, limits
-from polypipe.orchestration.asset_defaults import OWNERS, WRITER_POOL
+from polypipe.orchestration.asset_defaults import OWNERS, PYTHON_TABLE, WALLETS, WRITER_POOL
+from polypipe.orchestration.failures import wallets_or_fail
 from polypipe.orchestration.resources import Polymarket
 from polypipe.settings import Settings
-from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse
-
-GROUP = "wallets"
 
 SNAPSHOT = dg.AssetKey("divergence_snapshot")
 
 
 @dg.asset(
     key=SNAPSHOT,
-    group_name=GROUP,
-    kinds={"python", "duckdb"},
+    group_name=WALLETS,
+    kinds=PYTHON_TABLE,
     owners=OWNERS,
     pool=WRITER_POOL,
     description=(
@@ -38,7 +36,7 @@ def divergence_snapshot(
     polymarket: dg.ResourceParam[Polymarket],
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Take one snapshot now, as the sensor does every minute."""
-    snapshot = take_snapshot(polymarket, warehouse, _wallets(settings))
+    snapshot = take_snapshot(polymarket, warehouse, wallets_or_fail(settings))
     if snapshot.no_answer:
         raise dg.Failure(description=outage(snapshot), allow_retries=False)
     return dg.MaterializeResult(metadata=snapshot_metadata(snapshot, settings, warehouse))
@@ -50,8 +48,8 @@ def outage(snapshot: Snapshot) -> str:
 
 
 @dg.asset(
-    group_name=GROUP,
-    kinds={"python", "duckdb"},
+    group_name=WALLETS,
+    kinds=PYTHON_TABLE,
     owners=OWNERS,
     pool=WRITER_POOL,
     description=(
@@ -69,16 +67,10 @@ def positions(
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Read both wallets, compare and store."""
     try:
-        stored = refresh_positions(polymarket, warehouse, _wallets(settings))
+        stored = refresh_positions(polymarket, warehouse, wallets_or_fail(settings))
     except PolypipeError as error:
         raise dg.Failure(description=f"the last comparison stays: {error}", allow_retries=False) from error
     return dg.MaterializeResult(metadata=positions_metadata(stored, settings, warehouse))
-
-
-def _wallets(settings: Settings) -> Wallets:
-    if settings.wallets is None:
-        raise dg.Failure(description=settings.wallets_missing, allow_retries=False)
-    return settings.wallets
 
 
 divergence_assets = [divergence_snapshot, positions]

@@ -12,7 +12,7 @@ from polypipe.divergence.assets import SNAPSHOT, outage
 from polypipe.divergence.metadata import snapshot_metadata
 from polypipe.divergence.snapshot import take_snapshot
 from polypipe.orchestration.resources import Polymarket
-from polypipe.orchestration.scheduling import Request, asset_job, catch_up_sensor, missing_wallets, regular_schedule
+from polypipe.orchestration.scheduling import Request, asset_job, catch_up_sensor, regular_schedule
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
 
@@ -100,6 +100,6 @@ first_positions = catch_up_sensor(
 
 schedules = [
     regular_schedule(
-        positions_job, POSITIONS_CRON, "Compares the positions of both wallets, every 5 minutes.", missing_wallets
+        positions_job, POSITIONS_CRON, "Compares the positions of both wallets, every 5 minutes.", needs_wallets=True
     )
 ]

@@ -8,12 +8,12 @@ import dagster as dg
 from polypipe.history.activity import load_activity
 from polypipe.history.copy_quality import compute_quality, reasons_of
 from polypipe.history.pnl import load_pnl
+from polypipe.orchestration.asset_defaults import HISTORY, PYTHON_TABLE, SQL_TABLE
 from polypipe.orchestration.daily import DailyReport, DailyRun, daily_asset
 from polypipe.orchestration.metadata import reasons_table
 from polypipe.settings import Settings
 from polypipe.warehouse.rows import CopyQualityRow
 
-GROUP = "history"
 WALLET_PNL = dg.AssetKey("wallet_pnl")
 WALLET_ACTIVITY = dg.AssetKey("wallet_activity")
 COPY_QUALITY = dg.AssetKey("copy_quality_daily")
@@ -34,8 +34,8 @@ def history_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDe
             WALLET_PNL,
             partitions,
             wallet_pnl,
-            group=GROUP,
-            kinds={"python", "duckdb"},
+            group=HISTORY,
+            kinds=PYTHON_TABLE,
             days_a_run=DAYS_A_RUN,
             description=(
                 "Cumulative hourly PnL of both wallets, in the table wallet_pnl; coarser points, marked as such, where the "
@@ -48,8 +48,8 @@ def history_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDe
             WALLET_ACTIVITY,
             partitions,
             wallet_activity,
-            group=GROUP,
-            kinds={"python", "duckdb"},
+            group=HISTORY,
+            kinds=PYTHON_TABLE,
             days_a_run=DAYS_A_RUN,
             description=(
                 "Every fill, split, merge, redeem, reward and rebate of both wallets, each once, in the table "
@@ -63,8 +63,8 @@ def history_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDe
             partitions,
             copy_quality_daily,
             deps=[WALLET_PNL],  # and the ratio of snapshots: as an edge it would make every day outdated each minute
-            group=GROUP,
-            kinds={"sql", "duckdb"},
+            group=HISTORY,
+            kinds=SQL_TABLE,
             description=(
                 "How well the copier followed ratio x the whale, per day and over the 7 and 30 days that end with it: PnL "
                 "of both, expected PnL, gap, capture of gains and losses, beta with its 95 % interval, tracking error, in "

@@ -10,8 +10,8 @@ from datetime import date, timedelta
 import dagster as dg
 
 from polypipe.history.assets import COPY_QUALITY, DAYS_A_RUN, WALLET_ACTIVITY, WALLET_PNL
-from polypipe.orchestration.daily import RANGE_END, RANGE_START
-from polypipe.orchestration.scheduling import Request, asset_job, catch_up_sensor, missing_wallets, regular_schedule
+from polypipe.orchestration.daily import range_request
+from polypipe.orchestration.scheduling import Request, asset_job, catch_up_sensor, regular_schedule
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
 
@@ -54,10 +54,10 @@ def history_schedule(partitions: dg.DailyPartitionsDefinition) -> dg.ScheduleDef
             return _no_days(settings)
         loaded = instance.get_materialized_partitions(COPY_QUALITY)
         start, end = due(settings.history_start, date.fromisoformat(yesterday), loaded)
-        return dg.RunRequest(tags={RANGE_START: start.isoformat(), RANGE_END: end.isoformat()})
+        return range_request(start, end)
 
     description = "Loads yesterday, the three days before it again, and days missed by an outage; twice a day."
-    return regular_schedule(history_job, CRON, description, missing_wallets, request)
+    return regular_schedule(history_job, CRON, description, needs_wallets=True, request=request)
 
 
 def first_history(partitions: dg.DailyPartitionsDefinition) -> dg.SensorDefinition:
@@ -69,7 +69,7 @@ def first_history(partitions: dg.DailyPartitionsDefinition) -> dg.SensorDefiniti
             return _no_days(settings)
         if instance.get_materialized_partitions(COPY_QUALITY):
             return dg.SkipReason("history was loaded before")
-        return dg.RunRequest(tags={RANGE_START: days[0], RANGE_END: days[-1]})
+        return range_request(date.fromisoformat(days[0]), date.fromisoformat(days[-1]))
 
     return catch_up_sensor(
         "first_history",

@@ -6,9 +6,9 @@ from polypipe.divergence.assets import SNAPSHOT
 from polypipe.errors import PolypipeError
 from polypipe.legacy.export import export
 from polypipe.limits import EXPORT_AGE
-from polypipe.orchestration.asset_defaults import OWNERS
+from polypipe.orchestration.asset_defaults import EXPORT, OWNERS
 from polypipe.orchestration.metadata import simulated
-from polypipe.orchestration.scheduling import asset_job, missing_wallets, regular_schedule
+from polypipe.orchestration.scheduling import asset_job, regular_schedule
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
 
@@ -17,7 +17,7 @@ CRON = "8-59/10 * * * *"  # not with the crawl or the positions: each run pays f
 
 @dg.asset(
     deps=[SNAPSHOT],
-    group_name="export",
+    group_name=EXPORT,
     kinds={"python", "sqlite"},
     owners=OWNERS,
     description=(
@@ -51,4 +51,4 @@ export_job = asset_job("divergence_export", ["divergence_db"], "Write divergence
 
 assets = [divergence_db]
 jobs = [export_job]
-schedules = [regular_schedule(export_job, CRON, "Writes divergence_data.db, every 10 minutes.", missing_wallets)]
+schedules = [regular_schedule(export_job, CRON, "Writes divergence_data.db, every 10 minutes.", needs_wallets=True)]

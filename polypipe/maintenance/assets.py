@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from polypipe.orchestration.asset_defaults import OPERATIONS, OWNERS, PYTHON_TABLE
 from polypipe.orchestration.metadata import simulated
 from polypipe.orchestration.scheduling import asset_job, regular_schedule
 from polypipe.settings import Settings
@@ -17,9 +18,9 @@ GATE_WAIT = 60.0
 
 
 @dg.asset(
-    group_name="operations",
-    kinds={"python", "duckdb"},
-    owners=["team:trading-data"],
+    group_name=OPERATIONS,
+    kinds=PYTHON_TABLE,
+    owners=OWNERS,
     description=(
         "Keeps the home small over months. Each night it merges closed days of the tables into one file a month, compacts "
         "the database when most of it is free, removes old runs, ticks, events and check results from Dagster's storage, "

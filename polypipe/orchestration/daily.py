@@ -1,4 +1,4 @@
-"""Factory for assets partitioned by UTC day: one function computes a range of days and reports on each of them."""
+"""Assets partitioned by UTC day: their partitions, and the factory in which one function computes a range of days."""
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,6 +11,7 @@ import dagster as dg
 from polypipe.errors import PolypipeError
 from polypipe.orchestration.asset_defaults import OWNERS, WRITER_POOL
 from polypipe.orchestration.documented import source_metadata
+from polypipe.orchestration.failures import wallets_or_fail
 from polypipe.orchestration.metadata import simulated, table_metadata
 from polypipe.orchestration.resources import Polymarket
 from polypipe.settings import Settings
@@ -25,6 +26,16 @@ FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36))
 
 # Known and tested; printed in every process, it would hide other warnings.
 warnings.filterwarnings("ignore", "Parameter `backfill_policy`", category=dg.BetaWarning)
+
+
+def daily_partitions(settings: Settings) -> dg.DailyPartitionsDefinition:
+    """UTC days from POLYPIPE_HISTORY_START to yesterday; each exists once it is over."""
+    return dg.DailyPartitionsDefinition(start_date=settings.history_start.isoformat(), timezone="UTC")
+
+
+def range_request(first: date, last: date) -> dg.RunRequest:
+    """Requests one run over the days from `first` to `last`, both included."""
+    return dg.RunRequest(tags={RANGE_START: first.isoformat(), RANGE_END: last.isoformat()})
 
 
 @dataclass(frozen=True)
@@ -91,11 +102,10 @@ def daily_asset(
         warehouse: dg.ResourceParam[Warehouse],
         polymarket: dg.ResourceParam[Polymarket],
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        if settings.wallets is None:
-            raise dg.Failure(description=settings.wallets_missing, allow_retries=False)
+        wallets = wallets_or_fail(settings)
         window = context.partition_time_window
         days = [date.fromisoformat(partition) for partition in context.partition_keys]
-        run = DailyRun(settings, warehouse, polymarket, settings.wallets, window.start, window.end, days)
+        run = DailyRun(settings, warehouse, polymarket, wallets, window.start, window.end, days)
         try:
             report = compute(run)
         except PolypipeError as error:

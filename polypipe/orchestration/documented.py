@@ -1,4 +1,4 @@
-"""What the UI shows about an asset beside its description: the columns of its tables and a link to its source."""
+"""Metadata about an asset itself: the columns of its tables and links to its source."""
 
 import inspect
 import warnings

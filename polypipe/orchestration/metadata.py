@@ -1,4 +1,4 @@
-"""Metadata that assets of all subjects show in the UI."""
+"""Metadata that assets of all rooms show in the UI."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,17 +6,17 @@ from typing import Any
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
 
-_HARMLESS = str.maketrans({c: f"\\{c}" for c in r"\`*_{}[]()#+-.!|~"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"})
+_ESCAPES = str.maketrans({c: f"\\{c}" for c in r"\`*_{}[]()#+-.!|~"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"})
 
 
 def simulated(settings: Settings) -> dict[str, Any]:
-    """An entry that says so when the data is simulated, else none."""
+    """An entry that marks simulated data; empty for real data."""
     return {"SIMULATED DATA": "these numbers come from `polypipe demo`, not from Polymarket"} if settings.simulated else {}
 
 
 def markdown(text: str) -> str:
-    """Hostile text as plain text in a Markdown table cell: no markup, no HTML, one line."""
-    return " ".join(text.split())[:120].translate(_HARMLESS)
+    """Untrusted text as plain text for a Markdown table cell: no markup, no HTML, one line."""
+    return " ".join(text.split())[:120].translate(_ESCAPES)
 
 
 def table_metadata(warehouse: Warehouse, table: str) -> dict[str, Any]:

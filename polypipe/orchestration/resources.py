@@ -1,4 +1,4 @@
-"""What assets are given to work with, apart from `Settings` and `Warehouse`: no arithmetic, no Dagster definitions."""
+"""The resource for requests to Polymarket; the other resources are `Settings` and `Warehouse`."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Polymarket:
-    """The way from code that is not async to the client: one client a piece of work, closed after it.
+    """Runs async work with a client: one client per piece of work, closed afterwards.
 
-    `progress` is told of each page of a crawl; `client` makes the client (tests hand in one that retries at once).
+    `progress` is called after each page of a crawl; `client` makes the client (tests pass one that retries at once).
     """
 
     hosts: Hosts
@@ -28,5 +28,5 @@ class Polymarket:
         return cls(hosts, progress)
 
     def run(self, work: Callable[[PolymarketHttp], Awaitable[T]]) -> T:
-        """Open a client, await `work(client)`, close it. Raises what the work raises."""
+        """Open a client, await `work(client)`, close it. Raises what `work` raises."""
         return run(self.client(self.hosts), work)

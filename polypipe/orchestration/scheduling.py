@@ -1,6 +1,4 @@
-"""How jobs and schedules of all subjects are made, so that they behave alike. What runs when is each subject's
-`automation.py`.
-"""
+"""Factories of jobs, schedules and catch-up sensors. Each room's `automation.py` says what runs when."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -34,7 +32,7 @@ def asset_job(
     priority: int = 0,
     checked: Sequence[str] | None = None,
 ) -> "AssetJob":
-    """A job over assets and the checks of `checked` (by default of the same assets), killed after `max_runtime` seconds."""
+    """A job over assets and the checks of `checked` (default: the same assets), terminated after `max_runtime` seconds."""
     checks = dg.AssetSelection.checks_for_assets(*(assets if checked is None else checked))
     return dg.define_asset_job(
         name,
@@ -51,27 +49,23 @@ def is_unfinished(instance: dg.DagsterInstance, job_name: str) -> bool:
 
 
 def tried_lately(instance: dg.DagsterInstance, job_name: str, pause: timedelta) -> bool:
-    """True while a run of the job is unfinished, and for `pause` after one was asked for, however it ended."""
-    now = datetime.now(UTC)  # a run from the future is from before the clock was set back: nobody knows how long
+    """True while a run of the job is unfinished, and for `pause` after the last one was created, whatever its outcome."""
+    now = datetime.now(UTC)  # runs later than `now + pause` date from before the clock was set back and do not count
     recent = dg.RunsFilter(job_name=job_name, created_after=now - pause, created_before=now + pause)
     return is_unfinished(instance, job_name) or instance.get_runs_count(recent) > 0
-
-
-def missing_wallets(settings: Settings) -> str | None:
-    """Reason to skip a tick while the pair of wallets is not set, else None."""
-    return None if settings.wallets else settings.wallets_missing
 
 
 def regular_schedule(
     job: "AssetJob",
     cron: str,
     description: str,
-    obstacle: Callable[[Settings], str | None] = lambda settings: None,
+    *,
+    needs_wallets: bool = False,
     request: Callable[[dg.DagsterInstance, Settings], Request] = lambda instance, settings: dg.RunRequest(),
 ) -> dg.ScheduleDefinition:
-    """On by default, in UTC; a tick is skipped while the job's last run is unfinished, or while `obstacle` names one.
+    """A schedule, on by default, in UTC. `request` returns what to run, or why nothing is due.
 
-    `request` makes what is asked for otherwise.
+    A tick is skipped while a run of the job is unfinished and, with `needs_wallets`, until both wallets are set.
     """
 
     @dg.schedule(
@@ -83,8 +77,8 @@ def regular_schedule(
         execution_timezone="UTC",
     )
     def tick(context: dg.ScheduleEvaluationContext, settings: dg.ResourceParam[Settings]) -> Request:
-        if reason := obstacle(settings):
-            return dg.SkipReason(reason)
+        if needs_wallets and settings.wallets is None:
+            return dg.SkipReason(settings.wallets_missing)
         if is_unfinished(context.instance, job.name):
             return dg.SkipReason(f"the last run of {job.name} is unfinished")
         return request(context.instance, settings)
@@ -100,12 +94,11 @@ def catch_up_sensor(
     *,
     every: timedelta,
     pause: timedelta,
-    obstacle: Callable[[Settings], str | None] = missing_wallets,
 ) -> dg.SensorDefinition:
     """A sensor, on by default, that starts a job whose data is missing or stale: after the first start or an outage.
 
     `request` returns what to run, or why nothing is due. No run is requested while one is unfinished or was requested
-    within `pause`, or while `obstacle` returns a reason.
+    within `pause`, or until both wallets are set.
     """
 
     @dg.sensor(
@@ -120,8 +113,8 @@ def catch_up_sensor(
         settings: dg.ResourceParam[Settings],
         warehouse: dg.ResourceParam[Warehouse],
     ) -> Request:
-        if reason := obstacle(settings):
-            return dg.SkipReason(reason)
+        if settings.wallets is None:
+            return dg.SkipReason(settings.wallets_missing)
         wanted = request(context.instance, settings, warehouse)
         if isinstance(wanted, dg.RunRequest) and tried_lately(context.instance, job.name, pause):
             return dg.SkipReason(f"waiting for {job.name}")

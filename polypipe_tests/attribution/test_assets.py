@@ -22,8 +22,7 @@ from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY
 from polypipe.history.automation import REREAD
 from polypipe.history.copy_quality import compute_quality, reasons_of
 from polypipe.history.pnl import load_pnl
-from polypipe.orchestration.daily import RANGE_END, RANGE_START
-from polypipe.orchestration.partitions import daily
+from polypipe.orchestration.daily import RANGE_END, RANGE_START, daily_partitions
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Append, Warehouse
@@ -62,7 +61,7 @@ def warehouse(filled, tmp_path) -> Warehouse:
 def materialize(settings, warehouse, first, last, **more):
     """One run over the days from first to last, both included."""
     return dg.materialize(
-        attribution_assets(daily(settings)),
+        attribution_assets(daily_partitions(settings)),
         resources={"settings": settings, "warehouse": warehouse, "polymarket": impatient(settings)},
         tags={RANGE_START: str(first), RANGE_END: str(last)},
         **more,
@@ -220,7 +219,7 @@ def test_checks_find_a_day_whose_parts_do_not_sum_to_the_gap(settings, warehouse
     def verdicts():
         instance = dg.DagsterInstance.ephemeral()
         result = dg.materialize(
-            [*attribution_assets(daily(settings)), *ATTRIBUTION_CHECKS],
+            [*attribution_assets(daily_partitions(settings)), *ATTRIBUTION_CHECKS],
             resources={"settings": settings, "warehouse": warehouse, "polymarket": impatient(settings)},
             tags={RANGE_START: str(LAST), RANGE_END: str(LAST)},
             instance=instance,

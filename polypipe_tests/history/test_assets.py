@@ -13,8 +13,7 @@ from polypipe.health.dagster_adapter import checks_of
 from polypipe.health.history import due_day
 from polypipe.history.assets import COPY_QUALITY, DAYS_A_RUN, WALLET_ACTIVITY, WALLET_PNL, history_assets
 from polypipe.history.automation import REREAD, due
-from polypipe.orchestration.daily import RANGE_END, RANGE_START
-from polypipe.orchestration.partitions import daily
+from polypipe.orchestration.daily import RANGE_END, RANGE_START, daily_partitions
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.warehouse import Append, Warehouse
 from polypipe_tests.conftest import settings_for
@@ -34,7 +33,7 @@ def yesterday() -> date:
 def materialize(settings, warehouse, polymarket, first, last, instance=None, raise_on_error=True, extra=()):
     """One run over the days from first to last, both included."""
     return dg.materialize(
-        [*history_assets(daily(settings)), *extra],
+        [*history_assets(daily_partitions(settings)), *extra],
         resources={"settings": settings, "warehouse": warehouse, "polymarket": polymarket},
         tags={RANGE_START: str(first), RANGE_END: str(last)},
         instance=instance,
