@@ -32,7 +32,7 @@ from polypipe.warehouse import Warehouse
 
 # Asset -> the tables it writes, the one that its page shows first in front. A new table gets its place here.
 TABLES: Mapping[str, Sequence[str]] = {
-    "sports_events": ("tokens", "markets", "events", "crawls", "token_first_seen"),
+    "sports_events": ("tokens", "markets", "events", "crawls", "token_first_seen", "fee_schedules"),
     **{cache.asset: ("publications",) for cache in CACHES},
     "divergence_snapshot": ("snapshots",),
     "positions": ("positions", "position_summaries"),

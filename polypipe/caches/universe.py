@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from polypipe.caches.categories import is_unknown_type
-from polypipe.caches.universe_rows import TENNIS_TAG, event_row, market_rows, token_rows
+from polypipe.caches.universe_rows import TENNIS_TAG, event_row, market_rows, schedule_rows, token_rows
 from polypipe.orchestration.resources import Polymarket
-from polypipe.polymarket import CrawlReport, Event, crawl_universe
+from polypipe.polymarket import CrawlReport, Event, FeeSchedule, crawl_universe
 from polypipe.warehouse import Append, Replace, Warehouse
 from polypipe.warehouse.rows import CrawlRow
 
@@ -46,6 +46,7 @@ def crawl_and_store(polymarket: Polymarket, warehouse: Warehouse) -> StoredCrawl
     started_at = datetime.now(UTC)
     unknown_types: Counter[str] = Counter()
     known = stored_tokens(warehouse)
+    schedules = stored_schedules(warehouse)
     with warehouse.batch("universe") as batch, warehouse.batch("first_seen") as seen:
 
         def stage(events: list[Event]) -> None:
@@ -55,6 +56,7 @@ def crawl_and_store(polymarket: Polymarket, warehouse: Warehouse) -> StoredCrawl
             batch.add("tokens", (row for event in events for row in token_rows(event, crawl_id)))
             tokens = (id for event in events for market in event.markets for id in market.token_ids)
             seen.add("token_first_seen", ({"token_id": id, "first_seen": now} for id in tokens if id not in known))
+            seen.add("fee_schedules", (row for event in events for row in schedule_rows(event, schedules, now)))
             tennis = (event for event in events if TENNIS_TAG in event.tag_ids)
             types = (market.sports_market_type for event in tennis for market in event.markets)
             unknown_types.update(t for t in types if t and is_unknown_type(t))
@@ -69,8 +71,10 @@ def crawl_and_store(polymarket: Polymarket, warehouse: Warehouse) -> StoredCrawl
             record_failure(warehouse, crawl_id, "universe", started_at, error)
             raise
         known.clear()  # free the memory for DuckDB
+        schedules.clear()
         waiting = warehouse.store(batch_id, wait=STORE_WAIT_SECONDS)
-        seen.commit({"token_first_seen": Append()})  # merged with the next write; after a first crawl it has every token
+        # Merged with the next write; after a first crawl they have every token and schedule.
+        seen.commit({"token_first_seen": Append(), "fee_schedules": Append()})
     return StoredCrawl(crawl_id, report, unknown_types, waiting)
 
 
@@ -79,6 +83,17 @@ def stored_tokens(warehouse: Warehouse) -> set[str]:
     query = "SELECT token_id FROM tokens WHERE EXISTS (SELECT 1 FROM token_first_seen)"
     with warehouse.read() as con:
         return {token_id for (token_id,) in con.execute(query).fetchall()}
+
+
+def stored_schedules(warehouse: Warehouse) -> dict[str, FeeSchedule]:
+    """Condition id -> fee schedule in the stored universe. Empty while `fee_schedules` is, as in `stored_tokens`."""
+    query = (
+        "SELECT condition_id, fee_rate, fee_exponent, fee_rebate_rate, fee_taker_only FROM markets "
+        "WHERE condition_id IS NOT NULL AND fee_rate IS NOT NULL AND fee_exponent IS NOT NULL "
+        "AND EXISTS (SELECT 1 FROM fee_schedules)"
+    )
+    with warehouse.read() as con:
+        return {condition: FeeSchedule(*schedule) for condition, *schedule in con.execute(query).fetchall()}
 
 
 def crawl_row(crawl_id: str, report: CrawlReport) -> CrawlRow:

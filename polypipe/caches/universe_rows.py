@@ -3,9 +3,12 @@
 A token's row holds everything that the cache files need, so that a file is one query over `tokens`.
 """
 
+from collections.abc import Mapping
+from datetime import datetime
+
 from polypipe.caches.categories import tennis_category
-from polypipe.polymarket import Event
-from polypipe.warehouse.rows import EventRow, MarketRow, TokenRow
+from polypipe.polymarket import Event, FeeSchedule
+from polypipe.warehouse.rows import EventRow, FeeScheduleRow, MarketRow, TokenRow
 
 TENNIS_TAG = "864"  # all tennis, not only the men's tour
 ATP_TAG = "101232"
@@ -42,8 +45,28 @@ def market_rows(event: Event, crawl_id: str) -> list[MarketRow]:
             "version": market.version,
             "token_count": len(market.token_ids),
             "crawl_id": crawl_id,
+            "fee_rate": market.fees.rate if market.fees else None,
+            "fee_exponent": market.fees.exponent if market.fees else None,
+            "fee_rebate_rate": market.fees.rebate_rate if market.fees else None,
+            "fee_taker_only": market.fees.taker_only if market.fees else None,
         }
         for market in event.markets
+    ]
+
+
+def schedule_rows(event: Event, known: Mapping[str, FeeSchedule], now: datetime) -> list[FeeScheduleRow]:
+    """The rows of table `fee_schedules` for the event's markets whose schedule is not the `known` one."""
+    return [
+        {
+            "condition_id": market.condition_id,
+            "observed_at": now,
+            "rate": market.fees.rate,
+            "exponent": market.fees.exponent,
+            "rebate_rate": market.fees.rebate_rate,
+            "taker_only": market.fees.taker_only,
+        }
+        for market in event.markets
+        if market.condition_id and market.fees and market.fees != known.get(market.condition_id)
     ]
 
 

@@ -21,7 +21,7 @@ from polypipe.polymarket.errors import (
 from polypipe.polymarket.gamma import UNIVERSE_TAGS, CrawlReport, crawl_live, crawl_universe
 from polypipe.polymarket.headers import Announcement
 from polypipe.polymarket.http import Hosts, PolymarketHttp, run
-from polypipe.polymarket.models import Event, Market, RowProblem
+from polypipe.polymarket.models import Event, FeeSchedule, Market, RowProblem
 from polypipe.polymarket.user_pnl import fetch_pnl, fetch_pnl_history, interval_covering
 from polypipe.polymarket.wallet_models import (
     Activity,
@@ -44,6 +44,7 @@ __all__ = [
     "CrawlReport",
     "DeadlineExceeded",
     "Event",
+    "FeeSchedule",
     "HistoryPoint",
     "Hosts",
     "Intercepted",

@@ -6,6 +6,15 @@ from typing import Literal
 import msgspec
 
 
+class FeeSchedule(msgspec.Struct, frozen=True, gc=False):
+    """A market's fees: a taker pays `rate` x shares x (price x (1 - price)) ^ `exponent`, in USD."""
+
+    rate: float
+    exponent: float
+    rebate_rate: float | None  # share of the taker's fee that makers get; None if absent or unreadable
+    taker_only: bool | None  # True if makers pay nothing; None if absent or unreadable
+
+
 class Market(msgspec.Struct, frozen=True, gc=False):
     """A market of the universe: active, not closed, with usable token ids."""
 
@@ -17,6 +26,7 @@ class Market(msgspec.Struct, frozen=True, gc=False):
     neg_risk: bool | None  # the market's own flag; None if absent, then the event's applies
     version: str  # "v1" or "v2": the list of token ids that was read
     token_ids: tuple[str, ...]  # decimal strings of 1 to 78 digits, at least one, without duplicates
+    fees: FeeSchedule | None = None  # None if the market charges none, or its schedule is absent or unreadable
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):

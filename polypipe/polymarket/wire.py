@@ -4,13 +4,14 @@ A page is decoded in one step. Only if a row has a wrong type is it decoded row 
 affect the others.
 """
 
+import math
 from typing import Annotated, Any
 
 import msgspec
 
 from polypipe.errors import PolypipeError
 from polypipe.polymarket.errors import one_line
-from polypipe.polymarket.models import Event, Market, RowProblem
+from polypipe.polymarket.models import Event, FeeSchedule, Market, RowProblem
 from polypipe.polymarket.values import TOKEN_ID, utc_time
 
 # An id: usually text, sometimes a JSON number. It is used as a key and in messages, so it must be printable.
@@ -41,6 +42,8 @@ class WireMarket(msgspec.Struct, gc=False, rename="camel"):
     closed: bool | None = None
     clob_token_ids: Any = None
     position_ids: Any = None
+    fees_enabled: Any = None
+    fee_schedule: Any = None
 
 
 class _EventFields(msgspec.Struct, gc=False, rename="camel"):
@@ -184,7 +187,30 @@ def market_of(wire: WireMarket, token_ids: tuple[str, ...]) -> Market:
         neg_risk=wire.neg_risk,
         version=wire.version or "v1",
         token_ids=token_ids,
+        fees=fees_of(wire),
     )
+
+
+def fees_of(wire: WireMarket) -> FeeSchedule | None:
+    """The market's fee schedule; None if fees are off, or the schedule is absent or has no usable rate and exponent.
+
+    An unreadable schedule does not drop the market: its fees are unknown then.
+    """
+    sent = wire.fee_schedule
+    if wire.fees_enabled is False or not isinstance(sent, dict):
+        return None
+    rate, exponent, rebate = (_amount(sent.get(name)) for name in ("rate", "exponent", "rebateRate"))
+    if rate is None or exponent is None:
+        return None
+    taker_only = sent.get("takerOnly")
+    return FeeSchedule(rate, exponent, rebate, taker_only if isinstance(taker_only, bool) else None)
+
+
+def _amount(value: object) -> float | None:
+    """A finite JSON number from 0 on; None for everything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not (math.isfinite(value) and value >= 0):
+        return None
+    return float(value)
 
 
 class UnusableTokens(PolypipeError):

@@ -37,6 +37,10 @@ class MarketRow(TypedDict):
     version: str | None
     token_count: int | None
     crawl_id: str | None
+    fee_rate: float | None
+    fee_exponent: float | None
+    fee_rebate_rate: float | None
+    fee_taker_only: bool | None
 
 
 class TokenRow(TypedDict):
@@ -93,6 +97,17 @@ class PublicationRow(TypedDict):
     accepted: bool
     rewritten: bool | None
     reason: str | None
+
+
+class FeeScheduleRow(TypedDict):
+    """Table `fee_schedules`."""
+
+    condition_id: str
+    observed_at: datetime
+    rate: float
+    exponent: float
+    rebate_rate: float | None
+    taker_only: bool | None
 
 
 class SnapshotRow(TypedDict):

@@ -30,6 +30,7 @@ DAY_COLUMN: dict[str, str | None] = {
     "own_fills": "day",
     "log_positions": None,
     "token_first_seen": "first_seen",
+    "fee_schedules": "observed_at",
     "copy_fills": "timestamp",
     "copy_metrics_daily": None,
     "copy_breakdowns": "day",

@@ -14,6 +14,7 @@ CLASSES = {
     "tokens": "TokenRow",
     "crawls": "CrawlRow",
     "publications": "PublicationRow",
+    "fee_schedules": "FeeScheduleRow",
     "snapshots": "SnapshotRow",
     "positions": "PositionRow",
     "position_summaries": "PositionSummaryRow",
