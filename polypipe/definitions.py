@@ -1,7 +1,4 @@
-"""The table of contents: every asset, check, job, schedule and sensor of polypipe, listed by name.
-
-`defs` is what Dagster loads. Nothing is defined here.
-"""
+"""Table of contents: every asset, check, job, schedule and sensor, listed by name. Dagster loads `defs`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -30,7 +27,7 @@ from polypipe.orchestration.resources import Polymarket
 from polypipe.settings import Settings, load_settings
 from polypipe.warehouse import Warehouse
 
-# Asset -> the tables it writes, the one that its page shows first in front. A new table gets its place here.
+# Tables by asset; the first is the column schema on the asset's page. Every table must be listed.
 TABLES: Mapping[str, Sequence[str]] = {
     "sports_events": ("tokens", "markets", "events", "crawls", "token_first_seen", "fee_schedules"),
     **{cache.asset: ("publications",) for cache in CACHES},
@@ -47,9 +44,9 @@ TABLES: Mapping[str, Sequence[str]] = {
 
 
 def build_defs(**resource_overrides: Any) -> dg.Definitions:
-    """All definitions, with resources made from the settings unless given: `settings`, `warehouse`, `polymarket`.
+    """All definitions. The resources `settings`, `warehouse` and `polymarket` come from the settings unless given.
 
-    Raises `SettingError`, one line, when a setting is not allowed.
+    Raises `SettingError` for a bad setting.
     """
     settings: Settings = resource_overrides.get("settings") or load_settings()
     resources: dict[str, Any] = {
@@ -118,7 +115,7 @@ def _with_columns(spec: dg.AssetSpec) -> dg.AssetSpec:
 
 
 def _mark_as_simulated(spec: dg.AssetSpec) -> dg.AssetSpec:
-    """The demo's assets say what they are wherever the UI shows them."""
+    """Mark an asset of the demo wherever the UI shows it."""
     return spec.replace_attributes(
         description=f"**SIMULATED DATA** (`polypipe demo`). {spec.description}", kinds={*spec.kinds, "simulated"}
     )

@@ -1,4 +1,4 @@
-"""Fixtures that every test may use: a home, settings that name no real host, the simulated exchange."""
+"""Shared fixtures: a home, settings without real hosts, the simulated exchange."""
 
 import shutil
 import signal
@@ -19,19 +19,19 @@ from polypipe_tests.sim.server import SimServer
 hypothesis_settings.register_profile("polypipe", deadline=None)  # a slow machine is not a failed property
 hypothesis_settings.load_profile("polypipe")
 
-NOWHERE = "http://127.0.0.1:9"  # the discard port: a test that forgets its exchange fails at once
+NOWHERE = "http://127.0.0.1:9"  # the discard port: a test without an exchange fails at once
 
 SLOW_FIXTURES = {"demo", "look"}  # Dagster's servers, Chromium
 BEGUN_FIRST = ("test_day.py", "test_backfill.py", "test_demo.py")
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:  # here, because pytest asks only the topmost conftest in time
+def pytest_addoption(parser: pytest.Parser) -> None:  # pytest reads options only from the topmost conftest
     parser.addoption("--chaos", action="store_true", help="fault tests and soaks in full: 40 minutes")
     parser.addoption("--figures", metavar="DOCUMENT", help="write the figures of the fault tests into this document")
 
 
 def pytest_configure() -> None:
-    """Processes that the tests start must hear the signals of a terminal, also below `nohup` and `&`, which ignore them."""
+    """Restore the signals that `nohup` and `&` ignore, because processes started by tests must receive them."""
     for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, default)
@@ -54,7 +54,7 @@ def chaos(pytestconfig: pytest.Config) -> bool:
 
 @pytest.fixture(autouse=True)
 def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No test reads the developer's environment or `.env`, or writes to the checkout's data/."""
+    """Keeps tests from reading the developer's environment and `.env`, and from writing to data/."""
     for variable in VARIABLES:
         for name in variable.names:
             monkeypatch.delenv(name, raising=False)
@@ -64,7 +64,7 @@ def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 
 def small_exchange() -> SimServer:
-    """A small exchange whose clock stands still. All of them are alike."""
+    """A small exchange with a stopped clock; always the same."""
     return SimServer(events=120, seed=3)
 
 
@@ -76,7 +76,7 @@ def sim() -> Iterator[SimServer]:
 
 @pytest.fixture
 def settings(sim: SimServer) -> Settings:
-    """Settings for the exchange of this test, with a home of its own."""
+    """Settings for the test's exchange and its own home."""
     return settings_for(sim.url)
 
 
@@ -95,7 +95,7 @@ def _empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def warehouse(settings: Settings, _empty_database: Path) -> Warehouse:
-    """The warehouse of the test's home. Its tables are there already: making them takes longer than most tests."""
+    """The warehouse of the test's home, with its tables: creating them takes longer than most tests."""
     warehouse = Warehouse(settings.home)
     warehouse.layout.database.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(_empty_database, warehouse.layout.database)
@@ -109,6 +109,6 @@ def polymarket(settings: Settings) -> Polymarket:
 
 
 def impatient(settings: Settings, attempts: int = 2) -> Polymarket:
-    """A client whose retries do not wait and whose pages are not spaced out."""
+    """A client that neither waits between retries nor limits its rate."""
     client: Callable[..., PolymarketHttp] = partial(PolymarketHttp, attempts=attempts, backoff=0.001, rate_share=10.0)
     return Polymarket(Polymarket.of(settings).hosts, client=client)

@@ -1,6 +1,6 @@
-"""What the six files must hold, worked out from raw JSON by the plainest code that can be written.
+"""The expected content of the six cache files, computed from raw JSON by the simplest code.
 
-It shares nothing with polypipe: no types, no client, no SQL. Slow and wasteful on purpose.
+It shares no types, client or SQL with polypipe, and may be slow.
 """
 
 import json
@@ -17,7 +17,7 @@ CATEGORY = {
 
 
 def open_events(url: str) -> list[dict[str, Any]]:
-    """Every open event of both protocol versions, read without any tag filter."""
+    """Every open event of both protocol versions, without a tag filter."""
     events: dict[str, dict[str, Any]] = {}
     params = [("limit", "100"), ("closed", "false"), ("version", "v1"), ("version", "v2")]
     cursor = None
@@ -33,7 +33,7 @@ def open_events(url: str) -> list[dict[str, Any]]:
 
 
 def six_files(events: list[dict[str, Any]], tennis_scope: str = "atp", wording: Any = None) -> dict[str, Any]:
-    """File name -> content. `wording(question)` gives the category of a tennis market without a type."""
+    """Contents by file name. `wording(question)` returns the category of a tennis market without a type."""
     live: dict[str, bool] = {}
     neg: dict[str, bool] = {}
     slug: dict[str, str] = {}
@@ -68,7 +68,7 @@ def six_files(events: list[dict[str, Any]], tennis_scope: str = "atp", wording: 
 
 
 def token_ids(market: dict[str, Any]) -> list[str]:
-    """The market's ids, or none where they are unusable."""
+    """The market's ids; empty if they are unusable."""
     if market.get("version") == "v2":
         ids = market.get("positionIds")
     elif market.get("version") in (None, "v1"):
@@ -83,10 +83,10 @@ def token_ids(market: dict[str, Any]) -> list[str]:
 
 
 def read_like_serde(path: Any) -> Any:
-    """A file as the bot's loader takes it: any null or wrong type anywhere is an error."""
+    """Parse a file as the bot's loader does: any null or wrong type is an error."""
 
     def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        assert len({key for key, _ in pairs}) == len(pairs), "a key stands twice"
+        assert len({key for key, _ in pairs}) == len(pairs), "duplicate key"
         return dict(pairs)
 
     content = json.loads(path.read_bytes(), object_pairs_hook=no_duplicates)

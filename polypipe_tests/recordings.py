@@ -1,4 +1,4 @@
-"""Where the recorded answers of the real APIs are, beside the checkout; tests that need them are skipped without."""
+"""The recorded answers of the real APIs, beside the checkout; tests that need them are skipped without."""
 
 from pathlib import Path
 
@@ -7,5 +7,5 @@ import pytest
 RECORDINGS = Path(__file__).resolve().parents[2] / "shared" / "polymarket" / "recordings"
 
 needs_recordings = pytest.mark.skipif(
-    not RECORDINGS.is_dir(), reason="the recorded answers (../shared/polymarket/recordings) are not beside this checkout"
+    not RECORDINGS.is_dir(), reason="no recorded answers in ../shared/polymarket/recordings"
 )

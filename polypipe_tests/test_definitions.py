@@ -1,4 +1,4 @@
-"""The definitions as Dagster sees them: what every asset must carry, and that they load in a fresh interpreter."""
+"""The definitions as Dagster loads them: what every asset must have, and that they load without heavy imports."""
 
 import ast
 import os
@@ -23,7 +23,7 @@ def defs(settings):
     return build_defs(settings=settings)
 
 
-def test_they_load_in_a_fresh_interpreter_without_the_heavy_imports(tmp_path):
+def test_definitions_load_without_heavy_imports(tmp_path):
     """Every run pays for the imports of the code location."""
     code = (
         "import sys; from polypipe.definitions import defs; "
@@ -36,18 +36,18 @@ def test_they_load_in_a_fresh_interpreter_without_the_heavy_imports(tmp_path):
     assert heavy.strip() == "[]"
 
 
-def test_a_bad_setting_stops_the_start_with_one_line(tmp_path, monkeypatch):
+def test_bad_setting_is_an_error_of_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("POLYPIPE_TENNIS_SCOPE", "wta")
     with pytest.raises(SettingError, match="POLYPIPE_TENNIS_SCOPE"):
         build_defs()
 
 
-def test_an_unknown_resource_is_refused(settings):
+def test_unknown_resource_is_refused(settings):
     with pytest.raises(ValueError, match="unknown resources"):
         build_defs(settings=settings, warehous=1)
 
 
-def test_every_asset_tells_who_reads_it_and_how_fresh_it_is(defs):
+def test_every_asset_has_owners_a_group_and_a_description(defs):
     for spec in defs.resolve_all_asset_specs():
         name = spec.key.to_user_string()
         assert spec.owners, name
@@ -56,7 +56,7 @@ def test_every_asset_tells_who_reads_it_and_how_fresh_it_is(defs):
         assert len(spec.description) > 60, name
 
 
-def test_the_demos_assets_say_that_they_are_simulated(sim):
+def test_assets_of_the_demo_are_marked_as_simulated(sim):
     for spec in build_defs(settings=settings_for(sim.url, POLYPIPE_SIMULATED="1")).resolve_all_asset_specs():
         assert spec.description.startswith("**SIMULATED DATA**")
         assert "simulated" in spec.kinds
@@ -92,7 +92,7 @@ def minutes(cron):
     return set(range(int(first), int(last or (59 if step else first)) + 1, int(step or 1)))
 
 
-def test_the_crawl_and_the_live_file_have_different_minutes(defs):
+def test_crawl_and_live_file_run_at_different_minutes(defs):
     crons = {s.name: s.cron_schedule for s in defs.get_repository_def().schedule_defs}
     assert not minutes(crons["crawl_schedule"]) & minutes(crons["live_cache_refresh_schedule"])
 
@@ -102,7 +102,7 @@ def test_jobs_run_in_process(defs):
         assert job.executor_def.name == "in_process", job.name
 
 
-def test_a_tick_is_skipped_while_the_job_runs(defs, settings, tmp_path):
+def test_tick_is_skipped_while_the_job_runs(defs, settings, tmp_path):
     schedule = defs.get_repository_def().get_schedule_def("crawl_schedule")
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         with dg.build_schedule_context(instance=instance, resources={"settings": settings}) as context:
@@ -113,7 +113,7 @@ def test_a_tick_is_skipped_while_the_job_runs(defs, settings, tmp_path):
         assert "unfinished" in tick.skip_message
 
 
-def test_no_module_with_assets_postpones_annotations():
+def test_no_module_postpones_annotations():
     """`from __future__ import annotations` breaks Dagster's context parameter."""
     for path in (ROOT / "polypipe").rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -121,14 +121,14 @@ def test_no_module_with_assets_postpones_annotations():
         assert not futures, path
 
 
-def test_workspace_yaml_names_the_location_for_good():
+def test_workspace_yaml_fixes_the_location_name():
     workspace = yaml.safe_load((ROOT / "workspace.yaml").read_text())
     (entry,) = workspace["load_from"]
     assert entry["python_module"]["module_name"] == "polypipe.definitions"
     assert entry["python_module"]["location_name"] == "polypipe"
 
 
-def test_plain_modules_do_not_import_dagster(tmp_path):
+def test_client_warehouse_and_runtime_load_without_dagster(tmp_path):
     modules = "polypipe.polymarket polypipe.warehouse polypipe.caches.publish polypipe.caches.registry polypipe.runtime.up"
     code = f"import sys, {', '.join(modules.split())}; sys.exit('dagster' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=dict(os.environ), check=False).returncode == 0

@@ -18,7 +18,7 @@ def read(tmp_path, dotenv="", **environ):
     return load_settings(environ, path)
 
 
-def test_defaults(tmp_path, monkeypatch):
+def test_unset_settings_have_their_defaults(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     settings = read(tmp_path)
     assert settings.home == tmp_path / "data"
@@ -32,13 +32,13 @@ def test_defaults(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("text", ["c0" * 20, "C0" * 20, "0x" + "c0" * 20, "0x" + "C0" * 20])
-def test_an_address_in_any_spelling(tmp_path, text):
+def test_address_is_accepted_in_any_spelling(tmp_path, text):
     assert read(tmp_path, POLYPIPE_COPIER_ADDRESS=text).copier_address == COPIER
     assert read(tmp_path, FUNDER_ADDRESS=text).copier_address == COPIER
     assert read(tmp_path, TARGET_WHALE_ADDRESS=text).whale_address == COPIER
 
 
-def test_command_line_then_environment_then_dotenv_then_default(tmp_path):
+def test_command_line_precedes_environment_precedes_dotenv_precedes_default(tmp_path):
     dotenv = "POLYPIPE_SCALING_RATIO=0.03\nPOLYPIPE_WEBSERVER_PORT=3003\nPOLYPIPE_DASHBOARD_PORT=4444\n"
     path = tmp_path / "dotenv"
     path.write_text(dotenv)
@@ -51,7 +51,7 @@ def test_command_line_then_environment_then_dotenv_then_default(tmp_path):
     assert settings.sources["dashboard_port"] == "command line"
 
 
-def test_our_name_wins_over_the_bots_name(tmp_path):
+def test_our_name_precedes_the_bots_name(tmp_path):
     settings = read(tmp_path, FUNDER_ADDRESS="11" * 20, POLYPIPE_COPIER_ADDRESS="22" * 20)
     assert settings.copier_address == "0x" + "22" * 20
 
@@ -79,7 +79,7 @@ def test_our_name_wins_over_the_bots_name(tmp_path):
         ("POLYPIPE_HISTORY_START", "90 days"),
     ],
 )
-def test_a_bad_value_is_one_line_that_names_variable_value_and_what_is_allowed(tmp_path, name, value):
+def test_bad_value_is_one_line_with_variable_value_and_what_is_allowed(tmp_path, name, value):
     with pytest.raises(SettingError) as caught:
         read(tmp_path, **{name: value})
     line = str(caught.value)
@@ -92,14 +92,14 @@ def test_a_bad_value_is_one_line_that_names_variable_value_and_what_is_allowed(t
     ("name", "value"),
     [("POLYPIPE_ALERT_URLS", "not a url with s3cret"), ("POLYPIPE_GAMMA_URL", "https://me:s3cret@host")],
 )
-def test_a_value_that_may_hold_a_secret_is_not_shown(tmp_path, name, value):
+def test_bad_value_that_may_hold_a_secret_is_not_shown(tmp_path, name, value):
     with pytest.raises(SettingError) as caught:
         read(tmp_path, **{name: value})
     assert "s3cret" not in str(caught.value)
     assert name in str(caught.value)
 
 
-def test_secrets_in_a_shared_dotenv_never_enter(tmp_path):
+def test_other_lines_of_dotenv_never_enter_the_settings(tmp_path):
     dotenv = "PRIVATE_KEY=0xs3cret\nexport CLOB_API_KEY='s3cret'\nX_POLYPIPE_HOME=s3cret\nPOLYPIPE_HOME=/x # note\n"
     settings = read(tmp_path, dotenv)
     assert "s3cret" not in repr(settings)
@@ -113,7 +113,7 @@ def test_alert_urls_are_not_in_the_repr(tmp_path):
     assert "s3cret" not in repr(settings)
 
 
-def test_history_may_begin_on_any_day_up_to_today(tmp_path):
+def test_history_starts_on_any_day_up_to_today(tmp_path):
     assert read(tmp_path, POLYPIPE_HISTORY_START="2026-06-01").history_start == date(2026, 6, 1)
     today = datetime.now(UTC).date()
     assert read(tmp_path, POLYPIPE_HISTORY_START=str(today)).history_start == today
@@ -128,7 +128,7 @@ def test_history_may_begin_on_any_day_up_to_today(tmp_path):
         (b"POLYPIPE_HOME=a\0b\n", r"\.env: .* is not valid UTF-8"),
     ],
 )
-def test_a_line_that_cannot_be_read_does_not_silently_leave_the_default(tmp_path, content, words, caplog):
+def test_unreadable_line_of_dotenv_is_an_error_not_the_default(tmp_path, content, words, caplog):
     path = tmp_path / "dotenv"
     path.write_bytes(content)
     with pytest.raises(SettingError, match=words) as caught:
@@ -138,17 +138,17 @@ def test_a_line_that_cannot_be_read_does_not_silently_leave_the_default(tmp_path
     assert caplog.records == []
 
 
-def test_a_dotenv_of_windows_is_read_from_its_first_line_on(tmp_path):
+def test_dotenv_with_byte_order_mark_is_read_from_its_first_line(tmp_path):
     path = tmp_path / "dotenv"
     path.write_bytes(b"\xef\xbb\xbfPOLYPIPE_SCALING_RATIO=0.02\r\nPOLYPIPE_WEBSERVER_PORT=3003\r\n")
     assert (load_settings({}, path).scaling_ratio, load_settings({}, path).webserver_port) == (pytest.approx(0.02), 3003)
 
 
-def test_a_missing_dotenv_is_no_error(tmp_path):
+def test_missing_dotenv_is_not_an_error(tmp_path):
     assert load_settings({}, tmp_path / "none").scaling_ratio == pytest.approx(0.08)
 
 
-def test_settings_survive_the_way_through_a_child_environment(tmp_path):
+def test_settings_survive_a_child_environment(tmp_path):
     settings = read(
         tmp_path,
         POLYPIPE_COPIER_ADDRESS=COPIER,
@@ -169,12 +169,12 @@ def test_any_text_gives_a_setting_or_a_one_line_error(variable, text):
     assert "\n" not in message
 
 
-def test_short_address():
+def test_short_address_keeps_both_ends():
     assert short_address(COPIER) == "0xc0c0…c0c0"
     assert short_address(None) is None
 
 
-def test_the_ping_url_is_kept_as_it_is_and_never_shown(tmp_path):
+def test_ping_url_is_unchanged_and_never_shown(tmp_path):
     url = "https://push.example/api/push/s3cret?status=up&msg=OK"
     settings = read(tmp_path, POLYPIPE_PING_URL=url)
     assert settings.ping_url == url
@@ -193,7 +193,7 @@ def test_the_ping_url_is_kept_as_it_is_and_never_shown(tmp_path):
         assert "s3" not in str(error.value)
 
 
-def test_the_command_line_can_clear_whatever_may_be_unset(tmp_path):
+def test_command_line_clears_optional_settings(tmp_path):
     unset = {variable.names[0]: "" for variable in VARIABLES if variable.default in (None, "")}
     environ = {
         "POLYPIPE_PING_URL": "https://push.example/x",
@@ -204,8 +204,8 @@ def test_the_command_line_can_clear_whatever_may_be_unset(tmp_path):
     assert (settings.ping_url, settings.alert_urls, settings.webserver_name) == (None, (), None)
 
 
-def test_on_the_home_of_the_demo_nothing_real_is_met(tmp_path):
-    """Whatever a shell or a shared `.env` holds: `refresh` there would mix real rows into simulated ones."""
+def test_home_of_the_demo_ignores_real_hosts_and_files(tmp_path):
+    """Otherwise `refresh` with a real environment would mix real rows into simulated ones."""
     home = tmp_path / "data" / "demo"
     given = {
         "POLYPIPE_HOME": str(home),
@@ -224,13 +224,13 @@ def test_on_the_home_of_the_demo_nothing_real_is_met(tmp_path):
     assert (settings.simulated, settings.gamma_url, settings.alert_urls) == (True, "http://127.0.0.1:4001", ())
     assert settings.bot_dir == home / "bot"
     assert settings.sources["gamma_url"] == settings.sources["alert_urls"] == "demo"
-    assert (settings.webserver_port, settings.sources["webserver_port"]) == (3003, ".env")  # the demo gave none
+    assert (settings.webserver_port, settings.sources["webserver_port"]) == (3003, ".env")  # not in the demo's file
     assert load_settings(real, path, {"POLYPIPE_GAMMA_URL": "http://127.0.0.1:5"}).gamma_url == "http://127.0.0.1:5"
     assert load_settings(real | {"POLYPIPE_HOME": str(tmp_path / "data")}, path).gamma_url == "https://gamma.example"
     assert (home / SIMULATED).stat().st_mode & 0o777 == 0o644
 
 
-def test_the_mark_of_a_demo_of_an_earlier_version_is_empty(tmp_path):
+def test_empty_demo_file_of_an_earlier_version_marks_data_as_simulated(tmp_path):
     (tmp_path / SIMULATED).touch()
     settings = load_settings({"POLYPIPE_HOME": str(tmp_path)}, tmp_path / "none")
     assert (settings.simulated, settings.sources["simulated"]) == (True, "demo")
@@ -238,7 +238,7 @@ def test_the_mark_of_a_demo_of_an_earlier_version_is_empty(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "0", '"text"', "\xff"])
-def test_a_damaged_mark_of_the_demo_is_one_line(tmp_path, content):
+def test_damaged_demo_file_is_an_error_of_one_line(tmp_path, content):
     (tmp_path / SIMULATED).write_text(content, encoding="latin-1")
     with pytest.raises(SettingError) as caught:
         load_settings({"POLYPIPE_HOME": str(tmp_path)}, tmp_path / "none")
@@ -246,7 +246,7 @@ def test_a_damaged_mark_of_the_demo_is_one_line(tmp_path, content):
     assert "\n" not in str(caught.value)
 
 
-def test_names_that_set_nothing(tmp_path):
+def test_unknown_names_are_listed_with_their_source(tmp_path):
     dotenv = tmp_path / "dotenv"
     dotenv.write_text(
         "\n".join(["POLYPIPE_HOEM=/x", "# POLYPIPE_OLD=1", " export POLYPIPE_B = 2", "FUNDER_ADDRESS=0", "OTHER=3"])

@@ -1,4 +1,4 @@
-"""The sensors that start a job at once after a start or an outage, on a real instance."""
+"""Sensors that start a job at once after a start or an outage, on a real instance."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -23,7 +23,7 @@ def instance(tmp_path):
 
 
 def tick(name, instance, settings, warehouse):
-    """The jobs that a tick asks for, and why it asks for none."""
+    """The requested jobs with their tags, and the message of a skipped tick."""
     defs = build_defs(settings=settings, warehouse=warehouse)
     resources = {"settings": settings, "warehouse": warehouse}
     sensor = defs.get_repository_def().get_sensor_def(name)
@@ -53,11 +53,11 @@ def put_publications(warehouse, specs, age=timedelta(0)):
         put(warehouse, "publications", publication_id=spec.asset, file=spec.file, time=at, accepted=True)
 
 
-def test_the_crawl_comes_first(instance, settings, warehouse):
+def test_crawl_is_requested_first(instance, settings, warehouse):
     assert names(tick("catch_up", instance, settings, warehouse)) == ["crawl"]
 
 
-def test_nothing_while_all_is_fresh(instance, settings, warehouse):
+def test_nothing_is_requested_while_every_file_is_fresh(instance, settings, warehouse):
     put_crawl(warehouse, timedelta(minutes=1))
     put_publications(warehouse, CACHES)
     asked = tick("catch_up", instance, settings, warehouse)
@@ -65,13 +65,13 @@ def test_nothing_while_all_is_fresh(instance, settings, warehouse):
     assert asked[1] == "every file is fresh enough"
 
 
-def test_a_stale_universe_is_crawled(instance, settings, warehouse):
+def test_stale_universe_requests_a_crawl(instance, settings, warehouse):
     put_crawl(warehouse, timedelta(minutes=21))
     put_publications(warehouse, CACHES)
     assert names(tick("catch_up", instance, settings, warehouse)) == ["crawl"]
 
 
-def test_a_file_past_its_limit_is_published_by_its_own_job(instance, settings, warehouse):
+def test_stale_file_requests_its_own_job(instance, settings, warehouse):
     put_crawl(warehouse, timedelta(minutes=1))
     put_publications(warehouse, [spec for spec in CACHES if spec.cron is None])
     assert names(tick("catch_up", instance, settings, warehouse)) == ["live_cache_refresh"]
@@ -79,7 +79,7 @@ def test_a_file_past_its_limit_is_published_by_its_own_job(instance, settings, w
     assert names(tick("catch_up", instance, settings, warehouse)) == ["live_cache_refresh"]
 
 
-def test_a_job_that_runs_or_has_just_failed_is_not_asked_for_again(instance, settings, warehouse):
+def test_running_or_just_failed_job_is_not_requested_again(instance, settings, warehouse):
     job = build_defs(settings=settings).resolve_job_def("crawl")
     run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
     asked = tick("catch_up", instance, settings, warehouse)
@@ -89,7 +89,7 @@ def test_a_job_that_runs_or_has_just_failed_is_not_asked_for_again(instance, set
     assert names(tick("catch_up", instance, settings, warehouse)) == []
 
 
-def test_positions_are_compared_at_once_but_only_with_wallets(sim, instance, settings, warehouse):
+def test_positions_are_requested_at_once_but_only_with_wallets(sim, instance, settings, warehouse):
     asked = tick("first_positions", instance, settings, warehouse)
     assert names(asked) == []
     assert "POLYPIPE_COPIER_ADDRESS" in asked[1]
@@ -97,7 +97,7 @@ def test_positions_are_compared_at_once_but_only_with_wallets(sim, instance, set
     assert names(tick("first_positions", instance, with_wallets, warehouse)) == ["positions_refresh"]
 
 
-def test_the_last_30_days_are_filled_once(sim, instance, warehouse):
+def test_last_30_days_of_history_are_requested_once(sim, instance, warehouse):
     settings = settings_for(sim.url, **WALLETS)
     ((job, tags),), _ = tick("first_history", instance, settings, warehouse)
     today = datetime.now(UTC).date()

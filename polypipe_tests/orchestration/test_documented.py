@@ -1,4 +1,4 @@
-"""What an asset's page in the UI shows about its tables and its source."""
+"""Columns and source links of assets in the UI."""
 
 from pathlib import Path
 
@@ -28,14 +28,14 @@ def test_every_published_table_belongs_to_an_asset(specs):
     assert set(TABLES) <= set(specs)
 
 
-def test_every_column_of_a_table_shows_on_the_page_of_its_asset(specs):
+def test_every_column_is_shown_with_its_comment(specs):
     for asset, table in ((asset, table) for asset, tables in TABLES.items() for table in tables):
         described = [(c.name, c.type, c.constraints.nullable, c.description) for c in shown(specs[asset], table).columns]
         assert described == [(c.name, c.type, c.nullable, c.comment) for c in catalog()[table].columns.values()]
         assert all(description for *_, description in described), table
 
 
-def test_a_cache_keeps_the_schema_of_its_file(specs):
+def test_cache_asset_keeps_the_schema_of_its_file(specs):
     for cache in CACHES:
         assert specs[cache.asset].metadata["dagster/column_schema"].columns[0].name == "token_id"
 
@@ -50,7 +50,7 @@ def test_every_asset_links_to_its_source(specs):
             assert lines[reference.line_number - 1].lstrip().startswith(("def ", "@dg.", "async def ")), (name, reference)
 
 
-def test_a_cache_links_to_the_function_that_builds_its_file(specs):
+def test_cache_asset_links_to_the_function_that_builds_its_file(specs):
     for cache in CACHES:
         paths = [
             reference.file_path for reference in specs[cache.asset].metadata["dagster/code_references"].code_references
@@ -65,7 +65,7 @@ def test_simulated_assets_keep_columns_and_links(monkeypatch):
         assert spec.metadata["dagster/code_references"].code_references
 
 
-def test_an_unknown_table_is_an_error():
+def test_unknown_table_is_an_error():
     from polypipe.orchestration.documented import with_columns
 
     with pytest.raises(KeyError, match="nowhere"):
