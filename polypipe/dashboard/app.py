@@ -52,6 +52,7 @@ def build_app(settings: Settings, store: Store | None = None) -> FastAPI:
         openapi_url=None,  # served by `_openapi`, with an ETag
         docs_url=None,
         redoc_url=None,
+        # No environment variable may make FastAPI export requests and exceptions, which hold addresses of wallets.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         dependencies=[Depends(refuse_repeated)],
         middleware=[
