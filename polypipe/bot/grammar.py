@@ -55,8 +55,8 @@ def parse_line(raw: str) -> TradeRow:
     row.second_price = _level(second, "second_price", problems)
     row.second_size = _level(second_size, "second_size", problems)
     if tx:
-        row.tx_hash = tx[:100]
-        if len(tx) != 66 or not tx.startswith("0x"):
+        row.tx_hash = tx[:100].lower()
+        if len(tx) != 66 or not row.tx_hash.startswith("0x"):
             problems.append("tx_hash")
     row.is_live = _TRUTH.get(live)
     if row.is_live is None:

@@ -32,11 +32,11 @@ def parse_line(raw: str) -> OwnFillRow:
     row.usd, row.shares, row.price = number(usd), number(shares), number(price)
     for name, text in zip(_BOOK, book, strict=True):
         setattr(row, name, number(unquoted(text)))
-    row.tx_hash = tx[:100] or None
+    row.tx_hash = tx[:100].lower() or None
     read = (row.logged_at, is_block or None, row.token_id, row.usd, row.shares, row.price, row.side)
     problems = [name for name, value in zip(_NAMES, read, strict=False) if value is None]
     problems += [name for name, text in zip(_BOOK, book, strict=True) if text != "N/A" and getattr(row, name) is None]
-    if tx and (len(tx) != 66 or not tx.startswith("0x")):
+    if tx and (len(tx) != 66 or not tx.lower().startswith("0x")):
         problems.append("tx_hash")
     row.problems = ",".join(problems) or None
     return row

@@ -88,7 +88,7 @@ def build(sources: Sources) -> Built:
     return Built(
         live_content(stored, live.tokens, unread),
         crawl_id,
-        report.started_at,
+        report.observed_at,
         _notes(report, len(live.tokens), live.newest()) | {"tokens_not_in_universe_yet": new},
     )
 
@@ -102,7 +102,7 @@ def _build_from_full_crawl(sources: Sources) -> Built:
         ).fetchall()
         (events,) = con.execute("SELECT count(*) FROM events WHERE live").fetchone() or (0,)
     notes = _notes(stored.report, events, lines)
-    return Built(content, stored.crawl_id, stored.report.started_at, notes | {"full_crawl": True})
+    return Built(content, stored.crawl_id, stored.report.observed_at, notes | {"full_crawl": True})
 
 
 def _notes(report: CrawlReport, live_events: int, newest: Sequence[LiveLine]) -> dict[str, Any]:

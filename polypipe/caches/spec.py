@@ -28,7 +28,7 @@ class Sources:
 
 @dataclass(frozen=True)
 class Universe:
-    """The stored universe: the crawl that proved it complete, and the time when that started (UTC)."""
+    """The stored universe: the crawl that proved it complete, and the time its data was observed (UTC)."""
 
     crawl_id: str
     observed_at: datetime
@@ -71,7 +71,8 @@ class CacheSpec:
 def latest_universe(con: "duckdb.DuckDBPyConnection") -> Universe | None:
     """The last complete crawl of the universe, or None before the first."""
     row = con.execute(
-        "SELECT crawl_id, started_at FROM crawls WHERE kind = 'universe' AND complete ORDER BY started_at DESC LIMIT 1"
+        "SELECT crawl_id, coalesce(observed_at, started_at) FROM crawls "
+        "WHERE kind = 'universe' AND complete ORDER BY started_at DESC LIMIT 1"
     ).fetchone()
     return Universe(row[0], row[1].astimezone(UTC)) if row else None
 

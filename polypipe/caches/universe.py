@@ -115,6 +115,8 @@ def crawl_row(crawl_id: str, report: CrawlReport) -> CrawlRow:
         "seconds": report.seconds,
         "complete": report.complete,
         "error": None,
+        "observed_at": report.observed_at,
+        "announced": "\n".join(report.announcements) or None,
     }
 
 
@@ -138,6 +140,8 @@ def record_failure(warehouse: Warehouse, crawl_id: str, kind: str, started_at: d
             "seconds": (finished_at - started_at).total_seconds(),
             "complete": False,
             "error": str(error)[:1000],
+            "observed_at": None,
+            "announced": None,
         }
         batch.add("crawls", [row])
         batch_id = batch.commit({"crawls": Append()})

@@ -58,7 +58,7 @@ def read_crawls(con: "duckdb.DuckDBPyConnection", now: datetime) -> list[CrawlSt
     crawls = []
     for kind in ("universe", "live"):
         rows = con.execute(
-            "SELECT complete, error, started_at, dropped FROM crawls "
+            "SELECT complete, error, coalesce(observed_at, started_at), dropped FROM crawls "
             f"WHERE kind = {literal(kind)} AND finished_at BETWEEN {literal(now - 7 * DAY)} AND {literal(now)} "
             f"ORDER BY finished_at DESC LIMIT {_NEWEST_CRAWLS}"
         ).fetchall()

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from polypipe.clock import Clock, utc_now
 from polypipe.orchestration.resources import Polymarket
-from polypipe.polymarket import PnlHistory, PolymarketHttp, fetch_pnl_history
+from polypipe.polymarket import PnlHistory, PolymarketHttp, answer_age, fetch_pnl_history
 from polypipe.polymarket.user_pnl import STEPS
 from polypipe.polymarket.wallet_models import Fidelity
 from polypipe.wallets import Wallets
@@ -50,11 +50,14 @@ def load_pnl(
     """
     now = clock()
 
-    async def work(http: PolymarketHttp) -> tuple[PnlHistory, ...]:
+    async def work(http: PolymarketHttp) -> tuple[tuple[PnlHistory, ...], timedelta]:
         asked = (fetch_pnl_history(http, who, start, end + JUST_AFTER, now=now) for who in (wallets.copier, wallets.whale))
-        return tuple(await asyncio.gather(*asked))
+        with answer_age() as age:
+            histories = tuple(await asyncio.gather(*asked))
+        return histories, age.length
 
-    histories = polymarket.run(work)
+    histories, age = polymarket.run(work)
+    fetched_at = now - age
     coarse = any(point.fidelity != "1h" for history in histories for point in history.points)
     finest = _stored(warehouse, wallets, start, end) if coarse else {}
     rows: list[WalletPnlRow] = []
@@ -66,7 +69,7 @@ def load_pnl(
                 kept += 1  # the API thins out its past; keep the points that were read hourly
                 continue
             rows.append(
-                {"wallet": history.wallet, "t": point.t, "p": point.p, "fidelity": point.fidelity, "fetched_at": now}
+                {"wallet": history.wallet, "t": point.t, "p": point.p, "fidelity": point.fidelity, "fetched_at": fetched_at}
             )
     with warehouse.batch("wallet_pnl") as batch:
         batch.add("wallet_pnl", rows)

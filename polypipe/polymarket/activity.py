@@ -13,6 +13,7 @@ from itertools import pairwise
 
 import msgspec
 
+from polypipe.polymarket.answer_age import answer_age
 from polypipe.polymarket.errors import CrawlIncomplete
 from polypipe.polymarket.http import Params, PolymarketHttp
 from polypipe.polymarket.wallet_models import Activity, ActivityReport
@@ -39,8 +40,10 @@ async def walk_activity(
     if start.tzinfo is None or end.tzinfo is None:
         raise ValueError("start and end must have a time zone")
     walk = _Walk(http, wallet_address(wallet), start, end, sink)
-    async with http.operation(deadline):
-        await walk.run()
+    with answer_age() as age:
+        async with http.operation(deadline):
+            await walk.run()
+    walk.report.answer_age = age.seconds
     walk.report.complete = True
     return walk.report
 
@@ -116,6 +119,8 @@ class _Walk:
         if unread:
             raise CrawlIncomplete(describe_unreadable(unread, len(rows)), request=request)
         times = [_second(row) for row in rows]
+        if times and self.report.newest is None:
+            self.report.newest = datetime.fromtimestamp(times[0], UTC)
         if any(later > earlier for earlier, later in pairwise([newest, *times])):
             raise CrawlIncomplete("the rows are not the newest before `end`, sorted newest first", request=request)
         return [row for row in rows if isinstance(row, Activity)], times

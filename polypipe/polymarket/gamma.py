@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Literal
 
+from polypipe.polymarket.answer_age import answer_age
 from polypipe.polymarket.errors import CrawlIncomplete, RequestRefused
 from polypipe.polymarket.http import Params, PolymarketHttp
 from polypipe.polymarket.models import Event, Market, RowProblem
@@ -63,6 +64,7 @@ class CrawlReport:
     kind: CrawlKind
     started_at: datetime
     finished_at: datetime | None = None
+    oldest_answer_at: datetime | None = None  # when the oldest answer left Polymarket
     pages: int = 0
     requests: int = 0  # including retries
     events: int = 0
@@ -78,6 +80,12 @@ class CrawlReport:
     seconds: float = 0.0
     complete: bool = False
     filter_ignored: bool = False  # the server ignored `live=true` and sent other events
+    announcements: list[str] = field(default_factory=list)  # of the API about its paths: deprecation, sunset, warnings
+
+    @property
+    def observed_at(self) -> datetime:
+        """The rows are at least as recent as this: the start, or earlier if a cache sent an older answer."""
+        return min(self.started_at, self.oldest_answer_at or self.started_at)
 
 
 Sink = Callable[[list[Event]], None]
@@ -143,7 +151,10 @@ class _Crawl:
         while True:
             number = self.report.pages + 1
             params = [*filters, ("after_cursor", cursor)] if cursor else filters
-            page = await self.http.get_json("gamma", LISTING, params, partial(decode_page, number=number), number)
+            with answer_age() as age:
+                page = await self.http.get_json("gamma", LISTING, params, partial(decode_page, number=number), number)
+            sent_at = datetime.now(UTC) - age.length
+            self.report.oldest_answer_at = min(self.report.oldest_answer_at or sent_at, sent_at)
             if page.next_cursor in cursors:
                 request = self.http.describe("gamma", LISTING, params, number)
                 raise CrawlIncomplete(f"the response repeats the cursor {page.next_cursor!r}", request=request)
@@ -234,6 +245,7 @@ class _Crawl:
         if self.report.kind == "universe" and not self.report.tokens:
             raise CrawlIncomplete(f"empty universe: none of {self.report.events} open events has a traded market")
         self.measure()
+        self.report.announcements = sorted(map(str, self.http.announcements.values()))
         self.report.finished_at = datetime.now(UTC)
         self.report.complete = True
         return self.report

@@ -56,6 +56,22 @@ def instant(field: str, value: Number) -> datetime:
         raise ValueError(f"{field}: {value!r} is not a time in seconds") from None
 
 
+def time_or_none(value: Number) -> datetime | None:
+    """A time in UTC from epoch seconds or an ISO text; None if it is neither."""
+    try:
+        return utc_time(value) or instant("time", value)
+    except ValueError:
+        return None
+
+
+def hex_id(value: str | None) -> str | None:
+    """A condition id, transaction hash or address in lower case; None if null or empty.
+
+    Sources write them in different letter cases. They are lower-cased where they are read, and compared as they are.
+    """
+    return value.lower() if value else None
+
+
 def token_id(field: str, value: str | None) -> str | None:
     """A token id; None if null or empty."""
     if not value:

@@ -46,7 +46,10 @@ class Position(msgspec.Struct, frozen=True, gc=False):
 
 
 class Activity(msgspec.Struct, frozen=True, gc=False):
-    """One action or payment of a wallet: a fill, split, merge, redeem, reward, rebate, deposit, ..."""
+    """One action or payment of a wallet: a fill, split, merge, redeem, reward, rebate, deposit, ...
+
+    Ids and hashes are in lower case. `activity_types` lists the types.
+    """
 
     wallet: str
     timestamp: datetime  # whole seconds
@@ -64,6 +67,7 @@ class Activity(msgspec.Struct, frozen=True, gc=False):
     event_slug: str
     outcome: str
     occurrence: int = 0  # 0, 1, ... among rows with the same `identity`
+    is_combo: bool = False  # a fill of a combo (parlay): traded by request for quote, cannot be copied from the book
 
     @property
     def identity(self) -> tuple[object, ...]:
@@ -98,8 +102,18 @@ class ActivityReport(msgspec.Struct):
     rows: int = 0  # passed to the sink: inside [start, end), each once
     read_again: int = 0  # rows of the last second of a page, which the next page reads again
     oldest: datetime | None = None  # of the rows passed to the sink
-    history_ended: bool = False  # the wallet has no activity before `oldest`
+    history_ended: bool = False  # the API served nothing before `oldest`, instead of a row before `start`
     complete: bool = False
+    newest: datetime | None = None  # of all rows that were read, also outside [start, end)
+    answer_age: float = 0.0  # seconds; of the oldest answer, which a cache may have sent
+
+    @property
+    def passed_start(self) -> bool:
+        """True if a row before `start` was served: the listing reaches back over the whole window.
+
+        Otherwise the history ended. That is its true beginning, or only as far back as the API serves it.
+        """
+        return not self.history_ended
 
 
 class PnlPoint(msgspec.Struct, frozen=True, gc=False):

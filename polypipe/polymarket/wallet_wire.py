@@ -10,7 +10,17 @@ from typing import TypeVar
 import msgspec
 
 from polypipe.polymarket.errors import RequestRefused, one_line
-from polypipe.polymarket.values import Number, date_prefix, instant, number, outcome_index, side, token_id, whole_number
+from polypipe.polymarket.values import (
+    Number,
+    date_prefix,
+    hex_id,
+    instant,
+    number,
+    outcome_index,
+    side,
+    token_id,
+    whole_number,
+)
 from polypipe.polymarket.wallet_models import Activity, PnlPoint, Position, Standing
 
 T = TypeVar("T")
@@ -70,6 +80,7 @@ class _Activity(_OnlyTime, rename="camel"):
     price: Number = None
     outcome_index: Number = None
     transaction_hash: str | None = None
+    is_combo: object = None
     title: str | None = None
     slug: str | None = None
     event_slug: str | None = None
@@ -168,7 +179,7 @@ def read_position(raw: msgspec.Raw, wallet: str) -> Position:
         raise ValueError("no asset")
     return Position(
         asset=asset,
-        condition_id=wire.condition_id or None,
+        condition_id=hex_id(wire.condition_id),
         size=size,
         avg_price=number("avgPrice", wire.avg_price),
         initial_value=number("initialValue", wire.initial_value),
@@ -199,18 +210,19 @@ def read_activity(raw: msgspec.Raw, wallet: str) -> Activity:
         wallet=wallet,
         timestamp=instant("timestamp", wire.timestamp),
         type=wire.type,
-        condition_id=wire.condition_id or None,
+        condition_id=hex_id(wire.condition_id),
         asset=token_id("asset", wire.asset),
         side=side(wire.side),
         size=number("size", wire.size),
         usdc_size=number("usdcSize", wire.usdc_size),
         price=number("price", wire.price),
         outcome_index=outcome_index(wire.outcome_index),
-        transaction_hash=wire.transaction_hash or "",
+        transaction_hash=hex_id(wire.transaction_hash) or "",
         title=wire.title or "",
         slug=wire.slug or "",
         event_slug=wire.event_slug or "",
         outcome=wire.outcome or "",
+        is_combo=wire.is_combo is True,
     )
 
 

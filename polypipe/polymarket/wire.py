@@ -12,7 +12,7 @@ import msgspec
 from polypipe.errors import PolypipeError
 from polypipe.polymarket.errors import one_line
 from polypipe.polymarket.models import Event, FeeSchedule, Market, RowProblem
-from polypipe.polymarket.values import TOKEN_ID, utc_time
+from polypipe.polymarket.values import TOKEN_ID, hex_id, utc_time
 
 # An id: usually text, sometimes a JSON number. It is used as a key and in messages, so it must be printable.
 WireId = Annotated[str, msgspec.Meta(pattern=r"^[!-~]+\Z")] | int
@@ -180,7 +180,7 @@ def market_of(wire: WireMarket, token_ids: tuple[str, ...]) -> Market:
     """Normalize a market."""
     return Market(
         id=str(wire.id),
-        condition_id=wire.condition_id or None,
+        condition_id=hex_id(wire.condition_id),
         question=wire.question or "",
         slug=wire.slug or "",
         sports_market_type=wire.sports_market_type or None,

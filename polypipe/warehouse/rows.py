@@ -78,6 +78,8 @@ class CrawlRow(TypedDict):
     seconds: float | None
     complete: bool
     error: str | None
+    observed_at: datetime | None
+    announced: str | None
 
 
 class PublicationRow(TypedDict):
@@ -235,6 +237,7 @@ class WalletActivityRow(TypedDict):
     event_slug: str
     outcome: str
     occurrence: int
+    is_combo: bool | None
 
 
 class CopyQualityRow(TypedDict):

@@ -25,6 +25,7 @@ DAY_COLUMN: dict[str, str | None] = {
     "wallet_pnl": None,  # 17,520 rows a year
     "wallet_activity": "timestamp",
     "activity_days": None,
+    "activity_unknown_days": None,
     "copy_quality_daily": None,
     "trade_log": "day",
     "own_fills": "day",

@@ -225,3 +225,11 @@ def test_unreadable_values_of_an_own_fill_are_named():
     row = own_fills.parse_line(own(direction="GIFT", block="x", asks="a,1,1,1", tx="0x1"))
     assert row.problems == "block,direction,ask1_price,tx_hash"
     assert own_fills.parse_line("2026-11-20 12:34:56.789,5").problems == "columns"
+
+
+def test_hash_in_another_letter_case_joins_with_the_api():
+    api = msgspec.json.encode({"type": "TRADE", "timestamp": 1, "transactionHash": TX})
+    fill = read_activity(msgspec.Raw(api), wallet="0x" + "ab" * 20)
+    for sent in (TX.upper(), "0x" + TX[2:].upper(), TX):
+        row = parse_line(line(tx=sent))
+        assert (row.tx_hash, row.problems) == (fill.transaction_hash, None)

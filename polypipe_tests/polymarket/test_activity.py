@@ -71,10 +71,11 @@ def test_every_field_of_a_row_is_read() -> None:
             slug="will-it-rain",
             event_slug="rain",
             outcome="Yes",
+            is_combo=False,
         )
     ]
     assert found[0].key == f"{WALLET}|{T0 + 5}|0xaa|TRADE|0xc0|123|0|BUY|10.0|5.5|0.55|0"
-    assert report == ActivityReport(WALLET, at(0), at(100_000), 2, 1, 0, at(5), True, True)
+    assert report == ActivityReport(WALLET, at(0), at(100_000), 2, 1, 0, at(5), True, True, at(5))
 
 
 def test_absent_and_empty_values_are_none_and_numeric_text_is_read() -> None:
@@ -296,3 +297,28 @@ def test_adjacent_windows_read_the_same_rows_as_one(rows: list[dict[str, Any]], 
     late, _ = walk(FakeActivity(rows, page_size), split, 13)
     early, _ = walk(FakeActivity(rows, page_size), 0, split)
     assert sorted(a.key for a in late + early) == sorted(a.key for a in whole)
+
+
+@pytest.mark.parametrize(("sent", "read"), [(True, True), (False, False), (None, False), (..., False), ("yes", False)])
+def test_a_combo_is_flagged_and_its_key_is_that_of_any_fill(sent: Any, read: bool) -> None:
+    plain, _ = walk(FakeActivity([raw_activity(5)]))
+    flagged, _ = walk(FakeActivity([raw_activity(5, isCombo=sent)]))
+    assert flagged[0].is_combo is read
+    assert flagged[0].key == plain[0].key
+
+
+def test_hashes_and_ids_are_read_in_lower_case() -> None:
+    found, _ = walk(FakeActivity([raw_activity(5, transactionHash="0xAbC", conditionId="0xDEF")]))
+    assert (found[0].transaction_hash, found[0].condition_id) == ("0xabc", "0xdef")
+
+
+def test_report_says_whether_the_start_was_passed_or_the_history_ended() -> None:
+    _, ended = walk(FakeActivity(fills(11, 12)), 10, 20)
+    assert (ended.passed_start, ended.history_ended, ended.newest) == (False, True, at(12))
+    _, passed = walk(FakeActivity(fills(9, 11, 12)), 10, 20)
+    assert (passed.passed_start, passed.history_ended, passed.newest) == (True, False, at(12))
+
+
+def test_report_has_the_age_of_the_oldest_answer() -> None:
+    fake = FakeActivity(fills(5), instead={1: httpx.Response(200, json=[raw_activity(5)], headers={"Age": "290"})})
+    assert walk(fake)[1].answer_age == 290.0

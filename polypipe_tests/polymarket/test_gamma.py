@@ -357,3 +357,13 @@ def test_any_universe_matches_an_independent_decoding(
     raw = [by_id[number] for number in sorted(by_id)] + [raw_event(1000)]
     events, _ = universe(FakeGamma(raw, honours=tuple(honours), page_size=page_size))
     assert read_tokens(events) == expected_tokens(raw)
+
+
+@pytest.mark.parametrize("crawl", [universe, live])
+def test_a_page_from_a_cache_makes_the_crawl_as_old_as_the_page(crawl: Any) -> None:
+    cached = replaced(json={"events": [raw_event(1, live=True)]}, headers={"Age": "290", "Sunset": "2027-01-31"})
+    _, report = crawl(FakeGamma([raw_event(1, live=True)], instead={1: cached}))
+    assert 289 < (report.started_at - report.observed_at).total_seconds() <= 290
+    assert report.announcements == ["gamma-api.polymarket.com/events/keyset: Sunset 2027-01-31: 2027-01-31"]
+    _, report = crawl(FakeGamma([raw_event(1, live=True)]))
+    assert report.observed_at == report.started_at
