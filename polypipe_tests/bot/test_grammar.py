@@ -9,6 +9,7 @@ from polypipe.bot import own_fills
 from polypipe.bot.grammar import parse_line
 from polypipe.bot.order_status import OUTCOMES
 from polypipe.bot.values import plain_text
+from polypipe.polymarket.wallet_wire import read_activity
 from polypipe.warehouse.tables import row_decoder
 from polypipe_tests.bot.corpus import STATUSES, TOKEN, TX, fork, line, my
 
