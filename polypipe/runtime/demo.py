@@ -41,4 +41,4 @@ def demo_programs(settings: Settings, port: int, events: int, seed: int) -> list
     """The program of the simulated exchange, which also writes the log of the copier's bot."""
     options = {"--port": port, "--events": events, "--seed": seed, "--bot-log": settings.bot_dir / TRADE_LOG.file}
     arguments = [str(part) for option in options.items() for part in option]
-    return [Program("exchange", [sys.executable, "-m", "polypipe.sim", *arguments])]
+    return [Program("exchange", [sys.executable, "-m", "polypipe.sim", "--odd-acts", *arguments])]

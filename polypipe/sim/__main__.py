@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
+from polypipe.sim import odd
 from polypipe.sim.bot import BotLog
+from polypipe.sim.script import Script
 from polypipe.sim.server import Exchange
 
 
@@ -24,13 +26,30 @@ from polypipe.sim.server import Exchange
 @click.option("--seed", default=7, show_default=True, help="The same seed gives the same world.")
 @click.option("--speed", default=1.0, show_default=True, help="Simulated seconds per real second, from now.")
 @click.option(
+    "--odd-acts",
+    is_flag=True,
+    help="Let the whale also merge, split, convert, buy combos, leave dust and tip, and let takers pay fees.",
+)
+@click.option(
     "--bot-log", type=click.Path(dir_okay=False, path_type=Path), help="File to append the simulated bot's trade log to."
 )
-def main(host: str, port: int, events: int, latency_ms: float, seed: int, speed: float, bot_log: Path | None) -> None:
+def main(
+    host: str,
+    port: int,
+    events: int,
+    latency_ms: float,
+    seed: int,
+    speed: float,
+    odd_acts: bool,
+    bot_log: Path | None,
+) -> None:
     """Simulated Polymarket: Gamma, Data, user-pnl and CLOB on one port."""
+    script = Script(life=True, fees=True, daily=odd.odd_acts) if odd_acts else None
     try:
         start = datetime.now(UTC).timestamp()
-        server = Exchange(events, seed, start=start, speed=speed, latency_ms=latency_ms, host=host, port=port)
+        server = Exchange(
+            events, seed, start=start, speed=speed, latency_ms=latency_ms, host=host, port=port, script=script
+        )
     except OSError as error:
         raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror}") from error
     click.echo(f"simulated Polymarket at {server.url} (seed {seed}, {events} events)")

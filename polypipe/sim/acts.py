@@ -43,7 +43,11 @@ def redeem_both(wallet: str, at: int, market: Market, sizes: tuple[float, float]
 def convert(wallet: str, at: int, markets: list[Market], size: float, nonce: str) -> Act:
     """NO of some markets of a neg-risk event become USDC and YES of all others. The row has only the size."""
     event = markets[0].event
-    if not event.neg_risk or any(m.event is not event for m in markets) or len(markets) >= len(event.markets):
+    if (
+        not all(m.neg_risk for m in event.markets)
+        or any(m.event is not event for m in markets)
+        or len(markets) >= len(event.markets)
+    ):
         raise ValueError("a conversion needs some, but not all, markets of one neg-risk event")
     return Act(wallet, at, "CONVERSION", None, None, "", size, 0, size, nonce, legs=tuple((m, 1) for m in markets))
 

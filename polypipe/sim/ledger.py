@@ -15,6 +15,7 @@ from polypipe.sim.balances import ComboPosition, Holdings, Position
 from polypipe.sim.copier import Copier, CopyTruth
 from polypipe.sim.life import outcome_price
 from polypipe.sim.model import Market
+from polypipe.sim.odd import with_fee
 from polypipe.sim.script import Script
 from polypipe.sim.wallets import COPIER_ADDRESS, DAY, FIRST_DAY, WHALE_ADDRESS, Act, whale_day
 from polypipe.sim.world import World
@@ -65,10 +66,13 @@ class Ledger:
         """Add a day of the random life."""
         more = self._script.daily(self.world, day) if self._script.daily else []
         for act in (*whale_day(self.world, day), *more):
-            self._push("whale", act)
+            self._push("whale", self._charged(act))
         manual = self._copier.manual(day)
         if manual is not None:
-            self._push("copier", manual)
+            self._push("copier", self._charged(manual))
+
+    def _charged(self, act: Act) -> Act:
+        return with_fee(act) if self._script.fees else act
 
     def _push(self, who: str, act: Act) -> None:
         self._count += 1
@@ -90,9 +94,11 @@ class Ledger:
             self.truth.append(known)
         elif act.wallet == WHALE_ADDRESS and act.kind == "TRADE" and self._script.life:
             truth = self._copier.follow(act)
-            self.truth.append(truth)
             if truth.copy is not None:
-                self._record(truth.copy, settle=True)
+                copy = self._charged(truth.copy)
+                truth = replace(truth, copy=copy)
+                self._record(copy, settle=True)
+            self.truth.append(truth)
 
     def _arrive(self, act: Act) -> None:
         """Record the arrival of migrated shares, at what they cost the wallet that they left."""

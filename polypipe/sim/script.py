@@ -43,14 +43,19 @@ def seconds(at: Time) -> int:
 class Script:
     """Markets and acts to play.
 
-    `ratio` is what the bot orders by. `daily` adds acts to each day of the random life: (world, day since the epoch) ->
-    acts.
+    `ratio` is what the bot orders by. The rest is about the random life (`life`): `fees` makes takers pay the fees of
+    2026 and the whale mostly a maker, `daily` adds acts to each day, as (world, day since the epoch) -> acts.
     """
 
     def __init__(
-        self, *, life: bool = False, ratio: float = RATIO, daily: Callable[[World, int], list[Act]] | None = None
+        self,
+        *,
+        life: bool = False,
+        ratio: float = RATIO,
+        fees: bool = False,
+        daily: Callable[[World, int], list[Act]] | None = None,
     ) -> None:
-        self.life, self.ratio, self.daily = life, ratio, daily
+        self.life, self.ratio, self.fees, self.daily = life, ratio, fees, daily
         self.events: list[Event] = []
         self.acts: list[Act] = []
         self.truth: dict[str, CopyTruth] = {}  # by nonce of the whale's fill
