@@ -34,7 +34,7 @@ test: env  ## run all tests
 	$(VENV)/bin/python -m pytest -n 3 --dist worksteal
 
 test-fast: env  ## run the tests that start no servers and no browser (90 s on two cores)
-	$(VENV)/bin/python -m pytest -n 3 --dist worksteal -m "not slow"
+	$(VENV)/bin/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 chaos: env  ## run the fault tests in full (40 minutes); writes docs/reliability.md
 	$(VENV)/bin/python -m pytest polypipe_tests/faults polypipe_tests/divergence/test_snapshot.py \

@@ -176,6 +176,7 @@ def test_no_output_or_file_contains_a_secret(sources, sim, channel, capfd, caplo
     assert TOKEN not in json.dumps([record.message for record in caplog.records if record.name.startswith("dagster")])
 
 
+@pytest.mark.slow
 def test_delivery_delayed_by_a_failing_channel_says_so(sources, sim, channel):
     sim.faults.add("status", "/events/keyset", status=500)
     with pytest.raises(PolymarketError):

@@ -136,6 +136,7 @@ def test_the_days_add_up_to_the_window(seed) -> None:
 # The simulator's own books
 
 
+@pytest.mark.slow
 def test_nothing_is_unexplained_at_the_exchanges_own_prices() -> None:
     """119 days with gaps of hundreds of dollars; the rest is rounding and copies after midnight."""
     truth = simulated(3, 140)

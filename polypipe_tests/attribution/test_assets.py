@@ -148,6 +148,7 @@ def test_a_range_equals_its_days_in_any_order_and_its_repetition(settings, wareh
     assert everything(other, first) == whole
 
 
+@pytest.mark.slow
 def test_a_range_matched_in_pieces_has_the_same_result(wallets, warehouse, monkeypatch) -> None:
     span = midnight(str(FIRST)), midnight(str(LAST + timedelta(days=1)))
     computed = compute_fills(warehouse, wallets, *span)
@@ -159,6 +160,7 @@ def test_a_range_matched_in_pieces_has_the_same_result(wallets, warehouse, monke
     assert rows(warehouse, "SELECT * FROM copy_fills ORDER BY ALL") == whole
 
 
+@pytest.mark.slow
 def test_every_null_of_every_row_has_its_reason(settings, warehouse) -> None:
     materialize(settings, warehouse, "2026-07-08", "2026-07-12")  # the first two have no PnL
     for table in ("gap_attribution", "copy_metrics_daily"):

@@ -37,6 +37,7 @@ def test_the_report_of_a_day_equals_the_tables(computed) -> None:
     assert [row["token_id"] for row in found.exits] == ["U"]
 
 
+@pytest.mark.slow
 def test_the_report_of_other_days_is_computed_from_the_fills(computed) -> None:
     found = quality_of(computed, WALLETS, FIRST, SECOND)
     gap = found.attribution

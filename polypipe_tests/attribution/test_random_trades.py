@@ -68,6 +68,7 @@ def pnl(trades, who, start, end):
     return cash + change
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_everything_unexplained_is_noted_in_usd(con, seed) -> None:
     trades = random_trades(random.Random(seed))

@@ -87,6 +87,7 @@ def test_run_without_a_log_fails_with_the_setting_to_set(materialize):
     assert "POLYPIPE_BOT_DIR" in failure(materialize())
 
 
+@pytest.mark.slow
 def test_own_fills_are_read_without_a_trade_log(materialize, tick, settings, warehouse):
     (settings.bot_dir / "my_fills.csv").write_text(f"{OWN_FILLS_HEADER}\n{OWN}\n")
     assert "my_fills.csv" in tick().run_key
@@ -197,6 +198,7 @@ def test_vanished_rotated_log_is_not_reported_as_a_missing_log(materialize, log,
     assert failure(materialize()).startswith(f"reading {log} stopped: ")
 
 
+@pytest.mark.slow
 def test_sensor_notices_a_rotation_to_the_same_size(tick, materialize, log):
     materialize()
     content = log.read_text()

@@ -17,6 +17,7 @@ from polypipe_tests.bot.corpus import TOKEN, TX, line
 from polypipe_tests.bot.support import HEADER, append, log_lines, position, raws, rows, text
 
 
+@pytest.mark.slow
 def test_new_lines_are_read_once(warehouse, path):
     path.write_text(HEADER + text(log_lines(200)))
     first = ingest(warehouse, TRADE_LOG, path, batch_bytes=10_000)
@@ -64,6 +65,7 @@ def test_repeated_headers_and_empty_lines_are_not_rows(warehouse, path):
     assert ingest(warehouse, TRADE_LOG, path).rows == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", ["", TRADE_LOG_HEADER, HEADER, f"{HEADER}2026-11-20 12:3"])
 def test_log_without_a_complete_line_is_read_later(warehouse, path, content):
     path.write_text(content)

@@ -3,6 +3,8 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from polypipe.bot.ingest import ingest
 from polypipe.bot.logs import TRADE_LOG
 from polypipe.bot.misses import misses_query, misses_summary
@@ -30,6 +32,7 @@ def with_one_more_market(sim, ids):
     sim.faults.add("mutate", "/events/keyset", mutate=mutate)
 
 
+@pytest.mark.slow
 def test_crawl_records_when_each_token_was_first_seen(sim, warehouse, polymarket):
     first = crawl_and_store(polymarket, warehouse)
     everything = {token for (token,) in rows(warehouse, "SELECT token_id FROM tokens")}

@@ -27,6 +27,7 @@ def write(path: Path, start: int, end: int) -> None:
         file.write((HEADER if new else "") + text(log_lines(end - start, start=start)))
 
 
+@pytest.mark.slow
 def test_logs_rotated_several_times_between_two_reads_are_all_read(warehouse, path):
     write(path, 0, 30)
     ingest(warehouse, TRADE_LOG, path)
@@ -84,6 +85,7 @@ def test_older_logs_and_copies_beside_the_log_are_not_read(warehouse, path):
     assert raws(warehouse) == sorted(log_lines(25))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("new", ["", HEADER])
 def test_rest_of_a_rotated_log_is_read_before_the_new_log_has_a_line(warehouse, path, new):
     write(path, 0, 10)

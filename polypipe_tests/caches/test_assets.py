@@ -140,6 +140,7 @@ def test_tennis_scope_all_includes_every_tennis_event(run, sim, tmp_path):
     assert len(read_like_serde(wide.bot_dir / ".atp_token_categories.json")) > len(narrow) > 0
 
 
+@pytest.mark.slow
 def test_runs_have_the_metadata_that_the_ui_shows(run, settings):
     result = run()
     for spec in CACHES:
@@ -153,6 +154,7 @@ def test_runs_have_the_metadata_that_the_ui_shows(run, settings):
     assert "clobTokenIds" in crawl["skipped"]
 
 
+@pytest.mark.slow
 def test_run_on_simulated_data_is_marked(run, sim, tmp_path):
     marked = settings_for(sim.url, POLYPIPE_SIMULATED="1", POLYPIPE_HOME=str(tmp_path / "marked"))
     result = run(settings=marked, warehouse=Warehouse(marked.home))
@@ -209,6 +211,7 @@ def test_hanging_page_fails_the_crawl_at_its_deadline(refreshed, run, sim, setti
     assert published(settings) == before
 
 
+@pytest.mark.slow
 def test_empty_universe_is_refused(refreshed, run, sim, settings):
     before = published(settings)
     sim.faults.add("mutate", LISTING, mutate=lambda page: {"events": []})
@@ -216,6 +219,7 @@ def test_empty_universe_is_refused(refreshed, run, sim, settings):
     assert published(settings) == before
 
 
+@pytest.mark.slow
 def test_temporary_fault_is_retried(run, sim, settings):
     sim.faults.add("status", LISTING, status=503, times=1)
     assert run().success
@@ -405,6 +409,7 @@ def test_live_file_follows_matches_that_start_and_end(refreshed, run, sim, setti
     assert changes > 0
 
 
+@pytest.mark.slow
 def test_live_refresh_on_an_old_universe_crawls_everything(refreshed, run, sim, settings, warehouse, monkeypatch):
     monkeypatch.setattr("polypipe.caches.live_cache.MAX_UNIVERSE_AGE", timedelta(0))
     sim.clock.advance(86400)

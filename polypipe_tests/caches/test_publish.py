@@ -135,6 +135,7 @@ def test_file_that_the_bot_cannot_read_is_replaced(put, old):
     assert len(read_like_serde(put.path)) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [{"1": None}, {"1": "true"}, {"x1": True}, {"1" * 79: True}, {"1": 1}])
 def test_content_of_a_wrong_type_is_refused(put, content):
     put(3)

@@ -59,6 +59,7 @@ def test_refresh_publishes_all_six_files_and_prints_one_line_each(polypipe, sim,
     assert "nonsense" in bad.stderr
 
 
+@pytest.mark.slow
 def test_only_named_assets_are_refreshed(here, settings):
     assert here("refresh", "sports_events", "ligue1_tokens").exit_code == 0
     assert [path.name for path in settings.bot_dir.iterdir()] == [".ligue1_tokens.json"]
@@ -80,6 +81,7 @@ def test_refused_file_exits_1_with_the_reason(here, sim, settings):
     assert here("refresh", "--allow-shrink", "market_cache").exit_code == 0
 
 
+@pytest.mark.slow
 def test_failed_crawl_exits_1_and_names_the_page(here, sim, settings):
     sim.faults.add("status", "/events/keyset", status=404, query={"tag_id": "1"})
     failed = here("refresh")
@@ -102,5 +104,6 @@ def test_unknown_asset_and_bad_setting_are_one_line(here):
     assert bad.stderr == ("polypipe: POLYPIPE_SCALING_RATIO: 'eight' is not a number above 0 (from environment)\n")
 
 
+@pytest.mark.slow
 def test_simulated_data_is_marked(here):
     assert "SIMULATED DATA" in here("refresh", "ligue1_tokens", POLYPIPE_SIMULATED="1").stdout

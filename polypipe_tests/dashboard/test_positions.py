@@ -89,6 +89,7 @@ def test_pages_do_not_overlap_and_cover_every_row(several):
     assert len(seen) == len(set(seen)) == 31
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sort", ["whale_size", "title", "cost_of_deviation", "copier_pnl", "fill_rate", "whale_out_since"])
 def test_nulls_sort_last_in_both_orders(several, sort):
     for order, reverse in (("asc", False), ("desc", True)):

@@ -113,6 +113,7 @@ def test_page_has_no_inline_script_and_no_foreign_address(dashboard):
         assert address.startswith(("/", "#", "http://127.0.0.1:3000/"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", HOSTILE)
 def test_labels_are_escaped(open_dashboard, text):
     dashboard = open_dashboard(settings_for(NOWHERE, POLYPIPE_COPIER_LABEL=text, POLYPIPE_WHALE_LABEL=text))

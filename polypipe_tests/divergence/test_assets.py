@@ -117,6 +117,7 @@ def test_ticks_without_wallets_skip_with_the_settings_to_set(sim, instance, reso
             assert "POLYPIPE_WHALE_ADDRESS" in schedule.evaluate_tick(context).skip_message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asset", [divergence_snapshot, positions])
 def test_assets_without_wallets_fail_with_the_settings_to_set(sim, instance, resources, asset):
     resources["settings"] = settings_for(sim.url)
@@ -137,6 +138,7 @@ def test_an_interval_out_of_bounds_is_refused(sim, seconds):
         settings_for(sim.url, POLYPIPE_SNAPSHOT_SECONDS=seconds)
 
 
+@pytest.mark.slow
 def test_a_run_stores_the_same_row_and_metadata_as_a_tick(instance, resources, warehouse):
     ticked, *_ = tick(instance, resources).asset_events
     result = run(instance, resources, divergence_snapshot)
@@ -177,12 +179,14 @@ def test_assets_and_checks_succeed_in_one_run(instance, resources, settings):
     assert result.asset_materializations_for_node("divergence_db")[0].metadata["dagster/row_count"].value == 1
 
 
+@pytest.mark.slow
 def test_every_check_fails_before_anything_is_stored(instance, resources):
     checks = run_checks(instance, resources)
     assert len(checks) == 6
     assert not any(check.passed for check in checks.values())
 
 
+@pytest.mark.slow
 def test_checks_find_missing_snapshots_old_age_and_failed_sources(instance, resources, warehouse, settings):
     now = datetime.now(UTC)
     sources = json.dumps({"user1_value": {"ok": False, "age": 60}, "user2_value": {"ok": True, "age": 0}})
@@ -196,6 +200,7 @@ def test_checks_find_missing_snapshots_old_age_and_failed_sources(instance, reso
     assert not any(checks[f"divergence_snapshot.{name}"].passed for name in ("gaps", "recent", "complete"))
 
 
+@pytest.mark.slow
 def test_stored_positions_match_the_exchanges_ledger(sim, instance, resources, warehouse):
     assert run(instance, resources, positions).success
     now = sim.clock.now()

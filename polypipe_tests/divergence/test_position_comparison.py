@@ -211,6 +211,7 @@ sizes = st.dictionaries(st.integers(1, 8).map(str), st.floats(0.1, 1e6), max_siz
 prices = st.fixed_dictionaries({str(n): st.floats(0, 1) for n in range(1, 9)})
 
 
+@pytest.mark.slow
 @given(sizes, sizes, prices, st.floats(0.001, 1), st.booleans())
 def test_every_token_is_in_one_row_with_one_status(copier, whale, price, ratio, held):
     def listed(held_sizes: dict[str, float]) -> list[Position]:

@@ -247,6 +247,7 @@ def test_a_terminal_shows_a_panel_and_ctrl_c_the_summary(live: SimServer) -> Non
     assert "Traceback" not in text
 
 
+@pytest.mark.slow
 def test_every_shown_sample_is_saved_even_when_killed(live: SimServer, tmp_path: Path) -> None:
     save = tmp_path / "samples.jsonl"
     with running(live, "--interval", "1", "--save", str(save), stdout=subprocess.PIPE) as process:

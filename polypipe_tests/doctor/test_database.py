@@ -93,6 +93,7 @@ def test_looking_changes_nothing(here, filled):
     assert filled.layout.lock.read_bytes() == b""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("damage", "name", "words"),
     [

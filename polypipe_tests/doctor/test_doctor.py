@@ -63,6 +63,7 @@ def hosts_at(url: str) -> dict[str, str]:
     return {f"POLYPIPE_{name}_URL": url for name in ("GAMMA", "DATA", "PNL", "CLOB")}
 
 
+@pytest.mark.slow
 def test_doctor_works_offline_before_the_first_start_and_prints_no_secret(tmp_path):
     """No host answers; secrets are in the environment and in `.env`."""
     (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in CANARIES.items()))
@@ -141,6 +142,7 @@ def test_inert_text_is_one_printable_line(text):
     assert len(inert(text)) <= 400
 
 
+@pytest.mark.slow
 def test_hostile_answers_never_reach_the_terminal(sim):
     """A name, a version and a type with control characters."""
 

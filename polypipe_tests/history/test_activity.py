@@ -30,6 +30,7 @@ def acts_of(sim, wallet, start, end):
     return [a for a in sim.ledger.history(wallet, sim.clock.now()) if start.timestamp() <= a.at < end.timestamp()]
 
 
+@pytest.mark.slow
 def test_a_range_matches_the_exchanges_ledger(sim, polymarket, warehouse, wallets) -> None:
     filled = load_activity(polymarket, warehouse, wallets, START, END)
     for wallet in (COPIER_ADDRESS, WHALE_ADDRESS):
@@ -50,6 +51,7 @@ def test_a_range_matches_the_exchanges_ledger(sim, polymarket, warehouse, wallet
     assert rows(warehouse, "SELECT count(*) FROM wallet_activity WHERE day <> CAST(timestamp AS DATE)") == [(0,)]
 
 
+@pytest.mark.slow
 def test_a_range_equals_its_days_and_its_repetition(polymarket, warehouse, wallets, tmp_path) -> None:
     start = midnight("2026-10-01")
     load_activity(polymarket, warehouse, wallets, start, start + 4 * DAY)

@@ -30,6 +30,7 @@ def test_a_range_matches_the_exchange_and_takes_two_requests(sim, polymarket, wa
     assert filled.waiting is None
 
 
+@pytest.mark.slow
 def test_a_range_equals_its_days_and_its_repetition(sim, polymarket, warehouse, wallets, tmp_path) -> None:
     load_pnl(polymarket, warehouse, wallets, START, START + 4 * DAY)
     once = points(warehouse)

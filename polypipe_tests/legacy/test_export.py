@@ -105,6 +105,7 @@ def test_a_reader_that_has_the_old_file_open_is_not_disturbed(warehouse, path):
     assert len(content(path)) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", [0, 100, 5000])
 def test_a_damaged_file_is_rebuilt(warehouse, path, where):
     put_snapshots(warehouse, *(snapshot(n, user1_pnl=float(n)) for n in range(200)))

@@ -197,6 +197,7 @@ def test_a_file_that_is_not_the_old_database_is_refused(tmp_path, warehouse, kin
         import_database(path, UTC_ZONE, warehouse)
 
 
+@pytest.mark.slow
 def test_an_import_killed_between_chunks_and_repeated_has_the_same_result(tmp_path, warehouse, path, monkeypatch):
     monkeypatch.setattr(old_database, "CHUNK_ROWS", 7)
     r = random.Random(5)

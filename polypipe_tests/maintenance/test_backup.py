@@ -73,6 +73,7 @@ def _tree(home: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_a_restored_backup_has_everything_and_no_secret(full, tmp_path):
     done = back_up(full, tmp_path / "b.tar.gz")
     assert done.path.stat().st_mode & 0o777 == 0o600
@@ -95,6 +96,7 @@ def test_a_restored_backup_has_everything_and_no_secret(full, tmp_path):
     assert [path for path in new.home.iterdir() if path.name.startswith((".restore", "before"))] == []
 
 
+@pytest.mark.slow
 def test_existing_data_is_moved_aside_only_with_force(full, tmp_path, monkeypatch):
     archive = back_up(full, tmp_path / "b.tar.gz").path
     wh = Warehouse(full.home)
@@ -130,6 +132,7 @@ def test_existing_data_is_moved_aside_only_with_force(full, tmp_path, monkeypatc
     assert_published_is_live(wh)
 
 
+@pytest.mark.slow
 def test_simulated_and_real_data_are_never_mixed(full, tmp_path):
     """`restore` would put the demo's files even into the real bot's directory."""
     demo = settings_for(NOWHERE, POLYPIPE_HOME=str(tmp_path / "demo"), POLYPIPE_SIMULATED="1")
@@ -344,6 +347,7 @@ def test_a_backup_that_cannot_be_written_is_refused(full, tmp_path):
         restore(full, tmp_path / "none", force=True)
 
 
+@pytest.mark.slow
 def test_the_commands_report_what_they_did(full, tmp_path, monkeypatch):
     monkeypatch.setenv("POLYPIPE_HOME", str(full.home))
     run = CliRunner().invoke
@@ -363,6 +367,7 @@ def test_the_commands_report_what_they_did(full, tmp_path, monkeypatch):
     assert _members(archive)[0][0].name == MANIFEST
 
 
+@pytest.mark.slow
 def test_a_failure_after_the_move_names_the_directory_of_the_old_state(full, tmp_path, monkeypatch):
     archive = back_up(full, tmp_path / "b.tar.gz").path
 
@@ -484,6 +489,7 @@ def test_damage_of_dagsters_storage_is_found_by_the_backup(full, tmp_path):
     assert not (tmp_path / "b.tar.gz").exists()
 
 
+@pytest.mark.slow
 def test_a_batch_from_before_the_clock_was_set_back_is_in_the_backup(full, tmp_path):
     wh = Warehouse(full.home)
     (waiting,) = wh.layout.spool.glob("2*")

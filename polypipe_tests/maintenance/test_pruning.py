@@ -156,6 +156,7 @@ def test_old_events_without_a_run_are_removed_except_the_last_ones(instance):
         assert tags.scalar_one() == 0
 
 
+@pytest.mark.slow
 def test_an_interrupted_deletion_is_completed(instance):
     run_id, later = _materialize(instance), _materialize(instance)
     by_day = _materialize(instance, assets=[daily], partition_key="2026-10-05")
@@ -172,6 +173,7 @@ def test_an_interrupted_deletion_is_completed(instance):
     assert _shown(instance) == before
 
 
+@pytest.mark.slow
 def test_pruning_stops_when_its_time_is_over(instance, monkeypatch):
     monkeypatch.setattr(retention, "KEEP_RUNS_PER_JOB", 0)
     for run_id in [_materialize(instance) for _ in range(3)]:
@@ -216,6 +218,7 @@ _RUN = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(_RUN, max_size=80))
 def test_only_old_finished_unneeded_runs_beyond_the_kept_number_expire(runs):
     runs.sort(key=lambda run: run.created, reverse=True)

@@ -79,6 +79,7 @@ def test_stale_file_requests_its_own_job(instance, settings, warehouse):
     assert names(tick("catch_up", instance, settings, warehouse)) == ["live_cache_refresh"]
 
 
+@pytest.mark.slow
 def test_running_or_just_failed_job_is_not_requested_again(instance, settings, warehouse):
     job = build_defs(settings=settings).resolve_job_def("crawl")
     run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)

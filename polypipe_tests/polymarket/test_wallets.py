@@ -107,6 +107,7 @@ def test_pnl_history_takes_at_most_two_requests(sim: SimServer, wallet: str) -> 
         assert {int(point.t.timestamp()): point.p for point in found.points if point.fidelity == "1h"} == expected
 
 
+@pytest.mark.slow
 def test_an_unknown_wallet_has_no_data_and_no_error(sim: SimServer) -> None:
     end = now(sim)
     assert run(http(sim), lambda h: fetch_positions(h, UNKNOWN)) == []

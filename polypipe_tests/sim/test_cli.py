@@ -27,6 +27,7 @@ def clock(url: str, events: list[dict[str, Any]]) -> float:
     raise AssertionError("no market has an order book")
 
 
+@pytest.mark.slow
 def test_exchange_prints_its_url_serves_events_and_stops_on_sigterm() -> None:
     command = [sys.executable, "-m", "polypipe.sim", "--port", "0", "--events", "40", "--seed", "9", "--speed", "60"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

@@ -22,6 +22,7 @@ def client(shared_sim: SimServer) -> Iterator[PublicClient]:
         yield public
 
 
+@pytest.mark.slow
 def test_official_client_reads_every_event_and_market(client: PublicClient, shared_sim: SimServer) -> None:
     now = shared_sim.clock.now()
     expected = [e for e in shared_sim.world.open_events(now) if 1 in e.tags]

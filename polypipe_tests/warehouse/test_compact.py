@@ -38,6 +38,7 @@ def _compact(wh: Warehouse, wait: float = 5.0, gate_seconds: float = 60.0) -> Co
     return wh.compact(wait, gate_seconds, always=True)
 
 
+@pytest.mark.slow
 def test_compaction_keeps_the_content_and_frees_the_space(wh: Warehouse) -> None:
     _bloated(wh)
     described, ledger = live_rows(wh, _DESCRIBED), live_rows(wh, "SELECT * FROM schema_migrations")

@@ -44,6 +44,7 @@ def _spans(wh: Warehouse) -> list[tuple[date | None, date | None, int]]:
     return [(file.day, file.last_day, file.rows) for file in current.tables["crawls"].files]
 
 
+@pytest.mark.slow
 def test_closed_days_share_one_file_per_month_except_the_last_days(wh: Warehouse) -> None:
     _fill(wh, range(30))  # 20 November to 19 December
     before = rows(wh, "SELECT * FROM crawls ORDER BY ALL")
@@ -70,6 +71,7 @@ def test_closed_days_share_one_file_per_month_except_the_last_days(wh: Warehouse
     assert_published_is_live(wh)
 
 
+@pytest.mark.slow
 def test_a_combined_day_can_still_change(wh: Warehouse) -> None:
     _fill(wh, range(5, 25))
     wh.combine_days(LATER)
