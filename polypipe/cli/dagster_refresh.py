@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 import dagster as dg
@@ -44,7 +45,9 @@ def refresh(settings: Settings, names: Sequence[str], allow_shrink: bool, say: S
         wanted = list(names) or list(DEFAULT)
         for name in wanted:
             if name not in known:
-                raise PolypipeError(f"unknown asset {name!r}; choose from {', '.join(known)}")
+                meant = get_close_matches(name, known, 1)
+                hint = f"did you mean {meant[0]}?" if meant else None
+                raise PolypipeError(f"unknown asset {name!r}; choose from {', '.join(known)}", hint)
         began = time.monotonic()
         result = _materialize(defs, settings, wanted, allow_shrink)
     for line in _lines(result, wanted):

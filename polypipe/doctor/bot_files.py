@@ -81,7 +81,7 @@ def check_files(inputs: Inputs) -> Iterator[Result]:
     try:
         if inputs.any_data:
             publications = last_publications(inputs.warehouse)
-    except Exception as failure:  # the tables may be broken in any way: what the bot reads must be judged all the same
+    except Exception as failure:  # of any kind: the files must be checked even if the tables are broken
         unreadable = str(failure)
     for spec in CACHES:
         yield check_file(spec, inputs.settings.bot_dir / spec.file, publications.get(spec.file), inputs.now, unreadable)
@@ -141,25 +141,27 @@ def judge_file(
     believed_empty = published is not None and published.entries == 0
     if not entries and not believed_empty:
         return error(spec.file, "it is empty: it would erase what the bot knows", "polypipe refresh")
-    told = count(len(entries), "entry", "entries")
+    entries_text = count(len(entries), "entry", "entries")
     if published is None and unreadable:
-        return unknown(spec.file, f"{told}, valid; its publications cannot be read: {unreadable}", "see published tables")
+        return unknown(
+            spec.file, f"{entries_text}, valid; its publications cannot be read: {unreadable}", "see published tables"
+        )
     if published is None:
-        return warning(spec.file, f"{told}; no publication is known: another program wrote it", MAKE)
+        return warning(spec.file, f"{entries_text}; no publication is known: another program wrote it", MAKE)
     changed_at = datetime.fromtimestamp(state.st_mtime, UTC)
     if hashlib.sha256(payload).hexdigest() != published.sha256:
         if now - changed_at < SETTLING:
-            return unknown(spec.file, f"{told}; being replaced right now", "run doctor again")
+            return unknown(spec.file, f"{entries_text}; being replaced right now", "run doctor again")
         return error(
             spec.file,
-            f"{told}; not what polypipe published {duration(now - published.time)} ago: another program wrote it "
+            f"{entries_text}; not what polypipe published {duration(now - published.time)} ago: another program wrote it "
             f"{duration(now - changed_at)} ago",
             f"remove the old scripts from every crontab ({OLD_SCRIPTS}), then polypipe refresh",
         )
     if wrong := contradiction(spec.format, payload):
-        return warning(spec.file, f"{told}; the bot accepts it, but {wrong}", "polypipe refresh")
+        return warning(spec.file, f"{entries_text}; the bot accepts it, but {wrong}", "polypipe refresh")
     age = now - published.observed_at
-    finding = f"{told}; read from Polymarket {duration(age)} ago, limit {duration(spec.fresh_within)}"
+    finding = f"{entries_text}; read from Polymarket {duration(age)} ago, limit {duration(spec.fresh_within)}"
     if age > spec.fresh_within:
         why = f"; last refused: {published.refused}" if published.refused else ""
         return error(spec.file, f"{finding}: stale{why}", f"{MAKE}; if it is up, see logs/daemon.log")

@@ -64,7 +64,7 @@ def read_named(directory: Path) -> Named:
             if path.stat().st_size > MAX_BYTES:
                 continue
             content = path.read_bytes()
-        except OSError:  # removed meanwhile, or not ours to read: it says nothing then
+        except OSError:  # removed meanwhile, or not readable for us
             continue
         found = {match.group().decode().lower() for match in _ADDRESS.finditer(content)}
         found |= {address for address in (*RETIRED, *CURRENT, *OF_V2_MARKETS) if bytes.fromhex(address) in content}

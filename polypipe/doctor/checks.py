@@ -85,7 +85,7 @@ def examine(
         rest = [skipped(check.name, "needs the settings") for check in CHECKS[1:]]
         named = zip([result, *rest], CHECKS, strict=True)
         return None, [result.fit(check.group) for result, check in named]
-    logging.getLogger("polypipe").addHandler(logging.NullHandler())  # what goes wrong is told by the checks
+    logging.getLogger("polypipe").addHandler(logging.NullHandler())  # the checks report what goes wrong
     network = ask_all(settings, deadline)
     inputs = Inputs(settings, datetime.now(UTC), dotenv, network)
     return settings, [result for check in CHECKS for result in results_of(check, inputs)]
@@ -98,6 +98,6 @@ def results_of(check: Check, inputs: Inputs) -> Iterator[Result]:
         found = check.run(inputs)
         for result in [found] if isinstance(found, Result) else found:
             yield result.fit(check.group, secrets)
-    except Exception as failure:  # whatever it is, the other checks must still be told
+    except Exception as failure:  # of any kind: the other checks must still be reported
         what = f"check failed: {type(failure).__name__}: {failure}"
         yield unknown(check.name, what).fit(check.group, secrets)

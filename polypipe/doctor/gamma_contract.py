@@ -18,7 +18,7 @@ PAGE_ROWS = 100
 
 NAMED = 5
 
-# Fields that every row had when the contract was written down, and fields that some row of a page of sports must have.
+# Fields that every row had when the contract was written, and fields that some row of a sports page must have.
 ALWAYS_OF_EVENT: dict[str, Callable[[Any], bool]] = {
     "tags": lambda event: bool(tag_ids_of(event)),
     "closed": lambda event: event.closed is not None,

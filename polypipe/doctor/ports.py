@@ -23,7 +23,7 @@ def check_ports(inputs: Inputs) -> Iterator[Result]:
         number = settings.dashboard_port
         yield error("ports", f"both web servers are set to port {number}", "set POLYPIPE_DASHBOARD_PORT to another port")
     ours = None
-    with contextlib.suppress(Held):  # told by another check
+    with contextlib.suppress(Held):  # another check reports it
         process = running(settings.home)
         ours = process.pid if process else None
     for name, host, port, variable in (
@@ -68,7 +68,7 @@ def listener(port: int) -> psutil.Process | None:
         for connection in psutil.net_connections("tcp"):
             if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
                 return psutil.Process(connection.pid)
-    except psutil.Error:  # macOS tells root alone
+    except psutil.Error:  # macOS answers only root
         return None
     return None
 

@@ -56,7 +56,7 @@ def lines(results: Sequence[Result]) -> Iterator[Line]:
             assert result is not None
             head = f"  {WORDS[result.status]:<8} {result.name:<{width}}  "
             yield Line(head + result.finding, STYLES[result.status], hang)
-            if result.advice and (following is None or following.advice != result.advice):  # the same once for several
+            if result.advice and (following is None or following.advice != result.advice):  # printed once for neighbours
                 yield Line(f"{' ' * hang}-> {result.advice}", "", hang + 3)
             for detail in result.details:
                 yield Line(" " * hang + detail, "dim", hang + 2)
@@ -82,5 +82,5 @@ def write(results: Sequence[Result], out: TextIO) -> None:
     for line in lines(results):
         hang = line.hang if line.hang + LEAST_COLUMNS <= console.width else 4
         wrapped = textwrap.fill(line.text, console.width, subsequent_indent=" " * hang, break_on_hyphens=False)
-        # Text, not markup: square brackets in a finding are somebody's words.
+        # Text, not markup: findings may contain square brackets.
         console.print(Text(wrapped, style=line.style), soft_wrap=True)

@@ -31,11 +31,11 @@ def test_failing_channel_is_a_warning():
     state.backoff["json-2"] = Backoff(failures=3, reason="it answered HTTP 500", next_try=NOW + timedelta(minutes=2))
     state.deliveries.append(Delivery(channel="json-2", created_at=NOW, severity="warning", title="t", body="b"))
     save_state(settings.home, state)
-    told = look(settings)["alert channels"]
-    assert (told.status, told.finding.partition(";")[0]) == ("warning", "1 of 2 channels failed at the last try")
-    assert told.details == ("json-2 failed 3 times in a row: it answered HTTP 500; messages waiting: 1",)
-    assert "polypipe alert test" in told.advice
-    assert "secret" not in f"{told}"
+    failing = look(settings)["alert channels"]
+    assert (failing.status, failing.finding.partition(";")[0]) == ("warning", "1 of 2 channels failed at the last try")
+    assert failing.details == ("json-2 failed 3 times in a row: it answered HTTP 500; messages waiting: 1",)
+    assert "polypipe alert test" in failing.advice
+    assert "secret" not in f"{failing}"
 
 
 def test_damaged_state_and_invalid_rules_are_warnings():

@@ -67,7 +67,7 @@ def test_files_are_ok_as_published_stale_when_old_and_errors_when_another_progra
     (bot / "matches_optimized.csv").write_text("timestamp\n")
     before = states(bot)
     found = results(inputs_of(here), "files", "bot directory", "ratio")
-    assert states(bot) == before  # nothing of the bot is changed
+    assert states(bot) == before  # no file of the bot is changed
     found = {name: found[name] for name in SPECS}
     assert [result.status for result in found.values()] == ["ok"] * 6
     assert found[".ligue1_tokens.json"].finding.startswith("2 entries; read from Polymarket")
@@ -79,7 +79,7 @@ def test_files_are_ok_as_published_stale_when_old_and_errors_when_another_progra
     cron = bot / ".live_cache.json"
     cron.write_text('{"1": true, "2": false}')  # the same entries, as the old script spaces them
     mine = results(inputs_of(here), "files")
-    assert mine[".live_cache.json"].status == "unknown"  # it might be a publication of this very moment
+    assert mine[".live_cache.json"].status == "unknown"  # it may be a publication in progress
     later = results(inputs_of(here, now=datetime.now(UTC) + MINUTE), "files")
     assert later[".live_cache.json"].status == "error"
     assert "another program wrote it" in later[".live_cache.json"].finding
@@ -205,7 +205,7 @@ def test_last_publication_has_the_reason_of_a_newer_refusal(tmp_path):
 
 def test_bot_directory_must_exist_be_a_directory_and_be_set(here, bot, tmp_path, monkeypatch):
     assert results(inputs_of(here), "bot directory")["bot directory"].status == "ok"
-    assert list(bot.iterdir()) == []  # the probe is gone
+    assert list(bot.iterdir()) == []  # the probe was removed
     missing = settings_for("http://127.0.0.1:9", POLYPIPE_BOT_DIR=str(tmp_path / "none"))
     named = results(inputs_of(missing), "bot directory")["bot directory"]
     assert (named.status, "polypipe would create it" in named.finding) == ("warning", True)
@@ -233,7 +233,7 @@ def test_bot_directory_that_is_not_writable_is_an_error(here, monkeypatch):
     assert (result.status, "Permission denied" in result.finding) == ("error", True)
 
 
-# What the bot hears
+# The bot's log against the whale's fills
 
 
 def fills(count, newest, apart=MINUTE, **changes):
@@ -341,7 +341,7 @@ def test_contracts_and_ratio_are_read_from_sources_and_executable_binaries(bot):
     (bot / "pm_bot").write_bytes(b"\x7fELF\0\0" + bytes.fromhex(next(iter(OF_V2_MARKETS))))
     named = read_named(bot)
     assert named.ratio == pytest.approx(0.02)
-    assert named.contracts == {"src/config/settings.rs": {old[2:].lower()}}  # the program is not executable yet
+    assert named.contracts == {"src/config/settings.rs": {old[2:].lower()}}  # the binary is not executable yet
     (bot / "pm_bot").chmod(0o755)
     assert read_named(bot).contracts["pm_bot"] == set(OF_V2_MARKETS)
     assert read_named(bot / "nowhere") == Named()

@@ -105,7 +105,7 @@ def test_pages_must_not_overlap_and_must_have_100_rows(first, following, status,
             "100 of 100 traded markets have no usable token ids",
         ),
         ([event(n, slug=7) for n in range(1, 51)], "error", "50 rows cannot be read, such as event 1"),
-        # A few bad rows are life: the crawl bears them, so they are told and no fault.
+        # The crawl tolerates a few bad rows, so they are reported and not failed.
         ([*events(), event(7, tags=[])], "ok", "all fields"),
         ([*events(), event(7, markets=[market(1, question=7)])], "ok", "all fields"),
         ([*events(), event(7, markets=[market(1, clobTokenIds=None)])], "ok", "all fields"),

@@ -1,4 +1,4 @@
-"""The whole of it: exit codes, both reports, secrets, hostile text, checks that fail themselves."""
+"""Doctor as a whole: exit codes, both reports, secrets, hostile text, checks that raise."""
 
 import io
 import json

@@ -25,7 +25,7 @@ POLYMARKET = (
 def test_all_checks_need_fifteen_requests(sim):
     heard = ask_all(settings_for(sim.url, **WALLETS))
     assert len(sim.requests) == 15
-    assert {reach.status for reach in heard.reach.values()} == {404}  # nothing lives at /: the host does
+    assert {reach.status for reach in heard.reach.values()} == {404}  # / has no page, but the host answers
     assert all(answer.value and answer.value.rows for answer in heard.gamma.values())
     assert set(heard.gamma) == {"sports", "sports_next", "tennis", "live"}
     assert set(heard.wallets) == {COPIER_ADDRESS, WHALE_ADDRESS}
@@ -50,7 +50,7 @@ def test_without_wallets_the_first_of_the_leaderboard_is_used(sim):
     assert heard.probed.value not in (None, COPIER_ADDRESS, WHALE_ADDRESS)
     found = results(inputs_of(settings, heard), "data fields", "user-pnl points")
     assert found["data fields"].status == "ok"
-    assert found["user-pnl points"].status == "skipped"  # a rival has a standing and nothing else
+    assert found["user-pnl points"].status == "skipped"  # simulated rivals have a standing and nothing else
 
 
 def test_each_fault_of_the_api_is_reported(sim):
@@ -94,7 +94,7 @@ def test_ignored_cursor_is_an_error(sim):
 def test_doctor_returns_by_its_deadline_if_all_hosts_hang(sim):
     sim.faults.add("hang", "*")
     settings = settings_for(sim.url, **WALLETS)
-    heard = ask_all(settings, deadline=1.0)  # would never return
+    heard = ask_all(settings, deadline=1.0)  # without it this would never return
     assert heard.offline
     assert all("no answer within" in reach.error for reach in heard.reach.values())
     answers = [*heard.gamma.values(), heard.value, heard.positions, heard.pnl]
@@ -148,7 +148,7 @@ def test_behind_a_proxy_names_are_not_resolved(monkeypatch):
 
 
 def test_unusable_proxy_is_reported(monkeypatch):
-    monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:1")  # needs a library that is not here
+    monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:1")  # needs a library that is not installed
     settings = settings_for("http://polymarket.invalid")
     found = results(inputs_of(settings, ask_all(settings, deadline=5)), *POLYMARKET)
     assert {result.status for result in found.values()} == {"error", "unknown"}
