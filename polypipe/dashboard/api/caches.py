@@ -11,7 +11,9 @@ from polypipe.caches.spec import CacheSpec
 from polypipe.clock import utc_now
 from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.context import Context, at_once
+from polypipe.dashboard.facts import MemoryFacts
 from polypipe.dashboard.store import Json
+from polypipe.health.files import FILES
 
 BOT_READS_EVERY = timedelta(minutes=30)
 SHOWN_REFUSALS = 5
@@ -34,16 +36,28 @@ def file_states(context: Context, now: datetime) -> list[Json]:
             "FROM publication_counts GROUP BY file"
         )
     }
+    states = _states(MemoryFacts(context, now))
     return [
-        file_state(spec, [row for row in attempts if row["file"] == spec.file], now)
+        file_state(spec, [row for row in attempts if row["file"] == spec.file], states[spec.file], now)
         | dict(zip(("accepted_count", "refused_count", "rewritten_count"), counts.get(spec.file, (0, 0, 0)), strict=True))
         for spec in CACHES
     ]
 
 
-def file_state(spec: CacheSpec, attempts: list[Json], now: datetime) -> Json:
-    """`state` is never, stale (the last accepted attempt is older than its limit), refused (fresh, but the newest attempt
-    was refused) or fresh. `attempts` come newest first.
+def _states(facts: MemoryFacts) -> dict[str, str]:
+    """File -> never, stale (not confirmed in time), refused (fresh, but the newest attempt was refused) or fresh."""
+    failing = {(one.probe, one.key) for probe in FILES for one in probe.run(facts) if one.state == "failing"}
+    states = {}
+    for file in facts.files:
+        state = "refused" if ("file_refused", file.name) in failing else "fresh"
+        if ("file_old", file.name) in failing:
+            state = "stale"
+        states[file.name] = "never" if file.accepted_at is None else state
+    return states
+
+
+def file_state(spec: CacheSpec, attempts: list[Json], state: str, now: datetime) -> Json:
+    """What the page shows of one file. `attempts` come newest first.
 
     The bot reads the file every 30 minutes, at times that are not known. It holds at least the attempt that was the
     newest 30 minutes ago: `bot_sure_since`, with data of `bot_observed_at`; both are null without one. `bot_is_current`
@@ -54,10 +68,6 @@ def file_state(spec: CacheSpec, attempts: list[Json], now: datetime) -> Json:
     last = accepted[0] if accepted else None
     change = next((row for row in accepted if row["altered"]), None)
     sure = next((row for row in accepted if row["time"] <= now - BOT_READS_EVERY), None)
-    state = "never"
-    if last is not None:
-        newest_refused = bool(refused) and refused[0]["time"] > last["time"]
-        state = "stale" if now - last["time"] > spec.fresh_within else "refused" if newest_refused else "fresh"
     return {
         "file": spec.file,
         "asset": spec.asset,
