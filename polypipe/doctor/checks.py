@@ -8,6 +8,7 @@ from pathlib import Path
 
 from polypipe.doctor import (
     alerting,
+    bot_directory,
     bot_files,
     bot_hearing,
     configuration,
@@ -52,7 +53,7 @@ CHECKS = (
     Check("Polymarket", "tennis types", gamma_contract.check_market_types),
     Check("Polymarket", "data fields", wallet_contract.check_data),
     Check("Polymarket", "user-pnl points", wallet_contract.check_pnl),
-    Check("Bot", "bot directory", bot_files.check_directory),
+    Check("Bot", "bot directory", bot_directory.check_directory),
     Check("Bot", "files", bot_files.check_files),
     Check("Bot", "bot hears the whale", bot_hearing.check_hearing),
     Check("Bot", "ratio", ratio.check_ratio),

@@ -228,7 +228,7 @@ def test_bot_directory_that_is_not_writable_is_an_error(here, monkeypatch):
     def refuse(*_args, **_options):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("polypipe.doctor.bot_files.tempfile.NamedTemporaryFile", refuse)
+    monkeypatch.setattr("polypipe.doctor.bot_directory.tempfile.NamedTemporaryFile", refuse)
     result = results(inputs_of(here), "bot directory")["bot directory"]
     assert (result.status, "Permission denied" in result.finding) == ("error", True)
 
