@@ -71,5 +71,5 @@ def combo_redeem(wallet: str, at: int, combo: Combo, outcome: int, size: float, 
 
 
 def payment(wallet: str, at: int, kind: str, usdc: float, nonce: str) -> Act:
-    """A row without a market: REWARD, MAKER_REBATE, TAKER_REBATE, TIP, or a type that nobody knows yet."""
+    """A row without a market: REWARD, MAKER_REBATE, TAKER_REBATE, TIP, or an unknown type."""
     return Act(wallet, at, kind, None, None, "", usdc, 0, usdc, nonce)

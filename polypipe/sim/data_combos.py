@@ -32,7 +32,7 @@ class DataCombos:
         return [Route("/v1/positions/combos", self.positions), Route("/v1/activity/combos", self.activity)]
 
     async def positions(self, request: Request) -> Response:
-        q, now = request.query_params, self.clock.now()
+        q, now = request.query_params, view_of(request).now(self.clock.now())
         wanted, markets = set(words(q, "status")), set(words(q, "market_id"))
         if wanted - set(STATUSES):
             raise bad("invalid value for 'status'")
@@ -47,7 +47,7 @@ class DataCombos:
         return _page(request, "combos", found, 20, 100)
 
     async def activity(self, request: Request) -> Response:
-        q, now = request.query_params, self.clock.now()
+        q, now = request.query_params, view_of(request).now(self.clock.now())
         markets = set(words(q, "market_id"))
         acts = [a for a in self.ledger.history(user(q), now) if a.combo and a.kind != "TRADE"]
         acts = view_of(request).ordered(acts, lambda a: a.at, True)

@@ -1,7 +1,8 @@
 """Scripts: markets with set prices and wallets with set acts, instead of the random life or on top of it.
 
-A script is written in the order of reading, times as datetimes or epoch seconds (from 2026-06-01 on), and given to the
-exchange. The whale leaves a position by buying the other outcome and merging; the copier holds on:
+Markets and acts are added in any order, with times as datetimes or epoch seconds from 2026-06-01 on, and are played in
+the order of time. The script must be complete when the exchange gets it. An example: the whale leaves a position by
+buying the other outcome and merging, and the copier still holds it.
 
     script = Script()
     market = script.market("Will it rain?", [(t0, 0.50), (t0 + 3600, 0.60)])
@@ -12,7 +13,8 @@ exchange. The whale leaves a position by buying the other outcome and merging; t
         ...  # /positions, /activity, /user-pnl, /markets, ... of both wallets follow from these acts
 
 `copy` adds a fill of the copier and, like `miss`, the line of its bot's log. A whale fill with neither has no line. With
-`Script(life=True)` the random life of both wallets goes on as well, and the copier also follows the script's fills.
+`Script(life=True)` the random life of both wallets is played as well, and the copier also follows the script's fills.
+Nothing is added otherwise: positions that settle stay until the script redeems them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -32,7 +34,7 @@ YES, NO = 0, 1
 Time = datetime | float
 Path = float | Sequence[tuple[Time, float]]
 _FIRST_EVENT_ID = 1_500_000_000
-_YEAR = 365 * DAY
+_FAR = 3650 * DAY
 
 
 def seconds(at: Time) -> int:
@@ -81,18 +83,20 @@ class Script:
         """An event with one market for each name in `prices`, neg-risk by default.
 
         Prices of YES are a constant or steps (from when, price); the first also holds before. The market settles at
-        `settles_at`, by default a year after the first step. `payout` is what a share of YES pays then, by default 1 for
+        `settles_at`, by default ten years after the first step. `payout` is what a share of YES pays then, by default 1 for
         the `winner` and 0 for the others; an event with one market needs no winner and pays 1. `fee_rate` is that of
         `feeSchedule`.
         """
         steps = {name: _steps(path) for name, path in prices.items()}
         first = min((path[0][0] for path in steps.values() if path[0][0]), default=FIRST_DAY * DAY)
-        settles = seconds(settles_at) if settles_at is not None else first + _YEAR
+        settles = seconds(settles_at) if settles_at is not None else first + _FAR
         listed = seconds(listed_at) if listed_at is not None else min(first, settles) - DAY
         if winner is None and payout is None:
             winner = next(iter(prices)) if len(prices) == 1 else None
             if winner is None and settles_at is not None:
                 raise ValueError("an event with several markets settles with exactly one winner")
+        if winner is not None and winner not in prices:
+            raise ValueError(f"unknown winner {winner!r}; choose from {', '.join(prices)}")
         number = len(self.events)
         markets: list[Market] = []
         event = Event(
@@ -255,9 +259,8 @@ class Script:
         markets: list[Market] = []
         while len(markets) < count:
             names = [f"no {n}" for n in range(min(100, count - len(markets)))]
-            lost = self.event(
-                f"Lost {len(markets)}", dict.fromkeys(names, price), settles_at=t + 3600, payout=0.0, listed_at=t
-            )
+            prices = dict.fromkeys(names, price)
+            lost = self.event(f"Lost {len(markets)}", prices, settles_at=t + 3600, payout=0.0, listed_at=t, neg_risk=False)
             for market in lost:
                 self.buy(wallet, t, market, YES, size, price)
             markets += lost

@@ -98,8 +98,9 @@ class DataV2:
         ]
 
     async def value(self, request: Request) -> Response:
-        wallet = user(request.query_params)
-        value = round(self.ledger.value(wallet, self.clock.now()), 4)
+        wallet, now = user(request.query_params), self.clock.now()
+        combos = sum(c.cost for c in self.ledger.combos(wallet, now) if now < c.combo.resolves_at)
+        value = round(self.ledger.value(wallet, now) + combos, 4)
         return reply(request, {"data": {"proxy_wallet": wallet, "value": value}})
 
     async def positions(self, request: Request) -> Response:

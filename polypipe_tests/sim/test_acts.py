@@ -122,6 +122,8 @@ def test_a_neg_risk_event_pays_exactly_one_winner() -> None:
     assert [m.payout for m in markets] == [1, 0]
     with pytest.raises(ValueError, match="exactly one winner"):
         script.event("Who wins?", {"A": 0.4, "B": 0.6}, settles_at=T)
+    with pytest.raises(ValueError, match="choose from A, B"):
+        script.event("Who wins?", {"A": 0.4, "B": 0.6}, winner="C", settles_at=T)
 
 
 @pytest.mark.parametrize("silent", [False, True])
@@ -249,6 +251,7 @@ def test_combo_is_a_flagged_trade_and_is_listed_apart() -> None:
         assert row["conditionId"] == combo.condition_id
         assert len(combo.condition_id) == 64
         assert (api.positions(), api.value()) == ({}, 0)
+        assert api.get("/v2/value")["data"]["value"] == 400, "v2 adds unresolved combos at cost"
         (held,) = api.get("/v1/positions/combos")["combos"]
         assert (held["combo_condition_id"], held["status"], held["legs_pending"]) == (combo.condition_id, "OPEN", 2)
         assert (held["shares_balance"], held["entry_cost_usdc"], held["resolved_at"]) == ("1000.0", 400, None)
@@ -282,7 +285,7 @@ def test_a_combo_with_a_lost_leg_is_lost_at_once() -> None:
         assert api.pnl() == -400
 
 
-def test_combos_are_copied_by_nobody_and_not_in_the_bots_log() -> None:
+def test_combos_are_never_copied_and_have_no_line_in_the_bots_log() -> None:
     script = Script(life=True)
     combo = script.combo((script.market("Will it rain?"), YES), (script.market("Will it blow?"), YES))
     script.buy(WHALE_ADDRESS, T, combo, YES, 1_000, 0.40)
