@@ -16,7 +16,7 @@ from polypipe.divergence.position_comparison import ComparedPosition, WhaleHisto
 from polypipe.divergence.position_summary import PositionSummary, summarize_positions
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PolymarketHttp
-from polypipe.polymarket.data_api import fetch_positions
+from polypipe.polymarket.positions import fetch_positions
 from polypipe.polymarket.wallet_models import Activity, Position
 from polypipe.polymarket.wallet_wire import UnreadableRow, read_activity, read_rows
 from polypipe.wallets import Wallets

@@ -31,9 +31,9 @@ from polypipe.polymarket import (
     wallet_address,
 )
 from polypipe.polymarket.activity import ACTIVITY
-from polypipe.polymarket.data_api import POSITIONS
 from polypipe.polymarket.gamma import BASE_FILTER, LISTING
 from polypipe.polymarket.http import USER_AGENT, HostName, Params
+from polypipe.polymarket.positions import POSITIONS
 from polypipe.polymarket.wallet_wire import all_rows, read_activity, read_position
 from polypipe.polymarket.wire import Page, decode_page
 from polypipe.settings import Settings

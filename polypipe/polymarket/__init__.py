@@ -7,7 +7,7 @@ Every function returns complete data or raises a `PolymarketError`.
 
 from polypipe.polymarket.activity import walk_activity
 from polypipe.polymarket.answer_age import AnswerAge, answer_age
-from polypipe.polymarket.data_api import fetch_positions, fetch_standing, fetch_value
+from polypipe.polymarket.data_api import fetch_standing, fetch_value
 from polypipe.polymarket.errors import (
     CrawlIncomplete,
     DeadlineExceeded,
@@ -22,6 +22,7 @@ from polypipe.polymarket.gamma import UNIVERSE_TAGS, CrawlReport, crawl_live, cr
 from polypipe.polymarket.headers import Announcement
 from polypipe.polymarket.http import Hosts, PolymarketHttp, run
 from polypipe.polymarket.models import Event, FeeSchedule, Market, RowProblem
+from polypipe.polymarket.positions import fetch_positions
 from polypipe.polymarket.user_pnl import fetch_pnl, fetch_pnl_history, interval_covering
 from polypipe.polymarket.wallet_models import (
     Activity,

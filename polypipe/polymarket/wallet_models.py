@@ -3,6 +3,7 @@
 Money is in USD, sizes in shares, times in UTC; token ids are text.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
@@ -43,6 +44,21 @@ class Position(msgspec.Struct, frozen=True, gc=False):
     opposite_asset: str | None
     end_date: str  # "YYYY-MM-DD" or ""; not the instant at which the market ends
     negative_risk: bool | None  # None if absent
+
+
+class WalletPositions(list[Position]):
+    """A wallet's positions: all open ones, then the resolved ones.
+
+    `more_resolved`: there are more resolved ones, so their number is "at least". `filter_ignored`: the API ignored the
+    filter `redeemable`; the list is complete all the same.
+    """
+
+    def __init__(
+        self, positions: Iterable[Position] = (), *, more_resolved: bool = False, filter_ignored: bool = False
+    ) -> None:
+        super().__init__(positions)
+        self.more_resolved = more_resolved
+        self.filter_ignored = filter_ignored
 
 
 class Activity(msgspec.Struct, frozen=True, gc=False):

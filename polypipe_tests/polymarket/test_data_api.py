@@ -1,6 +1,7 @@
 """Value, standing and positions: unknown stays None, and a list of positions is complete or an error."""
 
 import json
+import random
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -211,9 +212,10 @@ def test_every_field_of_a_position_is_read_and_absent_ones_are_none() -> None:
     assert (second.size, second.redeemable, second.end_date, second.title) == (0.0, False, "", "")
 
 
-def test_a_wallet_without_positions_takes_one_request() -> None:
+def test_a_wallet_without_positions_takes_two_requests() -> None:
+    """One for the open ones, one for the resolved ones."""
     listing = Listing([])
-    assert (positions(listing), len(listing.requests)) == ([], 1)
+    assert (positions(listing), len(listing.requests)) == ([], 2)
 
 
 @given(count=st.integers(0, 60), page_size=st.integers(2, 20))
@@ -222,10 +224,11 @@ def test_all_positions_are_read_with_any_page_size(count: int, page_size: int) -
     assert assets(Listing([held(n) for n in range(count)], page_size)) == list(range(count))
 
 
-def test_two_thousand_positions_take_six_requests() -> None:
-    listing = Listing([held(n) for n in range(2000)])
+def test_two_thousand_positions_take_seven_requests() -> None:
+    """Six for the open ones, one for the resolved ones."""
+    listing = Listing([held(n, title=f"{n // 2:05}") for n in range(2000)])
     assert len(positions(listing)) == 2000
-    assert len(listing.requests) == 6
+    assert len(listing.requests) == 7
 
 
 def test_a_row_on_two_pages_is_one_position_with_its_latest_size() -> None:
@@ -257,7 +260,7 @@ def test_a_server_that_ignores_the_offset_fails() -> None:
 
 
 def test_more_positions_than_the_offset_cap_fail() -> None:
-    listing = Listing([held(n) for n in range(12_000)])
+    listing = Listing([held(n, title=f"{n:06}") for n in range(12_000)])
     with pytest.raises(CrawlIncomplete, match="page 22 would start at row 10479") as caught:
         positions(listing)
     assert caught.value.page == 22
@@ -298,3 +301,67 @@ def test_an_invalid_wallet_is_refused_with_a_hint() -> None:
     for fetch in (fetch_value, fetch_standing, fetch_positions):
         with pytest.raises(RequestRefused, match="'0x12' is not a wallet address; what to do: give 40 hex digits"):
             ask([], fetch, "0x12")
+
+
+class Filtered(Listing):
+    """A listing that honours `redeemable`, unless `ignores`. `shuffles` orders equal titles at random in each answer."""
+
+    def __init__(
+        self, rows: list[dict[str, Any]], page_size: int = 500, *, ignores: bool = False, shuffles: int = 0
+    ) -> None:
+        super().__init__(rows, page_size)
+        self.ignores = ignores
+        self.random = random.Random(shuffles) if shuffles else None
+        self.all = rows
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        wanted = request.url.params["redeemable"] == "true"
+        self.rows = [row for row in self.all if self.ignores or row.get("redeemable", False) is wanted]
+        if self.random:
+            self.random.shuffle(self.rows)
+        self.rows.sort(key=lambda row: row.get("title", ""))
+        return super().__call__(request)
+
+
+def losers(count: int) -> list[dict[str, Any]]:
+    return [held(10_000 + n, title=f"lost {n // 2:06}", redeemable=True, currentValue=0) for n in range(count)]
+
+
+def test_ten_thousand_resolved_losers_do_not_hide_thirty_open_positions() -> None:
+    listing = Filtered([*losers(10_770), *(held(n, title=f"open {n}") for n in range(30))])
+    found = run(client(listing.transport), lambda http: fetch_positions(http, WALLET))
+    assert sorted(int(p.asset) for p in found if not p.redeemable) == list(range(30))
+    assert sum(p.redeemable for p in found) >= 3000
+    assert found.more_resolved
+    assert len(listing.requests) <= 10
+
+
+def test_all_resolved_positions_below_the_cap_are_read() -> None:
+    listing = Filtered([*losers(1200), *(held(n, title=f"open {n}") for n in range(30))])
+    found = run(client(listing.transport), lambda http: fetch_positions(http, WALLET))
+    assert (len(found), found.more_resolved, found.filter_ignored) == (1230, False, False)
+
+
+def test_a_server_that_ignores_the_filter_is_noticed_and_loses_nothing() -> None:
+    listing = Filtered([*losers(700), *(held(n, title=f"open {n}") for n in range(30))], ignores=True)
+    found = run(client(listing.transport), lambda http: fetch_positions(http, WALLET))
+    assert (len(found), found.filter_ignored) == (730, True)
+
+
+def test_too_many_open_positions_give_advice_that_helps() -> None:
+    with pytest.raises(CrawlIncomplete, match="more open positions than the API serves") as caught:
+        positions(Filtered([held(n, title=f"{n:06}") for n in range(12_000)]))
+    assert "larger size threshold" in str(caught.value)
+    assert "try again later" not in str(caught.value)
+
+
+@given(seed=st.integers(1, 10**6), page_size=st.integers(3, 12), titles=st.integers(1, 30))
+def test_positions_in_an_unstable_order_are_complete_or_refused(seed: int, page_size: int, titles: int) -> None:
+    """Rows with the same title come in another order in every answer."""
+    rows = [held(n, title=f"{n % titles:03}") for n in range(40)]
+    try:
+        found = assets(Filtered(rows, page_size, shuffles=seed))
+    except CrawlIncomplete:
+        assert 40 / titles >= page_size - 1  # only where one title fills a page
+        return
+    assert sorted(found) == list(range(40))
