@@ -29,6 +29,7 @@ class WhaleHistory:
 
     held: bool
     out_since: datetime | None
+    unknown: str = ""  # why the history is not known, "" if it is; `held` is then an assumption
 
 
 @dataclass(frozen=True)

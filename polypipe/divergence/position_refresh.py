@@ -8,23 +8,21 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 from polypipe.clock import Clock, utc_now
 from polypipe.divergence.position_comparison import ComparedPosition, WhaleHistory, compare_positions, copier_only
 from polypipe.divergence.position_summary import PositionSummary, summarize_positions
 from polypipe.orchestration.resources import Polymarket
-from polypipe.polymarket import PolymarketHttp
+from polypipe.polymarket import PolymarketHttp, answer_age
+from polypipe.polymarket.market_activity import newest_in_market
 from polypipe.polymarket.positions import fetch_positions
-from polypipe.polymarket.wallet_models import Activity, Position
-from polypipe.polymarket.wallet_wire import UnreadableRow, read_activity, read_rows
+from polypipe.polymarket.wallet_models import Position
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Append, Replace, Warehouse
 
 FETCH_DEADLINE_SECONDS = 120.0
 STORE_WAIT_SECONDS = 20.0
-ACTIVITY_LIMIT = 500
 _TAKES_BOTH = ("SPLIT", "CONVERSION")
 """Types of activity that give a wallet tokens which the activity does not name."""
 
@@ -50,10 +48,11 @@ def refresh_positions(
 
     async def work(http: PolymarketHttp) -> tuple[list[Position], list[Position], dict[str, WhaleHistory], datetime]:
         async with http.operation(FETCH_DEADLINE_SECONDS):
-            copier, whale = await asyncio.gather(
-                fetch_positions(http, wallets.copier), fetch_positions(http, wallets.whale)
-            )
-            now = clock()
+            with answer_age() as age:
+                copier, whale = await asyncio.gather(
+                    fetch_positions(http, wallets.copier), fetch_positions(http, wallets.whale)
+                )
+            now = clock() - age.length
             return copier, whale, await _whale_histories(http, wallets.whale, copier_only(copier, whale), before, now), now
 
     copier, whale, histories, now = polymarket.run(work)
@@ -122,23 +121,13 @@ async def _whale_histories(
 async def _ask_history(http: PolymarketHttp, whale: str, position: Position) -> WhaleHistory:
     """Whether the whale ever held the token, by its newest activities in that market.
 
-    A full page that does not name the token proves nothing; the token then counts as held, which is the safe side.
+    A full page that does not name the token proves nothing, nor does a request that the API refuses for this market; the
+    token then counts as held, which is the safe side.
     """
     if position.condition_id is None or position.redeemable:
         return WhaleHistory(position.condition_id is None, None)
-    params = [
-        ("user", whale),
-        ("market", position.condition_id),
-        ("limit", str(ACTIVITY_LIMIT)),
-        ("sortBy", "TIMESTAMP"),
-        ("sortDirection", "DESC"),
-    ]
-
-    def decode(body: bytes) -> list[Activity | UnreadableRow]:
-        return read_rows(body, partial(read_activity, wallet=whale))
-
-    rows = await http.get_json("data", "/activity", params, decode)
-    here = [row for row in rows if isinstance(row, Activity) and row.condition_id == position.condition_id]
-    touching = [row.timestamp for row in here if row.asset == position.asset or row.type in _TAKES_BOTH]
-    certain = len(rows) < ACTIVITY_LIMIT and not any(isinstance(row, UnreadableRow) for row in rows)
-    return WhaleHistory(bool(touching) or not certain, max(touching, default=None))
+    found = await newest_in_market(http, whale, position.condition_id)
+    if found.unknown:
+        return WhaleHistory(True, None, found.unknown)
+    touching = [row.timestamp for row in found.activities if row.asset == position.asset or row.type in _TAKES_BOTH]
+    return WhaleHistory(bool(touching) or not found.complete, max(touching, default=None))

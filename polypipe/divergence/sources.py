@@ -5,14 +5,14 @@ A source that fails becomes a `Fact` without a value; the others are not affecte
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from polypipe.clock import Clock, utc_now
 from polypipe.divergence.pnl_gap import Series
 from polypipe.facts import Fact
-from polypipe.polymarket import PolymarketError, PolymarketHttp
+from polypipe.polymarket import PolymarketError, PolymarketHttp, answer_age
 from polypipe.polymarket.data_api import fetch_standing, fetch_value
 from polypipe.polymarket.user_pnl import fetch_pnl
 from polypipe.polymarket.wallet_models import Standing
@@ -33,6 +33,8 @@ class WalletFacts:
     value: Fact[float]
     pnl: Fact[Series]
     standing: Fact[Standing]
+    ages: Mapping[str, timedelta] = field(default_factory=dict)
+    """Source -> how long a cache had held its answer when that arrived."""
 
     @property
     def rank(self) -> Fact[int]:
@@ -67,6 +69,14 @@ class Fetched:
             for source in SOURCES
         }
 
+    def ages(self) -> dict[str, timedelta]:
+        """The age of each answer at its arrival, by the names of `facts`; absent if no cache sent it."""
+        return {
+            f"user{number}_{source}": age
+            for number, wallet in enumerate((self.copier, self.whale), start=1)
+            for source, age in wallet.ages.items()
+        }
+
     @property
     def no_answer(self) -> bool:
         """True if no source of either wallet answered."""
@@ -80,24 +90,26 @@ async def fetch(http: PolymarketHttp, copier: str, whale: str, clock: Clock = ut
 
 
 def answered_at(fetched: Fetched, before: Mapping[str, datetime]) -> dict[str, datetime]:
-    """When each source last gave a usable answer: now, else as in `before`, else absent.
+    """When each source last gave a usable answer, by the age of the answer: now, else as in `before`, else absent.
 
     The age of a source is `fetched.time` minus this.
     """
+    ages = fetched.ages()
     return {
-        name: fetched.time if fact.value is not None else before[name]
+        name: fetched.time - ages.get(name, timedelta()) if fact.value is not None else before[name]
         for name, fact in fetched.facts().items()
         if fact.value is not None or name in before
     }
 
 
 async def _wallet(http: PolymarketHttp, address: str) -> WalletFacts:
-    value, pnl, standing = await asyncio.gather(
+    (value, value_age), (pnl, pnl_age), (standing, standing_age) = await asyncio.gather(
         _ask(http, lambda: fetch_value(http, address), "the API does not know this wallet"),
         _ask(http, lambda: _series(http, address), "the answer was empty"),
         _ask(http, lambda: _standing(http, address), "the answer was empty"),
     )
-    return WalletFacts(value, pnl, standing)
+    ages = zip(SOURCES, (value_age, pnl_age, standing_age), strict=True)
+    return WalletFacts(value, pnl, standing, {name: age for name, age in ages if age})
 
 
 async def _series(http: PolymarketHttp, address: str) -> Series:
@@ -109,11 +121,12 @@ async def _standing(http: PolymarketHttp, address: str) -> Standing:
     return await fetch_standing(http, address) or Standing(rank=None, volume=None, pnl=None, user_name=None)
 
 
-async def _ask(http: PolymarketHttp, asking: Callable[[], Awaitable[T | None]], if_none: str) -> Fact[T]:
-    """Await one source within its own deadline, so that a slow one does not fail the others."""
-    try:
-        async with http.operation(DEADLINE_SECONDS):
-            answer = await asking()
-    except PolymarketError as error:
-        return Fact.unknown(str(error))
-    return Fact.unknown(if_none) if answer is None else Fact(answer)
+async def _ask(http: PolymarketHttp, asking: Callable[[], Awaitable[T | None]], if_none: str) -> tuple[Fact[T], timedelta]:
+    """Await one source within its own deadline, so that a slow one does not fail the others; also the answer's age."""
+    with answer_age() as age:
+        try:
+            async with http.operation(DEADLINE_SECONDS):
+                answer = await asking()
+        except PolymarketError as error:
+            return Fact.unknown(str(error)), timedelta()
+    return Fact.unknown(if_none) if answer is None else Fact(answer), age.length

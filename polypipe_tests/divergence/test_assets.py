@@ -87,7 +87,7 @@ def test_an_unknown_number_is_not_plotted_and_its_reason_is_shown(sim, instance,
     event, *_ = tick(instance, resources).asset_events
     assert "user2_value" not in event.metadata
     assert "user2\\_value" in event.metadata["reasons"].value
-    assert "HTML" in event.metadata["reasons"].value
+    assert "something between you and Polymarket" in event.metadata["reasons"].value
 
 
 def test_d13_a_tick_during_an_outage_stores_the_row_and_reports_nothing(sim, instance, resources, warehouse):
