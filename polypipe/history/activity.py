@@ -1,5 +1,7 @@
 """Loads the activity of both wallets in a range of days into tables `wallet_activity` and `activity_days`.
 
+A day that other facts contradict is in `activity_unknown_days` instead, with the reason.
+
 Rows go to the spool as they arrive, so that memory does not grow with the range. They become visible only when the
 activity of both wallets has been read back to the start of the range.
 """
@@ -15,6 +17,7 @@ from typing import cast
 import msgspec
 
 from polypipe.clock import Clock, utc_now
+from polypipe.history.early_end import unproven_before
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import Activity, ActivityReport, PolymarketHttp, walk_activity
 from polypipe.wallets import Wallets
@@ -65,7 +68,12 @@ def load_activity(
             return tuple(await asyncio.gather(*(walk(http, who) for who in counts)))
 
         reports = polymarket.run(work)
-        committed = [_commit(batch, who, counts[who], start, end, began) for who, batch in batches.items()]
+        with warehouse.read() as con:
+            unproven = {report.wallet: unproven_before(con, report) for report in reports}
+        ages = {report.wallet: timedelta(seconds=report.answer_age) for report in reports}
+        committed = [
+            _commit(batch, who, counts[who], start, end, began - ages[who], unproven[who]) for who, batch in batches.items()
+        ]
     return LoadedActivity(reports, counts, warehouse.store(*committed))
 
 
@@ -75,13 +83,25 @@ def activity_row(activity: Activity) -> WalletActivityRow:
     return cast(WalletActivityRow, row)
 
 
-def _commit(batch: Batch, who: str, counts: Counter[date], start: datetime, end: datetime, began: datetime) -> str:
-    days = ({"wallet": who, "day": day, "activities": counts[day.date()], "read_at": began} for day in _days(start, end))
-    batch.add("activity_days", days)
+def _commit(
+    batch: Batch,
+    who: str,
+    counts: Counter[date],
+    start: datetime,
+    end: datetime,
+    read_at: datetime,
+    unproven: tuple[datetime, str] | None,
+) -> str:
+    until, reason = unproven or (start, "")
+    row = {"wallet": who, "read_at": read_at}
+    days = [*_days(start, end)]
+    batch.add("activity_days", (row | {"day": day, "activities": counts[day.date()]} for day in days if day >= until))
+    batch.add("activity_unknown_days", (row | {"day": day, "reason": reason} for day in days if day < until))
     return batch.commit(
         {
             "wallet_activity": Window("timestamp", start, end, {"wallet": who}),
             "activity_days": Window("day", start, end, {"wallet": who}),
+            "activity_unknown_days": Window("day", start, end, {"wallet": who}),
         }
     )
 

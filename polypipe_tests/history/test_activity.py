@@ -16,7 +16,7 @@ from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import Hosts, PolymarketError
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.wallets import Wallets
-from polypipe.warehouse import BatchRejected, Warehouse, Window
+from polypipe.warehouse import Append, BatchRejected, Warehouse, Window
 from polypipe_tests.divergence.support import held_by_somebody, rows
 from polypipe_tests.history.support import DAY, activity, asked, midnight
 from polypipe_tests.polymarket.fake_activity import T0, WALLET, FakeActivity, raw_activity
@@ -201,3 +201,31 @@ def test_rows_wait_in_the_spool_while_the_warehouse_is_held(polymarket, warehous
     before = activity(warehouse)
     warehouse.merge()
     assert activity(warehouse) == before
+
+
+def test_days_before_an_early_end_of_the_listing_are_unknown_if_pnl_contradicts(tmp_path) -> None:
+    """The API serves only the newest rows. A day without rows is complete only if nothing says otherwise."""
+    day = midnight("2026-05-29")
+    noon = int(day.timestamp()) - T0 + 12 * 3600
+    fills = [raw_activity(noon + 2 * 86400 + n, transactionHash=f"0x{n}") for n in range(20)]
+    newest = FakeActivity(fills)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return newest(request) if request.url.params["user"] == WALLET else httpx.Response(200, json=[])
+
+    polymarket = Polymarket(Hosts(), client=partial(client, httpx.MockTransport(answer)))
+    warehouse = Warehouse(tmp_path)
+    wallets = Wallets(WALLET, "0x" + "cd" * 20, 0.05)
+    complete = f"SELECT day FROM activity_days WHERE wallet = '{WALLET}' ORDER BY day"
+    load_activity(polymarket, warehouse, wallets, day, day + 4 * DAY)
+    assert rows(warehouse, complete) == [(day + n * DAY,) for n in range(4)]  # a new wallet
+
+    with warehouse.batch("wallet_pnl") as batch:
+        point = {"wallet": WALLET, "t": day + DAY, "p": 12.5, "fidelity": "1h", "fetched_at": day}
+        batch.add("wallet_pnl", [point])
+        warehouse.store(batch.commit({"wallet_pnl": Append()}))
+    load_activity(polymarket, warehouse, wallets, day, day + 4 * DAY)
+    assert rows(warehouse, complete) == [(day + 3 * DAY,)]
+    unknown = rows(warehouse, "SELECT day, reason FROM activity_unknown_days ORDER BY day")
+    assert [found for found, _ in unknown] == [day + n * DAY for n in range(3)]
+    assert "listing ends at 2026-05-31 12:00 UTC, but the wallet has PnL on 2026-05-30" in unknown[0][1]
