@@ -10,6 +10,7 @@ from polypipe.attribution.daily_gap import compute_gap
 from polypipe.attribution.metrics import compute_metrics
 from polypipe.attribution.parts import PARTS
 from polypipe.attribution.realised_ratio import ratio_warning
+from polypipe.attribution.wallet_fees import compute_wallet_fees
 from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY
 from polypipe.history.copy_quality import reasons_of
 from polypipe.orchestration.asset_defaults import ATTRIBUTION, PYTHON_TABLE, SQL_TABLE
@@ -25,7 +26,8 @@ GAP_ATTRIBUTION = dg.AssetKey("gap_attribution")
 
 _PLOTTED = (
     "whale_fills", "eligible_fills", "copied_fills", "own_fills", "copy_rate", "copy_rate_usd", "fill_ratio",
-    "slippage_cents", "slippage_p95", "slippage_usd", "latency_p50", "latency_p95", "shortfall_usd",
+    "slippage_cents", "slippage_p95", "slippage_usd", "latency_p50", "latency_p95", "shortfall_usd", "copier_fee_cents",
+    "whale_fee_cents", "whale_maker_share", "break_even_cents",
 )  # fmt: skip
 _PLOTTED_30_DAYS = ("copy_rate", "slippage_cents", "shortfall_usd", "realised_ratio")
 
@@ -43,8 +45,9 @@ def attribution_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.Asse
             description=(
                 "Every fill of the whale with its copy: shares, price, slippage and latency, or why it was missed; and the "
                 "copier's own fills. In the table copy_fills, matched by token, side, size and time, with reasons from the "
-                "bot's log where there is one. Read by copy_metrics_daily, gap_attribution, the dashboard and `polypipe "
-                "whatif`; yesterday is stored from 00:27 UTC on."
+                "bot's log where there is one, and the fee and role (maker or taker) where the market's schedule tells; "
+                "fees and rebates by wallet and day in wallet_fees_daily. Read by copy_metrics_daily, gap_attribution, the "
+                "dashboard and `polypipe whatif`; yesterday is stored from 00:27 UTC on."
             ),
         ),
         daily_asset(
@@ -56,9 +59,10 @@ def attribution_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.Asse
             kinds=SQL_TABLE,
             description=(
                 "How well fills were copied, per day and over the 7 and 30 days that end with it: copy rate and its funnel "
-                "by reason, fill ratio, slippage, latency and implementation shortfall, with 95 % intervals, in the table "
-                "copy_metrics_daily; by sport, league, market type, price and size in copy_breakdowns. An unknown number "
-                "is null with its reason. Read by the dashboard; yesterday is stored from 00:27 UTC on."
+                "by reason, fill ratio, slippage, latency and implementation shortfall, with 95 % intervals, fees and "
+                "break-even edge, in the table copy_metrics_daily; by sport, league, market type, price and size in "
+                "copy_breakdowns. An unknown number is null with its reason. Read by the dashboard; yesterday is stored "
+                "from 00:27 UTC on."
             ),
         ),
         daily_asset(
@@ -88,7 +92,8 @@ def copy_fills(run: DailyRun) -> DailyReport:
         }
         for day in run.days
     }
-    return DailyReport(days, computed.waiting)
+    waiting = compute_wallet_fees(run.warehouse, run.wallets, run.start, run.end)
+    return DailyReport(days, computed.waiting or waiting)
 
 
 def copy_metrics_daily(run: DailyRun) -> DailyReport:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from polypipe.attribution.days import moment
+from polypipe.attribution.fees import Schedules
 from polypipe.attribution.fills import Fill, Match
 from polypipe.attribution.habits import Habits
 from polypipe.attribution.labels import Catalog, price_bucket
@@ -41,6 +42,7 @@ class RowMaker:
     catalog: Catalog
     holdings: Holdings
     log: Mapping[tuple[str, str, str], list[LogLine]]
+    schedules: Schedules
 
     def of_match(self, found: Match) -> CopyFillRow:
         """The row of a fill of the whale."""
@@ -49,6 +51,7 @@ class RowMaker:
         expected = Rule(ratio).expected(whale)
         logged = self._logged(whale)
         decided = fill_status(found, expected, self.holdings.just_before(whale.token, whale.t), logged)
+        paid, copied = self.schedules.fee(whale), self.schedules.fees(found.copies)
         worse = None if price is None else whale.sign * (price - whale.price)
         row = {
             **self._common(whale),
@@ -57,13 +60,17 @@ class RowMaker:
             "reason_source": decided.source,
             "whale_shares": whale.shares,
             "whale_price": whale.price,
-            "whale_fee": whale.fee,
+            "whale_fee": paid.usd,
+            "whale_role": paid.role,
+            "whale_fee_reason": paid.reason,
             "ratio": ratio,
             "eligible": whale.shares >= FLOOR_SHARES,
             "expected_shares": expected,
             "copier_shares": found.shares,
             "copier_price": price,
-            "copier_fee": sum(copy.fee for copy in found.copies),
+            "copier_fee": copied.usd,
+            "copier_role": copied.role,
+            "copier_fee_reason": copied.reason,
             "copier_fills": len(found.copies),
             "order_sent": bool(found.copies) or (logged is not None and logged.order_sent),
             "copied_at": moment(found.copies[0].t) if found.copies else None,
@@ -81,6 +88,7 @@ class RowMaker:
 
     def of_own(self, fill: Fill) -> CopyFillRow:
         """The row of an own fill of the copier."""
+        paid = self.schedules.fee(fill)
         row = {
             **dict.fromkeys(CopyFillRow.__annotations__),
             **self._common(fill),
@@ -90,7 +98,9 @@ class RowMaker:
             "expected_shares": 0.0,
             "copier_shares": fill.shares,
             "copier_price": fill.price,
-            "copier_fee": fill.fee,
+            "copier_fee": paid.usd,
+            "copier_role": paid.role,
+            "copier_fee_reason": paid.reason,
             "copier_fills": 1,
             "order_sent": True,
             "copied_at": moment(fill.t),

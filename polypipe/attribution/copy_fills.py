@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from polypipe.attribution.clear_pairs import clear_pairs
 from polypipe.attribution.copy_fill_rows import Holdings, RowMaker
 from polypipe.attribution.days import DAY, days_of
+from polypipe.attribution.fee_schedules import read_schedules
 from polypipe.attribution.habits import HABIT_DAYS, Habits
 from polypipe.attribution.labels import read_catalog
 from polypipe.attribution.matching import match
@@ -69,6 +70,7 @@ def fill_rows(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetim
         read_catalog(con),
         Holdings(copier, held_before(con, wallets.copier, first)),
         read_log(con, start, end),
+        read_schedules(con, wallets, start - BEYOND, end + BEYOND),
     )
     low, high = start.timestamp(), end.timestamp()
     rows = [maker.of_match(found) for found in matched.matches if low <= found.whale.t < high]

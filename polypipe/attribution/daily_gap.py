@@ -20,6 +20,7 @@ from polypipe.attribution.measured import (
     read_ratios,
 )
 from polypipe.attribution.parts import DAY_UNKNOWN, EARLIER_UNKNOWN, RATIO_CHANGED, ExplainedDay
+from polypipe.attribution.pnl_fees import FEES_NOT_TOLD, measure_by_day
 from polypipe.attribution.stored_marks import read_marks
 from polypipe.attribution.tables import read_copy_fills, read_sets
 from polypipe.wallets import Wallets
@@ -85,6 +86,7 @@ def gap_rows(
     explained = explain(fills, read_sets(con, wallets, since, end), prices, spans)
     complete = read_complete_days(con, wallets, since, end)
     ratios = read_ratios(con, wallets, start, end)
+    fees = measure_by_day(con, wallets, days)
     rows: list[GapAttributionRow] = []
     exits: list[UncopiedExitRow] = []
     for day, found, one in zip(days, known, explained, strict=True):
@@ -94,6 +96,8 @@ def gap_rows(
             one.notes[DAY_UNKNOWN] = None
         if fills and any(before not in complete for before in days_of(midnight_before(fills[0].t), day)):
             one.notes[EARLIER_UNKNOWN] = None
+        if one.parts["fees"] and (note := fees[day].note):
+            one.notes[note] = None if note == FEES_NOT_TOLD else -one.parts["fees"]
         base = {"day": day, "user1_address": wallets.copier, "user2_address": wallets.whale}
         more = {
             "copier_income": income.get((wallets.copier, day), 0.0),

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from polypipe.attribution.breakdowns import class_rows
 from polypipe.attribution.days import DAY, days_of, later_days
+from polypipe.attribution.fee_metrics import FEE_NUMBERS, OF_PNL, fee_numbers
+from polypipe.attribution.pnl_fees import FeeShare, measure_by_day
 from polypipe.attribution.realised_ratio import LEAST_RATIO_PAIRS
 from polypipe.attribution.shortfall import Shortfall, shortfall_by_window
 from polypipe.divergence.copy_rule import FLOOR_SHARES, MINIMUM_USD, TELLING_USD, TIER_SHARES
@@ -34,7 +36,7 @@ _NUMBERS = (
     "copy_rate", "copy_rate_low", "copy_rate_high", "copy_rate_usd", "fill_ratio", "first_fill_ratio", "slippage_cents",
     "slippage_cents_low", "slippage_cents_high", "slippage_p50", "slippage_p95", "slippage_usd", "slippage_bps",
     "latency_p50", "latency_p95", "latency_p99", "shortfall_usd", "shortfall_bps", "unmarked_usd", "realised_ratio",
-    "ratio",
+    "ratio", *FEE_NUMBERS,
 )  # fmt: skip
 _OF_COPIES = tuple(name for name in _NUMBERS if name.startswith(("slippage", "latency", "fill_ratio")))
 
@@ -90,13 +92,16 @@ def metric_rows(
         con.execute(f"SET VARIABLE {name} = {value}")
     missed = shortfall_by_window(con, wallets, days, windows)
     classes = class_rows(_rows(con, "slippage_by_event.sql"))
+    fees = {(sums["day"], sums["window_days"]): sums for sums in _rows(con, "fees.sql")}
+    in_pnl = measure_by_day(con, wallets, days)
     known: set[tuple[datetime, int]] = set()
     rows = []
     for numbers in _rows(con, "metrics.sql"):
         key = numbers["day"], numbers["window_days"]
         if numbers["days_known"] >= MIN_COVERED * numbers["window_days"]:
             known.add(key)
-        rows.append(_metric_row(numbers, classes.get(key, {}).get(("all", "all")), missed[key], key in known))
+        whole = classes.get(key, {}).get(("all", "all"))
+        rows.append(_metric_row(numbers, whole, missed[key], fees[key], in_pnl[key[0]], key in known))
     addresses = {"user1_address": wallets.copier, "user2_address": wallets.whale}
     breakdowns = [
         {"day": day, "window_days": window, "dimension": dimension, "value": value, **row}
@@ -110,8 +115,15 @@ def metric_rows(
     )
 
 
-def _metric_row(numbers: dict[str, Any], whole: dict[str, Any] | None, missed: Shortfall, known: bool) -> dict[str, Any]:
-    """One row of copy_metrics_daily. `whole` is the class of all eligible fills."""
+def _metric_row(
+    numbers: dict[str, Any],
+    whole: dict[str, Any] | None,
+    missed: Shortfall,
+    fees: dict[str, Any],
+    in_pnl: FeeShare,
+    known: bool,
+) -> dict[str, Any]:
+    """One row of copy_metrics_daily. `whole` is the class of all eligible fills, `fees` their row of `fees.sql`."""
     row: dict[str, Any] = {name: numbers[name] for name in (*_COUNTS, *_NUMBERS) if name in numbers}
     paper = numbers["paper_usd"]
     row |= {name: numbers[name] or 0 for name in _COUNTS}
@@ -136,13 +148,17 @@ def _metric_row(numbers: dict[str, Any], whole: dict[str, Any] | None, missed: S
         "realised_ratio": f"{row['realised_pairs']} unambiguous pairs, {LEAST_RATIO_PAIRS} are needed",
         "ratio": "no fills in the window",
     }
+    of_fees, why_no_fees = fee_numbers(fees, row["slippage_cents"], in_pnl)
+    row |= of_fees
+    reasons |= why_no_fees
     few = "the copies are of fewer than three events"
     if row["slippage_cents"] is not None:
         reasons |= {"slippage_cents_low": few, "slippage_cents_high": few}
     funnel = numbers["funnel"]
     if not known:
         text = f"activity is known and matched on {numbers['days_known']} of {numbers['window_days']} days"
-        row, reasons, funnel = {}, dict.fromkeys((*_COUNTS, *_NUMBERS), text), "{}"
+        row, funnel = {name: row[name] for name in OF_PNL}, "{}"
+        reasons = dict.fromkeys((*_COUNTS, *_NUMBERS), text) | {name: reasons[name] for name in OF_PNL}
     return {
         "day": numbers["day"],
         "window_days": numbers["window_days"],

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from polypipe.attribution.pnl_fees import fee_sentence
 from polypipe.attribution.quality_report import QualityReport
 from polypipe.polymarket.errors import one_line
 from polypipe.text import count, money
@@ -16,6 +17,10 @@ _RATE = (
 )
 _SLIPPAGE = "{slippage_cents:+.2f} cents a share, p50 {slippage_p50:+.2f}, p95 {slippage_p95:+.2f}; {slippage_bps:.0f} bps"
 _OF_EXPECTED = ", {shortfall_bps:.0f} bps of the expected copies"
+_FEES = "{copier_fee_cents:.2f} cents a share"
+_WHALE_FEES = "{whale_fee_cents:.2f} cents a share"
+_MAKER = "{whale_maker_share:.1f} % of its volume, which a taker cannot copy"
+_EDGE = "{break_even_cents:+.2f} cents a share, {break_even_percent:+.2f} % of the price: the whale's edge must exceed it"
 _LATENCY = "p50 {latency_p50:.0f} s, p95 {latency_p95:.0f}, p99 {latency_p99:.0f}"
 
 
@@ -30,9 +35,14 @@ def quality_lines(found: QualityReport) -> Iterator[str]:
     short = "unknown" if m["shortfall_usd"] is None else money(m["shortfall_usd"])
     yield f"{found.first} to {found.last}, the gap is known on {gap['days_known']} of {gap['days']} days"
     yield from _gap(gap)
+    yield f"  fees                     {fee_sentence(m, m['reasons'])}"
     yield f"  copy rate                {shown('copy_rate', _RATE)}"
     yield f"  fill ratio               {shown('fill_ratio', '{fill_ratio:.1f} %' + first)}"
     yield f"  slippage                 {shown('slippage_cents', _SLIPPAGE)}{_interval(m)}"
+    yield f"  copier's fees            {shown('copier_fee_cents', _FEES)}"
+    yield f"  whale's fees             {shown('whale_fee_cents', _WHALE_FEES)}"
+    yield f"  whale as a maker         {shown('whale_maker_share', _MAKER)}"
+    yield f"  break-even edge          {shown('break_even_cents', _EDGE)}"
     yield f"  latency                  {shown('latency_p50', _LATENCY)}"
     yield f"  shortfall                {shown('shortfall_bps', short + _OF_EXPECTED)}"
     yield "  coverage at the end      " + (

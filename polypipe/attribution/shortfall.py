@@ -42,7 +42,7 @@ def shortfall_by_window(
         "SELECT epoch(date_trunc('day', timestamp)), token_id, "
         "sum((CASE side WHEN 'BUY' THEN 1 ELSE -1 END) * (expected_shares - copier_shares)), "
         "sum((CASE side WHEN 'BUY' THEN 1 ELSE -1 END) * (expected_shares - copier_shares) * whale_price), "
-        f"sum(copier_fee) FROM copy_fills WHERE user1_address = {literal(wallets.copier)} "
+        f"coalesce(sum(copier_fee), 0) FROM copy_fills WHERE user1_address = {literal(wallets.copier)} "
         f"AND user2_address = {literal(wallets.whale)} AND eligible "
         f"AND timestamp >= {literal(first)} AND timestamp < {literal(last)} GROUP BY ALL ORDER BY ALL"
     ).fetchall()

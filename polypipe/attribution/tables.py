@@ -32,8 +32,8 @@ def read_copy_fills(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: d
         CopyFill(*row)
         for row in con.execute(
             "SELECT epoch(timestamp), token_id, side, reason, whale_shares, whale_price, whale_fee, ratio, copier_shares, "
-            "copier_price, copier_fee, condition_id, title, event_slug, outcome, epoch(copied_at) FROM copy_fills "
-            f"WHERE user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)} "
+            "copier_price, coalesce(copier_fee, 0), condition_id, title, event_slug, outcome, epoch(copied_at) "
+            f"FROM copy_fills WHERE user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)} "
             f"AND timestamp >= {literal(start)} AND timestamp < {literal(end)} ORDER BY timestamp, key"
         ).fetchall()
     ]

@@ -24,6 +24,8 @@ DAY = timedelta(days=1)
 UNITS = {"slippage": 0.25, "latency": 1.0}
 """Width of a bin in table `fill_bins`: cents a share, seconds."""
 
+OLDER = "this day was computed before polypipe had this number: materialize copy_metrics_daily"
+
 _LABELS = ("day", "window_days", "user1_address", "user2_address", "funnel", "reasons")
 METRICS = tuple(column.name for column in columns("copy_metrics_daily") if column.name not in _LABELS)
 
@@ -79,7 +81,9 @@ def metrics(view: View, span: Span) -> Json:
     if not found:
         why = NOT_COMPUTED.format("copy_metrics_daily")
         return dict.fromkeys(METRICS) | {"reasons": dict.fromkeys(METRICS, why)}
-    return {name: found[0][name] for name in METRICS} | {"reasons": json.loads(found[0]["reasons"])}
+    known = {name: found[0][name] for name in METRICS}
+    older = {name: OLDER for name, value in known.items() if value is None}
+    return known | {"reasons": older | json.loads(found[0]["reasons"])}
 
 
 def why_unknown(measured: Json) -> str | None:

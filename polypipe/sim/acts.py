@@ -15,6 +15,13 @@ def fee_of(market: Market, size: float, price: float) -> float:
     return round(market.fee_rate * size * price * (1 - price), 5)
 
 
+def paid_fee(act: Act) -> float:
+    """The fee that is part of a fill's `usdc`; 0 for other acts."""
+    if act.kind != "TRADE" or act.combo is not None:
+        return 0.0
+    return (act.usdc - act.size * act.price) * (1 if act.side == "BUY" else -1)
+
+
 def fill(
     wallet: str, at: int, market: Market, outcome: int, side: str, size: float, price: float, nonce: str,
     *, fee: float = 0.0, maker: bool = False, received: float | None = None,

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import replace
 
+from polypipe.sim.acts import paid_fee
 from polypipe.sim.balances import ComboPosition, Holdings, Position
 from polypipe.sim.copier import Copier, CopyTruth
 from polypipe.sim.life import outcome_price
@@ -189,7 +190,10 @@ class Ledger:
             at = FIRST_DAY * DAY + len(series) * 3600
             acts = self.acts[wallet]
             while self._taken[wallet] < len(acts) and acts[self._taken[wallet]].at <= at:
-                holdings.take(acts[self._taken[wallet]])
+                act = acts[self._taken[wallet]]
+                holdings.take(act)
+                if act.applied and not self._script.fees_in_pnl:
+                    holdings.cash += paid_fee(act)
                 self._taken[wallet] += 1
             if at % DAY == 0:
                 holdings.forget(at)

@@ -45,8 +45,9 @@ def seconds(at: Time) -> int:
 class Script:
     """Markets and acts to play.
 
-    `ratio` is what the bot orders by. The rest is about the random life (`life`): `fees` makes takers pay the fees of
-    2026 and the whale mostly a maker, `daily` adds acts to each day, as (world, day since the epoch) -> acts.
+    `ratio` is what the bot orders by. `/user-pnl` is net of fees unless `fees_in_pnl` is False. The rest is about the
+    random life (`life`): `fees` makes takers pay the fees of 2026 and the whale mostly a maker, `daily` adds acts to each
+    day, as (world, day since the epoch) -> acts.
     """
 
     def __init__(
@@ -55,9 +56,11 @@ class Script:
         life: bool = False,
         ratio: float = RATIO,
         fees: bool = False,
+        fees_in_pnl: bool = True,
         daily: Callable[[World, int], list[Act]] | None = None,
     ) -> None:
-        self.life, self.ratio, self.fees, self.daily = life, ratio, fees, daily
+        self.life, self.ratio, self.daily = life, ratio, daily
+        self.fees, self.fees_in_pnl = fees, fees_in_pnl
         self.events: list[Event] = []
         self.acts: list[Act] = []
         self.truth: dict[str, CopyTruth] = {}  # by nonce of the whale's fill

@@ -1,8 +1,8 @@
 """Tables, columns and comments as the text of the migrations defines them: no database is opened.
 
 Reading it takes 3 ms; running the migrations in memory takes 80 ms and needs DuckDB, which Dagster's definitions must not
-import. Understands what migrations use: `CREATE TABLE`, `ALTER TABLE ... ADD COLUMN` and `DROP COLUMN`, `COMMENT ON`. A
-test compares the result with a migrated database.
+import. Understands what migrations use: `CREATE TABLE`, `ALTER TABLE ... ADD COLUMN`, `DROP COLUMN` and `ALTER COLUMN ...
+DROP NOT NULL`, `COMMENT ON`. A test compares the result with a migrated database.
 """
 
 import re
@@ -14,7 +14,8 @@ from polypipe.warehouse.migrate import LEDGER, migrations
 
 _STATEMENT = re.compile(
     r"""^CREATE\ TABLE\ (?P<created>\w+)\ \(\n(?P<body>.*?)\n\);
-    |^ALTER\ TABLE\ (?P<altered>\w+)\ (?:ADD\ COLUMN\ (?P<added>[^;]+)|DROP\ COLUMN\ (?P<dropped>\w+))
+    |^ALTER\ TABLE\ (?P<altered>\w+)\ (?:ADD\ COLUMN\ (?P<added>[^;]+)|DROP\ COLUMN\ (?P<dropped>\w+)
+        |ALTER\ COLUMN\ (?P<relaxed>\w+)\ DROP\ NOT\ NULL)
     |^COMMENT\ ON\ (?:TABLE|COLUMN)\ (?P<target>[\w.]+)\ IS\ '(?P<comment>(?:[^']|'')*)';""",
     re.MULTILINE | re.DOTALL | re.VERBOSE,
 )
@@ -57,6 +58,8 @@ def catalog() -> Mapping[str, Table]:
             elif name := found["altered"]:
                 if found["dropped"]:
                     del tables[name].columns[found["dropped"]]
+                elif found["relaxed"]:
+                    tables[name].columns[found["relaxed"]].nullable = True
                 else:
                     _add_column(tables[name], found["added"])
             else:

@@ -301,7 +301,7 @@ class CopyFillRow(TypedDict):
     expected_shares: float
     copier_shares: float
     copier_price: float | None
-    copier_fee: float
+    copier_fee: float | None
     copier_fills: int
     order_sent: bool
     copied_at: datetime | None
@@ -322,6 +322,30 @@ class CopyFillRow(TypedDict):
     title: str
     event_slug: str
     outcome: str
+    whale_role: str | None
+    whale_fee_reason: str | None
+    copier_role: str | None
+    copier_fee_reason: str | None
+
+
+class WalletFeesRow(TypedDict):
+    """Table `wallet_fees_daily`."""
+
+    wallet: str
+    day: datetime
+    fills: int | None
+    shares: float | None
+    usd: float | None
+    maker_usd: float | None
+    taker_usd: float | None
+    fees: float | None
+    fees_unknown: int | None
+    maker_rebates: float | None
+    taker_rebates: float | None
+    other_income: float | None
+    pnl_change: float | None
+    trading_pnl: float | None
+    reasons: str
 
 
 class CopyMetricsRow(TypedDict):
@@ -361,6 +385,15 @@ class CopyMetricsRow(TypedDict):
     ratio: float | None
     funnel: str
     reasons: str
+    copier_fee_cents: float | None
+    whale_fee_cents: float | None
+    whale_maker_share: float | None
+    break_even_cents: float | None
+    break_even_percent: float | None
+    pnl_fee_share: float | None
+    pnl_fee_share_low: float | None
+    pnl_fee_share_high: float | None
+    pnl_fee_days: int | None
 
 
 class CopyBreakdownRow(TypedDict):

@@ -33,6 +33,7 @@ DAY_COLUMN: dict[str, str | None] = {
     "token_first_seen": "first_seen",
     "fee_schedules": "observed_at",
     "copy_fills": "timestamp",
+    "wallet_fees_daily": None,
     "copy_metrics_daily": None,
     "copy_breakdowns": "day",
     "gap_attribution": None,

@@ -71,7 +71,9 @@ def metrics_row(day: datetime, window: int = 1, **changes: Any) -> Row:
         "slippage_cents_low": -0.2, "slippage_cents_high": 3.2, "slippage_p50": 1.0, "slippage_p95": 3.0,
         "slippage_usd": 2.25, "slippage_bps": 300.0, "latency_p50": 4.0, "latency_p95": 9.0, "latency_p99": 11.0,
         "shortfall_usd": 3.5, "shortfall_bps": 400.0, "unmarked_usd": 0.0, "realised_ratio": 0.08, "realised_pairs": 40,
-        "ratio": 0.08, "funnel": "{}", "reasons": "{}",
+        "ratio": 0.08, "copier_fee_cents": 1.2, "whale_fee_cents": 0.4, "whale_maker_share": 62.5, "break_even_cents": 2.7,
+        "break_even_percent": 5.4, "pnl_fee_share": 0.98, "pnl_fee_share_low": 0.7, "pnl_fee_share_high": 1.2,
+        "pnl_fee_days": 41, "funnel": "{}", "reasons": "{}",
     }  # fmt: skip
     return row | changes
 

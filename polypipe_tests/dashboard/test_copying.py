@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polypipe.attribution.day_sums import sum_of_days
+from polypipe.attribution.fee_metrics import FEE_NUMBERS
 from polypipe.attribution.parts import DAY_UNKNOWN, EARLIER_UNKNOWN, PARTS
 from polypipe.attribution.whatif import bot_rule, what_if
 from polypipe.bot.misses import misses_summary
 from polypipe.dashboard.api import whatif
+from polypipe.dashboard.copy_panels import OLDER
 from polypipe.dashboard.worker import Worker
 from polypipe.wallets import Wallets
 from polypipe_tests.conftest import NOWHERE, settings_for
@@ -166,6 +168,24 @@ def test_metrics_of_a_span_are_numbers_or_have_a_reason(dashboard, warehouse):
         assert body[panel]["reason"] == "known on 3 of 7 days"
     body = dashboard.json(COPYING, days=30, until="2026-09-10")
     assert "copy_metrics_daily of this day is not computed" in body["metrics"]["reasons"]["copy_rate"]
+
+
+def test_answer_says_whether_user_pnl_contains_fees(dashboard, warehouse):
+    put_fills(warehouse)
+    replace_table(warehouse, "copy_metrics_daily", [metrics_row(D, 1), unknown_metrics(D, 7, "3 days")])
+    said = dashboard.json(COPYING, days=1, until="2026-09-10")["attribution"]["fees_in_pnl"]
+    assert said == "user-pnl contains 0.98 of the fees (95 % 0.70 to 1.20, 41 days)"
+    said = dashboard.json(COPYING, days=7, until="2026-09-10")["attribution"]["fees_in_pnl"]
+    assert said == "whether user-pnl contains fees is unknown: 3 days"
+
+
+def test_number_that_an_older_row_does_not_have_is_unknown_with_the_reason(dashboard, warehouse):
+    put_fills(warehouse)
+    row = metrics_row(D, 1, **dict.fromkeys(FEE_NUMBERS))
+    replace_table(warehouse, "copy_metrics_daily", [row])
+    measured = dashboard.json(COPYING, days=1, until="2026-09-10")["metrics"]
+    assert measured["copy_rate"] == 80.0
+    assert measured["reasons"] == dict.fromkeys(FEE_NUMBERS, OLDER)
 
 
 def test_realised_ratio_far_from_the_setting_is_a_warning(dashboard, warehouse):

@@ -108,7 +108,7 @@ def test_every_number_has_its_formula_for_mouse_and_keyboard(look, warehouse):
     tips = page.locator("#quality .tip")
     expect(tips.first).to_be_attached()
     facts = page.locator("#quality-copying .panel")
-    assert facts.count() == page.locator("#quality-copying .tip").count() == 7
+    assert facts.count() == page.locator("#quality-copying .tip").count() == 10
     assert page.locator("#part-waterfall tbody tr").count() == page.locator("#part-waterfall .tip").count() == 15
     tip = page.locator("#quality-copying .panel", has_text="Copy rate").locator(".tip")
     for title, words in {
@@ -117,6 +117,9 @@ def test_every_number_has_its_formula_for_mouse_and_keyboard(look, warehouse):
         "Coverage": "$450.00 of $500.00",
         "Fill ratio": "over the 4 fills",
         "Slippage": "$2.25 in all",
+        "Fees": "Fees of the copies",
+        "Whale as a maker": "cannot be copied by a taker",
+        "Break-even edge": "slippage + fees",
         "Latency": "over 28 copied fills",
         "Shortfall": "+$2.25 of it is slippage, +$1.25 the rest",
     }.items():

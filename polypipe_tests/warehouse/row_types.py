@@ -22,6 +22,7 @@ CLASSES = {
     "wallet_activity": "WalletActivityRow",
     "copy_quality_daily": "CopyQualityRow",
     "copy_fills": "CopyFillRow",
+    "wallet_fees_daily": "WalletFeesRow",
     "copy_metrics_daily": "CopyMetricsRow",
     "copy_breakdowns": "CopyBreakdownRow",
     "gap_attribution": "GapAttributionRow",

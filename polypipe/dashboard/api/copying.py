@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from polypipe.attribution.day_sums import coverage_of, sum_of_days
+from polypipe.attribution.pnl_fees import fee_sentence
 from polypipe.attribution.realised_ratio import ratio_warning
 from polypipe.clock import utc_now
 from polypipe.dashboard.api.answers import json_answer
@@ -64,7 +65,7 @@ def copying_body(context: Context, asked: SpanParameters, now: datetime) -> Json
     return {
         **range_,
         "warning": ratio_warning(realised, pairs, ratio) if ratio else None,
-        "attribution": sum_of_days(by_day, span.days),
+        "attribution": sum_of_days(by_day, span.days) | {"fees_in_pnl": fee_sentence(measured, measured["reasons"])},
         "metrics": measured,
         "coverage": covered,
         "coverage_usd": last["expected_usd"] if last else None,

@@ -26,6 +26,8 @@ const STEPS = {
   whole: ["Filled in full", "The copier got at least 99 % of ratio × the whale's shares."],
 };
 
+const plainCents = (value) => `${value.toFixed(2)} ¢`;
+
 /** The small panels, for the whole answer. */
 export function figures(data) {
   const m = data.metrics;
@@ -45,6 +47,12 @@ export function figures(data) {
     fact("Slippage", m.slippage_cents, cents, { reason: why.slippage_cents, id: "fact-slippage", mood: m.slippage_cents_low > 0 ? "bad" : m.slippage_cents_high < 0 && m.slippage_cents_high !== null ? "good" : null,
       note: m.slippage_cents === null ? null : zero ? "not distinguishable from zero" : `${m.slippage_cents > 0 ? "worse" : "better"} a share, ${money(m.slippage_usd)}`,
       formula: m.slippage_cents === null ? "Sign × (copier price − whale price), weighted by shares; + is worse." : `Sign × (copier price − whale price), weighted by shares; + is worse. ${money(m.slippage_usd)} in all, ${m.slippage_bps.toFixed(0)} bps; ${between(m.slippage_cents_low, m.slippage_cents_high, cents)}, each event counted once.` }),
+    fact("Fees", m.copier_fee_cents, plainCents, { reason: why.copier_fee_cents, id: "fact-fees", note: m.whale_fee_cents === null ? "a share; the whale: unknown" : `a share; the whale: ${plainCents(m.whale_fee_cents)}`,
+      formula: `Fees of the copies ÷ their shares, in cents. The whale's are over all of its fills${m.whale_fee_cents === null ? `, unknown: ${why.whale_fee_cents}` : ""}. Makers pay none; rebates are paid apart.` }),
+    fact("Whale as a maker", m.whale_maker_share, percent, { reason: why.whale_maker_share, id: "fact-maker", note: m.whale_maker_share === null ? null : "of its volume",
+      formula: "Volume in USD that the whale traded as a maker ÷ its volume with a known role. What it earns as a maker cannot be copied by a taker." }),
+    fact("Break-even edge", m.break_even_cents, cents, { reason: why.break_even_cents, id: "fact-edge", note: m.break_even_percent === null ? null : `${percent(m.break_even_percent)} of the price`,
+      formula: "Cost of copying a share: slippage + fees. The whale's edge a share must exceed it." }),
     fact("Latency", m.latency_p50, seconds, { reason: why.latency_p50, note: m.latency_p95 === null ? null : `p95: ${seconds(m.latency_p95)}`,
       formula: `Median seconds from the whale's fill to the first copy, over ${count(data.latency.fills ?? 0)} copied fills; block times, accurate to 2 s.` }),
     fact("Shortfall", m.shortfall_usd, usd, { reason: why.shortfall_usd, id: "fact-shortfall",

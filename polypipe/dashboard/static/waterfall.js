@@ -47,6 +47,7 @@ export function waterfall(found) {
         row("Copier PnL", `Measured copier PnL, ${over}: expected ${usd(from)} and a gap of ${usd(to - from)}.`, bar(0, to, "end"), usd(to), to < 0 ? "lost" : "made", "total"))),
     unknownDays(found),
     notes(found),
+    h("p", { class: "muted", id: "fees-in-pnl" }, `${found.fees_in_pnl[0].toUpperCase()}${found.fees_in_pnl.slice(1)}.`),
     h("p", { class: "muted" }, `Rewards and rebates, not part of position PnL: ${money(found.copier_income)} to the copier, ${money(found.whale_income)} to the whale.`),
   ];
 }
