@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[1] / "polypipe"
 NAME = PACKAGE.name
 
 DAGSTER_ROOMS = {"orchestration", "runtime", "definitions"}
-DAGSTER_MODULES = re.compile(r"assets|checks|automation|metadata|dagster_\w+")
+DAGSTER_MODULES = re.compile(r"assets|automation|metadata|dagster_\w+")
 """In the other rooms, the modules that define assets, and adapters, whose name begins with `dagster_`."""
 
 

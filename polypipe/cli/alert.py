@@ -5,9 +5,8 @@ from datetime import UTC, datetime
 
 import click
 
-from polypipe.cli.common import SIMULATED
+from polypipe.cli.common import marked_settings
 from polypipe.errors import PolypipeError
-from polypipe.settings import Settings, load_settings
 
 
 @click.group()
@@ -22,7 +21,7 @@ def test_channels() -> None:
     from polypipe.alerts.messages import Message
     from polypipe.text import utc_text
 
-    settings = load_settings()
+    settings = marked_settings(to_stderr=True)
     channels = Channels(settings.alert_urls, settings.simulated)
     if not channels.names:
         raise PolypipeError("no alert channels configured", "set POLYPIPE_ALERT_URLS to Apprise URLs, separated by commas")
@@ -45,7 +44,7 @@ def list_rules() -> None:
     from polypipe.text import duration
     from polypipe.warehouse.sql import format_table
 
-    settings, now = _settings(), datetime.now(UTC)
+    settings, now = marked_settings(to_stderr=True), datetime.now(UTC)
     rules, mutes = load_rules(settings), read_mutes(settings.home, now)
     state, damage = read_state(settings.home, now)
     if rules.error:
@@ -86,7 +85,7 @@ def list_rules() -> None:
 @alert.command()
 def check() -> None:
     """Evaluate every rule now and print what would be sent. Sends and stores nothing."""
-    settings = _settings()
+    settings = marked_settings(to_stderr=True)
 
     from polypipe.alerts import SENSOR
     from polypipe.alerts.dagster_failures import read_failures
@@ -134,7 +133,7 @@ def mute(rule: str, duration: str) -> None:
     from polypipe.alerts.store import read_mutes, write_mutes
     from polypipe.text import utc_text
 
-    settings, now = _settings(), datetime.now(UTC)
+    settings, now = marked_settings(to_stderr=True), datetime.now(UTC)
     _check_name(rule)
     try:
         until = now + duration_of(duration)
@@ -150,19 +149,12 @@ def unmute(rule: str) -> None:
     """End the mute of RULE."""
     from polypipe.alerts.store import read_mutes, write_mutes
 
-    settings, now = _settings(), datetime.now(UTC)
+    settings, now = marked_settings(to_stderr=True), datetime.now(UTC)
     _check_name(rule)
     mutes = read_mutes(settings.home, now)
     was = mutes.pop(rule, None)
     write_mutes(settings.home, mutes)
     click.echo(f"{rule} {'was not muted' if was is None else 'is not muted any more'}")
-
-
-def _settings() -> Settings:
-    settings = load_settings()
-    if settings.simulated:
-        click.echo(SIMULATED, err=True)
-    return settings
 
 
 def _check_name(rule: str) -> None:
