@@ -17,7 +17,7 @@ from polypipe.health.facts import Facts
 from polypipe.health.finding import NO_WALLETS, Finding, Probe, judged, unknown
 from polypipe.health.names import market_name
 from polypipe.health.newest_fills import WINDOW
-from polypipe.health.records import LogLine
+from polypipe.health.records import LogLine, NewestFills
 from polypipe.limits import POSITIONS_AGE
 from polypipe.text import duration, money, plain
 
@@ -28,6 +28,9 @@ TWO_TICKS = timedelta(seconds=120)
 
 BOT_DELAY = timedelta(seconds=90)
 """The bot writes its line up to 20 s after the whale's fill, and the exchange lists a fill some seconds after its block."""
+
+LISTED_WITHIN = timedelta(seconds=120)
+"""Time within which the exchange lists a fill. A fill of the bot's log that is missing for longer shows a lag."""
 
 NO_LOG = "POLYPIPE_BOT_DIR has no log of the bot, and never had one"
 FILLS_NOT_READ = "the newest fills were not read"
@@ -59,6 +62,9 @@ def missed_copy(facts: Facts) -> Iterator[Finding]:
         return
     if facts.fills is None:
         yield unknown(facts.fills_error or FILLS_NOT_READ)
+        return
+    if lag := listing_lag(facts, facts.fills):
+        yield unknown(lag)
         return
     whale, copier, limit = facts.fills.whale, facts.fills.copier, facts.limits.number("missed_copy", "usd")
     reach = timedelta(seconds=facts.limits.number("missed_copy", "seconds"))
@@ -112,9 +118,36 @@ def bot_silent(facts: Facts) -> Iterator[Finding]:
     if trades < limit and whale.since > quiet_since:
         yield unknown("the listing does not reach back to the log's last line")
         return
+    if trades < limit and (lag := listing_lag(facts, facts.fills)):
+        yield unknown(lag)
+        return
     silence = duration(facts.now - quiet_since)
     text = f"The whale traded {trades} times, and the bot's log has not grown for {silence}: check that the bot runs"
     yield judged(trades >= limit, "", text, trades, limit)
+
+
+def listing_lag(facts: Facts, fills: NewestFills) -> str:
+    """Why the listed fills are too old to judge by, "" if nothing shows that they are.
+
+    Judges the content, not the time of the answer: a listing may arrive now without the fills of the last hour.
+    """
+    for whose, listed in (("whale's", fills.whale), ("copier's", fills.copier)):
+        if listed.age > SETTLING:
+            return f"the listing of the {whose} fills came from a cache and is {duration(listed.age)} old"
+    listed_transactions = {fill.transaction for fill in fills.whale.fills}
+    newest = fills.whale.newest
+    late = [
+        line.at
+        for line in facts.log.lines
+        if line.transaction
+        and line.transaction not in listed_transactions
+        and line.at <= facts.now - LISTED_WITHIN
+        and (newest is None or line.at > newest + LISTED_WITHIN)
+    ]
+    if not late:
+        return ""
+    listed_to = f"its newest whale fill is of {newest:%H:%M:%S} UTC" if newest else "it has no whale fill"
+    return f"the exchange's listing lags: {listed_to}, the bot's log has one of {max(late):%H:%M:%S} UTC"
 
 
 def failure_burst(facts: Facts) -> Iterator[Finding]:

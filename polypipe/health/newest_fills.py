@@ -12,7 +12,7 @@ from polypipe.attribution.fills import Fill
 from polypipe.errors import PolypipeError
 from polypipe.health.records import NewestFills, WalletFills
 from polypipe.orchestration.resources import Polymarket
-from polypipe.polymarket import PolymarketError, PolymarketHttp
+from polypipe.polymarket import PolymarketError, PolymarketHttp, answer_age
 from polypipe.polymarket.wallet_models import Activity
 from polypipe.polymarket.wallet_wire import UnreadableRow, read_activity, read_rows
 from polypipe.wallets import Wallets
@@ -40,9 +40,10 @@ def read_newest_fills(polymarket: Polymarket, wallets: Wallets, now: datetime) -
 async def _newest(http: PolymarketHttp, wallet: str, wanted: datetime) -> WalletFills:
     for limit in PAGES:
         params = [("user", wallet), ("limit", str(limit)), ("sortBy", "TIMESTAMP"), ("sortDirection", "DESC")]
-        rows = await http.get_json(
-            "data", "/activity", params, lambda b: read_rows(b, partial(read_activity, wallet=wallet))
-        )
+        with answer_age() as age:
+            rows = await http.get_json(
+                "data", "/activity", params, lambda b: read_rows(b, partial(read_activity, wallet=wallet))
+            )
         activities = [row for row in rows if isinstance(row, Activity)]
         unread = [row for row in rows if isinstance(row, UnreadableRow)]
         if unread:
@@ -53,7 +54,7 @@ async def _newest(http: PolymarketHttp, wallet: str, wanted: datetime) -> Wallet
         if since <= wanted:
             break
     fills = [fill for row in activities if (fill := _fill(row)) is not None and row.timestamp >= since]
-    return WalletFills(since, sorted(fills, key=lambda fill: fill.t))
+    return WalletFills(since, sorted(fills, key=lambda fill: fill.t), age.length)
 
 
 def _fill(row: Activity) -> Fill | None:

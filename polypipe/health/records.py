@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from polypipe.attribution.fills import Fill
@@ -149,10 +149,19 @@ class BotLog:
 
 @dataclass(frozen=True)
 class WalletFills:
-    """The newest fills of a wallet as the exchange lists them now: all since `since`, oldest first."""
+    """The newest fills of a wallet as the exchange lists them: all since `since`, oldest first.
+
+    `age`: how long a cache had held the listing when it arrived.
+    """
 
     since: datetime
     fills: Sequence[Fill]
+    age: timedelta = timedelta()
+
+    @property
+    def newest(self) -> datetime | None:
+        """Time of the newest fill: how recent the content is, however recent the answer."""
+        return datetime.fromtimestamp(self.fills[-1].t, UTC) if self.fills else None
 
 
 @dataclass(frozen=True)

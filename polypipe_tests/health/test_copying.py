@@ -1,5 +1,6 @@
 """Probes of copying: failing, ok, unknown; and no failure in a quiet market."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -172,3 +173,31 @@ def test_daily_loss_is_measured_by_the_larger_of_both_limits():
     assert loss(None, 100) == {"unknown": "PnL is unknown: too old"}
     assert loss(-500, 100, age=6 * MINUTE) == {"unknown": "no fresh snapshot"}
     assert state("daily_loss", facts(wallets=None)) == NO_WALLETS
+
+
+def logged(minutes_ago, transaction="0xnew"):
+    line = LogLine(NOW - minutes_ago * MINUTE, "EXECUTED", 200, "", transaction, "T")
+    return BotLog(True, NOW - minutes_ago * MINUTE, True, [line])
+
+
+def test_listing_that_lags_behind_the_bots_log_makes_missed_copies_unknown():
+    lag = "the exchange's listing lags: its newest whale fill is of 11:50:00 UTC, the bot's log has one of 11:56:00 UTC"
+    assert states(missed([fill(10)], log=logged(4))) == {"unknown": lag}
+    assert states(missed([], log=logged(4))) == {
+        "unknown": "the exchange's listing lags: it has no whale fill, the bot's log has one of 11:56:00 UTC"
+    }
+    assert states(missed([fill(10)], log=logged(1))) == {"T BUY": "failing"}  # not listed yet, which is usual
+    assert states(missed([fill(10)], log=logged(9))) == {"T BUY": "failing"}
+    known = fill(4.5, transaction="0xnew")
+    assert states(missed([fill(10), known], log=logged(4))) == {"T BUY": "failing"}
+
+
+def test_listing_from_a_cache_is_as_old_as_its_age():
+    fills = newest_fills([fill(10)], [])
+    cached = replace(fills, copier=replace(fills.copier, age=290 * SECOND))
+    assert states(run("missed_copy", facts(fills=cached))) == {
+        "unknown": "the listing of the copier's fills came from a cache and is 4 min old"
+    }
+    assert states(run("missed_copy", facts(fills=replace(fills, whale=replace(fills.whale, age=60 * SECOND))))) == {
+        "T BUY": "failing"
+    }
