@@ -54,9 +54,10 @@ def outage(snapshot: Snapshot) -> str:
     pool=WRITER_POOL,
     description=(
         "Every position of the copier against ratio x the whale's, by token: on target, under, over, missed, below the "
-        "bot's minimum, orphan (the whale is out, the copier still holds), manual; decided markets apart. Tables positions "
-        "(latest) and position_summaries (history), read by the dashboard and `polypipe sql`. Every 5 minutes; nothing is "
-        "stored unless both wallets are read completely."
+        "bot's minimum, orphan (the whale is out, the copier still holds), manual, converted (equal shares of the event), "
+        "moved (the whale's shares left without a trade), unknown; decided markets apart. Tables positions (latest) and "
+        "position_summaries (history), read by the dashboard and `polypipe sql`. Every 5 minutes; nothing is stored unless "
+        "both wallets are read completely. The history of what only the copier holds is traced step by step."
     ),
     freshness_policy=dg.FreshnessPolicy.time_window(fail_window=POSITIONS_AGE),
 )

@@ -4,7 +4,8 @@ The expected size is ratio x the whale's size. The factor 1.25 that the bot appl
 not part of it: a position made of such fills may be at the upper edge of the band, or just above it.
 
 Both outcomes of a market held at once are netted first: a full set is worth $1 whatever happens, so only the shares
-beyond full sets are exposure to copy. The gross sizes stay in the row.
+beyond full sets are exposure to copy. Then shares of a neg-risk event that pay the same count as the same. The gross sizes
+stay in the row.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,24 +13,22 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from polypipe.divergence.copy_rule import MINIMUM_USD, size_bucket
+from polypipe.divergence.exposure import Share
+from polypipe.divergence.position_equivalence import Equivalents, Holding, equivalents
+from polypipe.divergence.position_history import YES, Exit, WhaleHistory
 from polypipe.polymarket.wallet_models import Position
 
 BAND = 0.125
 """A size within this share of the expected size is on target."""
 
 
-STATUSES = ("on_target", "under", "over", "missed", "below_minimum", "orphan", "manual")
+STATUSES = ("on_target", "under", "over", "missed", "below_minimum", "orphan", "manual", "converted", "moved", "unknown")
 APART = ("resolved", "netted")
 """Statuses that no figure counts: decided markets, and full sets without exposure in either wallet."""
 
-
-@dataclass(frozen=True)
-class WhaleHistory:
-    """Whether the whale ever held a token that only the copier holds now, and when it left (None: unknown)."""
-
-    held: bool
-    out_since: datetime | None
-    unknown: str = ""  # why the history is not known, "" if it is; `held` is then an assumption
+MOVED = "its shares left the whale's address without a trade: the whale may hold them, and trade, from another address"
+CONVERTED = "shares of other outcomes of the event pay the same"
+NO_PRICES = "shares of other outcomes may pay the same; the prices of the event's outcomes are not known"
 
 
 @dataclass(frozen=True)
@@ -60,6 +59,8 @@ class ComparedPosition:
     size_bucket: str | None
     whale_held: bool
     whale_out_since: datetime | None
+    whale_exit: Exit | None
+    reason: str | None
 
 
 def compare_positions(
@@ -68,33 +69,50 @@ def compare_positions(
     ratio: float,
     histories: Mapping[str, WhaleHistory],
     band: float = BAND,
+    *,
+    outcomes: Mapping[str, int] | None = None,
+    elsewhere: Mapping[str, str] | None = None,
 ) -> list[ComparedPosition]:
     """Compare two complete lists. `histories` has every token of `copier_only(copier, whale)`.
 
-    Returns one row per token that either wallet holds, by expected value, then by the copier's value.
+    `outcomes`: slug of a neg-risk event -> number of its outcomes, where known. `elsewhere`: token -> why the copier's
+    shares of it are not known. Returns one row per token that either wallet holds, by expected value, then by the
+    copier's value.
     """
     by_copier = {position.asset: position for position in copier}
     by_whale = {position.asset: position for position in whale}
     decided = {p.condition_id or p.asset for p in (*copier, *whale) if p.redeemable}
     copier_net, whale_net = _net(by_copier), _net(by_whale)
+    either = by_copier | by_whale
+    prices = {token: _price(by_whale.get(token), by_copier.get(token)) for token in either}
+    same = _equivalents(
+        either, {t: ratio * n for t, n in whale_net.items()}, copier_net, prices, decided, band, outcomes or {}
+    )
     rows = []
-    for token in {**by_whale, **by_copier}:
-        of_copier, of_whale = by_copier.get(token), by_whale.get(token)
-        shown = of_whale or of_copier
-        assert shown is not None
-        price = next((p.cur_price for p in (of_whale, of_copier) if p and p.cur_price is not None), None)
-        expected, actual = ratio * whale_net.get(token, 0.0), copier_net.get(token, 0.0)
-        history = WhaleHistory(True, None) if of_whale else histories[token]
+    for token, shown in either.items():
+        of_copier, of_whale, price = by_copier.get(token), by_whale.get(token), prices[token]
+        expected, actual = ratio * whale_net.get(token, 0.0), same.held.get(token, copier_net.get(token, 0.0))
+        history = histories.get(token, WhaleHistory(True, None)) if of_whale else histories[token]
+        status = reason = None
         if (shown.condition_id or token) in decided:
             status = "resolved"
-        elif not expected and not actual:
+        elif token in same.unknown:
+            status, reason = "unknown", NO_PRICES
+        elif not expected and not copier_net.get(token):
             status = "netted"
+        elif token in same.held:
+            spare = copier_net.get(token, 0.0) > expected
+            status = "on_target" if spare else _status(expected, actual, price, band)
+            if status == "on_target":
+                status, reason = "converted", CONVERTED
         else:
             status = _status(expected, actual, price, band)
-        if status == "over" and of_whale is None:
-            status = "orphan" if history.held else "manual"
+            if status == "over" and not expected and (of_whale is None or not _held_net(of_whale, whale_net)):
+                status, reason = _left(history, of_whale is not None)
+            elif status in ("missed", "under") and elsewhere and token in elsewhere:
+                status, reason = "unknown", elsewhere[token]
         whale_paid = of_whale.avg_price if of_whale else None
-        copied = status in ("on_target", "under", "over", "missed", "below_minimum")
+        measured = of_whale is not None and status in ("on_target", "under", "over", "missed", "below_minimum", "converted")
         rows.append(
             ComparedPosition(
                 token_id=token,
@@ -115,12 +133,14 @@ def compare_positions(
                 copier_avg_price=of_copier.avg_price if of_copier else None,
                 expected_usd=_times(expected, price),
                 actual_usd=_times(actual, price),
-                cost_of_deviation=_cost(actual - expected, price, whale_paid) if copied else None,
+                cost_of_deviation=_cost(actual - expected, price, whale_paid) if measured else None,
                 whale_pnl=of_whale.cash_pnl if of_whale else None,
                 copier_pnl=of_copier.cash_pnl if of_copier else None,
                 size_bucket=size_bucket(of_whale.size) if of_whale else None,
                 whale_held=history.held,
                 whale_out_since=history.out_since,
+                whale_exit=None if of_whale else history.exit,
+                reason=reason,
             )
         )
     return sorted(rows, key=lambda row: (-(row.expected_usd or 0.0), -(row.actual_usd or 0.0), row.token_id))
@@ -132,9 +152,63 @@ def copier_only(copier: Sequence[Position], whale: Sequence[Position]) -> list[P
     return [position for position in copier if position.asset not in held_by_whale]
 
 
+def full_sets(copier: Sequence[Position], whale: Sequence[Position]) -> list[Position]:
+    """Positions of the copier in markets of which the whale holds nothing but full sets: it has left them."""
+    by_whale = {position.asset: position for position in whale}
+    net = _net(by_whale)
+    return [p for p in copier if p.asset in by_whale and not _held_net(by_whale[p.asset], net)]
+
+
+def _left(history: WhaleHistory, in_sets: bool) -> tuple[str, str | None]:
+    """Status of shares of which the whale has no exposure, with the reason where the status needs one."""
+    if in_sets:
+        return "orphan", None
+    if history.exit == "moved":
+        return "moved", MOVED
+    if history.exit == "unknown":
+        return "unknown", history.unknown
+    return ("orphan" if history.exit == "traded" else "manual"), None
+
+
+def _held_net(position: Position, net: Mapping[str, float]) -> float:
+    """The wallet's shares beyond full sets of either outcome of the position's market."""
+    return net.get(position.asset, 0.0) + net.get(position.opposite_asset or "", 0.0)
+
+
+def _price(*positions: Position | None) -> float | None:
+    return next((p.cur_price for p in positions if p is not None and p.cur_price is not None), None)
+
+
+def _equivalents(
+    either: Mapping[str, Position],
+    expected: Mapping[str, float],
+    actual: Mapping[str, float],
+    prices: Mapping[str, float | None],
+    decided: set[str],
+    band: float,
+    outcomes: Mapping[str, int],
+) -> Equivalents:
+    holdings = [
+        Holding(
+            token,
+            Share(p.event_slug, p.condition_id, p.outcome_index == YES),
+            expected.get(token, 0.0),
+            actual.get(token, 0.0),
+            prices[token],
+        )
+        for token, p in either.items()
+        if p.negative_risk
+        and p.event_slug
+        and p.condition_id
+        and p.condition_id not in decided
+        and p.outcome_index in (0, 1)
+    ]
+    return equivalents(holdings, outcomes, band)
+
+
 def _status(expected: float, actual: float, price: float | None, band: float) -> str:
     if not expected:
-        return "over"
+        return "below_minimum" if price is not None and actual * price < MINIMUM_USD else "over"
     dust = price is not None and expected * price < MINIMUM_USD
     above = actual > (1 + band) * expected
     if dust:  # an excess of less than a minimum order cannot be sold

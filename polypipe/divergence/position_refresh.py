@@ -5,26 +5,26 @@ Both lists are complete, or nothing is stored.
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from polypipe.clock import Clock, utc_now
-from polypipe.divergence.position_comparison import ComparedPosition, WhaleHistory, compare_positions, copier_only
+from polypipe.divergence.position_addresses import AddressCheck, check_address, held_elsewhere
+from polypipe.divergence.position_comparison import ComparedPosition, compare_positions, copier_only, full_sets
+from polypipe.divergence.position_history import WhaleHistory
 from polypipe.divergence.position_summary import PositionSummary, summarize_positions
+from polypipe.divergence.position_traces import NOT_TRACED, Known, Traces, read_activity_page, trace
 from polypipe.orchestration.resources import Polymarket
-from polypipe.polymarket import PolymarketHttp, answer_age
-from polypipe.polymarket.market_activity import newest_in_market
+from polypipe.polymarket import PolymarketError, PolymarketHttp, answer_age
 from polypipe.polymarket.positions import fetch_positions
-from polypipe.polymarket.wallet_models import Position
+from polypipe.polymarket.wallet_models import WalletPositions
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Append, Replace, Warehouse
 
 FETCH_DEADLINE_SECONDS = 120.0
 STORE_WAIT_SECONDS = 20.0
-_TAKES_BOTH = ("SPLIT", "CONVERSION")
-"""Types of activity that give a wallet tokens which the activity does not name."""
 
 
 @dataclass(frozen=True)
@@ -44,20 +44,37 @@ def refresh_positions(
 
     Raises `PolymarketError` when either wallet cannot be read completely; the tables are unchanged then.
     """
-    before = _stored_histories(warehouse, wallets)
+    known = _known(warehouse, wallets)
+    outcomes = _outcomes(warehouse)
 
-    async def work(http: PolymarketHttp) -> tuple[list[Position], list[Position], dict[str, WhaleHistory], datetime]:
+    async def work(http: PolymarketHttp) -> _Read:
         async with http.operation(FETCH_DEADLINE_SECONDS):
             with answer_age() as age:
                 copier, whale = await asyncio.gather(
                     fetch_positions(http, wallets.copier), fetch_positions(http, wallets.whale)
                 )
             now = clock() - age.length
-            return copier, whale, await _whale_histories(http, wallets.whale, copier_only(copier, whale), before, now), now
+            of_copier, of_whale, traces = await asyncio.gather(
+                _check(http, "the copier", "POLYPIPE_COPIER_ADDRESS", wallets.copier, copier, whale, now),
+                _check(http, "the whale", "POLYPIPE_WHALE_ADDRESS", wallets.whale, whale, copier, now),
+                trace(http, wallets.whale, copier_only(copier, whale), known, now),
+            )
+            return _Read(copier, whale, traces, of_copier, of_whale, now)
 
-    copier, whale, histories, now = polymarket.run(work)
-    rows = compare_positions(copier, whale, wallets.ratio, histories)
-    summary = summarize_positions(rows, wallets.ratio)
+    read = polymarket.run(work)
+    now = read.at
+    left_in_sets = {
+        p.asset: WhaleHistory(True, _left_at(known.get(p.asset), now)) for p in full_sets(read.copier, read.whale)
+    }
+    rows = compare_positions(
+        read.copier,
+        read.whale,
+        wallets.ratio,
+        read.traces.histories | left_in_sets,
+        outcomes=outcomes,
+        elsewhere={token: held_elsewhere(purchase) for token, purchase in read.of_copier.elsewhere.items()},
+    )
+    summary = summarize_positions(rows, wallets.ratio, _notes(read), _unsure(read, rows))
     with warehouse.batch("positions") as batch:
         batch.add("positions", (asdict(row) | {"compared_at": now} for row in rows))
         batch.add("position_summaries", [summary_row(summary, wallets, now)])
@@ -80,54 +97,93 @@ def summary_row(summary: PositionSummary, wallets: Wallets, now: datetime) -> di
         "by_status": json.dumps(summary.by_status),
         "by_size": json.dumps(summary.by_size),
         "reasons": json.dumps({name: fact.reason for name, fact in facts.items() if fact.value is None}),
+        "notes": json.dumps(summary.notes),
     }
 
 
-def _stored_histories(warehouse: Warehouse, wallets: Wallets) -> dict[str, tuple[bool, WhaleHistory]]:
-    """Token -> whether the whale held it at the last comparison of the same pair, and its history as of then."""
+@dataclass(frozen=True)
+class _Read:
+    """What one comparison read; both lists of positions were complete at `at`."""
+
+    copier: WalletPositions
+    whale: WalletPositions
+    traces: Traces
+    of_copier: AddressCheck
+    of_whale: AddressCheck
+    at: datetime
+
+
+async def _check(
+    http: PolymarketHttp, who: str, variable: str, wallet: str, held: WalletPositions, other: WalletPositions, now: datetime
+) -> AddressCheck:
+    """Compares fills and positions; without an answer it says so, since the comparison does not need it."""
+    try:
+        rows, complete = await read_activity_page(http, wallet)
+    except PolymarketError as error:
+        return AddressCheck({}, note=f"whether fills and positions of {who} match is unknown: {error.reason}")
+    return check_address(who, variable, held, other, rows, complete, now)
+
+
+def _notes(read: _Read) -> dict[str, str]:
+    notes = {"copier": read.of_copier.note, "whale": read.of_whale.note, "traces": read.traces.progress}
+    capped = [name for name, held in (("copier", read.copier), ("whale", read.whale)) if held.more_resolved]
+    if capped:
+        verb = "hold" if len(capped) > 1 else "holds"
+        notes["resolved"] = (
+            f"the {' and the '.join(capped)} {verb} more resolved positions than are read; counts are at least"
+        )
+    return {subject: note for subject, note in notes.items() if note is not None}
+
+
+def _unsure(read: _Read, rows: list[ComparedPosition]) -> str | None:
+    """Why what either wallet holds is not known well enough for a coverage; None if it is."""
+    if any(row.status == "unknown" and row.token_id in read.of_copier.elsewhere for row in rows):
+        return read.of_copier.note
+    if read.of_whale.all_elsewhere:
+        return read.of_whale.note
+    return None
+
+
+def _left_at(known: Known | None, now: datetime) -> datetime | None:
+    """When the whale was first seen with nothing but full sets; None if it was never seen otherwise."""
+    if known is None:
+        return None
+    return known.history.out_since if known.history else now
+
+
+def _known(warehouse: Warehouse, wallets: Wallets) -> Mapping[str, Known]:
+    """Token -> what the last comparison of the same pair stored about the whale and it."""
     with warehouse.read() as con:
         same = con.execute(
             "SELECT user1_address, user2_address FROM position_summaries ORDER BY compared_at DESC LIMIT 1"
         ).fetchone()
         if same != (wallets.copier, wallets.whale):
             return {}
-        rows = con.execute("SELECT token_id, whale_size > 0, whale_held, whale_out_since FROM positions").fetchall()
-    return {
-        token: (holding, WhaleHistory(held, out_since.astimezone(UTC) if out_since else None))
-        for token, holding, held, out_since in rows
-    }
-
-
-async def _whale_histories(
-    http: PolymarketHttp,
-    whale: str,
-    extra: Sequence[Position],
-    before: dict[str, tuple[bool, WhaleHistory]],
-    now: datetime,
-) -> dict[str, WhaleHistory]:
-    """History of each token that only the copier holds: from the last comparison, else from the whale's activity."""
-    histories = {}
-    unknown = []
-    for position in extra:
-        if position.asset not in before:
-            unknown.append(position)
+        rows = con.execute(
+            "SELECT token_id, whale_size > 0, whale_exit, whale_out_since, reason, compared_at, "
+            "status = 'orphan' AND whale_size > 0 AND whale_exit IS NULL "
+            "FROM positions"
+        ).fetchall()
+    found = {}
+    for token, holding, exit_, out_since, reason, compared_at, in_sets in rows:
+        since = out_since.astimezone(UTC) if out_since else None
+        history = WhaleHistory(True, since) if in_sets else None
+        if holding:
+            found[token] = Known(compared_at.astimezone(UTC), history)
             continue
-        was_holding, history = before[position.asset]
-        histories[position.asset] = WhaleHistory(True, now) if was_holding else history
-    asked = await asyncio.gather(*(_ask_history(http, whale, position) for position in unknown))
-    return histories | {position.asset: history for position, history in zip(unknown, asked, strict=True)}
+        if exit_ == "unknown" and reason != NOT_TRACED:
+            history = WhaleHistory(False, None, unknown=reason or "its history is unknown")
+        elif exit_ in ("traded", "moved", "never"):
+            history = WhaleHistory(exit_ != "never", since, moved=exit_ == "moved")
+        found[token] = Known(None, history)
+    return found
 
 
-async def _ask_history(http: PolymarketHttp, whale: str, position: Position) -> WhaleHistory:
-    """Whether the whale ever held the token, by its newest activities in that market.
-
-    A full page that does not name the token proves nothing, nor does a request that the API refuses for this market; the
-    token then counts as held, which is the safe side.
-    """
-    if position.condition_id is None or position.redeemable:
-        return WhaleHistory(position.condition_id is None, None)
-    found = await newest_in_market(http, whale, position.condition_id)
-    if found.unknown:
-        return WhaleHistory(True, None, found.unknown)
-    touching = [row.timestamp for row in found.activities if row.asset == position.asset or row.type in _TAKES_BOTH]
-    return WhaleHistory(bool(touching) or not found.complete, max(touching, default=None))
+def _outcomes(warehouse: Warehouse) -> dict[str, int]:
+    """Slug of each neg-risk event of the stored universe -> number of its markets."""
+    with warehouse.read() as con:
+        rows = con.execute(
+            "SELECT e.slug, count(*) FROM events AS e JOIN markets AS m USING (event_id) "
+            "WHERE e.neg_risk AND e.slug IS NOT NULL GROUP BY 1"
+        ).fetchall()
+    return dict(rows)

@@ -3,21 +3,25 @@
 A sum is unknown, with the reason, if one of its rows lacks a price: the sum of the others would look complete.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from polypipe.divergence.copy_rule import SIZE_BUCKETS
 from polypipe.divergence.position_comparison import APART, STATUSES, ComparedPosition
 from polypipe.facts import Fact
+from polypipe.text import count
 
-EXPECTED = ("on_target", "under", "over", "missed")
+EXPECTED = ("on_target", "under", "over", "missed", "converted")
 """Statuses that coverage and fill rate count: positions that the bot could have bought, so no dust."""
 
 
 @dataclass(frozen=True)
 class PositionSummary:
-    """Figures over the unresolved rows; money in USD, rates in percent. the comments of the table define them."""
+    """Figures over the unresolved rows; money in USD, rates in percent. The comments of the table define them.
+
+    `notes` are facts about the wallets that limit the figures: subject -> one sentence.
+    """
 
     counts: dict[str, int]
     whale_positions: int
@@ -33,31 +37,39 @@ class PositionSummary:
     whale_win_rate: Fact[float]
     by_status: dict[str, dict[str, Any]]
     by_size: dict[str, dict[str, Any]]
+    notes: dict[str, str]
 
     def facts(self) -> dict[str, Fact[float]]:
         """The figures that may be unknown, by column."""
         return {name: value for name, value in vars(self).items() if isinstance(value, Fact)}
 
 
-def summarize_positions(rows: Sequence[ComparedPosition], ratio: float) -> PositionSummary:
-    """All figures of one comparison. Resolved and netted rows are only in `counts` and `by_status`."""
+def summarize_positions(
+    rows: Sequence[ComparedPosition], ratio: float, notes: Mapping[str, str] | None = None, unsure: str | None = None
+) -> PositionSummary:
+    """All figures of one comparison. Resolved and netted rows are only in `counts` and `by_status`.
+
+    `unsure`: why what either wallet holds is not known completely; coverage and fill rate are unknown then.
+    """
     open_rows = [row for row in rows if row.status not in APART]
     expected = [row for row in open_rows if row.status in EXPECTED]
+    whole = Fact.unknown(unsure) if unsure else _sum(expected, _expected)
     return PositionSummary(
         counts={status: sum(row.status == status for row in rows) for status in (*STATUSES, *APART)},
         whale_positions=sum(row.whale_size > 0 for row in open_rows),
         copier_positions=sum(row.copier_size > 0 for row in open_rows),
-        coverage=_coverage(expected),
-        weighted_fill_rate=_percent(_sum(expected, _actual), _sum(expected, _expected)),
+        coverage=_percent(_sum(expected, _covered), whole),
+        weighted_fill_rate=_percent(_sum(expected, _actual), whole),
         expected_usd=_sum(expected, _expected),
         actual_usd=_sum(open_rows, _actual),
-        excess_usd=_sum(open_rows, _excess),
-        orphan_usd=_sum((row for row in open_rows if row.status == "orphan"), _actual),
+        excess_usd=_sum((row for row in open_rows if row.status != "moved"), _excess),
+        orphan_usd=_orphans(open_rows),
         cost_of_deviation=_cost(open_rows),
         copier_win_rate=_win_rate(row.copier_pnl for row in open_rows if row.copier_size),
         whale_win_rate=_win_rate(row.whale_pnl for row in open_rows if row.whale_size),
         by_status={status: _group([r for r in rows if r.status == status], ratio) for status in (*STATUSES, *APART)},
         by_size={size: _sized([row for row in open_rows if row.size_bucket == size], ratio) for size in SIZE_BUCKETS},
+        notes=dict(notes or {}),
     )
 
 
@@ -82,12 +94,21 @@ def _sized(rows: Sequence[ComparedPosition], ratio: float) -> dict[str, Any]:
 
 def _coverage(rows: Sequence[ComparedPosition]) -> Fact[float]:
     """Share of the expected value that is held, each token counted at most in full."""
-    return _percent(_sum(rows, lambda row: _least(row.expected_usd, row.actual_usd)), _sum(rows, _expected))
+    return _percent(_sum(rows, _covered), _sum(rows, _expected))
+
+
+def _orphans(rows: Sequence[ComparedPosition]) -> Fact[float]:
+    """Unknown while positions of the copier alone may be orphans."""
+    unsure = [row for row in rows if row.status == "unknown" and not row.whale_size]
+    if unsure:
+        return Fact.unknown(f"{count(len(unsure), 'position')} may be orphans: {unsure[0].reason}")
+    return _sum((row for row in rows if row.status == "orphan"), _actual)
 
 
 def _cost(rows: Iterable[ComparedPosition]) -> Fact[float]:
-    """Excludes orphan and manual rows: the whale has no average price there. The excess includes them."""
-    return _sum((row for row in rows if row.status in (*EXPECTED, "below_minimum")), lambda row: row.cost_of_deviation)
+    """Excludes rows that the whale does not hold: it has no average price there. The excess includes them."""
+    measured = (row for row in rows if row.status in (*EXPECTED, "below_minimum") and row.whale_size)
+    return _sum(measured, lambda row: row.cost_of_deviation)
 
 
 def _sum(rows: Iterable[ComparedPosition], figure: Callable[[ComparedPosition], float | None]) -> Fact[float]:
@@ -129,5 +150,5 @@ def _excess(row: ComparedPosition) -> float | None:
     return max(row.actual_usd - row.expected_usd, 0.0)
 
 
-def _least(expected: float | None, actual: float | None) -> float | None:
-    return None if expected is None or actual is None else min(expected, actual)
+def _covered(row: ComparedPosition) -> float | None:
+    return None if row.expected_usd is None or row.actual_usd is None else min(row.expected_usd, row.actual_usd)

@@ -172,6 +172,8 @@ class PositionRow(TypedDict):
     whale_held: bool
     whale_out_since: datetime | None
     compared_at: datetime
+    whale_exit: str | None
+    reason: str | None
 
 
 class PositionSummaryRow(TypedDict):
@@ -204,6 +206,10 @@ class PositionSummaryRow(TypedDict):
     by_status: str
     by_size: str
     reasons: str
+    converted: int | None
+    moved: int | None
+    unknown: int | None
+    notes: str | None
 
 
 class WalletPnlRow(TypedDict):

@@ -106,7 +106,7 @@ def test_d17_resolved_positions_do_not_count_as_missed():
     summary = summarize_positions(compare([position(str(n), 8.0) for n in range(3)], active + resolved), RATIO)
     assert summary.counts == {
         "on_target": 3, "under": 0, "over": 0, "missed": 0, "below_minimum": 0, "orphan": 0, "manual": 0,
-        "resolved": 7, "netted": 0,
+        "converted": 0, "moved": 0, "unknown": 0, "resolved": 7, "netted": 0,
     }  # fmt: skip
     assert (summary.whale_positions, summary.copier_positions) == (3, 3)
 
@@ -232,5 +232,5 @@ def test_every_token_is_in_one_row_with_one_status(copier, whale, price, ratio, 
         assert summary.weighted_fill_rate.value >= summary.coverage.value - 1e-6
     for row in rows:
         assert row.whale_net <= row.whale_size
-        assert (row.status in ("orphan", "manual")) <= (row.whale_size == 0)
+        assert (row.status in ("orphan", "manual")) <= (row.whale_net == 0)
         assert (row.status == "missed") <= (row.copier_net == 0)

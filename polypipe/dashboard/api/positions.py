@@ -22,7 +22,10 @@ from polypipe.legacy.server_json import positions_json, wallets_json
 from polypipe.warehouse.connection import literal
 from polypipe.warehouse.rows import PositionRow, PositionSummaryRow
 
-ATTENTION = ("orphan", "missed", "over", "under", "manual", "on_target", "below_minimum", "netted", "resolved")
+ATTENTION = (
+    "orphan", "missed", "over", "under", "moved", "unknown", "manual", "on_target", "converted", "below_minimum", "netted",
+    "resolved",
+)  # fmt: skip
 """Statuses, most urgent first. An orphan is money that follows no whale any more."""
 
 SORTS = (
@@ -55,10 +58,12 @@ class Summary:
     by_status: dict[str, Json]
     by_size: dict[str, Json]
     reasons: dict[str, str]
+    notes: dict[str, str]
 
     def as_json(self) -> Json:
         """The row with the parsed columns in place of the texts."""
-        return {**self.row, "by_status": self.by_status, "by_size": self.by_size, "reasons": self.reasons}
+        parsed = {"by_status": self.by_status, "by_size": self.by_size, "reasons": self.reasons, "notes": self.notes}
+        return {**self.row, **parsed}
 
 
 def positions(request: Request) -> Response:
@@ -110,9 +115,14 @@ def rows_body(context: Context, asked: PageParameters) -> Json:
         "limit": asked.limit,
         "counts": {status: counts.get(status, 0) for status in ATTENTION},
         "summary": summary.as_json() if summary else None,
-        "by_status": [verdicts.by_status(name, summary.by_status[name]) for name in ATTENTION] if summary else [],
+        "by_status": [
+            verdicts.by_status(name, summary.by_status[name])
+            for name in ATTENTION
+            if summary and name in summary.by_status  # a summary of an earlier version has fewer statuses
+        ],
         "by_size": [verdicts.by_size(name, summary.by_size[name]) for name in SIZE_BUCKETS] if summary else [],
         "reasons": summary.reasons if summary else {"coverage": nothing_compared(context)},
+        "notes": summary.notes if summary else {},
     }
 
 
@@ -128,7 +138,8 @@ def newest_summary(context: Context) -> Summary | None:
     if not found:
         return None
     row = found[0]
-    return Summary(row, *(json.loads(text) for text in (row["by_status"], row["by_size"], row["reasons"])))
+    texts = (row["by_status"], row["by_size"], row["reasons"], row["notes"] or "{}")
+    return Summary(row, *(json.loads(text) for text in texts))
 
 
 def nothing_compared(context: Context) -> str:

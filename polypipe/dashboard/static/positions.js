@@ -4,11 +4,13 @@ import { $, fact, h, redraw, table } from "./dom.js";
 import { count, instant, money, percent, shortMoney, span, zoneName } from "./format.js";
 import { get, now } from "./net.js";
 
-const NAMES = { orphan: "orphan", missed: "missed", over: "over", under: "under", manual: "manual", on_target: "on target", below_minimum: "below minimum", netted: "netted", resolved: "resolved" };
+const NAMES = { orphan: "orphan", missed: "missed", over: "over", under: "under", moved: "moved", unknown: "unknown", manual: "manual", on_target: "on target", converted: "converted", below_minimum: "below minimum", netted: "netted", resolved: "resolved" };
 const MEANINGS = {
   orphan: "the whale has left, the copier still holds it", missed: "the whale holds it, the copier does not", over: "more than 12.5 % above the expected size",
   under: "more than 12.5 % below the expected size", manual: "the copier's own: the whale is not known to have held it", on_target: "within 12.5 % of the expected size",
-  below_minimum: "worth less than the bot's minimum order of $1.01", netted: "full sets of both outcomes: no exposure", resolved: "the market is resolved",
+  moved: "the shares left the whale's address without a trade: it may hold them, and trade, from another address", unknown: "not known; the row says why",
+  converted: "held as shares of other outcomes of the event that pay the same",
+  below_minimum: "less than the bot's minimum order of $1.01", netted: "full sets of both outcomes: no exposure", resolved: "the market is resolved",
 };
 const MOODS = { orphan: "bad", missed: "bad", over: "bad", under: "bad", on_target: "good" };
 const PAGE = 25;
@@ -54,6 +56,7 @@ function draw() {
   const at = Date.parse(latest.compared_at);
   sub.textContent = `all positions of both wallets read at ${instant(at)} ${zoneName(at)}, ${span((now() - at) / 1000)} ago`;
   if (!body.querySelector("#filter")) body.replaceChildren(...frame());
+  redraw($("position-notes"), ...Object.values(latest.notes).map((note) => h("p", { class: "muted" }, `Note: ${note}.`)));
   redraw($("position-facts"), ...facts());
   redraw($("position-counts"), ...counts());
   redraw($("position-rows"), rows());
@@ -65,6 +68,7 @@ function draw() {
 function frame() {
   let waiting = null;
   return [
+    h("div", { id: "position-notes" }),
     h("div", { class: "facts", id: "position-facts" }),
     h("div", { class: "panel" },
       h("div", { class: "filter" },
@@ -121,7 +125,7 @@ function market(row) {
   const name = row.title || "untitled market";
   const link = slug ? h("a", { href: `https://polymarket.com/event/${encodeURIComponent(slug)}`, target: "_blank", rel: "noopener noreferrer" }, name) : name;
   const out = row.status !== "orphan" ? "" : row.whale_out_since ? ` · whale out since ${instant(Date.parse(row.whale_out_since))} ${zoneName()}` : " · whale out, since when is unknown";
-  return h("div", { class: "market" }, link, h("small", {}, row.outcome, row.end_date ? ` · ends ${row.end_date.slice(0, 10)}` : "", out));
+  return h("div", { class: "market" }, link, h("small", {}, row.outcome, row.end_date ? ` · ends ${row.end_date.slice(0, 10)}` : "", out, row.reason ? ` · ${row.reason}` : ""));
 }
 
 function rows() {
