@@ -159,6 +159,7 @@ def test_fault_of_the_exchange_is_sent_once_and_so_is_its_recovery(sources, sim,
     assert channel.pings == 5
 
 
+@pytest.mark.slow
 def test_no_output_or_file_contains_a_secret(sources, sim, channel, capfd, caplog):
     sim.faults.add("status", "/events/keyset", status=500)
     with pytest.raises(PolymarketError):

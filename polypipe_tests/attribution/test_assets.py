@@ -190,6 +190,7 @@ def test_a_wrong_ratio_setting_gives_a_warning(sim, settings, warehouse) -> None
     assert fills[0][0] > 200  # matching uses the realised ratio, not the setting
 
 
+@pytest.mark.slow
 def test_a_run_without_wallets_fails_with_the_setting_to_set(sim, warehouse) -> None:
     bare = settings_for(sim.url, POLYPIPE_HISTORY_START="2026-06-01")
     result = materialize(bare, warehouse, "2026-07-10", "2026-07-10", raise_on_error=False)

@@ -51,6 +51,7 @@ def test_precision_and_recall_on_10_000_simulated_fills_are_99_percent(seed, day
     assert len({one.key for one in found.own} & own) >= 0.95 * len([one for one in copier if one.key in own])
 
 
+@pytest.mark.slow
 def test_a_day_has_the_same_matches_in_any_range() -> None:
     truth = simulated(3, 495)
     start, end = START + 100 * DAY, START + 101 * DAY

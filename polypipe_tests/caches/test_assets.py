@@ -201,6 +201,7 @@ def test_permanently_failing_page_changes_no_file(refreshed, run, sim, settings,
     assert line.startswith(last[1][:40])
 
 
+@pytest.mark.slow
 def test_hanging_page_fails_the_crawl_at_its_deadline(refreshed, run, sim, settings, monkeypatch):
     before = published(settings)
     monkeypatch.setattr(universe, "CRAWL_DEADLINE_SECONDS", 1.0)

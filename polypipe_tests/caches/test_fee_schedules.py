@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
+import pytest
 
 from polypipe.caches.assets import sports_events
 from polypipe.caches.universe import crawl_and_store
@@ -21,6 +22,7 @@ def rows(warehouse: Warehouse, query: str) -> list[tuple]:
         return con.execute(query).fetchall()
 
 
+@pytest.mark.slow
 def test_each_market_is_stored_with_its_fee_schedule(sim, settings, warehouse, polymarket) -> None:
     resources = {"settings": settings, "warehouse": warehouse, "polymarket": polymarket}
     assert dg.materialize([sports_events], resources=resources).success
@@ -45,6 +47,7 @@ def exchange(rate: float, at: datetime) -> tuple[SimServer, str, str]:
     return SimServer(1, script=script, start=at), first.condition_id, other.condition_id
 
 
+@pytest.mark.slow
 def test_schedule_of_a_market_is_kept_when_it_changes_and_after_the_market_is_closed(tmp_path) -> None:
     warehouse = Warehouse(tmp_path)
 

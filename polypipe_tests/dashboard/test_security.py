@@ -85,6 +85,7 @@ def test_sign_in_never_redirects_to_another_host(guarded):
         assert re.match(r"/[^/\\]", location + "x"), location
 
 
+@pytest.mark.slow
 def test_token_is_in_no_response(open_dashboard):
     settings = settings_for(NOWHERE, POLYPIPE_DASHBOARD_TOKEN=TOKEN)
     client = open_dashboard(settings).client

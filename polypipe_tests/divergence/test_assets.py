@@ -82,6 +82,7 @@ def test_a_tick_stores_a_row_and_reports_it_without_a_run(instance, resources, w
     assert "SIMULATED DATA" not in plotted
 
 
+@pytest.mark.slow
 def test_an_unknown_number_is_not_plotted_and_its_reason_is_shown(sim, instance, resources):
     sim.faults.add("html", "/value", query={"user": WHALE_ADDRESS})
     event, *_ = tick(instance, resources).asset_events
@@ -292,6 +293,7 @@ def test_a_failed_request_for_whale_history_fails_the_run(sim, instance, resourc
     assert rows(warehouse, "SELECT count(*) FROM positions") == [(0,)]
 
 
+@pytest.mark.slow
 def test_whale_histories_of_another_pair_are_not_reused(sim, instance, resources, warehouse):
     run(instance, resources, positions)
     swapped = settings_for(sim.url, POLYPIPE_COPIER_ADDRESS=WHALE_ADDRESS, POLYPIPE_WHALE_ADDRESS=COPIER_ADDRESS)

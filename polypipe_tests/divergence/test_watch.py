@@ -188,6 +188,7 @@ def test_once_without_any_answer_is_exit_code_1(sim: SimServer) -> None:
     assert "Session" not in out
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_with_the_summary(sim: SimServer) -> None:
     code, out = run_here(settings_for(sim.url, **WALLETS), Options(interval=0.01), sim, ctrl_c_after(3))
     assert code == 0

@@ -22,6 +22,7 @@ POLYMARKET = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_all_checks_need_fifteen_requests(sim):
     heard = ask_all(settings_for(sim.url, **WALLETS))
     assert len(sim.requests) == 15

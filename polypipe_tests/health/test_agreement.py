@@ -115,6 +115,7 @@ def home(began: datetime) -> Warehouse:
     return warehouse
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interval", SNAPSHOT_LIMITS)
 def test_all_renderings_agree_at_every_age(interval, home, began):
     settings = settings_with(interval)

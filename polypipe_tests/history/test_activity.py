@@ -64,6 +64,7 @@ def test_a_range_equals_its_days_and_its_repetition(polymarket, warehouse, walle
     assert activity(other) == once
 
 
+@pytest.mark.slow
 def test_a_row_that_the_api_no_longer_returns_is_removed(sim, polymarket, warehouse, wallets) -> None:
     start = midnight("2026-10-01")
     load_activity(polymarket, warehouse, wallets, start, start + 2 * DAY)

@@ -73,6 +73,7 @@ def test_a_range_takes_one_pass_and_equals_its_days(sim, settings, warehouse, po
     assert (points(other), activity(other), quality(other)) == everything
 
 
+@pytest.mark.slow
 def test_each_partition_has_its_own_numbers(settings, warehouse, polymarket) -> None:
     result = materialize(settings, warehouse, polymarket, date(2026, 10, 5), date(2026, 10, 7))
     for key in ("2026-10-05", "2026-10-06", "2026-10-07"):

@@ -218,6 +218,7 @@ def test_a_wallet_without_positions_takes_two_requests() -> None:
     assert (positions(listing), len(listing.requests)) == ([], 2)
 
 
+@pytest.mark.slow
 @given(count=st.integers(0, 60), page_size=st.integers(2, 20))
 def test_all_positions_are_read_with_any_page_size(count: int, page_size: int) -> None:
     """A server that silently sends fewer rows than `limit` does not shorten the list."""

@@ -18,6 +18,7 @@ def test_last_ticks_has_the_newest_tick_of_each_sensor(tmp_path):
     assert good.time == pytest.approx(now - 30, abs=0.01)
 
 
+@pytest.mark.slow
 def test_queued_and_finished_runs_are_not_unfinished(tmp_path):
     status = dg.DagsterRunStatus
     with open_instance(tmp_path) as instance:

@@ -3,6 +3,7 @@ import subprocess
 import sys
 
 import dagster as dg
+import pytest
 import yaml
 
 from polypipe.runtime.instance import OWNER_PID_TAG, close_abandoned_runs, dagster_home, open_instance
@@ -58,6 +59,7 @@ def test_a_refresh_run_without_a_marked_process_is_closed(tmp_path):
         assert close_abandoned_runs(instance, tmp_path) == [run.run_id]
 
 
+@pytest.mark.slow
 def test_several_processes_can_create_the_storage_at_once(tmp_path):
     code = "import sys, pathlib; from polypipe.runtime.instance import open_instance\n"
     code += "with open_instance(pathlib.Path(sys.argv[1])) as instance: print(instance.get_runs_count())"

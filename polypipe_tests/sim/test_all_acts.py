@@ -99,6 +99,7 @@ def months() -> Ledger:
     return Ledger(World(3, 120), Script(life=True, fees=True, daily=odd_acts))
 
 
+@pytest.mark.slow
 def test_random_life_with_odd_acts_has_every_kind_and_its_pnl_follows(months: Ledger) -> None:
     kinds = Counter(a.kind for a in months.history(WHALE_ADDRESS, END))
     assert kinds.keys() >= {"MERGE", "SPLIT", "CONVERSION", "TIP"}

@@ -62,6 +62,7 @@ def test_official_client_reads_live_events(client: PublicClient, shared_sim: Sim
     assert {e.id for e in live} == {str(e.id) for e in shared_sim.world.open_events(now) if life.state(e, now).live}
 
 
+@pytest.mark.slow
 def test_official_client_reads_markets_tags_and_sports(
     client: PublicClient, shared_sim: SimServer, get: httpx.Client
 ) -> None:

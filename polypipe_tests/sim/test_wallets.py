@@ -101,6 +101,7 @@ def test_pnl_is_cash_from_trading_plus_value_at_every_hour(ledger: Ledger, walle
         assert hours[at] == pytest.approx(cash + ledger.value(wallet, at), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_pnl_series_has_one_point_a_step_and_agrees_with_the_leaderboard(get: httpx.Client, ledger: Ledger) -> None:
     def series(interval: str, fidelity: str) -> list[dict[str, Any]]:
         params = {"user_address": WHALE_ADDRESS.upper().replace("0X", "0x"), "interval": interval, "fidelity": fidelity}

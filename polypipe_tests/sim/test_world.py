@@ -62,6 +62,7 @@ def test_world_has_exactly_the_requested_number_of_universe_events(n: int) -> No
     assert sum(e.in_universe for e in World(7, n).open_events(START)) == n
 
 
+@pytest.mark.slow
 def test_events_have_about_eight_markets_and_a_few_percent_are_live() -> None:
     big = World(7, 1000)
     for hour in (0, 9, 31):
