@@ -54,10 +54,9 @@ class FeeShare:
 
     @property
     def note(self) -> str | None:
-        """The note for a gap that has fees; None if user-pnl contains them."""
-        if self.low is None or self.high is None or (self.low <= 0 and self.high >= 1):
-            return FEES_NOT_TOLD
-        return FEES_OUTSIDE if self.low <= 0 <= self.high else None
+        """The note for a gap that has fees; None if user-pnl contains them: the interval has 1 and not 0."""
+        none, all_ = (self.low is not None and self.high is not None and self.low <= n <= self.high for n in (0, 1))
+        return FEES_NOT_TOLD if none == all_ else FEES_OUTSIDE if none else None
 
 
 def measure(days: Iterable[PnlDay]) -> FeeShare:

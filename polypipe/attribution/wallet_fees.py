@@ -106,11 +106,14 @@ class Held:
     shares: dict[str, float] = field(default_factory=dict)
 
     def day(self, fills: Iterable[Fill], marks: Marks, start: float, end: float) -> float | None:
-        """Trading PnL of a day without fees in USD, from its fills in order; None if a token has no mark at its end.
+        """Trading PnL of a day without fees in USD, from its fills in order; None if a token lost its mark on the day.
 
-        Such a token is left out from then on: its price is unknown for good, or it comes back with a new fill.
+        A token without a mark at the start is left out, as it was on the day it lost it, so that a day has the same
+        result in any range.
         """
         made, known = 0.0, True
+        opened = {token: mark.price for token in self.shares if (mark := marks.at(token, start)) is not None}
+        self.shares = {token: self.shares[token] for token in opened}
         moves: dict[str, tuple[float, float]] = {}  # token -> (shares at the end, cost of the day's fills)
         for fill in fills:
             shares, cost = moves.get(fill.token, (self.shares.get(fill.token, 0.0), 0.0))
@@ -119,12 +122,12 @@ class Held:
         for token in {*self.shares, *moves}:
             held = self.shares.pop(token, 0.0)
             shares, cost = moves.get(token, (held, 0.0))
-            before, after = marks.at(token, start) if held else None, marks.at(token, end)
-            if after is None or (held and before is None):
+            closed = marks.at(token, end)
+            if closed is None:
                 known = False
                 continue
-            made += shares * after.price - cost - (held * before.price if before else 0.0)
-            if abs(shares) > _DUST_SHARES and not after.settled:
+            made += shares * closed.price - cost - held * opened.get(token, 0.0)
+            if abs(shares) > _DUST_SHARES and not closed.settled:
                 self.shares[token] = shares
         return made if known else None
 

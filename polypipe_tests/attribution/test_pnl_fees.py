@@ -59,6 +59,7 @@ def test_note_says_what_the_interval_tells() -> None:
     assert FeeShare(30, 1.0, 0.8, 1.2).note is None
     assert FeeShare(30, 0.1, -0.2, 0.4).note == FEES_OUTSIDE
     assert FeeShare(30, 0.6, -0.2, 1.4).note == FEES_NOT_TOLD
+    assert FeeShare(30, 0.5, 0.4, 0.6).note == FEES_NOT_TOLD
     assert FeeShare(3, reason="too few").note == FEES_NOT_TOLD
 
 
