@@ -100,7 +100,7 @@ def test_slug_date_reads_valid_dates_only(slug, date) -> None:
 def row(con, wallet, t, kind, asset=None, side=None, size=1.0, usd=None, price=None, condition="c", slug="future"):
     values = (
         f"k{t.isoformat()}{asset}{kind}", t.date(), wallet, t, kind, condition, asset, side, size, usd, price, 0, "0x", "",
-        "", slug, "", 0,
+        "", slug, "", 0, None,
     )  # fmt: skip
     con.execute(f"INSERT INTO wallet_activity VALUES ({', '.join(map(literal, values))})")
 
