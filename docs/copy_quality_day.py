@@ -61,6 +61,8 @@ NAMES = {
     "excess": "more than the ratio",
     "own": "own trades",
     "uncopied_exits": "uncopied exits",
+    "moved": "moved without a trade",
+    "combos": "combos (cannot be copied)",
     "fees": "fees and rebates",
     "unexplained": "unexplained",
 }

@@ -23,7 +23,7 @@ DAY = timedelta(days=1)
 _CAUSES = 4
 _PARTS = (
     "slippage", "missed_small", "missed_probability", "missed_disabled", "missed_breaker", "missed_error",
-    "missed_unfilled", "missed_unknown", "excess", "own", "uncopied_exits", "fees", "unexplained",
+    "missed_unfilled", "missed_unknown", "excess", "own", "uncopied_exits", "moved", "combos", "fees", "unexplained",
 )  # fmt: skip
 
 

@@ -5,11 +5,14 @@ Table `positions` has the latest prices only, so they are kept in `position_pric
 """
 
 import json
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from polypipe.attribution.accounting import explain
+from polypipe.attribution.combos import read_combo_part
 from polypipe.attribution.days import DAY, LOOK_BACK, days_of, later_days, midnight_before, moment
 from polypipe.attribution.measured import (
     MeasuredDay,
@@ -19,10 +22,12 @@ from polypipe.attribution.measured import (
     read_prices_to_keep,
     read_ratios,
 )
-from polypipe.attribution.parts import DAY_UNKNOWN, EARLIER_UNKNOWN, RATIO_CHANGED, ExplainedDay
+from polypipe.attribution.parts import COMBOS_UNKNOWN, DAY_UNKNOWN, EARLIER_UNKNOWN, EVENT_SIZE, RATIO_CHANGED, ExplainedDay
 from polypipe.attribution.pnl_fees import FEES_NOT_TOLD, measure_by_day
+from polypipe.attribution.settlements import Redeem
 from polypipe.attribution.stored_marks import read_marks
-from polypipe.attribution.tables import read_copy_fills, read_sets
+from polypipe.attribution.tables import read_copy_fills, read_events, read_moves, read_sets, read_unattributed
+from polypipe.text import count
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Upsert, Warehouse, Window
 from polypipe.warehouse.rows import GapAttributionRow, UncopiedExitRow
@@ -83,13 +88,23 @@ def gap_rows(
     days = list(days_of(start, end))
     known = [measured.get(day, unmeasured) for day in days]
     spans = [(day.timestamp(), (day + DAY).timestamp(), found.ratio) for day, found in zip(days, known, strict=True)]
-    explained = explain(fills, read_sets(con, wallets, since, end), prices, spans)
+    explained = explain(
+        fills,
+        read_sets(con, wallets, since, end),
+        prices,
+        spans,
+        moves=read_moves(con, wallets, since, end),
+        events=read_events(con, wallets, since, end),
+    )
+    named = act_notes(read_unattributed(con, wallets, start, end), prices.contradicted)
     complete = read_complete_days(con, wallets, since, end)
     ratios = read_ratios(con, wallets, start, end)
     fees = measure_by_day(con, wallets, days)
     rows: list[GapAttributionRow] = []
     exits: list[UncopiedExitRow] = []
-    for day, found, one in zip(days, known, explained, strict=True):
+    combos = read_combo_part(con, wallets, since, spans, end)
+    for day, found, one, (usd, why) in zip(days, known, explained, combos, strict=True):
+        one.parts["combos"], one.combos_unknown = usd or 0.0, why
         if len(ratios.get(day, ())) > 1:  # accounting uses the day's last ratio, copy quality that of each hour
             one.notes[RATIO_CHANGED] = None
         if day not in complete:
@@ -98,6 +113,7 @@ def gap_rows(
             one.notes[EARLIER_UNKNOWN] = None
         if one.parts["fees"] and (note := fees[day].note):
             one.notes[note] = None if note == FEES_NOT_TOLD else -one.parts["fees"]
+        one.notes |= dict.fromkeys([*named.get(day, ()), *moved_notes(one)])
         base = {"day": day, "user1_address": wallets.copier, "user2_address": wallets.whale}
         more = {
             "copier_income": income.get((wallets.copier, day), 0.0),
@@ -112,6 +128,8 @@ def gap_rows(
 def gap_columns(measured: MeasuredDay, explained: ExplainedDay) -> dict[str, Any]:
     """The columns of a day's row about the gap; the parts and `unexplained` sum to `gap`."""
     notes = dict(explained.notes)
+    if explained.combos_unknown:
+        notes[COMBOS_UNKNOWN] = None
     reasons = {name: measured.reasons.get(name, "copy_quality_daily has no row of this day") for name in _MEASURED}
     if measured.gap is not None and measured.hours < PNL_HOURS:
         notes[f"the PnL points span {measured.hours:g} of 24 h"] = None
@@ -119,6 +137,7 @@ def gap_columns(measured: MeasuredDay, explained: ExplainedDay) -> dict[str, Any
         "ratio": measured.ratio,
         **{name: getattr(measured, name) for name in _MEASURED},
         **explained.parts,
+        "combos": None if explained.combos_unknown else explained.parts["combos"],
         "unexplained": None if measured.gap is None else measured.gap - explained.total,
         "coverage": explained.coverage,
         "expected_usd": explained.expected_usd,
@@ -128,9 +147,49 @@ def gap_columns(measured: MeasuredDay, explained: ExplainedDay) -> dict[str, Any
         "stale_tokens": explained.stale_tokens,
         "notes": json.dumps(notes, sort_keys=True),
     }
-    reasons |= {"unexplained": reasons["gap"], "coverage": "the whale holds nothing that is known and worth an order"}
+    reasons["combos"] = explained.combos_unknown or ""
+    reasons |= {"unexplained": reasons["gap"], "coverage": _coverage_reason(explained)}
     row["reasons"] = json.dumps({name: why for name, why in reasons.items() if row[name] is None})
     return row
+
+
+def act_notes(
+    unattributed: Iterable[tuple[datetime, str, int, float]], contradicted: Iterable[Redeem]
+) -> dict[datetime, list[str]]:
+    """Day -> notes on activity that no part accounts for: types without a known effect, payouts that cannot be right."""
+    notes: dict[datetime, list[str]] = defaultdict(list)
+    for day, type_, number, usd in unattributed:
+        notes[day].append(f"{count(number, 'row')} of type {type_}, {usd:,.2f} USD, not attributed")
+    payouts: dict[datetime, list[float]] = defaultdict(list)
+    for redeem in contradicted:
+        payouts[midnight_before(redeem.t)].append(redeem.usd)
+    for day, paid in payouts.items():
+        notes[day].append(
+            f"{count(len(paid), 'payout')} of {sum(paid):,.2f} USD in all, more than the shares held can pay or counted "
+            "twice: not used as a settlement"
+        )
+    return notes
+
+
+def moved_notes(explained: ExplainedDay) -> list[str]:
+    """Notes on shares that left a wallet without a trade on a day."""
+    notes = []
+    for who, of_copier in (("whale", False), ("copier", True)):
+        left = [(shares, usd) for moved_by, shares, usd in explained.moved if moved_by == of_copier]
+        if left:
+            worth = (
+                "of unknown value"
+                if any(usd is None for _, usd in left)
+                else f"worth {sum(usd or 0 for _, usd in left):,.2f} USD"
+            )
+            notes.append(
+                f"{sum(shares for shares, _ in left):,.2f} shares {worth} left the {who} without a trade: moved, not sold"
+            )
+    return notes
+
+
+def _coverage_reason(explained: ExplainedDay) -> str:
+    return EVENT_SIZE if EVENT_SIZE in explained.notes else "the whale holds nothing that is known and worth an order"
 
 
 _MEASURED = ("copier_pnl", "whale_pnl", "expected_pnl", "gap")

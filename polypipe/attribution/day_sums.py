@@ -27,7 +27,7 @@ def sum_of_days(rows: Mapping[date, dict[str, Any]], days: Sequence[date]) -> di
     ]
     known = [rows[day] for day in days if day in rows and rows[day]["gap"] is not None]
     parts = (*PARTS, "unexplained")
-    sums = {name: math.fsum(row[name] for row in known) if known else None for name in (*_MEASURED, *parts)}
+    sums = {name: math.fsum(row[name] or 0.0 for row in known) if known else None for name in (*_MEASURED, *parts)}
     notes: dict[str, list[float | None]] = {}
     for row in known:
         for text, usd in row["notes"].items():

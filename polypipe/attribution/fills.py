@@ -1,6 +1,5 @@
 """Row types of attribution: fills, matches, stored matches, and changes of full sets."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
@@ -87,13 +86,21 @@ class CopyFill(msgspec.Struct, frozen=True, gc=False):
 
 
 class SetChange(msgspec.Struct, frozen=True, gc=False):
-    """A split (+) or merge (-) of full sets of a market by the whale: shares of each of its tokens."""
+    """A split (+) or merge (-) of full sets of a market by the whale: shares of each of its tokens.
+
+    Or a conversion, `condition` being the slug of the event: shares of each YES that it gave.
+    """
 
     t: float
     condition: str
     shares: float
 
 
-def merged_away(sets: Iterable[SetChange], t: float) -> float:
-    """Shares of each token of a market that the whale merged before `t`, beyond those that it had split."""
-    return max(-sum(change.shares for change in sets if change.t < t), 0.0)
+class Move(msgspec.Struct, frozen=True, gc=False):
+    """Shares that left a wallet without a trade. `fee`: a fee that was taken in shares, not a move."""
+
+    t: float
+    token: str
+    shares: float
+    of_copier: bool = False
+    fee: bool = False

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from polypipe.attribution.days import midnight_before, moment
 from polypipe.attribution.tables import ratios_by_hour
+from polypipe.polymarket.activity_types import types_treated_as
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal
 from polypipe.warehouse.rows import PositionPriceRow
@@ -53,7 +54,7 @@ def read_income(
     """(wallet, day) -> rewards and rebates paid, in USD."""
     rows = con.execute(
         "SELECT wallet, epoch(date_trunc('day', timestamp)), sum(usdc_size) FROM wallet_activity "
-        "WHERE type IN ('REWARD', 'MAKER_REBATE', 'TAKER_REBATE', 'REFERRAL_REWARD', 'YIELD') AND usdc_size IS NOT NULL "
+        f"WHERE type IN ({', '.join(map(literal, types_treated_as('income')))}) AND usdc_size IS NOT NULL "
         f"AND timestamp >= {literal(start)} AND timestamp < {literal(end)} GROUP BY ALL"
     ).fetchall()
     return {(wallet, moment(t)): usd for wallet, t, usd in rows}
@@ -81,9 +82,18 @@ def read_ratios(
 def read_prices_to_keep(con: "duckdb.DuckDBPyConnection") -> list[PositionPriceRow]:
     """The latest comparison of positions, as rows of position_prices."""
     rows = con.execute(
-        "SELECT token_id, epoch(compared_at), price, status = 'resolved' FROM positions WHERE price IS NOT NULL"
+        "SELECT token_id, epoch(compared_at), price, status = 'resolved', condition_id, whale_size, copier_size "
+        "FROM positions WHERE price IS NOT NULL"
     ).fetchall()
     return [
-        {"token_id": token, "observed_at": moment(t), "price": price, "resolved": resolved}
-        for token, t, price, resolved in rows
+        {
+            "token_id": token,
+            "observed_at": moment(t),
+            "price": price,
+            "resolved": resolved,
+            "condition_id": condition,
+            "whale_size": whale,
+            "copier_size": copier,
+        }
+        for token, t, price, resolved, condition, whale, copier in rows
     ]

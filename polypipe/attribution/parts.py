@@ -5,9 +5,11 @@ Each part is a cause that is measured in USD; with `unexplained` the parts sum t
 
 from dataclasses import dataclass, field
 
+from polypipe.divergence.exposure import OUTCOMES_UNKNOWN
+
 MISSED = ("small", "probability", "disabled", "breaker", "error", "unfilled", "unknown")
-DEVIATIONS = (*(f"missed_{reason}" for reason in MISSED), "excess", "own", "uncopied_exits")
-PARTS = ("slippage", *DEVIATIONS, "fees")
+DEVIATIONS = (*(f"missed_{reason}" for reason in MISSED), "excess", "own", "uncopied_exits", "moved")
+PARTS = ("slippage", *DEVIATIONS, "combos", "fees")
 """The measured causes; with `unexplained` they sum to the gap."""
 
 STALE = 86_400.0
@@ -19,6 +21,10 @@ NO_PRICE = "tokens without a price: games that must be over and whose result is 
 FROM_BEFORE = "sales of what was held before the first known fill"
 AFTER_MIDNIGHT = "copies that came after midnight: they count on the day of the whale's fill"
 STALE_PRICES = "tokens whose last known price is older than a day"
+
+EVENT_SIZE = f"coverage and exits leave out events in which {OUTCOMES_UNKNOWN}"
+
+COMBOS_UNKNOWN = "combos whose PnL is not known"
 
 DAY_UNKNOWN = "the activity of this day is not known completely"
 
@@ -61,10 +67,14 @@ class ExplainedDay:
     exits: list[UncopiedExit] = field(default_factory=list)
     open_tokens: int = 0
     stale_tokens: int = 0
+    combos_unknown: str | None = None  # why the part `combos` is not known
+    moved: list[tuple[bool, float, float | None]] = field(default_factory=list)  # (of copier, shares, USD)
 
     @property
     def coverage(self) -> float | None:
-        """Percent of the expected value that is held; None if none is expected."""
+        """Percent of the expected value that is held; None if none is expected, or an event is left out."""
+        if EVENT_SIZE in self.notes:
+            return None
         return 100 * self.covered_usd / self.expected_usd if self.expected_usd else None
 
     @property

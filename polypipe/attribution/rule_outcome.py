@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from polypipe.attribution.fills import CopyFill, SetChange, merged_away
+from polypipe.attribution.fills import CopyFill, SetChange
+from polypipe.attribution.groups import Groups, groups_of, net_of, prices_of
 from polypipe.attribution.marks import Marks
 from polypipe.divergence.copy_rule import MINIMUM_USD, Rule
 
@@ -49,7 +50,8 @@ def follow_rule(
     plain: dict[str, float] = defaultdict(float)  # shares by the plain ratio
     asked: dict[str, float] = defaultdict(float)  # shares by the rule
     has: dict[str, float] = defaultdict(float)  # shares of the copier
-    conditions: dict[str, str] = {}
+    fills = list(fills)
+    groups = groups_of(fills, Groups())
     split: dict[str, list[SetChange]] = defaultdict(list)
     for change in sets:
         split[change.condition].append(change)
@@ -78,24 +80,34 @@ def follow_rule(
             paper.below_minimum += 0 < wanted * fill.whale_price < MINIMUM_USD
         if fill.side == "SELL":
             sold = [change.shares for change in split.get(fill.condition or "", ()) if change.t <= fill.t]
-            simple = min(simple, max(plain[fill.token] + rule.ratio * max(sum(sold), 0.0), 0.0))
-            wanted = min(wanted, max(asked[fill.token], 0.0))
-        conditions[fill.token] = fill.condition or ""
+            from_sets = rule.ratio * max(sum(sold), 0.0)
+            simple = min(simple, max(plain[fill.token] + from_sets, 0.0))
+            wanted = min(wanted, max(asked[fill.token] + from_sets, 0.0))
         plain[fill.token] += fill.sign * simple
         asked[fill.token] += fill.sign * wanted
         closes = spans[opened - 1][1] if opened else fill.t
         if fill.t < closes and (mark := prices.at(fill.token, closes)) is not None:
             paper.effect += fill.sign * (wanted - simple) * (mark.price - fill.whale_price)
     open_spans(end)
-    for token, wanted in asked.items():
+    members: dict[str, list[str]] = defaultdict(list)
+    marks: dict[str, float] = {}
+    for token in asked:
         mark = prices.at(token, end)
         if mark is None:
             paper.without_price += 1
+        elif not mark.settled:
+            marks[token] = mark.price
+            members[groups.shares[token].group].append(token)
+    for tokens in members.values():
+        net = net_of({token: has[token] for token in tokens}, {token: asked[token] for token in tokens}, groups)
+        if net is None:
             continue
-        shares = wanted - rule.ratio * merged_away(split.get(conditions[token], ()), end)
-        if not mark.settled and shares * mark.price >= MINIMUM_USD:
-            paper.expected_usd += shares * mark.price
-            paper.covered_usd += min(max(has[token], 0.0), shares) * mark.price
+        worth = prices_of({token: marks[token] for token in tokens}, net.has, groups)
+        for outcome, shares in net.wanted.items():
+            price = worth[outcome] or 0.0
+            if shares * price >= MINIMUM_USD:
+                paper.expected_usd += shares * price
+                paper.covered_usd += min(net.has[outcome], shares) * price
     return paper
 
 

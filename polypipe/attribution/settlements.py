@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+_DUST_SHARES = 0.01
 _DATE = re.compile(r"-(\d{4}-\d{2}-\d{2})(?:-|$)")
 
 
@@ -19,12 +20,16 @@ class ObservedPrice(NamedTuple):
 
 
 class Redeem(NamedTuple):
-    """Sum of a wallet's redeems of one decided market in USD, at the time of the first."""
+    """Sum of a wallet's redeems of one decided market in USD, at the time of the first.
+
+    `repeated`: a row came more than once, word for word, so the sum may count one payment twice.
+    """
 
     wallet: str
     condition: str
     t: float
     usd: float
+    repeated: bool = False
 
 
 def settlements(
@@ -35,13 +40,16 @@ def settlements(
 ) -> dict[str, tuple[float, float]]:
     """Token -> (first time at which it is known to be settled, price a share), for tokens known to be settled.
 
-    `held` has the shares of (wallet, condition) by token, before any redeem. Contradicting evidence is ignored.
+    `held` has the shares of (wallet, condition) by token, before any redeem. Evidence that contradicts itself or other
+    evidence is ignored: see `contradicts`.
     """
     tokens: dict[str, set[str]] = defaultdict(set)
     for token, condition in condition_of.items():
         tokens[condition].add(token)
     said: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for redeem in redeems:
+        if contradicts(redeem, held.get((redeem.wallet, redeem.condition), {})):
+            continue
         paid = _paid(held.get((redeem.wallet, redeem.condition), {}), redeem.usd)
         for token, price in _complete(paid, tokens[redeem.condition]).items():
             said[token].append((redeem.t, price))
@@ -66,18 +74,31 @@ def slug_date(event_slug: str) -> float | None:
         return None
 
 
+def contradicts(redeem: Redeem, held: Mapping[str, float]) -> bool:
+    """True if a payment cannot be that of these shares: more than 1 USD a share, or possibly counted twice.
+
+    Shares of both outcomes pay 1 USD together. Nothing is known of a market without known shares.
+    """
+    shares = [size for size in held.values() if size > _DUST_SHARES]
+    return bool(shares) and (redeem.repeated or redeem.usd > 1.01 * max(shares) + 0.01)
+
+
 def _paid(held: Mapping[str, float], usd: float) -> dict[str, float]:
-    """Token -> settlement price that a payment for these shares implies; empty if it is not clear."""
-    shares = {token: size for token, size in held.items() if size > 0.01}
-    if len(shares) == 1:
-        ((token, size),) = shares.items()
-        if usd < 0.01:
-            return {token: 0.0}
-        if usd >= 0.99 * size:  # more, if shares were held before the first known fill
-            return {token: 1.0}
-        return {token: 0.5} if abs(usd / size - 0.5) < 0.005 else {}
-    won = [token for token, size in shares.items() if abs(size - usd) <= 0.01 * size]
-    return {token: float(token == won[0]) for token in shares} if len(won) == 1 else {}
+    """Token -> settlement price that a payment for these shares implies; empty if it is not clear.
+
+    A market pays 1, 0 or half to each outcome; the prices of its two outcomes sum to 1.
+    """
+    shares = {token: size for token, size in held.items() if size > _DUST_SHARES}
+    if not shares or len(shares) > 2:
+        return {}
+    (token, size), (other, rest) = [*shares.items(), ("", 0.0)][:2]
+    if abs(size - rest) <= 0.01 * size:
+        return {}  # as many shares of both outcomes: the payment says nothing
+    price = (usd - rest) / (size - rest)
+    near = next((fair for fair in (0.0, 0.5, 1.0) if abs(price - fair) * abs(size - rest) <= 0.005 * max(size, rest)), None)
+    if near is None:
+        return {}
+    return {token: near} | ({other: 1.0 - near} if other else {})
 
 
 def _complete(prices: Mapping[str, float], tokens: Iterable[str]) -> dict[str, float]:

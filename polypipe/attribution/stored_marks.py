@@ -6,13 +6,16 @@ from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from polypipe.attribution.marks import Marks
-from polypipe.attribution.settlements import ObservedPrice, Redeem, settlements, slug_date
+from polypipe.attribution.marks import Marks, build_marks
+from polypipe.attribution.settlements import ObservedPrice, Redeem, contradicts, settlements, slug_date
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal
 
 if TYPE_CHECKING:
     import duckdb
+
+FILLS = "type = 'TRADE' AND NOT coalesce(is_combo, false)"
+"""SQL: the rows of wallet_activity that are fills on the book. Combos cannot be copied: see `combos.py`."""
 
 AHEAD = 3600.0
 """Seconds by which a comparison of positions is dated back, so that the first one after midnight gives the mark of
@@ -31,13 +34,13 @@ def read_marks(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: dateti
     span = f"timestamp >= {literal(start)} AND timestamp < {literal(end)}"
     trades = con.execute(
         "SELECT wallet, epoch(timestamp), asset, side, size, price, condition_id, event_slug FROM wallet_activity "
-        f"WHERE type = 'TRADE' AND {both} AND {span} AND asset IS NOT NULL AND side IS NOT NULL AND size > 0 AND price > 0"
+        f"WHERE {FILLS} AND {both} AND {span} AND asset IS NOT NULL AND side IS NOT NULL AND size > 0 AND price > 0"
     ).fetchall()
     readings = [ObservedPrice(*row) for row in read_observed_prices(con, start, end + timedelta(seconds=AHEAD))]
     redeems = [
         Redeem(*row)
         for row in con.execute(
-            "SELECT wallet, condition_id, epoch(min(timestamp)), sum(usdc_size) FROM wallet_activity "
+            "SELECT wallet, condition_id, epoch(min(timestamp)), sum(usdc_size), max(occurrence) > 0 FROM wallet_activity "
             f"WHERE type = 'REDEEM' AND {both} AND {span} AND condition_id IS NOT NULL GROUP BY wallet, condition_id "
             "HAVING bool_and(usdc_size IS NOT NULL)"  # an unknown amount is not a loss
         ).fetchall()
@@ -63,16 +66,41 @@ def read_marks(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: dateti
     for reading in readings:
         if not reading.resolved:
             observed[reading.token].append((reading.t, reading.price))
-    for known in observed.values():
-        known.sort()
+    condition_of |= _conditions_of_positions(con)
     for (wallet, condition), size in sets.items():
         for token in held.get((wallet, condition), {}):
             held[wallet, condition][token] += size
+    for wallet, condition in _with_unnamed_shares(con, both, span):
+        held.pop((wallet, condition), None)
     settled = settlements(redeems, held, condition_of, readings)
     for token, (t, price) in settled.items():
         if token in dated and observed.get(token):
-            settled[token] = min(t, max(observed[token][-1][0], dated[token]) + SETTLES_WITHIN), price
-    return Marks(observed, settled, dated)
+            settled[token] = min(t, max(max(observed[token])[0], dated[token]) + SETTLES_WITHIN), price
+    marks = build_marks(observed, settled, dated, condition_of)
+    marks.contradicted = [r for r in redeems if contradicts(r, held.get((r.wallet, r.condition), {}))]
+    return marks
+
+
+def _conditions_of_positions(con: "duckdb.DuckDBPyConnection") -> dict[str, str]:
+    """Token -> market, of all compared positions: an outcome may be held without ever being traded."""
+    return dict(
+        con.execute(
+            "SELECT token_id, condition_id FROM positions WHERE condition_id IS NOT NULL UNION "
+            "SELECT token_id, condition_id FROM position_prices WHERE condition_id IS NOT NULL"
+        ).fetchall()
+    )
+
+
+def _with_unnamed_shares(con: "duckdb.DuckDBPyConnection", both: str, span: str) -> list[tuple[str, str]]:
+    """(wallet, market) whose shares changed by rows that do not name them all: conversions in the market's event, and
+    moves to other wallets."""
+    return con.execute(
+        "SELECT DISTINCT fills.wallet, fills.condition_id FROM wallet_activity AS fills JOIN wallet_activity AS acts "
+        "ON fills.wallet = acts.wallet AND ((acts.type = 'CONVERSION' AND fills.event_slug = acts.event_slug) "
+        "OR (acts.type = 'MIGRATION' AND fills.condition_id = acts.condition_id)) "
+        f"WHERE fills.type = 'TRADE' AND fills.condition_id IS NOT NULL AND fills.{both} "
+        f"AND acts.type IN ('CONVERSION', 'MIGRATION') AND {span.replace('timestamp', 'fills.timestamp')}"
+    ).fetchall()
 
 
 def read_observed_prices(

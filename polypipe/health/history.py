@@ -130,8 +130,9 @@ def gap_sums(facts: Facts) -> Iterator[Finding]:
     """Days whose parts do not sum to the gap."""
     wrong: list[Any] = []
     if facts.wallets is not None:
+        parts = " + ".join(f"coalesce({part}, 0)" for part in PARTS)  # null: unknown, or from before the part was computed
         query = (
-            f"SELECT strftime(day, '%Y-%m-%d'), {' + '.join(PARTS)} + unexplained - gap AS too_much "
+            f"SELECT strftime(day, '%Y-%m-%d'), {parts} + unexplained - gap AS too_much "
             f"FROM gap_attribution WHERE {of_pair(facts.wallets)} AND abs(too_much) > {literal(EXACT_USD)} ORDER BY day"
         )
         wrong = facts.read(lambda con: con.execute(query).fetchall())
@@ -167,7 +168,8 @@ def miscounted(con: "duckdb.DuckDBPyConnection", since: datetime) -> list[tuple[
         "count(*) AS fills, count(DISTINCT key) AS keys FROM copy_fills "
         f"WHERE status <> 'own' AND timestamp >= {literal(since)} GROUP BY ALL), "
         "traded AS (SELECT date_trunc('day', timestamp) AS day, wallet, count(*) AS fills FROM wallet_activity "
-        "WHERE type = 'TRADE' AND asset IS NOT NULL AND side IS NOT NULL AND size > 0 AND price > 0 "
+        "WHERE type = 'TRADE' AND NOT coalesce(is_combo, false) AND asset IS NOT NULL AND side IS NOT NULL "
+        "AND size > 0 AND price > 0 "
         f"AND timestamp >= {literal(since)} GROUP BY ALL) "
         "SELECT strftime(day, '%Y-%m-%d'), matched.fills, keys, coalesce(traded.fills, 0) FROM matched "
         "LEFT JOIN traded USING (day, wallet) "

@@ -17,11 +17,13 @@ from typing import cast
 import msgspec
 
 from polypipe.clock import Clock, utc_now
+from polypipe.history.combos import combo_rows, combo_traders
 from polypipe.history.early_end import unproven_before
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import Activity, ActivityReport, PolymarketHttp, walk_activity
+from polypipe.polymarket.errors import PolymarketError
 from polypipe.wallets import Wallets
-from polypipe.warehouse import Batch, Warehouse, Window
+from polypipe.warehouse import Batch, Upsert, Warehouse, Window
 from polypipe.warehouse.rows import WalletActivityRow
 
 WALK_SECONDS = 3000.0
@@ -32,12 +34,14 @@ WALK_SECONDS = 3000.0
 class LoadedActivity:
     """The activity of a range of days. `activities` counts by wallet and UTC day; a day without activity is absent.
 
-    `waiting` says why the rows are still in the spool; None when they are merged.
+    `combos_unread` says why the combos could not be read; None if they were, or there are none. `waiting` says why the
+    rows are still in the spool; None when they are merged.
     """
 
     reports: tuple[ActivityReport, ...]
     activities: Mapping[str, Mapping[date, int]]
     waiting: str | None
+    combos_unread: str | None = None
 
 
 def load_activity(
@@ -50,16 +54,20 @@ def load_activity(
 ) -> LoadedActivity:
     """Replace the rows of both wallets for the whole UTC days of [start, end).
 
-    Takes rows / 500 + 2 requests per wallet. Raises `PolymarketError` or `BatchRejected` with nothing stored.
+    Takes rows / 500 + 2 requests per wallet, and one for each wallet that traded combos; a failure of these is reported,
+    not raised. Raises `PolymarketError` or `BatchRejected` with nothing stored.
     """
     began = clock()
     counts = {who: Counter[date]() for who in (wallets.copier, wallets.whale)}
+    with warehouse.read() as con:
+        traders = combo_traders(con, counts)
     with ExitStack() as stack:
         batches = {who: stack.enter_context(warehouse.batch("wallet_activity")) for who in counts}
 
         async def walk(http: PolymarketHttp, who: str) -> ActivityReport:
             def sink(found: list[Activity]) -> None:
                 batches[who].add("wallet_activity", (activity_row(activity) for activity in found))
+                traders.update([who] if any(activity.is_combo for activity in found) else [])
                 counts[who].update(activity.timestamp.date() for activity in found)
 
             return await walk_activity(http, who, start, end, sink, deadline=WALK_SECONDS)
@@ -74,7 +82,17 @@ def load_activity(
         committed = [
             _commit(batch, who, counts[who], start, end, began - ages[who], unproven[who]) for who, batch in batches.items()
         ]
-    return LoadedActivity(reports, counts, warehouse.store(*committed))
+    unread = None
+    try:
+        rows = combo_rows(polymarket, sorted(traders), began)
+    except PolymarketError as error:  # the days are known without them; attribution says that their PnL is not
+        unread = str(error)
+        rows = []
+    if rows:
+        with warehouse.batch("wallet_combos") as batch:
+            batch.add("wallet_combos", rows)
+            committed.append(batch.commit({"wallet_combos": Upsert(("wallet", "condition_id", "position_id"))}))
+    return LoadedActivity(reports, counts, warehouse.store(*committed), unread)
 
 
 def activity_row(activity: Activity) -> WalletActivityRow:

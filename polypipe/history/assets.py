@@ -118,6 +118,7 @@ def wallet_activity(run: DailyRun) -> DailyReport:
             "requests": sum(report.requests for report in loaded.reports),
             "rows_read_again": sum(report.read_again for report in loaded.reports),
         },
+        [f"the combos could not be read: {loaded.combos_unread}"] if loaded.combos_unread else [],
     )
 
 

@@ -246,6 +246,22 @@ class WalletActivityRow(TypedDict):
     is_combo: bool | None
 
 
+class WalletComboRow(TypedDict):
+    """Table `wallet_combos`."""
+
+    wallet: str
+    condition_id: str
+    position_id: str
+    status: str
+    shares: float
+    entry_cost: float | None
+    total_cost: float | None
+    payout: float | None
+    resolved_at: datetime | None
+    legs: int
+    read_at: datetime
+
+
 class CopyQualityRow(TypedDict):
     """Table `copy_quality_daily`."""
 
@@ -461,6 +477,8 @@ class GapAttributionRow(TypedDict):
     fills_from: datetime | None
     notes: str
     reasons: str
+    moved: float | None
+    combos: float | None
 
 
 class UncopiedExitRow(TypedDict):
@@ -488,3 +506,6 @@ class PositionPriceRow(TypedDict):
     observed_at: datetime
     price: float
     resolved: bool
+    condition_id: str | None
+    whale_size: float | None
+    copier_size: float | None

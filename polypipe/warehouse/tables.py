@@ -26,6 +26,7 @@ DAY_COLUMN: dict[str, str | None] = {
     "wallet_activity": "timestamp",
     "activity_days": None,
     "activity_unknown_days": None,
+    "wallet_combos": None,
     "copy_quality_daily": None,
     "trade_log": "day",
     "own_fills": "day",

@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from polypipe.attribution.accounting import explain
-from polypipe.attribution.fills import CopyFill, SetChange
+from polypipe.attribution.fills import CopyFill, Move, SetChange
+from polypipe.attribution.groups import Groups
 from polypipe.attribution.marks import Marks
-from polypipe.attribution.parts import AFTER_MIDNIGHT, FROM_BEFORE, NO_PRICE, PARTS, RATIO_CHANGED, STALE_PRICES
+from polypipe.attribution.parts import AFTER_MIDNIGHT, EVENT_SIZE, FROM_BEFORE, NO_PRICE, PARTS, RATIO_CHANGED, STALE_PRICES
 from polypipe.attribution.rule_outcome import follow_rule
 from polypipe.divergence.copy_rule import Rule
+from polypipe.divergence.exposure import Share
 from polypipe.sim.standings import float32
 from polypipe.sim.wallets import COPIER_ADDRESS, DAY, WHALE_ADDRESS
 from polypipe_tests.attribution.support import SIM_RATIO, START, TruePrices, simulated
@@ -35,6 +37,10 @@ def account(fills, marks, days=1, ratio=0.1, sets=(), settled=None):
     """Parts that are not zero, by day of 100 s. `marks` by token: (t, price)."""
     spans = [(100.0 * n, 100.0 * (n + 1), ratio) for n in range(days)]
     return list(explain(fills, sets, Marks(marks, settled or {}), spans))
+
+
+def account_with(fills, marks, moves):
+    return list(explain(fills, (), Marks(marks), [(0.0, 100.0, 0.1)], moves=moves))
 
 
 def parts(explained):
@@ -301,30 +307,99 @@ def test_a_rounded_copy_is_unfilled_not_unknown() -> None:
 
 
 def test_split_sets_can_be_sold_without_a_purchase() -> None:
-    """Split 1000 sets, sell one side: as good as a position in the other; not copied, it is an exit closing nothing."""
+    """Split 1000 sets, sell one side: as good as a position in the other, which the copier missed. It holds nothing, so
+    there is nothing to leave."""
     sets = [SetChange(5, "cT", 1000)]
-    (day,) = account([whale(10, 1000, 0.40, side="SELL")], {"T": [(90, 0.30)]}, sets=sets)
+    (day,) = account([whale(10, 1000, 0.40, side="SELL", reason="breaker")], {"T": [(90, 0.30)]}, sets=sets)
     assert FROM_BEFORE not in day.notes
-    assert day.total == pytest.approx(-0.1 * 1000 * 0.10)
+    assert parts(day) == {"missed_breaker": -0.1 * 1000 * 0.10}
+    assert day.exits == []
+    assert (day.expected_usd, day.covered_usd) == (pytest.approx(100 * 0.70), 0)
 
 
-def test_merged_sets_are_not_expected() -> None:
-    """It buys both sides and gives back 600 sets: of 100 to be held of T 40 are left, of 60 of U none. A split before
-    gives other sets back than those that were bought."""
+def test_buying_the_other_outcome_is_an_exit() -> None:
+    """Bought 1,000 of 10,000 T @ 0.50 with the whale, which then buys 10,000 U @ 0.40; T falls to 0.20."""
+    fills = [
+        replace(whale(10, 10_000, 0.50, 1000), condition="c"),
+        replace(whale(50, 10_000, 0.40, token="U", reason="breaker"), condition="c"),
+    ]
+    (day,) = account(fills, {"T": [(90, 0.20)], "U": [(90, 0.80)]})
+    assert parts(day) == {"missed_breaker": -400.0}
+    ((found,), expected) = (day.exits, day.expected_usd)
+    assert (found.token, found.shares, found.price, found.since) == ("T", pytest.approx(1000), 0.20, 50)
+    assert expected == 0
+
+
+def test_an_exit_of_more_than_the_copier_holds_is_capped() -> None:
+    """Split 500 and bought 500, sells all 1000 of T; the copier has the 50 that it bought: 50 to leave, 50 missed."""
+    fills = [whale(10, 500, 0.40, 50), whale(50, 1000, 0.40, side="SELL", reason="error")]
+    (day,) = account(fills, {"T": [(90, 0.30)]}, sets=[SetChange(5, "cT", 500)])
+    assert parts(day) == {"uncopied_exits": -5.0, "missed_error": -5.0}
+    assert [(one.token, one.shares) for one in day.exits] == [("T", pytest.approx(50))]
+
+
+def event_of(*tokens, outcomes):
+    """Tokens named like `A+` (YES of A) or `A-` (NO) of one neg-risk event."""
+    return Groups({token: Share("e", token[0], token[1] == "+") for token in tokens}, {"e": outcomes})
+
+
+def test_a_conversion_leaves_coverage_and_exits_as_they_are() -> None:
+    """5,000 NO of A and of B become 5,000 YES of C and cash: the copier's 500 NO of A and of B are as good as 500 YES of C.
+
+    When the whale sells these, the copier still has them."""
+    fills = [whale(10, 5000, 0.70, 500, token="A-"), whale(20, 5000, 0.70, 500, token="B-")]
+    marks = {"A-": [(5, 0.70)], "B-": [(5, 0.70)], "C+": [(5, 0.40)]}
+    sets, events = [SetChange(50, "e", 5000)], event_of("A-", "B-", "C+", outcomes=3)
+    (day,) = explain(fills, sets, Marks(marks), [(0.0, 100.0, 0.1)], events=events)
+    assert (day.coverage, day.exits, parts(day)) == (pytest.approx(100), [], {})
+    assert day.expected_usd == pytest.approx(500 * 0.40)
+    sold = whale(60, 5000, 0.40, token="C+", side="SELL", reason="no_position")
+    (day,) = explain([*fills, sold], sets, Marks(marks), [(0.0, 100.0, 0.1)], events=events)
+    assert (day.coverage, parts(day)) == (None, {})
+    assert [(one.token, one.shares, one.since) for one in day.exits] == [("C+", pytest.approx(500), 60)]
+    assert FROM_BEFORE not in day.notes
+
+
+def test_coverage_of_an_event_of_unknown_size_is_unknown_with_the_reason() -> None:
+    fills = [whale(10, 5000, 0.70, 500, token="A-"), whale(20, 5000, 0.70, 500, token="B-")]
+    marks = {"A-": [(5, 0.70)], "B-": [(5, 0.70)]}
+    events = event_of("A-", "B-", outcomes=None)
+    (day,) = explain(fills, [], Marks(marks), [(0.0, 100.0, 0.1)], events=events)
+    assert (day.coverage, day.notes) == (None, {EVENT_SIZE: None})
+
+
+def test_shares_that_left_without_a_trade_are_moved_not_sold() -> None:
+    """Bought 100 of 1000 @ 0.40; the whale's leave at cost, and the price falls by 0.20 before and 0.05 after that."""
+    fills = [whale(10, 1000, 0.40, 100)]
+    marks = {"T": [(10, 0.40), (90, 0.20), (190, 0.15)]}
+    spans = [(0.0, 100.0, 0.1), (100.0, 200.0, 0.1)]
+    days = list(explain(fills, (), Marks(marks), spans, moves=[Move(95.0, "T", 1000.0)]))
+    assert [parts(day) for day in days] == [{"moved": -20.0}, {"moved": -5.0}]
+    assert [day.exits for day in days] == [[], []]
+    assert days[0].moved == [(False, 1000, pytest.approx(200))]
+    assert [day.coverage for day in days] == [None, None]
+
+
+def test_a_fee_taken_in_shares_leaves_no_exit() -> None:
+    """Bought 1000, received 978.7 and sold those: 21.3 shares of 0.50 are a fee, not something left to sell."""
+    fills = [whale(10, 10_000, 0.50, 1000), whale(50, 10_000, 0.50, 978.7, side="SELL")]
+    (day,) = account_with(fills, {"T": [(10, 0.50)]}, [Move(11.0, "T", 21.3, of_copier=True, fee=True)])
+    assert parts(day) == {"fees": -10.65}
+    assert (day.exits, day.moved, day.open_tokens) == ([], [], 0)
+
+
+@pytest.mark.parametrize("sets", [(), [SetChange(50, "c", -600)], [SetChange(5, "c", 600)]])
+def test_complete_sets_are_not_expected_whether_merged_or_not(sets) -> None:
+    """It buys 1000 of T and 600 of U: 400 of T are exposure, so 40 are expected. The copier has 30 of T and 10 of U: 20."""
     fills = [
         replace(whale(10, 1000, 0.40, 30), condition="c"),
-        replace(whale(20, 600, 0.55, 60, token="U"), condition="c"),
+        replace(whale(20, 600, 0.55, 10, token="U"), condition="c"),
     ]
     marks = {"T": [(90, 0.40)], "U": [(90, 0.60)]}
-    for sets, expected, covered in (
-        ([SetChange(50, "c", -600)], 40 * 0.40, 30 * 0.40),
-        ([SetChange(5, "c", 600), SetChange(50, "c", -600)], 100 * 0.40 + 60 * 0.60, 30 * 0.40 + 60 * 0.60),
-        ([SetChange(100, "c", -600)], 100 * 0.40 + 60 * 0.60, 30 * 0.40 + 60 * 0.60),  # on the next day
-    ):
-        (day,) = account(fills, marks, sets=sets)
-        assert (day.expected_usd, day.covered_usd) == (pytest.approx(expected), pytest.approx(covered))
-        paper = follow_rule(fills, sets, Marks(marks), Rule(0.1), 0.0, 100.0)
-        assert (paper.expected_usd, paper.covered_usd) == (pytest.approx(expected), pytest.approx(covered))
+    (day,) = account(fills, marks, sets=sets)
+    assert (day.expected_usd, day.covered_usd) == (pytest.approx(40 * 0.40), pytest.approx(20 * 0.40))
+    paper = follow_rule(fills, sets, Marks(marks), Rule(0.1), 0.0, 100.0)
+    assert (paper.expected_usd, paper.covered_usd) == (pytest.approx(40 * 0.40), pytest.approx(20 * 0.40))
 
 
 def test_a_changed_ratio_is_noted_in_usd() -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from polypipe.polymarket.activity_types import ACTIVITY_TYPES
+
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
@@ -26,3 +28,9 @@ def test_page_and_picture_equal_the_scripts_output(script) -> None:
     assert script.picture(example) == picture, "run docs/copy_quality_day.py"
     texts = [element.text for element in ET.fromstring(picture).iter("{http://www.w3.org/2000/svg}text")]
     assert script.money(example.gap["uncopied_exits"]) in texts
+
+
+def test_the_page_lists_every_type_of_activity_with_its_treatment(script) -> None:
+    page = script.PAGE.read_text("utf-8")
+    for name, entry in ACTIVITY_TYPES.items():
+        assert f"| {name} | *{entry.treatment}*: {entry.meaning} |" in page

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from polypipe.attribution.marks import MUST_BE_OVER, Mark, Marks
+from polypipe.attribution.marks import MUST_BE_OVER, Mark, Marks, build_marks
 from polypipe.attribution.settlements import ObservedPrice, Redeem, settlements, slug_date
 from polypipe.attribution.stored_marks import AHEAD, SETTLES_WITHIN, read_marks
 from polypipe.wallets import Wallets
@@ -26,6 +26,20 @@ def test_the_mark_is_the_last_price_known_by_then() -> None:
     assert prices.at("T", 10) == Mark(0.4, 0.0, False)
     assert prices.at("T", 19) == Mark(0.4, 9.0, False)
     assert prices.at("T", 1e9) == Mark(0.5, 1e9 - 20, False)
+
+
+def test_marks_of_both_outcomes_sum_to_one_and_the_newer_price_counts() -> None:
+    observed = {"A": [(10.0, 0.5), (30.0, 0.2)], "B": [(20.0, 0.4)]}
+    prices = build_marks(observed, {"B": (50.0, 1.0)}, {}, OF)
+    assert [prices.at("A", t) for t in (9, 10, 20, 30)] == [
+        None, Mark(0.5, 0.0, False), Mark(0.6, 0.0, False), Mark(0.2, 0.0, False),
+    ]  # fmt: skip
+    for t in (10, 20, 30, 49, 50, 60):
+        assert prices.at("A", t).price + prices.at("B", t).price == pytest.approx(1)
+        assert prices.at("A", t).settled == prices.at("B", t).settled == (t >= 50)
+    only_one_traded = build_marks({"A": [(10.0, 0.3)]}, {}, {"A": 0.0}, OF)
+    assert only_one_traded.at("B", 11.0) == Mark(0.7, 1.0, False)
+    assert only_one_traded.at("B", 10.0 + MUST_BE_OVER + 1) is None
 
 
 def test_a_settlement_holds_from_its_time_on() -> None:
@@ -52,11 +66,15 @@ def test_a_game_that_must_be_over_has_no_price_unless_its_result_is_known() -> N
         ({"A": 100.0}, 0.0, {"A": 0.0, "B": 1.0}),
         ({"A": 100.0}, 50.0, {"A": 0.5, "B": 0.5}),
         ({"A": 100.0}, 30.0, {}),  # not of these shares
-        ({"A": 100.0}, 300.0, {"A": 1.0, "B": 0.0}),  # and of some from before
+        ({"A": 100.0}, 300.0, {}),  # more than 1 USD a share
+        ({"A": 1000.0, "B": 500.0}, 750.0, {"A": 0.5, "B": 0.5}),  # half to both
+        ({"A": 500.0, "B": 500.0}, 500.0, {}),  # whatever the result
         ({"A": 100.0, "B": 40.0}, 100.0, {"A": 1.0, "B": 0.0}),
         ({"A": 100.0, "B": 40.0}, 40.0, {"A": 0.0, "B": 1.0}),
         ({"A": 100.0, "B": 100.0}, 100.0, {}),  # either
-        ({"A": 100.0, "B": 40.0}, 70.0, {}),
+        ({"A": 100.0, "B": 40.0}, 70.0, {"A": 0.5, "B": 0.5}),
+        ({"A": 100.0, "B": 40.0}, 60.0, {}),
+        ({"A": 100.0, "B": 40.0}, 140.0, {}),  # both cannot win
         ({}, 100.0, {}),
     ],
 )
@@ -71,6 +89,15 @@ def test_contradicting_evidence_is_ignored() -> None:
     assert settlements(both_won, held, OF, []) == {}
     agreeing = [Redeem("w", "c", 50.0, 100.0), Redeem("v", "c", 40.0, 0.0)]
     assert settlements(agreeing, held, OF, []) == {"A": (40.0, 1.0), "B": (40.0, 0.0)}
+
+
+def test_a_redeem_row_that_came_twice_settles_nothing() -> None:
+    """1,000 shares at half a dollar, paid "twice": one dollar a share, which would look like a win."""
+    held = {("w", "c"): {"A": 1000.0}}
+    assert settlements([Redeem("w", "c", 50.0, 1000.0, repeated=True)], held, OF, []) == {}
+    other = Redeem("v", "c", 60.0, 50.0)
+    found = settlements([Redeem("w", "c", 50.0, 1000.0, repeated=True), other], held | {("v", "c"): {"A": 100.0}}, OF, [])
+    assert found == {"A": (60.0, 0.5), "B": (60.0, 0.5)}
 
 
 def test_resolved_positions_settle_a_market() -> None:
@@ -116,7 +143,8 @@ def test_marks_from_tables_combine_fills_positions_and_redeems() -> None:
         row(con, WHALE, T0 + DAY, "TRADE", "N", "BUY", 100.0, 40.0, 0.4, "n")
         row(con, WHALE, T0 + 9 * DAY, "REDEEM", None, None, 100.0, None, None, "n")  # the payment is unknown
         con.execute(
-            f"INSERT INTO position_prices VALUES ('A', {literal(T0 + 3 * DAY + timedelta(minutes=27))}, 0.6, false)"
+            "INSERT INTO position_prices (token_id, observed_at, price, resolved) "
+            f"VALUES ('A', {literal(T0 + 3 * DAY + timedelta(minutes=27))}, 0.6, false)"
         )
         prices = read_marks(con, WALLETS, T0, T0 + 30 * DAY)
 

@@ -20,6 +20,7 @@ CLASSES = {
     "position_summaries": "PositionSummaryRow",
     "wallet_pnl": "WalletPnlRow",
     "wallet_activity": "WalletActivityRow",
+    "wallet_combos": "WalletComboRow",
     "copy_quality_daily": "CopyQualityRow",
     "copy_fills": "CopyFillRow",
     "wallet_fees_daily": "WalletFeesRow",

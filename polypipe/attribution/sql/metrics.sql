@@ -15,7 +15,8 @@ span AS (SELECT min(opens) AS opens, max(closes) AS closes FROM windows),
 traded AS (
     SELECT date_trunc('day', timestamp) AS day, count(*) AS fills
     FROM wallet_activity, span
-    WHERE type = 'TRADE' AND wallet = getvariable('whale') AND timestamp >= span.opens AND timestamp < span.closes
+    WHERE type = 'TRADE' AND NOT coalesce(is_combo, false) AND wallet = getvariable('whale')
+        AND timestamp >= span.opens AND timestamp < span.closes
         AND asset IS NOT NULL AND side IS NOT NULL AND size > 0 AND price > 0
     GROUP BY ALL
 ),

@@ -15,6 +15,8 @@ export const PARTS = {
   excess: ["More than the ratio", "Shares copied beyond ratio × the whale's, including the bot's factor 1.25 for large purchases, × the move of their price."],
   own: ["Own trades", "Copier trades that copy nothing: shares × the move of their price while they were open."],
   uncopied_exits: ["Uncopied exits", "Shares that the whale had sold and the copier still held × the move of their price since."],
+  moved: ["Moved without a trade", "Shares that left a wallet without a trade, for another address of its owner: the difference that this leaves × the move of their price since."],
+  combos: ["Combos (cannot be copied)", "PnL of the copier's combos − ratio × PnL of the whale's. Combos are traded by request for quote, not on the book; they count at cost until they are decided."],
   fees: ["Fees and rebates", "Ratio × the whale's fees − the copier's fees in copies; rebates count with the opposite sign."],
   unexplained: ["Unexplained", "The measured gap − all parts above: what known prices and fills do not account for."],
 };
