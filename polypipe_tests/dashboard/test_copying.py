@@ -93,7 +93,10 @@ def test_attribution_sums_known_days_and_names_unknown_ones(dashboard, warehouse
     assert one["reason"] == "the gap is unknown on all of these days: the points end too early"
 
 
-@given(st.lists(st.lists(st.floats(-1e6, 1e6), min_size=13, max_size=13), min_size=1, max_size=30))
+AMOUNTS = len(PARTS) + 1
+
+
+@given(st.lists(st.lists(st.floats(-1e6, 1e6), min_size=AMOUNTS, max_size=AMOUNTS), min_size=1, max_size=30))
 def test_expected_pnl_plus_all_parts_is_copier_pnl(days):
     rows = {}
     for n, amounts in enumerate(days):
