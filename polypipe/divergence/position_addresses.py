@@ -19,12 +19,14 @@ class AddressCheck:
     """What fills and positions of a wallet's address say together.
 
     `elsewhere`: token -> newest purchase, for tokens that must be held and are not listed. `all_elsewhere`: no token
-    that must be held is listed. `note`: one sentence, None if fills and positions match.
+    that must be held is listed. `note`: one sentence, None if fills and positions match. `fills_elsewhere`: it is about
+    positions without fills.
     """
 
     elsewhere: Mapping[str, Activity]
     all_elsewhere: bool = False
     note: str | None = None
+    fills_elsewhere: bool = False
 
 
 def check_address(
@@ -61,7 +63,7 @@ def check_address(
             f"{who} holds {count(len(strange), 'position')} that its address never bought ({strange[0].title}): it may "
             f"trade from another address; {advice}"
         )
-        return AddressCheck({}, note=note)
+        return AddressCheck({}, note=note, fills_elsewhere=True)
     return AddressCheck({})
 
 

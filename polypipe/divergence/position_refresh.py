@@ -59,7 +59,8 @@ def refresh_positions(
                 _check(http, "the whale", "POLYPIPE_WHALE_ADDRESS", wallets.whale, whale, copier, now),
                 trace(http, wallets.whale, copier_only(copier, whale), known, now),
             )
-            return _Read(copier, whale, traces, of_copier, of_whale, now)
+            unchecked = [found for found in (of_copier, of_whale) if isinstance(found, str)]
+            return _Read(copier, whale, traces, _or_nothing(of_copier), _or_nothing(of_whale), unchecked, now)
 
     read = polymarket.run(work)
     now = read.at
@@ -110,22 +111,29 @@ class _Read:
     traces: Traces
     of_copier: AddressCheck
     of_whale: AddressCheck
+    unchecked: list[str]
     at: datetime
 
 
 async def _check(
     http: PolymarketHttp, who: str, variable: str, wallet: str, held: WalletPositions, other: WalletPositions, now: datetime
-) -> AddressCheck:
-    """Compares fills and positions; without an answer it says so, since the comparison does not need it."""
+) -> AddressCheck | str:
+    """Compares fills and positions. Returns why it cannot; the comparison goes on without it."""
     try:
         rows, complete = await read_activity_page(http, wallet)
     except PolymarketError as error:
-        return AddressCheck({}, note=f"whether fills and positions of {who} match is unknown: {error.reason}")
+        return f"whether fills and positions of {who} match is unknown: {error.reason}"
     return check_address(who, variable, held, other, rows, complete, now)
 
 
+def _or_nothing(found: AddressCheck | str) -> AddressCheck:
+    return found if isinstance(found, AddressCheck) else AddressCheck({})
+
+
 def _notes(read: _Read) -> dict[str, str]:
-    notes = {"copier": read.of_copier.note, "whale": read.of_whale.note, "traces": read.traces.progress}
+    notes = {"traces": read.traces.progress, "unchecked": "; ".join(read.unchecked) or None}
+    for name, found in (("copier", read.of_copier), ("whale", read.of_whale)):
+        notes[f"{name}_fills" if found.fills_elsewhere else name] = found.note
     capped = [name for name, held in (("copier", read.copier), ("whale", read.whale)) if held.more_resolved]
     if capped:
         verb = "hold" if len(capped) > 1 else "holds"

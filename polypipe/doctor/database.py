@@ -171,6 +171,7 @@ def check_ages(inputs: Inputs) -> Iterator[Result]:
         return
     yield from _rendered(inputs, "snapshots", "snapshots")
     yield from _rendered(inputs, "positions", "positions")
+    yield from _addresses(inputs)
     yield from _rendered(inputs, "history", "history days")
 
 
@@ -206,6 +207,17 @@ def _rendered(inputs: Inputs, name: str, subject: str) -> Iterator[Result]:
         yield warning(name, bad[0].text, ADVICE[bad[0].probe], [finding.text for finding in bad[1:]])
     else:
         yield ok(name, found[0].text)
+
+
+def _addresses(inputs: Inputs) -> Iterator[Result]:
+    """Whether the address of each wallet both trades and holds; nothing before the first comparison."""
+    found = BY_NAME["addresses"].run(inputs.health)
+    bad = [finding.text for finding in found if finding.state == "failing"]
+    if bad:
+        advice = "one address can be set a wallet; figures that rest on the other one are unknown"
+        yield warning("addresses", bad[0], advice, bad[1:])
+    elif found[0].state == "ok":
+        yield ok("addresses", found[0].text)
 
 
 def _crawl(inputs: Inputs) -> Result:

@@ -66,6 +66,9 @@ def missed_copy(facts: Facts) -> Iterator[Finding]:
     if lag := listing_lag(facts, facts.fills):
         yield unknown(lag)
         return
+    if facts.positions is not None and (elsewhere := facts.positions.notes.get("copier_fills")):
+        yield unknown(elsewhere)
+        return
     whale, copier, limit = facts.fills.whale, facts.fills.copier, facts.limits.number("missed_copy", "usd")
     reach = timedelta(seconds=facts.limits.number("missed_copy", "seconds"))
     first, last = facts.now - WINDOW, facts.now - reach - SETTLING

@@ -40,6 +40,7 @@ CHECKS: dict[str, Sequence[Check]] = {
     "positions": (
         Check("recent", "positions_old", "The newest comparison is not older than 20 minutes.", "seconds"),
         Check("orphans", "orphans", "The copier holds nothing that the whale has left.", "orphans"),
+        Check("addresses", "addresses", "The address of each wallet has both its fills and its positions."),
     ),
     "divergence_db": (Check("whole", "export_whole", "The database is undamaged and can be read.", "rows"),),
     "wallet_pnl": (
@@ -61,6 +62,7 @@ CHECKS: dict[str, Sequence[Check]] = {
     "gap_attribution": (
         Check("recent", "gap_recent", "Yesterday is computed."),
         Check("sums", "gap_sums", "The parts of every day sum to its gap.", "days"),
+        Check("agrees", "exits_agree", "Its uncopied exits and the statuses of the positions agree on every token."),
     ),
 }
 """Asset -> its checks."""

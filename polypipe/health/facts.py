@@ -27,6 +27,7 @@ from polypipe.health.records import (
     Servers,
     SnapshotDay,
     SpoolState,
+    StoredExits,
     TicksAndRuns,
     WindowGap,
 )
@@ -123,6 +124,11 @@ class Facts:
     def positions(self) -> ComparedPositions | None:
         """The stored positions, if they belong to the pair."""
         return self._of_pair(tables.read_positions)
+
+    @cached_property
+    def exits(self) -> StoredExits | None:
+        """The uncopied exits of the newest attributed day."""
+        return self._of_pair(tables.read_exits)
 
     @cached_property
     def published_at(self) -> datetime | None:

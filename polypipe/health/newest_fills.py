@@ -58,7 +58,8 @@ async def _newest(http: PolymarketHttp, wallet: str, wanted: datetime) -> Wallet
 
 
 def _fill(row: Activity) -> Fill | None:
-    if row.type != "TRADE" or row.asset is None or row.side is None or not row.size or not row.price:
+    """A fill on the book; None for other activities, and for combos, which cannot be copied."""
+    if row.type != "TRADE" or row.is_combo or row.asset is None or row.side is None or not row.size or not row.price:
         return None
     return Fill(
         row.key,

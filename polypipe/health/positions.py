@@ -7,7 +7,7 @@ from polypipe.health.facts import Facts
 from polypipe.health.finding import NO_WALLETS, Finding, Probe, judged, unknown
 from polypipe.health.names import market_name
 from polypipe.limits import POSITIONS_AGE
-from polypipe.text import duration, money
+from polypipe.text import count, duration, money
 
 
 def positions_old(facts: Facts) -> Iterator[Finding]:
@@ -53,6 +53,8 @@ def _worth(facts: Facts, rule: str, status: str, sentence: Callable[[str, str, s
         yield unknown("no fresh comparison of positions")
         return
     for row in positions.rows:
+        if status == "orphan" and row.status == "unknown" and row.net_shares:
+            yield unknown(f"{market_name(row.title, row.outcome)}: {row.reason}", row.token)
         if row.status != status:
             continue
         name, worth, out = market_name(row.title, row.outcome), row.usd, row.whale_out_since
@@ -63,9 +65,59 @@ def _worth(facts: Facts, rule: str, status: str, sentence: Callable[[str, str, s
         yield judged(worth >= limit, row.token, sentence(name, money(worth), since), worth, limit)
 
 
+_UNMATCHED = ("copier", "whale", "copier_fills", "whale_fills")
+"""Notes of a comparison that say that fills and positions of an address do not match."""
+
+
+def addresses(facts: Facts) -> Iterator[Finding]:
+    """Whether each wallet's address has both the fills and the positions."""
+    positions = facts.positions
+    if facts.wallets is None:
+        yield unknown(NO_WALLETS)
+    elif positions is None:
+        yield unknown("no comparison of positions")
+    else:
+        notes = [Finding(key, "failing", positions.notes[key]) for key in _UNMATCHED if key in positions.notes]
+        yield from notes
+        if "unchecked" in positions.notes:
+            yield unknown(positions.notes["unchecked"])
+        elif not notes:
+            yield judged(False, "", "Fills and positions of both addresses match")
+
+
+def exits_agree(facts: Facts) -> Iterator[Finding]:
+    """Tokens of which the comparison of positions and the attribution of the gap say different things.
+
+    The attribution is as of the end of its newest day, so the comparison may know more: an exit that has become something
+    that can follow from one (sold, resolved, bought again, dust) agrees. The alerts use the statuses of the comparison.
+    """
+    positions, exits = facts.positions, facts.exits
+    if facts.wallets is None:
+        yield unknown(NO_WALLETS)
+        return
+    if positions is None or exits is None:
+        yield unknown("nothing to compare: no comparison of positions, or no attributed day")
+        return
+    wrong = []
+    for row in positions.rows:
+        name, out = market_name(row.title, row.outcome), row.whale_out_since
+        if row.token in exits.tokens and row.status in ("manual", "moved", "converted"):
+            wrong.append(
+                Finding(row.token, "failing", f"{name} is {row.status} in positions and an uncopied exit in the gap")
+            )
+        known = out is not None and exits.fills_from is not None and exits.fills_from <= out < exits.ends_at
+        if known and row.status == "orphan" and row.token not in exits.tokens:
+            wrong.append(Finding(row.token, "failing", f"{name} is an orphan in positions and no uncopied exit in the gap"))
+    yield from wrong
+    if not wrong:
+        yield judged(False, "", f"Positions and {count(len(exits.tokens), 'uncopied exit')} in the gap agree")
+
+
 POSITIONS = (
     Probe("positions_old", "positions", "critical", positions_old),
     Probe("orphans", "held positions", "warning", orphans),
+    Probe("addresses", "addresses", "warning", addresses),
+    Probe("exits_agree", "held positions", "warning", exits_agree),
     Probe("uncopied_exit", "copying", "critical", uncopied_exit, "uncopied_exit"),
     Probe("unredeemed", "copying", "warning", unredeemed, "unredeemed"),
 )

@@ -1,7 +1,7 @@
 """What probes look at, as plain values: None or an empty list where nothing is known. Times are UTC, amounts USD."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -89,11 +89,15 @@ class HeldPosition:
     copier_shares: float
     price: float | None
     whale_out_since: datetime | None
+    net_shares: float | None = None
+    reason: str = ""
 
     @property
     def usd(self) -> float | None:
-        """Value of the copier's shares."""
-        return None if self.price is None else self.copier_shares * self.price
+        """Value of the copier's shares: beyond full sets, or all that can be redeemed."""
+        whole = self.status == "resolved" or self.net_shares is None
+        shares = self.copier_shares if whole else self.net_shares
+        return None if self.price is None or shares is None else shares * self.price
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,16 @@ class ComparedPositions:
 
     compared_at: datetime
     rows: Sequence[HeldPosition]
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StoredExits:
+    """The uncopied exits at the end of the newest attributed day: token -> name. `fills_from`: when known fills begin."""
+
+    ends_at: datetime
+    fills_from: datetime | None
+    tokens: Mapping[str, str]
 
 
 @dataclass(frozen=True)

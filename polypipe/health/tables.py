@@ -22,6 +22,7 @@ from polypipe.health.records import (
     LogLine,
     NewestSnapshot,
     SnapshotDay,
+    StoredExits,
     WindowGap,
 )
 from polypipe.wallets import Wallets
@@ -132,12 +133,26 @@ def read_positions(con: "duckdb.DuckDBPyConnection", wallets: Wallets) -> Compar
     ).fetchone()
     if newest is None or newest[0] is None or newest[0] != newest[1]:
         return None
-    rows = con.execute("SELECT token_id, title, outcome, status, copier_size, price, whale_out_since FROM positions")
+    rows = con.execute(
+        "SELECT token_id, title, outcome, status, copier_size, price, whale_out_since, copier_net, reason FROM positions"
+    )
     held = [
-        HeldPosition(token, title or "", outcome or "", status, shares, price, _utc(since))
-        for token, title, outcome, status, shares, price, since in rows.fetchall()
+        HeldPosition(token, title or "", outcome or "", status, shares, price, _utc(since), net, reason or "")
+        for token, title, outcome, status, shares, price, since, net, reason in rows.fetchall()
     ]
-    return ComparedPositions(newest[0].astimezone(UTC), held)
+    notes = con.execute("SELECT arg_max(notes, compared_at) FROM position_summaries").fetchall()[0][0]
+    return ComparedPositions(newest[0].astimezone(UTC), held, json.loads(notes or "{}"))
+
+
+def read_exits(con: "duckdb.DuckDBPyConnection", wallets: Wallets) -> StoredExits | None:
+    """The uncopied exits at the end of the newest attributed day; None before the first one."""
+    day = con.execute(f"SELECT max(day), arg_max(fills_from, day) FROM gap_attribution WHERE {of_pair(wallets)}").fetchone()
+    if day is None or day[0] is None:
+        return None
+    rows = con.execute(
+        f"SELECT token_id, title FROM uncopied_exits WHERE {of_pair(wallets)} AND day = {literal(day[0])}"
+    ).fetchall()
+    return StoredExits(day[0].astimezone(UTC) + DAY, _utc(day[1]), dict(rows))
 
 
 def read_compared_at(con: "duckdb.DuckDBPyConnection", wallets: Wallets, now: datetime) -> datetime | None:

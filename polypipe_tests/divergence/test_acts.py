@@ -204,7 +204,7 @@ def test_positions_that_an_address_never_bought_are_named(played) -> None:
     script.buy(COPIER_ADDRESS, T, market, YES, 100, 0.40)
     with played(script) as compared:
         assert compared.statuses() == {market.token(YES): "on_target"}
-        assert "the whale holds 1 position that its address never bought" in compared.notes()["whale"]
+        assert "the whale holds 1 position that its address never bought" in compared.notes()["whale_fills"]
 
 
 def test_dust_that_the_whale_left_is_below_the_minimum(played) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from polypipe.health import copying
-from polypipe.health.records import BotLog, ComparedPositions, HeldPosition, LogLine, NewestSnapshot
+from polypipe.health.records import BotLog, ComparedPositions, HeldPosition, LogLine, NewestSnapshot, StoredExits
 from polypipe_tests.health.support import EVER, MINUTE, NO_WALLETS, NOW, facts, fill, newest_fills, run, state, states
 
 SECOND = timedelta(seconds=1)
@@ -201,3 +201,58 @@ def test_listing_from_a_cache_is_as_old_as_its_age():
     assert states(run("missed_copy", facts(fills=replace(fills, whale=replace(fills.whale, age=60 * SECOND))))) == {
         "T BUY": "failing"
     }
+
+
+def test_moved_converted_and_unknown_positions_are_no_exits():
+    for status in ("moved", "converted", "below_minimum", "manual"):
+        assert state("uncopied_exit", facts(positions=held(status=status))) == {}
+    untraced = ComparedPositions(
+        NOW, [HeldPosition("T", "Who wins?", "Yes", "unknown", 50, 0.5, None, 50, "its history is not traced yet")]
+    )
+    (finding,) = run("uncopied_exit", facts(positions=untraced))
+    assert (finding.key, finding.state) == ("T", "unknown")
+    assert "not traced yet" in finding.text
+
+
+def test_uncopied_exit_is_worth_the_shares_beyond_full_sets():
+    row = HeldPosition("T", "Who wins?", "Yes", "orphan", 1000, 0.5, None, net_shares=100)
+    assert (row.usd, replace(row, status="resolved").usd) == (50, 500)
+
+
+def test_address_whose_fills_are_elsewhere_is_named_and_leaves_missed_copies_unknown():
+    notes = {"copier_fills": "the copier holds 3 positions that its address never bought"}
+    compared = replace(held(), notes=notes)
+    assert state("addresses", facts(positions=compared)) == {"copier_fills": "failing"}
+    assert states(missed([fill(5)], positions=compared)) == {"unknown": notes["copier_fills"]}
+    assert state("addresses", facts(positions=held())) == {"": "ok"}
+    assert state("addresses", facts(positions=replace(held(), notes={"unchecked": "no answer"}))) == {
+        "unknown": "no answer"
+    }
+    assert state("addresses", facts()) == {"unknown": "no comparison of positions"}
+
+
+@pytest.mark.parametrize(
+    ("status", "out_hours_ago", "exits", "agrees"),
+    [
+        ("orphan", 14, ["T"], True),
+        ("orphan", 14, [], False),
+        ("orphan", 2, [], True),  # after the end of the attributed day
+        ("orphan", 1000, [], True),  # before fills are known
+        ("below_minimum", 14, [], True),
+        ("resolved", None, ["T"], True),
+        ("over", None, ["T"], True),  # the whale left in part, or came back
+        ("moved", 14, ["T"], False),
+        ("converted", 14, ["T"], False),
+        ("manual", None, ["T"], False),
+        ("manual", None, [], True),
+    ],
+)
+def test_positions_and_exits_of_the_gap_agree_on_every_token(status, out_hours_ago, exits, agrees):
+    since = None if out_hours_ago is None else NOW - out_hours_ago * 60 * MINUTE
+    stored = StoredExits(NOW - 12 * 60 * MINUTE, NOW - 100 * 60 * MINUTE, dict.fromkeys(exits, "Who wins?"))
+    known = facts(positions=held(status=status, since=since), exits=stored)
+    assert state("exits_agree", known) == ({"": "ok"} if agrees else {"T": "failing"})
+
+
+def test_agreement_is_unknown_before_the_first_attributed_day():
+    assert "no attributed day" in state("exits_agree", facts(positions=held()))["unknown"]

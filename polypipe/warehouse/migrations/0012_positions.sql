@@ -14,5 +14,5 @@ ALTER TABLE position_summaries ADD COLUMN notes VARCHAR;
 COMMENT ON COLUMN position_summaries.converted IS 'Rows of a neg-risk event that the copier holds as shares of other outcomes that pay the same. This and the next three columns are null in rows of before they were stored.';
 COMMENT ON COLUMN position_summaries.moved IS 'Rows of the copier whose shares left the whale''s address without a trade.';
 COMMENT ON COLUMN position_summaries.unknown IS 'Rows whose status is not known; positions.reason says why.';
-COMMENT ON COLUMN position_summaries.notes IS 'JSON object: copier or whale -> why fills and positions of its address do not match; traces -> how much of the whale''s history is traced; resolved -> whose resolved positions are not all read.';
+COMMENT ON COLUMN position_summaries.notes IS 'JSON object: copier or whale -> which fills of its address have no position; copier_fills or whale_fills -> which positions have no fill; unchecked -> why that is not known; traces -> how much of the whale''s history is traced; resolved -> whose resolved positions are not all read.';
 COMMENT ON COLUMN position_summaries.below_minimum IS 'Rows worth less than the bot''s minimum of $1.01: expected, or held beyond what is expected.';
