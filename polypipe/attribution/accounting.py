@@ -24,7 +24,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from polypipe.attribution.fills import CopyFill, Move, SetChange
-from polypipe.attribution.groups import Groups, Net, groups_of, net_of, prices_of
+from polypipe.attribution.groups import Groups, Net, groups_of, net_of, paid_by, prices_of
 from polypipe.attribution.marks import Mark, Marks
 from polypipe.attribution.parts import (
     AFTER_MIDNIGHT,
@@ -277,11 +277,7 @@ class _Account:
         left = {outcome: max(over - (own.has[outcome] if own else 0.0), 0.0) for outcome, over in net.over.items()}
         found: dict[str, float] = {}
         for token in sorted(tokens, key=lambda one: (-sold[one], one)):
-            pays = [
-                outcome
-                for outcome in left
-                if (outcome == self.groups.shares[token].condition) == self.groups.shares[token].yes
-            ]
+            pays = paid_by(self.groups.shares[token], left)
             limit = max(sold[token], self.tokens[token].copier)
             shares = min(limit, *(left[outcome] for outcome in pays))
             if sold[token] > _DUST_SHARES:

@@ -74,7 +74,8 @@ def attribution_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.Asse
             kinds=PYTHON_TABLE,
             description=(
                 "The day's gap by cause, in USD: slippage, missed fills by reason, excess, own fills, uncopied exits, "
-                "fees, and the unexplained rest. The parts sum to copier PnL - ratio x whale PnL, and days add up. Tables "
+                "shares moved without a trade, combos, fees, and the unexplained rest. "
+                "The parts sum to copier PnL - ratio x whale PnL, and days add up. Tables "
                 "gap_attribution and uncopied_exits (tokens that the whale has sold and the copier still holds). Read by "
                 "the dashboard; yesterday is stored from 00:27 UTC on."
             ),

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from polypipe.divergence.exposure import REST, Share, net_exposure, outcome_prices
+from polypipe.divergence.exposure import Share, net_exposure, outcome_prices
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Net:
 
     def over_of(self, share: Share) -> float:
         """Shares of a token that the copier has beyond what it should have."""
-        return min(self.over[outcome] for outcome in _paid_by(share, self.over))
+        return min(self.over[outcome] for outcome in paid_by(share, self.over))
 
 
 def net_of(
@@ -83,9 +83,6 @@ def prices_of(marks: Mapping[str, float], outcomes: Iterable[str], groups: Group
     return outcome_prices(yes, list(outcomes))
 
 
-def _paid_by(share: Share, outcomes: Iterable[str]) -> list[str]:
+def paid_by(share: Share, outcomes: Iterable[str]) -> list[str]:
     """The outcomes for which a token pays."""
     return [outcome for outcome in outcomes if (outcome == share.condition) == share.yes]
-
-
-__all__ = ["REST", "Groups", "Net", "groups_of", "net_of", "prices_of"]

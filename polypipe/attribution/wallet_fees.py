@@ -19,7 +19,7 @@ from polypipe.attribution.fee_schedules import read_schedules
 from polypipe.attribution.fees import FillFee
 from polypipe.attribution.fills import Fill
 from polypipe.attribution.marks import Marks
-from polypipe.attribution.stored_marks import read_marks
+from polypipe.attribution.stored_marks import FILLS, read_marks
 from polypipe.attribution.tables import read_fills
 from polypipe.polymarket.activity_types import types_treated_as
 from polypipe.wallets import Wallets
@@ -145,7 +145,7 @@ def _held(con: "duckdb.DuckDBPyConnection", wallet: str, start: datetime) -> dic
     """Token -> net shares at `start`, from the fills of `LOOK_BACK` before it."""
     rows = con.execute(
         "SELECT asset, sum(CASE side WHEN 'BUY' THEN size ELSE -size END) AS shares FROM wallet_activity "
-        f"WHERE type = 'TRADE' AND wallet = {literal(wallet)} AND asset IS NOT NULL AND side IS NOT NULL "
+        f"WHERE {FILLS} AND wallet = {literal(wallet)} AND asset IS NOT NULL AND side IS NOT NULL "
         f"AND size > 0 AND price > 0 AND timestamp >= {literal(start - LOOK_BACK)} AND timestamp < {literal(start)} "
         "GROUP BY asset HAVING abs(shares) > 1e-6"
     ).fetchall()
