@@ -186,7 +186,7 @@ def all_wrong(con, settings):
         outcome, status = ("EXEC_FAIL", None) if n % 2 else ("REJECTED", 400)
         insert(
             con, "trade_log", log_id="l", byte_offset=n, day=at.replace(hour=0, minute=0), logged_at=at, outcome=outcome,
-            http_status=status, reason="why", tx_hash="0x1", token_id="T", raw="",
+            http_status=status, reason="why", tx_hash=fill(8).transaction, token_id="T", raw="",
         )  # fmt: skip
     log_file(settings, 9)
     (settings.home / "alerts.toml").write_text(RULES)
