@@ -12,18 +12,19 @@ ADVICE = "try again later, as the schedules do; the API serves this list in an o
 
 
 async def agreeing(read: Callable[[], Awaitable[tuple[dict[str, T], bool]]], what: str) -> dict[str, T]:
-    """Read a list until two consecutive readings have the same keys; returns the last one.
+    """Read a list until two consecutive readings have the same keys in the same order; returns the last one.
 
-    `read` returns the rows by key, and True if this reading proves itself, for example because it took one page. Raises
+    The order counts: where it changes, two readings can lack the same row by chance. `read` returns the rows by key in
+    the order of the list, and True if this reading proves itself, for example because it took one page. Raises
     CrawlIncomplete if no two of four readings in a row agree.
     """
-    before: set[str] | None = None
+    before: list[str] | None = None
     counts = []
     for _ in range(READINGS):
         found, proven = await read()
-        if proven or (before is not None and before == found.keys()):
+        if proven or before == list(found):
             return found
         counts.append(len(found))
-        before = set(found)
+        before = list(found)
     numbers = ", ".join(map(str, counts))
     raise CrawlIncomplete(f"{READINGS} readings of {what} do not agree ({numbers} rows)", hint=ADVICE)

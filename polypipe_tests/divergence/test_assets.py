@@ -174,7 +174,7 @@ def test_assets_and_checks_succeed_in_one_run(instance, resources, settings):
     checks = checked(result)
     assert set(checks) == {
         "divergence_snapshot.recent", "divergence_snapshot.complete", "divergence_snapshot.gaps",
-        "positions.recent", "positions.orphans", "divergence_db.whole",
+        "positions.recent", "positions.orphans", "positions.addresses", "divergence_db.whole",
     }  # fmt: skip
     assert {name for name, check in checks.items() if not check.passed} <= {"positions.orphans"}
     assert result.asset_materializations_for_node("divergence_db")[0].metadata["dagster/row_count"].value == 1
@@ -183,7 +183,7 @@ def test_assets_and_checks_succeed_in_one_run(instance, resources, settings):
 @pytest.mark.slow
 def test_every_check_fails_before_anything_is_stored(instance, resources):
     checks = run_checks(instance, resources)
-    assert len(checks) == 6
+    assert len(checks) == 7
     assert not any(check.passed for check in checks.values())
 
 
@@ -316,7 +316,7 @@ def test_jobs_run_their_assets_and_the_checks_of_snapshots(instance, resources):
     defs = build_defs(**resources)
     result = defs.resolve_job_def("positions_refresh").execute_in_process(instance=instance)
     names = {"divergence_snapshot.recent", "divergence_snapshot.complete", "divergence_snapshot.gaps"}
-    assert checked(result).keys() == names | {"positions.recent", "positions.orphans"}
+    assert checked(result).keys() == names | {"positions.recent", "positions.orphans", "positions.addresses"}
     assert result.asset_materializations_for_node("positions")[0].metadata["waiting_in_spool"].value == "no"
     result = defs.resolve_job_def("divergence_export").execute_in_process(instance=instance)
     assert [check.passed for check in checked(result).values()] == [True]
