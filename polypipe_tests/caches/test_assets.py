@@ -173,7 +173,7 @@ WANTED = {"1", "864", "100639", "102070"}
     ("fault", "reason"),
     [
         ({"kind": "status", "status": 500}, "HTTP 500"),
-        ({"kind": "html"}, "HTML"),
+        ({"kind": "html"}, "between you and Polymarket"),
         ({"kind": "cut_json"}, "truncated or invalid JSON"),
         ({"kind": "reset"}, ""),
         ({"kind": "repeat_cursor"}, "repeats the cursor"),

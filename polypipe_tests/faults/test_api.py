@@ -21,6 +21,7 @@ from polypipe.warehouse import Warehouse
 from polypipe_tests.faults.day import FAKETIME, START, Dashboard, FakeClock, Worker, contents, utc
 from polypipe_tests.sim.control import LoggedRequest
 from polypipe_tests.sim.server import SimServer
+from polypipe_tests.support import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
@@ -238,6 +239,8 @@ def test_an_hour_of_outage_leaves_the_last_good_files_and_shows_their_ages(runni
             assert worker.snapshot().skipped.startswith("no source of either wallet answered"), worker.tail()
             assert contents(running.bot) == before
             tries += 2
+        shown = newest_snapshot(Warehouse(worker.home))[0]["timestamp"].timestamp()
+        wait_until(lambda: datetime.fromisoformat(page.get("/api/latest")[1]["timestamp"]).timestamp() >= shown)
         status, health = page.get("/healthz")
         files = page.get("/api/caches")[1]["files"]
         latest = page.get("/api/latest")[1]
