@@ -143,7 +143,7 @@ def newest_summary(context: Context) -> Summary | None:
 
 
 def nothing_compared(context: Context) -> str:
-    """The reason why there is no comparison."""
+    """Returns why the comparison is missing."""
     settings = context.settings
     return "positions were not compared yet" if settings.wallets else settings.wallets_missing
 
