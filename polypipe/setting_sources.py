@@ -13,9 +13,11 @@ from pathlib import Path
 from dotenv.parser import parse_stream
 
 from polypipe.errors import SettingError
-from polypipe.variables import NAMES, PREFIX, VARIABLES, Variable, directory
+from polypipe.variables import BOT_NAMES, NAMES, PREFIX, VARIABLES, Variable, directory
 
 COMMAND_LINE, ENVIRONMENT, DOTENV, DEMO, DEFAULT = "command line", "environment", ".env", "demo", "default"
+BOT = "the bot"
+"""Source of a profile that the bot's directory or its own settings show."""
 
 SIMULATED = "SIMULATED"
 """File in the demo's home with the settings that keep every command on that home away from real hosts and files."""
@@ -48,6 +50,18 @@ def look_up(variable: Variable, layers: Layers) -> tuple[str | None, str, str]:
             if text or (source in (COMMAND_LINE, DEMO) and name in layer):
                 return text, name, source
     return variable.default, variable.names[0], DEFAULT
+
+
+def bot_names(layers: Layers) -> dict[str, str]:
+    """The bot's own settings in the environment and `.env`, name -> text; empty in the demo's home."""
+    if any(source == DEMO and layer for source, layer in layers):
+        return {}
+    found: dict[str, str] = {}
+    for _, layer in layers:
+        for name in BOT_NAMES:
+            if text := layer.get(name, "").strip():
+                found.setdefault(name, text)
+    return found
 
 
 def unknown_names(dotenv: Path, environ: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -103,7 +117,7 @@ def _lines(path: Path) -> Iterator[str]:
 
 def _read_dotenv(path: Path) -> dict[str, str]:
     """Our variables from a `.env`; empty for a missing file."""
-    ours = _assignment("|".join(NAMES))
+    ours = _assignment("|".join(NAMES | BOT_NAMES))
     kept = [line for line in _lines(path) if ours.match(line)]
     found = {}
     for pair in parse_stream(io.StringIO("".join(kept))):

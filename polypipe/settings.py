@@ -5,14 +5,16 @@ The bot's own variable names are accepted too, so that one `.env` serves both pr
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from polypipe.bot_detection import constants, detect
+from polypipe.bot_profile import CLASSIC, BotProfile, Chosen, changed
 from polypipe.errors import SettingError
 from polypipe.files import replace_file
-from polypipe.setting_sources import COMMAND_LINE, SIMULATED, look_up, read_layers
+from polypipe.setting_sources import BOT, COMMAND_LINE, DEFAULT, SIMULATED, bot_names, look_up, read_layers
 from polypipe.variables import VARIABLES
 from polypipe.wallets import Wallets
 
@@ -24,8 +26,9 @@ HISTORY = timedelta(days=90)
 class Settings:
     """All settings, validated.
 
-    `sources` maps each field to its source: `command line`, `demo` (the file in its home), `environment`, `.env` or
-    `default`.
+    `bot_profile` is what POLYPIPE_BOT_PROFILE says, else what the bot's directory shows, else the default.
+    `sources` maps each field to its source: `command line`, `demo` (the file in its home), `environment`, `.env`,
+    `the bot` or `default`.
     """
 
     copier_address: str | None
@@ -35,6 +38,7 @@ class Settings:
     scaling_ratio: float
     home: Path
     bot_dir: Path
+    bot_profile: BotProfile
     gamma_url: str
     data_url: str
     pnl_url: str
@@ -59,7 +63,7 @@ class Settings:
         """The pair to compare; None until both addresses are set (see `wallets_missing`)."""
         if self.copier_address is None or self.whale_address is None:
             return None
-        return Wallets(self.copier_address, self.whale_address, self.scaling_ratio)
+        return Wallets(self.copier_address, self.whale_address, self.scaling_ratio, self.bot_profile)
 
     @property
     def wallets_missing(self) -> str:
@@ -72,11 +76,15 @@ class Settings:
         return f"no wallets to compare: set {' and '.join(missing)}"
 
     def to_env(self) -> dict[str, str]:
-        """The settings as variables for child processes, without unset ones."""
+        """The settings as variables for child processes, without unset ones.
+
+        A ratio and a profile that are not set are left out: the child looks at the bot's directory itself.
+        """
         env = {}
         for variable in VARIABLES:
             value = getattr(self, variable.field)
-            if value not in (None, "", ()):
+            of_bot = variable.field in ("bot_profile", "scaling_ratio") and self.sources[variable.field] == DEFAULT
+            if value not in (None, "", ()) and not of_bot:
                 env[variable.names[0]] = variable.show(value)
         return env
 
@@ -112,8 +120,25 @@ def load_settings(
     if values["whale_label"] is None:
         values["whale_label"] = short_address(values["whale_address"]) or "whale"
     values["history_start"] = values["history_start"] or datetime.now(UTC).date() - HISTORY
+    values["bot_profile"], known = _profile(values["bot_profile"], values["bot_dir"], bot_names(layers))
+    if sources["bot_profile"] == DEFAULT and known:
+        sources["bot_profile"] = BOT
+    if sources["scaling_ratio"] == DEFAULT:
+        values["scaling_ratio"] = values["bot_profile"].ratio
     assert set(values) | {"sources"} == {f.name for f in fields(Settings)}
     return Settings(**values, sources=sources)
+
+
+def _profile(chosen: Chosen | None, bot_dir: Path, named: Mapping[str, str]) -> tuple[BotProfile, bool]:
+    """The profile in force, and whether it differs from the default. `named`: the bot's own settings.
+
+    Highest precedence first: POLYPIPE_BOT_PROFILE, the bot's settings, the constants in its source, the program's defaults.
+    """
+    profile = chosen.profile if chosen else detect(bot_dir).profile or CLASSIC
+    found = changed(profile, {**constants(bot_dir), **named})
+    if chosen:
+        found = replace(found, **dict(chosen.changes))
+    return found, found != CLASSIC
 
 
 def short_address(address: str | None) -> str | None:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from polypipe.bot_profile import ALLOWED, PROFILES, parse_profile
+
 PREFIX = "POLYPIPE_"
 
 FIRST_DAY = date(2020, 1, 1)  # before Polymarket: an earlier year is a typo
@@ -138,6 +140,7 @@ VARIABLES = (
     Variable("scaling_ratio", ("POLYPIPE_SCALING_RATIO",), "0.08", _ratio, "a number above 0"),
     Variable("home", ("POLYPIPE_HOME",), "data", directory, "a directory"),
     Variable("bot_dir", ("POLYPIPE_BOT_DIR",), None, directory, "a directory"),
+    Variable("bot_profile", ("POLYPIPE_BOT_PROFILE",), None, parse_profile, ALLOWED),
     Variable("gamma_url", ("POLYPIPE_GAMMA_URL",), "https://gamma-api.polymarket.com", _url, _URL),
     Variable("data_url", ("POLYPIPE_DATA_URL",), "https://data-api.polymarket.com", _url, _URL),
     Variable("pnl_url", ("POLYPIPE_PNL_URL",), "https://user-pnl-api.polymarket.com", _url, _URL),
@@ -163,3 +166,5 @@ VARIABLES = (
 )
 
 NAMES = frozenset(name for variable in VARIABLES for name in variable.names)
+BOT_NAMES = frozenset(name for profile in PROFILES.values() for name, _ in profile.names)
+"""Settings of the bots that change their profile (`bot_profile.py`)."""

@@ -12,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PolymarketHttp
 from polypipe.settings import Settings, load_settings
-from polypipe.variables import VARIABLES
+from polypipe.variables import BOT_NAMES, NAMES
 from polypipe.warehouse import Warehouse
 from polypipe_tests.sim.server import SimServer
 
@@ -55,9 +55,8 @@ def chaos(pytestconfig: pytest.Config) -> bool:
 @pytest.fixture(autouse=True)
 def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Keeps tests from reading the developer's environment and `.env`, and from writing to data/."""
-    for variable in VARIABLES:
-        for name in variable.names:
-            monkeypatch.delenv(name, raising=False)
+    for name in NAMES | BOT_NAMES:
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("POLYPIPE_HOME", str(tmp_path / "home"))
     for name in ("GAMMA", "DATA", "PNL", "CLOB"):
         monkeypatch.setenv(f"POLYPIPE_{name}_URL", NOWHERE)

@@ -73,7 +73,10 @@ def follow_rule(
         has[fill.token] += fill.sign * fill.copier_shares
         if fill.whale_shares is None or fill.whale_price is None:
             continue
-        wanted, simple = rule.expected(_Whale(fill.side, fill.whale_shares)), rule.ratio * fill.whale_shares
+        wanted, simple = (
+            rule.expected(_Whale(fill.side, fill.whale_shares, fill.whale_price)),
+            rule.ratio * fill.whale_shares,
+        )
         if fill.t >= start:
             paper.fills += 1
             paper.asked += wanted > 0
@@ -115,3 +118,4 @@ def follow_rule(
 class _Whale:
     side: str
     shares: float
+    price: float

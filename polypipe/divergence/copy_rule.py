@@ -1,31 +1,26 @@
-"""The bot's copying rule: thresholds, the expected size of a copy, and size classes. Pure.
+"""A copying rule: the size of a copy, and size classes. Pure.
 
-The bot copies ratio x shares, nothing for fills of less than 10 shares, and 1.25 times as much for purchases of 4,000
-shares or more. `polypipe whatif` evaluates other rules.
+The rule in force is that of the bot's profile (`bot_profile.py`) at the ratio in force. `polypipe whatif` evaluates others.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
-MINIMUM_USD = 1.01
-"""Smallest order that the bot sends, in USD."""
+from polypipe.bot_profile import CLASSIC, BotProfile
 
-FLOOR_SHARES = 10.0
-TIER_SHARES = 4000.0
-TIER_FACTOR = 1.25
-
+MINIMUM_USD, FLOOR_SHARES = CLASSIC.minimum_usd, CLASSIC.floor_shares
+((TIER_SHARES, TIER_FACTOR),) = CLASSIC.tiers
 TELLING_USD = 1.1 * MINIMUM_USD
-"""Minimum value of a copy, at the whale's price, for it to tell the ratio. For a fill whose share is too small to order,
-the bot orders the exchange's minimum by chance, or nothing."""
 
-# Shares of the whale. 10 and 4,000 are the bot's floor and tier.
+# Shares of the whale. 10 and 4,000 are floor and tier of the default profile.
 _BOUNDS = (0, 10, 50, 100, 250, 500, 1000, 2000, 4000, 10_000)
 SIZE_BUCKETS = (*(f"{low:,}-{high:,}" for low, high in pairwise(_BOUNDS)), f"{_BOUNDS[-1]:,}+")
 
 
 class Sized(Protocol):
-    """What a rule needs of a fill of the whale."""
+    """What a rule needs of a fill of the whale. `price` in USD a share."""
 
     @property
     def side(self) -> str: ...
@@ -33,26 +28,56 @@ class Sized(Protocol):
     @property
     def shares(self) -> float: ...
 
+    @property
+    def price(self) -> float: ...
+
 
 @dataclass(frozen=True)
 class Rule:
-    """A copying rule. `tiers` are pairs of a size in shares and the factor for purchases of that size or more."""
+    """A copying rule: ratio, floor and tiers, and the bot whose minimum and maximum order apply.
+
+    `tiers` are pairs of a size in shares and the factor for purchases of that size or more.
+    """
 
     ratio: float
-    floor: float = FLOOR_SHARES
-    tiers: tuple[tuple[float, float], ...] = ((TIER_SHARES, TIER_FACTOR),)
+    floor: float = CLASSIC.floor_shares
+    tiers: tuple[tuple[float, float], ...] = CLASSIC.tiers
+    bot: BotProfile = CLASSIC
 
     def expected(self, fill: Sized) -> float:
-        """Size in shares of the copy of a fill; 0 below the floor."""
+        """Size in shares of the copy of a fill; 0 if the rule never copies it.
+
+        For an order that the bot sends by chance this is the mean: ratio x shares.
+        """
         if fill.shares < self.floor:
             return 0.0
+        size = self._wanted(fill)
+        if self.bot.below_minimum == "chance" or self.bot.orderable(size, fill.price):
+            return size
+        return self.bot.minimum_order(fill.price) if self.bot.below_minimum == "raised" else 0.0
+
+    def certain(self, fill: Sized) -> bool:
+        """True if the bot sends an order for the fill, and not only by chance."""
+        if fill.shares < self.floor:
+            return False
+        return self.bot.below_minimum == "raised" or self.bot.orderable(self._wanted(fill), fill.price)
+
+    def _wanted(self, fill: Sized) -> float:
+        """Ratio x shares, enlarged by the tier and capped, before the minimum."""
         reached = [tier for tier in self.tiers if fill.shares >= tier[0]] if fill.side == "BUY" else []
-        return self.ratio * fill.shares * (max(reached)[1] if reached else 1.0)
+        size = self.ratio * fill.shares * (max(reached)[1] if reached else 1.0)
+        cap = self.bot.maximum_usd
+        return size if cap is None or size * fill.price <= cap else cap / fill.price
 
     def describe(self) -> str:
         """The rule in words."""
         tiers = "".join(f", x {factor:g} for purchases from {size:,.0f} shares" for size, factor in sorted(self.tiers))
         return f"ratio {self.ratio:g}, fills from {self.floor:g} shares{tiers}"
+
+
+def rule_of(bot: BotProfile, ratio: float, floor: float | None = None, tiers: Sequence[tuple[float, float]] = ()) -> Rule:
+    """The rule of a bot at a ratio, with another floor or other tiers if given. A tier of factor 1 disables the bot's."""
+    return Rule(ratio, bot.floor_shares if floor is None else floor, tuple(tiers) or bot.tiers, bot)
 
 
 def size_bucket(size: float) -> str:

@@ -21,6 +21,7 @@ def demo_settings(settings: Settings) -> tuple[Settings, int]:
     overrides = {
         "POLYPIPE_HOME": str(home),
         "POLYPIPE_BOT_DIR": str(home / "bot"),
+        "POLYPIPE_BOT_PROFILE": "classic",
         "POLYPIPE_GAMMA_URL": url,
         "POLYPIPE_DATA_URL": url,
         "POLYPIPE_PNL_URL": url,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from polypipe.runtime.running import MARK
 from polypipe.settings import Settings
-from polypipe.variables import VARIABLES
+from polypipe.variables import BOT_NAMES, VARIABLES
 
 # The environment may hold secrets of the bot (exported from a shared `.env`): they stop here.
 INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "TZ", "TMPDIR", "LANG", "LANGUAGE", "VIRTUAL_ENV")
@@ -30,8 +30,8 @@ def child_environment(settings: Settings, dagster_home: Path, environ: Mapping[s
 
 
 def up_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a detached `polypipe up`: the usual variables, and every variable that sets a setting."""
-    names = {name for variable in VARIABLES for name in variable.names}
+    """The environment of a detached `polypipe up`: the usual variables, and all that set our settings."""
+    names = BOT_NAMES | {name for variable in VARIABLES for name in variable.names}
     return _inherited(environ) | {name: value for name, value in environ.items() if name in names}
 
 

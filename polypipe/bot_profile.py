@@ -1,0 +1,226 @@
+"""Profiles of the bots that polypipe serves: the copying rule, log tags and setting names of each public program.
+
+Data and arithmetic only. docs/bot-profiles.md has the sources of these facts and how to add a bot; `bot_detection.py`
+chooses the profile and replaces its defaults by what the bot's source and settings say.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
+
+Below = Literal["chance", "raised", "skipped"]
+"""What the bot does with an order below its minimum: sends the minimum with the probability order / minimum, always sends
+the minimum, or sends nothing."""
+
+
+@dataclass(frozen=True)
+class BotProfile:
+    """How one bot copies. Shares and USD a share; times in seconds.
+
+    `ratio` is the default of the program, used while POLYPIPE_SCALING_RATIO is not set. Whale fills below `floor_shares`
+    are never copied. An order must be worth `minimum_usd` and have `minimum_shares`; `below_minimum` says what happens to
+    smaller ones. `maximum_usd` caps an order (None: no cap). `tiers` are pairs of a size in shares and the factor for
+    purchases of that size or more. `strategy` is "" for a bot that copies in proportion, else the name of the strategy that
+    does not. `names` maps the program's settings (constants in its source or environment variables) to what they set.
+    `tags` are regular expressions that only this bot's log matches; `files` (glob patterns) and `words` (in its Rust
+    source) are found in its directory only.
+    """
+
+    name: str
+    bot: str
+    ratio: float
+    floor_shares: float
+    minimum_usd: float
+    minimum_shares: float = 0.0
+    below_minimum: Below = "chance"
+    maximum_usd: float | None = None
+    tiers: tuple[tuple[float, float], ...] = ()
+    strategy: str = ""
+    rest_in_play: float = 61.0
+    rest: float = 1800.0
+    sales_expire: bool = False
+    names: tuple[tuple[str, str], ...] = ()
+    tags: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """The text that `parse_profile` reads back."""
+        shown = {name: getattr(self, name) for name in CHANGEABLE}
+        return ",".join([self.name, *(f"{name}={'none' if value is None else value}" for name, value in shown.items())])
+
+    def minimum_order(self, price: float) -> float:
+        """Shares of the smallest order at a price in USD a share; infinite at a price of 0."""
+        return max(self.minimum_usd / price, self.minimum_shares) if price > 0 else float("inf")
+
+    def orderable(self, shares: float, price: float) -> bool:
+        """True if that many shares at a price are an order that the bot sends as it is."""
+        return shares * price >= self.minimum_usd and shares >= self.minimum_shares
+
+    def tells_ratio(self, shares: float, price: float) -> bool:
+        """True if an order is clear enough of the minimum to tell the ratio: one of the minimum tells nothing."""
+        return shares * price >= TELLING * self.minimum_usd and shares >= TELLING * self.minimum_shares
+
+    @property
+    def lowest_tier(self) -> float:
+        """Shares from which purchases are not copied at the plain ratio; infinite without tiers."""
+        return min((size for size, _ in self.tiers), default=float("inf"))
+
+    def longest_rest(self, side: str, live: bool | None) -> float:
+        """Longest time that an order may rest on the book. `live`: in play, as the bot's log says; None if unknown."""
+        expires = side == "BUY" or self.sales_expire
+        return self.rest_in_play if live and expires else self.rest
+
+    def minimum_in_words(self) -> str:
+        """`$1.01`, or `$1.01 and 5 shares`."""
+        usd = f"${self.minimum_usd:.2f}"
+        return f"{usd} and {self.minimum_shares:g} shares" if self.minimum_shares else usd
+
+
+TELLING = 1.1
+"""Multiple of the minimum order from which an order tells the ratio."""
+
+_TIERS = ((4000.0, 1.25),)
+_FAMILY = (
+    ("MIN_CASH_VALUE", "minimum_usd"),
+    ("MIN_SHARE_COUNT", "minimum_shares"),
+    ("MIN_WHALE_SHARES_TO_COPY", "floor_shares"),
+    ("USE_PROBABILISTIC_SIZING", "chance"),
+)
+
+CLASSIC = BotProfile(
+    name="classic",
+    bot="the bot of the seven scripts (terauss), and forks that only mend its build",
+    ratio=0.08,  # of divergence_server.py; the bot's own constant is 0.02, and doctor compares the two
+    floor_shares=10.0,
+    minimum_usd=1.01,
+    tiers=_TIERS,
+    names=_FAMILY,
+)
+"""The default."""
+
+TRADERS = BotProfile(
+    name="traders",
+    bot="the fork with traders.json and aggregation (ceesaxp, 2026-02)",
+    ratio=0.02,
+    floor_shares=10.0,
+    minimum_usd=1.01,
+    minimum_shares=5.0,
+    tiers=_TIERS,
+    sales_expire=True,
+    names=(("SCALING_RATIO", "ratio"), *_FAMILY),
+    tags=("AGG_PENDING", r"AGG_FLUSH\(\d", "AGG_BYPASS ", r"\[CAPPED\]", "SKIPPED_NO_POSITION"),
+    files=("traders.json",),
+    words=("TradersConfig", "agg_window_ms"),
+)
+
+STRATEGIES = BotProfile(
+    name="strategies",
+    bot="the fork with COPY_STRATEGY (gabagool23, 2026-04)",
+    ratio=0.10,
+    floor_shares=0.0,
+    minimum_usd=1.0,
+    below_minimum="skipped",
+    maximum_usd=100.0,
+    names=(
+        ("COPY_STRATEGY", "strategy"),
+        ("COPY_SIZE", "percent"),
+        ("TRADE_MULTIPLIER", "multiplier"),
+        ("MIN_ORDER_SIZE_USD", "minimum_usd"),
+        ("MAX_ORDER_SIZE_USD", "maximum_usd"),
+        ("MIN_WHALE_SHARES_TO_COPY", "floor_shares"),
+    ),
+    tags=(r"\[PERCENTAGE\(", r"\[FIXED\(", r"\[ADAPTIVE\(", "SKIPPED_BELOW_MIN", "SKIPPED_INVALID_SIZE"),
+    words=("COPY_STRATEGY",),
+)
+
+SCALED = BotProfile(
+    name="scaled",
+    bot="the fork with POSITION_SCALE and users/<id> (yesnotrader, 2026-04)",
+    ratio=1.0,
+    floor_shares=0.0,
+    minimum_usd=1.0,  # the exchange's for market orders; MIN_TRADE_VALUE_USD raises it
+    tiers=_TIERS,
+    names=(
+        ("POSITION_SCALE", "ratio"),
+        ("MIN_WHALE_SHARES", "floor_shares"),
+        ("MIN_TRADE_VALUE_USD", "minimum_usd"),
+        ("MIN_SHARES", "minimum_shares"),
+        ("ENABLE_PROB_SIZING", "chance"),
+    ),
+    files=("users/[0-9]*",),
+    words=("POSITION_SCALE",),
+)
+
+PROFILES = {profile.name: profile for profile in (CLASSIC, TRADERS, STRATEGIES, SCALED)}
+
+CHANGEABLE = ("ratio", "floor_shares", "minimum_usd", "minimum_shares", "maximum_usd", "below_minimum", "strategy")
+"""Fields that POLYPIPE_BOT_PROFILE, or the bot's source and settings, may change."""
+
+ALLOWED = f"{', '.join(PROFILES)}, each optionally followed by changes such as ,floor_shares=75,minimum_shares=0"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What POLYPIPE_BOT_PROFILE says: a profile, and fields that are to differ from it."""
+
+    profile: BotProfile
+    changes: tuple[tuple[str, Any], ...] = ()
+
+
+def parse_profile(text: str) -> Chosen:
+    """Read `NAME` or `NAME,field=value,...`. Raises `KeyError` or `ValueError`."""
+    name, *parts = (part.strip() for part in text.split(","))
+    changes = [part.partition("=")[::2] for part in parts]
+    return Chosen(PROFILES[name], tuple((field, _field(field, value.strip())) for field, value in changes))
+
+
+def changed(profile: BotProfile, named: Mapping[str, str]) -> BotProfile:
+    """The profile with what the bot's own settings say. `named`: setting of the bot -> its text.
+
+    As in the bots themselves, a text that is not a valid value counts as unset.
+    """
+    fields: dict[str, Any] = {}
+    multiplier = 1.0
+    for setting, target in profile.names:
+        text = named.get(setting, "").strip()
+        try:
+            if not text:
+                continue
+            elif target == "percent":
+                fields["ratio"] = _number(text, above=True) / 100
+            elif target == "multiplier":
+                multiplier = _number(text, above=True)
+            elif target == "chance":
+                fields["below_minimum"] = "chance" if text.lower() in ("true", "1") else "raised"
+            elif target == "strategy":
+                fields["strategy"] = "" if text.upper() == "PERCENTAGE" else text.upper()
+            else:
+                fields[target] = _field(target, text)
+        except ValueError:
+            continue
+    if multiplier != 1.0:
+        fields["ratio"] = multiplier * fields.get("ratio", profile.ratio)
+    return replace(profile, **fields)
+
+
+def _field(name: str, text: str) -> Any:
+    if name not in CHANGEABLE:
+        raise ValueError
+    if name == "strategy":
+        return text
+    if name == "below_minimum":
+        if text not in get_args(Below):
+            raise ValueError
+        return text
+    if name == "maximum_usd" and text == "none":
+        return None
+    return _number(text, above=name in ("ratio", "maximum_usd"))
+
+
+def _number(text: str, above: bool) -> float:
+    value = float(text)
+    if not math.isfinite(value) or value < 0 or (above and value == 0):
+        raise ValueError
+    return value
