@@ -67,7 +67,7 @@ def _summary(summary: PositionSummaryRow, rows: Sequence[PositionRow], ratio: fl
         "copier_positions": summary["copier_positions"],
         "matched_positions": sum(1 for row in rows if row["whale_size"] and row["copier_size"]),
         "missed_positions": summary["missed"],
-        "extra_positions": summary["orphan"] + summary["manual"],
+        "extra_positions": sum(1 for row in rows if not row["whale_size"]),
         "avg_fill_rate": None if filled is None else filled / 100 * ratio,
         "expected_fill_rate": ratio,
         "fill_rate_efficiency": filled,

@@ -3,7 +3,7 @@
 import json
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -156,11 +156,20 @@ def replace_table(warehouse: Warehouse, table: str, rows: Sequence[dict[str, Any
 
 
 def put_positions(
-    warehouse: Warehouse, copier: Sequence[Position], whale: Sequence[Position], ratio: float = 0.08, held: bool = True
+    warehouse: Warehouse,
+    copier: Sequence[Position],
+    whale: Sequence[Position],
+    ratio: float = 0.08,
+    held: bool = True,
+    histories: Mapping[str, WhaleHistory] | None = None,
 ) -> None:
-    """Compare, store and publish. With `held`, the whale held the copier's other tokens until two hours ago."""
+    """Compare, store and publish. With `held`, the whale held the copier's other tokens until two hours ago.
+
+    `histories` are the whale's of single tokens.
+    """
     time = now()
-    histories = {p.asset: WhaleHistory(held, time - timedelta(hours=2)) for p in copier_only(copier, whale)}
+    left = WhaleHistory(held, time - timedelta(hours=2))
+    histories = {p.asset: left for p in copier_only(copier, whale)} | dict(histories or {})
     rows = compare_positions(copier, whale, ratio, histories)
     with warehouse.batch("positions") as batch:
         batch.add("positions", (asdict(row) | {"compared_at": time} for row in rows))

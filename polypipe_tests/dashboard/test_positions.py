@@ -2,6 +2,7 @@
 
 import pytest
 
+from polypipe.divergence.position_history import WhaleHistory
 from polypipe_tests.dashboard.support import now, put_positions
 from polypipe_tests.divergence.support import position
 
@@ -58,6 +59,21 @@ def test_missing_price_makes_coverage_unknown_with_the_reason(dashboard, warehou
     body = dashboard.json("/api/positions")
     assert body["summary"]["coverage"] is None
     assert "1 of 2 rows" in body["reasons"]["coverage"]
+
+
+def test_every_position_that_the_whale_does_not_hold_is_extra(dashboard, warehouse):
+    copier = [position(name, 100.0) for name in ("left", "own", "moved", "unknown", "both")]
+    histories = {
+        "own": WhaleHistory(False, None),
+        "moved": WhaleHistory(True, now(), moved=True),
+        "unknown": WhaleHistory(False, None, unknown="its history is not traced yet"),
+    }
+    put_positions(warehouse, copier, [position("both", 1000.0)], histories=histories)
+    body = dashboard.json("/api/positions")
+    extra = {row["asset"]: row["status"] for row in body["extra_positions"]}
+    assert extra == {"left": "orphan", "own": "manual", "moved": "moved", "unknown": "unknown"}
+    assert body["summary"]["extra_positions"] == 4, "as in the old server: what the whale does not hold"
+    assert body["summary"]["orphan"] == 1
 
 
 def test_slug_is_the_events(dashboard, warehouse):
