@@ -34,7 +34,7 @@ TABLES: Mapping[str, Sequence[str]] = {
     "divergence_snapshot": ("snapshots",),
     "positions": ("positions", "position_summaries"),
     "wallet_pnl": ("wallet_pnl",),
-    "wallet_activity": ("wallet_activity", "activity_days", "activity_unknown_days", "wallet_combos"),
+    "wallet_activity": ("wallet_activity", "activity_days", "activity_unknown_days", "wallet_combos", "event_sizes"),
     "copy_quality_daily": ("copy_quality_daily",),
     "copy_fills": ("copy_fills", "wallet_fees_daily"),
     "copy_metrics_daily": ("copy_metrics_daily", "copy_breakdowns"),

@@ -2,9 +2,12 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import product
 from typing import NamedTuple
+
+MAX_CONVERSIONS = 6
 
 _DUST_SHARES = 0.01
 _DATE = re.compile(r"-(\d{4}-\d{2}-\d{2})(?:-|$)")
@@ -37,21 +40,22 @@ def settlements(
     held: Mapping[tuple[str, str], Mapping[str, float]],
     condition_of: Mapping[str, str],
     readings: Iterable[ObservedPrice],
+    possible: Mapping[tuple[str, str], Sequence[Mapping[str, float]]] | None = None,
 ) -> dict[str, tuple[float, float]]:
     """Token -> (first time at which it is known to be settled, price a share), for tokens known to be settled.
 
-    `held` has the shares of (wallet, condition) by token, before any redeem. Evidence that contradicts itself or other
-    evidence is ignored: see `contradicts`.
+    `held` has the shares of (wallet, condition) by token, before any redeem; `possible` has all shares that it may be,
+    where conversions leave that open (`after_conversions`). Evidence that contradicts itself or other evidence is ignored:
+    see `contradicts`.
     """
     tokens: dict[str, set[str]] = defaultdict(set)
     for token, condition in condition_of.items():
         tokens[condition].add(token)
     said: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for redeem in redeems:
-        if contradicts(redeem, held.get((redeem.wallet, redeem.condition), {})):
-            continue
-        paid = _paid(held.get((redeem.wallet, redeem.condition), {}), redeem.usd)
-        for token, price in _complete(paid, tokens[redeem.condition]).items():
+        place = redeem.wallet, redeem.condition
+        options = [one for one in (possible or {}).get(place, [held.get(place, {})]) if not contradicts(redeem, one)]
+        for token, price in _complete(_agreeing([_paid(one, redeem.usd) for one in options]), tokens[place[1]]).items():
             said[token].append((redeem.t, price))
     for reading in readings:
         if reading.resolved:
@@ -63,6 +67,24 @@ def settlements(
         for token, evidence in said.items()
         if max(price for _, price in evidence) - min(price for _, price in evidence) < 0.01
     }
+
+
+def after_conversions(held: Mapping[str, float], yes: str, no: str, sizes: Sequence[float]) -> list[dict[str, float]]:
+    """The shares of a market's tokens that a wallet may hold after conversions in its event, from those by its fills.
+
+    A conversion of n shares took n NO of some markets and gave n YES of all others; its row does not say of which. Empty
+    after more than `MAX_CONVERSIONS`.
+    """
+    if len(sizes) > MAX_CONVERSIONS:
+        return []
+    found: list[dict[str, float]] = []
+    for taken in product((False, True), repeat=len(sizes)):
+        given = sum(size for size, took in zip(sizes, taken, strict=True) if took)
+        received = sum(sizes) - given
+        after = {**held, yes: held.get(yes, 0.0) + received, no: held.get(no, 0.0) - given}
+        if after[no] >= -_DUST_SHARES and after not in found:
+            found.append(after)
+    return found
 
 
 def slug_date(event_slug: str) -> float | None:
@@ -81,6 +103,12 @@ def contradicts(redeem: Redeem, held: Mapping[str, float]) -> bool:
     """
     shares = [size for size in held.values() if size > _DUST_SHARES]
     return bool(shares) and (redeem.repeated or redeem.usd > 1.01 * max(shares) + 0.01)
+
+
+def _agreeing(found: Sequence[Mapping[str, float]]) -> Mapping[str, float]:
+    """The prices that all possible holdings imply; empty if they differ, or one implies none."""
+    first = found[0] if found else {}
+    return first if all(one.items() == first.items() for one in found) else {}
 
 
 def _paid(held: Mapping[str, float], usd: float) -> dict[str, float]:

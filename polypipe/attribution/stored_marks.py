@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from polypipe.attribution.marks import Marks, build_marks
-from polypipe.attribution.settlements import ObservedPrice, Redeem, contradicts, settlements, slug_date
+from polypipe.attribution.settlements import ObservedPrice, Redeem, after_conversions, contradicts, settlements, slug_date
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal
 
 if TYPE_CHECKING:
     import duckdb
+
+YES, NO = 0, 1  # outcome_index in a neg-risk event
 
 FILLS = "type = 'TRADE' AND NOT coalesce(is_combo, false)"
 """SQL: the rows of wallet_activity that are fills on the book. Combos cannot be copied: see `combos.py`."""
@@ -33,7 +35,8 @@ def read_marks(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: dateti
     both = f"wallet IN ({literal(wallets.copier)}, {literal(wallets.whale)})"
     span = f"timestamp >= {literal(start)} AND timestamp < {literal(end)}"
     trades = con.execute(
-        "SELECT wallet, epoch(timestamp), asset, side, size, price, condition_id, event_slug FROM wallet_activity "
+        "SELECT wallet, epoch(timestamp), asset, side, size, price, condition_id, event_slug, outcome_index "
+        "FROM wallet_activity "
         f"WHERE {FILLS} AND {both} AND {span} AND asset IS NOT NULL AND side IS NOT NULL AND size > 0 AND price > 0"
     ).fetchall()
     readings = [ObservedPrice(*row) for row in read_observed_prices(con, start, end + timedelta(seconds=AHEAD))]
@@ -56,11 +59,15 @@ def read_marks(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: dateti
     held: dict[tuple[str, str], dict[str, float]] = defaultdict(lambda: defaultdict(float))
     condition_of: dict[str, str] = {}
     dated: dict[str, float] = {}
-    for wallet, t, token, side, size, price, condition, slug in trades:
+    pairs: dict[str, dict[int, str]] = defaultdict(dict)  # market -> its known tokens by outcome
+    events: dict[str, str] = {}
+    for wallet, t, token, side, size, price, condition, slug, outcome in trades:
         observed[token].append((t, price))
         if condition is not None:
             condition_of[token] = condition
             held[wallet, condition][token] += size if side == "BUY" else -size
+            pairs[condition][outcome] = token
+            events[condition] = slug
         if (date := slug_date(slug)) is not None:
             dated[token] = date
     for reading in readings:
@@ -70,14 +77,30 @@ def read_marks(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: dateti
     for (wallet, condition), size in sets.items():
         for token in held.get((wallet, condition), {}):
             held[wallet, condition][token] += size
-    for wallet, condition in _with_unnamed_shares(con, both, span):
-        held.pop((wallet, condition), None)
-    settled = settlements(redeems, held, condition_of, readings)
+    for place in _moved(con, both, span):
+        held.pop(place, None)
+    converted = _conversions(con, both, span)
+    possible = {
+        (wallet, condition): after_conversions(
+            shares,
+            pairs[condition].get(YES, f"YES of {condition}"),
+            pairs[condition].get(NO, f"NO of {condition}"),
+            converted[wallet, events[condition]],
+        )
+        for (wallet, condition), shares in held.items()
+        if (wallet, events[condition]) in converted
+    }
+    settled = settlements(redeems, held, condition_of, readings, possible)
     for token, (t, price) in settled.items():
         if token in dated and observed.get(token):
             settled[token] = min(t, max(max(observed[token])[0], dated[token]) + SETTLES_WITHIN), price
     marks = build_marks(observed, settled, dated, condition_of)
-    marks.contradicted = [r for r in redeems if contradicts(r, held.get((r.wallet, r.condition), {}))]
+    marks.contradicted = [
+        redeem
+        for redeem in redeems
+        if (options := possible.get(place := (redeem.wallet, redeem.condition), [held.get(place, {})]))
+        and all(contradicts(redeem, one) for one in options)
+    ]
     return marks
 
 
@@ -91,16 +114,21 @@ def _conditions_of_positions(con: "duckdb.DuckDBPyConnection") -> dict[str, str]
     )
 
 
-def _with_unnamed_shares(con: "duckdb.DuckDBPyConnection", both: str, span: str) -> list[tuple[str, str]]:
-    """(wallet, market) whose shares changed by rows that do not name them all: conversions in the market's event, and
-    moves to other wallets."""
+def _moved(con: "duckdb.DuckDBPyConnection", both: str, span: str) -> list[tuple[str, str]]:
+    """(wallet, market) with moves to other wallets, whose rows do not name the shares."""
     return con.execute(
-        "SELECT DISTINCT fills.wallet, fills.condition_id FROM wallet_activity AS fills JOIN wallet_activity AS acts "
-        "ON fills.wallet = acts.wallet AND ((acts.type = 'CONVERSION' AND fills.event_slug = acts.event_slug) "
-        "OR (acts.type = 'MIGRATION' AND fills.condition_id = acts.condition_id)) "
-        f"WHERE fills.type = 'TRADE' AND fills.condition_id IS NOT NULL AND fills.{both} "
-        f"AND acts.type IN ('CONVERSION', 'MIGRATION') AND {span.replace('timestamp', 'fills.timestamp')}"
+        "SELECT DISTINCT wallet, condition_id FROM wallet_activity WHERE type = 'MIGRATION' AND condition_id IS NOT NULL "
+        f"AND {both} AND {span}"
     ).fetchall()
+
+
+def _conversions(con: "duckdb.DuckDBPyConnection", both: str, span: str) -> dict[tuple[str, str], list[float]]:
+    """(wallet, event) -> shares of each conversion."""
+    rows = con.execute(
+        "SELECT wallet, event_slug, list(size) FROM wallet_activity WHERE type = 'CONVERSION' AND size > 0 "
+        f"AND event_slug <> '' AND {both} AND {span} GROUP BY ALL"
+    ).fetchall()
+    return {(wallet, slug): sizes for wallet, slug, sizes in rows}
 
 
 def read_observed_prices(

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from polypipe.clock import Clock, utc_now
+from polypipe.divergence.event_outcomes import OUTCOMES
 from polypipe.divergence.position_addresses import AddressCheck, check_address, held_elsewhere
 from polypipe.divergence.position_comparison import ComparedPosition, compare_positions, copier_only, full_sets
 from polypipe.divergence.position_history import WhaleHistory
@@ -188,10 +189,6 @@ def _known(warehouse: Warehouse, wallets: Wallets) -> Mapping[str, Known]:
 
 
 def _outcomes(warehouse: Warehouse) -> dict[str, int]:
-    """Slug of each neg-risk event of the stored universe -> number of its markets."""
+    """Slug of each known neg-risk event -> number of its outcomes."""
     with warehouse.read() as con:
-        rows = con.execute(
-            "SELECT e.slug, count(*) FROM events AS e JOIN markets AS m USING (event_id) "
-            "WHERE e.neg_risk AND e.slug IS NOT NULL GROUP BY 1"
-        ).fetchall()
-    return dict(rows)
+        return dict(con.execute(OUTCOMES).fetchall())

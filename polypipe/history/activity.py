@@ -8,23 +8,26 @@ activity of both wallets has been read back to the start of the range.
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import cast
+from typing import TypeVar, cast
 
 import msgspec
 
 from polypipe.clock import Clock, utc_now
 from polypipe.history.combos import combo_rows, combo_traders
 from polypipe.history.early_end import unproven_before
+from polypipe.history.event_sizes import event_size_rows
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import Activity, ActivityReport, PolymarketHttp, walk_activity
 from polypipe.polymarket.errors import PolymarketError
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Batch, Upsert, Warehouse, Window
 from polypipe.warehouse.rows import WalletActivityRow
+
+T = TypeVar("T")
 
 WALK_SECONDS = 3000.0
 """Limit for both wallets together, below the hour after which Dagster ends the run."""
@@ -34,14 +37,15 @@ WALK_SECONDS = 3000.0
 class LoadedActivity:
     """The activity of a range of days. `activities` counts by wallet and UTC day; a day without activity is absent.
 
-    `combos_unread` says why the combos could not be read; None if they were, or there are none. `waiting` says why the
-    rows are still in the spool; None when they are merged.
+    `combos_unread` and `sizes_unread` say why combos, or numbers of outcomes of events, could not be read; None if they
+    were, or there are none to read. `waiting` says why the rows are still in the spool; None when they are merged.
     """
 
     reports: tuple[ActivityReport, ...]
     activities: Mapping[str, Mapping[date, int]]
     waiting: str | None
     combos_unread: str | None = None
+    sizes_unread: str | None = None
 
 
 def load_activity(
@@ -54,11 +58,12 @@ def load_activity(
 ) -> LoadedActivity:
     """Replace the rows of both wallets for the whole UTC days of [start, end).
 
-    Takes rows / 500 + 2 requests per wallet, and one for each wallet that traded combos; a failure of these is reported,
-    not raised. Raises `PolymarketError` or `BatchRejected` with nothing stored.
+    Takes rows / 500 + 2 requests per wallet, one for each wallet that traded combos, and one for 20 new neg-risk events;
+    a failure of the last two is reported, not raised. Raises `PolymarketError` or `BatchRejected` with nothing stored.
     """
     began = clock()
     counts = {who: Counter[date]() for who in (wallets.copier, wallets.whale)}
+    converted: set[str] = set()
     with warehouse.read() as con:
         traders = combo_traders(con, counts)
     with ExitStack() as stack:
@@ -68,6 +73,7 @@ def load_activity(
             def sink(found: list[Activity]) -> None:
                 batches[who].add("wallet_activity", (activity_row(activity) for activity in found))
                 traders.update([who] if any(activity.is_combo for activity in found) else [])
+                converted.update(a.event_slug for a in found if a.type == "CONVERSION" and a.event_slug)
                 counts[who].update(activity.timestamp.date() for activity in found)
 
             return await walk_activity(http, who, start, end, sink, deadline=WALK_SECONDS)
@@ -82,17 +88,27 @@ def load_activity(
         committed = [
             _commit(batch, who, counts[who], start, end, began - ages[who], unproven[who]) for who, batch in batches.items()
         ]
-    unread = None
-    try:
-        rows = combo_rows(polymarket, sorted(traders), began)
-    except PolymarketError as error:  # the days are known without them; attribution says that their PnL is not
-        unread = str(error)
-        rows = []
-    if rows:
+    # The days are known without these; attribution says what is unknown then.
+    combos, combos_unread = _read(lambda: combo_rows(polymarket, sorted(traders), began))
+    with warehouse.read() as con:
+        sizes, sizes_unread = _read(lambda: event_size_rows(polymarket, con, sorted(counts), converted, began))
+    if combos:
         with warehouse.batch("wallet_combos") as batch:
-            batch.add("wallet_combos", rows)
+            batch.add("wallet_combos", combos)
             committed.append(batch.commit({"wallet_combos": Upsert(("wallet", "condition_id", "position_id"))}))
-    return LoadedActivity(reports, counts, warehouse.store(*committed), unread)
+    if sizes:
+        with warehouse.batch("event_sizes") as batch:
+            batch.add("event_sizes", sizes)
+            committed.append(batch.commit({"event_sizes": Upsert(("slug",))}))
+    return LoadedActivity(reports, counts, warehouse.store(*committed), combos_unread, sizes_unread)
+
+
+def _read(rows: Callable[[], list[T]]) -> tuple[list[T], str | None]:
+    """The rows, or none and why they could not be read."""
+    try:
+        return rows(), None
+    except PolymarketError as error:
+        return [], str(error)
 
 
 def activity_row(activity: Activity) -> WalletActivityRow:

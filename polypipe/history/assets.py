@@ -118,7 +118,14 @@ def wallet_activity(run: DailyRun) -> DailyReport:
             "requests": sum(report.requests for report in loaded.reports),
             "rows_read_again": sum(report.read_again for report in loaded.reports),
         },
-        [f"the combos could not be read: {loaded.combos_unread}"] if loaded.combos_unread else [],
+        [
+            f"{what} could not be read: {why}"
+            for what, why in (
+                ("the combos", loaded.combos_unread),
+                ("the numbers of outcomes of events", loaded.sizes_unread),
+            )
+            if why
+        ],
     )
 
 

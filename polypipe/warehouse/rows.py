@@ -262,6 +262,14 @@ class WalletComboRow(TypedDict):
     read_at: datetime
 
 
+class EventSizeRow(TypedDict):
+    """Table `event_sizes`."""
+
+    slug: str
+    outcomes: int | None
+    read_at: datetime
+
+
 class CopyQualityRow(TypedDict):
     """Table `copy_quality_daily`."""
 

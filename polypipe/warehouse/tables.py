@@ -27,6 +27,7 @@ DAY_COLUMN: dict[str, str | None] = {
     "activity_days": None,
     "activity_unknown_days": None,
     "wallet_combos": None,
+    "event_sizes": None,
     "copy_quality_daily": None,
     "trade_log": "day",
     "own_fills": "day",

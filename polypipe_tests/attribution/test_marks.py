@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from polypipe.attribution.marks import MUST_BE_OVER, Mark, Marks, build_marks
-from polypipe.attribution.settlements import ObservedPrice, Redeem, settlements, slug_date
+from polypipe.attribution.settlements import ObservedPrice, Redeem, after_conversions, settlements, slug_date
 from polypipe.attribution.stored_marks import AHEAD, SETTLES_WITHIN, read_marks
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal, open_memory
@@ -98,6 +98,41 @@ def test_a_redeem_row_that_came_twice_settles_nothing() -> None:
     other = Redeem("v", "c", 60.0, 50.0)
     found = settlements([Redeem("w", "c", 50.0, 1000.0, repeated=True), other], held | {("v", "c"): {"A": 100.0}}, OF, [])
     assert found == {"A": (60.0, 0.5), "B": (60.0, 0.5)}
+
+
+@pytest.mark.parametrize(
+    ("held", "sizes", "possible"),
+    [
+        ({"A": 200.0}, [1000.0], [{"A": 1200.0, "B": 0.0}]),  # without NO nothing was given away
+        ({"B": 1000.0}, [1000.0], [{"A": 1000.0, "B": 1000.0}, {"A": 0.0, "B": 0.0}]),
+        (
+            {"A": 10.0, "B": 700.0},
+            [500.0, 300.0],
+            [{"A": 810.0, "B": 700.0}, {"A": 510.0, "B": 400.0}, {"A": 310.0, "B": 200.0}],
+        ),
+        ({"A": 10.0}, [1.0] * 7, []),
+    ],
+)
+def test_conversions_leave_what_a_wallet_holds_open_where_it_held_no(held, sizes, possible) -> None:
+    assert after_conversions(held, "A", "B", sizes) == possible
+
+
+@pytest.mark.parametrize(
+    ("possible", "usd", "expected"),
+    [
+        ([{"A": 1200.0, "B": 0.0}], 1200.0, {"A": 1.0, "B": 0.0}),
+        ([{"A": 1200.0, "B": 0.0}], 0.0, {"A": 0.0, "B": 1.0}),
+        ([{"A": 1200.0, "B": 0.0}], 1300.0, {}),
+        ([{"A": 1200.0, "B": 500.0}, {"A": 200.0, "B": 0.0}], 1200.0, {"A": 1.0, "B": 0.0}),  # the second cannot pay it
+        ([{"A": 600.0, "B": 300.0}, {"A": 300.0, "B": 0.0}], 300.0, {}),  # B won, or A
+        ([{"A": 1000.0, "B": 1000.0}, {"A": 0.0, "B": 0.0}], 1000.0, {}),  # whatever the result
+        ([], 1000.0, {}),
+    ],
+)
+def test_a_redeem_after_a_conversion_settles_a_market_where_all_possible_shares_agree(possible, usd, expected) -> None:
+    place = "w", "c"
+    found = settlements([Redeem("w", "c", 50.0, usd)], {place: {"A": 200.0}}, OF, [], {place: possible})
+    assert found == {token: (50.0, price) for token, price in expected.items()}
 
 
 def test_resolved_positions_settle_a_market() -> None:

@@ -21,6 +21,7 @@ CLASSES = {
     "wallet_pnl": "WalletPnlRow",
     "wallet_activity": "WalletActivityRow",
     "wallet_combos": "WalletComboRow",
+    "event_sizes": "EventSizeRow",
     "copy_quality_daily": "CopyQualityRow",
     "copy_fills": "CopyFillRow",
     "wallet_fees_daily": "WalletFeesRow",
