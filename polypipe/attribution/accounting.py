@@ -26,6 +26,7 @@ from polypipe.attribution.groups import Groups, groups_of
 from polypipe.attribution.marks import Mark, Marks
 from polypipe.attribution.parts import (
     AFTER_MIDNIGHT,
+    FEES_UNKNOWN,
     FROM_BEFORE,
     NO_PRICE,
     RATIO_CHANGED,
@@ -111,11 +112,12 @@ class _Account:
         copied = fill.sign * fill.copier_shares * known_own
         whale = fill.sign * (fill.whale_shares or 0.0) * known
         target = fill.ratio * whale
+        whale_fee, copier_fee = fill.whale_fee or 0.0, fill.copier_fee or 0.0
         price = fill.whale_price if fill.whale_price is not None else fill.copier_price
         if price is None:
             raise ValueError(f"fill without a price: {fill}")
-        state.whale_cost = cost_after(state.whale_cost, state.whale, whale, fill.whale_price, fill.whale_fee or 0.0)
-        state.copier_cost = cost_after(state.copier_cost, state.copier, copied, fill.copier_price, fill.copier_fee)
+        state.whale_cost = cost_after(state.whale_cost, state.whale, whale, fill.whale_price, whale_fee)
+        state.copier_cost = cost_after(state.copier_cost, state.copier, copied, fill.copier_price, copier_fee)
         state.whale += whale
         state.target += target
         state.copier += copied
@@ -130,14 +132,16 @@ class _Account:
                 day.parts[part] += shares * (mark.price - price)
         self.open.date_exits(self.groups.shares[fill.token].group, fill.t)
         if fill.copied_at is not None and fill.copied_at >= end and fill.copier_price is not None and mark is not None:
-            made = copied * (mark.price - fill.copier_price) - fill.copier_fee
+            made = copied * (mark.price - fill.copier_price) - copier_fee
             self.after_midnight += made
             if day is not None:
                 day.notes[AFTER_MIDNIGHT] = (day.notes.get(AFTER_MIDNIGHT) or 0.0) - made
         if day is not None:
             if fill.whale_price is not None and fill.copier_price is not None:
                 day.parts["slippage"] -= fill.sign * fill.copier_shares * (fill.copier_price - fill.whale_price)
-            day.parts["fees"] += fill.ratio * (fill.whale_fee or 0.0) - fill.copier_fee
+            day.parts["fees"] += fill.ratio * whale_fee - copier_fee
+            if fill.copier_fee is None or (fill.whale_fee is None and fill.whale_shares is not None):
+                day.notes[FEES_UNKNOWN] = None
 
     def _move(self, move: Move, day: ExplainedDay | None, end: float) -> None:
         """Enter shares that left a wallet without a trade: only those whose purchase is known."""

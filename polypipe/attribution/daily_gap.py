@@ -26,7 +26,8 @@ from polypipe.attribution.parts import COMBOS_UNKNOWN, DAY_UNKNOWN, EARLIER_UNKN
 from polypipe.attribution.pnl_fees import FEES_NOT_TOLD, measure_by_day
 from polypipe.attribution.settlements import Redeem
 from polypipe.attribution.stored_marks import read_marks
-from polypipe.attribution.tables import read_copy_fills, read_events, read_moves, read_sets, read_unattributed
+from polypipe.attribution.stored_moves import read_moves
+from polypipe.attribution.tables import read_copy_fills, read_events, read_sets, read_unattributed
 from polypipe.text import count
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Upsert, Warehouse, Window
@@ -97,7 +98,7 @@ def gap_rows(
         events=read_events(con, wallets, since, end),
     )
     named = act_notes(read_unattributed(con, wallets, start, end), prices.contradicted)
-    complete = read_complete_days(con, wallets, since, end)
+    complete = read_complete_days(con, (wallets.copier, wallets.whale), since, end)
     ratios = read_ratios(con, wallets, start, end)
     fees = measure_by_day(con, wallets, days)
     rows: list[GapAttributionRow] = []

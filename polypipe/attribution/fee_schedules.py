@@ -1,4 +1,4 @@
-"""Reads the fee schedules of the markets that the wallets traded, from table `fee_schedules`."""
+"""Reads what tells the fees of fills: schedules of the markets, from table `fee_schedules`, and fees in shares."""
 
 # ruff: noqa: S608 -- values are written as literals
 
@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from polypipe.attribution.fees import Schedule, Schedules
+from polypipe.attribution.stored_moves import read_charged_in_shares
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def read_schedules(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> Schedules:
-    """The schedules of the markets in which either wallet has a fill in [start, end)."""
+    """The schedules of the markets in which either wallet has a fill in [start, end), and its fees in shares."""
     rows = con.execute(
         "SELECT condition_id, epoch(observed_at), rate, exponent, taker_only FROM fee_schedules WHERE condition_id IN ("
         "SELECT condition_id FROM wallet_activity WHERE type = 'TRADE' "
@@ -25,4 +26,4 @@ def read_schedules(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: da
     found: dict[str, list[tuple[float, Schedule]]] = defaultdict(list)
     for condition, since, *schedule in rows:
         found[condition].append((since, Schedule(*schedule)))
-    return Schedules(found)
+    return Schedules(found, read_charged_in_shares(con, wallets, start, end))

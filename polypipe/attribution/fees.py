@@ -16,6 +16,7 @@ NO_AMOUNT = "usdcSize is absent"
 NO_SCHEDULE = "no fee schedule of the market is stored"
 NO_FIT = "usdcSize fits neither the taker's fee nor none"
 TOO_SMALL = "the taker's fee is too small to tell from none"
+IN_SHARES = "the fee was taken in shares"
 MAKERS_PAY = "the market's schedule charges makers too"
 
 _ROUNDING_USD = 5e-5  # fees have five decimals, amounts six
@@ -75,9 +76,13 @@ def sum_of_fees(found: Sequence[FillFee]) -> FillFee:
 
 @dataclass
 class Schedules:
-    """Fee schedules by condition id: (time from which it is known in epoch seconds, schedule), oldest first."""
+    """Fee schedules by condition id: (time from which it is known in epoch seconds, schedule), oldest first.
+
+    `in_shares` has the keys of purchases whose fee may have been taken in shares, so that the row does not show it.
+    """
 
     by_condition: Mapping[str, list[tuple[float, Schedule]]] = field(default_factory=dict)
+    in_shares: frozenset[str] = frozenset()
 
     def at(self, condition: str | None, t: float) -> Schedule | None:
         """The schedule in force at `t`; the first known one for earlier instants."""
@@ -87,7 +92,10 @@ class Schedules:
 
     def fee(self, fill: Fill) -> FillFee:
         """The fee of a fill by the schedule of its market at its time."""
-        return fee_of(fill, self.at(fill.condition, fill.t))
+        found = fee_of(fill, self.at(fill.condition, fill.t))
+        if fill.key in self.in_shares and not found.usd and found.role != "taker":
+            return FillFee(None, None, IN_SHARES)  # it looks like a maker's
+        return found
 
     def fees(self, fills: Iterable[Fill]) -> FillFee:
         """The fee of several fills together."""

@@ -59,7 +59,8 @@ class Match:
 class CopyFill(msgspec.Struct, frozen=True, gc=False):
     """The columns of a row of `copy_fills` that accounting needs; the whale's are None for an own fill of the copier.
 
-    Times in epoch seconds, fees in USD. `copied_at` is the time of the first copy, None without one.
+    Times in epoch seconds, fees in USD. `copied_at` is the time of the first copy, None without one. A fee of a fill is
+    None if it is not known.
     """
 
     t: float
@@ -72,7 +73,7 @@ class CopyFill(msgspec.Struct, frozen=True, gc=False):
     ratio: float
     copier_shares: float
     copier_price: float | None
-    copier_fee: float
+    copier_fee: float | None
     condition: str | None = None
     title: str = ""
     event_slug: str = ""

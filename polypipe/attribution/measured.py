@@ -4,6 +4,7 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -60,11 +61,14 @@ def read_income(
     return {(wallet, moment(t)): usd for wallet, t, usd in rows}
 
 
-def read_complete_days(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> set[datetime]:
-    """The days of [start, end) whose activity is complete for both wallets."""
+def read_complete_days(
+    con: "duckdb.DuckDBPyConnection", wallets: Collection[str], start: datetime, end: datetime
+) -> set[datetime]:
+    """The days of [start, end) whose activity is complete for all of `wallets`."""
     rows = con.execute(
-        f"SELECT epoch(day) FROM activity_days WHERE wallet IN ({literal(wallets.copier)}, {literal(wallets.whale)}) "
-        f"AND day >= {literal(start)} AND day < {literal(end)} GROUP BY day HAVING count(DISTINCT wallet) = 2"
+        f"SELECT epoch(day) FROM activity_days WHERE wallet IN ({', '.join(map(literal, wallets))}) "
+        f"AND day >= {literal(start)} AND day < {literal(end)} "
+        f"GROUP BY day HAVING count(DISTINCT wallet) = {len(wallets)}"
     ).fetchall()
     return {moment(t) for (t,) in rows}
 

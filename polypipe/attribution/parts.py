@@ -24,6 +24,8 @@ STALE_PRICES = "tokens whose last known price is older than a day"
 
 EVENT_SIZE = f"coverage and exits leave out events in which {OUTCOMES_UNKNOWN}"
 
+FEES_UNKNOWN = "fills whose fee is not known, because usdcSize is absent: their fees are not in the parts"
+
 COMBOS_UNKNOWN = "combos whose PnL is not known"
 
 DAY_UNKNOWN = "the activity of this day is not known completely"

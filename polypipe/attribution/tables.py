@@ -3,14 +3,15 @@
 # ruff: noqa: S608 -- values are written as literals
 
 from collections import defaultdict
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from polypipe.attribution.days import DAY, LOOK_BACK, moment
-from polypipe.attribution.fills import CopyFill, Fill, Move, SetChange
+from polypipe.attribution.fees import IN_SHARES
+from polypipe.attribution.fills import CopyFill, Fill, SetChange
 from polypipe.attribution.groups import Groups
-from polypipe.attribution.moves import Listed, missing_shares
-from polypipe.attribution.stored_marks import AHEAD, FILLS
+from polypipe.attribution.stored_marks import FILLS
+from polypipe.divergence.event_outcomes import OUTCOMES
 from polypipe.divergence.exposure import Share
 from polypipe.polymarket.activity_types import ACTIVITY_TYPES
 from polypipe.wallets import Wallets
@@ -20,28 +21,44 @@ if TYPE_CHECKING:
     import duckdb
 
 
-def read_fills(con: "duckdb.DuckDBPyConnection", wallet: str, start: datetime, end: datetime) -> list[Fill]:
-    """The fills of a wallet in [start, end) that have token, side, size and price, oldest first."""
+def read_fills(
+    con: "duckdb.DuckDBPyConnection", wallet: str, start: datetime, end: datetime, bought_since: datetime | None = None
+) -> list[Fill]:
+    """The fills of a wallet in [start, end) that have token, side, size and price, oldest first.
+
+    With `bought_since` only those of tokens that the wallet bought from then on.
+    """
+    bought = (
+        f"AND asset IN (SELECT asset FROM wallet_activity WHERE {FILLS} AND wallet = {literal(wallet)} AND side = 'BUY' "
+        f"AND timestamp >= {literal(bought_since)} AND timestamp < {literal(end)}) "
+        if bought_since
+        else ""
+    )
     rows = con.execute(
         "SELECT key, epoch(timestamp), asset, side, size, price, transaction_hash, usdc_size, condition_id, title, "
         f"event_slug, outcome FROM wallet_activity WHERE {FILLS} AND wallet = {literal(wallet)} "
         f"AND timestamp >= {literal(start)} AND timestamp < {literal(end)} "
-        "AND asset IS NOT NULL AND side IS NOT NULL AND size > 0 AND price > 0 ORDER BY timestamp, key"
+        f"AND asset IS NOT NULL AND side IS NOT NULL AND size > 0 AND price > 0 {bought}ORDER BY timestamp, key"
     ).fetchall()
     return [Fill(*row) for row in rows]
 
 
 def read_copy_fills(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> list[CopyFill]:
-    """The matched fills of [start, end), oldest first."""
+    """The matched fills of [start, end), oldest first, with their fees in USD: fees in shares are in `stored_moves.py`."""
     return [
         CopyFill(*row)
         for row in con.execute(
-            "SELECT epoch(timestamp), token_id, side, reason, whale_shares, whale_price, whale_fee, ratio, copier_shares, "
-            "copier_price, coalesce(copier_fee, 0), condition_id, title, event_slug, outcome, epoch(copied_at) "
+            f"SELECT epoch(timestamp), token_id, side, reason, whale_shares, whale_price, {_in_usd('whale_fee')}, ratio, "
+            f"copier_shares, copier_price, {_in_usd('copier_fee')}, condition_id, title, event_slug, outcome, "
+            "epoch(copied_at) "
             f"FROM copy_fills WHERE user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)} "
             f"AND timestamp >= {literal(start)} AND timestamp < {literal(end)} ORDER BY timestamp, key"
         ).fetchall()
     ]
+
+
+def _in_usd(fee: str) -> str:
+    return f"CASE WHEN {fee}_reason = {literal(IN_SHARES)} THEN 0 ELSE {fee} END"
 
 
 def read_sets(
@@ -63,81 +80,22 @@ def read_sets(
 def read_events(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> Groups:
     """The neg-risk events in which the wallets traded in [start, end), and their number of outcomes.
 
-    They are known while the crawl lists the event. An event that is not listed any more is known to be neg-risk by a
-    conversion; its number of outcomes is not known then.
+    An event that is neither listed by the crawl nor in `event_sizes` is known to be neg-risk by a conversion; its number
+    of outcomes is not known then.
     """
     both = f"wallet IN ({literal(wallets.copier)}, {literal(wallets.whale)})"
     rows = con.execute(
-        "WITH listed AS (SELECT events.slug, count(*) AS outcomes FROM markets JOIN events USING (event_id) "
-        "WHERE coalesce(markets.neg_risk, events.neg_risk) GROUP BY events.slug), "
+        f"WITH known AS ({OUTCOMES}), "
         f"converted AS (SELECT DISTINCT event_slug FROM wallet_activity WHERE type = 'CONVERSION' AND {both} "
         f"AND timestamp < {literal(end)}) "
         "SELECT DISTINCT asset, a.event_slug, a.condition_id, a.outcome_index, outcomes FROM wallet_activity AS a "
-        "LEFT JOIN listed ON listed.slug = a.event_slug LEFT JOIN converted ON converted.event_slug = a.event_slug "
+        "LEFT JOIN known ON known.slug = a.event_slug LEFT JOIN converted ON converted.event_slug = a.event_slug "
         f"WHERE {FILLS} AND {both} AND timestamp >= {literal(start)} AND timestamp < {literal(end)} "
         "AND asset IS NOT NULL AND condition_id IS NOT NULL AND outcome_index IN (0, 1) AND a.event_slug <> '' "
         "AND (outcomes IS NOT NULL OR converted.event_slug IS NOT NULL)"
     ).fetchall()
     shares = {token: Share(slug, condition, index == 0) for token, slug, condition, index, _ in rows}
     return Groups(shares, {slug: outcomes for _, slug, _, _, outcomes in rows})
-
-
-def read_moves(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> list[Move]:
-    """Shares that left either wallet without a trade in [start, end): by its rows, or missing from its positions."""
-    moves: list[Move] = []
-    for wallet in (wallets.whale, wallets.copier):
-        of_copier = wallet == wallets.copier
-        named = [
-            Move(t, token, shares, of_copier)
-            for t, token, shares in con.execute(
-                "SELECT epoch(timestamp), asset, size FROM wallet_activity WHERE type = 'MIGRATION' AND size > 0 "
-                f"AND asset IS NOT NULL AND wallet = {literal(wallet)} AND occurrence = 0 "
-                f"AND timestamp >= {literal(start)} AND timestamp < {literal(end)} ORDER BY ALL"
-            ).fetchall()
-        ]
-        listed = _listed(con, "copier_size" if of_copier else "whale_size", start, end + timedelta(seconds=AHEAD))
-        moves += named
-        if listed:
-            moves += missing_shares(
-                read_fills(con, wallet, start, end + timedelta(seconds=AHEAD)),
-                read_sets(con, wallets, start, end + timedelta(seconds=AHEAD), wallet),
-                named,
-                listed,
-                _unclear(con, wallet),
-                ahead=AHEAD,
-                of_copier=of_copier,
-            )
-    return sorted((move for move in moves if move.t < end.timestamp()), key=lambda move: move.t)
-
-
-def _listed(con: "duckdb.DuckDBPyConnection", size: str, start: datetime, end: datetime) -> list[Listed]:
-    """The kept comparisons of positions and the latest one, with the sizes of one wallet."""
-    by_time: dict[float, tuple[dict[str, float], set[str]]] = defaultdict(lambda: ({}, set()))
-    for t, token, shares, resolved in con.execute(
-        f"SELECT epoch(observed_at), token_id, {size}, resolved FROM position_prices WHERE {size} IS NOT NULL "
-        f"AND observed_at >= {literal(start)} AND observed_at < {literal(end)} UNION "
-        f"SELECT epoch(compared_at), token_id, {size}, status = 'resolved' FROM positions "
-        f"WHERE compared_at >= {literal(start)} AND compared_at < {literal(end)}"
-    ).fetchall():
-        by_time[t][0][token] = shares
-        if resolved:
-            by_time[t][1].add(token)
-    for (t,) in con.execute(  # comparisons of two empty lists
-        "SELECT epoch(compared_at) FROM position_summaries WHERE whale_positions = 0 AND copier_positions = 0 "
-        f"AND compared_at >= {literal(start)} AND compared_at < {literal(end)}"
-    ).fetchall():
-        by_time.setdefault(t, ({}, set()))
-    return [Listed(t, sizes, frozenset(resolved)) for t, (sizes, resolved) in by_time.items()]
-
-
-def _unclear(con: "duckdb.DuckDBPyConnection", wallet: str) -> frozenset[str]:
-    """Markets whose shares changed by rows that do not name them: redeemed, or in an event with a conversion."""
-    rows = con.execute(
-        f"SELECT DISTINCT condition_id FROM wallet_activity WHERE wallet = {literal(wallet)} AND condition_id IS NOT NULL "
-        "AND (type = 'REDEEM' OR (type = 'TRADE' AND event_slug IN (SELECT event_slug FROM wallet_activity "
-        f"WHERE type = 'CONVERSION' AND wallet = {literal(wallet)})))"
-    ).fetchall()
-    return frozenset(condition for (condition,) in rows)
 
 
 def read_unattributed(

@@ -19,6 +19,7 @@ from polypipe.attribution.fee_schedules import read_schedules
 from polypipe.attribution.fees import FillFee
 from polypipe.attribution.fills import Fill
 from polypipe.attribution.marks import Marks
+from polypipe.attribution.measured import read_complete_days
 from polypipe.attribution.stored_marks import FILLS, read_marks
 from polypipe.attribution.tables import read_fills
 from polypipe.polymarket.activity_types import types_treated_as
@@ -61,7 +62,7 @@ def fee_rows(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime
     points = _points(con, start, end)
     rows = []
     for wallet in (wallets.copier, wallets.whale):
-        complete = _complete_days(con, wallet, start, end)
+        complete = read_complete_days(con, [wallet], start, end)
         paid = _paid(con, wallet, start, end)
         held = Held(_held(con, wallet, start))
         for day in days_of(start, end):
@@ -159,14 +160,6 @@ def _points(con: "duckdb.DuckDBPyConnection", start: datetime, end: datetime) ->
         f"AND t >= {literal(start)} AND t <= {literal(end)}"
     ).fetchall()
     return {(wallet, moment(t)): p for wallet, t, p in rows}
-
-
-def _complete_days(con: "duckdb.DuckDBPyConnection", wallet: str, start: datetime, end: datetime) -> set[datetime]:
-    rows = con.execute(
-        f"SELECT epoch(day) FROM activity_days WHERE wallet = {literal(wallet)} "
-        f"AND day >= {literal(start)} AND day < {literal(end)}"
-    ).fetchall()
-    return {moment(t) for (t,) in rows}
 
 
 def _paid(

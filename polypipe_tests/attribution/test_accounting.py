@@ -12,7 +12,16 @@ from polypipe.attribution.accounting import explain
 from polypipe.attribution.fills import CopyFill, Move, SetChange
 from polypipe.attribution.groups import Groups
 from polypipe.attribution.marks import Marks
-from polypipe.attribution.parts import AFTER_MIDNIGHT, EVENT_SIZE, FROM_BEFORE, NO_PRICE, PARTS, RATIO_CHANGED, STALE_PRICES
+from polypipe.attribution.parts import (
+    AFTER_MIDNIGHT,
+    EVENT_SIZE,
+    FEES_UNKNOWN,
+    FROM_BEFORE,
+    NO_PRICE,
+    PARTS,
+    RATIO_CHANGED,
+    STALE_PRICES,
+)
 from polypipe.attribution.rule_outcome import follow_rule
 from polypipe.divergence.copy_rule import Rule
 from polypipe.divergence.exposure import Share
@@ -261,6 +270,13 @@ def test_more_than_the_ratio_is_excess() -> None:
     (day,) = account([whale(10, 5000, 0.50, 625)], {"T": [(90, 0.60)]})
     assert parts(day) == {"excess": 12.5}
     assert day.coverage == pytest.approx(100)  # capped: too much of one token covers no other
+
+
+@pytest.mark.parametrize(("whale_fee", "own_fee"), [(None, 0.5), (2.0, None)])
+def test_unknown_fees_are_noted_and_not_zero(whale_fee, own_fee) -> None:
+    (day,) = account([whale(10, 100, 0.5, 10, fee=whale_fee, own_fee=own_fee)], {"T": [(0, 0.5)]})
+    assert parts(day) == {"fees": 0.1 * (whale_fee or 0) - (own_fee or 0)}
+    assert day.notes == {FEES_UNKNOWN: None}
 
 
 def test_fees_and_scaled_rebates_have_their_part() -> None:

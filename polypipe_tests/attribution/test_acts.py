@@ -10,8 +10,10 @@ import pytest
 
 from polypipe.attribution.copy_fills import compute_fills
 from polypipe.attribution.daily_gap import compute_gap
+from polypipe.attribution.fees import IN_SHARES
 from polypipe.attribution.metrics import compute_metrics
 from polypipe.attribution.parts import EVENT_SIZE, PARTS
+from polypipe.attribution.wallet_fees import compute_wallet_fees
 from polypipe.caches.universe import crawl_and_store
 from polypipe.divergence.position_refresh import refresh_positions
 from polypipe.history.activity import load_activity
@@ -57,13 +59,15 @@ class Played:
 def play(tmp_path) -> Callable[..., Played]:
     """Plays a script for some days, reads it day by day as in production, and attributes the gap of each."""
 
-    def played(script: Script, days: int = 1, *, crawled: bool = False) -> Played:
+    def played(script: Script, days: int = 1, *, crawled: bool = False, fault: tuple[str, str] | None = None) -> Played:
         warehouse = Warehouse(tmp_path / "played")
         before = script.market("Before?")  # a share each, so that both PnL series begin before the first day
         for wallet in (WHALE_ADDRESS, COPIER_ADDRESS):
             script.buy(wallet, T0 - 2 * DAY, before, YES, 1, 0.5)
         with SimServer(1, script=script, start=T0) as sim:
             polymarket = impatient(settings_for(sim.url))
+            if fault:
+                sim.faults.add(*fault, status=500)
             for n in range(days):
                 midnight = T0 + (n + 1) * DAY
                 sim.clock.set((midnight + 27 * HOUR / 60).timestamp())
@@ -74,6 +78,7 @@ def play(tmp_path) -> Callable[..., Played]:
                 load_pnl(polymarket, warehouse, WALLETS, midnight - DAY, midnight, lambda m=midnight: m + HOUR / 4)
                 compute_quality(warehouse, WALLETS, midnight - DAY, midnight)
                 compute_fills(warehouse, WALLETS, midnight - DAY, midnight)
+                compute_wallet_fees(warehouse, WALLETS, midnight - DAY, midnight)
                 compute_metrics(warehouse, WALLETS, midnight - DAY, midnight)
                 compute_gap(warehouse, WALLETS, T0, midnight)
         return Played(
@@ -143,12 +148,37 @@ def test_a_conversion_is_neither_an_exit_nor_missed(play, crawled) -> None:
     (day,) = found.gaps
     assert (found.exits, found.parts(), day["unexplained"]) == ([], {}, pytest.approx(0, abs=1e-3))
     assert {row["status"] for row in found.fills} == {"copied"}
-    if crawled:
-        assert day["coverage"] == pytest.approx(100)
-        assert day["expected_usd"] == pytest.approx(300 * 0.40)
-    else:  # the crawl is what knows how many outcomes the event has
-        assert day["coverage"] is None
-        assert json.loads(day["reasons"])["coverage"] == EVENT_SIZE
+    assert day["coverage"] == pytest.approx(100), "the event is read by its slug, listed or not"
+    assert day["expected_usd"] == pytest.approx(300 * 0.40)
+
+
+def test_coverage_after_a_conversion_is_unknown_while_gamma_does_not_answer(play) -> None:
+    script = Script(ratio=RATIO)
+    a, b, _ = script.event("Who wins?", {"A": 0.3, "B": 0.3, "C": 0.4})
+    for market in (a, b):
+        script.copy(script.buy(WHALE_ADDRESS, T0 + 2 * HOUR, market, NO, 3_000, 0.70), 300)
+    script.convert(WHALE_ADDRESS, T0 + 5 * HOUR, [a, b], 3_000)
+    found = play(script, fault=("status", "/events/keyset"))
+    (day,) = found.gaps
+    assert day["coverage"] is None
+    assert json.loads(day["reasons"])["coverage"] == EVENT_SIZE
+    assert (found.exits, found.parts(), day["unexplained"]) == ([], {}, pytest.approx(0, abs=1e-3))
+
+
+def test_redemption_of_what_a_conversion_gave_settles_the_market(play) -> None:
+    script = Script(ratio=RATIO)
+    settles = T0 + 8 * HOUR
+    a, b, c = script.event("Who wins?", {"A": 0.3, "B": 0.3, "C": 0.4}, winner="C", settles_at=settles)
+    for market in (a, b):
+        script.copy(script.buy(WHALE_ADDRESS, T0 + 2 * HOUR, market, NO, 3_000, 0.70), 300)
+    script.miss(script.buy(WHALE_ADDRESS, T0 + 3 * HOUR, c, YES, 2_000, 0.40), "breaker")
+    script.convert(WHALE_ADDRESS, T0 + 5 * HOUR, [a, b], 3_000)
+    script.redeem(WHALE_ADDRESS, T0 + 9 * HOUR, c, YES, 5_000)
+    found = play(script)
+    (day,) = found.gaps
+    assert found.parts() == {"missed_unknown": -120}, "nobody holds C any more: only the redemption says that it won"
+    assert (day["gap"], day["unexplained"]) == (pytest.approx(-120), pytest.approx(0, abs=1e-3))
+    assert day["notes"] == "{}"
 
 
 @pytest.mark.parametrize("silent", [False, True])
@@ -209,11 +239,18 @@ def test_a_fee_taken_in_shares_is_a_fee_and_no_exit(play) -> None:
     sold = script.sell(WHALE_ADDRESS, T0 + 5 * HOUR, market, YES, 10_000, 0.50)
     script.copy(sold, 978.7)
     assert whale.size == 10_000
-    found = play(script)
+    found = play(script, crawled=True)
     (day,) = found.gaps
     assert found.exits == []
     assert found.parts() == {"fees": -10.65}
     assert day["unexplained"] == pytest.approx(0, abs=1e-6)
+    columns = ("side", "whale_role", "copier_fee", "copier_role", "copier_fee_reason")
+    assert [tuple(row[name] for name in columns) for row in found.fills] == [
+        ("BUY", "maker", None, None, IN_SHARES),
+        ("SELL", "maker", 0.0, "maker", None),
+    ]
+    fees = rows(found.warehouse, "SELECT wallet, fees, fees_unknown, maker_usd FROM wallet_fees_daily")
+    assert {wallet: found for wallet, *found in fees}[COPIER_ADDRESS] == [0, 1, pytest.approx(978.7 * 0.50)]
 
 
 def test_a_combo_is_not_missed_and_has_a_part_of_its_own(play) -> None:
