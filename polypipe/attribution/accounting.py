@@ -34,6 +34,7 @@ from polypipe.attribution.parts import (
     STALE_PRICES,
     ExplainedDay,
 )
+from polypipe.bot_profile import CLASSIC, BotProfile
 
 
 def explain(
@@ -44,13 +45,15 @@ def explain(
     *,
     moves: Iterable[Move] = (),
     events: Groups | None = None,
+    bot: BotProfile = CLASSIC,
 ) -> Iterator[ExplainedDay]:
     """Account for each of `days`: (start, end, ratio), in order and without gaps.
 
     `fills` are in order of time. Those before the first day open the positions that are carried into it. `sets` are
-    splits, merges and conversions, `events` the neg-risk events. Takes O(fills + days x open tokens).
+    splits, merges and conversions, `events` the neg-risk events. Positions below the `bot`'s
+    minimum order are neither covered nor exits. Takes O(fills + days x open tokens).
     """
-    account = _Account(prices, list(sets), groups_of(fills, events or Groups()))
+    account = _Account(prices, list(sets), groups_of(fills, events or Groups()), bot)
     acts: list[CopyFill | Move] = sorted([*fills, *moves], key=lambda act: act.t)
     n = 0
     while n < len(acts) and acts[n].t < days[0][0]:
@@ -67,10 +70,10 @@ def explain(
 
 
 class _Account:
-    def __init__(self, prices: Marks, sets: Sequence[SetChange], groups: Groups) -> None:
+    def __init__(self, prices: Marks, sets: Sequence[SetChange], groups: Groups, bot: BotProfile) -> None:
         self.prices = prices
         self.groups = groups
-        self.open = OpenTokens(groups)
+        self.open = OpenTokens(groups, bot)
         self.sets: dict[str, list[SetChange]] = defaultdict(list)
         for change in sets:
             self.sets[change.condition].append(change)

@@ -13,7 +13,7 @@ from polypipe.attribution.habits import Habits
 from polypipe.attribution.labels import Catalog, price_bucket
 from polypipe.attribution.reasons import LoggedFill, fill_status
 from polypipe.attribution.tables import LogLine
-from polypipe.divergence.copy_rule import FLOOR_SHARES, Rule, size_bucket
+from polypipe.divergence.copy_rule import rule_of, size_bucket
 from polypipe.wallets import Wallets
 from polypipe.warehouse.rows import CopyFillRow
 
@@ -48,9 +48,9 @@ class RowMaker:
         """The row of a fill of the whale."""
         whale, price = found.whale, found.price
         ratio = self.habits.ratio(whale.t)
-        expected = Rule(ratio).expected(whale)
+        expected = rule_of(self.wallets.bot, ratio).expected(whale)
         logged = self._logged(whale)
-        decided = fill_status(found, expected, self.holdings.just_before(whale.token, whale.t), logged)
+        decided = fill_status(found, expected, self.holdings.just_before(whale.token, whale.t), logged, self.wallets.bot)
         paid, copied = self.schedules.fee(whale), self.schedules.fees(found.copies)
         worse = None if price is None else whale.sign * (price - whale.price)
         row = {
@@ -64,7 +64,7 @@ class RowMaker:
             "whale_role": paid.role,
             "whale_fee_reason": paid.reason,
             "ratio": ratio,
-            "eligible": whale.shares >= FLOOR_SHARES,
+            "eligible": expected > 0,
             "expected_shares": expected,
             "copier_shares": found.shares,
             "copier_price": price,

@@ -61,7 +61,8 @@ def fill_rows(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetim
     whale = read_fills(con, wallets.whale, first, end + BEYOND)
     copier = read_fills(con, wallets.copier, first, end + BEYOND)
     span = con, wallets, first - DAY, end + DAY
-    habits = Habits(clear_pairs(whale, copier), ratios_by_hour(*span), ratios_by_day(*span), wallets.ratio)
+    pairs = clear_pairs(whale, copier, wallets.bot)
+    habits = Habits(pairs, ratios_by_hour(*span), ratios_by_day(*span), wallets.ratio, wallets.bot)
     since = (start - BEYOND).timestamp()
     matched = match([fill for fill in whale if fill.t >= since], [fill for fill in copier if fill.t >= since], habits.at)
     maker = RowMaker(

@@ -96,6 +96,7 @@ def gap_rows(
         spans,
         moves=read_moves(con, wallets, since, end),
         events=read_events(con, wallets, since, end),
+        bot=wallets.bot,
     )
     named = act_notes(read_unattributed(con, wallets, start, end), prices.contradicted)
     complete = read_complete_days(con, (wallets.copier, wallets.whale), since, end)

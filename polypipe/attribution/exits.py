@@ -12,7 +12,7 @@ from polypipe.attribution.fills import CopyFill
 from polypipe.attribution.groups import Groups, Net, net_of, paid_by, prices_of
 from polypipe.attribution.marks import Mark
 from polypipe.attribution.parts import EVENT_SIZE, ExplainedDay, UncopiedExit
-from polypipe.divergence.copy_rule import MINIMUM_USD
+from polypipe.bot_profile import CLASSIC, BotProfile
 
 _NOT_EXITS = ("own", "excess", "moved")  # what the copier has beyond the target for other causes than an exit
 
@@ -20,8 +20,9 @@ _NOT_EXITS = ("own", "excess", "moved")  # what the copier has beyond the target
 class OpenTokens:
     """The open tokens, and which markets of a group are decided."""
 
-    def __init__(self, groups: Groups) -> None:
+    def __init__(self, groups: Groups, bot: BotProfile = CLASSIC) -> None:
         self.groups = groups
+        self._bot = bot
         self.tokens: dict[str, OpenToken] = {}
         self.members: dict[str, list[str]] = defaultdict(list)  # group -> open tokens
         self._settled: dict[str, set[str]] = defaultdict(set)  # group -> decided markets
@@ -118,11 +119,11 @@ class OpenTokens:
             prices = prices_of({token: marks[token].price for token in tokens}, net.has, self.groups)
             for outcome, expected in net.wanted.items():
                 price = prices[outcome] or 0.0
-                if expected * price >= MINIMUM_USD:
+                if self._bot.orderable(expected, price):
                     day.expected_usd += expected * price
                     day.covered_usd += min(expected, net.has[outcome]) * price
         for token, shares in self._exits(group).items():
-            if shares * marks[token].price >= MINIMUM_USD:
+            if self._bot.orderable(shares, marks[token].price):
                 day.exits.append(_exit(token, shares, self.tokens[token], marks[token]))
 
 

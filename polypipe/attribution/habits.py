@@ -8,6 +8,7 @@ from statistics import median
 from typing import NamedTuple
 
 from polypipe.attribution.days import DAY, midnight, moment
+from polypipe.bot_profile import CLASSIC, BotProfile
 
 HABIT_DAYS = 7
 """A day with too few clear pairs also uses those of this many days before it."""
@@ -28,11 +29,12 @@ class ClearPair(NamedTuple):
 
 @dataclass(frozen=True)
 class Habit:
-    """The copier's ratio and usual latency, as used by matching. `pairs` is 0 if the ratio is the setting."""
+    """The copier's ratio, usual latency and bot, as used by matching. `pairs` is 0 if the ratio is the setting."""
 
     ratio: float
     latency: float
     pairs: int
+    bot: BotProfile = CLASSIC
 
 
 def habit_of(pairs: Sequence[ClearPair], setting: float) -> Habit:
@@ -50,8 +52,14 @@ class Habits:
     """
 
     def __init__(
-        self, pairs: Sequence[ClearPair], hours: Mapping[int, float], days: Mapping[date, float], setting: float
+        self,
+        pairs: Sequence[ClearPair],
+        hours: Mapping[int, float],
+        days: Mapping[date, float],
+        setting: float,
+        bot: BotProfile = CLASSIC,
     ) -> None:
+        self._bot = bot
         self._hours, self._days, self._setting = hours, days, setting
         self._pairs = [pair._replace(ratio=pair.ratio / self.ratio(pair.t)) for pair in pairs]
         self._times = [pair.t for pair in pairs]
@@ -68,7 +76,7 @@ class Habits:
         hour = int(t // 3600)
         if hour not in self._of_hour:
             of_day = self._day(moment(t).date())
-            self._of_hour[hour] = Habit(of_day.ratio * self.ratio(t), of_day.latency, of_day.pairs)
+            self._of_hour[hour] = Habit(of_day.ratio * self.ratio(t), of_day.latency, of_day.pairs, self._bot)
         return self._of_hour[hour]
 
     def _day(self, day: date) -> Habit:

@@ -17,7 +17,7 @@ from polypipe.attribution.fee_metrics import FEE_NUMBERS, OF_PNL, fee_numbers
 from polypipe.attribution.pnl_fees import FeeShare, measure_by_day
 from polypipe.attribution.realised_ratio import LEAST_RATIO_PAIRS
 from polypipe.attribution.shortfall import Shortfall, shortfall_by_window
-from polypipe.divergence.copy_rule import FLOOR_SHARES, MINIMUM_USD, TELLING_USD, TIER_SHARES
+from polypipe.bot_profile import TELLING
 from polypipe.divergence.pnl_gap import MIN_COVERED
 from polypipe.history.copy_quality import WINDOWS
 from polypipe.wallets import Wallets
@@ -84,10 +84,11 @@ def metric_rows(
         "whale": literal(wallets.whale),
         "days": "[" + ", ".join(literal(day) for day in days) + "]",
         "windows": str(list(windows)),
-        "floor": literal(FLOOR_SHARES),
-        "tier": literal(TIER_SHARES),
-        "telling": literal(TELLING_USD),
-        "minimum": literal(MINIMUM_USD),
+        "floor": literal(wallets.bot.floor_shares),
+        "tier": literal(wallets.bot.lowest_tier),
+        "telling": literal(TELLING),
+        "minimum_usd": literal(wallets.bot.minimum_usd),
+        "minimum_shares": literal(wallets.bot.minimum_shares),
     }.items():
         con.execute(f"SET VARIABLE {name} = {value}")
     missed = shortfall_by_window(con, wallets, days, windows)

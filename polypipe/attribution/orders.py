@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from polypipe.attribution.fills import Fill
 from polypipe.attribution.habits import Habit
-from polypipe.divergence.copy_rule import FLOOR_SHARES, MINIMUM_USD, TIER_FACTOR, TIER_SHARES
 
 EXACT_SHARE, EXACT_SHARES = 0.001, 0.02
 """A size is exact within 0.1 %, or within rounding (0.02 shares)."""
@@ -65,7 +64,7 @@ def grouped(fills: Iterable[Fill]) -> dict[tuple[str, str], list[Fill]]:
 def copy_cost(fill: Fill, order: Order, habit: Habit) -> float | None:
     """Cost of taking an order for a copy of a fill, lower is better; None if it cannot be one."""
     late = abs(order.t - fill.t - habit.latency) * PER_SECOND
-    sizes = _sizes(fill, habit.ratio)
+    sizes = _sizes(fill, habit)
     if any(abs(order.shares - size) <= max(EXACT_SHARES, EXACT_SHARE * size) for size in sizes):
         return late
     share = order.shares / max(sizes)
@@ -76,15 +75,18 @@ def copy_cost(fill: Fill, order: Order, habit: Habit) -> float | None:
 
 def fits(shares: float, fill: Fill, habit: Habit) -> bool:
     """True if that many shares in all can be the copy of a fill."""
-    size = max(_sizes(fill, habit.ratio))
+    size = max(_sizes(fill, habit))
     return shares <= size + max(EXACT_SHARES, EXACT_SHARE * size)
 
 
-def _sizes(fill: Fill, ratio: float) -> list[float]:
-    """Sizes that the bot may have ordered: ratio x shares, the tier's multiple, or the minimum order for a small fill."""
-    sizes = [ratio * fill.shares]
-    if fill.side == "BUY" and fill.shares >= TIER_SHARES:
-        sizes.append(TIER_FACTOR * sizes[0])
-    if sizes[0] * fill.price < MINIMUM_USD and fill.shares >= FLOOR_SHARES:
-        sizes.append(MINIMUM_USD / fill.price)
+def _sizes(fill: Fill, habit: Habit) -> list[float]:
+    """Sizes that the bot may have ordered: ratio x shares, a tier's multiple, the minimum of a small fill, the maximum."""
+    bot = habit.bot
+    sizes = [habit.ratio * fill.shares]
+    if fill.side == "BUY":
+        sizes += [factor * sizes[0] for size, factor in bot.tiers if fill.shares >= size]
+    if not bot.orderable(sizes[0], fill.price) and fill.shares >= bot.floor_shares:
+        sizes.append(bot.minimum_order(fill.price))
+    if bot.maximum_usd is not None and sizes[0] * fill.price > bot.maximum_usd:
+        sizes = [bot.maximum_usd / fill.price]
     return sizes

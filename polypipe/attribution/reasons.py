@@ -6,7 +6,7 @@ The reason comes from the bot's log if it has the fill, else it is inferred from
 from dataclasses import dataclass
 
 from polypipe.attribution.fills import Match
-from polypipe.divergence.copy_rule import FLOOR_SHARES, MINIMUM_USD
+from polypipe.bot_profile import CLASSIC, BotProfile
 
 REASONS = ("small", "probability", "disabled", "breaker", "error", "unfilled", "no_position", "unknown")
 
@@ -76,9 +76,11 @@ class FillStatus:
     source: str | None = None
 
 
-def fill_status(match: Match, expected: float, held: float, logged: LoggedFill | None) -> FillStatus:
+def fill_status(
+    match: Match, expected: float, held: float, logged: LoggedFill | None, bot: BotProfile = CLASSIC
+) -> FillStatus:
     """Status and reason. `expected` is the size by the bot's rule, `held` the copier's shares just before the fill."""
-    eligible = match.whale.shares >= FLOOR_SHARES
+    eligible = expected > 0
     if match.copies and (not eligible or match.shares >= min(ENOUGH * expected, expected - ROUNDING_SHARES)):
         return FillStatus("copied")
     status = "partial" if match.copies else "missed" if eligible else "small"
@@ -92,6 +94,6 @@ def fill_status(match: Match, expected: float, held: float, logged: LoggedFill |
         return FillStatus(status, "small", "inferred")
     if match.whale.side == "SELL" and held <= ROUNDING_SHARES:
         return FillStatus(status, "no_position", "inferred")
-    if expected * match.whale.price < MINIMUM_USD:
+    if bot.below_minimum == "chance" and not bot.orderable(expected, match.whale.price):
         return FillStatus(status, "probability", "inferred")
     return FillStatus(status, "unknown", "inferred")

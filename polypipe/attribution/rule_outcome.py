@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from polypipe.attribution.fills import CopyFill, SetChange
 from polypipe.attribution.groups import Groups, groups_of, net_of, prices_of
 from polypipe.attribution.marks import Marks
-from polypipe.divergence.copy_rule import MINIMUM_USD, Rule
+from polypipe.divergence.copy_rule import Rule
 
 
 @dataclass
@@ -80,7 +80,7 @@ def follow_rule(
         if fill.t >= start:
             paper.fills += 1
             paper.asked += wanted > 0
-            paper.below_minimum += 0 < wanted * fill.whale_price < MINIMUM_USD
+            paper.below_minimum += wanted > 0 and not rule.bot.orderable(wanted, fill.whale_price)
         if fill.side == "SELL":
             sold = [change.shares for change in split.get(fill.condition or "", ()) if change.t <= fill.t]
             from_sets = rule.ratio * max(sum(sold), 0.0)
@@ -108,7 +108,7 @@ def follow_rule(
         worth = prices_of({token: marks[token] for token in tokens}, net.has, groups)
         for outcome, shares in net.wanted.items():
             price = worth[outcome] or 0.0
-            if shares * price >= MINIMUM_USD:
+            if rule.bot.orderable(shares, price):
                 paper.expected_usd += shares * price
                 paper.covered_usd += min(net.has[outcome], shares) * price
     return paper

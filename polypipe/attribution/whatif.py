@@ -17,7 +17,7 @@ from polypipe.attribution.realised_ratio import ratio_warning
 from polypipe.attribution.rule_outcome import RuleOutcome, follow_rule
 from polypipe.attribution.stored_marks import read_marks
 from polypipe.attribution.tables import read_copy_fills, read_sets
-from polypipe.divergence.copy_rule import FLOOR_SHARES, TIER_FACTOR, TIER_SHARES, Rule
+from polypipe.divergence.copy_rule import Rule, rule_of
 from polypipe.text import count
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse
@@ -51,12 +51,15 @@ class WhatIf:
 
     def as_json(self) -> dict[str, Any]:
         """All fields, with plain types."""
-        return asdict(self) | {"first": str(self.first), "last": str(self.last), "rule_in_words": self.rule.describe()}
-
-
-def bot_rule(ratio: float, floor: float | None = None, tiers: Sequence[tuple[float, float]] = ()) -> Rule:
-    """A rule with the bot's floor and tier unless they are given. A tier of factor 1 disables the bot's tier."""
-    return Rule(ratio, FLOOR_SHARES if floor is None else floor, tuple(tiers) or ((TIER_SHARES, TIER_FACTOR),))
+        rule = {"ratio": self.rule.ratio, "floor": self.rule.floor, "tiers": self.rule.tiers}
+        shown = {
+            "rule": rule,
+            "bot_profile": self.rule.bot.name,
+            "first": str(self.first),
+            "last": str(self.last),
+            "rule_in_words": self.rule.describe(),
+        }
+        return asdict(self) | shown
 
 
 def what_if(
@@ -80,7 +83,7 @@ def what_if(
     span = start.timestamp(), end.timestamp()
     answer.paper = follow_rule(fills, sets, prices, rule, *span, counting=_runs(sorted(known)))
     answer.coverage = answer.paper.coverage
-    answer.coverage_in_force = follow_rule(fills, sets, prices, bot_rule(in_force), *span).coverage
+    answer.coverage_in_force = follow_rule(fills, sets, prices, rule_of(wallets.bot, in_force), *span).coverage
     for name in ("coverage", "coverage_in_force"):
         if getattr(answer, name) is None:
             answer.reasons[name] = "the rule holds no position worth an order at the end"

@@ -78,14 +78,16 @@ def quality(first: date | None, last: date | None, as_json: bool) -> None:
     "--ratio", type=click.FloatRange(min=0, min_open=True, max=MOST_FACTOR), help="Scaling ratio. Default: the setting."
 )
 @click.option(
-    "--floor", type=click.FloatRange(min=0, max=MOST_SHARES), help="Smallest fill to copy, in shares. The bot: 10."
+    "--floor",
+    type=click.FloatRange(min=0, max=MOST_SHARES),
+    help="Smallest fill to copy, in shares. Default: the bot's.",
 )
 @click.option(
     "--tier",
     "tiers",
     multiple=True,
     metavar="SHARES:FACTOR",
-    help="Multiply copies of purchases from SHARES up by FACTOR. The bot: 4000:1.25. Repeatable.",
+    help="Multiply copies of purchases from SHARES up by FACTOR, as 4000:1.25. Default: the bot's. Repeatable.",
 )
 @from_option
 @to_option
@@ -96,15 +98,16 @@ def whatif(
     """Recompute expected PnL, gap and coverage over stored days under another ratio, floor or tiers."""
     import json
 
-    from polypipe.attribution.whatif import bot_rule, what_if
+    from polypipe.attribution.whatif import what_if
     from polypipe.attribution.whatif_text import whatif_lines
+    from polypipe.divergence.copy_rule import rule_of
 
     for name, number in (("--ratio", ratio), ("--floor", floor)):
         if number is not None and math.isnan(number):  # a click range accepts it
             raise PolypipeError(f"{name} {number} is not a number")
     parsed = _tiers(tiers)
     warehouse, wallets = _stored(as_json)
-    rule = bot_rule(wallets.ratio if ratio is None else ratio, floor, parsed)
+    rule = rule_of(wallets.bot, wallets.ratio if ratio is None else ratio, floor, parsed)
     answer = what_if(warehouse, wallets, rule, first, last)
     click.echo(json.dumps(answer.as_json()) if as_json else "\n".join(whatif_lines(answer)))
 

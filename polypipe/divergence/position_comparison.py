@@ -1,7 +1,7 @@
 """Compares the positions of copier and whale, token by token. Pure functions, no I/O.
 
-The expected size is ratio x the whale's size. The factor 1.25 that the bot applies to fills of 4,000 shares or more is
-not part of it: a position made of such fills may be at the upper edge of the band, or just above it.
+The expected size is ratio x the whale's size. A bot's factor for large purchases (1.25 from 4,000 shares) is not part of
+it: a position made of such fills may be at the upper edge of the band, or just above it.
 
 Both outcomes of a market held at once are netted first: a full set is worth $1 whatever happens, so only the shares
 beyond full sets are exposure to copy. Then shares of a neg-risk event that pay the same count as the same. The gross sizes
@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from polypipe.divergence.copy_rule import MINIMUM_USD, size_bucket
+from polypipe.bot_profile import CLASSIC, BotProfile
+from polypipe.divergence.copy_rule import size_bucket
 from polypipe.divergence.exposure import Share
 from polypipe.divergence.position_equivalence import Equivalents, Holding, equivalents
 from polypipe.divergence.position_history import YES, Exit, WhaleHistory
@@ -72,12 +73,13 @@ def compare_positions(
     *,
     outcomes: Mapping[str, int] | None = None,
     elsewhere: Mapping[str, str] | None = None,
+    bot: BotProfile = CLASSIC,
 ) -> list[ComparedPosition]:
     """Compare two complete lists. `histories` has every token of `copier_only(copier, whale)`.
 
     `outcomes`: slug of a neg-risk event -> number of its outcomes, where known. `elsewhere`: token -> why the copier's
-    shares of it are not known. Returns one row per token that either wallet holds, by expected value, then by the
-    copier's value.
+    shares of it are not known. Sizes below the `bot`'s minimum order are `below_minimum`. Returns one row per token that
+    either wallet holds, by expected value, then by the copier's value.
     """
     by_copier = {position.asset: position for position in copier}
     by_whale = {position.asset: position for position in whale}
@@ -86,7 +88,7 @@ def compare_positions(
     either = by_copier | by_whale
     prices = {token: _price(by_whale.get(token), by_copier.get(token)) for token in either}
     same = _equivalents(
-        either, {t: ratio * n for t, n in whale_net.items()}, copier_net, prices, decided, band, outcomes or {}
+        either, {t: ratio * n for t, n in whale_net.items()}, copier_net, prices, decided, band, outcomes or {}, bot
     )
     rows = []
     for token, shown in either.items():
@@ -102,11 +104,11 @@ def compare_positions(
             status = "netted"
         elif token in same.held:
             spare = copier_net.get(token, 0.0) > expected
-            status = "on_target" if spare else _status(expected, actual, price, band)
+            status = "on_target" if spare else _status(expected, actual, price, band, bot)
             if status == "on_target":
                 status, reason = "converted", CONVERTED
         else:
-            status = _status(expected, actual, price, band)
+            status = _status(expected, actual, price, band, bot)
             if status == "over" and not expected and (of_whale is None or not _held_net(of_whale, whale_net)):
                 status, reason = _left(history, of_whale is not None)
             elif status in ("missed", "under") and elsewhere and token in elsewhere:
@@ -187,6 +189,7 @@ def _equivalents(
     decided: set[str],
     band: float,
     outcomes: Mapping[str, int],
+    bot: BotProfile,
 ) -> Equivalents:
     holdings = [
         Holding(
@@ -203,16 +206,16 @@ def _equivalents(
         and p.condition_id not in decided
         and p.outcome_index in (0, 1)
     ]
-    return equivalents(holdings, outcomes, band)
+    return equivalents(holdings, outcomes, band, bot)
 
 
-def _status(expected: float, actual: float, price: float | None, band: float) -> str:
+def _status(expected: float, actual: float, price: float | None, band: float, bot: BotProfile) -> str:
     if not expected:
-        return "below_minimum" if price is not None and actual * price < MINIMUM_USD else "over"
-    dust = price is not None and expected * price < MINIMUM_USD
+        return "below_minimum" if price is not None and not bot.orderable(actual, price) else "over"
+    dust = price is not None and not bot.orderable(expected, price)
     above = actual > (1 + band) * expected
     if dust:  # an excess of less than a minimum order cannot be sold
-        return "over" if above and price is not None and (actual - expected) * price >= MINIMUM_USD else "below_minimum"
+        return "over" if above and price is not None and bot.orderable(actual - expected, price) else "below_minimum"
     if above:
         return "over"
     if not actual:

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from polypipe.divergence.copy_rule import MINIMUM_USD
+from polypipe.bot_profile import CLASSIC, BotProfile
 from polypipe.divergence.exposure import REST, Share, net_exposure, outcome_prices
 
 UNLIKELY = 0.02
@@ -32,7 +32,9 @@ class Equivalents(NamedTuple):
     unknown: set[str]
 
 
-def equivalents(holdings: Iterable[Holding], outcomes: Mapping[str, int], tolerance: float) -> Equivalents:
+def equivalents(
+    holdings: Iterable[Holding], outcomes: Mapping[str, int], tolerance: float, bot: BotProfile = CLASSIC
+) -> Equivalents:
     """Shares held in another form. `outcomes` is the number of outcomes of a group, where known.
 
     What the copier holds too much of counts for what it lacks if both pay the same, but for `tolerance` of the value.
@@ -42,14 +44,16 @@ def equivalents(holdings: Iterable[Holding], outcomes: Mapping[str, int], tolera
     for one in holdings:
         groups[one.share.group].append(one)
     for group, members in groups.items():
-        _compare(members, outcomes.get(group), tolerance, found)
+        _compare(members, outcomes.get(group), tolerance, bot, found)
     return found
 
 
-def _compare(members: Sequence[Holding], outcomes: int | None, tolerance: float, found: Equivalents) -> None:
+def _compare(
+    members: Sequence[Holding], outcomes: int | None, tolerance: float, bot: BotProfile, found: Equivalents
+) -> None:
     conditions = sorted({one.share.condition for one in members})
-    lacking = [one for one in members if _material(one, one.expected - one.actual)]
-    spare = [one for one in members if _material(one, one.actual - one.expected)]
+    lacking = [one for one in members if _material(one, one.expected - one.actual, bot)]
+    spare = [one for one in members if _material(one, one.actual - one.expected, bot)]
     if len(conditions) < 2 or not lacking or not spare:
         return
     # An outcome that may not exist costs what the others leave of 1 USD, which is then nearly nothing.
@@ -73,8 +77,8 @@ def _compare(members: Sequence[Holding], outcomes: int | None, tolerance: float,
         found.held.update({one.token: one.expected for one in spare})
 
 
-def _material(one: Holding, shares: float) -> bool:
-    return shares > 0 and (one.price is None or shares * one.price >= MINIMUM_USD)
+def _material(one: Holding, shares: float, bot: BotProfile) -> bool:
+    return shares > 0 and (one.price is None or bot.orderable(shares, one.price))
 
 
 def _yes_prices(members: Iterable[Holding]) -> dict[str, float | None]:

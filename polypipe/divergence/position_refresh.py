@@ -75,6 +75,7 @@ def refresh_positions(
         read.traces.histories | left_in_sets,
         outcomes=outcomes,
         elsewhere={token: held_elsewhere(purchase) for token, purchase in read.of_copier.elsewhere.items()},
+        bot=wallets.bot,
     )
     summary = summarize_positions(rows, wallets.ratio, _notes(read), _unsure(read, rows))
     with warehouse.batch("positions") as batch:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from polypipe.attribution.fills import Fill
 from polypipe.attribution.orders import BEFORE
-from polypipe.divergence.copy_rule import FLOOR_SHARES, MINIMUM_USD
+from polypipe.divergence.copy_rule import rule_of
 from polypipe.health.facts import Facts
 from polypipe.health.finding import NO_WALLETS, Finding, Probe, judged, unknown
 from polypipe.health.names import market_name
@@ -20,6 +20,7 @@ from polypipe.health.newest_fills import WINDOW
 from polypipe.health.records import LogLine, NewestFills
 from polypipe.limits import POSITIONS_AGE
 from polypipe.text import duration, money, plain
+from polypipe.wallets import Wallets
 
 SETTLING = timedelta(seconds=60)
 """Time after a copy's deadline in which the exchange may still list it."""
@@ -54,8 +55,8 @@ FAILURES = frozenset(
 def missed_copy(facts: Facts) -> Iterator[Finding]:
     """The whale's fills of one token and side, worth the limit together, without any fill of the copier in time.
 
-    Covers fills that the bot copies by its rule: 10 shares or more, worth its minimum order at the ratio, and sales only of
-    shares that the copier held then. Fills of a whale's order that comes in pieces count together.
+    Covers fills for which the bot's rule sends an order for certain (`Rule.certain`), and sales only of shares that the
+    copier held then. Fills of a whale's order that comes in pieces count together.
     """
     if facts.wallets is None:
         yield unknown(NO_WALLETS)
@@ -77,7 +78,7 @@ def missed_copy(facts: Facts) -> Iterator[Finding]:
     missed: dict[tuple[str, str], list[Fill]] = defaultdict(list)
     for fill in whale.fills:
         at = _moment(fill.t)
-        if not max(first, listed_since) <= at <= last or not _copied_by_rule(fill, facts.wallets.ratio, held):
+        if not max(first, listed_since) <= at <= last or not _copied_by_rule(fill, facts.wallets, held):
             continue
         low, high = fill.t - BEFORE, fill.t + reach.total_seconds()
         if not any(c.token == fill.token and c.side == fill.side and low <= c.t <= high for c in copier.fills):
@@ -210,13 +211,13 @@ Holdings = Callable[[str, float], float]
 """Shares that the copier held of a token just before an instant (epoch seconds)."""
 
 
-def _copied_by_rule(fill: Fill, ratio: float, held: Holdings | None) -> bool:
-    if fill.shares < FLOOR_SHARES or ratio * fill.shares * fill.price < MINIMUM_USD:
+def _copied_by_rule(fill: Fill, wallets: Wallets, held: Holdings | None) -> bool:
+    if not rule_of(wallets.bot, wallets.ratio).certain(fill):
         return False
     if fill.side == "BUY":
         return True
     # Shares worth less than the minimum order cannot be sold.
-    return held is not None and held(fill.token, fill.t) * fill.price >= MINIMUM_USD
+    return held is not None and wallets.bot.orderable(held(fill.token, fill.t), fill.price)
 
 
 def _holdings(facts: Facts, fills: Sequence[Fill]) -> Holdings | None:

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from polypipe.bot_profile import TELLING
 from polypipe.caches.spec import CacheSpec
-from polypipe.divergence.copy_rule import FLOOR_SHARES, TELLING_USD, TIER_SHARES
 from polypipe.health.records import (
     ComparedPositions,
     CopierPnl,
@@ -178,12 +178,14 @@ def read_pairs(con: "duckdb.DuckDBPyConnection", wallets: Wallets, now: datetime
 
     Only days with the present ratio in force, so that a setting changed today is not compared with old fills.
     """
+    bot = wallets.bot
     rows = con.execute(
         "SELECT copier_shares / whale_shares AS r FROM copy_fills "
         f"WHERE {of_pair(wallets)} AND timestamp > {literal(now - PAIRS_DAYS)} AND side = 'BUY' AND copier_fills = 1 "
         "AND NOT ambiguous AND status <> 'own' "
-        f"AND whale_shares >= {literal(FLOOR_SHARES)} AND whale_shares < {literal(TIER_SHARES)} "
-        f"AND copier_shares * whale_price >= {literal(TELLING_USD)} "
+        f"AND whale_shares >= {literal(bot.floor_shares)} AND whale_shares < {literal(bot.lowest_tier)} "
+        f"AND copier_shares * whale_price >= {literal(TELLING * bot.minimum_usd)} "
+        f"AND copier_shares >= {literal(TELLING * bot.minimum_shares)} "
         f"AND abs(ratio / {literal(wallets.ratio)} - 1) < 1e-9 ORDER BY r"
     ).fetchall()
     return [ratio for (ratio,) in rows]

@@ -12,10 +12,11 @@ from polypipe.attribution.fills import CopyFill
 from polypipe.attribution.marks import Marks
 from polypipe.attribution.parts import PARTS
 from polypipe.attribution.rule_outcome import follow_rule
-from polypipe.attribution.whatif import bot_rule, what_if
+from polypipe.attribution.whatif import what_if
 from polypipe.attribution.whatif_text import whatif_lines
+from polypipe.bot_profile import CLASSIC
 from polypipe.cli.main import main
-from polypipe.divergence.copy_rule import Rule
+from polypipe.divergence.copy_rule import Rule, rule_of
 from polypipe.errors import PolypipeError
 from polypipe.history.copy_quality import reasons_of
 from polypipe.warehouse import Replace
@@ -180,7 +181,7 @@ def test_expected_pnl_of_a_plain_ratio_is_ratio_times_whale_pnl(stored) -> None:
 
 
 def test_coverage_of_the_rule_in_force_is_reported_too(stored) -> None:
-    in_force, other = what_if(stored, WALLETS, bot_rule(0.1)), what_if(stored, WALLETS, bot_rule(0.02))
+    in_force, other = what_if(stored, WALLETS, rule_of(CLASSIC, 0.1)), what_if(stored, WALLETS, rule_of(CLASSIC, 0.02))
     assert in_force.coverage_in_force == in_force.coverage == other.coverage_in_force
     assert in_force.coverage < other.coverage
     assert f"coverage at the end      {in_force.coverage:.1f} %" in "\n".join(whatif_lines(other))
@@ -207,8 +208,8 @@ def test_what_if_without_history_is_refused(warehouse) -> None:
 
 
 def test_rule_defaults_to_the_bots_floor_and_tier() -> None:
-    assert bot_rule(0.1) == Rule(0.1, 10, ((4000, 1.25),))
-    assert bot_rule(0.1, 0.0, [(100.0, 1.0)]) == Rule(0.1, 0, ((100, 1.0),))
+    assert rule_of(CLASSIC, 0.1) == Rule(0.1, 10, ((4000, 1.25),))
+    assert rule_of(CLASSIC, 0.1, 0.0, [(100.0, 1.0)]) == Rule(0.1, 0, ((100, 1.0),))
 
 
 def test_command_prints_text_or_json(stored, monkeypatch) -> None:

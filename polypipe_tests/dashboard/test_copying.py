@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from polypipe.attribution.day_sums import sum_of_days
 from polypipe.attribution.fee_metrics import FEE_NUMBERS
 from polypipe.attribution.parts import DAY_UNKNOWN, EARLIER_UNKNOWN, PARTS
-from polypipe.attribution.whatif import bot_rule, what_if
+from polypipe.attribution.whatif import what_if
 from polypipe.bot.misses import misses_summary
+from polypipe.bot_profile import CLASSIC
 from polypipe.dashboard.api import whatif
 from polypipe.dashboard.copy_panels import OLDER
 from polypipe.dashboard.worker import Worker
+from polypipe.divergence.copy_rule import rule_of
 from polypipe.wallets import Wallets
 from polypipe_tests.conftest import NOWHERE, settings_for
 from polypipe_tests.dashboard.copying_rows import (
@@ -318,7 +320,7 @@ def test_what_if_answer_equals_that_of_the_command(dashboard, warehouse, setting
     quality = [quality_row(D - n * DAY, copier_pnl=1.0, whale_pnl=50.0, expected_pnl=4.0, gap=-3.0) for n in range(3)]
     replace_tables(warehouse, copy_fills=fills, copy_quality_daily=quality)
     body = dashboard.json(WHATIF, ratio=0.02, floor=10, tiers="2000:1.5", days=30)
-    expected = what_if(warehouse, Wallets(COPIER, WHALE, 0.08), bot_rule(0.02, 10.0, [(2000.0, 1.5)])).as_json()
+    expected = what_if(warehouse, Wallets(COPIER, WHALE, 0.08), rule_of(CLASSIC, 0.02, 10.0, [(2000.0, 1.5)])).as_json()
     assert body == expected | {"rule": expected["rule"] | {"tiers": [[2000.0, 1.5]]}}
     assert (body["first"], body["last"], body["expected_in_force"], body["gap_in_force"]) == (
         "2026-09-08",

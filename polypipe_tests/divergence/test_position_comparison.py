@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from polypipe.bot_profile import CLASSIC, TRADERS
 from polypipe.divergence.copy_rule import SIZE_BUCKETS, size_bucket
 from polypipe.divergence.position_comparison import APART, STATUSES, WhaleHistory, compare_positions, copier_only
 from polypipe.divergence.position_summary import summarize_positions
@@ -43,6 +44,23 @@ def status_of(held: float, whale: float = 1000.0, price: float = 0.5, ratio: flo
 )
 def test_the_band_is_an_eighth_of_the_expected_size(held, status):
     assert status_of(held) == status
+
+
+@pytest.mark.parametrize(
+    ("held", "whale", "classic", "traders"),
+    [
+        (0, 150, "missed", "below_minimum"),  # 3 shares of $1.50: fewer than 5
+        (3, 150, "on_target", "below_minimum"),
+        (0, 300, "missed", "missed"),
+        (7, 150, "over", "below_minimum"),  # 4 shares too many cannot be sold
+        (9, 150, "over", "over"),
+    ],
+)
+def test_minimum_order_is_that_of_the_bots_profile(held, whale, classic, traders):
+    copier = [position(size=held, price=0.5)] if held else []
+    for bot, status in ((CLASSIC, classic), (TRADERS, traders)):
+        (row,) = compare_positions(copier, [position(size=whale, price=0.5)], 0.02, {}, bot=bot)
+        assert row.status == status
 
 
 @pytest.mark.parametrize("ratio", [0.005, 0.01, 0.02, 0.08, 1.0])

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from polypipe.bot_profile import TRADERS
 from polypipe.health import copying
 from polypipe.health.records import BotLog, ComparedPositions, HeldPosition, LogLine, NewestSnapshot, StoredExits
 from polypipe_tests.health.support import EVER, MINUTE, NO_WALLETS, NOW, facts, fill, newest_fills, run, state, states
@@ -256,3 +257,13 @@ def test_positions_and_exits_of_the_gap_agree_on_every_token(status, out_hours_a
 
 def test_agreement_is_unknown_before_the_first_attributed_day():
     assert "no attributed day" in state("exits_agree", facts(positions=held()))["unknown"]
+
+
+def test_fills_that_the_bots_rule_copies_for_certain_are_judged():
+    pair = facts().wallets
+    assert pair is not None
+    small = [fill(6, 40, 0.9) for _ in range(60)]  # orders of 4 shares, $3.60
+    assert states(missed(small, wallets=replace(pair, bot=TRADERS))) == {}  # fewer than 5 shares: by chance
+    assert states(missed(small)) == {"T BUY": "failing"}
+    always = replace(pair, bot=replace(TRADERS, below_minimum="raised"))
+    assert states(missed(small, wallets=always)) == {"T BUY": "failing"}

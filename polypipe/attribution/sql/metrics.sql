@@ -49,8 +49,8 @@ fills AS (
         status <> 'own' AS whales,
         eligible AND order_sent AS copied,
         whale_shares * whale_price AS usd,
-        -- For an order below the exchange's minimum the bot sends, by chance, one of the minimum.
-        greatest(expected_shares, getvariable('minimum') / whale_price) AS ordered
+        -- For an order below its minimum the bot sends, if any, one of the minimum.
+        greatest(expected_shares, getvariable('minimum_usd') / whale_price, getvariable('minimum_shares')) AS ordered
     FROM copy_fills, span
     WHERE user1_address = getvariable('copier') AND user2_address = getvariable('whale')
         AND timestamp >= span.opens AND timestamp < span.closes
@@ -124,7 +124,8 @@ points AS (
         CASE
             WHEN side = 'BUY' AND copier_fills = 1 AND NOT ambiguous AND whales
                 AND whale_shares >= getvariable('floor') AND whale_shares < getvariable('tier')
-                AND copier_shares * whale_price >= getvariable('telling')
+                AND copier_shares * whale_price >= getvariable('telling') * getvariable('minimum_usd')
+                AND copier_shares >= getvariable('telling') * getvariable('minimum_shares')
                 THEN copier_shares / whale_shares
         END AS pair
     FROM fills

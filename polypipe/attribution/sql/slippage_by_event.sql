@@ -40,7 +40,9 @@ days AS (
         count(*) AS eligible_fills,
         count(*) FILTER (order_sent) AS copied_fills,
         sum(copier_shares) FILTER (order_sent) AS copier_shares,
-        sum(greatest(expected_shares, getvariable('minimum') / whale_price)) FILTER (order_sent) AS ordered_shares,
+        sum(
+            greatest(expected_shares, getvariable('minimum_usd') / whale_price, getvariable('minimum_shares'))
+        ) FILTER (order_sent) AS ordered_shares,
         sum(slippage_usd) AS slippage_usd
     FROM classed
     GROUP BY ALL

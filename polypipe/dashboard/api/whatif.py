@@ -26,14 +26,15 @@ from polypipe.dashboard.context import Context, at_once
 from polypipe.dashboard.copy_panels import stored_days
 from polypipe.dashboard.store import Json
 from polypipe.dashboard.worker import Worker, WorkerBusy, WorkerTimeout
-from polypipe.divergence.copy_rule import FLOOR_SHARES, TIER_FACTOR, TIER_SHARES, Rule
+from polypipe.divergence.copy_rule import Rule, rule_of
 from polypipe.errors import PolypipeError
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse
 
 MOST_TIERS = 5
 SECONDS = 60.0
-NO_TIERS = ((TIER_SHARES, 1.0),)
+NO_TIERS = ((4000.0, 1.0),)
+"""A tier of factor 1: it replaces the bot's tiers and changes nothing."""
 
 log = logging.getLogger(__name__)
 worker = Worker()
@@ -63,10 +64,8 @@ class WhatIfParameters(Parameters):
     """The rule, by default the bot's own, and the days."""
 
     ratio: Annotated[float, number(1e-6, 100)] | Absent = None
-    floor: Annotated[float, number(0, MOST_SHARES)] = FLOOR_SHARES
-    tiers: Annotated[str, AfterValidator(_checked), Field(examples=["4000:1.25,10000:1.5", "none"])] = (
-        f"{TIER_SHARES:g}:{TIER_FACTOR:g}"
-    )
+    floor: Annotated[float, number(0, MOST_SHARES)] | Absent = None
+    tiers: Annotated[str, AfterValidator(_checked), Field(examples=["4000:1.25,10000:1.5", "none"])] | Absent = None
     days: Annotated[int, whole(1, 90)] = 30
     until: Day | Absent = None
 
@@ -102,7 +101,8 @@ def question(context: Context, asked: WhatIfParameters) -> Question:
     if last > stored[1] or last < stored[0]:
         raise BadParameter(f"until={last}: days are stored from {stored[0]} to {stored[1]}")
     first = max(last - timedelta(days=asked.days - 1), stored[0])
-    rule = Rule(asked.ratio or _ratio_in_force(context), asked.floor, tiers(asked.tiers))
+    given = tiers(asked.tiers) if asked.tiers else ()
+    rule = rule_of(settings.wallets.bot, asked.ratio or _ratio_in_force(context), asked.floor, given)
     return Question(settings.home, settings.wallets, context.view.status.version, first, last, rule)
 
 
