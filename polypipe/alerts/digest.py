@@ -14,7 +14,7 @@ from polypipe.alerts.state import Alert
 from polypipe.health.facts import Facts
 from polypipe.text import bounded, money, plain
 from polypipe.wallets import Wallets
-from polypipe.warehouse.connection import literal
+from polypipe.warehouse.connection import fetch_rows, literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -133,13 +133,11 @@ def _row(
     con: "duckdb.DuckDBPyConnection", table: str, columns: str, wallets: Wallets, day: datetime, window: int | None = None
 ) -> dict[str, Any] | None:
     window_is = "" if window is None else f"AND window_days = {literal(window)} "
-    result = con.execute(
+    query = (
         f"SELECT {columns} FROM {table} WHERE day = {literal(day)} {window_is}"
         f"AND user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)}"
     )
-    names = [column[0] for column in result.description or ()]
-    row = result.fetchone()
-    return None if row is None else dict(zip(names, row, strict=True))
+    return next(iter(fetch_rows(con.execute(query), dict[str, Any])), None)
 
 
 def _usd(row: dict[str, Any], name: str, reasons: dict[str, str]) -> str:

@@ -22,7 +22,7 @@ from polypipe.divergence.pnl_gap import MIN_COVERED
 from polypipe.history.copy_quality import WINDOWS
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse, Window
-from polypipe.warehouse.connection import literal
+from polypipe.warehouse.connection import fetch_rows, literal
 from polypipe.warehouse.rows import CopyBreakdownRow, CopyMetricsRow
 
 if TYPE_CHECKING:
@@ -171,9 +171,7 @@ def _metric_row(
 
 
 def _rows(con: "duckdb.DuckDBPyConnection", file: str) -> list[dict[str, Any]]:
-    result = con.execute((SQL / file).read_text("utf-8"))
-    names = [column[0] for column in result.description or ()]
-    rows = [dict(zip(names, values, strict=True)) for values in result.fetchall()]
+    rows = fetch_rows(con.execute((SQL / file).read_text("utf-8")), dict[str, Any])
     for row in rows:
         row["day"] = row["day"].astimezone(UTC)
     return rows

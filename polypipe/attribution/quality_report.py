@@ -17,7 +17,7 @@ from polypipe.attribution.metrics import metric_rows
 from polypipe.attribution.realised_ratio import ratio_warning
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse
-from polypipe.warehouse.connection import literal
+from polypipe.warehouse.connection import fetch_rows, literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -87,16 +87,13 @@ def quality_of(
 
 def _rows(con: "duckdb.DuckDBPyConnection", table: str, ours: str, start: Any, end: Any) -> list[dict[str, Any]]:
     """Rows of a table for the days of [start, end), without addresses: `day` as a date, JSON parsed."""
-    result = con.execute(
+    query = (
         f"SELECT * REPLACE (epoch(day) AS day) FROM {table} "
         f"WHERE {ours} AND day >= {literal(start)} AND day < {literal(end)} ORDER BY day"
     )
-    names = [column[0] for column in result.description or ()]
-    rows = [dict(zip(names, values, strict=True)) for values in result.fetchall()]
-    parsed = [name for name in ("notes", "reasons") if name in names]
     return [
         {name: value for name, value in row.items() if not name.startswith("user")}
-        | {name: json.loads(row[name]) for name in parsed}
+        | {name: json.loads(row[name]) for name in ("notes", "reasons") if name in row}
         | {"day": moment(row["day"]).date()}
-        for row in rows
+        for row in fetch_rows(con.execute(query), dict[str, Any])
     ]
