@@ -18,9 +18,14 @@ def marked_settings(to_stderr: bool = False, overrides: Mapping[str, str] | None
     `to_stderr` keeps the mark out of output that programs read.
     """
     settings = load_settings(overrides=overrides)
-    if settings.simulated:
-        click.echo(SIMULATED, err=to_stderr)
+    mark_simulated(settings, to_stderr)
     return settings
+
+
+def mark_simulated(settings: Settings | None, to_stderr: bool = False) -> None:
+    """Print that all data is simulated, if these are the settings of a demo."""
+    if settings is not None and settings.simulated:
+        click.echo(SIMULATED, err=to_stderr)
 
 
 def _day(ctx: click.Context, param: click.Parameter, value: datetime | None) -> date | None:

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from polypipe.cli.common import SIMULATED
+from polypipe.cli.common import mark_simulated
 from polypipe.settings import load_settings
 
 
@@ -25,11 +25,9 @@ def doctor(as_json: bool) -> None:
     from polypipe.doctor.result import exit_code, overall
 
     settings, results = examine(load_settings, Path(".env"))
-    simulated = settings is not None and settings.simulated
     if as_json:
-        click.echo(json.dumps(report(results, simulated)))
+        click.echo(json.dumps(report(results, settings is not None and settings.simulated)))
     else:
-        if simulated:
-            click.echo(SIMULATED)
+        mark_simulated(settings)
         write(results, sys.stdout)
     sys.exit(exit_code(overall(results)))

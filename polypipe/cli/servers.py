@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from polypipe.cli.common import SIMULATED, marked_settings
+from polypipe.cli.common import mark_simulated, marked_settings
 from polypipe.errors import PolypipeError
 from polypipe.settings import Settings, load_settings
 
@@ -104,7 +104,7 @@ def demo(events: int, seed: int) -> None:
     from polypipe.runtime.up import up as run_up
 
     settings, port = demo_settings(load_settings())
-    click.echo(SIMULATED)
+    mark_simulated(settings)
     sys.exit(run_up(settings, lambda: demo_programs(settings, port, events, seed), say=click.echo))
 
 
