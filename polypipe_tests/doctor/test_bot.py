@@ -19,8 +19,7 @@ from polypipe.doctor.ratio import judge_bot_ratio
 from polypipe.warehouse import Upsert, Warehouse
 from polypipe_tests.bot.corpus import line
 from polypipe_tests.conftest import settings_for
-from polypipe_tests.doctor.support import NOW, inputs_of, results
-from polypipe_tests.doctor.test_contracts import fill
+from polypipe_tests.doctor.support import NOW, fill, inputs_of, results
 from polypipe_tests.oracle import read_like_serde
 
 SPECS = {spec.file: spec for spec in CACHES}

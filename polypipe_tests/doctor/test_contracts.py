@@ -5,7 +5,6 @@ import json
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
-import msgspec
 import pytest
 
 from polypipe.doctor import gamma_contract as gamma
@@ -13,7 +12,6 @@ from polypipe.doctor import hosts, wallet_contract
 from polypipe.doctor.answers import Answer, Network, Reach, WalletAnswers
 from polypipe.doctor.wallets import judge_wallet
 from polypipe.polymarket import (
-    Activity,
     Announcement,
     DeadlineExceeded,
     Intercepted,
@@ -25,10 +23,8 @@ from polypipe.polymarket import (
 from polypipe.polymarket.wallet_wire import all_rows, read_activity, read_point, read_position, read_standing
 from polypipe.polymarket.wire import decode_page
 from polypipe_tests.conftest import settings_for
-from polypipe_tests.doctor.support import NOW, inputs_of
+from polypipe_tests.doctor.support import NOW, WHALE, fill, inputs_of
 from polypipe_tests.recordings import RECORDINGS, needs_recordings
-
-WHALE = "0x" + "ab" * 20
 
 
 def market(number, **changes):
@@ -210,27 +206,6 @@ def test_any_status_but_refusals_and_overload_is_an_answer(reach, status, words)
 def test_only_refusals_and_unreadable_bodies_break_the_contract(answer, status, words):
     result = hosts.failed("gamma paging", answer, offline=False)
     assert (result.status, words in result.finding) == (status, True), result
-
-
-def fill(age=timedelta(minutes=5), **changes):
-    row = Activity(
-        wallet=WHALE,
-        timestamp=NOW - age,
-        type="TRADE",
-        condition_id="0x1",
-        asset="1",
-        side="BUY",
-        size=1.0,
-        usdc_size=0.5,
-        price=0.5,
-        outcome_index=0,
-        transaction_hash="0xaa",
-        title="",
-        slug="",
-        event_slug="",
-        outcome="",
-    )
-    return msgspec.structs.replace(row, **changes)
 
 
 def heard(*activity, standing=None, error=None):

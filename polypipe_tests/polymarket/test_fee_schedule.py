@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from polypipe.polymarket import FeeSchedule
-from polypipe_tests.polymarket.support import FakeGamma, raw_event, raw_market, universe
-from polypipe_tests.polymarket.test_recorded import as_sports
+from polypipe_tests.polymarket.support import FakeGamma, as_sports, raw_event, raw_market, universe
 from polypipe_tests.recordings import RECORDINGS, needs_recordings
 
 SENT = {"exponent": 1, "rate": 0.05, "takerOnly": True, "rebateRate": 0.25}

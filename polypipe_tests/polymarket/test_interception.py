@@ -20,8 +20,8 @@ from polypipe.polymarket import (
     UnexpectedBody,
     run,
 )
+from polypipe_tests.polymarket.socket_server import serving
 from polypipe_tests.polymarket.support import client
-from polypipe_tests.polymarket.test_loopback import serving
 
 decode_any = msgspec.json.Decoder().decode
 SOMETHING = "something between you and Polymarket answers instead of it: "

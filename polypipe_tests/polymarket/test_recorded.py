@@ -9,6 +9,7 @@ import pytest
 from polypipe.polymarket import ServerUnavailable
 from polypipe_tests.polymarket.support import (
     FakeGamma,
+    as_sports,
     expected_tokens,
     live,
     raw_event,
@@ -23,17 +24,6 @@ pytestmark = needs_recordings
 
 def recorded(name: str) -> Any:
     return json.loads((RECORDINGS / name).read_bytes())
-
-
-def as_sports(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Make recorded events, which are of other tags, closed or trimmed, open Sports events."""
-    for number, event in enumerate(events):
-        event["tags"] = [*event.get("tags", []), {"id": "1"}]
-        event["closed"] = False
-        event.setdefault("id", f"trimmed-{number}")
-        for position, market in enumerate(event.get("markets", [])):
-            market.setdefault("id", f"trimmed-{number}-{position}")
-    return events
 
 
 def test_a_recorded_page_matches_an_independent_decoding() -> None:

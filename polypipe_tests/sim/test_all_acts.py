@@ -12,7 +12,7 @@ from polypipe.sim.script import Script
 from polypipe.sim.wallets import DEPOSIT_ADDRESS
 from polypipe.sim.world import World
 from polypipe_tests.sim.all_acts import DAY, HOUR, all_acts
-from polypipe_tests.sim.test_acts import played
+from polypipe_tests.sim.scripted import played
 
 START = int(datetime(2026, 11, 17, tzinfo=UTC).timestamp())
 END = START + 3 * DAY

@@ -9,8 +9,8 @@ import pytest
 
 from polypipe.sim import WHALE_ADDRESS
 from polypipe.sim.script import YES, Script
+from polypipe_tests.sim.scripted import HOUR, T
 from polypipe_tests.sim.server import SimServer
-from polypipe_tests.sim.test_acts import HOUR, T
 from polypipe_tests.sim.tls import closed_handshake
 
 LOSERS = 730
