@@ -19,7 +19,7 @@ CATEGORY = {
 def open_events(url: str) -> list[dict[str, Any]]:
     """Every open event of both protocol versions, without a tag filter."""
     events: dict[str, dict[str, Any]] = {}
-    params = [("limit", "100"), ("closed", "false"), ("version", "v1"), ("version", "v2")]
+    params: list[Any] = [("limit", "100"), ("closed", "false"), ("version", "v1"), ("version", "v2")]
     cursor = None
     with httpx.Client(timeout=60, trust_env=False) as client:
         while True:
@@ -69,6 +69,7 @@ def six_files(events: list[dict[str, Any]], tennis_scope: str = "atp", wording: 
 
 def token_ids(market: dict[str, Any]) -> list[str]:
     """The market's ids; empty if they are unusable."""
+    ids: Any
     if market.get("version") == "v2":
         ids = market.get("positionIds")
     elif market.get("version") in (None, "v1"):

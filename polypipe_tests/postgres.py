@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,14 +27,14 @@ def postgres_url():
         if demoted:
             shutil.chown(directory, "postgres", "postgres")
         data = f"{directory}/data"
-        run = {"check": True, "capture_output": True, "cwd": directory, **demoted}
+        run: dict[str, Any] = {"check": True, "capture_output": True, "cwd": directory, **demoted}
         password = Path(directory) / "password"
         password.write_text(SECRET)
         password.chmod(0o644)
         initdb = ["-D", data, "-U", "polypipe", "--auth=scram-sha-256", f"--pwfile={password}", "--no-sync"]
         subprocess.run([BINARIES / "initdb", *initdb], **run)
         options = f"-c listen_addresses= -c unix_socket_directories={directory} -c fsync=off"
-        control = [BINARIES / "pg_ctl", "-D", data, "-w"]
+        control: list[Any] = [BINARIES / "pg_ctl", "-D", data, "-w"]
         subprocess.run([*control, "-l", f"{directory}/log", "-o", options, "start"], **run)
         try:
             yield f"postgresql+psycopg2://polypipe:{SECRET}@/postgres?host={directory}"

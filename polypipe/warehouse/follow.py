@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from polypipe.warehouse.connection import open_memory, prepare_session, quoted
 from polypipe.warehouse.current import Current, PublishedFile
@@ -96,7 +96,7 @@ class FollowingReader:
         self._thread = threading.Thread(target=self._follow, name="warehouse-follower", daemon=True)
         self._thread.start()
 
-    def __enter__(self) -> "FollowingReader":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exc: object) -> None:

@@ -5,6 +5,7 @@ from functools import cache
 
 from polypipe.attribution.fills import CopyFill, Fill, SetChange
 from polypipe.attribution.marks import Mark
+from polypipe.polymarket.wallet_models import Side
 from polypipe.sim.copier import CopyTruth
 from polypipe.sim.ledger import Ledger
 from polypipe.sim.life import outcome_price
@@ -18,7 +19,7 @@ _REASONS = {"small": "small", "below_minimum": "probability", "breaker": "breake
 
 
 def fill(
-    t: float, shares: float, price: float = 0.5, side: str = "BUY", token: str = "T", key: str = "", tx: str = ""
+    t: float, shares: float, price: float = 0.5, side: Side = "BUY", token: str = "T", key: str = "", tx: str = ""
 ) -> Fill:
     """A fill with its own key and transaction unless they are given."""
     name = key or f"{side}{t:012.1f}-{shares}-{price}"
@@ -28,9 +29,8 @@ def fill(
 def of_act(act: Act) -> Fill:
     """The fill of a simulated trade, as the API returns it."""
     assert act.market is not None
-    return Fill(
-        act.hash, float(act.at), act.token, act.side, act.size, act.price, act.hash, act.usdc, act.market.condition_id
-    )
+    side: Side = "BUY" if act.side == "BUY" else "SELL"
+    return Fill(act.hash, float(act.at), act.token, side, act.size, act.price, act.hash, act.usdc, act.market.condition_id)
 
 
 @dataclass

@@ -67,7 +67,7 @@ def open_dashboard() -> Iterator[Callable[..., Dashboard]]:
 
 
 @pytest.fixture
-def dashboard(open_dashboard, settings: Settings) -> Dashboard:
+def dashboard(open_dashboard: Callable[..., Dashboard], settings: Settings) -> Dashboard:
     return open_dashboard(settings)
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from polypipe.caches.registry import CACHES
 from polypipe.divergence.pnl_gap import PnlGap, PnlWindow, expected_pnl, gap_from_pnl, guard
-from polypipe.divergence.position_comparison import WhaleHistory, compare_positions, copier_only
+from polypipe.divergence.position_comparison import compare_positions, copier_only
+from polypipe.divergence.position_history import WhaleHistory
 from polypipe.divergence.position_refresh import summary_row
 from polypipe.divergence.position_summary import summarize_positions
 from polypipe.divergence.snapshot import snapshot_id
@@ -43,7 +44,7 @@ def snapshot(
         expected_pnl(ratio, whale),
         guard(_fact(copier_value)),
     )
-    facts = {
+    facts: dict[str, Fact[Any]] = {
         "user1_value": _fact(copier_value),
         "user1_pnl": copier,
         "user1_volume": Fact(1000.0),
@@ -57,7 +58,11 @@ def snapshot(
         "pnl_efficiency": comparison.efficiency,
         "loss_share": comparison.loss_share,
     }
-    ok = {"pnl": (copier, whale), "value": (facts["user1_value"], facts["user2_value"]), "standing": (Fact(1), Fact(1))}
+    ok: dict[str, tuple[Fact[Any], Fact[Any]]] = {
+        "pnl": (copier, whale),
+        "value": (facts["user1_value"], facts["user2_value"]),
+        "standing": (Fact(1), Fact(1)),
+    }
     row = {
         "id": snapshot_id(time),
         "timestamp": time,

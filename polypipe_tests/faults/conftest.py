@@ -27,6 +27,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     document = session.config.getoption("figures")
     if document and exitstatus == 0 and not hasattr(session.config, "workerinput"):
         reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        assert reporter is not None
         skipped = {
             f"`{report.nodeid}`: {report.longrepr[2].removeprefix('Skipped: ')}"
             for report in reporter.stats.get("skipped", [])

@@ -90,7 +90,8 @@ class Watch:
             if not files and not self.snapshots:
                 return
             with duckdb.connect() as con:
-                rows, ids = con.execute(f"SELECT count(*), count(DISTINCT id) FROM read_parquet({files})").fetchone()
+                query = f"SELECT count(*), count(DISTINCT id) FROM read_parquet({files})"
+                ((rows, ids),) = con.execute(query).fetchall()
             assert rows == ids == current["tables"]["snapshots"]["rows"], (rows, ids)
             assert rows >= self.snapshots, f"{rows} snapshots, down from {self.snapshots}"
             self.snapshots = rows

@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -139,7 +140,7 @@ class Pipeline:
                 piece("job", job, partial(self.job, job, tags))
 
 
-def cron_times(schedule: dg.ScheduleDefinition, start: float):
+def cron_times(schedule: dg.ScheduleDefinition, start: float) -> Iterator[datetime]:
     """The schedule's tick times from `start` on, as Dagster's scheduler iterates them."""
     return schedule_execution_time_iterator(start, schedule.cron_schedule, schedule.execution_timezone or "UTC")
 
@@ -153,6 +154,7 @@ def reason(event: dg.DagsterEvent) -> str:
     data = event.step_failure_data
     if data.user_failure_data and data.user_failure_data.description:
         return data.user_failure_data.description
+    assert data.error is not None
     error = data.error.cause or data.error
     return " ".join(error.message.split())
 

@@ -230,7 +230,7 @@ def tell_steps(home: str) -> None:
         con = connect(database, *more, **options)
         return con if database == ":memory:" else Connection(con)
 
-    duckdb.connect = wrapped
+    duckdb.connect = wrapped  # type: ignore[assignment]
     sys.addaudithook(hook)
 
 
@@ -317,7 +317,8 @@ class Runs:
         self._driver.stdin.write(f"{home}\n")
         self._driver.stdin.flush()
         began, pid, reached = time.monotonic(), 0, 0
-        steps, output = [], []
+        steps: list[tuple[float, str]] = []
+        output: list[str] = []
         for line in self._driver.stdout:
             kind, _, rest = line.rstrip("\n").partition(" ")
             if kind == "pid":

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import pairwise
+from typing import Any
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -77,7 +78,7 @@ def quality(
     names = "copier_pnl whale_pnl expected_pnl gap capture_up capture_down beta beta_low beta_high beta_to_ratio r2"
     names += " tracking_error gap_t up_copier up_expected down_copier down_expected"
     names += " hourly_gap_mean hourly_gap_sd hourly_copier_sd hourly_whale_sd"
-    row: dict[str, float | None] = dict.fromkeys(names.split())
+    row: dict[str, Any] = dict.fromkeys(names.split())
     inside = [snap for snap in snaps if opens <= snap.time < closes]
     values = [snap.value for snap in inside if snap.value is not None]
     row["capital"] = mean(values) if values else None

@@ -77,7 +77,8 @@ class Server:
         return data["runsOrError"].get("results", []) if data else []
 
     def children(self) -> list[psutil.Process]:
-        return psutil.Process(self.process.pid).children(recursive=True)
+        found: list[psutil.Process] = psutil.Process(self.process.pid).children(recursive=True)
+        return found
 
     def wait_for(self, condition, seconds=240.0):
         def look():
