@@ -9,7 +9,7 @@ UV := $(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python
 # Dagster anew, 10 CPU seconds: it is kept in .venv instead of beside the sources.
 PYTEST := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/$(VENV)/pycache $(VENV)/bin/python -m pytest
 
-.PHONY: help env demo up test test-fast chaos audit lint format lock bench defs wheel clean
+.PHONY: help env demo up test test-fast chaos accuracy audit lint format lock bench defs wheel clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,9 @@ test-fast: env  ## run the tests that start no servers and no browser (90 s on t
 chaos: env  ## run the fault tests in full (40 minutes); writes docs/reliability.md
 	$(PYTEST) polypipe_tests/faults polypipe_tests/divergence/test_snapshot.py \
 		polypipe_tests/attribution/test_matching.py -n 3 --dist worksteal --chaos --figures docs/reliability.md
+
+accuracy: env  ## measure polypipe on random worlds with known truth; writes docs/accuracy.md
+	$(VENV)/bin/python -m polypipe_tests.truth --write docs/accuracy.md
 
 lint: env  ## run ruff, mypy and bandit
 	$(VENV)/bin/ruff check .

@@ -1,0 +1,62 @@
+"""The true numbers of copying of a day, by the definitions of docs/copy-quality.md, from what really happened."""
+
+import math
+from collections.abc import Sequence
+
+from polypipe_tests.truth.bot import FACTOR, FLOOR, MINIMUM, TIER
+from polypipe_tests.truth.world import WhaleFill, World
+
+
+def expected(fill: WhaleFill) -> float:
+    """Shares that the bot's rule asks for."""
+    act = fill.act
+    if act.shares < FLOOR:
+        return 0.0
+    return fill.ratio * act.shares * (FACTOR if act.sign > 0 and act.shares >= TIER else 1.0)
+
+
+def numbers_of(world: World, start: float, end: float) -> dict[str, float]:
+    """Number -> value, for the whale's fills of [start, end); a number without meaning is absent."""
+    fills = [fill for fill in world.fills if start <= fill.act.t < end and fill.act.shares >= FLOOR]
+    copied = [fill for fill in fills if fill.copies]
+    found = {"realised_ratio": world.ratio_at(end - 1)}
+    if not fills:
+        return found
+    found["copy_rate"] = 100 * len(copied) / len(fills)
+    slipped = sum(slippage(fill) for fill in copied)
+    found["shortfall_usd"] = slipped + sum(_missed(fill, end) for fill in fills)
+    if not copied:
+        return found
+    shares = sum(fill.copied for fill in copied)
+    found["fill_ratio"] = 100 * shares / sum(_ordered(fill) for fill in copied)
+    found["slippage_usd"] = slipped
+    found["slippage_cents"] = 100 * slipped / shares
+    waited = [min(copy.t for copy in fill.copies) - fill.act.t for fill in copied]
+    found["latency_p50"], found["latency_p95"] = quantile(waited, 0.5), quantile(waited, 0.95)
+    return found
+
+
+def slippage(fill: WhaleFill) -> float:
+    """USD that the copies of a fill cost more than the whale's price."""
+    return fill.act.sign * fill.copied * (fill.price - fill.act.price)
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """With linear interpolation."""
+    ordered = sorted(values)
+    place = share * (len(ordered) - 1)
+    low, high = ordered[math.floor(place)], ordered[math.ceil(place)]
+    return low + (high - low) * (place - math.floor(place))
+
+
+def _missed(fill: WhaleFill, end: float) -> float:
+    """What the missing shares have made by the end, and the copies' fees."""
+    act = fill.act
+    assert act.market is not None
+    missing = act.sign * (expected(fill) - fill.copied)
+    return missing * (act.market.price(act.outcome, end) - act.price) + sum(copy.fee for copy in fill.copies)
+
+
+def _ordered(fill: WhaleFill) -> float:
+    """Shares of the order; a sale of all that the copier had is served in full."""
+    return fill.copied if fill.why == "no_position" else max(expected(fill), MINIMUM / fill.act.price)

@@ -1,0 +1,187 @@
+"""Compares what polypipe stored of a world with the truth."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from polypipe_tests.truth.causes import DayTruth, truth_of
+from polypipe_tests.truth.numbers import numbers_of
+from polypipe_tests.truth.product import Found
+from polypipe_tests.truth.world import WhaleFill, World
+
+LEAST_USD = 2.0
+"""Days whose parts sum to less are compared with this: a cent of rounding is not an error of a per cent."""
+
+TOLERANCE = {"latency_p50": (1.0, 0.0), "latency_p95": (1.0, 0.0), "realised_ratio": (0.0, 0.005)}
+"""Number -> how far it may be off without a range: absolute, or as a share; others half a per cent or a cent."""
+
+
+@dataclass
+class Fills:
+    """Fills of the whale: how many were copied, found, and found rightly; `flagged` ones are marked as ambiguous."""
+
+    copied: int = 0
+    found: int = 0
+    right: int = 0
+    flagged: int = 0
+    sure: int = 0
+    sure_right: int = 0
+    unsaid: int = 0  # copied, stored as missed, and not flagged
+    wrong: list[str] = field(default_factory=list)
+
+    @property
+    def precision(self) -> float:
+        return self.right / self.found if self.found else 1.0
+
+    @property
+    def recall(self) -> float:
+        return self.right / self.copied if self.copied else 1.0
+
+    @property
+    def sure_precision(self) -> float:
+        """Of those that are not flagged."""
+        return self.sure_right / self.sure if self.sure else 1.0
+
+
+@dataclass
+class Day:
+    """Errors of one day. `worst` is the largest error of a cause, `unexplained` what no note names in USD, both as shares
+    of the true absolute parts. `numbers`: name -> right, ranged, unknown or wrong."""
+
+    seed: int
+    day: str
+    absolute: float
+    errors: dict[str, float]
+    unexplained: float
+    numbers: dict[str, str]
+    notes: Mapping[str, Any]
+
+    @property
+    def worst(self) -> float:
+        return max(map(abs, self.errors.values()), default=0.0)
+
+    @property
+    def base(self) -> float:
+        return max(self.absolute, LEAST_USD)
+
+
+@dataclass
+class Score:
+    """All worlds of one kind. `covered` counts intervals by number: (contain the long-run value, all)."""
+
+    fills: Fills = field(default_factory=Fills)
+    days: list[Day] = field(default_factory=list)
+    covered: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def include(self, other: "Score") -> None:
+        """Add the score of another world."""
+        for name in ("copied", "found", "right", "flagged", "sure", "sure_right", "unsaid", "wrong"):
+            setattr(self.fills, name, getattr(self.fills, name) + getattr(other.fills, name))
+        self.days += other.days
+        for name, (inside, all_) in other.covered.items():
+            before = self.covered.get(name, (0, 0))
+            self.covered[name] = before[0] + inside, before[1] + all_
+
+    @property
+    def causes(self) -> dict[str, float]:
+        """Cause -> the sum of its errors over the days, as a share of the absolute parts of all days."""
+        whole = sum(day.base for day in self.days)
+        parts = sorted({part for day in self.days for part in day.errors})
+        return {part: sum(abs(day.errors.get(part, 0.0)) * day.base for day in self.days) / whole for part in parts}
+
+    @property
+    def unexplained(self) -> float:
+        """The unexplained of the days, without their signs, as a share of the absolute parts of all days."""
+        return sum(abs(day.unexplained) * day.base for day in self.days) / sum(day.base for day in self.days)
+
+    def counted(self, verdict: str) -> dict[str, int]:
+        """Number -> days with this verdict."""
+        names = sorted({name for day in self.days for name in day.numbers})
+        return {name: sum(day.numbers.get(name) == verdict for day in self.days) for name in names}
+
+    @property
+    def wrong_numbers(self) -> dict[str, int]:
+        """Numbers that are off and say nothing of it, on more than one day in twenty."""
+        return {name: days for name, days in self.counted("wrong").items() if days > 0.05 * len(self.days)}
+
+    def coverage(self) -> tuple[int, int]:
+        """(intervals that contain the long-run value, intervals) of all numbers."""
+        return sum(inside for inside, _ in self.covered.values()), sum(all_ for _, all_ in self.covered.values())
+
+
+def add(score: Score, world: World, found: Found, long_run: Mapping[str, float]) -> None:
+    """Add a world to the score of its kind."""
+    _fills(score.fills, world, found.fills)
+    by_day = {row["day"].timestamp(): row for row in found.metrics}
+    for (start, end), truth, gap in zip(world.days, truth_of(world), found.gaps, strict=True):
+        numbers = numbers_of(world, start, end) | {"gap": truth.gap}
+        score.days.append(_day(world, truth, gap, by_day[start] | {"gap": gap["gap"]}, numbers))
+        for name, value in long_run.items():
+            low, high = by_day[start][f"{name}_low"], by_day[start][f"{name}_high"]
+            if low is not None:
+                inside, all_ = score.covered.get(name, (0, 0))
+                score.covered[name] = inside + (low <= value <= high), all_ + 1
+
+
+def _fills(fills: Fills, world: World, rows: Iterable[Mapping[str, Any]]) -> None:
+    truth = {fill.act.tx: fill for fill in world.fills if fill.act.t < world.end}
+    for row in rows:
+        if row["status"] == "own":
+            continue
+        one = truth[row["key"].split("|")[2]]
+        said = row["copier_fills"] > 0
+        right = is_right(one, row)
+        fills.copied += bool(one.copies)
+        fills.found += said
+        fills.right += said and right
+        fills.flagged += bool(row["ambiguous"])
+        if said and not row["ambiguous"]:
+            fills.sure += 1
+            fills.sure_right += right
+        fills.unsaid += bool(one.copies) and not said and not row["ambiguous"]
+        if not right:
+            fills.wrong.append(f"seed {world.seed} {row['timestamp']:%d %H:%M:%S} {describe(one, row)}")
+
+
+def is_right(fill: WhaleFill, row: Mapping[str, Any]) -> bool:
+    """The same shares at the same price, from the same second on."""
+    if abs(row["copier_shares"] - fill.copied) > max(0.02, 0.002 * fill.copied):
+        return False
+    if not fill.copies:
+        return True
+    first = min(copy.t for copy in fill.copies)
+    return abs(row["copier_price"] - fill.price) < 1e-6 and row["copied_at"].timestamp() == first
+
+
+def describe(fill: WhaleFill, row: Mapping[str, Any]) -> str:
+    act, copies = fill.act, [(copy.t - fill.act.t, round(copy.shares, 2), copy.price) for copy in fill.copies]
+    return (
+        f"{'BUY' if act.sign > 0 else 'SELL'} {act.shares:g} @ {act.price:g}: copies (s, shares, price) {copies}, "
+        f"{fill.why}; "
+        f"stored {row['status']} {row['copier_shares']:.2f} @ {row['copier_price']} after {row['latency']} s, "
+        f"reason {row['reason']}{', flagged' if row['ambiguous'] else ''}"
+    )
+
+
+def _day(
+    world: World, truth: DayTruth, gap: Mapping[str, Any], metrics: Mapping[str, Any], numbers: Mapping[str, float]
+) -> Day:
+    base = max(truth.absolute, LEAST_USD)
+    parts = {*truth.parts, *(name for name in gap if name.startswith("missed_")), "own", "moved", "combos", "fees"}
+    errors = {part: ((gap[part] or 0.0) - truth.parts.get(part, 0.0)) / base for part in parts}
+    named = sum(usd for usd in gap["notes"].values() if usd is not None)
+    left = base if gap["unexplained"] is None else (gap["unexplained"] - named)
+    verdicts = {name: verdict(name, value, metrics) for name, value in numbers.items()}
+    return Day(world.seed, f"{gap['day']:%d}", truth.absolute, errors, left / base, verdicts, gap["notes"])
+
+
+def verdict(name: str, value: float, row: Mapping[str, Any]) -> str:
+    """What a stored number is worth: right, ranged (off, but within its interval), unknown, wrong."""
+    said = row[name]
+    if said is None:
+        return "unknown"
+    absolute, share = TOLERANCE.get(name, (0.01, 0.005))
+    if abs(said - value) <= max(absolute, share * abs(value)):
+        return "right"
+    low, high = row.get(f"{name}_low"), row.get(f"{name}_high")
+    return "ranged" if low is not None and high is not None and low <= value <= high else "wrong"

@@ -1,0 +1,76 @@
+"""The kinds of worlds that accuracy is measured on, and how one is made."""
+
+from functools import cache
+
+from polypipe_tests.truth.bot import FLOOR, Bot, settle_reasons
+from polypipe_tests.truth.numbers import slippage
+from polypipe_tests.truth.whale import Whale, make_markets
+from polypipe_tests.truth.world import Kind, World
+
+_NOTHING_FAILS = {"partial": 0.0, "killed": 0.0, "breaker": 0.0, "error": 0.0, "pieces": 0.0}
+
+KINDS = (
+    Kind("calm", "fills of distinct sizes, a bot that mostly works, with its log"),
+    Kind("calm, no log", "the same without the bot's log", log=False),
+    Kind("US evenings", "games around midnight UTC, decided overnight", evening=True, games=8, breaker=0.06),
+    Kind(
+        "bursts of distinct sizes",
+        "200 fills of a token in a minute, all copied in full",
+        days=2, games=3, futures=0, bursts=(1, 1), fills=(200, 200), span=60, exits=0.0, latency=(17.0, 0.35), log=False,
+        **_NOTHING_FAILS,
+    ),
+    Kind(
+        "bursts of equal sizes",
+        "the same with equal sizes: who was copied when cannot be known",
+        days=2, games=3, futures=0, bursts=(1, 1), fills=(60, 60), span=60, sizes="equal", exits=0.0,
+        latency=(14.0, 0.35), log=False, targets="flagged", **_NOTHING_FAILS,
+    ),
+    Kind("joined copies", "one order for several fills of 10 seconds", joined=6, fills=(2, 6), span=8, log=False),
+    Kind("partial fills", "60 % of orders are filled in part", partial=0.6),
+    Kind("late copies", "a quarter of orders rests for 200 to 1,700 s", late=0.25, log=False),
+    Kind(
+        "second whale",
+        "the copier copies a second whale in the same minutes, at 0.6 to 1.6 of the size",
+        second=0.8, log=False, targets="flagged",
+    ),
+    Kind("owner", "eight own trades a day: exits made good, missed shares bought, others", owner=8.0, breaker=0.08),
+    Kind("outages", "the bot is down for hours on most days", outages=0.9, log=False),
+    Kind("minimums", "fills of about 18 shares: floor, minimum order, chance", sizes="small", games=10, fills=(1, 4)),
+    Kind("heavy tails", "sizes from 25 to 60,000 shares: tiers, and one fill that decides the day", sizes="heavy"),
+    Kind("dust", "round sizes, exits in parts that leave dust", sizes="round", exits=0.95, dust=0.8),
+    Kind("fees", "takers pay 0.05 p (1 - p) a share", fees=0.05),
+    Kind("ratio changed", "0.08 becomes 0.05 at noon of the second day", new_ratio=0.05, snapshots=True),
+    Kind("ratio changed unseen", "the same while no snapshots ran", new_ratio=0.05, log=False),
+    Kind("all acts", "split, merge, conversion, migration, combo, 50/50 and twelve other things", acts=True, fees=0.05),
+    Kind("sparse", "a few fills a day in markets that stay open", games=0, futures=14, bursts=(1, 2), fills=(1, 1), days=6),
+    Kind(
+        "everything",
+        "all of it at once on US evenings",
+        evening=True, acts=True, fees=0.05, owner=2.0, late=0.05, partial=0.2, outages=0.3, dust=0.3, breaker=0.05,
+        log=False, targets="flagged",
+    ),
+)  # fmt: skip
+BY_NAME = {kind.name: kind for kind in KINDS}
+
+
+def make(kind: Kind, seed: int) -> World:
+    """A random world of a kind; always the same for a seed."""
+    markets = make_markets(kind, seed)
+    acts = Whale(kind, seed, markets).play()
+    world = World(kind, seed, markets, list(acts))
+    Bot(world, acts).play()
+    settle_reasons(world)
+    world.acts.sort(key=lambda act: act.t)
+    return world
+
+
+@cache
+def long_run(kind: Kind, worlds: int = 40) -> dict[str, float]:
+    """Copy rate (%) and slippage (cents a share) of the kind itself, from many worlds: what intervals should contain."""
+    fills = [fill for seed in range(1000, 1000 + worlds) for fill in make(kind, seed).fills if fill.act.shares >= FLOOR]
+    copied = [fill for fill in fills if fill.copies]
+    shares = sum(fill.copied for fill in copied)
+    return {
+        "copy_rate": 100 * len(copied) / len(fills),
+        "slippage_cents": 100 * sum(map(slippage, copied)) / shares,
+    }
