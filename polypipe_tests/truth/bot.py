@@ -7,6 +7,7 @@ import heapq
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from polypipe_tests.truth.prices import NO, YES, Market
 from polypipe_tests.truth.wallets import COPIER, Act, Wallet
@@ -33,16 +34,14 @@ class Bot:
             if act.kind == "TRADE" and act.market is not None:
                 fill = WhaleFill(act, world.ratio_at(act.t))
                 world.fills.append(fill)
-                self.at(act.t, lambda t, fill=fill: self.see(fill))
+                self.at(act.t, partial(self.see, fill=fill))
 
     def play(self) -> None:
         """Fill in the world's fills, own fills and acts of the copier."""
         self._own_plan()
         for market in self.world.markets:
             if market.payout is not None:
-                self.at(
-                    market.decided_at + self.rng.uniform(0.2, 20) * HOUR, lambda t, market=market: self._redeem(t, market)
-                )
+                self.at(market.decided_at + self.rng.uniform(0.2, 20) * HOUR, partial(self._redeem, market=market))
         while self._plan and self._plan[0][0] < self.world.horizon:
             t, _, do = heapq.heappop(self._plan)
             do(int(t))
@@ -60,7 +59,7 @@ class Bot:
                 found.append((begins, begins + rng.uniform(0.5, 7) * HOUR))
         return found
 
-    def see(self, fill: WhaleFill) -> None:
+    def see(self, t: int, fill: WhaleFill) -> None:
         """Decide about a fill of the whale when it happens."""
         act, kind, rng = fill.act, self.kind, self.rng
         if any(begins <= act.t < ends for begins, ends in self.down):
@@ -78,7 +77,7 @@ class Bot:
         elif kind.joined:
             self._join(fill)
         else:
-            self.at(act.t + self._latency(), lambda t: self.order(t, [fill], fill.ordered))
+            self.at(t + self._latency(), partial(self.order, fills=[fill], size=fill.ordered))
 
     def _latency(self) -> float:
         median, sigma = self.kind.latency
@@ -195,7 +194,7 @@ class Bot:
                 if rng.random() < self.kind.second:
                     size = math.floor(100 * fill.ratio * fill.act.shares * rng.uniform(0.6, 1.6)) / 100
                     at = fill.act.t + rng.uniform(-60, 60) + self._latency()
-                    self.at(at, lambda t, fill=fill, size=size: self._own(t, fill.act, size))
+                    self.at(at, partial(self._own, like=fill.act, shares=size))
 
     def _owner(self, t: int) -> None:
         """The owner sells what the copier holds, or buys something."""

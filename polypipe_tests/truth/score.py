@@ -150,7 +150,7 @@ def is_right(fill: WhaleFill, row: Mapping[str, Any]) -> bool:
     if not fill.copies:
         return True
     first = min(copy.t for copy in fill.copies)
-    return abs(row["copier_price"] - fill.price) < 1e-6 and row["copied_at"].timestamp() == first
+    return bool(abs(row["copier_price"] - fill.price) < 1e-6 and row["copied_at"].timestamp() == first)
 
 
 def describe(fill: WhaleFill, row: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 import heapq
 import math
 from collections.abc import Callable
+from functools import partial
 
 from polypipe_tests.truth.prices import NO, YES, Market, contest, draw, future, game
 from polypipe_tests.truth.wallets import WHALE, Act, Combo, Wallet
@@ -71,7 +72,7 @@ class Whale:
             at = rng.uniform(times[0] + 300, max(last, times[0] + 900))
             parts = rng.choice((1, 1, 2, 3))
             for n in range(parts):
-                self.at(at + n * rng.uniform(1, 40), lambda t, n=n: self._sell_part(t, market, main, parts - n))
+                self.at(at + n * rng.uniform(1, 40), partial(self._sell_part, market=market, outcome=main, of=parts - n))
         self._redeem_later(market)
 
     def _redeem_later(self, market: Market) -> None:
@@ -153,9 +154,10 @@ class Whale:
             lambda t: self.do(Act(WHALE, t, "TRADE", None, YES, 1, 800.0, 0.3, combo=combo)),
         )
         for type_, usd in (("REWARD", 21.5), ("MAKER_REBATE", 8.25), ("TIP", 7.0)):
-            self.at(
-                T0 + rng.uniform(1, 60) * HOUR, lambda t, one=(type_, usd): self.do(Act(WHALE, t, one[0], amount=one[1]))
-            )
+            self.at(T0 + rng.uniform(1, 60) * HOUR, partial(self._pay, type_=type_, usd=usd))
+
+    def _pay(self, t: int, type_: str, usd: float) -> None:
+        self.do(Act(WHALE, t, type_, amount=usd))
 
     def _merge(self, t: int, market: Market, shares: float) -> None:
         both = min(shares, *(self.wallet.held(market, outcome) for outcome in (YES, NO)))

@@ -1,5 +1,6 @@
 """The kinds of worlds that accuracy is measured on, and how one is made."""
 
+from dataclasses import replace
 from functools import cache
 
 from polypipe_tests.truth.bot import FLOOR, Bot, settle_reasons
@@ -7,23 +8,24 @@ from polypipe_tests.truth.numbers import slippage
 from polypipe_tests.truth.whale import Whale, make_markets
 from polypipe_tests.truth.world import Kind, World
 
-_NOTHING_FAILS = {"partial": 0.0, "killed": 0.0, "breaker": 0.0, "error": 0.0, "pieces": 0.0}
+_SOUND = Kind("sound", "nothing fails", log=False, partial=0.0, killed=0.0, breaker=0.0, error=0.0, pieces=0.0)
 
 KINDS = (
     Kind("calm", "fills of distinct sizes, a bot that mostly works, with its log"),
     Kind("calm, no log", "the same without the bot's log", log=False),
     Kind("US evenings", "games around midnight UTC, decided overnight", evening=True, games=8, breaker=0.06),
-    Kind(
-        "bursts of distinct sizes",
-        "200 fills of a token in a minute, all copied in full",
-        days=2, games=3, futures=0, bursts=(1, 1), fills=(200, 200), span=60, exits=0.0, latency=(17.0, 0.35), log=False,
-        **_NOTHING_FAILS,
+    replace(
+        _SOUND,
+        name="bursts of distinct sizes",
+        about="200 fills of a token in a minute, all copied in full",
+        days=2, games=3, futures=0, bursts=(1, 1), fills=(200, 200), span=60, exits=0.0, latency=(17.0, 0.35),
     ),
-    Kind(
-        "bursts of equal sizes",
-        "the same with equal sizes: who was copied when cannot be known",
+    replace(
+        _SOUND,
+        name="bursts of equal sizes",
+        about="the same with equal sizes: who was copied when cannot be known",
         days=2, games=3, futures=0, bursts=(1, 1), fills=(60, 60), span=60, sizes="equal", exits=0.0,
-        latency=(14.0, 0.35), log=False, targets="flagged", **_NOTHING_FAILS,
+        latency=(14.0, 0.35), targets="flagged",
     ),
     Kind("joined copies", "one order for several fills of 10 seconds", joined=6, fills=(2, 6), span=8, log=False),
     Kind("partial fills", "60 % of orders are filled in part", partial=0.6),
