@@ -51,6 +51,8 @@ def _lines(status: Status) -> Iterator[str]:
         yield f"newest snapshot: {duration(status.snapshot_age_seconds)} ago"
     elif status.snapshot_limit_seconds is None:
         yield "snapshots: no wallets are set"
+    if status.traces is not None:
+        yield f"positions: {status.traces}"
     waiting = f", the oldest for {duration(status.waiting_seconds)}" if status.waiting_seconds is not None else ""
     yield f"batches waiting in the spool: {status.waiting_batches}{waiting}; rejected: {len(status.rejected)}"
     yield f"warehouse: {f'held by {status.gate}' if status.gate else 'free'}; disk: {size(status.disk_free_bytes)} free"

@@ -45,6 +45,7 @@ def positions_metadata(stored: StoredPositions, settings: Settings, warehouse: W
         **stored.summary.counts,
         **{name: round(fact.value, 4) for name, fact in facts.items() if fact.value is not None},
         "reasons": dg.MetadataValue.md(reasons_table(reasons, settings)),
+        **({"traces": stored.summary.notes["traces"]} if "traces" in stored.summary.notes else {}),
         "orphans": dg.MetadataValue.md(_orphan_table(orphans, settings)),
         "waiting_in_spool": stored.waiting or "no",
         **table_metadata(warehouse, "positions"),

@@ -1,6 +1,6 @@
 """Reads the positions of both wallets, compares them and stores the result.
 
-Both lists are complete, or nothing is stored.
+Both lists are complete, or nothing is stored. What else a comparison reads may fail: what rests on it is unknown then.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from polypipe.divergence.position_addresses import AddressCheck, check_address, 
 from polypipe.divergence.position_comparison import ComparedPosition, compare_positions, copier_only, full_sets
 from polypipe.divergence.position_history import WhaleHistory
 from polypipe.divergence.position_summary import PositionSummary, summarize_positions
-from polypipe.divergence.position_traces import NOT_TRACED, Known, Traces, read_activity_page, trace
+from polypipe.divergence.position_traces import Known, Traces, read_activity_page, trace
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PolymarketError, PolymarketHttp, answer_age
 from polypipe.polymarket.positions import fetch_positions
@@ -24,7 +24,7 @@ from polypipe.polymarket.wallet_models import WalletPositions
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Append, Replace, Warehouse
 
-FETCH_DEADLINE_SECONDS = 120.0
+LISTS_DEADLINE_SECONDS = 120.0
 STORE_WAIT_SECONDS = 20.0
 
 
@@ -43,25 +43,25 @@ def refresh_positions(
 ) -> StoredPositions:
     """Read both wallets, replace table `positions`, append to `position_summaries`.
 
-    Raises `PolymarketError` when either wallet cannot be read completely; the tables are unchanged then.
+    Raises `PolymarketError` when the positions of either wallet cannot be read completely; the tables are unchanged then.
     """
     known = _known(warehouse, wallets)
     outcomes = _outcomes(warehouse)
 
     async def work(http: PolymarketHttp) -> _Read:
-        async with http.operation(FETCH_DEADLINE_SECONDS):
+        async with http.operation(LISTS_DEADLINE_SECONDS):
             with answer_age() as age:
                 copier, whale = await asyncio.gather(
                     fetch_positions(http, wallets.copier), fetch_positions(http, wallets.whale)
                 )
-            now = clock() - age.length
-            of_copier, of_whale, traces = await asyncio.gather(
-                _check(http, "the copier", "POLYPIPE_COPIER_ADDRESS", wallets.copier, copier, whale, now),
-                _check(http, "the whale", "POLYPIPE_WHALE_ADDRESS", wallets.whale, whale, copier, now),
-                trace(http, wallets.whale, copier_only(copier, whale), known, now),
-            )
-            unchecked = [found for found in (of_copier, of_whale) if isinstance(found, str)]
-            return _Read(copier, whale, traces, _or_nothing(of_copier), _or_nothing(of_whale), unchecked, now)
+        now = clock() - age.length
+        of_copier, of_whale, traces = await asyncio.gather(  # with limits of their own: the lists are complete without them
+            _check(http, "the copier", "POLYPIPE_COPIER_ADDRESS", wallets.copier, copier, whale, now),
+            _check(http, "the whale", "POLYPIPE_WHALE_ADDRESS", wallets.whale, whale, copier, now),
+            trace(http, wallets.whale, copier_only(copier, whale), known, now),
+        )
+        unchecked = [found for found in (of_copier, of_whale) if isinstance(found, str)]
+        return _Read(copier, whale, traces, _or_nothing(of_copier), _or_nothing(of_whale), unchecked, now)
 
     read = polymarket.run(work)
     now = read.at
@@ -79,7 +79,10 @@ def refresh_positions(
     )
     summary = summarize_positions(rows, wallets.ratio, _notes(read), _unsure(read, rows))
     with warehouse.batch("positions") as batch:
-        batch.add("positions", (asdict(row) | {"compared_at": now} for row in rows))
+        batch.add(
+            "positions",
+            (asdict(row) | {"compared_at": now} | read.traces.known.get(row.token_id, Known()).columns for row in rows),
+        )
         batch.add("position_summaries", [summary_row(summary, wallets, now)])
         batch_id = batch.commit({"positions": Replace(), "position_summaries": Append()})
     return StoredPositions(now, rows, summary, warehouse.store(batch_id, wait=STORE_WAIT_SECONDS))
@@ -170,22 +173,19 @@ def _known(warehouse: Warehouse, wallets: Wallets) -> Mapping[str, Known]:
         if same != (wallets.copier, wallets.whale):
             return {}
         rows = con.execute(
-            "SELECT token_id, whale_size > 0, whale_exit, whale_out_since, reason, compared_at, "
-            "status = 'orphan' AND whale_size > 0 AND whale_exit IS NULL "
-            "FROM positions"
+            "SELECT token_id, compared_at, whale_size > 0, status = 'orphan' AND whale_size > 0 AND whale_exit IS NULL, "
+            "whale_exit, whale_out_since, whale_held_at, traced_at, trace_failure FROM positions"
         ).fetchall()
     found = {}
-    for token, holding, exit_, out_since, reason, compared_at, in_sets in rows:
-        since = out_since.astimezone(UTC) if out_since else None
-        history = WhaleHistory(True, since) if in_sets else None
+    for token, compared_at, holding, in_sets, exit_, *stored in rows:
+        failure, (since, held_at, asked_at) = stored.pop(), (time and time.astimezone(UTC) for time in stored)
         if holding:
-            found[token] = Known(compared_at.astimezone(UTC), history)
-            continue
-        if exit_ == "unknown" and reason != NOT_TRACED:
-            history = WhaleHistory(False, None, unknown=reason or "its history is unknown")
+            found[token] = Known(compared_at.astimezone(UTC), history=WhaleHistory(True, since) if in_sets else None)
         elif exit_ in ("traded", "moved", "never"):
             history = WhaleHistory(exit_ != "never", since, moved=exit_ == "moved")
-        found[token] = Known(None, history)
+            found[token] = Known(held_at, since, history, asked_at, failure)
+        else:
+            found[token] = Known(held_at, since, None, asked_at, failure)
     return found
 
 

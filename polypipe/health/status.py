@@ -46,6 +46,7 @@ class Status:
 
     `snapshot_age_seconds` is None when none is stored; `snapshot_limit_seconds` is None when no wallets are set, so that
     none is expected. `gate` names who holds the warehouse now. `reasons` are the sentences of what is not healthy.
+    `traces`: how far the whale's history is traced; None if it is traced.
     """
 
     home: Path
@@ -66,6 +67,7 @@ class Status:
     disk_free_bytes: int = 0
     unknown: Sequence[str] = ()
     reasons: Sequence[str] = ()
+    traces: str | None = None
 
     @property
     def exit_code(self) -> int:
@@ -91,6 +93,7 @@ def status_of(facts: Facts) -> Status:
     dagster = _known(lambda: facts.ticks_and_runs, TicksAndRuns())
     spool = _known(lambda: facts.spool, SpoolState())
     snapshot = _known(lambda: facts.snapshot, None)
+    positions = _known(lambda: facts.positions, None)
     nothing: Sequence[FileState] = ()
     home = facts.settings.home
     return Status(
@@ -115,6 +118,7 @@ def status_of(facts: Facts) -> Status:
         disk_free_bytes=_free_bytes(home),
         unknown=unknown,
         reasons=[*(["not running"] if up.pid is None else []), *failing(found), *unknown],
+        traces=positions.notes.get("traces") if positions else None,
     )
 
 

@@ -174,6 +174,9 @@ class PositionRow(TypedDict):
     compared_at: datetime
     whale_exit: str | None
     reason: str | None
+    whale_held_at: datetime | None
+    traced_at: datetime | None
+    trace_failure: str | None
 
 
 class PositionSummaryRow(TypedDict):

@@ -1,13 +1,17 @@
 """Fixtures for tests of snapshots and positions: one exchange whose clock starts now, and both wallets set."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from polypipe.settings import Settings
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
+from polypipe.sim.script import Script
 from polypipe_tests.conftest import settings_for
+from polypipe_tests.divergence.support import HOUR, Compared, T
 from polypipe_tests.sim.server import SimServer
 
 
@@ -39,3 +43,13 @@ def settings(sim: SimServer) -> Settings:
         POLYPIPE_WHALE_ADDRESS=WHALE_ADDRESS,
         POLYPIPE_SCALING_RATIO="0.05",
     )
+
+
+@pytest.fixture
+def played(tmp_path: Path):
+    @contextmanager
+    def play(script: Script, at: int = T + 3 * HOUR) -> Iterator[Compared]:
+        with SimServer(1, script=script, start=at) as sim:
+            yield Compared(sim, tmp_path)
+
+    return play

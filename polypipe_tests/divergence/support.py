@@ -5,15 +5,57 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import msgspec
 
+from polypipe.divergence.assets import positions
 from polypipe.polymarket.wallet_models import Position
+from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.warehouse import Upsert, Warehouse
+from polypipe_tests.conftest import impatient, settings_for
+from polypipe_tests.sim.server import SimServer
 
 SOURCES = ("/value", "/user-pnl", "/v1/leaderboard")
+T = int(datetime(2026, 11, 20, 9, tzinfo=UTC).timestamp())
+HOUR = 3600
+
+
+class Compared:
+    """One exchange that plays a script, and the tables that the positions asset fills from it."""
+
+    def __init__(self, sim: SimServer, home: Path) -> None:
+        self.sim = sim
+        self.settings = settings_for(
+            sim.url,
+            POLYPIPE_HOME=str(home),
+            POLYPIPE_COPIER_ADDRESS=COPIER_ADDRESS,
+            POLYPIPE_WHALE_ADDRESS=WHALE_ADDRESS,
+            POLYPIPE_SCALING_RATIO="0.1",
+        )
+        self.warehouse = Warehouse(home)
+
+    def run(self) -> dg.ExecuteInProcessResult:
+        resources = {"settings": self.settings, "warehouse": self.warehouse, "polymarket": impatient(self.settings)}
+        return dg.materialize([positions], resources=resources, raise_on_error=False)
+
+    def statuses(self) -> dict[str, str]:
+        assert self.run().success
+        return dict(rows(self.warehouse, "SELECT token_id, status FROM positions"))
+
+    def row(self, token: str, columns: str) -> tuple[Any, ...]:
+        (found,) = rows(self.warehouse, f"SELECT {columns} FROM positions WHERE token_id = '{token}'")
+        return found
+
+    def summary(self, columns: str) -> Any:
+        found = rows(self.warehouse, f"SELECT {columns} FROM position_summaries ORDER BY compared_at DESC LIMIT 1")[0]
+        return found if len(found) > 1 else found[0]
+
+    def notes(self) -> dict[str, str]:
+        return json.loads(self.summary("notes"))  # type: ignore[no-any-return]
 
 
 def position(asset: str = "1", size: float = 100.0, price: float | None = 0.5, **changes: Any) -> Position:

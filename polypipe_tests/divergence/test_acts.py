@@ -1,71 +1,14 @@
 """Acts that are not trades, huge wallets and odd answers, as the positions asset stores them over HTTP."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
-import dagster as dg
 import pytest
 
-from polypipe.divergence import position_traces
-from polypipe.divergence.assets import positions
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.sim.script import NO, YES, Script
 from polypipe.sim.wallets import DEPOSIT_ADDRESS
-from polypipe.warehouse import Warehouse
-from polypipe_tests.conftest import impatient, settings_for
-from polypipe_tests.divergence.support import rows
-from polypipe_tests.sim.server import SimServer
-
-T = int(datetime(2026, 11, 20, 9, tzinfo=UTC).timestamp())
-HOUR = 3600
-
-
-class Compared:
-    """One exchange that plays a script, and the tables that the positions asset fills from it."""
-
-    def __init__(self, sim: SimServer, home: Path) -> None:
-        self.sim = sim
-        self.settings = settings_for(
-            sim.url,
-            POLYPIPE_HOME=str(home),
-            POLYPIPE_COPIER_ADDRESS=COPIER_ADDRESS,
-            POLYPIPE_WHALE_ADDRESS=WHALE_ADDRESS,
-            POLYPIPE_SCALING_RATIO="0.1",
-        )
-        self.warehouse = Warehouse(home)
-
-    def run(self) -> dg.ExecuteInProcessResult:
-        resources = {"settings": self.settings, "warehouse": self.warehouse, "polymarket": impatient(self.settings)}
-        return dg.materialize([positions], resources=resources, raise_on_error=False)
-
-    def statuses(self) -> dict[str, str]:
-        assert self.run().success
-        return dict(rows(self.warehouse, "SELECT token_id, status FROM positions"))
-
-    def row(self, token: str, columns: str) -> tuple[Any, ...]:
-        (found,) = rows(self.warehouse, f"SELECT {columns} FROM positions WHERE token_id = '{token}'")
-        return found
-
-    def summary(self, columns: str) -> Any:
-        found = rows(self.warehouse, f"SELECT {columns} FROM position_summaries ORDER BY compared_at DESC LIMIT 1")[0]
-        return found if len(found) > 1 else found[0]
-
-    def notes(self) -> dict[str, str]:
-        return json.loads(self.summary("notes"))  # type: ignore[no-any-return]
-
-
-@pytest.fixture
-def played(tmp_path: Path):
-    @contextmanager
-    def play(script: Script, at: int = T + 3 * HOUR) -> Iterator[Compared]:
-        with SimServer(1, script=script, start=at) as sim:
-            yield Compared(sim, tmp_path)
-
-    return play
+from polypipe_tests.divergence.support import HOUR, T
 
 
 def test_converted_shares_are_equal_and_neither_missed_nor_orphans(played) -> None:
@@ -239,64 +182,6 @@ def test_combos_are_no_fills_without_a_position(played) -> None:
     with played(script) as compared:
         assert compared.statuses() == {}
         assert compared.notes() == {}
-
-
-def lone(script: Script, count: int) -> list[str]:
-    """Tokens that only the copier holds: the whale sold every second one and never held the others."""
-    tokens = []
-    for n in range(count):
-        market = script.market(f"Market {n}", 0.5)
-        if n % 2 == 0:
-            script.buy(WHALE_ADDRESS, T, market, YES, 1_000, 0.50)
-            script.sell(WHALE_ADDRESS, T + 60, market, YES, 1_000, 0.50)
-        script.buy(COPIER_ADDRESS, T + 4, market, YES, 100 + n, 0.50)
-        tokens.append(market.token(YES))
-    return tokens
-
-
-def test_traces_are_limited_stored_and_continued(played, monkeypatch) -> None:
-    script = Script()
-    tokens = lone(script, 10)
-    monkeypatch.setattr(position_traces, "TRACES", 4)
-    with played(script) as compared:
-        for traced, progress in (
-            (4, "traces 4 of 10, complete in about 10 min"),
-            (8, "traces 8 of 10, complete in about 5 min"),
-        ):
-            statuses = compared.statuses()
-            assert sum(status == "unknown" for status in statuses.values()) == 10 - traced
-            assert compared.notes() == {"traces": progress}
-            orphans, missed, orphan_usd, reasons = compared.summary("orphan + manual, missed, orphan_usd, reasons")
-            assert (orphans, missed, orphan_usd) == (traced, 0, None)
-            assert "may be orphans: its history is not traced yet" in json.loads(reasons)["orphan_usd"]
-        assert compared.statuses() == {token: "manual" if n % 2 else "orphan" for n, token in enumerate(tokens)}
-        assert compared.notes() == {}
-        assert len([seen for seen in compared.sim.requests if "market" in seen.params]) == 10
-
-
-def test_traces_that_take_too_long_keep_what_was_read(played, monkeypatch) -> None:
-    script = Script()
-    slow, *others = lone(script, 5)
-    (market,) = script.events[0].build(script.events[0])
-    monkeypatch.setattr(position_traces, "TRACE_SECONDS", 1.5)
-    with played(script) as compared:
-        compared.sim.faults.add("hang", "/activity", query={"market": market.condition_id})
-        statuses = compared.statuses()
-        assert [statuses[token] for token in (slow, *others)] == ["unknown", "manual", "orphan", "manual", "orphan"]
-        compared.sim.faults.clear()
-        assert compared.statuses()[slow] == "orphan"
-
-
-def test_one_refused_filter_leaves_one_row_unknown(played) -> None:
-    script = Script()
-    refused, *others = lone(script, 5)
-    (market,) = script.events[0].build(script.events[0])
-    with played(script) as compared:
-        compared.sim.faults.add("status", "/activity", query={"market": market.condition_id}, status=400)
-        statuses = compared.statuses()
-        assert [statuses[token] for token in (refused, *others)] == ["unknown", "manual", "orphan", "manual", "orphan"]
-        assert "(HTTP 400)" in compared.row(refused, "reason")[0]
-        assert compared.notes() == {}, "nothing is left to trace"
 
 
 def test_full_page_that_does_not_name_the_token_is_unknown(played) -> None:

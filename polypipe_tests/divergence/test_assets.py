@@ -287,10 +287,14 @@ def test_d20_one_incomplete_wallet_fails_the_run_and_the_old_table_stays(sim, in
     assert rows(warehouse, "SELECT count(*) FROM position_summaries") == [(1,)]
 
 
-def test_a_failed_request_for_whale_history_fails_the_run(sim, instance, resources, warehouse):
+def test_failed_requests_for_whale_histories_leave_rows_unknown_with_the_reason(sim, instance, resources, warehouse):
     sim.faults.add("status", "/activity")
-    assert "the last comparison stays" in why(run(instance, resources, positions))
-    assert rows(warehouse, "SELECT count(*) FROM positions") == [(0,)]
+    assert run(instance, resources, positions).success
+    reasons = rows(
+        warehouse, "SELECT DISTINCT reason FROM positions WHERE status = 'unknown' AND traced_at IS NOT NULL ORDER BY ALL"
+    )
+    unread = "its history cannot be read: "
+    assert reasons == [(f"{unread}HTTP 500",), (f"{unread}the whale's conversions: HTTP 500",)]
 
 
 @pytest.mark.slow
