@@ -4,6 +4,7 @@ A line is one fill of the whale; its text `order_status` says what the bot did a
 status gets the outcome `UNKNOWN`, an unreadable value is null and named in `problems`, and `raw` always keeps the line.
 """
 
+import re
 from functools import lru_cache
 
 from polypipe.bot.log_rows import TradeRow
@@ -17,6 +18,8 @@ TRADE_LOG_HEADER = (
 
 _COLUMNS = 14
 _TRUTH = {"true": True, "false": False}
+_OF_JOINED = re.compile(r"AGG_\d{1,9}_\d{1,78}")
+"""What a bot that joins fills writes as the transaction of their common order: number of fills, start of the token."""
 
 
 def parse_line(raw: str) -> TradeRow:
@@ -54,7 +57,7 @@ def parse_line(raw: str) -> TradeRow:
     row.best_size = _level(best_size, "best_size", problems)
     row.second_price = _level(second, "second_price", problems)
     row.second_size = _level(second_size, "second_size", problems)
-    if tx:
+    if tx and not _OF_JOINED.fullmatch(tx):
         row.tx_hash = tx[:100].lower()
         if len(tx) != 66 or not row.tx_hash.startswith("0x"):
             problems.append("tx_hash")

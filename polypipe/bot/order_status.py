@@ -37,7 +37,7 @@ _PREFIX = re.compile(r"(AGG_FLUSH)\((\d{1,9})\) |(AGG_BYPASS) ")
 _N = r"-?\d{1,15}(?:\.\d{1,12})?"
 _ORDER = re.compile(
     r"(?:(?P<code>\d{3})(?: [A-Za-z<>' -]*)?|FAILED) "  # 520 <unknown status code>: no name in the bot's library
-    r"\[(?P<scaling>SCALED|CAPPED|PROB_HIT)(?: \((?P<percent>\d{1,3})%\))?\]"
+    r"\[(?P<scaling>PROB_HIT(?= \()|[^\[\]|]{1,100})(?: \((?P<percent>\d{1,3})%\))?\]"  # any tag: forks have their own
     rf" \| (?:my (?P<requested>{_N}) @ (?P<limit>{_N})|(?P<got>{_N})/(?P<of>{_N}) filled @ (?P<at>{_N}))"
     rf" \| whale (?P<whale_shares>{_N}) @ (?P<whale_price>{_N})"
     rf"(?: \| (?:⚡ )?(?i:UNDERFILL): (?P<filled>{_N})/{_N} filled[;,] resubmit (?P<resubmit>{_N}))?"
@@ -46,6 +46,8 @@ _ORDER = re.compile(
 )
 _CODE = re.compile(r"([A-Z]+)(_[A-Z_]+)(?::\s*(.*)|\s+\((.*)\)\s*)?", re.DOTALL)
 _PERCENT = re.compile(r"PROB_SKIP \((\d{1,3})%\)")
+# Skips of forks that mean the same as a code of the others.
+_SAME = {"SKIPPED_BELOW_MIN": "SKIPPED_SMALL", "SKIPPED_INVALID_SIZE": "SKIPPED_SMALL"}
 # Wordings of another build of the bot.
 _OTHER_WORDS = {"🛑 Trading OFF": "SKIPPED_DISABLED", "🎭 Mock Only": "MOCK_ONLY"}
 _TOO_SMALL = re.compile(r"⏩ Too Small \((.*)\)")
@@ -122,6 +124,8 @@ def _code(text: str) -> tuple[str, str | None]:
     family, rest, after_colon, in_brackets = found.groups()
     detail = after_colon if after_colon is not None else in_brackets
     reason = detail[:MAX_REASON] if detail else None
+    if family + rest in _SAME:
+        return _SAME[family + rest], reason or family + rest
     if family + rest in NOT_ANSWERED:
         return family + rest, reason
     if family in FAMILIES:

@@ -111,6 +111,36 @@ STATUSES: list[tuple[str, str, dict[str, Any]]] = [
         NOT_SENT | {"outcome": "RISK_BLOCKED", "reason": "TRAP", "aggregation": "AGG_BYPASS"},
     ),
     ("AGG_PENDING", "BUY", NOT_SENT | {"outcome": "AGG_PENDING", "aggregation": None}),
+    # of forks with tags of their own
+    (f"200 OK [DOUBLED] | {my()}", "BUY", ORDERED | {"scaling": "DOUBLED"}),
+    (f"200 OK [PROB_HIT] | {my()}", "BUY", ORDERED | {"scaling": "PROB_HIT", "scaling_percent": None}),
+    (
+        "200 OK [ANY_TAG(...)] | 24.00/24.00 filled @ 0.51 | whale 1200.0 @ 0.50",
+        "BUY",
+        FORKED | {"scaling": "ANY_TAG(...)", "fill_price": 0.51, "copied_whale_price": 0.50},
+    ),
+    (
+        f"200 OK [PERCENTAGE(10.0%)] | {fork('24.00', '24.00', '0.52')}",
+        "BUY",
+        FORKED | {"scaling": "PERCENTAGE(10.0%)", "scaling_percent": None},
+    ),
+    (
+        f"200 OK [FIXED($50.00)] | {fork('10.00', '24.00', '0.52')}",
+        "BUY",
+        FORKED | {"scaling": "FIXED($50.00)", "fill_state": "PARTIAL", "filled_shares": 10.0},
+    ),
+    (
+        f"200 OK [ADAPTIVE(5.0%-9.0%)] | {fork('24.00', '24.00', '0.52')}",
+        "BUY",
+        FORKED | {"scaling": "ADAPTIVE(5.0%-9.0%)"},
+    ),
+    (
+        f"FAILED [PERCENTAGE(10.0%)] | {fork('0.00', '24.00', '0.52')} | {YELLOW}⚠️  INSUFFICIENT BALANCE{RESET}",
+        "BUY",
+        {"outcome": "REJECTED", "scaling": "PERCENTAGE(10.0%)", "filled_shares": 0.0, "requested_shares": 24.0},
+    ),
+    ("SKIPPED_BELOW_MIN ($0.50 < $1.00)", "BUY", NOT_SENT | {"outcome": "SKIPPED_SMALL", "reason": "$0.50 < $1.00"}),
+    ("SKIPPED_INVALID_SIZE", "SELL", NOT_SENT | {"outcome": "SKIPPED_SMALL", "reason": "SKIPPED_INVALID_SIZE"}),
     # answered with another code
     (f"400 Bad Request [SCALED] | {my()} | {FAK}", "BUY", REFUSED | {"resubmitted": True}),
     (f"400 Bad Request [SCALED] | {my()} | {FAK}", "SELL", REFUSED | {"resubmitted": False}),
@@ -191,6 +221,8 @@ STATUSES: list[tuple[str, str, dict[str, Any]]] = [
     ("EVERYTHING_IS_FINE", "BUY", MYSTERY),
     ("200 OK", "BUY", MYSTERY),
     ("200 OK [SCALED] | my NaN @ 0.52 | whale 1200.0 @ 0.51", "BUY", MYSTERY),
-    (f"200 OK [DOUBLED] | {my()}", "BUY", MYSTERY),
+    (f"200 OK [] | {my()}", "BUY", MYSTERY),
+    (f"200 OK [{'X' * 101}] | {my()}", "BUY", MYSTERY),
+    ("SKIPPED", "BUY", MYSTERY),
     ("skipped_small", "BUY", MYSTERY),
 ]

@@ -158,6 +158,27 @@ def test_written_purchase_of_the_fork_parses_to_its_numbers(filled, requested, a
         assert row.fill_state == ("PARTIAL" if float(filled) < float(requested) else "FULL")
 
 
+tags = st.text(st.characters(codec="ascii", exclude_characters="[]|,\x1b"), min_size=1, max_size=100)
+
+
+@given(tags, amounts, amounts, prices, amounts, prices, st.sampled_from(["200 OK", "201 Created", "FAILED"]))
+def test_any_tag_keeps_its_numbers(tag, filled, requested, at, whale, price, answer):
+    row = parse_line(line(f"{answer} [{tag}] | {fork(filled, requested, at, whale, price)}"))
+    assert row.outcome == ("REJECTED" if answer == "FAILED" else "SENT")
+    assert (row.requested_shares, row.copied_whale_shares, row.copied_whale_price) == (
+        float(requested),
+        float(whale),
+        float(price),
+    )
+    written = tag if row.scaling_percent is None else f"{row.scaling} ({row.scaling_percent}%)"
+    assert written == tag or int(written.split("(")[1][:-2]) == int(tag.split("(")[1][:-2])
+
+
+def test_common_order_of_several_fills_has_no_transaction():
+    row = parse_line(line(f"AGG_FLUSH(3) 200 OK [SCALED] | {my()}", tx="AGG_3_7132104567", block="0"))
+    assert (row.tx_hash, row.problems, row.aggregated_fills, row.outcome) == (None, None, 3, "SENT")
+
+
 @given(st.sampled_from(["CB_BLOCKED:", "RISK_BLOCKED:", "EXEC_FAIL: ", "QUEUE_ERR: "]), st.text(min_size=1, max_size=50))
 def test_any_reason_is_kept(code, reason):
     reason = reason.strip().replace("\x1b", "") or "x"
