@@ -10,9 +10,9 @@ from polypipe.attribution.days import moment
 from polypipe.attribution.fees import Schedules
 from polypipe.attribution.fills import Fill, Match
 from polypipe.attribution.habits import Habits
+from polypipe.attribution.joined_lines import LogLine
 from polypipe.attribution.labels import Catalog, price_bucket
 from polypipe.attribution.reasons import LoggedFill, fill_status
-from polypipe.attribution.tables import LogLine
 from polypipe.divergence.copy_rule import rule_of, size_bucket
 from polypipe.wallets import Wallets
 from polypipe.warehouse.rows import CopyFillRow

@@ -4,12 +4,14 @@
 
 from collections import defaultdict
 from datetime import date, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import groupby
+from typing import TYPE_CHECKING
 
 from polypipe.attribution.days import DAY, LOOK_BACK, moment
 from polypipe.attribution.fees import IN_SHARES
 from polypipe.attribution.fills import CopyFill, Fill, SetChange
 from polypipe.attribution.groups import Groups
+from polypipe.attribution.joined_lines import LogLine, spread
 from polypipe.attribution.stored_marks import FILLS
 from polypipe.divergence.event_outcomes import OUTCOMES
 from polypipe.divergence.exposure import Share
@@ -135,30 +137,27 @@ def ratios_by_hour(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: da
     return {int(hour): ratio for hour, ratio in rows}
 
 
-class LogLine(NamedTuple):
-    """A line of the bot's log about a fill of the whale. Shares of the first attempt; None where the line does not say."""
-
-    whale_shares: float
-    outcome: str
-    reason: str | None
-    requested: float | None
-    filled: float | None
-    live: bool | None
-    fill_state: str | None
-
-
 def read_log(con: "duckdb.DuckDBPyConnection", start: datetime, end: datetime) -> dict[tuple[str, str, str], list[LogLine]]:
-    """(transaction, token, side) -> lines of the bot's log about fills of [start, end); empty without a log."""
+    """(transaction, token, side) -> lines of the bot's log about fills of [start, end); empty without a log.
+
+    Orders for several fills are spread over the lines of these fills.
+    """
     # A line is written seconds after the fill, but the day of a log that was read late can be off by one.
     rows = con.execute(
-        "SELECT tx_hash, token_id, side, whale_shares, outcome, reason, requested_shares, filled_shares, is_live, "
-        "fill_state FROM trade_log WHERE tx_hash IS NOT NULL AND token_id IS NOT NULL "
-        f"AND side IS NOT NULL AND whale_shares IS NOT NULL AND day >= {literal(start - DAY)} "
-        f"AND day < {literal(end + DAY)} ORDER BY logged_at, log_id, byte_offset"
+        "SELECT token_id, side, tx_hash, aggregation IS NOT NULL AND coalesce(tx_hash, '') NOT LIKE '0x%' AS common, "
+        "whale_shares, outcome, reason, requested_shares, filled_shares, is_live, fill_state, logged_at, "
+        "copied_whale_shares, coalesce(aggregated_fills, 1) FROM trade_log "
+        "WHERE token_id IS NOT NULL AND side IS NOT NULL AND whale_shares IS NOT NULL "
+        f"AND (tx_hash IS NOT NULL OR common) AND day >= {literal(start - DAY)} AND day < {literal(end + DAY)} "
+        "ORDER BY token_id, side, logged_at, log_id, byte_offset"
     ).fetchall()
     lines: dict[tuple[str, str, str], list[LogLine]] = defaultdict(list)
-    for transaction, token, side, *line in rows:
-        lines[transaction, token, side].append(LogLine(*line))
+    for (token, side), group in groupby(rows, key=lambda row: row[:2]):
+        of_group = list(group)
+        found = spread([LogLine(*row[4:13])._replace(joined=row[13] if row[3] else None) for row in of_group])
+        for (_, _, transaction, common, *_), line in zip(of_group, found, strict=True):
+            if not common:
+                lines[transaction, token, side].append(line)
     return lines
 
 

@@ -28,6 +28,7 @@ def misses_query(since: datetime) -> str:
             SELECT logged_at, token_id, side, whale_usd, outcome, is_live
             FROM trade_log
             WHERE token_id IS NOT NULL AND logged_at >= {literal(since)}
+                AND (aggregation IS NULL OR tx_hash LIKE '0x%') -- not the line of an order for several fills
                 AND logged_at >= (SELECT min(first_seen) FROM token_first_seen)
         ), seen AS (
             SELECT token_id, min(first_seen) AS first_seen
