@@ -1,8 +1,8 @@
 """Reads the bot's logs as they grow, each line exactly once.
 
 The read position is stored in the same batch as the rows, so that the warehouse has both or neither. A line is read
-once its newline is written. Memory use does not depend on the size of the file: a few megabytes of it, and what DuckDB
-needs to merge one batch.
+once its newline is written. Memory use does not depend on the size of the file or of a line: a few megabytes of it, and
+what DuckDB needs to merge one batch.
 """
 
 import os
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from polypipe.bot.lines import lines
-from polypipe.bot.log_rows import LogRow, TradeRow
+from polypipe.bot.log_rows import RAW_BYTES, LogRow, TradeRow
 from polypipe.bot.logs import Log, check_header, decoded
 from polypipe.bot.offsets import LogPosition, start_of, stored_positions, tail_of
 from polypipe.bot.order_status import UNKNOWN
@@ -142,28 +142,30 @@ class _Source:
         parse, count = self._log.parse, self._report.count
         header = self._log.header.encode()
         rows = 0
-        for line_offset, line, whole in lines(self._file, offset, self._closed):
-            if line_offset - start.byte_offset >= self._batch_bytes:
+        for line in lines(self._file, offset, self._closed):
+            if line.offset - start.byte_offset >= self._batch_bytes:
                 self.more = True
                 break
-            if not (stripped := line.strip()) or stripped == header:
-                offset = line_offset + len(line) + whole
+            if not (stripped := line.text.strip()) or stripped == header:
+                offset = line.end
                 continue
-            text, is_utf8 = decoded(line)
+            text, is_utf8 = decoded(line.text)
             row = parse(text)
+            if line.size > RAW_BYTES:
+                row.shorten(line.text, line.size, line.sha256)
             if not is_utf8:
                 row.problems = f"{row.problems},utf-8" if row.problems else "utf-8"
-            if not whole:
+            if not line.whole:
                 row.problems = f"{row.problems},newline" if row.problems else "newline"
             at = row.logged_at
             if at is not None and not day <= at < tomorrow:
-                if 2 * (line_offset - start.byte_offset) >= self._batch_bytes:
+                if 2 * (line.offset - start.byte_offset) >= self._batch_bytes:
                     self.more = True
                     break
                 day = at.replace(hour=0, minute=0, second=0, microsecond=0)
                 tomorrow = day + timedelta(days=1)
-            row.log_id, row.byte_offset, row.day = log_id, line_offset, day
-            offset = line_offset + len(line) + whole
+            row.log_id, row.byte_offset, row.day = log_id, line.offset, day
+            offset = line.end
             rows += 1
             count(row)
             yield row

@@ -3,15 +3,21 @@
 The reader of a log sets `log_id`, `byte_offset` and `day`; the parser of its lines sets the other fields.
 """
 
+import hashlib
 from datetime import UTC, datetime
 
 import msgspec
+
+RAW_BYTES = 4096
+"""Bytes of a line that its row keeps."""
 
 
 class LogRow(msgspec.Struct, omit_defaults=True, gc=False):
     """The columns that both tables have."""
 
     raw: str
+    raw_bytes: int | None = None
+    raw_sha256: str | None = None
     log_id: str = ""
     byte_offset: int = -1
     day: datetime = datetime.min.replace(tzinfo=UTC)
@@ -21,6 +27,16 @@ class LogRow(msgspec.Struct, omit_defaults=True, gc=False):
     side: str | None = None
     tx_hash: str | None = None
     problems: str | None = None
+
+    def shorten(self, line: bytes, size: int, sha256: str | None) -> None:
+        """Keep the beginning of a long line, with the size and SHA-256 of all of it. `line` are its bytes in the file."""
+        self.raw = shortened(self.raw)
+        self.raw_bytes, self.raw_sha256 = size, sha256 or hashlib.sha256(line).hexdigest()
+
+
+def shortened(text: str) -> str:
+    """At most `RAW_BYTES` bytes of a text in UTF-8."""
+    return text.encode("utf-8", "surrogatepass")[:RAW_BYTES].decode("utf-8", "ignore")
 
 
 class TradeRow(LogRow, omit_defaults=True, gc=False):

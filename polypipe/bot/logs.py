@@ -11,8 +11,8 @@ from polypipe.bot import grammar, own_fills
 from polypipe.bot.log_rows import LogRow
 from polypipe.errors import PolypipeError
 
-MAX_LINE = 1 << 16
-"""Maximum bytes of a line; longer ones are read in pieces of this size."""
+FIRST_BYTES = 1 << 16
+"""Bytes of a first line that identify its log."""
 
 LINE_START = re.compile(rb"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3},(?:MEMPOOL|\d{1,15}),\d{1,78},")
 """The start of a line. The bot writes a line and its newline separately, from several tasks, so after a kill or a switch
@@ -50,8 +50,8 @@ def text_begins(file: BinaryIO) -> int:
 def first_line(file: BinaryIO, log: Log) -> bytes | None:
     """The first line that is neither empty nor the header, with its newline; None while it is missing or incomplete."""
     text_begins(file)
-    while line := file.readline(MAX_LINE):
-        if not line.endswith(b"\n") and len(line) < MAX_LINE:
+    while line := file.readline(FIRST_BYTES):
+        if not line.endswith(b"\n") and len(line) < FIRST_BYTES:
             return None
         if line.strip() and line.strip() != log.header.encode():
             return line
@@ -74,7 +74,7 @@ def decoded(line: bytes) -> tuple[str, bool]:
 def check_header(file: BinaryIO, log: Log) -> None:
     """Raise `PolypipeError` if the file begins with a header other than the log's."""
     text_begins(file)
-    first = file.readline(MAX_LINE)
+    first = file.readline(FIRST_BYTES)
     text = first.decode("utf-8", "replace").strip()
     if not first.endswith(b"\n") or not text.startswith("timestamp") or text == log.header:
         return

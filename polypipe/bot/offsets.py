@@ -8,9 +8,11 @@ import hashlib
 from bisect import bisect_left
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
-from polypipe.bot.logs import LINE_START, MAX_LINE, Log, decoded, first_line, hash_of, text_begins
+from polypipe.bot.lines import Line, lines
+from polypipe.bot.log_rows import shortened
+from polypipe.bot.logs import LINE_START, Log, decoded, first_line, hash_of, text_begins
 from polypipe.warehouse import Warehouse
 from polypipe.warehouse.connection import literal
 
@@ -100,7 +102,8 @@ def is_stored(warehouse: Warehouse, log: Log, first: bytes, known: list[LogPosit
         return False
     day = at.replace(hour=0, minute=0, second=0, microsecond=0)
     with warehouse.read() as con:
-        query = f"SELECT 1 FROM {log.table} WHERE day = {literal(day)} AND raw = {literal(text)} LIMIT 1"  # noqa: S608
+        same = f"raw IN ({literal(text)}, {literal(shortened(text))})"
+        query = f"SELECT 1 FROM {log.table} WHERE day = {literal(day)} AND {same} LIMIT 1"  # noqa: S608
         return con.execute(query).fetchone() is not None
 
 
@@ -111,31 +114,65 @@ def tail_of(log: BinaryIO, offset: int) -> str:
     return hashlib.sha256(log.read(offset - start)).hexdigest()
 
 
+class _ReadLine(NamedTuple):
+    """A line as its row keeps it; the names are the columns."""
+
+    raw: str
+    problems: str
+    raw_bytes: int | None
+    raw_sha256: str | None
+
+    @property
+    def whole(self) -> bool:
+        """True if the line had a newline of its own."""
+        return "newline" not in self.problems.split(",")
+
+    @property
+    def text(self) -> bytes:
+        """The bytes of `raw` in the file."""
+        return self.raw.encode("latin-1" if "utf-8" in self.problems.split(",") else "utf-8")
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole line and its newline in the file."""
+        return (len(self.text) if self.raw_bytes is None else self.raw_bytes) + self.whole
+
+    def is_at(self, file: BinaryIO, offset: int) -> bool:
+        """True if the file still has the line at an offset."""
+        file.seek(offset)
+        if self.raw_bytes is None:
+            return file.read(self.size) == self.text + b"\n" * self.whole
+        digest, left = hashlib.sha256(), self.raw_bytes
+        while left and (block := file.read(min(left, 1 << 20))):
+            digest.update(block)
+            left -= len(block)
+        return not left and digest.hexdigest() == self.raw_sha256 and (not self.whole or file.read(1) == b"\n")
+
+    def equals(self, line: Line) -> bool:
+        """True for a line of the file with the same bytes."""
+        if self.raw_bytes is None:
+            return line.whole == self.whole and line.text == self.text
+        found = line.sha256 or hashlib.sha256(line.text).hexdigest()
+        return (line.whole, line.size, found) == (self.whole, self.raw_bytes, self.raw_sha256)
+
+
+_READ_LINE = "raw, coalesce(problems, ''), raw_bytes, raw_sha256"
+
+
 def _end_of_read(warehouse: Warehouse, log: Log, file: BinaryIO, known: list[LogPosition]) -> int | None:
     """End offset of the last read line, wherever it is in the file now; None if it is not there."""
     with warehouse.read() as con:
         for position in known:
             last = con.execute(
-                f"SELECT raw, coalesce(problems, '') FROM {log.table} "  # noqa: S608
+                f"SELECT {_READ_LINE} FROM {log.table} "  # noqa: S608
                 f"WHERE log_id = {literal(position.log_id)} ORDER BY byte_offset DESC LIMIT 1"
             ).fetchone()
             if last is not None:
                 break
         else:
             return None
-    expected, end = _as_read(*last), text_begins(file)
-    while line := file.readline(MAX_LINE):
-        end += len(line)
-        if line == expected or (line.endswith(expected) and LINE_START.match(expected)):  # the latter: no newline before it
-            return end
-    return None
-
-
-def _as_read(raw: str, problems: str) -> bytes:
-    """The bytes of a row's line, with its newline unless it had none."""
-    named = problems.split(",")
-    line = raw.encode("latin-1" if "utf-8" in named else "utf-8")
-    return line if "newline" in named else line + b"\n"
+    expected = _ReadLine(*last)
+    return next((line.end for line in lines(file, text_begins(file), closed=True) if expected.equals(line)), None)
 
 
 def _end_of_the_same(warehouse: Warehouse, log: Log, file: BinaryIO, logs: list[LogPosition]) -> int:
@@ -146,21 +183,17 @@ def _end_of_the_same(warehouse: Warehouse, log: Log, file: BinaryIO, logs: list[
     """
     with warehouse.read() as con:
 
-        def read_at(log_id: str, offset: int) -> tuple[int, bytes] | None:
+        def end_if_same(log_id: str, offset: int) -> int | None:
+            """End of the line read at or before `offset`; -1 if it has changed, None if no line was read there."""
             row = con.execute(
-                "SELECT byte_offset, raw, coalesce(problems, '') "  # noqa: S608
+                f"SELECT byte_offset, {_READ_LINE} "  # noqa: S608
                 f"FROM {log.table} WHERE log_id = {literal(log_id)} AND byte_offset <= {offset} "
                 "ORDER BY byte_offset DESC LIMIT 1"
             ).fetchone()
-            return None if row is None else (row[0], _as_read(row[1], row[2]))
-
-        def end_if_same(log_id: str, offset: int) -> int | None:
-            """End of the line read at or before `offset`; -1 if it has changed, None if no line was read there."""
-            if (found := read_at(log_id, offset)) is None:
+            if row is None:
                 return None
-            start, expected = found
-            file.seek(start)
-            return start + len(expected) if file.read(len(expected)) == expected else -1
+            start, expected = row[0], _ReadLine(*row[1:])
+            return start + expected.size if expected.is_at(file, start) else -1
 
         for position in logs:
             offsets = range(position.byte_offset)

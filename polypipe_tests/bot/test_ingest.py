@@ -1,5 +1,6 @@
 """Each line of a growing log is read exactly once, whatever happens to the file."""
 
+import hashlib
 from datetime import UTC, datetime
 
 import pytest
@@ -13,7 +14,7 @@ from polypipe.bot.own_fills import OWN_FILLS_HEADER
 from polypipe.errors import PolypipeError
 from polypipe.warehouse import WarehouseBusy
 from polypipe.warehouse.gate import gate
-from polypipe_tests.bot.corpus import TOKEN, TX, line
+from polypipe_tests.bot.corpus import TOKEN, TX, line, my
 from polypipe_tests.bot.support import HEADER, append, log_lines, position, raws, rows, text
 
 
@@ -140,18 +141,38 @@ def test_row_with_an_unreadable_time_gets_the_day_of_the_row_before(warehouse, p
     assert [day.day for (day,) in rows(warehouse, "SELECT day FROM trade_log ORDER BY byte_offset")] == [20, 20, 21]
 
 
-def test_overlong_line_is_kept_in_pieces(warehouse, path, monkeypatch):
-    monkeypatch.setattr(lines_module, "READ_BYTES", 1000)
-    path.write_text(text(log_lines(1)) + "x" * 150_000)
+@pytest.mark.parametrize("limit", [1 << 20, 20_000, 20_001, 20_002, 20_003])
+def test_line_with_a_page_of_html_is_one_row_with_its_size_and_hash(warehouse, path, monkeypatch, limit):
+    monkeypatch.setattr(lines_module, "MAX_LINE", limit)
+    monkeypatch.setattr(lines_module, "READ_BYTES", 10_000)
+    page = "<html>" + "é<p>" * 16_500
+    long = line(f"403 Forbidden [SCALED] | {my()} | {page}", tx="0x" + "cd" * 32, time="2026-11-20 23:51:00.000")
+    before, after = log_lines(2)
+    path.write_text(text([before, long, after]), encoding="utf-8")
     assert ingest(warehouse, TRADE_LOG, path).rows == 3
-    append(path, "y\n" + text(log_lines(1, start=1)))
-    assert ingest(warehouse, TRADE_LOG, path).rows == 2
-    stored = rows(warehouse, "SELECT raw, problems FROM trade_log ORDER BY byte_offset")
-    assert [(len(raw), problems) for raw, problems in stored[1:4]] == [
-        (65536, "columns,newline"),
-        (65536, "columns,newline"),
-        (150_001 - 2 * 65536, "columns"),
-    ]
+    columns = "outcome, http_status, length(reason), tx_hash, is_live, best_price, problems, raw, raw_bytes, raw_sha256"
+    (row,) = rows(warehouse, f"SELECT {columns} FROM trade_log WHERE raw_bytes IS NOT NULL")
+    assert row[:6] == ("REJECTED", 403, 1000, "0x" + "cd" * 32, False, 0.53)
+    assert row[6] is None
+    assert long.startswith(row[7][:100])
+    assert 4090 <= len(row[7].encode()) <= 4096
+    assert row[8:] == (len(long.encode()), hashlib.sha256(long.encode()).hexdigest())
+    assert ingest(warehouse, TRADE_LOG, path).rows == 0
+
+
+def test_log_after_a_long_line_is_found_again_when_it_was_cut(warehouse, path):
+    long = line("EXEC_FAIL: " + "x" * 9000, time="2026-11-20 23:51:00.000")
+    path.write_text(text([*log_lines(2), long]))
+    ingest(warehouse, TRADE_LOG, path)
+    path.write_text(text([*log_lines(2), long, *log_lines(1, start=5)]))
+    report = ingest(warehouse, TRADE_LOG, path)
+    assert (report.rows, report.began) == (1, [])
+    path.write_text(text([*log_lines(2), long, *log_lines(2, start=7)]))  # a line after the long one changed
+    report = ingest(warehouse, TRADE_LOG, path)
+    assert (report.rows, report.began) == (2, ["rewritten"])
+    path.write_text(text([long, *log_lines(2, start=7), *log_lines(1, start=9)]))  # the first lines were removed
+    report = ingest(warehouse, TRADE_LOG, path)
+    assert (report.rows, report.began) == (1, ["truncated"])
 
 
 def test_read_of_a_busy_warehouse_stores_nothing_and_loses_nothing(warehouse, path, monkeypatch):
@@ -223,7 +244,8 @@ def test_zeros_left_by_a_power_cut_are_separate_from_the_next_line(warehouse, pa
     path.write_bytes(HEADER.encode() + b"\0" * 100_000 + text(log_lines(2)).encode())
     ingest(warehouse, TRADE_LOG, path)
     stored = rows(warehouse, "SELECT length(raw), outcome FROM trade_log ORDER BY byte_offset")
-    assert stored[:2] == [(65536, "UNKNOWN"), (100_000 - 65536, "UNKNOWN")]
+    assert stored[0] == (4096, "UNKNOWN")
+    assert rows(warehouse, "SELECT max(raw_bytes) FROM trade_log") == [(100_000,)]
     assert raws(warehouse)[-2:] == log_lines(2)
 
 
