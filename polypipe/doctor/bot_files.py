@@ -6,7 +6,6 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,11 @@ from polypipe.caches.registry import CACHES
 from polypipe.caches.spec import CacheSpec
 from polypipe.doctor.inputs import Inputs
 from polypipe.doctor.result import Result, error, ok, skipped, unknown, warning
+from polypipe.health.facts import UnknownFact
+from polypipe.health.finding import Finding
+from polypipe.health.records import FileState
+from polypipe.health.registry import BY_NAME
 from polypipe.text import count, duration
-from polypipe.warehouse import Warehouse
 
 MAKE = "polypipe up keeps the files fresh, polypipe refresh writes them once"
 OLD_SCRIPTS = "build_live_cache.py, build_sports_cache.py, fetch_categorized_atp.py, fetch_ligue1.py"
@@ -25,54 +27,33 @@ SETTLING = timedelta(seconds=30)
 """The publication of a file younger than this may not be recorded yet."""
 
 
-@dataclass(frozen=True)
-class Published:
-    """The last accepted publication of a file, and the reason of the newest refusal after it, "" if none."""
-
-    time: datetime
-    observed_at: datetime
-    entries: int
-    sha256: str
-    refused: str = ""
-
-
 def check_files(inputs: Inputs) -> Iterator[Result]:
-    """The six files are valid, fresh, written by polypipe and readable by the bot."""
-    publications: dict[str, Published] = {}
+    """The six files are valid, fresh, written by polypipe and readable by the bot.
+
+    Whether a file is old or was refused is the finding of the health registry.
+    """
+    published: dict[str, FileState] = {}
+    ages: dict[str, Finding] = {}
     unreadable = ""
-    try:
-        if inputs.any_data:
-            publications = last_publications(inputs.warehouse)
-    except Exception as failure:  # of any kind: the files must be checked even if the tables are broken
-        unreadable = str(failure)
+    if inputs.any_data:
+        try:
+            published = {file.name: file for file in inputs.health.files if file.accepted_at is not None}
+            ages = {finding.key: finding for finding in BY_NAME["file_old"].run(inputs.health)}
+        except UnknownFact as failure:
+            unreadable = failure.message
     for spec in CACHES:
-        yield check_file(spec, inputs.settings.bot_dir / spec.file, publications.get(spec.file), inputs.now, unreadable)
+        path = inputs.settings.bot_dir / spec.file
+        yield check_file(spec, path, published.get(spec.file), ages.get(spec.file), inputs.now, unreadable)
 
 
-def last_publications(warehouse: Warehouse) -> dict[str, Published]:
-    """The last accepted publication of each file, waiting batches included."""
-    with warehouse.read() as con:
-        rows = con.execute(
-            "SELECT file, max_by(struct_pack(time, observed_at, entries, sha256), time) FILTER (WHERE accepted), "
-            "max_by(struct_pack(time, reason), time) FILTER (WHERE NOT accepted) FROM publications GROUP BY file"
-        ).fetchall()
-    found = {}
-    for file, accepted, refused in rows:
-        if accepted is None or accepted["observed_at"] is None:
-            continue
-        newer = refused is not None and refused["time"] > accepted["time"]
-        found[file] = Published(
-            accepted["time"].astimezone(UTC),
-            accepted["observed_at"].astimezone(UTC),
-            accepted["entries"] or 0,
-            accepted["sha256"] or "",
-            refused["reason"] or "no reason given" if newer else "",
-        )
-    return found
+def check_file(
+    spec: CacheSpec, path: Path, published: FileState | None, age: Finding | None, now: datetime, unreadable: str = ""
+) -> Result:
+    """Read the file once and judge it.
 
-
-def check_file(spec: CacheSpec, path: Path, published: Published | None, now: datetime, unreadable: str = "") -> Result:
-    """Read the file once and judge it. `unreadable` says why its publications cannot be read."""
+    `published` is its last accepted publication, `age` the finding of probe `file_old`, both None without one;
+    `unreadable` says why they cannot be read.
+    """
     try:
         with path.open("rb") as file:
             payload, state = file.read(), os.fstat(file.fileno())
@@ -83,14 +64,20 @@ def check_file(spec: CacheSpec, path: Path, published: Published | None, now: da
                 if unreadable
                 else skipped(spec.file, "does not exist yet", MAKE)
             )
-        return error(spec.file, f"{path} is missing; last published {duration(now - published.time)} ago", MAKE)
+        return error(spec.file, f"{path} is missing; last published {_ago(published, now)} ago", MAKE)
     except OSError as failure:
         return error(spec.file, f"{path} cannot be read: {failure.strerror}", "make it readable for this user")
-    return judge_file(spec, payload, state, published, now, unreadable)
+    return judge_file(spec, payload, state, published, age, now, unreadable)
 
 
 def judge_file(
-    spec: CacheSpec, payload: bytes, state: os.stat_result, published: Published | None, now: datetime, unreadable: str = ""
+    spec: CacheSpec,
+    payload: bytes,
+    state: os.stat_result,
+    published: FileState | None,
+    age: Finding | None,
+    now: datetime,
+    unreadable: str,
 ) -> Result:
     """The worst problem of a file, by its effect on the bot."""
     try:
@@ -108,7 +95,7 @@ def judge_file(
         return unknown(
             spec.file, f"{entries_text}, valid; its publications cannot be read: {unreadable}", "see published tables"
         )
-    if published is None:
+    if published is None or age is None:
         return warning(spec.file, f"{entries_text}; no publication is known: another program wrote it", MAKE)
     changed_at = datetime.fromtimestamp(state.st_mtime, UTC)
     if hashlib.sha256(payload).hexdigest() != published.sha256:
@@ -116,17 +103,16 @@ def judge_file(
             return unknown(spec.file, f"{entries_text}; being replaced right now", "run doctor again")
         return error(
             spec.file,
-            f"{entries_text}; not what polypipe published {duration(now - published.time)} ago: another program wrote it "
+            f"{entries_text}; not what polypipe published {_ago(published, now)} ago: another program wrote it "
             f"{duration(now - changed_at)} ago",
             f"remove the old scripts from every crontab ({OLD_SCRIPTS}), then polypipe refresh",
         )
     if wrong := contradiction(spec.format, payload):
         return warning(spec.file, f"{entries_text}; the bot accepts it, but {wrong}", "polypipe refresh")
-    age = now - published.observed_at
-    finding = f"{entries_text}; read from Polymarket {duration(age)} ago, limit {duration(spec.fresh_within)}"
-    if age > spec.fresh_within:
+    finding = f"{entries_text}; {age.text}"
+    if age.state == "failing":
         why = f"; last refused: {published.refused}" if published.refused else ""
-        return error(spec.file, f"{finding}: stale{why}", f"{MAKE}; if it is up, see logs/daemon.log")
+        return error(spec.file, f"{finding}{why}", f"{MAKE}; if it is up, see logs/daemon.log")
     if published.refused:
         return warning(
             spec.file,
@@ -142,6 +128,10 @@ def judge_file(
             f"chmod 644 {spec.file}",
         )
     return ok(spec.file, finding)
+
+
+def _ago(published: FileState, now: datetime) -> str:
+    return duration(now - (published.accepted_at or now))
 
 
 def contradiction(format: Format, payload: bytes) -> str:

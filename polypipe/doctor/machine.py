@@ -2,19 +2,18 @@
 
 import os
 import resource
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from polypipe.doctor.inputs import Inputs
 from polypipe.doctor.result import Result, error, ok, skipped, unknown, warning
+from polypipe.health.finding import Finding
+from polypipe.health.registry import BY_NAME
 from polypipe.health.status import read_status
-from polypipe.limits import Limits
 from polypipe.runtime.running import Held, running
 from polypipe.runtime.unfinished import unfinished
-from polypipe.text import duration, size
+from polypipe.text import duration
 
-FULL_BYTES = 2e8
 LOW_INODES = 10_000
 LEAST_OPEN_FILES = 1024
 
@@ -74,30 +73,25 @@ def check_home(inputs: Inputs) -> Result:
 
 
 def check_disk(inputs: Inputs) -> Iterator[Result]:
-    """Free space on the disks of the home and of the bot's directory."""
-    places = {"disk of the home": inputs.settings.home, "disk of the bot": inputs.settings.bot_dir}
-    seen: set[int] = set()
-    for name, path in places.items():
-        place = nearest(path)
-        device = place.stat().st_dev
-        if device in seen:
-            continue
-        seen.add(device)
-        usage, nodes = shutil.disk_usage(place), os.statvfs(place)
-        yield judge_disk(name, usage.free, usage.total, nodes.f_favail, nodes.f_files)
+    """Free space and inodes on the disks of the home and of the bot's directory. Free space is a finding of `health`."""
+    places = {
+        "POLYPIPE_HOME": ("disk of the home", inputs.settings.home),
+        "POLYPIPE_BOT_DIR": ("disk of the bot", inputs.settings.bot_dir),
+    }
+    for finding in BY_NAME["disk_low"].run(inputs.health):
+        name, path = places[finding.key.split(" and ")[0]]
+        nodes = os.statvfs(nearest(path))
+        yield judge_disk(name, finding, nodes.f_favail, nodes.f_files)
 
 
-def judge_disk(name: str, free: float, total: float, inodes: int, all_inodes: int) -> Result:
-    """Free bytes and inodes; a filesystem without inodes reports 0 of 0."""
-    finding = f"{size(free)} free of {size(total)}"
+def judge_disk(name: str, space: Finding, inodes: int, all_inodes: int) -> Result:
+    """Free space and inodes; a filesystem without inodes reports 0 of 0."""
     advice = "free space, or move POLYPIPE_HOME: on a full disk the old files stay and nothing new is stored"
-    if free < FULL_BYTES:
-        return error(name, finding, advice)
+    if space.state == "failing":
+        return warning(name, space.text, advice)
     if all_inodes and inodes < LOW_INODES:
-        return warning(name, f"{finding}; only {inodes:,} inodes left of {all_inodes:,}", advice)
-    if free < Limits().free_gigabytes * 1e9:
-        return warning(name, finding, advice)
-    return ok(name, finding)
+        return warning(name, f"{space.text}; only {inodes:,} inodes left of {all_inodes:,}", advice)
+    return ok(name, space.text)
 
 
 def check_open_files(inputs: Inputs) -> Result:

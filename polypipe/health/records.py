@@ -26,13 +26,17 @@ class FailureStreak:
 
 @dataclass(frozen=True)
 class FileState:
-    """A file of the bot: its last accepted publication, and why the newest attempt was refused (None: it was accepted)."""
+    """A file of the bot: its last accepted publication, and why the newest attempt was refused (None: it was accepted).
+
+    `entries` and `sha256` are of the accepted content; None and "" without one.
+    """
 
     name: str
     fresh_within: timedelta
     accepted_at: datetime | None
     refused: str | None
     entries: int | None = None
+    sha256: str = ""
 
 
 @dataclass(frozen=True)

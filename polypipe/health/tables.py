@@ -42,15 +42,15 @@ def read_files(con: "duckdb.DuckDBPyConnection", specs: Iterable[CacheSpec], now
     """The state of each file."""
     rows = con.execute(
         "SELECT file, max(time) FILTER (accepted), arg_max(accepted, time), arg_max(reason, time), "
-        f"arg_max(entries, time) FILTER (accepted) FROM publications "
+        "arg_max(entries, time) FILTER (accepted), arg_max(sha256, time) FILTER (accepted) FROM publications "
         f"WHERE time BETWEEN {literal(now - 30 * DAY)} AND {literal(now)} GROUP BY file"
     ).fetchall()
     found = {file: rest for file, *rest in rows}
     files = []
     for spec in specs:
-        accepted_at, newest_accepted, reason, entries = found.get(spec.file, (None, True, None, None))
+        accepted_at, newest_accepted, reason, entries, sha256 = found.get(spec.file, (None, True, None, None, None))
         refused = None if newest_accepted else reason or "no reason given"
-        files.append(FileState(spec.file, spec.fresh_within, _utc(accepted_at), refused, entries))
+        files.append(FileState(spec.file, spec.fresh_within, _utc(accepted_at), refused, entries, sha256 or ""))
     return files
 
 

@@ -5,6 +5,7 @@ import json
 import stat
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,10 +13,12 @@ from polypipe.caches.formats import Categorized
 from polypipe.caches.publish import publish
 from polypipe.caches.registry import CACHES
 from polypipe.doctor.answers import Answer, Network, WalletAnswers
-from polypipe.doctor.bot_files import Published, check_file, last_publications
+from polypipe.doctor.bot_files import check_file
 from polypipe.doctor.bot_hearing import Heard, judge_hearing, read_tail
 from polypipe.doctor.bot_program import CURRENT, OF_V2_MARKETS, RETIRED, Named, read_named
 from polypipe.doctor.ratio import judge_bot_ratio
+from polypipe.health.files import file_old
+from polypipe.health.records import FileState
 from polypipe.warehouse import Upsert, Warehouse
 from polypipe_tests.bot.corpus import line
 from polypipe_tests.conftest import settings_for
@@ -62,18 +65,18 @@ def publish_all(settings, observed_at):
 
 def test_files_are_ok_as_published_stale_when_old_and_errors_when_another_program_writes_them(here, bot):
     now = datetime.now(UTC)
-    publish_all(here, now)
+    publish_all(here, now - timedelta(hours=3))  # the age counts from the confirmation, as in the health registry
     (bot / "matches_optimized.csv").write_text("timestamp\n")
     before = states(bot)
     found = results(inputs_of(here), "files", "bot directory", "ratio")
     assert states(bot) == before  # no file of the bot is changed
     found = {name: found[name] for name in SPECS}
     assert [result.status for result in found.values()] == ["ok"] * 6
-    assert found[".ligue1_tokens.json"].finding.startswith("2 entries; read from Polymarket")
+    assert found[".ligue1_tokens.json"].finding.startswith("2 entries; .ligue1_tokens.json was last confirmed")
 
     old = results(inputs_of(here, now=now + timedelta(hours=3)), "files")
     assert {result.status for result in old.values()} == {"error"}
-    assert "stale" in old[".live_cache.json"].finding
+    assert old[".live_cache.json"].finding.endswith(" ago; limit 5 min")
 
     cron = bot / ".live_cache.json"
     cron.write_text('{"1": true, "2": false}')  # the same entries, as the old script spaces them
@@ -108,6 +111,14 @@ def test_files_are_judged_even_if_the_tables_are_broken(here, bot):
     )
 
 
+def check(path, payload, ago=MINUTE, refused=None, entries=1):
+    """The result for a file that was published with this content at `NOW`, some time later."""
+    spec = SPECS[path.name]
+    state = FileState(spec.file, spec.fresh_within, NOW, refused, entries, hashlib.sha256(payload).hexdigest())
+    facts = SimpleNamespace(files=[state], now=NOW + ago, since=None)
+    return check_file(spec, path, state, next(file_old(facts)), NOW + ago)
+
+
 @pytest.mark.parametrize(
     ("file", "payload", "status", "words"),
     [
@@ -137,8 +148,7 @@ def test_file_is_judged_as_the_bot_parses_it(bot, file, payload, status, words):
     """The file was published with this content a minute ago."""
     (bot / file).write_bytes(payload)
     (bot / file).chmod(0o644)
-    published = Published(NOW, NOW, 1, hashlib.sha256(payload).hexdigest())
-    result = check_file(SPECS[file], bot / file, published, NOW + MINUTE)
+    result = check(bot / file, payload)
     assert (result.status, words in result.finding) == (status, True), result
     assert bool(result.advice) == (status != "ok")
     if status == "ok":
@@ -148,29 +158,19 @@ def test_file_is_judged_as_the_bot_parses_it(bot, file, payload, status, words):
             read_like_serde(bot / file)
 
 
-def published_like(payload, **changes):
-    values = {"time": NOW, "observed_at": NOW, "entries": 1, "sha256": hashlib.sha256(payload).hexdigest(), "refused": ""}
-    return Published(**(values | changes))
-
-
 @pytest.mark.parametrize(
     ("mode", "changes", "status", "words"),
     [
         (0o600, {}, "warning", "mode 0600"),
         (0o644, {"refused": "it would shrink"}, "warning", "a newer one was refused: it would shrink"),
-        (
-            0o644,
-            {"observed_at": NOW - timedelta(hours=1), "refused": "no crawl"},
-            "error",
-            "last refused: no crawl",
-        ),
+        (0o644, {"ago": timedelta(hours=1), "refused": "no crawl"}, "error", "last refused: no crawl"),
     ],
 )
 def test_unreadable_mode_and_a_newer_refusal_are_reported(bot, mode, changes, status, words):
     path, payload = bot / ".live_cache.json", b'{"1":true}'
     path.write_bytes(payload)
     path.chmod(mode)
-    result = check_file(SPECS[path.name], path, published_like(payload, **changes), NOW + MINUTE)
+    result = check(path, payload, **changes)
     assert (result.status, words in result.finding) == (status, True), result
 
 
@@ -178,28 +178,14 @@ def test_empty_file_is_ok_if_its_publication_was_empty(bot):
     path = bot / ".ligue1_tokens.json"
     path.write_bytes(b"[]")
     path.chmod(0o644)
-    assert check_file(SPECS[path.name], path, published_like(b"[]", entries=0), NOW + MINUTE).status == "ok"
+    assert check(path, b"[]", entries=0).status == "ok"
 
 
 def test_file_without_a_publication_is_a_warning(bot):
     (bot / ".live_cache.json").write_bytes(b'{"1":true}')
-    result = check_file(SPECS[".live_cache.json"], bot / ".live_cache.json", None, NOW)
+    result = check_file(SPECS[".live_cache.json"], bot / ".live_cache.json", None, None, NOW)
     assert result.status == "warning"
     assert "another program wrote it" in result.finding
-
-
-def test_last_publication_has_the_reason_of_a_newer_refusal(tmp_path):
-    warehouse = Warehouse(tmp_path)
-    shared = {"file": "f", "observed_at": NOW, "crawl_id": "c", "entries": 1, "sha256": "aa", "reason": ""}
-    rows = [
-        shared | {"publication_id": "1", "time": NOW, "accepted": True},
-        shared | {"publication_id": "2", "time": NOW + MINUTE, "accepted": False, "reason": "it would shrink"},
-        shared | {"publication_id": "3", "file": "g", "time": NOW, "accepted": False, "reason": "bad"},
-    ]
-    with warehouse.batch("test") as batch:
-        batch.add("publications", rows)
-        batch.commit({"publications": Upsert(("publication_id",))})
-    assert last_publications(warehouse) == {"f": Published(NOW, NOW, 1, "aa", "it would shrink")}
 
 
 def test_bot_directory_must_exist_be_a_directory_and_be_set(here, bot, tmp_path, monkeypatch):

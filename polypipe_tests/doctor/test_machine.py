@@ -15,6 +15,7 @@ from polypipe.doctor.checks import Check, results_of
 from polypipe.doctor.configuration import check_settings, secrets_of, setting_lines
 from polypipe.doctor.inputs import Inputs
 from polypipe.doctor.result import ok
+from polypipe.health.finding import judged
 from polypipe.health.status import read_status
 from polypipe.runtime.instance import open_instance
 from polypipe.runtime.ports import free_port
@@ -27,17 +28,33 @@ NOWHERE = "http://127.0.0.1:9"
 
 
 @pytest.mark.parametrize(
-    ("free", "inodes", "all_inodes", "status"),
+    ("failing", "inodes", "all_inodes", "status"),
     [
-        (50e9, 1_000_000, 2_000_000, "ok"),
-        (50e9, 0, 0, "ok"),  # a filesystem without inodes
-        (5e8, 1_000_000, 2_000_000, "warning"),
-        (1e8, 1_000_000, 2_000_000, "error"),
-        (50e9, 500, 2_000_000, "warning"),
+        (False, 1_000_000, 2_000_000, "ok"),
+        (False, 0, 0, "ok"),  # a filesystem without inodes
+        (True, 1_000_000, 2_000_000, "warning"),
+        (False, 500, 2_000_000, "warning"),
     ],
 )
-def test_low_space_or_inodes_are_reported(free, inodes, all_inodes, status):
-    assert machine.judge_disk("disk", free, 100e9, inodes, all_inodes).status == status
+def test_low_space_or_inodes_are_reported(failing, inodes, all_inodes, status):
+    space = judged(failing, "POLYPIPE_HOME", "1.00 GB are free on the disk of POLYPIPE_HOME; limit 2 GB")
+    result = machine.judge_disk("disk of the home", space, inodes, all_inodes)
+    assert (result.status, result.finding.startswith(space.text)) == (status, True)
+
+
+def test_space_on_the_disks_is_the_finding_of_the_registry(monkeypatch):
+    """Doctor has no limit of its own: what `polypipe status` calls too little is a warning here."""
+    here = settings_for(NOWHERE)
+    for free, status in ((1.9e9, "warning"), (2.1e9, "ok")):
+        inputs = inputs_of(here)
+        monkeypatch.setattr(
+            "polypipe.health.machine.free_bytes", lambda _settings, free=free: {"POLYPIPE_HOME and POLYPIPE_BOT_DIR": free}
+        )
+        (result,) = results(inputs, "disk").values()
+        assert (result.name, result.status) == ("disk of the home", status)
+        assert result.finding.startswith(
+            f"{free / 1e9:.2f} GB are free on the disk of POLYPIPE_HOME and POLYPIPE_BOT_DIR; limit 2 GB"
+        )
 
 
 @pytest.mark.parametrize(("soft", "status"), [(256, "warning"), (1024, "ok"), (resource.RLIM_INFINITY, "ok")])

@@ -31,7 +31,10 @@ def con() -> Iterator["duckdb.DuckDBPyConnection"]:
 
 
 def publication(con, file, age, accepted=True, reason=None):
-    insert(con, "publications", publication_id=f"{file}{age}", file=file, time=NOW - age, accepted=accepted, reason=reason)
+    key = f"{file}{age}"
+    insert(
+        con, "publications", publication_id=key, file=file, time=NOW - age, accepted=accepted, reason=reason, sha256=key
+    )  # fmt: skip
 
 
 def test_newest_publication_decides_whether_a_file_is_refused(con):
@@ -43,6 +46,7 @@ def test_newest_publication_decides_whether_a_file_is_refused(con):
     publication(con, fresh, 2 * MINUTE, accepted=False, reason="x")
     publication(con, fresh, MINUTE)
     here = facts(files=stored.read_files(con, CACHES, NOW))
+    assert [file.sha256 for file in here.files[:3]] == [f"{refused}{2 * MINUTE}", f"{old}{DAY}", f"{fresh}{MINUTE}"]
     refusals = state("file_refused", here)
     assert [refusals[file] for file in (refused, old, fresh)] == ["failing", "failing", "ok"]
     ages = state("file_old", here)
