@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings as hypothesis_settings
@@ -13,8 +14,11 @@ from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PolymarketHttp
 from polypipe.settings import Settings, load_settings
 from polypipe.variables import BOT_NAMES, NAMES
-from polypipe.warehouse import Warehouse
+from polypipe.warehouse import Warehouse, merge, migrate
 from polypipe_tests.sim.server import SimServer
+
+if TYPE_CHECKING:
+    import duckdb
 
 hypothesis_settings.register_profile("polypipe", deadline=None)  # a slow machine is not a failed property
 hypothesis_settings.load_profile("polypipe")
@@ -85,20 +89,42 @@ def settings_for(url: str, **more: str) -> Settings:
     return load_settings(overrides=hosts | more)
 
 
-@pytest.fixture(scope="session")
-def _empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    warehouse = Warehouse(tmp_path_factory.mktemp("empty"))
-    warehouse.merge()
-    return warehouse.layout.database
+@pytest.fixture(scope="session", autouse=True)
+def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A database file with all tables, empty. In this process every new database begins as a copy of it.
+
+    Migrating takes longer than most tests. Tests with other migrations, and other processes, migrate as ever.
+    """
+    empty = Warehouse(tmp_path_factory.mktemp("migrated"))
+    empty.merge()
+    ours, open_live = migrate.MIGRATIONS, merge.open_live
+
+    def opened(path: Path, deadline: float) -> "duckdb.DuckDBPyConnection":
+        if ours == migrate.MIGRATIONS and not path.exists():
+            shutil.copyfile(empty.layout.database, path)
+        return open_live(path, deadline)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(merge, "open_live", opened)
+        yield empty.layout.database
 
 
 @pytest.fixture
-def warehouse(settings: Settings, _empty_database: Path) -> Warehouse:
-    """The warehouse of the test's home, with its tables: creating them takes longer than most tests."""
+def warehouse(settings: Settings, migrated_database: Path) -> Warehouse:
+    """The warehouse of the test's home, with its tables."""
     warehouse = Warehouse(settings.home)
     warehouse.layout.database.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(_empty_database, warehouse.layout.database)
+    shutil.copyfile(migrated_database, warehouse.layout.database)
     return warehouse
+
+
+@pytest.fixture
+def con(tmp_path: Path, migrated_database: Path) -> Iterator["duckdb.DuckDBPyConnection"]:
+    """A connection to the empty tables."""
+    path = tmp_path / "tables.duckdb"
+    shutil.copyfile(migrated_database, path)
+    with merge.open_live(path, 0.0) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -2,14 +2,10 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 
-import pytest
-
 from polypipe.alerts.digest import compose_digest, due_digest
 from polypipe.alerts.rules import DigestRule
 from polypipe.alerts.state import Alert
 from polypipe.health.records import FailureStreak
-from polypipe.warehouse.connection import open_memory
-from polypipe.warehouse.migrate import migrate
 from polypipe_tests.alerts.support import NOW, RULES, WALLETS
 from polypipe_tests.attribution.tables import insert
 from polypipe_tests.health.support import facts
@@ -33,13 +29,6 @@ def test_digest_is_due_once_a_day_and_late_rather_than_never():
     assert due_digest("2026-11-20", RULE, at(15, 0, 24)) == ("2026-11-23", date(2026, 11, 23))  # after an outage: one
     assert due_digest("2026-11-23", RULE, at(12, 0, 23)) == ("2026-11-23", None)  # the clock was set back
     assert due_digest("2027-11-23", RULE, at(12, 0, 23)) == ("2026-11-22", None)  # the clock was a year ahead
-
-
-@pytest.fixture
-def con():
-    with open_memory() as opened:
-        migrate(opened)
-        yield opened
 
 
 def test_unknown_numbers_say_so(con):

@@ -23,8 +23,6 @@ from polypipe.alerts.tick import Sources, evaluate
 from polypipe.bot.logs import TRADE_LOG
 from polypipe.caches.registry import CACHES
 from polypipe.definitions import build_defs
-from polypipe.warehouse.connection import open_memory
-from polypipe.warehouse.migrate import migrate
 from polypipe_tests.attribution.tables import insert
 from polypipe_tests.conftest import NOWHERE, settings_for
 from polypipe_tests.health.support import EVER, MINUTE, NOW, WALLETS, fill, newest_fills
@@ -58,13 +56,6 @@ class Exchange:
 
     def run(self, _work):
         return self.fills
-
-
-@pytest.fixture
-def con() -> Iterator["duckdb.DuckDBPyConnection"]:
-    with open_memory() as opened:
-        migrate(opened)
-        yield opened
 
 
 def settings_with(**more: str):

@@ -1,7 +1,6 @@
 """The bot's log as a file and in its table, and the disks."""
 
 import os
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -11,21 +10,12 @@ from polypipe.bot.logs import TRADE_LOG
 from polypipe.health.machine import free_bytes, read_log
 from polypipe.limits import LOG_UNREAD
 from polypipe.settings import Settings
-from polypipe.warehouse.connection import open_memory
-from polypipe.warehouse.migrate import migrate
 from polypipe_tests.attribution.tables import insert
 from polypipe_tests.conftest import NOWHERE, settings_for
 from polypipe_tests.health.support import MINUTE
 
 if TYPE_CHECKING:
-    import duckdb
-
-
-@pytest.fixture
-def con() -> Iterator["duckdb.DuckDBPyConnection"]:
-    with open_memory() as opened:
-        migrate(opened)
-        yield opened
+    pass
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Tables made by hand, read and judged: the columns mean what the probes take them for."""
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -10,24 +9,15 @@ import pytest
 from polypipe.caches.registry import CACHES
 from polypipe.health import tables as stored
 from polypipe.health.records import CopierPnl
-from polypipe.warehouse.connection import open_memory
-from polypipe.warehouse.migrate import migrate
 from polypipe_tests.attribution.tables import insert
 from polypipe_tests.health.support import MINUTE, NOW, WALLETS, facts, run, state
 
 if TYPE_CHECKING:
-    import duckdb
+    pass
 
 DAY = timedelta(days=1)
 OURS = {"user1_address": WALLETS.copier, "user2_address": WALLETS.whale}
 OTHERS = {"user1_address": WALLETS.copier, "user2_address": "0x" + "ff" * 20}
-
-
-@pytest.fixture
-def con() -> Iterator["duckdb.DuckDBPyConnection"]:
-    with open_memory() as opened:
-        migrate(opened)
-        yield opened
 
 
 def publication(con, file, age, accepted=True, reason=None):
