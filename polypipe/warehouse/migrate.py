@@ -37,11 +37,12 @@ class Migration:
 
 
 def migrations() -> list[Migration]:
-    """All migrations of this polypipe, in order."""
+    """All migrations of this polypipe, in order. They are numbered from 1 without gaps."""
     found = []
     for path in sorted(MIGRATIONS.glob("[0-9]*.sql")):
         number, _, name = path.stem.partition("_")
         found.append(Migration(int(number), name, path))
+        assert int(number) == len(found), f"{path.name} is migration {len(found)}: rename it"
     return found
 
 

@@ -109,7 +109,7 @@ COMMENT ON COLUMN wallet_fees_daily.usd IS 'Volume in USD: sum of shares x price
 COMMENT ON COLUMN wallet_fees_daily.maker_usd IS 'Volume in USD of fills as a maker. Null if the activity of the day is not completely known.';
 COMMENT ON COLUMN wallet_fees_daily.taker_usd IS 'Volume in USD of fills as a taker; the role is unknown for usd - maker_usd - taker_usd. Null if the activity of the day is not completely known.';
 COMMENT ON COLUMN wallet_fees_daily.fees IS 'Fees in USD of the fills whose fee is known. Null if the activity of the day is not completely known.';
-COMMENT ON COLUMN wallet_fees_daily.fees_unknown IS 'Number of fills whose fee is unknown because usdcSize is absent. Null if the activity of the day is not completely known.';
+COMMENT ON COLUMN wallet_fees_daily.fees_unknown IS 'Number of fills whose fee is unknown because usdcSize is absent or the fee was taken in shares. Null if the activity of the day is not completely known.';
 COMMENT ON COLUMN wallet_fees_daily.maker_rebates IS 'Payments of type MAKER_REBATE in USD, on the day they were paid. Null if the activity of the day is not completely known.';
 COMMENT ON COLUMN wallet_fees_daily.taker_rebates IS 'Payments of type TAKER_REBATE in USD, on the day they were paid. Null if the activity of the day is not completely known.';
 COMMENT ON COLUMN wallet_fees_daily.other_income IS 'Other payments in USD that no position earned: rewards, referral rewards, yield. Null if the activity of the day is not completely known.';
