@@ -15,6 +15,7 @@ from polypipe.polymarket import PolymarketHttp
 from polypipe.settings import Settings, load_settings
 from polypipe.variables import BOT_NAMES, NAMES
 from polypipe.warehouse import Warehouse, merge, migrate
+from polypipe.warehouse.connection import open_live
 from polypipe_tests.sim.server import SimServer
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
     """
     empty = Warehouse(tmp_path_factory.mktemp("migrated"))
     empty.merge()
-    ours, open_live = migrate.MIGRATIONS, merge.open_live
+    ours = migrate.MIGRATIONS
 
     def opened(path: Path, deadline: float) -> "duckdb.DuckDBPyConnection":
         if ours == migrate.MIGRATIONS and not path.exists():
@@ -123,7 +124,7 @@ def con(tmp_path: Path, migrated_database: Path) -> Iterator["duckdb.DuckDBPyCon
     """A connection to the empty tables."""
     path = tmp_path / "tables.duckdb"
     shutil.copyfile(migrated_database, path)
-    with merge.open_live(path, 0.0) as opened:
+    with open_live(path, 0.0) as opened:
         yield opened
 
 
