@@ -69,13 +69,16 @@ def build(sources: Sources) -> Built:
         universe = latest_universe(con)
         fresh_enough = universe is not None and universe.age <= MAX_UNIVERSE_AGE
         stored = con.execute("SELECT token_id, event_id, market_id FROM tokens").fetchall() if fresh_enough else []
+        in_play = [id_ for (id_,) in con.execute("SELECT event_id FROM events WHERE live").fetchall()]
     if universe is None or not fresh_enough:
         return _build_from_full_crawl(sources)
 
     crawl_id, started_at = uuid4().hex, datetime.now(UTC)
     live = LiveEvents(crawl_id)
     try:
-        report = sources.polymarket.run(lambda http: crawl_live(http, live.add, deadline=LIVE_DEADLINE_SECONDS))
+        report = sources.polymarket.run(
+            lambda http: crawl_live(http, live.add, deadline=LIVE_DEADLINE_SECONDS, known=in_play)
+        )
     except Exception as error:
         record_failure(sources.warehouse, crawl_id, "live", started_at, error)
         raise

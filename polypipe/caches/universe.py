@@ -46,6 +46,7 @@ def crawl_and_store(polymarket: Polymarket, warehouse: Warehouse) -> StoredCrawl
     started_at = datetime.now(UTC)
     unknown_types: Counter[str] = Counter()
     known = stored_tokens(warehouse)
+    listed = stored_events(warehouse)
     schedules = stored_schedules(warehouse)
     with warehouse.batch("universe") as batch, warehouse.batch("first_seen") as seen:
 
@@ -63,7 +64,9 @@ def crawl_and_store(polymarket: Polymarket, warehouse: Warehouse) -> StoredCrawl
 
         try:
             report = polymarket.run(
-                lambda http: crawl_universe(http, stage, polymarket.progress, deadline=CRAWL_DEADLINE_SECONDS)
+                lambda http: crawl_universe(
+                    http, stage, polymarket.progress, deadline=CRAWL_DEADLINE_SECONDS, known=listed
+                )
             )
             batch.add("crawls", [crawl_row(crawl_id, report)])
             batch_id = batch.commit({"events": Replace(), "markets": Replace(), "tokens": Replace(), "crawls": Append()})
@@ -83,6 +86,12 @@ def stored_tokens(warehouse: Warehouse) -> set[str]:
     query = "SELECT token_id FROM tokens WHERE EXISTS (SELECT 1 FROM token_first_seen)"
     with warehouse.read() as con:
         return {token_id for (token_id,) in con.execute(query).fetchall()}
+
+
+def stored_events(warehouse: Warehouse) -> list[str]:
+    """Ids of the events of the stored universe."""
+    with warehouse.read() as con:
+        return [id_ for (id_,) in con.execute("SELECT event_id FROM events").fetchall()]
 
 
 def stored_schedules(warehouse: Warehouse) -> dict[str, FeeSchedule]:

@@ -2,10 +2,14 @@
 
 A crawl returns only after it has read the listing to its proven end; otherwise it raises, and the caller must discard
 what its sink has received.
+
+The proof is the order: a cursor that follows ascending ids passes every row once, whatever opens or closes meanwhile. A
+listing in another order, or one that lacks an event that is still open by its id, is read again until a reading brings
+nothing new.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -15,6 +19,7 @@ from polypipe.polymarket.answer_age import answer_age
 from polypipe.polymarket.errors import CrawlIncomplete, RequestRefused
 from polypipe.polymarket.http import Params, PolymarketHttp
 from polypipe.polymarket.models import Event, Market, RowProblem
+from polypipe.polymarket.proof import READINGS, Ascending
 from polypipe.polymarket.wire import (
     Page,
     PageRow,
@@ -54,6 +59,8 @@ MAX_DROPPED_SHARE = 0.01
 MAX_SKIPPED_SHARE = 0.25
 MIN_SKIPPED = 20
 PROBLEMS_NAMED = 3
+IDS_A_REQUEST = 100
+REFUSED_FILTERS = frozenset((400, 404, 422))
 CrawlKind = Literal["universe", "live"]
 
 
@@ -81,6 +88,8 @@ class CrawlReport:
     complete: bool = False
     filter_ignored: bool = False  # the server ignored `live=true` and sent other events
     announcements: list[str] = field(default_factory=list)  # of the API about its paths: deprecation, sunset, warnings
+    readings: int = 0  # of the whole listing; more than one if the first does not prove itself
+    unlisted: int = 0  # events that a reading of the listing lacked, and that are open by their id
 
     @property
     def observed_at(self) -> datetime:
@@ -93,14 +102,22 @@ Progress = Callable[[CrawlReport], None]
 
 
 async def crawl_universe(
-    http: PolymarketHttp, sink: Sink, progress: Progress | None = None, *, deadline: float = 480.0
+    http: PolymarketHttp,
+    sink: Sink,
+    progress: Progress | None = None,
+    *,
+    deadline: float = 480.0,
+    known: Collection[str] = (),
 ) -> CrawlReport:
     """Read every open event with one of `UNIVERSE_TAGS`; `sink` receives them page by page.
 
-    `progress` is called after each page. `deadline` is in seconds for the whole crawl. Raises PolymarketError.
+    `progress` is called after each page. `deadline` is in seconds for the whole crawl. `known` are the ids of the events
+    of the last crawl: those that the listing lacks now are looked up, 100 a request, because a page may have lost them.
+    Raises PolymarketError.
     """
     crawl = _Crawl(http, "universe", sink, progress)
-    async with http.operation(deadline):
+
+    async def read() -> None:
         for tag, excluded in SUB_CRAWLS:
             filters = [*BASE_FILTER, ("tag_id", tag)]
             first_page = crawl.report.pages + 1
@@ -110,20 +127,33 @@ async def crawl_universe(
                 if not excluded or error.status != 422 or error.page != first_page:
                     raise
                 await crawl.read(filters)
+
+    async with http.operation(deadline):
+        await crawl.prove(read, known)
     return crawl.finish()
 
 
 async def crawl_live(
-    http: PolymarketHttp, sink: Sink, progress: Progress | None = None, *, deadline: float = 240.0
+    http: PolymarketHttp,
+    sink: Sink,
+    progress: Progress | None = None,
+    *,
+    deadline: float = 240.0,
+    known: Collection[str] = (),
 ) -> CrawlReport:
     """Read every event of the universe that is in play; `sink` receives them page by page.
 
     Needs one or two requests if the server supports `live=true`, else it reads the whole listing, with the same result
-    and `filter_ignored` set. No event in play is a valid result. Raises PolymarketError.
+    and `filter_ignored` set. No event in play is a valid result. `known` are ids of events that were in play, as in
+    `crawl_universe`; a listing of one page loses none, so they are not looked up then. Raises PolymarketError.
     """
     crawl = _Crawl(http, "live", sink, progress)
-    async with http.operation(deadline):
+
+    async def read() -> None:
         await crawl.read([*BASE_FILTER, ("live", "true")])
+
+    async with http.operation(deadline):
+        await crawl.prove(read, known)
     return crawl.finish()
 
 
@@ -143,11 +173,54 @@ class _Crawl:
         self.market_rows = 0
         self.traded = 0
         self.tagged = self.flagged = False  # True if any event had tags, or a `live` flag
+        self.in_order = True  # False if a listing of this reading was not in ascending order of ids
+
+    async def prove(self, read: Callable[[], Awaitable[None]], known: Collection[str]) -> None:
+        """Call `read` until the listing is proven complete. Raises CrawlIncomplete after four readings."""
+        for number in range(1, READINGS + 1):
+            self.in_order = True
+            pages, events = self.report.pages, len(self.seen)
+            duplicates, left_out = self.report.duplicates, self.report.left_out
+            await read()
+            if number > 1:  # each row counts once, however often the listing is read
+                self.event_rows -= self.report.left_out - left_out
+                self.report.duplicates, self.report.left_out = duplicates, left_out
+            new = len(self.seen) - events
+            one_page = self.report.kind == "live" and self.report.pages == pages + 1
+            lost = 0 if one_page else await self.look_up([id_ for id_ in known if id_ not in self.seen])
+            self.report.unlisted += lost
+            self.report.readings = number
+            if (number == 1 and self.in_order and not lost) or (number > 1 and not new):
+                return
+        raise CrawlIncomplete(
+            f"each of {READINGS} readings of the events brought events that the others lack: the order of the listing "
+            "changes while it is read"
+        )
+
+    async def look_up(self, ids: Collection[str]) -> int:
+        """Take the events of `ids` that belong to this crawl after all; returns their number.
+
+        A server that refuses or ignores the filter shows nothing; the order of the listing is the only proof then.
+        """
+        wanted, before = sorted(ids), self.report.events
+        for first in range(0, len(wanted), IDS_A_REQUEST):
+            some = wanted[first : first + IDS_A_REQUEST]
+            number = self.report.pages + 1
+            params = [*BASE_FILTER, *(("id", id_) for id_ in some)]
+            try:
+                page = await self.http.get_json("gamma", LISTING, params, partial(decode_page, number=number), number)
+            except RequestRefused as error:
+                if error.status not in REFUSED_FILTERS:
+                    raise
+                return 0
+            self.take(Page([row for row in page.rows if str(row.event.id) in some], [], None))
+        return self.report.events - before
 
     async def read(self, filters: list[tuple[str, str]]) -> None:
         """Read one listing to its end. Sends all filters with each cursor."""
         cursor: str | None = None
         cursors: set[str] = set()  # of this listing only: cursors are not valid with other filters
+        order = Ascending()
         while True:
             number = self.report.pages + 1
             params = [*filters, ("after_cursor", cursor)] if cursor else filters
@@ -158,9 +231,11 @@ class _Crawl:
             if page.next_cursor in cursors:
                 request = self.http.describe("gamma", LISTING, params, number)
                 raise CrawlIncomplete(f"the response repeats the cursor {page.next_cursor!r}", request=request)
+            order.add(str(row.event.id) for row in page.rows)
             self.take(page)
             cursor = page.next_cursor
             if cursor is None:
+                self.in_order &= order.proven
                 return
             cursors.add(cursor)
 

@@ -28,6 +28,10 @@ class View:
         rows = sorted(rows, key=key)
         return rows[::-1] if descending else rows
 
+    def after_cursor(self, rows: list[Any]) -> list[Any]:
+        """The rows of a keyset listing that follow the request's cursor, in the order of serving."""
+        return rows
+
 
 def view_of(request: Request) -> View:
     """The view of a request; `front.py` of the tests sets another one in the scope."""

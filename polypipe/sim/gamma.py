@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from polypipe.sim import life, render
-from polypipe.sim.answers import JSON, RefusedError, flag, gzipped, invalid, reply, wants_gzip, whole
+from polypipe.sim.answers import JSON, RefusedError, flag, gzipped, invalid, reply, view_of, wants_gzip, whole
 from polypipe.sim.clock import Clock
 from polypipe.sim.filters import ordered, select
 from polypipe.sim.keyset import MAX_OFFSET, NOT_FOUND, check_keyset, keyset_page, limit_of
@@ -65,7 +65,7 @@ class Gamma:
     async def events_keyset(self, request: Request) -> Response:
         q, now = request.query_params, self.clock.now()
         check_keyset(q)
-        rows, cursor = keyset_page("/events", ordered(self._events(q, now), q, now, strict=True), q)
+        rows, cursor = keyset_page("/events", ordered(self._events(q, now), q, now, strict=True), q, view_of(request))
         return self._page(request, [e for _, e in rows], cursor, now)
 
     def _page(self, request: Request, events: list[Event], cursor: str | None, now: float) -> Response:

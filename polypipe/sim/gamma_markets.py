@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from polypipe.sim import render
-from polypipe.sim.answers import RefusedError, flag, invalid, reply, whole, words
+from polypipe.sim.answers import RefusedError, flag, invalid, reply, view_of, whole, words
 from polypipe.sim.clock import Clock
 from polypipe.sim.keyset import MAX_OFFSET, NOT_FOUND, check_keyset, keyset_page, limit_of
 from polypipe.sim.model import Market
@@ -73,7 +73,7 @@ class GammaMarkets:
         found = self._markets(q, now)
         if flag(q, "ascending") is False and "order" in q:
             found.reverse()
-        rows, cursor = keyset_page("/markets", found, q)
+        rows, cursor = keyset_page("/markets", found, q, view_of(request))
         body: dict[str, Any] = {"markets": [self.market_json(m, now) for _, m in rows]}
         return reply(request, body | ({"next_cursor": cursor} if cursor else {}))
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from starlette.datastructures import QueryParams
 
-from polypipe.sim.answers import flag, invalid
+from polypipe.sim.answers import View, flag, invalid
 
 MAX_LIMIT = 100
 MAX_OFFSET = 2000  # of the older endpoints
@@ -60,7 +60,7 @@ def check_keyset(q: QueryParams) -> None:
         raise invalid("offset is not allowed on keyset endpoints")
 
 
-def keyset_page(path: str, rows: list[Any], q: QueryParams) -> tuple[list[Any], str]:
+def keyset_page(path: str, rows: list[Any], q: QueryParams, view: View) -> tuple[list[Any], str]:
     """One page of (sort value, record with an id) and the next cursor, "" if the page is not full."""
     limit, hashed = limit_of(q), filters_hash(path, q)
     page = 1
@@ -72,7 +72,7 @@ def keyset_page(path: str, rows: list[Any], q: QueryParams) -> tuple[list[Any], 
         last: tuple[Any, int] = (after.value, after.id)
         down = flag(q, "ascending") is False and "order" in q
         rows = [r for r in rows if (((r[0], int(r[1].id)) < last) if down else ((r[0], int(r[1].id)) > last))]
-    rows = rows[:limit]
+    rows = view.after_cursor(rows)[:limit]
     if len(rows) < limit:
         return rows, ""
     return rows, encode_cursor(Cursor(page + 1, hashed, rows[-1][0], int(rows[-1][1].id)))

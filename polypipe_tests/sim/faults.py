@@ -33,7 +33,8 @@ from polypipe.sim.keyset import decode_cursor
 #   headers      `headers` are added to the normal response
 #   lag          lists and values are those of `seconds` ago
 #   newest       only the newest `value` rows are listed, whatever is asked for
-#   unstable     rows with an equal sort key are in another order at each request
+#   unstable     rows with an equal sort key are in another order at each request; keyset listings are in a random order,
+#                so that a page after a cursor lacks rows
 #   moving       the list moves by `value` rows from one matching request to the next: above 0 rows arrive on top, so a
 #                later page repeats rows; below 0 rows vanish, so a later page skips some
 #   mutate       the decoded response is passed through `mutate` (in process only)

@@ -29,3 +29,9 @@ class FaultyView(View):
             return rows
         by = self._fault.value * (self._hit - 1)
         return rows[:1] * by + rows if by > 0 else rows[-by:]
+
+    def after_cursor(self, rows: list[Any]) -> list[Any]:
+        if self._fault.kind == "unstable":
+            return random.Random(self._hit).sample(rows, len(rows))
+        gone = -self._fault.value if self._fault.kind == "moving" and self._hit > 1 else 0
+        return rows[max(gone, 0) :]
