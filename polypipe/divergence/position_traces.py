@@ -10,15 +10,15 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 
 from polypipe.divergence.position_history import WhaleHistory, whale_history
 from polypipe.polymarket import PolymarketError, PolymarketHttp
 from polypipe.polymarket.http import MAX_IN_FLIGHT
-from polypipe.polymarket.market_activity import LIMIT, newest_in_market
+from polypipe.polymarket.market_activity import LIMIT, newest_in_market, newest_rows
+from polypipe.polymarket.proof import is_short
 from polypipe.polymarket.wallet_models import Activity, Position
-from polypipe.polymarket.wallet_wire import UnreadableRow, describe_unreadable, read_activity, read_rows
+from polypipe.polymarket.wallet_wire import UnreadableRow, describe_unreadable
 
 TRACES = 400
 """Requests for traces in one comparison."""
@@ -113,23 +113,12 @@ async def trace(
 
 async def read_activity_page(http: PolymarketHttp, wallet: str, *filters: tuple[str, str]) -> tuple[list[Activity], bool]:
     """A wallet's newest activities, newest first, and True if there are no older ones. Raises `PolymarketError`."""
-    params = [
-        ("user", wallet),
-        *filters,
-        ("limit", str(LIMIT)),
-        ("sortBy", "TIMESTAMP"),
-        ("sortDirection", "DESC"),
-    ]
-
-    def decode(body: bytes) -> list[Activity | UnreadableRow]:
-        return read_rows(body, partial(read_activity, wallet=wallet))
-
     async with http.operation(ONE_TRACE_SECONDS):
-        rows = await http.get_json("data", "/activity", params, decode)
+        rows = await newest_rows(http, wallet, *filters)
     unread = [row for row in rows if isinstance(row, UnreadableRow)]
     if unread:
-        raise PolymarketError(describe_unreadable(unread, len(rows)), request=http.describe("data", "/activity", params))
-    return [row for row in rows if isinstance(row, Activity)], len(rows) < LIMIT
+        raise PolymarketError(f"the activity of {wallet}: {describe_unreadable(unread, len(rows))}")
+    return [row for row in rows if isinstance(row, Activity)], is_short(len(rows), LIMIT)
 
 
 def _due(one: Known, now: datetime) -> bool:

@@ -2,19 +2,21 @@
 
 The tables are too late for missed copies: positions are read every five minutes and show neither sales nor additions, and
 activity is read twice a day. Each tick of the alerts therefore requests one page of 100 rows a wallet, and one of 500 where
-a busy quarter of an hour does not fit.
+a busy quarter of an hour does not fit. Each page is one answer, sorted newest first; the second one must have the rows of
+the first.
 """
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 from polypipe.attribution.fills import Fill
 from polypipe.errors import PolypipeError
 from polypipe.health.records import NewestFills, WalletFills
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PolymarketError, PolymarketHttp, answer_age
+from polypipe.polymarket.market_activity import newest_rows
 from polypipe.polymarket.wallet_models import Activity
-from polypipe.polymarket.wallet_wire import UnreadableRow, read_activity, read_rows
+from polypipe.polymarket.wallet_wire import UnreadableRow
 from polypipe.wallets import Wallets
 
 SECONDS = 8.0
@@ -38,23 +40,32 @@ def read_newest_fills(polymarket: Polymarket, wallets: Wallets, now: datetime) -
 
 
 async def _newest(http: PolymarketHttp, wallet: str, wanted: datetime) -> WalletFills:
+    seen: Counter[tuple[object, ...]] = Counter()
     for limit in PAGES:
-        params = [("user", wallet), ("limit", str(limit)), ("sortBy", "TIMESTAMP"), ("sortDirection", "DESC")]
         with answer_age() as age:
-            rows = await http.get_json(
-                "data", "/activity", params, lambda b: read_rows(b, partial(read_activity, wallet=wallet))
-            )
+            rows = await newest_rows(http, wallet, limit=limit)
         activities = [row for row in rows if isinstance(row, Activity)]
         unread = [row for row in rows if isinstance(row, UnreadableRow)]
         if unread:
             raise PolypipeError(f"the activity of {wallet} cannot be read: {unread[0].reason}")
         # A full page may end in the middle of a second: only what follows that second is surely complete.
         oldest = min((row.timestamp for row in activities), default=wanted)
-        since = oldest + timedelta(seconds=1) if len(rows) >= limit else datetime.min.replace(tzinfo=UTC)
+        whole = is_short(len(rows), limit)
+        since = datetime.min.replace(tzinfo=UTC) if whole else oldest + timedelta(seconds=1)
+        listed = Counter(row.identity for row in activities)
+        if gone := (seen - listed).total():
+            raise PolypipeError(f"{count(gone, 'activity', 'activities')} of {wallet} disappeared between two pages")
         if since <= wanted:
             break
+        seen = listed
     fills = [fill for row in activities if (fill := _fill(row)) is not None and row.timestamp >= since]
-    return WalletFills(since, sorted(fills, key=lambda fill: fill.t), age.length)
+    return WalletFills(
+        since,
+        sorted(fills, key=lambda fill: fill.t),
+        age.length,
+        max((row.timestamp for row in activities), default=None),
+        oldest if whole and activities else None,
+    )
 
 
 def _fill(row: Activity) -> Fill | None:

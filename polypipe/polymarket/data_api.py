@@ -1,10 +1,13 @@
 """Data API (v1) requests about one wallet: value and leaderboard standing. See also `positions` and `activity`.
 
-Unknown values are None, never 0. A response with rows of another wallet is an error.
+Unknown values are None, never 0. A response with rows of another wallet, or with rows that contradict each other, is an
+error: both answers have one row a wallet.
 """
 
 from functools import partial
-from typing import Literal
+from typing import Literal, TypeVar
+
+import msgspec
 
 from polypipe.polymarket.http import PolymarketHttp
 from polypipe.polymarket.wallet_models import Standing
@@ -16,25 +19,31 @@ from polypipe.polymarket.wallet_wire import (
 )
 
 Period = Literal["DAY", "WEEK", "MONTH", "ALL"]
+T = TypeVar("T")
 
 
 async def fetch_value(http: PolymarketHttp, wallet: str) -> float | None:
     """Value of a wallet's positions in USD, without cash. None if the API does not know the wallet."""
     wallet = wallet_address(wallet)
 
-    def decode(body: bytes) -> list[float | None]:
-        return all_rows(body, partial(read_value, wallet=wallet))
+    def decode(body: bytes) -> float | None:
+        return _only(all_rows(body, partial(read_value, wallet=wallet)))
 
-    values = await http.get_json("data", "/value", [("user", wallet)], decode)
-    return values[0] if values else None
+    return await http.get_json("data", "/value", [("user", wallet)], decode)
 
 
 async def fetch_standing(http: PolymarketHttp, wallet: str, period: Period = "DAY") -> Standing | None:
     """Rank, volume and PnL (USD) of a wallet over the period. None if it is not on the leaderboard."""
     wallet = wallet_address(wallet)
 
-    def decode(body: bytes) -> list[Standing]:
-        return all_rows(body, partial(read_standing, wallet=wallet))
+    def decode(body: bytes) -> Standing | None:
+        return _only(all_rows(body, partial(read_standing, wallet=wallet)))
 
-    standings = await http.get_json("data", "/v1/leaderboard", [("user", wallet), ("timePeriod", period)], decode)
-    return standings[0] if standings else None
+    return await http.get_json("data", "/v1/leaderboard", [("user", wallet), ("timePeriod", period)], decode)
+
+
+def _only(rows: list[T]) -> T | None:
+    """The row that all rows equal; None without rows. Raises msgspec.ValidationError if they differ."""
+    if any(row != rows[0] for row in rows):
+        raise msgspec.ValidationError(f"{len(rows)} different rows of one wallet")
+    return rows[0] if rows else None
