@@ -19,7 +19,7 @@ from polypipe.health.names import market_name
 from polypipe.health.newest_fills import WINDOW
 from polypipe.health.records import LogLine, NewestFills
 from polypipe.limits import POSITIONS_AGE
-from polypipe.text import duration, money, plain
+from polypipe.text import duration, money, plain, utc_text
 from polypipe.wallets import Wallets
 
 SETTLING = timedelta(seconds=60)
@@ -131,13 +131,35 @@ def bot_silent(facts: Facts) -> Iterator[Finding]:
 
 
 def listing_lag(facts: Facts, fills: NewestFills) -> str:
-    """Why the listed fills are too old to judge by, "" if nothing shows that they are.
+    """Why the listed fills do not show what the wallets did, "" if nothing contradicts them.
 
-    Judges the content, not the time of the answer: a listing may arrive now without the fills of the last hour.
+    Judges the content, not the time of the answer: a listing may arrive now without the fills of the last hour. It is
+    contradicted by what is stored, and by fills in the bot's logs that it lacks.
     """
-    for whose, listed in (("whale's", fills.whale), ("copier's", fills.copier)):
+    if facts.wallets is None:
+        return ""
+    for whose, wallet, listed in (
+        ("whale's", facts.wallets.whale, fills.whale),
+        ("copier's", facts.wallets.copier, fills.copier),
+    ):
         if listed.age > SETTLING:
             return f"the listing of the {whose} fills came from a cache and is {duration(listed.age)} old"
+        stored = facts.stored_activity.get(wallet)
+        if stored is None:
+            continue
+        if listed.newest_row is None or listed.newest_row < stored:
+            shown = f"its newest row is of {utc_text(listed.newest_row)}" if listed.newest_row else "it is empty"
+            return f"the listing of the {whose} activity lags: {shown}, one of {utc_text(stored)} is stored"
+        if listed.ends_at is not None and listed.ends_at > max(stored, facts.now - WINDOW):
+            return (
+                f"the listing of the {whose} activity ends at {utc_text(listed.ends_at, seconds=True)}, although older rows "
+                "are stored"
+            )
+    newest_copy = fills.copier.newest
+    settled = [at for at in facts.log.copier_fills if at <= facts.now - LISTED_WITHIN]
+    if settled and (newest_copy is None or settled[-1] > newest_copy + LISTED_WITHIN):
+        listed_to = f"its newest fill of the copier is of {newest_copy:%H:%M:%S} UTC" if newest_copy else "it is empty"
+        return f"the exchange's listing lags: {listed_to}, the bot's logs have one of {settled[-1]:%H:%M:%S} UTC"
     listed_transactions = {fill.transaction for fill in fills.whale.fills}
     newest = fills.whale.newest
     late = [

@@ -131,6 +131,11 @@ class Facts:
         return self._of_pair(tables.read_exits)
 
     @cached_property
+    def stored_activity(self) -> Mapping[str, datetime]:
+        """Wallet -> time of its newest stored activity of the last 7 days."""
+        return self._of_pair(lambda con, wallets: tables.read_stored_activity(con, wallets, self.now)) or {}
+
+    @cached_property
     def published_at(self) -> datetime | None:
         """When the newest version of the tables was published."""
         current = self.part("published tables", lambda: read_current(self._warehouse.layout))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from polypipe.bot.logs import TRADE_LOG, is_empty
 from polypipe.health.records import BotLog, RejectedBatch, SpoolState
-from polypipe.health.tables import read_lines, read_log_position
+from polypipe.health.tables import read_copier_fills, read_lines, read_log_position
 from polypipe.limits import LOG_UNREAD
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse, spool
@@ -25,12 +25,12 @@ def read_log(con: "duckdb.DuckDBPyConnection", settings: Settings, now: datetime
     try:
         status = (settings.bot_dir / TRADE_LOG.file).stat()
     except OSError:
-        return BotLog(position is not None, None, True, read_lines(con, now))
+        return BotLog(position is not None, None, True, read_lines(con, now), read_copier_fills(con, now))
     written_at = datetime.fromtimestamp(status.st_mtime, UTC)
     same = position is not None and position[:2] == (status.st_ino, status.st_size)
     # After a rotation the new file may stay empty for hours: nothing in it waits to be read.
     read = same or (position is not None and is_empty(TRADE_LOG, status.st_size)) or now - written_at < LOG_UNREAD
-    return BotLog(True, written_at, read, read_lines(con, now))
+    return BotLog(True, written_at, read, read_lines(con, now), read_copier_fills(con, now))
 
 
 def free_bytes(settings: Settings) -> dict[str, int]:

@@ -157,24 +157,30 @@ class LogLine:
 @dataclass(frozen=True)
 class BotLog:
     """The bot's log. `written_at`: when it last grew, None without a file. `read`: no part of it has waited for long to be
-    read into its table. `known`: it exists or once did."""
+    read into its table. `known`: it exists or once did. `copier_fills`: times of the copier's fills of the last hour that
+    the bot recorded as filled; an order that was only accepted may rest.
+    """
 
     known: bool
     written_at: datetime | None
     read: bool
     lines: Sequence[LogLine] = ()
+    copier_fills: Sequence[datetime] = ()
 
 
 @dataclass(frozen=True)
 class WalletFills:
     """The newest fills of a wallet as the exchange lists them: all since `since`, oldest first.
 
-    `age`: how long a cache had held the listing when it arrived.
+    `age`: how long a cache had held the listing when it arrived. `newest_row`: time of its newest row of any type.
+    `ends_at`: time of its oldest row, where the listing ends as if the wallet had done nothing before.
     """
 
     since: datetime
     fills: Sequence[Fill]
     age: timedelta = timedelta()
+    newest_row: datetime | None = None
+    ends_at: datetime | None = None
 
     @property
     def newest(self) -> datetime | None:

@@ -210,6 +210,27 @@ def read_lines(con: "duckdb.DuckDBPyConnection", now: datetime) -> list[LogLine]
     return [LogLine(at.astimezone(UTC), *rest) for at, *rest in rows]
 
 
+def read_copier_fills(con: "duckdb.DuckDBPyConnection", now: datetime) -> list[datetime]:
+    """Times of the copier's fills of the last hour, as the bot's logs record them, oldest first."""
+    since = now - LOG_HOUR
+    rows = con.execute(
+        f"SELECT logged_at FROM own_fills WHERE day >= {literal(since - DAY)} AND logged_at >= {literal(since)} UNION ALL "
+        f"SELECT logged_at FROM trade_log WHERE day >= {literal(since - DAY)} AND logged_at >= {literal(since)} "
+        "AND fill_state IN ('FULL', 'PARTIAL') AND filled_shares > 0 ORDER BY logged_at"
+    ).fetchall()
+    return [at.astimezone(UTC) for (at,) in rows]
+
+
+def read_stored_activity(con: "duckdb.DuckDBPyConnection", wallets: Wallets, now: datetime) -> dict[str, datetime]:
+    """Wallet -> time of its newest activity that is stored, of the last 7 days."""
+    rows = con.execute(
+        "SELECT wallet, max(timestamp) FROM wallet_activity "
+        f"WHERE wallet IN ({literal(wallets.copier)}, {literal(wallets.whale)}) "
+        f"AND timestamp BETWEEN {literal(now - 7 * DAY)} AND {literal(now)} GROUP BY wallet"
+    ).fetchall()
+    return {wallet: at.astimezone(UTC) for wallet, at in rows}
+
+
 def read_log_position(con: "duckdb.DuckDBPyConnection", file: str) -> tuple[int, int, datetime] | None:
     """Inode and size of a log when it was last read, and the time of that; None before the first read."""
     row = con.execute(
