@@ -64,9 +64,7 @@ def crawl_and_store(polymarket: Polymarket, warehouse: Warehouse) -> StoredCrawl
 
         try:
             report = polymarket.run(
-                lambda http: crawl_universe(
-                    http, stage, polymarket.progress, deadline=CRAWL_DEADLINE_SECONDS, known=listed
-                )
+                lambda http: crawl_universe(http, stage, polymarket.progress, deadline=CRAWL_DEADLINE_SECONDS, known=listed)
             )
             batch.add("crawls", [crawl_row(crawl_id, report)])
             batch_id = batch.commit({"events": Replace(), "markets": Replace(), "tokens": Replace(), "crawls": Append()})

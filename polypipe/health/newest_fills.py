@@ -15,8 +15,10 @@ from polypipe.health.records import NewestFills, WalletFills
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PolymarketError, PolymarketHttp, answer_age
 from polypipe.polymarket.market_activity import newest_rows
+from polypipe.polymarket.proof import is_short
 from polypipe.polymarket.wallet_models import Activity
 from polypipe.polymarket.wallet_wire import UnreadableRow
+from polypipe.text import count
 from polypipe.wallets import Wallets
 
 SECONDS = 8.0

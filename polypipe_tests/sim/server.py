@@ -24,7 +24,7 @@ class SimServer(Exchange):
 
     The clock is frozen at `start` (2026-11-20 12:00 UTC by default) unless `speed` is set; move it with `clock.set` and
     `clock.advance`. `script=` sets markets and acts (see `polypipe.sim.script`). `requests` logs the requests,
-    `faults.add(...)` adds a fault. Also serves the Data API v2, which only the official client reads, and the `/_sim`
+    `faults.add(...)` adds a fault. `asgi` is the application, for `in_process.py`. Also serves the Data API v2, which only the official client reads, and the `/_sim`
     paths of `control.py`.
     """
 
@@ -39,7 +39,8 @@ class SimServer(Exchange):
     def app(self, latency_ms: float) -> ASGIApp:
         control = control_routes(self.world, self.clock, self.faults, self.requests)
         more = [*DataV2(self.ledger, self.clock).routes(), *control]
-        return Front(build_app(self.world, self.ledger, self.clock, latency_ms, more), self.faults, self.requests)
+        self.asgi = Front(build_app(self.world, self.ledger, self.clock, latency_ms, more), self.faults, self.requests)
+        return self.asgi
 
     def copy_truth(self) -> list[CopyTruth]:
         """The outcome of every whale fill so far: copied or not, reason, size, slippage and latency."""
