@@ -151,10 +151,8 @@ def listing_lag(facts: Facts, fills: NewestFills) -> str:
             shown = f"its newest row is of {utc_text(listed.newest_row)}" if listed.newest_row else "it is empty"
             return f"the listing of the {whose} activity lags: {shown}, one of {utc_text(stored)} is stored"
         if listed.ends_at is not None and listed.ends_at > max(stored, facts.now - WINDOW):
-            return (
-                f"the listing of the {whose} activity ends at {utc_text(listed.ends_at, seconds=True)}, although older rows "
-                "are stored"
-            )
+            ends_at = utc_text(listed.ends_at, seconds=True)
+            return f"the listing of the {whose} activity ends at {ends_at}, although older rows are stored"
     newest_copy = fills.copier.newest
     settled = [at for at in facts.log.copier_fills if at <= facts.now - LISTED_WITHIN]
     if settled and (newest_copy is None or settled[-1] > newest_copy + LISTED_WITHIN):

@@ -1,6 +1,7 @@
 """The assets of past days, partitioned by UTC day: PnL and activity of both wallets, and copy quality."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 import dagster as dg
@@ -12,6 +13,7 @@ from polypipe.orchestration.asset_defaults import HISTORY, PYTHON_TABLE, SQL_TAB
 from polypipe.orchestration.daily import DailyReport, DailyRun, daily_asset
 from polypipe.orchestration.metadata import reasons_table
 from polypipe.settings import Settings
+from polypipe.text import count
 from polypipe.warehouse.rows import CopyQualityRow
 
 WALLET_PNL = dg.AssetKey("wallet_pnl")
@@ -53,9 +55,9 @@ def history_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDe
             days_a_run=DAYS_A_RUN,
             description=(
                 "Every fill, split, merge, redeem, reward and rebate of both wallets, each once, in the table "
-                "wallet_activity; activity_days lists the days that are complete. Read by copy_fills, the dashboard and "
-                "`polypipe sql`. Yesterday is stored from 00:17 UTC on. A range that cannot be read completely is not "
-                "stored."
+                "wallet_activity; activity_days lists the days that are complete, activity_unknown_days those that other "
+                "facts contradict, with the reason. Read by copy_fills, the dashboard and `polypipe sql`. Yesterday is "
+                "stored from 00:17 UTC on. A range that cannot be read completely is not stored."
             ),
         ),
         daily_asset(
@@ -103,13 +105,16 @@ def wallet_pnl(run: DailyRun) -> DailyReport:
 def wallet_activity(run: DailyRun) -> DailyReport:
     """Read the activity of both wallets backwards and replace the rows of the days."""
     loaded = load_activity(run.polymarket, run.warehouse, run.wallets, run.start, run.end)
-    days = {}
+    pair = {"copier": run.wallets.copier, "whale": run.wallets.whale}
+    unproven = {wallet: {day.date(): why for day, why in found.items()} for wallet, found in loaded.unproven.items()}
+    days: dict[date, dict[str, Any]] = {}
     for day in run.days:
         copier, whale = (loaded.activities[wallet].get(day, 0) for wallet in (run.wallets.copier, run.wallets.whale))
         days[day] = {
             "dagster/partition_row_count": copier + whale,
             "copier_activities": copier,
             "whale_activities": whale,
+            **{f"{who}_unknown": why for who, wallet in pair.items() if (why := unproven.get(wallet, {}).get(day))},
         }
     return DailyReport(
         days,
@@ -119,12 +124,20 @@ def wallet_activity(run: DailyRun) -> DailyReport:
             "rows_read_again": sum(report.read_again for report in loaded.reports),
         },
         [
-            f"{what} could not be read: {why}"
-            for what, why in (
-                ("the combos", loaded.combos_unread),
-                ("the numbers of outcomes of events", loaded.sizes_unread),
-            )
-            if why
+            *(
+                f"{what} could not be read: {why}"
+                for what, why in (
+                    ("the combos", loaded.combos_unread),
+                    ("the numbers of outcomes of events", loaded.sizes_unread),
+                )
+                if why
+            ),
+            *loaded.markets_unread,
+            *(
+                f"{count(len(found), 'day')} of the {who} not known completely; {min(found)}: {found[min(found)]}"
+                for who, wallet in pair.items()
+                if (found := unproven[wallet])
+            ),
         ],
     )
 

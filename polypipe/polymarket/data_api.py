@@ -1,4 +1,4 @@
-"""Data API (v1) requests about one wallet: value and leaderboard standing. See also `positions` and `activity`.
+"""Data API (v1) requests about one wallet: value, standing, markets traded. See also `positions` and `activity`.
 
 Unknown values are None, never 0. A response with rows of another wallet, or with rows that contradict each other, is an
 error: both answers have one row a wallet.
@@ -14,6 +14,7 @@ from polypipe.polymarket.wallet_models import Standing
 from polypipe.polymarket.wallet_wire import (
     all_rows,
     read_standing,
+    read_traded,
     read_value,
     wallet_address,
 )
@@ -40,6 +41,16 @@ async def fetch_standing(http: PolymarketHttp, wallet: str, period: Period = "DA
         return _only(all_rows(body, partial(read_standing, wallet=wallet)))
 
     return await http.get_json("data", "/v1/leaderboard", [("user", wallet), ("timePeriod", period)], decode)
+
+
+async def fetch_traded(http: PolymarketHttp, wallet: str) -> int | None:
+    """Number of markets that a wallet has ever traded. None if the API does not say."""
+    wallet = wallet_address(wallet)
+
+    def decode(body: bytes) -> int | None:
+        return read_traded(msgspec.Raw(body), wallet)
+
+    return await http.get_json("data", "/traded", [("user", wallet)], decode)
 
 
 def _only(rows: list[T]) -> T | None:

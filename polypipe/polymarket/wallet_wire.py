@@ -34,6 +34,11 @@ class _Value(msgspec.Struct):
     value: Number = None
 
 
+class _Traded(msgspec.Struct):
+    user: str | None = None
+    traded: Number = None
+
+
 class _Standing(msgspec.Struct, rename="camel"):
     proxy_wallet: str | None = None
     rank: Number | msgspec.UnsetType = msgspec.UNSET
@@ -95,6 +100,7 @@ class _Point(msgspec.Struct):
 _parts = msgspec.json.Decoder(list[msgspec.Raw])
 _value = msgspec.json.Decoder(_Value)
 _standing = msgspec.json.Decoder(_Standing)
+_traded = msgspec.json.Decoder(_Traded)
 _position = msgspec.json.Decoder(_Position)
 _activity = msgspec.json.Decoder(_Activity)
 _only_time = msgspec.json.Decoder(_OnlyTime)
@@ -151,6 +157,13 @@ def read_value(raw: msgspec.Raw, wallet: str) -> float | None:
     wire = _value.decode(raw)
     _expect(wire.user, wallet)
     return number("value", wire.value)
+
+
+def read_traded(raw: msgspec.Raw, wallet: str) -> int | None:
+    """The number in `/traded`, an object."""
+    wire = _traded.decode(raw)
+    _expect(wire.user, wallet)
+    return whole_number("traded", wire.traded)
 
 
 def read_standing(raw: msgspec.Raw, wallet: str) -> Standing:

@@ -242,7 +242,7 @@ def test_newest_fills_that_vanish_between_their_two_pages_are_refused(sim: SimSe
     found = read_newest_fills(in_process(sim), WALLETS, SOON)
     assert found.whale.since == datetime.fromtimestamp(T + 3, UTC)
     sim.faults.add("mutate", "/activity", query={"limit": "500"}, mutate=lambda rows: rows[5:])
-    with pytest.raises(PolypipeError, match="5 activities of .* disappeared between two pages"):
+    with pytest.raises(PolypipeError, match=r"5 activities of .* disappeared between two pages"):
         read_newest_fills(in_process(sim), WALLETS, SOON)
 
 

@@ -24,8 +24,8 @@ class SimServer(Exchange):
 
     The clock is frozen at `start` (2026-11-20 12:00 UTC by default) unless `speed` is set; move it with `clock.set` and
     `clock.advance`. `script=` sets markets and acts (see `polypipe.sim.script`). `requests` logs the requests,
-    `faults.add(...)` adds a fault. `asgi` is the application, for `in_process.py`. Also serves the Data API v2, which only the official client reads, and the `/_sim`
-    paths of `control.py`.
+    `faults.add(...)` adds a fault. `asgi` is the application, for `in_process.py`. Also serves the Data API v2, which only
+    the official client reads, and the `/_sim` paths of `control.py`.
     """
 
     def __init__(
