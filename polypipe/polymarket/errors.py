@@ -9,14 +9,15 @@ EXCERPT_CHARACTERS = 200
 
 @dataclass(frozen=True)
 class Request:
-    """A GET request, for errors. `page` counts from 1 over a whole crawl; None if the request has no pages."""
+    """A request, for errors. `page` counts from 1 over a whole crawl; None if the request has no pages."""
 
     url: str
     page: int | None = None
+    method: str = "GET"
 
     def __str__(self) -> str:
         page = f" (page {self.page})" if self.page is not None else ""
-        return f"GET {self.url}{page}"
+        return f"{self.method} {self.url}{page}"
 
 
 def one_line(text: str) -> str:

@@ -1,5 +1,6 @@
 """The CLOB's public endpoints: book, midpoint, price, spread, price history."""
 
+import msgspec
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,6 +20,7 @@ INTERVALS = {
 }  # fmt: skip
 _DEFAULT_FIDELITY = 10
 _LEVELS = 8
+_BATCH = 20  # tokens of one request for the history of several
 
 
 class Clob:
@@ -35,6 +37,7 @@ class Clob:
             Route("/price", self.price),
             Route("/spread", self.spread),
             Route("/prices-history", self.history),
+            Route("/batch-prices-history", self.histories, methods=["POST"]),
         ]
 
     def _find(self, token: str, now: float) -> tuple[Market, int] | None:
@@ -106,17 +109,33 @@ class Clob:
         token = q.get("market", "")
         if not token:
             raise RefusedError(400, {"error": "invalid filters: the 'market' field is mandatory"})
-        start, end, fidelity = self._window(q, now)
+        return reply(request, {"history": self._points(token, now, *self._window(q, now))})
+
+    async def histories(self, request: Request) -> Response:
+        """The history of up to 20 tokens; the parameters are in a JSON body, and have other names than in the query."""
+        now = self.clock.now()
+        try:
+            asked = msgspec.json.decode(await request.body(), type=_BatchRequest)
+        except msgspec.MsgspecError:
+            raise RefusedError(400, {"error": "Invalid payload"}) from None
+        if not 1 <= len(asked.markets) <= _BATCH:
+            raise RefusedError(400, {"error": f"invalid filters: 'markets' must have 1 to {_BATCH} items"})
+        names = {"startTs": asked.start_ts, "endTs": asked.end_ts, "interval": asked.interval, "fidelity": asked.fidelity}
+        window = self._window(QueryParams({name: str(value) for name, value in names.items() if value is not None}), now)
+        return reply(request, {"history": {token: self._points(token, now, *window) for token in asked.markets}})
+
+    def _points(self, token: str, now: float, start: int, end: int, fidelity: int) -> list[dict[str, float]]:
+        """A point every `fidelity` minutes; [] for an unknown token."""
         found = self._find(token, now)
         if found is None:
-            return reply(request, {"history": []})
+            return []
         market, outcome = found
         step = fidelity * 60
         first = max(start, market.listed_at) // step * step + step
         points = range(first, int(min(end, now)) + 1, step)
         # Points are off the grid by a second at times, as in recorded histories.
         rows = [{"t": t + t // step % 3 - 1, "p": outcome_price(market, outcome, t)} for t in points]
-        return reply(request, {"history": rows})
+        return [row for row in rows if start <= row["t"] <= min(end, now)]
 
     def _window(self, q: QueryParams, now: float) -> tuple[int, int, int]:
         """Start and end in epoch seconds and the step in minutes."""
@@ -136,6 +155,14 @@ class Clob:
             raise RefusedError(400, {"error": text})
         start = int(now - seconds) if seconds else 0
         return start, int(now), fidelity or max(least, _DEFAULT_FIDELITY)
+
+
+class _BatchRequest(msgspec.Struct):
+    markets: list[str]
+    start_ts: int | None = None
+    end_ts: int | None = None
+    interval: str | None = None
+    fidelity: int | None = None
 
 
 def _level(price: float, size: float) -> dict[str, str]:

@@ -32,7 +32,7 @@ HOSTS = {
     "gamma": ("events", "markets", "tags", "sports", "status"),
     "data": ("value", "positions", "activity", "trades", "v1", "closed-positions"),
     "pnl": ("user-pnl",),
-    "clob": ("prices-history", "midpoint", "book", "price"),
+    "clob": ("prices-history", "batch-prices-history", "midpoint", "book", "price"),
 }
 LIMITS = (
     ("gamma", None, 4000), ("gamma", "events", 500), ("gamma", "markets", 300), ("gamma", "tags", 200),
