@@ -31,8 +31,8 @@ from polypipe.attribution.parts import (
     NO_PRICE,
     RATIO_CHANGED,
     STALE,
-    STALE_PRICES,
     ExplainedDay,
+    StaleMark,
 )
 from polypipe.bot_profile import CLASSIC, BotProfile
 
@@ -184,15 +184,16 @@ class _Account:
             else:
                 marks[token] = mark
         for state, mark in ((self.open.tokens[token], mark) for token, mark in marks.items()):
-            if any(abs(shares) > DUST_SHARES for shares in state.open.values()):
-                day.open_tokens += 1
-                day.stale_tokens += mark.age > STALE
+            open_ = [shares for shares in state.open.values() if abs(shares) > DUST_SHARES]
+            day.open_tokens += bool(open_)
+            if open_ and mark.age > STALE:
+                usd = abs(sum(open_)) * mark.price
+                day.stale.append(StaleMark(mark.age, mark.source, usd, state.last.title, state.last.outcome))
         for group, tokens in self.open.members.items():
             if tokens:
                 self.open.value(group, marks, ratio, day)
         day.exits.sort(key=lambda found: (-found.usd, found.token))
-        if day.stale_tokens:
-            day.notes[STALE_PRICES] = None
+        day.stale.sort(key=lambda found: (-found.usd, found.title, found.outcome))
 
     def _known_shares(self, state: OpenToken, fill: CopyFill) -> tuple[float, float]:
         """Shares of the whale's and the copier's sale whose purchase is known, from 0 to 1; 1 for a purchase."""

@@ -9,6 +9,7 @@ from polypipe.attribution.copy_fills import compute_fills
 from polypipe.attribution.daily_gap import compute_gap
 from polypipe.attribution.metrics import compute_metrics
 from polypipe.attribution.parts import PARTS
+from polypipe.attribution.price_history import load_prices
 from polypipe.attribution.realised_ratio import ratio_warning
 from polypipe.attribution.wallet_fees import compute_wallet_fees
 from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY
@@ -84,7 +85,8 @@ def attribution_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.Asse
 
 
 def copy_fills(run: DailyRun) -> DailyReport:
-    """Match the fills of the days."""
+    """Read the prices that are missing, and match the fills of the days."""
+    prices = load_prices(run.polymarket, run.warehouse, run.wallets, run.start, run.end)
     computed = compute_fills(run.warehouse, run.wallets, run.start, run.end)
     days = {
         day: {
@@ -94,7 +96,12 @@ def copy_fills(run: DailyRun) -> DailyReport:
         for day in run.days
     }
     waiting = compute_wallet_fees(run.warehouse, run.wallets, run.start, run.end)
-    return DailyReport(days, computed.waiting or waiting)
+    return DailyReport(
+        days,
+        computed.waiting or waiting or prices.waiting,
+        {"price_requests": prices.requests, "prices_read": len(prices.rows)},
+        [f"prices of past instants could not be read: {prices.unread}"] if prices.unread else [],
+    )
 
 
 def copy_metrics_daily(run: DailyRun) -> DailyReport:

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 PNL_HOURS = 24.0
 
+NAMED_MARKS = 3
+"""Old marks that the notes of a day name; the rest is one note."""
+
 
 @dataclass(frozen=True)
 class ComputedGap:
@@ -115,7 +118,7 @@ def gap_rows(
             one.notes[EARLIER_UNKNOWN] = None
         if one.parts["fees"] and (note := fees[day].note):
             one.notes[note] = None if note == FEES_NOT_TOLD else -one.parts["fees"]
-        one.notes |= dict.fromkeys([*named.get(day, ()), *moved_notes(one)])
+        one.notes |= dict.fromkeys([*named.get(day, ()), *moved_notes(one)]) | stale_notes(one)
         base = {"day": day, "user1_address": wallets.copier, "user2_address": wallets.whale}
         more = {
             "copier_income": income.get((wallets.copier, day), 0.0),
@@ -146,7 +149,7 @@ def gap_columns(measured: MeasuredDay, explained: ExplainedDay) -> dict[str, Any
         "uncopied_exit_usd": sum(found.usd for found in explained.exits),
         "uncopied_exit_tokens": len(explained.exits),
         "open_tokens": explained.open_tokens,
-        "stale_tokens": explained.stale_tokens,
+        "stale_tokens": len(explained.stale),
         "notes": json.dumps(notes, sort_keys=True),
     }
     reasons["combos"] = explained.combos_unknown or ""
@@ -190,6 +193,18 @@ def moved_notes(explained: ExplainedDay) -> list[str]:
     return notes
 
 
+def stale_notes(explained: ExplainedDay) -> dict[str, float | None]:
+    """Notes on open deviations that are valued at an old mark -> their value at it in USD; the largest by name."""
+    found = [one for one in explained.stale if one.usd >= 0.005]
+    notes: dict[str, float | None] = {
+        f"open deviation at a mark that is {one.age / 3600:.1f} h old ({one.source}): {one.title} ({one.outcome})": one.usd
+        for one in found[:NAMED_MARKS]
+    }
+    if rest := found[NAMED_MARKS:]:
+        notes[f"{count(len(rest), 'other open deviation')} at marks older than an hour"] = sum(one.usd for one in rest)
+    return notes
+
+
 def _coverage_reason(explained: ExplainedDay) -> str:
     return EVENT_SIZE if EVENT_SIZE in explained.notes else "the whale holds nothing that is known and worth an order"
 
@@ -207,6 +222,7 @@ def _exit_columns(explained: ExplainedDay) -> list[dict[str, Any]]:
             "since": moment(found.since),
             "age_hours": (explained.end - found.since) / 3600,
             "price_age_hours": found.price_age / 3600,
+            "price_source": found.price_source,
             "title": found.title,
             "event_slug": found.event_slug,
             "outcome": found.outcome,

@@ -129,4 +129,6 @@ class OpenTokens:
 
 def _exit(token: str, shares: float, state: OpenToken, mark: Mark) -> UncopiedExit:
     last = state.last
-    return UncopiedExit(token, shares, mark.price, state.exit_since, mark.age, last.title, last.event_slug, last.outcome)
+    return UncopiedExit(
+        token, shares, mark.price, state.exit_since, mark.age, mark.source, last.title, last.event_slug, last.outcome
+    )

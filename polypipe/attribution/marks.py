@@ -1,16 +1,15 @@
 """Marks: the price of a share at an instant, used to value open positions.
 
-A mark is the last price known by then: of a fill of either wallet, of a comparison of positions (kept in
-`position_prices`), or the settlement; for a market of two outcomes the last price of either, as the other is what it
+A mark is the last price known by then, never a later one: of a fill of either wallet, of a comparison of positions, of
+`/prices-history`, or the settlement; for a market of two outcomes the last price of either, as the other is what it
 leaves of 1 USD. It is a function of time alone, so its moves on two days add up to its move over both. A market is known
-to be settled by a redeem whose amount tells which outcome won, or by a comparison of positions that shows it as decided.
-Neither tells when: a market whose slug carries a date counts as settled one day after its last price or that date, at the
-latest. A market that must be over but whose result is unknown has no mark.
+to be settled by a redeem whose amount tells which outcome won, or by a comparison of positions that shows it as decided,
+and counts as settled from the first of these on. A market that must be over but whose result is unknown has no mark.
 """
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -19,20 +18,42 @@ from polypipe.attribution.settlements import Redeem
 MUST_BE_OVER = 4 * 86_400.0
 """Seconds after the date in the slug and after the last price, from which a game must be over."""
 
+FILL, POSITIONS, HISTORY, SETTLEMENT = "fill", "positions", "prices-history", "settlement"
+"""Sources of marks. A fill shows where a wallet traded; the other three show where the market was."""
+
+OTHER_OUTCOME = " of the other outcome"
+
+
+class Known(NamedTuple):
+    """A price in USD a share, known at `t` in epoch seconds. `of_other`: it is that of the other outcome."""
+
+    t: float
+    price: float
+    source: str = FILL
+    of_other: bool = False
+
+    def complement(self) -> "Known":
+        """The same for the other outcome of the market."""
+        return self._replace(price=1.0 - self.price, of_other=not self.of_other)
+
 
 class Mark(NamedTuple):
-    """Price in USD a share, age of the price in seconds, and whether it is the settlement."""
+    """Price in USD a share, age of the price in seconds, whether it is the settlement, and its source."""
 
     price: float
     age: float
     settled: bool
+    source: str = FILL
 
 
 @dataclass
 class Marks:
-    """Marks of all tokens. Built by `read_marks`, or from `observed` and `settled` alone."""
+    """Marks of all tokens. Built by `read_marks`, or from `observed` and `settled` alone.
 
-    observed: Mapping[str, list[tuple[float, float]]]  # token -> (t, price), oldest first
+    `observed` has a `Known`, or just (t, price) of a fill, for each price of a token, oldest first.
+    """
+
+    observed: Mapping[str, Sequence[tuple[float, float] | Known]]
     settled: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # token -> (t, price)
     dated: Mapping[str, float] = field(default_factory=dict)  # token -> the date in its slug
     opposite: Mapping[str, str] = field(default_factory=dict)  # token -> the other outcome, which has the prices of both
@@ -40,37 +61,48 @@ class Marks:
 
     def at(self, token: str, t: float) -> Mark | None:
         """The mark at `t`; None before the first price, and when the market is over with an unknown result."""
-        if token in self.opposite:
-            mark = self.at(self.opposite[token], t)
-            return mark and Mark(1.0 - mark.price, mark.age, mark.settled)
-        settled = self.settled.get(token)
+        keeper = self.opposite.get(token, token)
+        settled = self.settled.get(keeper)
         if settled is not None and settled[0] <= t:
-            return Mark(settled[1], t - settled[0], True)
-        known = self.observed.get(token, [])
-        n = bisect_right(known, (t, float("inf")))
+            price = settled[1] if keeper == token else 1.0 - settled[1]
+            return Mark(price, t - settled[0], True, SETTLEMENT)
+        known = self.known(token, t)
+        if known is None:
+            return None
+        if keeper in self.dated and settled is None and max(self.dated[keeper], known.t) + MUST_BE_OVER < t:
+            return None
+        return Mark(known.price, t - known.t, False, known.source + OTHER_OUTCOME * known.of_other)
+
+    def known(self, token: str, t: float) -> Known | None:
+        """The last price known by `t`, settlements apart."""
+        keeper = self.opposite.get(token, token)
+        series = self.observed.get(keeper, ())
+        n = bisect_right(series, (t, float("inf")))
         if not n:
             return None
-        age = t - known[n - 1][0]
-        if token in self.dated and settled is None and max(self.dated[token], known[n - 1][0]) + MUST_BE_OVER < t:
-            return None
-        return Mark(known[n - 1][1], age, False)
+        found = Known(*series[n - 1])
+        return found if keeper == token else found.complement()
 
 
 def build_marks(
-    observed: Mapping[str, Iterable[tuple[float, float]]],
+    observed: Mapping[str, Iterable[tuple[float, float] | Known]],
     settled: Mapping[str, tuple[float, float]],
     dated: Mapping[str, float],
     condition_of: Mapping[str, str],
 ) -> Marks:
-    """Marks whose two outcomes of a market sum to 1: the prices and the settlement of both are kept under one of them."""
+    """Marks whose two outcomes of a market sum to 1: the prices and the settlement of both are kept under one of them.
+
+    Of prices of the same second, that of a quote counts rather than that of a fill.
+    """
     tokens: dict[str, list[str]] = defaultdict(list)
     for token in sorted(condition_of):
         tokens[condition_of[token]].append(token)
     opposite = {pair[1]: pair[0] for pair in tokens.values() if len(pair) == 2}
-    series: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    series: dict[str, list[Known]] = defaultdict(list)
     for token, prices in observed.items():
         keeper = opposite.get(token)
-        series[keeper or token] += [(t, 1.0 - price) for t, price in prices] if keeper else prices
+        known = [Known(*price) for price in prices]
+        series[keeper or token] += [price.complement() for price in known] if keeper else known
     results, dates = dict(settled), dict(dated)
     for token, keeper in opposite.items():
         if token in results:
@@ -79,5 +111,5 @@ def build_marks(
         if token in dates:
             dates[keeper] = dates.pop(token)
     for known in series.values():
-        known.sort()
+        known.sort(key=lambda one: (one.t, one.source != FILL, one.price))
     return Marks(series, results, dates, opposite)

@@ -48,13 +48,12 @@ def missing_shares(
     listed: Iterable[Listed],
     unclear: frozenset[str],
     *,
-    ahead: float,
     of_copier: bool = False,
 ) -> list[Move]:
     """Moves and fees in shares of one wallet that comparisons of positions show, in order of time.
 
     `fills` in order of time; `moves` are those that its rows name. Markets in `unclear` are left out: their shares
-    changed by rows that do not name them. A move counts from `ahead` seconds before the comparison.
+    changed by rows that do not name them. A move counts from the first comparison that shows it.
     """
     held = _holdings(fills)
     changes: dict[str, list[SetChange]] = defaultdict(list)
@@ -81,7 +80,7 @@ def missing_shares(
             if missing <= FEE_LIMIT * holding.bought[n - 1]:
                 found.append(Move(holding.last_buy[n - 1] + 0.5, token, missing, of_copier, fee=True))
             elif token in reading.sizes:
-                found.append(Move(max(reading.t - ahead, holding.times[n - 1] + 0.5), token, missing, of_copier))
+                found.append(Move(reading.t, token, missing, of_copier))
             else:
                 continue
             gone[token] += missing

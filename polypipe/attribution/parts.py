@@ -12,16 +12,14 @@ DEVIATIONS = (*(f"missed_{reason}" for reason in MISSED), "excess", "own", "unco
 PARTS = ("slippage", *DEVIATIONS, "combos", "fees")
 """The measured causes; with `unexplained` they sum to the gap."""
 
-STALE = 86_400.0
-"""Age in seconds from which the last known price of an open token is stale."""
+STALE = 3600.0
+"""Age in seconds from which the mark of an open deviation is stale."""
 
 # Notes. They are stored in gap_attribution, so a changed text is another note.
 RATIO_CHANGED = "the ratio changed while positions were open"
 NO_PRICE = "tokens without a price: games that must be over and whose result is not known, or never traded"
 FROM_BEFORE = "sales of what was held before the first known fill"
 AFTER_MIDNIGHT = "copies that came after midnight: they count on the day of the whale's fill"
-STALE_PRICES = "tokens whose last known price is older than a day"
-
 EVENT_SIZE = f"coverage and exits leave out events in which {OUTCOMES_UNKNOWN}"
 
 FEES_UNKNOWN = "fills whose fee is not known, because usdcSize is absent: their fees are not in the parts"
@@ -42,6 +40,7 @@ class UncopiedExit:
     price: float
     since: float
     price_age: float
+    price_source: str
     title: str
     event_slug: str
     outcome: str
@@ -50,6 +49,17 @@ class UncopiedExit:
     def usd(self) -> float:
         """Value at risk in USD."""
         return self.shares * self.price
+
+
+@dataclass(frozen=True)
+class StaleMark:
+    """An open deviation whose mark at the end of a day is older than `STALE`. `usd` is its value at that mark."""
+
+    age: float
+    source: str
+    usd: float
+    title: str
+    outcome: str
 
 
 @dataclass
@@ -68,7 +78,7 @@ class ExplainedDay:
     expected_usd: float = 0.0
     exits: list[UncopiedExit] = field(default_factory=list)
     open_tokens: int = 0
-    stale_tokens: int = 0
+    stale: list[StaleMark] = field(default_factory=list)
     combos_unknown: str | None = None  # why the part `combos` is not known
     moved: list[tuple[bool, float, float | None]] = field(default_factory=list)  # (of copier, shares, USD)
 

@@ -1,12 +1,12 @@
-"""Reads marks from the tables: fills, kept prices of positions, redeems, splits and merges."""
+"""Reads marks from the tables: fills, prices of positions, `/prices-history`, redeems, splits and merges."""
 
 # ruff: noqa: S608 -- values are written as literals
 
 from collections import defaultdict
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from polypipe.attribution.marks import Marks, build_marks
+from polypipe.attribution.marks import HISTORY, POSITIONS, Known, Marks, build_marks
 from polypipe.attribution.settlements import ObservedPrice, Redeem, after_conversions, contradicts, settlements, slug_date
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal
@@ -18,13 +18,6 @@ YES, NO = 0, 1  # outcome_index in a neg-risk event
 
 FILLS = "type = 'TRADE' AND NOT coalesce(is_combo, false)"
 """SQL: the rows of wallet_activity that are fills on the book. Combos cannot be copied: see `combos.py`."""
-
-AHEAD = 3600.0
-"""Seconds by which a comparison of positions is dated back, so that the first one after midnight gives the mark of
-midnight."""
-
-SETTLES_WITHIN = 86_400.0
-"""Maximum seconds from the last price, or the date in the slug, to the settlement of a settled game."""
 
 
 def read_marks(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> Marks:
@@ -39,7 +32,7 @@ def read_marks(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: dateti
         "FROM wallet_activity "
         f"WHERE {FILLS} AND {both} AND {span} AND asset IS NOT NULL AND side IS NOT NULL AND size > 0 AND price > 0"
     ).fetchall()
-    readings = [ObservedPrice(*row) for row in read_observed_prices(con, start, end + timedelta(seconds=AHEAD))]
+    readings = [ObservedPrice(*row) for row in read_observed_prices(con, start, end)]
     redeems = [
         Redeem(*row)
         for row in con.execute(
@@ -55,14 +48,14 @@ def read_marks(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: dateti
             f"WHERE type IN ('SPLIT', 'MERGE') AND {both} AND {span} AND condition_id IS NOT NULL GROUP BY ALL"
         ).fetchall()
     }
-    observed: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    observed: dict[str, list[Known]] = defaultdict(list)
     held: dict[tuple[str, str], dict[str, float]] = defaultdict(lambda: defaultdict(float))
     condition_of: dict[str, str] = {}
     dated: dict[str, float] = {}
     pairs: dict[str, dict[int, str]] = defaultdict(dict)  # market -> its known tokens by outcome
     events: dict[str, str] = {}
     for wallet, t, token, side, size, price, condition, slug, outcome in trades:
-        observed[token].append((t, price))
+        observed[token].append(Known(t, price))
         if condition is not None:
             condition_of[token] = condition
             held[wallet, condition][token] += size if side == "BUY" else -size
@@ -72,7 +65,12 @@ def read_marks(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: dateti
             dated[token] = date
     for reading in readings:
         if not reading.resolved:
-            observed[reading.token].append((reading.t, reading.price))
+            observed[reading.token].append(Known(reading.t, reading.price, POSITIONS))
+    for token, t, price in con.execute(
+        "SELECT token_id, epoch(observed_at), price FROM price_history WHERE price IS NOT NULL "
+        f"AND observed_at >= {literal(start)} AND observed_at < {literal(end)} ORDER BY ALL"
+    ).fetchall():
+        observed[token].append(Known(t, price, HISTORY))
     condition_of |= _conditions_of_positions(con)
     for (wallet, condition), size in sets.items():
         for token in held.get((wallet, condition), {}):
@@ -90,11 +88,7 @@ def read_marks(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: dateti
         for (wallet, condition), shares in held.items()
         if (wallet, events[condition]) in converted
     }
-    settled = settlements(redeems, held, condition_of, readings, possible)
-    for token, (t, price) in settled.items():
-        if token in dated and observed.get(token):
-            settled[token] = min(t, max(max(observed[token])[0], dated[token]) + SETTLES_WITHIN), price
-    marks = build_marks(observed, settled, dated, condition_of)
+    marks = build_marks(observed, settlements(redeems, held, condition_of, readings, possible), dated, condition_of)
     marks.contradicted = [
         redeem
         for redeem in redeems
@@ -134,9 +128,9 @@ def _conversions(con: "duckdb.DuckDBPyConnection", both: str, span: str) -> dict
 def read_observed_prices(
     con: "duckdb.DuckDBPyConnection", start: datetime, end: datetime
 ) -> list[tuple[str, float, float, bool]]:
-    """(token, t, price, resolved) of the kept comparisons and the latest one, each dated back by `AHEAD`."""
+    """(token, t, price, resolved) of the kept comparisons and the latest one."""
     return con.execute(
-        f"SELECT DISTINCT token_id, epoch(observed_at) - {AHEAD}, price, resolved FROM ("
+        "SELECT DISTINCT token_id, epoch(observed_at), price, resolved FROM ("
         "SELECT token_id, observed_at, price, resolved FROM position_prices UNION ALL "
         "SELECT token_id, compared_at, price, status = 'resolved' FROM positions WHERE price IS NOT NULL) "
         f"WHERE observed_at >= {literal(start)} AND (resolved OR observed_at <= {literal(end)}) ORDER BY ALL"

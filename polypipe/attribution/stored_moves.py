@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from polypipe.attribution.days import LOOK_BACK
 from polypipe.attribution.fills import Move
 from polypipe.attribution.moves import Listed, missing_shares
-from polypipe.attribution.stored_marks import AHEAD
 from polypipe.attribution.tables import read_fills, read_sets
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal
@@ -18,22 +17,25 @@ if TYPE_CHECKING:
     import duckdb
 
 
+SHOWN_WITHIN = timedelta(hours=1)
+"""Time after a day in which a comparison of positions shows the fees in shares of its last fills."""
+
+
 def read_moves(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> list[Move]:
     """Shares that left either wallet without a trade in [start, end): by its rows, or missing from its positions."""
     moves: list[Move] = []
     for wallet in (wallets.whale, wallets.copier):
         of_copier = wallet == wallets.copier
         named = _migrations(con, wallets, wallet, start, end)
-        listed = _listed(con, "copier_size" if of_copier else "whale_size", start, end + timedelta(seconds=AHEAD))
+        listed = _listed(con, "copier_size" if of_copier else "whale_size", start, end + SHOWN_WITHIN)
         moves += named
         if listed:
             moves += missing_shares(
-                read_fills(con, wallet, start, end + timedelta(seconds=AHEAD)),
-                read_sets(con, wallets, start, end + timedelta(seconds=AHEAD), wallet),
+                read_fills(con, wallet, start, end + SHOWN_WITHIN),
+                read_sets(con, wallets, start, end + SHOWN_WITHIN, wallet),
                 named,
                 listed,
                 _unclear(con, wallet),
-                ahead=AHEAD,
                 of_copier=of_copier,
             )
     return sorted((move for move in moves if move.t < end.timestamp()), key=lambda move: move.t)
@@ -46,7 +48,7 @@ def read_charged_in_shares(
 
     The rows of such fills have no fee in USD, as those of a maker.
     """
-    until = end + timedelta(seconds=AHEAD)
+    until = end + SHOWN_WITHIN
     keys: set[str] = set()
     for wallet in (wallets.whale, wallets.copier):
         of_copier = wallet == wallets.copier
@@ -61,7 +63,6 @@ def read_charged_in_shares(
             _migrations(con, wallets, wallet, since, until),
             listed,
             _unclear(con, wallet),
-            ahead=AHEAD,
             of_copier=of_copier,
         )
         charged = {move.token: move.t for move in found if move.fee}

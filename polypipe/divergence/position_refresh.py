@@ -7,7 +7,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from polypipe.clock import Clock, utc_now
@@ -22,10 +22,14 @@ from polypipe.polymarket import PolymarketError, PolymarketHttp, answer_age
 from polypipe.polymarket.positions import fetch_positions
 from polypipe.polymarket.wallet_models import WalletPositions
 from polypipe.wallets import Wallets
-from polypipe.warehouse import Append, Replace, Warehouse
+from polypipe.warehouse import Append, Replace, Upsert, Warehouse
+from polypipe.warehouse.rows import PositionPriceRow
 
 LISTS_DEADLINE_SECONDS = 120.0
 STORE_WAIT_SECONDS = 20.0
+
+BEFORE_MIDNIGHT = timedelta(minutes=10)
+"""Comparisons of these last minutes of a UTC day keep their prices."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +88,34 @@ def refresh_positions(
             (asdict(row) | {"compared_at": now} | read.traces.known.get(row.token_id, Known()).columns for row in rows),
         )
         batch.add("position_summaries", [summary_row(summary, wallets, now)])
-        batch_id = batch.commit({"positions": Replace(), "position_summaries": Append()})
+        batch.add("position_prices", _marks_of_midnight(rows, now))
+        batch_id = batch.commit(
+            {
+                "positions": Replace(),
+                "position_summaries": Append(),
+                "position_prices": Upsert(("token_id", "observed_at")),
+            }
+        )
     return StoredPositions(now, rows, summary, warehouse.store(batch_id, wait=STORE_WAIT_SECONDS))
+
+
+def _marks_of_midnight(rows: list[ComparedPosition], now: datetime) -> list[PositionPriceRow]:
+    """The prices to keep: all of them in the last minutes of a UTC day, as the marks of midnight."""
+    if (now + BEFORE_MIDNIGHT).date() == now.date():
+        return []
+    return [
+        {
+            "token_id": row.token_id,
+            "observed_at": now,
+            "price": row.price,
+            "resolved": row.status == "resolved",
+            "condition_id": row.condition_id,
+            "whale_size": row.whale_size,
+            "copier_size": row.copier_size,
+        }
+        for row in rows
+        if row.price is not None
+    ]
 
 
 def summary_row(summary: PositionSummary, wallets: Wallets, now: datetime) -> dict[str, Any]:

@@ -361,6 +361,15 @@ class CopyFillRow(TypedDict):
     copier_fee_reason: str | None
 
 
+class PriceHistoryRow(TypedDict):
+    """Table `price_history`."""
+
+    token_id: str
+    observed_at: datetime
+    price: float | None
+    read_at: datetime
+
+
 class WalletFeesRow(TypedDict):
     """Table `wallet_fees_daily`."""
 
@@ -508,6 +517,7 @@ class UncopiedExitRow(TypedDict):
     title: str
     event_slug: str
     outcome: str
+    price_source: str | None
 
 
 class PositionPriceRow(TypedDict):

@@ -41,6 +41,7 @@ DAY_COLUMN: dict[str, str | None] = {
     "gap_attribution": None,
     "uncopied_exits": None,
     "position_prices": "observed_at",
+    "price_history": "observed_at",
 }
 
 _PYTHON: dict[str, Any] = {

@@ -1,5 +1,6 @@
 """The arithmetic of the gap: identities on random portfolios, the simulator's own books, and tables by hand."""
 
+import dataclasses
 import random
 from math import fsum
 
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from polypipe.attribution.accounting import explain
+from polypipe.attribution.daily_gap import stale_notes
 from polypipe.attribution.fills import CopyFill, Move, SetChange
 from polypipe.attribution.groups import Groups
 from polypipe.attribution.marks import Marks
@@ -20,7 +22,6 @@ from polypipe.attribution.parts import (
     NO_PRICE,
     PARTS,
     RATIO_CHANGED,
-    STALE_PRICES,
 )
 from polypipe.attribution.rule_outcome import follow_rule
 from polypipe.divergence.copy_rule import Rule
@@ -446,11 +447,18 @@ def test_a_copy_after_midnight_is_noted_in_usd_on_both_days() -> None:
     assert [day.notes for day in explain([in_time], (), prices, spans)] == [{}, {}, {}]
 
 
-def test_stale_prices_are_counted_and_noted() -> None:
-    spans = [(0.0, 100.0, 0.1), (100.0, 2 * DAY, 0.1)]
-    first, second = explain([whale(10, 1000, 0.4)], (), Marks({"T": [(10.0, 0.4)]}), spans)
-    assert (first.stale_tokens, second.stale_tokens) == (0, 1)
-    assert second.notes == {STALE_PRICES: None}
+def test_marks_older_than_an_hour_are_named_with_the_open_deviation() -> None:
+    spans = [(0.0, 3610.0, 0.1), (3610.0, 7210.0, 0.1), (7210.0, 9000.0, 0.1)]
+    fills = [whale(10, 1000, 0.4), own(7300, 100, 0.4)]
+    first, second, closed = explain(fills, (), Marks({"T": [(10.0, 0.4)]}), spans)
+    assert (first.stale, closed.stale) == ([], [])  # an hour old; made good
+    (found,) = second.stale
+    assert (found.age, found.source, found.usd) == (7200, "fill", pytest.approx(40.0))
+    note = "open deviation at a mark that is 2.0 h old (fill): Who? (Yes)"
+    assert stale_notes(second) == {note: pytest.approx(40.0)}
+    second.stale = [found] + [dataclasses.replace(found, title=f"T{n}", usd=n) for n in range(5, 0, -1)]
+    *_, rest = stale_notes(second).items()
+    assert rest == ("3 other open deviations at marks older than an hour", 6)
 
 
 def test_positions_below_the_minimum_order_are_not_expected() -> None:

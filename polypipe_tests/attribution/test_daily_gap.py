@@ -270,7 +270,7 @@ def test_later_days_are_recomputed_and_prices_of_positions_are_kept(stored) -> N
                 {
                     "token_id": "T", "status": "on_target", "whale_size": 1.0, "copier_size": 1.0, "whale_net": 1.0,
                     "copier_net": 1.0, "expected_size": 1.0, "price": 0.9, "whale_held": True,
-                    "compared_at": T0 + DAY + timedelta(minutes=26),
+                    "compared_at": T0 + DAY - timedelta(minutes=5),
                 }
             ],
         )  # fmt: skip

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from polypipe.attribution.marks import MUST_BE_OVER, Mark, Marks, build_marks
+from polypipe.attribution.marks import FILL, HISTORY, MUST_BE_OVER, POSITIONS, Known, Mark, Marks, build_marks
 from polypipe.attribution.settlements import ObservedPrice, Redeem, after_conversions, settlements, slug_date
-from polypipe.attribution.stored_marks import AHEAD, SETTLES_WITHIN, read_marks
+from polypipe.attribution.stored_marks import read_marks
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal, open_memory
 from polypipe.warehouse.migrate import migrate
@@ -32,20 +32,29 @@ def test_marks_of_both_outcomes_sum_to_one_and_the_newer_price_counts() -> None:
     observed = {"A": [(10.0, 0.5), (30.0, 0.2)], "B": [(20.0, 0.4)]}
     prices = build_marks(observed, {"B": (50.0, 1.0)}, {}, OF)
     assert [prices.at("A", t) for t in (9, 10, 20, 30)] == [
-        None, Mark(0.5, 0.0, False), Mark(0.6, 0.0, False), Mark(0.2, 0.0, False),
+        None, Mark(0.5, 0.0, False), Mark(0.6, 0.0, False, "fill of the other outcome"), Mark(0.2, 0.0, False),
     ]  # fmt: skip
     for t in (10, 20, 30, 49, 50, 60):
         assert prices.at("A", t).price + prices.at("B", t).price == pytest.approx(1)
         assert prices.at("A", t).settled == prices.at("B", t).settled == (t >= 50)
     only_one_traded = build_marks({"A": [(10.0, 0.3)]}, {}, {"A": 0.0}, OF)
-    assert only_one_traded.at("B", 11.0) == Mark(0.7, 1.0, False)
+    assert only_one_traded.at("B", 11.0) == Mark(0.7, 1.0, False, "fill of the other outcome")
     assert only_one_traded.at("B", 10.0 + MUST_BE_OVER + 1) is None
+
+
+def test_a_quote_counts_rather_than_a_fill_of_the_same_second() -> None:
+    quote = [Known(10.0, 0.4, HISTORY), Known(20.0, 0.6, POSITIONS)]
+    marks = build_marks({"A": [*quote, Known(10.0, 0.5), Known(20.0, 0.3)], "B": [Known(20.0, 0.9)]}, {}, {}, OF)
+    assert [marks.at("A", t) for t in (10, 20)] == [Mark(0.4, 0.0, False, HISTORY), Mark(0.6, 0.0, False, POSITIONS)]
+    assert marks.at("B", 20) == Mark(pytest.approx(0.4), 0.0, False, "positions of the other outcome")
+    assert marks.known("B", 5) is None
+    assert marks.known("B", 20).source == POSITIONS
 
 
 def test_a_settlement_holds_from_its_time_on() -> None:
     prices = Marks({"T": [(10.0, 0.4)]}, {"T": (30.0, 1.0)})
     assert prices.at("T", 29) == Mark(0.4, 19.0, False)
-    assert prices.at("T", 30) == Mark(1.0, 0.0, True)
+    assert prices.at("T", 30) == Mark(1.0, 0.0, True, "settlement")
 
 
 def test_a_game_that_must_be_over_has_no_price_unless_its_result_is_known() -> None:
@@ -181,18 +190,23 @@ def test_marks_from_tables_combine_fills_positions_and_redeems() -> None:
             "INSERT INTO position_prices (token_id, observed_at, price, resolved) "
             f"VALUES ('A', {literal(T0 + 3 * DAY + timedelta(minutes=27))}, 0.6, false)"
         )
+        con.execute(
+            "INSERT INTO price_history (token_id, observed_at, price, read_at) VALUES "
+            f"('A', {literal(T0 + 4 * DAY - timedelta(seconds=59))}, 0.7, {literal(T0)}), "
+            f"('A', {literal(T0 + 5 * DAY)}, NULL, {literal(T0)})"
+        )
         prices = read_marks(con, WALLETS, T0, T0 + 30 * DAY)
 
     def price(token, days):
         mark = prices.at(token, (T0 + timedelta(days=days)).timestamp())
         return mark and (mark.price, mark.settled)
 
-    assert [price("A", n) for n in (0.5, 1, 2, 3, 8.9, 9)] == [
-        None, (0.4, False), (0.5, False), (0.6, False), (0.6, False), (1.0, True),
+    # A comparison of positions at 00:27 says nothing of midnight; a question without an answer is not a price.
+    assert [price("A", n) for n in (0.5, 1, 2, 3, 3.1, 4, 8.9, 9)] == [
+        None, (0.4, False), (0.5, False), (0.5, False), (0.6, False), (0.7, False), (0.7, False), (1.0, True),
     ]  # fmt: skip
+    assert [prices.at("A", (T0 + n * DAY).timestamp()).source for n in (2, 3, 4, 9)] == [FILL, FILL, HISTORY, "settlement"]
     assert "N" not in prices.settled
-    # The first comparison of positions after midnight is the mark of midnight.
-    assert prices.at("A", (T0 + 3 * DAY).timestamp()).age == AHEAD - 27 * 60
-    # A game is settled a day after its date, though its losers were cleared away a week later.
-    settled = (T0 + DAY).timestamp() + SETTLES_WITHIN
-    assert prices.settled["G"] == (settled, 0.0)
+    assert prices.at("A", (T0 + 4 * DAY).timestamp()).age == 59
+    # A game counts as settled from the payment on, also where that came a week after its date.
+    assert prices.settled["G"] == ((T0 + 9 * DAY).timestamp(), 0.0)

@@ -24,6 +24,7 @@ CLASSES = {
     "event_sizes": "EventSizeRow",
     "copy_quality_daily": "CopyQualityRow",
     "copy_fills": "CopyFillRow",
+    "price_history": "PriceHistoryRow",
     "wallet_fees_daily": "WalletFeesRow",
     "copy_metrics_daily": "CopyMetricsRow",
     "copy_breakdowns": "CopyBreakdownRow",

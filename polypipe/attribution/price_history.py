@@ -1,0 +1,154 @@
+"""Reads the prices that marks lack from `/prices-history` into table `price_history`. Each is asked for once."""
+
+# ruff: noqa: S608 -- values are written as literals
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from polypipe.attribution.days import DAY, LOOK_BACK, days_of, moment
+from polypipe.attribution.price_spans import (
+    Span,
+    Traded,
+    batches,
+    fidelity,
+    fill_spans,
+    midnight_spans,
+    tail,
+    unanswered,
+)
+from polypipe.attribution.stored_marks import FILLS, read_marks
+from polypipe.clock import Clock, utc_now
+from polypipe.orchestration.resources import Polymarket
+from polypipe.polymarket import PolymarketError, PolymarketHttp
+from polypipe.polymarket.prices import BATCH, PricePoint, fetch_prices
+from polypipe.wallets import Wallets
+from polypipe.warehouse import Upsert, Warehouse
+from polypipe.warehouse.connection import literal
+from polypipe.warehouse.rows import PriceHistoryRow
+
+if TYPE_CHECKING:
+    import duckdb
+
+DEADLINE_SECONDS = 900.0
+
+FURTHER_BACK = 86_400.0
+"""A token without a price just before a midnight may have closed on that day: its last price is asked for, this many
+seconds back."""
+
+
+@dataclass
+class LoadedPrices:
+    """What was asked for. `unread` says why some spans were not answered; they are asked for again by the next run.
+
+    `waiting` says why the rows are still in the spool; None when they are merged.
+    """
+
+    spans: int = 0
+    requests: int = 0
+    rows: list[PriceHistoryRow] = field(default_factory=list)
+    unread: str | None = None
+    waiting: str | None = None
+
+
+def load_prices(
+    polymarket: Polymarket,
+    warehouse: Warehouse,
+    wallets: Wallets,
+    start: datetime,
+    end: datetime,
+    clock: Clock = utc_now,
+) -> LoadedPrices:
+    """Read and store the prices that the days of [start, end) lack: at their midnights and around the whale's fills.
+
+    Takes a request for 20 tokens, within the published limits. A failure of the API is reported, not raised: days have
+    results without these prices, only worse ones.
+    """
+    now = clock()
+    with warehouse.read() as con:
+        spans, known = read_spans(con, wallets, start, end, now)
+    loaded = LoadedPrices(len(spans))
+    if not spans:
+        return loaded
+
+    async def ask(http: PolymarketHttp, group: Sequence[Span]) -> Mapping[str, Sequence[PricePoint]]:
+        loaded.requests += 1
+        begins, ends = min(span.start for span in group), max(span.end for span in group)
+        tokens = sorted({span.token for span in group})
+        return await fetch_prices(http, tokens, begins, ends, fidelity(now.timestamp() - begins))
+
+    async def answer(http: PolymarketHttp, group: list[Span]) -> None:
+        if loaded.unread:
+            return
+        try:
+            points = await ask(http, group)
+            closed = [span for span in group if span.last_only and not _inside(span, points)]
+            earlier = [span._replace(start=max(known[span], span.end - FURTHER_BACK)) for span in closed]
+            older = await ask(http, earlier) if earlier else {}
+        except PolymarketError as error:
+            loaded.unread = str(error)
+            return
+        for span in {*group} - {*closed}:
+            loaded.rows += _rows(span, _inside(span, points), now)
+        for span in earlier:
+            loaded.rows += _rows(span, _inside(span, older), now)
+
+    async def work(http: PolymarketHttp) -> None:
+        async with http.operation(DEADLINE_SECONDS):
+            await asyncio.gather(*(answer(http, group) for group in batches(spans, BATCH)))
+
+    try:
+        polymarket.run(work)
+    except PolymarketError as error:  # the deadline: what was answered by then is stored
+        loaded.unread = str(error)
+    if loaded.rows:
+        with warehouse.batch("price_history") as batch:
+            batch.add("price_history", loaded.rows)
+            batch_id = batch.commit({"price_history": Upsert(("token_id", "observed_at"))})
+        loaded.waiting = warehouse.store(batch_id)
+    return loaded
+
+
+def read_spans(
+    con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime, now: datetime
+) -> tuple[list[Span], Mapping[Span, float]]:
+    """The spans to ask for, and the time of the last price known before each span of a midnight."""
+    rows = con.execute(
+        "SELECT wallet, asset, epoch(timestamp), CASE side WHEN 'BUY' THEN size ELSE -size END FROM wallet_activity "
+        f"WHERE {FILLS} AND wallet IN ({literal(wallets.copier)}, {literal(wallets.whale)}) AND asset IS NOT NULL "
+        f"AND side IS NOT NULL AND size > 0 AND price > 0 AND timestamp >= {literal(start - LOOK_BACK)} "
+        f"AND timestamp < {literal(end)} ORDER BY timestamp, key"
+    ).fetchall()
+    fills = [Traded(*row) for row in rows]
+    marks = read_marks(con, wallets, start - LOOK_BACK, end + LOOK_BACK)
+    midnights = [day.timestamp() for day in [*days_of(start, end), end]]
+    at = now.timestamp()
+    of_whale = [fill for fill in fills if fill.wallet == wallets.whale and fill.t >= start.timestamp()]
+    spans = [*midnight_spans(fills, marks, midnights, at), *fill_spans(of_whale, marks.opposite, at)]
+    asked: dict[str, list[float]] = defaultdict(list)
+    first, last = start - DAY, end + DAY
+    for token, t in con.execute(
+        "SELECT token_id, epoch(observed_at) FROM price_history "
+        f"WHERE observed_at >= {literal(first)} AND observed_at < {literal(last)} ORDER BY ALL"
+    ).fetchall():
+        asked[token].append(t)
+    left = unanswered(spans, asked, at)
+    before = {span: marks.known(span.token, span.end) for span in left if span.last_only}
+    return left, {span: known.t if known else span.start for span, known in before.items()}
+
+
+def _inside(span: Span, points: Mapping[str, Sequence[PricePoint]]) -> list[PricePoint]:
+    """The points of a span, in order."""
+    return [point for point in points.get(span.token, ()) if span.start < point.t <= span.end]
+
+
+def _rows(span: Span, points: Sequence[PricePoint], now: datetime) -> list[PriceHistoryRow]:
+    """The rows of an answered span. Without a price near its end, one without a price shows that it was asked for."""
+    kept = points[-1:] if span.last_only else points
+    found = [(point.t, point.p) for point in kept]
+    if not kept or kept[-1].t <= span.end - tail(span, now.timestamp()):
+        found.append((span.end, None))
+    return [{"token_id": span.token, "observed_at": moment(t), "price": price, "read_at": now} for t, price in found]

@@ -1,0 +1,114 @@
+"""Prices read from the price history: kept points, closed markets, failures, and that each is asked for once."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import httpx
+import pytest
+
+from polypipe.attribution.price_history import LoadedPrices, load_prices
+from polypipe.attribution.stored_marks import read_marks
+from polypipe.orchestration.resources import Polymarket
+from polypipe.polymarket import Hosts, PolymarketHttp
+from polypipe.warehouse import Warehouse
+from polypipe_tests.attribution.tables import DAY, T0, WALLETS
+from polypipe_tests.divergence.support import rows
+from polypipe_tests.polymarket.support import client
+
+Points = Callable[[str, int, int], list[tuple[int, float]]]
+MIDNIGHT = int((T0 + DAY).timestamp())
+FILLS = (T0 + 20 * timedelta(hours=1)).timestamp()
+
+
+class Api:
+    """The price history of tokens; `points` gives those of (token, start, end). Records (path, tokens, start, end)."""
+
+    def __init__(self, points: Points) -> None:
+        self.points = points
+        self.requests: list[tuple[str, list[str], int, int]] = []
+        self.status = 200
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.content:
+            asked = json.loads(request.content)
+            tokens, start, end = asked["markets"], asked["start_ts"], asked["end_ts"]
+        else:
+            params = request.url.params
+            tokens, start, end = [params["market"]], int(params["startTs"]), int(params["endTs"])
+        self.requests.append((request.url.path, tokens, start, end))
+        found = {token: [{"t": t, "p": p} for t, p in self.points(token, start, end)] for token in tokens}
+        return httpx.Response(self.status, json={"history": found if request.content else found[tokens[0]]})
+
+    def polymarket(self) -> Polymarket:
+        def opened(hosts: Hosts) -> PolymarketHttp:
+            return client(httpx.MockTransport(self), hosts, attempts=1)
+
+        return Polymarket(Hosts(), client=opened)
+
+
+def loaded(api: Api, warehouse: Warehouse, now: datetime = T0 + DAY + timedelta(minutes=17)) -> LoadedPrices:
+    return load_prices(api.polymarket(), warehouse, WALLETS, T0, T0 + DAY, lambda: now)
+
+
+def each_minute(token: str, start: int, end: int) -> list[tuple[int, float]]:
+    return [(t, 0.5 + (token == "U") / 10) for t in range(start // 60 * 60 + 60, end + 1, 60)]
+
+
+def test_points_around_fills_and_the_last_one_before_midnight_are_kept(stored) -> None:
+    api = Api(each_minute)
+    found = loaded(api, stored)
+    assert (found.unread, found.waiting) == (None, None)
+    kept = [t for (t,) in rows(stored, "SELECT epoch(observed_at) FROM price_history WHERE token_id = 'T' ORDER BY 1")]
+    assert kept[-1] == MIDNIGHT
+    assert [t for t in kept if t > FILLS - 90] == [*range(int(FILLS), int(FILLS) + 601, 60), MIDNIGHT]
+    with stored.read() as con:
+        marks = read_marks(con, WALLETS, T0, T0 + 2 * DAY)
+    for token, price in (("T", 0.5), ("U", 0.6)):
+        mark = marks.at(token, MIDNIGHT)
+        assert (mark.price, mark.age, mark.source) == (price, 0, "prices-history")
+
+
+@pytest.mark.parametrize(("points", "prices"), [(each_minute, {0.5, 0.6}), (lambda *_: [], {None})])
+def test_each_span_is_asked_for_once_with_and_without_an_answer(stored, points, prices) -> None:
+    api = Api(points)
+    assert loaded(api, stored).spans > 0
+    assert {price for (price,) in rows(stored, "SELECT DISTINCT price FROM price_history")} == prices
+    asked = len(api.requests)
+    assert loaded(api, stored).spans == 0
+    assert len(api.requests) == asked
+
+
+def test_the_last_price_of_a_market_that_closed_before_midnight_is_found(stored) -> None:
+    """U closed at 22:00: the ten minutes before midnight have no price, the 24 hours before have one."""
+    closed = MIDNIGHT - 7200
+
+    def points(token: str, start: int, end: int) -> list[tuple[int, float]]:
+        return [(t, 0.999) for t, _ in each_minute(token, start, end) if t <= closed]
+
+    api = Api(points)
+    loaded(api, stored)
+    last = rows(stored, "SELECT max(epoch(observed_at)) FROM price_history WHERE token_id = 'U' AND price IS NOT NULL")
+    assert last == [(closed,)]
+    assert loaded(api, stored).spans == 0
+    with stored.read() as con:
+        mark = read_marks(con, WALLETS, T0, T0 + 2 * DAY).at("U", MIDNIGHT)
+    assert (mark.price, mark.age) == (0.999, 7200)
+
+
+@pytest.mark.parametrize("status", [500, 401])
+def test_a_failure_is_reported_and_asked_for_again(stored, status) -> None:
+    api = Api(each_minute)
+    api.status = status
+    found = loaded(api, stored)
+    assert f"HTTP {status}" in (found.unread or "")
+    assert rows(stored, "SELECT count(*) FROM price_history") == [(0,)]
+    api.status = 200
+    assert loaded(api, stored).unread is None
+    assert rows(stored, "SELECT count(*) > 10 FROM price_history") == [(True,)]
+
+
+def test_instants_that_are_not_over_are_not_asked_for(stored) -> None:
+    api = Api(each_minute)
+    loaded(api, stored, T0 + DAY - timedelta(minutes=1))
+    assert max(end for *_, end in api.requests) < MIDNIGHT
