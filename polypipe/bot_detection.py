@@ -3,16 +3,17 @@
 Reads the end of the log, a few names and the Rust files that hold the settings; never a `.env`.
 """
 
+import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from polypipe.bot_profile import CLASSIC, PROFILES, BotProfile
 
 LOG = "matches_optimized.csv"
 TAIL_BYTES = 256 << 10
-SOURCES = ("src/settings.rs", "src/config/mod.rs", "src/config.rs")
+SOURCES = ("src/settings.rs", "src/config/settings.rs", "src/config/mod.rs", "src/config.rs")
 """Files that hold the constants and the names of the settings in the public programs."""
 
 MAX_SOURCE = 1 << 20
@@ -41,12 +42,42 @@ def detect(directory: Path) -> Detected:
         return Detected(by_files, evidence)
     profile, tag = by_log
     other = by_files if by_files not in (None, profile) else None
+    strategy = tag.strip("[(")
+    if strategy in ("FIXED", "ADAPTIVE"):
+        profile = replace(profile, strategy=strategy)
     return Detected(profile, f"the log has {tag}", other)
+
+
+@dataclass(frozen=True)
+class Trader:
+    """An enabled entry of `traders.json`: address (lower case, with 0x), smallest fill to copy in shares."""
+
+    address: str
+    min_shares: float
+
+
+def traders(directory: Path) -> list[Trader]:
+    """The whales that a `traders` bot follows by its `traders.json`; empty without a readable one."""
+    try:
+        with (directory / "traders.json").open("rb") as file:
+            entries = json.loads(file.read(MAX_SOURCE))
+        return [
+            Trader("0x" + entry["address"].strip().lower().removeprefix("0x"), float(entry.get("min_shares") or 0))
+            for entry in entries
+            if entry.get("enabled", True)
+        ]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):  # missing, or as the bot would refuse it
+        return []
 
 
 def constants(directory: Path) -> Mapping[str, str]:
     """Constants in the bot's source, name -> text of the value without digit separators."""
-    found = _CONSTANT.findall(_COMMENT.sub("", _source(directory)))
+    return constants_in(_source(directory))
+
+
+def constants_in(source: str) -> dict[str, str]:
+    """The same in the text of Rust files."""
+    found = _CONSTANT.findall(_COMMENT.sub("", source))
     return {name: value.strip().replace("_", "") for name, value in found}
 
 

@@ -6,6 +6,7 @@ chooses the profile and replaces its defaults by what the bot's source and setti
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
@@ -18,13 +19,13 @@ the minimum, or sends nothing."""
 class BotProfile:
     """How one bot copies. Shares and USD a share; times in seconds.
 
-    `ratio` is the default of the program, used while POLYPIPE_SCALING_RATIO is not set. Whale fills below `floor_shares`
-    are never copied. An order must be worth `minimum_usd` and have `minimum_shares`; `below_minimum` says what happens to
-    smaller ones. `maximum_usd` caps an order (None: no cap). `tiers` are pairs of a size in shares and the factor for
-    purchases of that size or more. `strategy` is "" for a bot that copies in proportion, else the name of the strategy that
-    does not. `names` maps the program's settings (constants in its source or environment variables) to what they set.
-    `tags` are regular expressions that only this bot's log matches; `files` (glob patterns) and `words` (in its Rust
-    source) are found in its directory only.
+    `ratio` is used while POLYPIPE_SCALING_RATIO is not set; that of the bot's own settings replaces it if `adopts_ratio`.
+    Whale fills below `floor_shares` are never copied. An order must be worth `minimum_usd` and have `minimum_shares`;
+    `below_minimum` says what happens to smaller ones. `maximum_usd` caps an order (None: no cap). `tiers` are pairs of a
+    size in shares and the factor for purchases of that size or more. `strategy` is "" for a bot that copies in
+    proportion, else the name of the strategy that does not. `names` maps the program's settings (constants in its
+    source, or environment variables) to what they set. `tags` are regular expressions that only this bot's log matches;
+    `files` (glob patterns) and `words` (in its Rust source) are found in its directory only.
     """
 
     name: str
@@ -32,6 +33,7 @@ class BotProfile:
     ratio: float
     floor_shares: float
     minimum_usd: float
+    adopts_ratio: bool = True
     minimum_shares: float = 0.0
     below_minimum: Below = "chance"
     maximum_usd: float | None = None
@@ -72,6 +74,11 @@ class BotProfile:
         expires = side == "BUY" or self.sales_expire
         return self.rest_in_play if live and expires else self.rest
 
+    @property
+    def ratio_setting(self) -> str:
+        """The bot's setting that holds its ratio."""
+        return next(name for name, target in self.names if target in ("ratio", "percent"))
+
     def minimum_in_words(self) -> str:
         """`$1.01`, or `$1.01 and 5 shares`."""
         usd = f"${self.minimum_usd:.2f}"
@@ -83,6 +90,7 @@ TELLING = 1.1
 
 _TIERS = ((4000.0, 1.25),)
 _FAMILY = (
+    ("SCALING_RATIO", "ratio"),
     ("MIN_CASH_VALUE", "minimum_usd"),
     ("MIN_SHARE_COUNT", "minimum_shares"),
     ("MIN_WHALE_SHARES_TO_COPY", "floor_shares"),
@@ -93,6 +101,7 @@ CLASSIC = BotProfile(
     name="classic",
     bot="the bot of the seven scripts (terauss), and forks that only mend its build",
     ratio=0.08,  # of divergence_server.py; the bot's own constant is 0.02, and doctor compares the two
+    adopts_ratio=False,
     floor_shares=10.0,
     minimum_usd=1.01,
     tiers=_TIERS,
@@ -109,7 +118,7 @@ TRADERS = BotProfile(
     minimum_shares=5.0,
     tiers=_TIERS,
     sales_expire=True,
-    names=(("SCALING_RATIO", "ratio"), *_FAMILY),
+    names=(*_FAMILY, ("USE_SEPARATE_FUNDER", "funder")),
     tags=("AGG_PENDING", r"AGG_FLUSH\(\d", "AGG_BYPASS ", r"\[CAPPED\]", "SKIPPED_NO_POSITION"),
     files=("traders.json",),
     words=("TradersConfig", "agg_window_ms"),
@@ -153,6 +162,9 @@ SCALED = BotProfile(
     words=("POSITION_SCALE",),
 )
 
+CONSTANTS = frozenset(name for name, _ in _FAMILY)
+"""Settings in `names` that are constants of the source; the others are environment variables."""
+
 PROFILES = {profile.name: profile for profile in (CLASSIC, TRADERS, STRATEGIES, SCALED)}
 
 CHANGEABLE = ("ratio", "floor_shares", "minimum_usd", "minimum_shares", "maximum_usd", "below_minimum", "strategy")
@@ -182,27 +194,34 @@ def changed(profile: BotProfile, named: Mapping[str, str]) -> BotProfile:
     As in the bots themselves, a text that is not a valid value counts as unset.
     """
     fields: dict[str, Any] = {}
-    multiplier = 1.0
     for setting, target in profile.names:
-        text = named.get(setting, "").strip()
-        try:
-            if not text:
-                continue
-            elif target == "percent":
-                fields["ratio"] = _number(text, above=True) / 100
-            elif target == "multiplier":
-                multiplier = _number(text, above=True)
-            elif target == "chance":
-                fields["below_minimum"] = "chance" if text.lower() in ("true", "1") else "raised"
-            elif target == "strategy":
-                fields["strategy"] = "" if text.upper() == "PERCENTAGE" else text.upper()
-            else:
-                fields[target] = _field(target, text)
-        except ValueError:
+        if not (text := named.get(setting, "").strip()) or target in (*_RATIO, "funder"):
             continue
-    if multiplier != 1.0:
-        fields["ratio"] = multiplier * fields.get("ratio", profile.ratio)
+        if target == "chance":
+            fields["below_minimum"] = "chance" if text.lower() in ("true", "1") else "raised"
+        elif target == "strategy":
+            fields["strategy"] = "" if text.upper() == "PERCENTAGE" else text.upper()
+        else:
+            with suppress(ValueError):
+                fields[target] = _field(target, text)
+    if profile.adopts_ratio and (ratio := ratio_of(profile, named)) is not None:
+        fields["ratio"] = ratio
     return replace(profile, **fields)
+
+
+_RATIO = {"ratio": 1.0, "percent": 100.0, "multiplier": 1.0}
+
+
+def ratio_of(profile: BotProfile, named: Mapping[str, str]) -> float | None:
+    """The ratio that the bot's own settings give; None if none of them is in `named`."""
+    found: dict[str, float] = {}
+    for setting, target in profile.names:
+        if target in _RATIO:
+            with suppress(ValueError):
+                found[target] = _number(named.get(setting, ""), above=True) / _RATIO[target]
+    if not found:
+        return None
+    return found.get("ratio", found.get("percent", profile.ratio)) * found.get("multiplier", 1.0)
 
 
 def _field(name: str, text: str) -> Any:

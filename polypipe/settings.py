@@ -10,8 +10,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from polypipe.bot_detection import constants, detect
-from polypipe.bot_profile import CLASSIC, BotProfile, Chosen, changed
+from polypipe.bot_detection import constants, detect, traders
+from polypipe.bot_profile import CLASSIC, TRADERS, BotProfile, Chosen, changed
 from polypipe.errors import SettingError
 from polypipe.files import replace_file
 from polypipe.setting_sources import BOT, COMMAND_LINE, DEFAULT, SIMULATED, bot_names, look_up, read_layers
@@ -120,7 +120,8 @@ def load_settings(
     if values["whale_label"] is None:
         values["whale_label"] = short_address(values["whale_address"]) or "whale"
     values["history_start"] = values["history_start"] or datetime.now(UTC).date() - HISTORY
-    values["bot_profile"], known = _profile(values["bot_profile"], values["bot_dir"], bot_names(layers))
+    whale, bot_dir, named = values["whale_address"], values["bot_dir"], bot_names(layers)
+    values["bot_profile"], known = _profile(values["bot_profile"], bot_dir, named, whale)
     if sources["bot_profile"] == DEFAULT and known:
         sources["bot_profile"] = BOT
     if sources["scaling_ratio"] == DEFAULT:
@@ -129,13 +130,16 @@ def load_settings(
     return Settings(**values, sources=sources)
 
 
-def _profile(chosen: Chosen | None, bot_dir: Path, named: Mapping[str, str]) -> tuple[BotProfile, bool]:
+def _profile(chosen: Chosen | None, bot_dir: Path, named: Mapping[str, str], whale: str | None) -> tuple[BotProfile, bool]:
     """The profile in force, and whether it differs from the default. `named`: the bot's own settings.
 
     Highest precedence first: POLYPIPE_BOT_PROFILE, the bot's settings, the constants in its source, the program's defaults.
     """
     profile = chosen.profile if chosen else detect(bot_dir).profile or CLASSIC
     found = changed(profile, {**constants(bot_dir), **named})
+    if profile == TRADERS:
+        floor = next((trader.min_shares for trader in traders(bot_dir) if trader.address == whale), 0.0)
+        found = replace(found, floor_shares=floor or found.floor_shares)
     if chosen:
         found = replace(found, **dict(chosen.changes))
     return found, found != CLASSIC

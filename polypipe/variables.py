@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from polypipe.bot_profile import ALLOWED, PROFILES, parse_profile
+from polypipe.bot_profile import ALLOWED, CONSTANTS, PROFILES, parse_profile
 
 PREFIX = "POLYPIPE_"
 
@@ -166,5 +166,5 @@ VARIABLES = (
 )
 
 NAMES = frozenset(name for variable in VARIABLES for name in variable.names)
-BOT_NAMES = frozenset(name for profile in PROFILES.values() for name, _ in profile.names)
-"""Settings of the bots that change their profile (`bot_profile.py`)."""
+BOT_NAMES = frozenset(name for profile in PROFILES.values() for name, _ in profile.names) - CONSTANTS
+"""Variables of the bots that change their profile (`bot_profile.py`)."""

@@ -1,9 +1,12 @@
 """Which bot runs in a directory."""
 
+import json
+from dataclasses import replace
+
 import pytest
 
 from polypipe import bot_detection
-from polypipe.bot_detection import constants, detect
+from polypipe.bot_detection import Trader, constants, detect, traders
 from polypipe.bot_profile import CLASSIC, SCALED, STRATEGIES, TRADERS
 from polypipe.settings import load_settings
 from polypipe_tests.bot.corpus import line, my
@@ -120,3 +123,24 @@ def test_profile_survives_a_child_environment(tmp_path):
     assert child == settings
     assert child.scaling_ratio == 0.05
     assert "POLYPIPE_SCALING_RATIO" not in read(tmp_path / "none").to_env()
+
+
+def test_floor_is_that_of_the_whale_in_traders_json(tmp_path):
+    whale = "0x" + "a1" * 20
+    entries = [{"address": "A1" * 20, "min_shares": 100.0}, {"address": "b2" * 20, "enabled": False}]
+    (tmp_path / "traders.json").write_text(json.dumps(entries))
+    assert traders(tmp_path) == [Trader(whale, 100.0)]
+    assert read(tmp_path, POLYPIPE_WHALE_ADDRESS=whale).bot_profile.floor_shares == 100
+    assert read(tmp_path).bot_profile.floor_shares == 10  # of another whale
+    for bad in ("", "{", "[1]", '[{"label": "x"}]', '{"address": 1}'):
+        (tmp_path / "traders.json").write_text(bad)
+        assert traders(tmp_path) == []
+
+
+def test_strategy_in_the_log_is_one_without_a_constant_ratio(tmp_path):
+    log(tmp_path, "200 OK [FIXED($50.00)] | 24.00/24.00 filled @ 0.51 | whale 1200.0 @ 0.50")
+    assert read(tmp_path).bot_profile == replace(STRATEGIES, strategy="FIXED")
+
+
+def test_constants_of_a_source_are_not_read_from_the_environment(tmp_path):
+    assert read(tmp_path, MIN_CASH_VALUE="5", SCALING_RATIO="1").bot_profile == CLASSIC

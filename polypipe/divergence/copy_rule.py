@@ -10,10 +10,6 @@ from typing import Protocol
 
 from polypipe.bot_profile import CLASSIC, BotProfile
 
-MINIMUM_USD, FLOOR_SHARES = CLASSIC.minimum_usd, CLASSIC.floor_shares
-((TIER_SHARES, TIER_FACTOR),) = CLASSIC.tiers
-TELLING_USD = 1.1 * MINIMUM_USD
-
 # Shares of the whale. 10 and 4,000 are floor and tier of the default profile.
 _BOUNDS = (0, 10, 50, 100, 250, 500, 1000, 2000, 4000, 10_000)
 SIZE_BUCKETS = (*(f"{low:,}-{high:,}" for low, high in pairwise(_BOUNDS)), f"{_BOUNDS[-1]:,}+")

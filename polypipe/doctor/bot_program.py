@@ -1,4 +1,4 @@
-"""What the bot's binaries and sources contain: exchange contracts and the ratio.
+"""What the bot's binaries and sources contain: exchange contracts and constants.
 
 Polymarket moved to new exchange contracts in April 2026 and added one for v2 markets in September. A bot built before
 listens to addresses where nothing happens any more; it raises no error and logs nothing.
@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from polypipe.bot_detection import constants_in
 from polypipe.doctor.result import Result, error
 
 # Polygon addresses, lower case. Source: the contracts page of Polymarket's documentation and its official client.
@@ -26,15 +27,14 @@ RETIRED_ON = "2026-04-28"
 
 MAX_FILES, MAX_BYTES = 500, 200_000_000
 _ADDRESS = re.compile(rb"(?i)" + b"|".join(address.encode() for address in (*RETIRED, *CURRENT, *OF_V2_MARKETS)))
-_RATIO = re.compile(rb"const\s+SCALING_RATIO\s*:\s*f64\s*=\s*([0-9][0-9_.eE+-]*)")
 
 
 @dataclass
 class Named:
-    """Exchange contracts by file, and the ratio in the source (None if not found)."""
+    """Exchange contracts by file, and the constants of the source as text."""
 
     contracts: dict[str, set[str]] = field(default_factory=dict)
-    ratio: float | None = None
+    constants: dict[str, str] = field(default_factory=dict)
 
     @property
     def addresses(self) -> set[str]:
@@ -70,11 +70,8 @@ def read_named(directory: Path) -> Named:
         found |= {address for address in (*RETIRED, *CURRENT, *OF_V2_MARKETS) if bytes.fromhex(address) in content}
         if found:
             named.contracts[str(path.relative_to(directory))] = found
-        if path.suffix == ".rs" and (ratio := _RATIO.search(content)):
-            try:
-                named.ratio = float(ratio[1].replace(b"_", b""))
-            except ValueError:
-                named.ratio = None
+        if path.suffix == ".rs":
+            named.constants.update(constants_in(content.decode("utf-8", "replace")))
     return named
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from polypipe.doctor.answers import Network
 from polypipe.doctor.bot_program import Named, read_named
 from polypipe.health import facts as health
+from polypipe.setting_sources import bot_names, read_layers
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
 
@@ -36,6 +37,11 @@ class Inputs:
         """True if polypipe has ever stored anything in this home."""
         layout = self.warehouse.layout
         return layout.pointer.exists() or layout.database.exists() or layout.spool.exists()
+
+    @cached_property
+    def bot_settings(self) -> dict[str, str]:
+        """The bot's own settings that polypipe can see: constants of its source, variables here and in `.env`."""
+        return self.bot_program.constants | bot_names(read_layers(dotenv=self.dotenv))
 
     @cached_property
     def bot_program(self) -> Named:

@@ -1,9 +1,10 @@
-"""Checks of the scaling ratio: the setting against the bot's source and against the copier's fills."""
+"""Checks of the scaling ratio: the setting against the bot's own settings and against the copier's fills."""
 
 import json
 from collections.abc import Iterator
 from datetime import UTC
 
+from polypipe.bot_profile import CLASSIC, BotProfile, ratio_of
 from polypipe.doctor.inputs import Inputs
 from polypipe.doctor.result import Result, error, ok, skipped, warning
 from polypipe.text import count
@@ -11,8 +12,9 @@ from polypipe.warehouse.connection import literal
 
 
 def check_ratio(inputs: Inputs) -> Iterator[Result]:
-    """The setting agrees with the bot's source and with the copier's fills."""
-    yield judge_bot_ratio(inputs.bot_program.ratio, inputs.settings.scaling_ratio)
+    """The setting agrees with the bot's own settings and with the copier's fills."""
+    bot = inputs.settings.bot_profile
+    yield judge_bot_ratio(ratio_of(bot, inputs.bot_settings), inputs.settings.scaling_ratio, bot)
     if inputs.settings.copier_address is None or inputs.settings.whale_address is None:
         yield skipped("ratio realised", "no wallets are set")
     elif not inputs.any_data:
@@ -21,24 +23,26 @@ def check_ratio(inputs: Inputs) -> Iterator[Result]:
         yield _realised(inputs)
 
 
-def judge_bot_ratio(compiled: float | None, setting: float) -> Result:
-    """The setting agrees with the ratio in the bot's source."""
+def judge_bot_ratio(of_bot: float | None, setting: float, bot: BotProfile = CLASSIC) -> Result:
+    """The ratio in force agrees with that of the bot's own settings, of which only those count that the program uses."""
     name = "ratio of the bot"
-    if compiled is None:
-        return skipped(name, f"POLYPIPE_SCALING_RATIO is {setting:g}; the bot's source is not in its directory")
-    if abs(compiled - setting) > 1e-9 * max(compiled, setting):
+    if of_bot is None:
+        known = "is not in its source or in polypipe's environment"
+        return skipped(name, f"the ratio in force is {setting:g}; the bot's {bot.ratio_setting} {known}")
+    if abs(of_bot - setting) > 1e-9 * max(of_bot, setting):
         return error(
             name,
-            f"the bot's source says SCALING_RATIO {compiled:g}, POLYPIPE_SCALING_RATIO is {setting:g}",
-            f"set POLYPIPE_SCALING_RATIO={compiled:g}: until then expected PnL and coverage are wrong by that factor",
+            f"the bot's {bot.ratio_setting} gives a ratio of {of_bot:g}, POLYPIPE_SCALING_RATIO is {setting:g}",
+            f"set POLYPIPE_SCALING_RATIO={of_bot:g}: until then expected PnL and coverage are wrong by that factor",
         )
-    return ok(name, f"{setting:g}, as in the bot's source")
+    return ok(name, f"{setting:g}, as the bot's {bot.ratio_setting} says")
 
 
 def _realised(inputs: Inputs) -> Result:
     from polypipe.attribution.realised_ratio import ratio_warning
 
     settings = inputs.settings
+    bot = settings.bot_profile.ratio_setting
     both = f"user1_address = {literal(settings.copier_address)} AND user2_address = {literal(settings.whale_address)}"
     with inputs.warehouse.read() as con:
         rows = con.execute(
@@ -52,6 +56,6 @@ def _realised(inputs: Inputs) -> Result:
     if realised is None:
         return skipped("ratio realised", f"not known: {json.loads(reasons).get('realised_ratio', 'no reason given')}")
     if text := ratio_warning(realised, pairs, settings.scaling_ratio):
-        return warning("ratio realised", text, "set POLYPIPE_SCALING_RATIO to the bot's SCALING_RATIO")
+        return warning("ratio realised", text, f"set POLYPIPE_SCALING_RATIO to the ratio of the bot's {bot}")
     span = f"{count(window, 'day')} to {day.astimezone(UTC):%Y-%m-%d}"
     return ok("ratio realised", f"{realised:.4g} (median of {pairs} pairs, {span}), set is {settings.scaling_ratio:g}")

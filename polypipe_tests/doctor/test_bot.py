@@ -9,6 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from polypipe.bot.logs import TRADE_LOG
+from polypipe.bot_profile import STRATEGIES, TRADERS
 from polypipe.caches.formats import Categorized
 from polypipe.caches.publish import publish
 from polypipe.caches.registry import CACHES
@@ -325,7 +327,7 @@ def test_contracts_and_ratio_are_read_from_sources_and_executable_binaries(bot):
     (bot / "notes.txt").write_text(next(iter(CURRENT)))
     (bot / "pm_bot").write_bytes(b"\x7fELF\0\0" + bytes.fromhex(next(iter(OF_V2_MARKETS))))
     named = read_named(bot)
-    assert named.ratio == pytest.approx(0.02)
+    assert named.constants["SCALING_RATIO"] == "0.02"
     assert named.contracts == {"src/config/settings.rs": {old[2:].lower()}}  # the binary is not executable yet
     (bot / "pm_bot").chmod(0o755)
     assert read_named(bot).contracts["pm_bot"] == set(OF_V2_MARKETS)
@@ -347,6 +349,82 @@ def test_secret_files_of_the_bot_are_never_opened(bot, monkeypatch):
 )
 def test_ratio_that_differs_from_the_bots_source_is_an_error(compiled, setting, status):
     assert judge_bot_ratio(compiled, setting).status == status
+
+
+def found_ratio(settings):
+    return results(inputs_of(settings), "ratio")["ratio of the bot"]
+
+
+def test_advice_on_the_ratio_comes_from_settings_that_the_program_uses(here, bot, monkeypatch):
+    (bot / "src").mkdir()
+    source = bot / "src" / "settings.rs"
+    source.write_text("pub const SCALING_RATIO: f64 = 0.02;")
+    assert found_ratio(here).status == "error"  # 0.08 is in force
+    source.write_text('pub const SCALING_RATIO: f64 = 1.00; env_parse("COPY_STRATEGY")')
+    found = found_ratio(replace(here, bot_profile=STRATEGIES, scaling_ratio=0.1))
+    assert (found.status, found.finding) == (
+        "skipped",
+        "the ratio in force is 0.1; the bot's COPY_SIZE is not in its source or in polypipe's environment",
+    )
+    monkeypatch.setenv("COPY_SIZE", "5")
+    found = found_ratio(replace(here, bot_profile=STRATEGIES, scaling_ratio=0.1))
+    assert (found.status, found.advice.split(":")[0]) == ("error", "set POLYPIPE_SCALING_RATIO=0.05")
+    assert found_ratio(replace(here, bot_profile=STRATEGIES, scaling_ratio=0.05)).status == "ok"
+
+
+def profile_of(settings):
+    return results(inputs_of(settings), "bot profile")
+
+
+def test_profile_is_shown_with_its_reason_and_rule(here, bot):
+    found = profile_of(here)["bot profile"]
+    assert (found.status, found.finding.split(":")[0]) == ("ok", "classic")
+    assert "nothing in its directory tells" in found.finding
+    assert list(found.details)[1:] == [
+        "ratio 0.08, fills from 10 shares, x 1.25 for purchases from 4,000 shares",
+        "orders of at least $1.01; smaller ones are sent as the minimum by chance",
+        "resting orders: 61 s in play, 1,800 s otherwise, sales up to 1,800 s",
+    ]
+    (bot / TRADE_LOG.file).write_text(line("AGG_PENDING") + "\n")
+    found = profile_of(replace(here, bot_profile=TRADERS, sources={**here.sources, "bot_profile": "the bot"}))[
+        "bot profile"
+    ]
+    assert (found.status, found.finding) == ("ok", "traders: the log has AGG_PENDING")
+    assert "orders of at least $1.01 and 5 shares" in found.details[2]
+
+
+def test_set_profile_of_another_bot_than_the_one_that_runs_is_a_warning(here, bot):
+    (bot / TRADE_LOG.file).write_text(line("SKIPPED_INVALID_SIZE") + "\n")
+    found = profile_of(replace(here, sources={**here.sources, "bot_profile": "environment"}))["bot profile"]
+    assert (found.status, found.advice) == ("warning", "remove POLYPIPE_BOT_PROFILE, or set it to strategies")
+    (bot / "traders.json").write_text("[]")
+    found = profile_of(replace(here, bot_profile=STRATEGIES))["bot profile"]
+    assert (found.status, found.advice) == ("warning", "set POLYPIPE_BOT_PROFILE to the bot that runs")
+
+
+def test_strategy_without_a_constant_ratio_is_a_warning(here):
+    found = profile_of(replace(here, bot_profile=replace(STRATEGIES, strategy="FIXED")))
+    assert found["bot strategy"].status == "warning"
+    assert "COPY_STRATEGY FIXED" in found["bot strategy"].finding
+
+
+def test_funder_address_that_the_bot_ignores_is_a_warning(here, monkeypatch):
+    of_traders = replace(here, bot_profile=TRADERS)
+    assert "bot wallet" not in profile_of(of_traders)
+    monkeypatch.setenv("FUNDER_ADDRESS", "c0" * 20)
+    assert profile_of(of_traders)["bot wallet"].status == "warning"
+    assert "bot wallet" not in profile_of(here)
+    monkeypatch.setenv("USE_SEPARATE_FUNDER", "true")
+    assert "bot wallet" not in profile_of(of_traders)
+
+
+def test_other_traders_of_the_bot_are_a_warning(here, bot):
+    whale, other = "0x" + "a1" * 20, "0x" + "b2" * 20
+    of_traders = replace(here, bot_profile=TRADERS, whale_address=whale)
+    for followed, words in (([whale], None), ([whale, other], "1 more besides the whale"), ([other], "does not enable")):
+        (bot / "traders.json").write_text(json.dumps([{"address": address[2:].upper()} for address in followed]))
+        found = profile_of(of_traders).get("bot traders")
+        assert (found is None) if words is None else (words in found.finding)
 
 
 @pytest.mark.parametrize(
