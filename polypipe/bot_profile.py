@@ -79,6 +79,10 @@ class BotProfile:
         """The bot's setting that holds its ratio."""
         return next(name for name, target in self.names if target in ("ratio", "percent"))
 
+    def tiers_in_words(self) -> str:
+        """`4000:1.25`, several separated by commas, or `none`: as `polypipe whatif` and its API take them."""
+        return ",".join(f"{size:g}:{factor:g}" for size, factor in self.tiers) or "none"
+
     def minimum_in_words(self) -> str:
         """`$1.01`, or `$1.01 and 5 shares`."""
         usd = f"${self.minimum_usd:.2f}"

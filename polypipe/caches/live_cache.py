@@ -122,8 +122,8 @@ SPEC = CacheSpec(
     file=".live_cache.json",
     format=BOOL_MAP,
     description=(
-        "Which tokens are in play now. The bot lets an order rest 61 s if true, 1800 s if false, and reloads the file "
-        "every 30 minutes. Stale after 5 minutes."
+        "Which tokens are in play now. The bot lets the last retry of a purchase rest 61 s if true, 1800 s if false (some "
+        "forks their sales too), and reloads the file every 30 minutes. Stale after 5 minutes."
     ),
     build=build,
     expected=lambda settings: "SELECT token_id FROM tokens",

@@ -13,11 +13,11 @@ function classTable(rows, dimension) {
   const column = (name, field, tip, cell, first) => ({ name, number: true, tip, ...sortable(name, field, first), cell });
   return table(`Eligible fills by ${DIMENSIONS[dimension]}`, [
     { name: DIMENSIONS[dimension], whole: ["price", "size"].includes(dimension), ...sortable(DIMENSIONS[dimension], "value", "asc"), cell: (row) => row.value },
-    column("Eligible", "eligible_fills", "The whale's fills of 10 shares and more in this class.", (row) => count(row.eligible_fills)),
+    column("Eligible", "eligible_fills", "The whale's fills of this class that the bot copies by its rule.", (row) => count(row.eligible_fills)),
     column("Copied", "copied_fills", "Eligible fills with at least one order sent.", (row) => count(row.copied_fills)),
     column("Copy rate", "copy_rate", "Copied ÷ eligible; below it the 95 % interval (Wilson).",
       (row) => [percent(row.copy_rate, { decimals: 0 }), h("small", { class: "below" }, `${percent(row.copy_rate_low, { decimals: 0 })} to ${percent(row.copy_rate_high, { decimals: 0 })}`)]),
-    column("Fill ratio", "fill_ratio", "Copier shares ÷ shares ordered (the expected size, at least a $1.01 order), over copied fills.", (row) => optional(row.fill_ratio, (v) => percent(v, { decimals: 0 }))),
+    column("Fill ratio", "fill_ratio", "Copier shares ÷ shares ordered (the expected size, at least the bot's minimum order), over copied fills.", (row) => optional(row.fill_ratio, (v) => percent(v, { decimals: 0 }))),
     column("Latency", "latency_p50", "Median seconds to the first copy.", (row) => optional(row.latency_p50, (v) => `${v.toFixed(0)} s`)),
     column("Slippage", "slippage_cents", "Cents a share, weighted by shares, + is worse; below it the 95 % interval, fills of one event counted once.",
       (row) => optional(row.slippage_cents, (v) => [cents(v), h("small", { class: "below" }, row.slippage_cents_low === null ? `${count(row.events)} ${row.events === 1 ? "event" : "events"}` : `${cents(row.slippage_cents_low)} to ${cents(row.slippage_cents_high)}`)])),

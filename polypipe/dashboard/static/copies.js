@@ -7,9 +7,10 @@ const MINUS = "\u2212";
 export const cents = (value) => `${value > 0 ? "+" : ""}${value.toFixed(2)}`.replace("-", MINUS).replace(/^[+\u2212]0\.00$/, "0.00") + " ¢";
 const seconds = (value) => `${value.toFixed(value < 10 ? 1 : 0)} s`.replace("-", MINUS);
 const between = (low, high, write) => (low === null ? "too few events for an interval" : `95 %: ${write(low)} to ${write(high)}`);
+const MINIMUM = document.body.dataset.minimum;
 const REASONS = {
-  small: ["fewer than 10 shares", "Fills of fewer than 10 shares, which the bot copies only at random."],
-  probability: ["order below the minimum", "Copies below the exchange's minimum of $1.01, which the bot sends at random: its log or the size says that it did not."],
+  small: ["too small for the bot", "Fills that the bot never copies by its rule: of fewer shares than its floor, or skipped below its minimum order."],
+  probability: ["order below the minimum", `Orders below the bot's minimum of ${MINIMUM}, which it sends by chance: its log or the size says that it did not.`],
   disabled: ["bot switched off", "The bot's log says that it was off or in mock mode."],
   breaker: ["breaker", "Stopped by the bot's breaker or risk rules, as its log says."],
   error: ["error", "Orders that failed, as the bot's log says."],
@@ -20,7 +21,7 @@ const REASONS = {
 const PARTLY = ["filled in part", "The copier got less than 99 % of ratio × the whale's shares."];
 const STEPS = {
   whale: ["The whale's fills", "All fills of the whale on these days."],
-  eligible: ["Eligible", "Fills of 10 shares and more, which the bot copies."],
+  eligible: ["Eligible", "Fills that the bot copies by its rule."],
   sent: ["Order sent", "Eligible fills for which an order was sent, as a copier fill or the bot's log shows."],
   filled: ["Filled", "The copier got at least a part, resubmits included."],
   whole: ["Filled in full", "The copier got at least 99 % of ratio × the whale's shares."],
@@ -43,7 +44,7 @@ export function figures(data) {
     fact("Coverage", data.coverage, percent, { reason: data.coverage_reason, note: data.coverage === null ? null : `at the end of ${data.until}${data.exits.incomplete ? `; may be off: ${data.exits.incomplete}` : ""}`,
       formula: "Σ min(copier shares, ratio × the whale's) × price ÷ Σ ratio × the whale's × price, over open tokens worth an order." + (data.coverage === null ? "" : ` ${money(data.coverage / 100 * data.coverage_usd)} of ${money(data.coverage_usd)}.`) }),
     fact("Fill ratio", m.fill_ratio, percent, { reason: why.fill_ratio, note: m.fill_ratio === null ? null : m.first_fill_ratio === null ? "first attempt: unknown" : `first attempt: ${percent(m.first_fill_ratio)}`,
-      formula: `Copier shares ÷ shares ordered (the expected size, at least a $1.01 order), over the ${count(m.copied_fills ?? 0)} fills with an order sent. First attempt: filled ÷ requested in the bot's log${m.first_fill_ratio === null ? `, unknown: ${why.first_fill_ratio}` : ""}.` }),
+      formula: `Copier shares ÷ shares ordered (the expected size, at least the bot's minimum order of ${MINIMUM}), over the ${count(m.copied_fills ?? 0)} fills with an order sent. First attempt: filled ÷ requested in the bot's log${m.first_fill_ratio === null ? `, unknown: ${why.first_fill_ratio}` : ""}.` }),
     fact("Slippage", m.slippage_cents, cents, { reason: why.slippage_cents, id: "fact-slippage", mood: m.slippage_cents_low > 0 ? "bad" : m.slippage_cents_high < 0 && m.slippage_cents_high !== null ? "good" : null,
       note: m.slippage_cents === null ? null : zero ? "not distinguishable from zero" : `${m.slippage_cents > 0 ? "worse" : "better"} a share, ${money(m.slippage_usd)}`,
       formula: m.slippage_cents === null ? "Sign × (copier price − whale price), weighted by shares; + is worse." : `Sign × (copier price − whale price), weighted by shares; + is worse. ${money(m.slippage_usd)} in all, ${m.slippage_bps.toFixed(0)} bps; ${between(m.slippage_cents_low, m.slippage_cents_high, cents)}, each event counted once.` }),

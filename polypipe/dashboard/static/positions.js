@@ -10,7 +10,7 @@ const MEANINGS = {
   under: "more than 12.5 % below the expected size", manual: "the copier's own: the whale is not known to have held it", on_target: "within 12.5 % of the expected size",
   moved: "the shares left the whale's address without a trade: it may hold them, and trade, from another address", unknown: "not known; the row says why",
   converted: "held as shares of other outcomes of the event that pay the same",
-  below_minimum: "less than the bot's minimum order of $1.01", netted: "full sets of both outcomes: no exposure", resolved: "the market is resolved",
+  below_minimum: `less than the bot's minimum order of ${document.body.dataset.minimum}`, netted: "full sets of both outcomes: no exposure", resolved: "the market is resolved",
 };
 const MOODS = { orphan: "bad", missed: "bad", over: "bad", under: "bad", on_target: "good" };
 const PAGE = 25;
@@ -90,7 +90,7 @@ function facts() {
   const expected = s.expected_usd === null ? "" : ` Expected: ${money(s.expected_usd)}.`;
   return [
     fact("Coverage", s.coverage, percent, { reason: why.coverage, note: "held ÷ expected, by value",
-      formula: `Σ min(held, expected) ÷ Σ expected, by value, over the whale's open positions worth an order of $1.01. Expected is ratio × the whale's.${expected}` }),
+      formula: `Σ min(held, expected) ÷ Σ expected, by value, over the whale's open positions worth an order of ${document.body.dataset.minimum}. Expected is ratio × the whale's.${expected}` }),
     fact("Fill rate", s.weighted_fill_rate, percent, { reason: why.weighted_fill_rate, note: "weighted by value, not capped", formula: `Σ held ÷ Σ expected, by value, over the same positions.${expected}` }),
     fact("Cost of deviation", s.cost_of_deviation, signed, { reason: why.cost_of_deviation, note: "missed positions included; minus is a loss",
       formula: "Σ (copier shares − expected) × (price − the whale's average price). Orphans and own positions have no such price; the excess has them." }),

@@ -15,7 +15,7 @@ const DAYS = ["1", "7", "30"];
 const ABOUT = {
   slippage: "Of each copied fill: sign × (copier price − whale price) × 100, in cents a share; + is worse. Half of the fills are at or below p50, 95 % at or below p95.",
   latency: "Of each copied fill: seconds from the whale's fill to the first copy, by block times, accurate to 2 s. Half of the fills are at or below p50, 95 % at or below p95, 99 % at or below p99.",
-  exits: "Shares that the whale had sold and the copier still held at the end of the last day, × the last known price. Tokens worth less than an order of $1.01 are left out.",
+  exits: `Shares that the whale had sold and the copier still held at the end of the last day, × the last known price. Tokens worth less than the bot's minimum order of ${document.body.dataset.minimum} are left out.`,
 };
 let drawn = {}; // part of the section -> the answer it shows, as text: an equal answer is not drawn again
 let chosen = { days: "7", until: null }; // until null: the newest day

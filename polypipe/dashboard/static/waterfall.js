@@ -5,8 +5,8 @@ import { centsThatAddUp, count, money } from "./format.js";
 
 export const PARTS = {
   slippage: ["Slippage", "−Σ sign × copier shares × (copier price − whale price) over the fills of these days."],
-  missed_small: ["Missed: fill below 10 shares", "Shares not bought because the whale's fill had fewer than 10, × the move of their price while they were missing."],
-  missed_probability: ["Missed: order below the minimum", "Orders below the exchange's minimum, which the bot sends at random: missing shares × the move of their price."],
+  missed_small: ["Missed: fill too small", "Shares not bought because the bot's rule does not copy so small a fill, × the move of their price while they were missing."],
+  missed_probability: ["Missed: order below the minimum", "Orders below the bot's minimum, which it sends by chance: missing shares × the move of their price."],
   missed_disabled: ["Missed: bot switched off", "The bot's log says it was off or in mock mode: missing shares × the move of their price."],
   missed_breaker: ["Missed: breaker", "Stopped by the bot's breaker or risk rules, as its log says: missing shares × the move of their price."],
   missed_error: ["Missed: error", "Orders that failed, as the log says: missing shares × the move of their price."],

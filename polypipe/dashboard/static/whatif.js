@@ -13,8 +13,8 @@ export function whatIfForm(box, data) {
   box.replaceChildren(
     h("form", { class: "rule", id: "whatif-form", "aria-label": "What if", onsubmit: (event) => { event.preventDefault(); ask(event.currentTarget, data.until); } },
       field("ratio", "Ratio", "copier shares for each whale share", { type: "number", step: "any", min: "0.000001", max: "100", value: data.metrics.ratio ?? document.body.dataset.ratio }),
-      field("floor", "Floor, shares", "smaller fills are not copied; the bot uses 10", { type: "number", step: "any", min: "0", value: "10" }),
-      field("tiers", "Tiers", "SHARES:FACTOR, separated by commas: purchases of at least SHARES are multiplied by FACTOR; or none", { type: "text", value: "4000:1.25", maxlength: 100, autocomplete: "off" }),
+      field("floor", "Floor, shares", `smaller fills are not copied; the bot uses ${document.body.dataset.floor}`, { type: "number", step: "any", min: "0", value: document.body.dataset.floor }),
+      field("tiers", "Tiers", "SHARES:FACTOR, separated by commas: purchases of at least SHARES are multiplied by FACTOR; or none", { type: "text", value: document.body.dataset.tiers, maxlength: 100, autocomplete: "off" }),
       field("days", "Days", "1 to 90, ending with the day shown above", { type: "number", min: "1", max: "90", step: "1", value: "30" }),
       h("button", { type: "submit" }, "Compute")),
     h("div", { id: "whatif-answer", role: "status", "aria-live": "polite" }, h("p", { class: "muted" }, "Expected PnL, gap and coverage of stored days as if this rule had been in force. Copier PnL stays as measured.")));
@@ -50,7 +50,7 @@ function answer(data, asked) {
         line("Expected PnL", `ratio × whale PnL${data.whale_pnl === null ? "" : ` of ${usd(data.whale_pnl)}`}; floor and tiers of the what-if change it by ${usd(data.paper.effect)}`, "expected_in_force", "expected_pnl", usd),
         line("Gap", `copier PnL${data.copier_pnl === null ? "" : ` of ${usd(data.copier_pnl)}`} − expected`, "gap_in_force", "gap", usd),
         line("Coverage", "held ÷ what the rule would hold at the end, by value", "coverage_in_force", "coverage", percent))),
-    h("p", { class: "muted" }, `The rule copies ${count(data.paper.asked)} of the whale's ${count(data.paper.fills)} fills; ${count(data.paper.below_minimum)} orders would be below the exchange's minimum.`),
+    h("p", { class: "muted" }, `The rule copies ${count(data.paper.asked)} of the whale's ${count(data.paper.fills)} fills; ${count(data.paper.below_minimum)} orders would be below the bot's minimum.`),
     h("a", { class: "button", href: `/api/export.csv?${new URLSearchParams({ what: "whatif", ...asked })}`, download: "" }, "CSV"),
   ];
 }
