@@ -1,5 +1,5 @@
 """Worlds with known truth, against which the numbers of copying are measured: see docs/accuracy.md.
 
-Shares no code with `polypipe`, its simulator included; only `product.py` imports it, to hand a world in and read the
-stored tables back.
+Shares no code with `polypipe`, its simulator included. `product.py` hands a world in and reads the stored tables back,
+`surfaces.py` reads the commands and the page; no other module imports polypipe.
 """

@@ -174,10 +174,11 @@ class TruthExchange(httpx.AsyncBaseTransport):
             return []
         step = 60 * int(params.get("fidelity") or 1)
         start = int(params.get("startTs") or params.get("start_ts") or self.now - DAY)
-        end = min(int(params.get("endTs") or params.get("end_ts") or self.now), int(self.now), int(market.decided_at))
-        first = max(start, int(market.path.times[0]))
-        times = range(first + (-first) % step, end + 1, step)
-        return [{"t": t, "p": market.price(outcome, t)} for t in times]
+        end = int(min(float(params.get("endTs") or params.get("end_ts") or self.now), self.now, market.decided_at))
+        begins = max(start, int(market.path.times[0]))
+        first = begins + (int(token[-6:]) - begins) % step  # points are not on full minutes, and jitter by 2 s
+        times = (t + (t // step * 7 + int(token[-3:])) % 5 - 2 for t in range(first, end + 3, step))
+        return [{"t": t, "p": market.price(outcome, t)} for t in times if begins <= t <= end]
 
     def _batch(self, body: dict[str, Any]) -> dict[str, Any]:
         return {"history": {token: self._prices(token, body) for token in body["markets"]}}

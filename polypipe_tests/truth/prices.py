@@ -70,7 +70,7 @@ def clipped(price: float) -> float:
     return min(max(round(price, 3), _LEAST), 1 - _LEAST)
 
 
-def game(rng: Random, name: str, listed: float, begins: float, ends: float, delay: float, jumps: float = 0.5) -> Market:
+def game(rng: Random, name: str, listed: float, begins: float, ends: float, delay: float, jumps: float = 0.6) -> Market:
     """A game listed at `listed` that is played from `begins` to `ends` and decided `delay` seconds later.
 
     Its price is a martingale: the chance that a random walk ends above 0, with `jumps` of its variance in goals.

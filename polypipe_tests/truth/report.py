@@ -87,4 +87,4 @@ def _causes(kind: Kind, score: Score) -> str:
 
 
 def _worst(score: Score) -> tuple[str, float]:
-    return max(score.causes.items(), key=lambda item: item[1])
+    return max(score.causes.items(), key=lambda item: item[1], default=("none", 0.0))

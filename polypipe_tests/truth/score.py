@@ -16,6 +16,10 @@ TOLERANCE = {"latency_p50": (1.0, 0.0), "latency_p95": (1.0, 0.0), "realised_rat
 """Number -> how far it may be off without a range: absolute, or as a share; others half a per cent or a cent."""
 
 
+INSIDE_UNEXPLAINED = ("copies that came after midnight", "the ratio changed")
+"""Notes whose amount is a part of what is unexplained."""
+
+
 @dataclass
 class Fills:
     """Fills of the whale: how many were copied, found, and found rightly; `flagged` ones are marked as ambiguous."""
@@ -92,7 +96,8 @@ class Score:
     @property
     def unexplained(self) -> float:
         """The unexplained of the days, without their signs, as a share of the absolute parts of all days."""
-        return sum(abs(day.unexplained) * day.base for day in self.days) / sum(day.base for day in self.days)
+        whole = sum(day.base for day in self.days)
+        return sum(abs(day.unexplained) * day.base for day in self.days) / whole if whole else 0.0
 
     def counted(self, verdict: str) -> dict[str, int]:
         """Number -> days with this verdict."""
@@ -109,9 +114,14 @@ class Score:
         return sum(inside for inside, _ in self.covered.values()), sum(all_ for _, all_ in self.covered.values())
 
 
+def add_fills(score: Score, world: World, found: Found) -> None:
+    """Add the fills of a world to the score of its kind."""
+    _fills(score.fills, world, found.fills)
+
+
 def add(score: Score, world: World, found: Found, long_run: Mapping[str, float]) -> None:
     """Add a world to the score of its kind."""
-    _fills(score.fills, world, found.fills)
+    add_fills(score, world, found)
     by_day = {row["day"].timestamp(): row for row in found.metrics}
     for (start, end), truth, gap in zip(world.days, truth_of(world), found.gaps, strict=True):
         numbers = numbers_of(world, start, end) | {"gap": truth.gap}
@@ -169,18 +179,21 @@ def _day(
     base = max(truth.absolute, LEAST_USD)
     parts = {*truth.parts, *(name for name in gap if name.startswith("missed_")), "own", "moved", "combos", "fees"}
     errors = {part: ((gap[part] or 0.0) - truth.parts.get(part, 0.0)) / base for part in parts}
-    named = sum(usd for usd in gap["notes"].values() if usd is not None)
+    named = sum(usd for note, usd in gap["notes"].items() if usd is not None and note.startswith(INSIDE_UNEXPLAINED))
     left = base if gap["unexplained"] is None else (gap["unexplained"] - named)
-    verdicts = {name: verdict(name, value, metrics) for name, value in numbers.items()}
+    verdicts = {name: verdict(name, value, metrics, base) for name, value in numbers.items()}
     return Day(world.seed, f"{gap['day']:%d}", truth.absolute, errors, left / base, verdicts, gap["notes"])
 
 
-def verdict(name: str, value: float, row: Mapping[str, Any]) -> str:
-    """What a stored number is worth: right, ranged (off, but within its interval), unknown, wrong."""
+def verdict(name: str, value: float, row: Mapping[str, Any], base: float) -> str:
+    """What a stored number is worth: right, ranged (off, but within its interval), unknown, wrong.
+
+    The shortfall rests on marks: it may be off by 2 % of `base`, the day's absolute parts, like the unexplained.
+    """
     said = row[name]
     if said is None:
         return "unknown"
-    absolute, share = TOLERANCE.get(name, (0.01, 0.005))
+    absolute, share = (0.02 * base, 0.005) if name == "shortfall_usd" else TOLERANCE.get(name, (0.01, 0.005))
     if abs(said - value) <= max(absolute, share * abs(value)):
         return "right"
     low, high = row.get(f"{name}_low"), row.get(f"{name}_high")

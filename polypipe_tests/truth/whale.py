@@ -18,7 +18,7 @@ def make_markets(kind: Kind, seed: int) -> list[Market]:
     for day in range(kind.days):
         for n in range(kind.games):
             if kind.evening:
-                begins = T0 + (day + 1) * DAY + rng.uniform(-2.0, 0.75) * HOUR
+                begins = T0 + (day + 1) * DAY + rng.uniform(-2.5, 3.5) * HOUR
             else:
                 begins = T0 + day * DAY + rng.uniform(3, 21) * HOUR
             markets.append(game(rng, f"nba-t{day}-t{n}", T0 - DAY, begins, begins + 2.5 * HOUR, rng.uniform(0.2, 4) * HOUR))
