@@ -61,7 +61,11 @@ def measured(world: World, home: Path) -> Found:
     if world.kind.fees or world.kind.acts:
         at(exchange, first + 60 * MINUTE)
         crawl_and_store(polymarket, warehouse)
-    for n in range(world.kind.days):
+    if not world.kind.installed:
+        end = first + world.kind.days * DAY
+        refresh_positions(polymarket, warehouse, pair(world, exchange), at(exchange, end + 25 * MINUTE))
+        compute(polymarket, warehouse, pair(world, exchange), first, end, at(exchange, end + 27 * MINUTE))
+    for n in range(world.kind.days if world.kind.installed else 0):
         midnight = first + (n + 1) * DAY
         if world.kind.snapshots:
             for hour in range(24):
@@ -72,7 +76,8 @@ def measured(world: World, home: Path) -> Found:
             refresh_positions(polymarket, warehouse, pair(world, exchange), now)
         if world.kind.log:
             _read_log(world, exchange, warehouse, home)
-        one_day(polymarket, warehouse, pair(world, exchange), first, midnight, at(exchange, midnight + 27 * MINUTE))
+        start = max(first, midnight - (REREAD + 1) * DAY)
+        compute(polymarket, warehouse, pair(world, exchange), start, midnight, at(exchange, midnight + 27 * MINUTE))
     return read(warehouse, pair(world, exchange), exchange)
 
 
@@ -88,16 +93,15 @@ def matched(world: World, home: Path) -> Found:
     return read(warehouse, pair(world, exchange), exchange)
 
 
-def one_day(
+def compute(
     polymarket: Polymarket,
     warehouse: Warehouse,
     wallets: Wallets,
-    first: datetime,
+    start: datetime,
     midnight: datetime,
     now: Callable[[], datetime],
 ) -> None:
-    """What the schedules of history and attribution do after a midnight."""
-    start = max(first, midnight - (REREAD + 1) * DAY)
+    """What the schedules of history and attribution do after a midnight, for the days from `start` to it."""
     load_pnl(polymarket, warehouse, wallets, start, midnight, now)
     load_activity(polymarket, warehouse, wallets, start, midnight, now)
     compute_quality(warehouse, wallets, start, midnight)

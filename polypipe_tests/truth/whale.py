@@ -38,6 +38,7 @@ class Whale:
     def __init__(self, kind: Kind, seed: int, markets: list[Market]) -> None:
         self.kind, self.rng, self.markets = kind, rng_of(kind, seed, "whale"), markets
         self.wallet, self.acts = Wallet(), list[Act]()
+        self._used: set[int] = set()
         self._plan: list[tuple[float, int, Callable[[int], None]]] = []
 
     def play(self) -> list[Act]:
@@ -80,7 +81,14 @@ class Whale:
             self.at(market.decided_at + self.rng.uniform(0.2, 9) * HOUR, lambda t: self._redeem(t, market))
 
     def size(self) -> float:
-        """Shares of a fill."""
+        """Shares of a fill. Copies of distinct sizes are distinct too, after rounding to hundredths."""
+        shares = self._drawn()
+        while self.kind.sizes == "distinct" and int(100 * self.kind.ratio * shares) in self._used:
+            shares = self._drawn()
+        self._used.add(int(100 * self.kind.ratio * shares))
+        return shares
+
+    def _drawn(self) -> float:
         rng = self.rng
         match self.kind.sizes:
             case "round":
@@ -100,7 +108,8 @@ class Whale:
     def _sell_part(self, t: int, market: Market, outcome: int, of: int) -> None:
         held = self.wallet.held(market, outcome)
         left = self.rng.uniform(0.1, 0.9) if self.kind.dust and of == 1 and self.rng.random() < self.kind.dust else 0.0
-        self._trade(t, market, outcome, -1, round(held / of - left, 2))
+        share = self.rng.uniform(0.2, 0.7) if of > 1 and self.kind.sizes not in ("round", "equal") else 1 / of
+        self._trade(t, market, outcome, -1, round(held * share - left, 2))
 
     def _trade(self, t: int, market: Market, outcome: int, sign: int, shares: float) -> None:
         if shares <= 0.01 or not _LOWEST <= market.price(outcome, t) <= _HIGHEST:

@@ -49,6 +49,7 @@ class Kind:
     dust: float = 0.0  # chance that an exit leaves dust
     new_ratio: float | None = None  # from the middle of the second day on
     snapshots: bool = False
+    installed: bool = True  # False: polypipe is installed after the days, and reads all of them in one go
     targets: str = "all"  # all, or the parts of the targets that hold in such a world by their nature
 
 
