@@ -8,6 +8,7 @@ import pytest
 from polypipe import bot_detection
 from polypipe.bot_detection import Trader, constants, detect, traders
 from polypipe.bot_profile import CLASSIC, SCALED, STRATEGIES, TRADERS
+from polypipe.runtime.environment import up_environment
 from polypipe.settings import load_settings
 from polypipe_tests.bot.corpus import line, my
 from polypipe_tests.bot.support import HEADER, text
@@ -144,3 +145,8 @@ def test_strategy_in_the_log_is_one_without_a_constant_ratio(tmp_path):
 
 def test_constants_of_a_source_are_not_read_from_the_environment(tmp_path):
     assert read(tmp_path, MIN_CASH_VALUE="5", SCALING_RATIO="1").bot_profile == CLASSIC
+
+
+def test_variables_of_the_bot_reach_a_detached_up_and_no_others_of_its_env():
+    given = {"COPY_SIZE": "5", "PRIVATE_KEY": "secret", "POLYPIPE_BOT_PROFILE": "strategies"}
+    assert up_environment(given) == {"COPY_SIZE": "5", "POLYPIPE_BOT_PROFILE": "strategies"}
