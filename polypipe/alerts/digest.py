@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from polypipe.alerts.messages import Message
 from polypipe.alerts.rules import DigestRule, Rule
 from polypipe.alerts.state import Alert
+from polypipe.attribution.cents import parts_in_cents, pnl_in_cents
 from polypipe.health.facts import Facts
 from polypipe.text import bounded, money, plain
 from polypipe.wallets import Wallets
@@ -50,17 +51,21 @@ def compose_digest(
     """The message about `day`. `failing_channels` are sentences: only another channel can report a failing one."""
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
     con, wallets = facts.con, facts.wallets
-    lines = [] if wallets is None else [*_money(con, wallets, start), *_fills(con, wallets, start), _exits(facts)]
+    lines = [] if wallets is None else [*gap_lines(con, wallets, start), *_fills(con, wallets, start), _exits(facts)]
     lines += _health(con, start, facts, [alert for alert in alerts if alert.phase == "firing"], rules)
     lines += [f"Channel failing: {channel}" for channel in failing_channels]
     return Message("info", f"digest of {day.isoformat()} (UTC)", "\n".join(bounded(line) for line in lines))
 
 
-def _money(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime) -> list[str]:
+def gap_lines(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime) -> list[str]:
+    """PnL, gap and largest causes of the day that begins at `start`."""
     found = _row(con, "copy_quality_daily", "copier_pnl, whale_pnl, expected_pnl, gap, gap_t, reasons", wallets, start, 1)
     if found is None:
         return ["PnL and gap: unknown (the day is not computed yet)"]
     reasons = json.loads(found["reasons"])
+    if found["gap"] is not None and found["copier_pnl"] is not None:
+        names = ("expected_pnl", "copier_pnl", "gap")
+        found |= dict(zip(names, pnl_in_cents(found["copier_pnl"], found["gap"]), strict=True))
     week = _row(con, "copy_quality_daily", "gap, gap_t", wallets, start, 7) or {}
     t = week.get("gap_t")
     sure = (
@@ -73,10 +78,13 @@ def _money(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime) 
         f"{_usd(found, 'expected_pnl', reasons)}",
         f"Gap: {_usd(found, 'gap', reasons)}; 7 days: {_usd(week, 'gap', {})}{sure}",
     ]
-    causes = _row(con, "gap_attribution", ", ".join(_PARTS), wallets, start)
+    causes = _row(con, "gap_attribution", ", ".join(("gap", *_PARTS)), wallets, start)
     if causes is None:
         return [*lines, "Causes: unknown (the day is not computed yet)"]
-    known = sorted(((name, causes[name]) for name in _PARTS if causes[name]), key=lambda part: -abs(part[1]))
+    parts = {name: causes[name] for name in _PARTS if causes[name] is not None}
+    if causes["gap"] is not None:
+        parts = dict(zip(parts, parts_in_cents([*parts.values()], causes["gap"]), strict=True))
+    known = sorted(((name, usd) for name, usd in parts.items() if usd), key=lambda part: -abs(part[1]))
     words = [f"{name.replace('_', ' ')} {money(amount)}" for name, amount in known[:_CAUSES]]
     words += ["unexplained unknown"] if causes["unexplained"] is None else []
     return [*lines, f"Causes: {', '.join(words) or 'none'}"]

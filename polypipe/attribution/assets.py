@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from polypipe.attribution.cents import parts_in_cents
 from polypipe.attribution.copy_fills import compute_fills
 from polypipe.attribution.daily_gap import compute_gap
 from polypipe.attribution.metrics import compute_metrics
@@ -138,18 +139,25 @@ def _metrics_metadata(by_window: Mapping[int, CopyMetricsRow], warning: str | No
 
 
 def _gap_metadata(row: GapAttributionRow, settings: Settings) -> dict[str, Any]:
-    """Metadata of one day: the gap, and a table of its parts, the largest first."""
+    """Metadata of one day: the gap, and a table of its parts."""
     numbers: dict[str, Any] = {**row}
     names = ("gap", *PARTS, "unexplained", "coverage", "uncopied_exit_usd", "uncopied_exit_tokens", "stale_tokens")
-    parts = sorted(
-        ((name, numbers[name]) for name in (*PARTS, "unexplained") if numbers[name]), key=lambda part: -abs(part[1])
-    )
-    lines = [*markdown_head(settings), "| part | USD |", "|---|---|"]
-    lines += [f"| {name} | {money(usd)} |" for name, usd in parts]
-    lines.append(f"| **gap** | {'unknown' if row['gap'] is None else money(row['gap'])} |")
     return {
         "dagster/partition_row_count": 1,
         **{name: numbers[name] for name in names if numbers[name] is not None},
-        "parts": dg.MetadataValue.md("\n".join(lines)),
+        "parts": dg.MetadataValue.md(gap_table(row, settings)),
         "reasons": dg.MetadataValue.md(reasons_table(reasons_of(row), settings)),
     }
+
+
+def gap_table(row: GapAttributionRow, settings: Settings) -> str:
+    """The parts of a day's gap to the cent as a table in Markdown, the largest first."""
+    numbers: dict[str, Any] = {**row}
+    named = [name for name in (*PARTS, "unexplained") if numbers[name] is not None]
+    usd_of = [numbers[name] for name in named]
+    shown = zip(named, usd_of if row["gap"] is None else parts_in_cents(usd_of, row["gap"]), strict=True)
+    parts = sorted(((name, usd) for name, usd in shown if usd), key=lambda part: -abs(part[1]))
+    lines = [*markdown_head(settings), "| part | USD |", "|---|---|"]
+    lines += [f"| {name} | {money(usd)} |" for name, usd in parts]
+    lines.append(f"| **gap** | {'unknown' if row['gap'] is None else money(row['gap'])} |")
+    return "\n".join(lines)

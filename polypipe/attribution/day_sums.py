@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from polypipe.attribution.cents import in_cents, parts_in_cents, pnl_in_cents
 from polypipe.attribution.parts import DAY_UNKNOWN, EARLIER_UNKNOWN, PARTS
 
 NOT_COMPUTED = "{} of this day is not computed: materialize copy_fills, copy_metrics_daily and gap_attribution"
@@ -12,7 +13,7 @@ _MEASURED = ("expected_pnl", "copier_pnl", "whale_pnl", "gap", "copier_income", 
 
 
 def sum_of_days(rows: Mapping[date, dict[str, Any]], days: Sequence[date]) -> dict[str, Any]:
-    """The gap of the days and its parts, in USD: `expected_pnl` + all `parts` = `copier_pnl`.
+    """The gap of the days and its parts, in USD to the cent: `expected_pnl` + all `parts` = `copier_pnl`, exactly.
 
     `rows` are those of gap_attribution by day, with `notes` and `reasons` parsed. Sums are over the days whose gap is
     known; `unknown` lists the others with reasons. If no day is known, every number is None and `reason` says why.
@@ -27,7 +28,13 @@ def sum_of_days(rows: Mapping[date, dict[str, Any]], days: Sequence[date]) -> di
     ]
     known = [rows[day] for day in days if day in rows and rows[day]["gap"] is not None]
     parts = (*PARTS, "unexplained")
-    sums = {name: math.fsum(row[name] or 0.0 for row in known) if known else None for name in (*_MEASURED, *parts)}
+    sums: dict[str, float | None] = dict.fromkeys((*_MEASURED, *parts))
+    if known:
+        exact = {name: math.fsum(row[name] or 0.0 for row in known) for name in sums}
+        sums = {name: in_cents(usd) for name, usd in exact.items()}
+        pnl = pnl_in_cents(exact["copier_pnl"], exact["gap"])
+        sums |= dict(zip(("expected_pnl", "copier_pnl", "gap"), pnl, strict=True))
+        sums |= dict(zip(parts, parts_in_cents([exact[name] for name in parts], exact["gap"]), strict=True))
     notes: dict[str, list[float | None]] = {}
     for row in known:
         for text, usd in row["notes"].items():

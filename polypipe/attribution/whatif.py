@@ -5,11 +5,13 @@ or short of the plain ratio, from the whale's price to the mark, as if the rule 
 The copier's PnL is the actual one: the gap tells how far it was from the rule, not what the rule would have made.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from polypipe.attribution.cents import in_cents, pnl_in_cents
 from polypipe.attribution.days import DAY, LOOK_BACK, span_of
 from polypipe.attribution.measured import read_measured
 from polypipe.attribution.metrics import metric_rows
@@ -25,7 +27,7 @@ from polypipe.warehouse import Warehouse
 
 @dataclass
 class WhatIf:
-    """The answer. PnL in USD over the known days; every None has its reason in `reasons`.
+    """The answer. PnL in USD over the known days, in cents that add up; every None has its reason in `reasons`.
 
     Names with `in_force` are for the ratio in force: expected PnL is ratio x whale PnL, coverage is by the bot's rule.
     `paper` is the outcome of the rule; the name is part of the published JSON.
@@ -88,16 +90,17 @@ def what_if(
         if getattr(answer, name) is None:
             answer.reasons[name] = "the rule holds no position worth an order at the end"
     if known:
-        answer.copier_pnl = sum(found.copier_pnl or 0.0 for found in known.values())
-        answer.whale_pnl = sum(found.whale_pnl or 0.0 for found in known.values())
-        answer.expected_in_force = sum(found.expected_pnl or 0.0 for found in known.values())
-        answer.gap_in_force = answer.copier_pnl - answer.expected_in_force
+        copier, whale, gap = (
+            math.fsum(getattr(found, name) or 0.0 for found in known.values())
+            for name in ("copier_pnl", "whale_pnl", "gap")
+        )
+        answer.expected_in_force, answer.copier_pnl, answer.gap_in_force = pnl_in_cents(copier, gap)
+        answer.whale_pnl = in_cents(whale)
+        of_rule = rule.ratio * whale + answer.paper.effect
+        answer.expected_pnl, _, answer.gap = pnl_in_cents(copier, copier - of_rule)
     else:
         names = ("copier_pnl", "whale_pnl", "expected_in_force", "gap_in_force", "expected_pnl", "gap")
         answer.reasons |= dict.fromkeys(names, "the PnL of both wallets is unknown on all of these days")
-    if answer.copier_pnl is not None and answer.whale_pnl is not None:
-        answer.expected_pnl = rule.ratio * answer.whale_pnl + answer.paper.effect
-        answer.gap = answer.copier_pnl - answer.expected_pnl
     if 0 < len(known) < days:
         answer.warnings.append(f"the PnL of both wallets is known on {len(known)} of {days} days; the others are excluded")
     if not answer.paper.fills:

@@ -32,7 +32,7 @@ def test_the_report_of_a_day_equals_the_tables(computed) -> None:
     table = rows(computed, f"SELECT {', '.join(names)} FROM copy_metrics_daily WHERE window_days = 1 ORDER BY day")[0]
     assert {name: found.metrics[name] for name in names} == dict(zip(names, table, strict=True))
     gap, unexplained = rows(computed, "SELECT gap, unexplained FROM gap_attribution ORDER BY day")[0]
-    assert (found.attribution["gap"], found.attribution["parts"][-1]["usd"]) == (gap, unexplained)
+    assert (found.attribution["gap"], found.attribution["parts"][-1]["usd"]) == (gap, pytest.approx(unexplained))
     assert found.metrics["funnel"]["unfilled"]["fills"] == 1
     assert [row["token_id"] for row in found.exits] == ["U"]
 

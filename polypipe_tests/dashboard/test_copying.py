@@ -2,16 +2,24 @@
 
 import csv
 import io
+import json
 import math
+import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from polypipe.alerts.digest import gap_lines
+from polypipe.attribution.assets import gap_table
 from polypipe.attribution.day_sums import sum_of_days
 from polypipe.attribution.fee_metrics import FEE_NUMBERS
 from polypipe.attribution.parts import DAY_UNKNOWN, EARLIER_UNKNOWN, PARTS
+from polypipe.attribution.quality_report import quality_of
+from polypipe.attribution.quality_text import quality_lines
 from polypipe.attribution.whatif import what_if
 from polypipe.bot.misses import misses_summary
 from polypipe.bot_profile import CLASSIC
@@ -19,7 +27,9 @@ from polypipe.dashboard.api import whatif
 from polypipe.dashboard.copy_panels import OLDER
 from polypipe.dashboard.worker import Worker
 from polypipe.divergence.copy_rule import rule_of
+from polypipe.text import money
 from polypipe.wallets import Wallets
+from polypipe.warehouse.rows import GapAttributionRow
 from polypipe_tests.conftest import NOWHERE, settings_for
 from polypipe_tests.dashboard.copying_rows import (
     DAY,
@@ -107,9 +117,49 @@ def test_expected_pnl_plus_all_parts_is_copier_pnl(days):
         )
         rows[row["day"].date()] = row | {"notes": {}, "reasons": {}}
     found = sum_of_days(rows, list(rows))
-    total = found["expected_pnl"] + math.fsum(part["usd"] for part in found["parts"])
-    assert total == pytest.approx(found["copier_pnl"], abs=1e-5)
-    assert found["copier_pnl"] - found["expected_pnl"] == pytest.approx(found["gap"], abs=1e-5)
+    cents = {name: round(100 * found[name]) for name in ("expected_pnl", "copier_pnl", "gap")}
+    parts = [round(100 * part["usd"]) for part in found["parts"]]
+    assert cents["expected_pnl"] + sum(parts) == cents["copier_pnl"]
+    assert sum(parts) == cents["gap"]
+    for name, usd in zip((*PARTS, "unexplained"), parts, strict=True):
+        assert abs(usd - 100 * math.fsum(row[name] for row in rows.values())) <= 1.001
+
+
+def test_every_surface_shows_the_same_cents(dashboard, warehouse, settings):
+    """Parts that sum to -459.78, and to -459.76 if each is rounded: page, CSV, commands, what-if, digest, Dagster."""
+    row = gap_day(D, 1234.567, slippage=-100.004, missed_small=-59.774, missed_unknown=-300.004, unexplained=0.006)
+    assert sum(round(row[part], 2) for part in (*PARTS, "unexplained")) == pytest.approx(-459.76)
+    pnl = {name: row[name] for name in ("copier_pnl", "whale_pnl", "expected_pnl", "gap")}
+    replace_tables(warehouse, gap_attribution=[row], copy_quality_daily=[quality_row(D, **pnl)])
+    wallets = Wallets(COPIER, WHALE, 0.08)
+    day = D.date()
+    report = quality_of(warehouse, wallets, day, day)
+    body = dashboard.json(COPYING, days=1, until=day)
+    rule = dashboard.json(WHATIF, days=1, until=day)
+    found = report.attribution
+    parts = {part["part"]: part["usd"] for part in found["parts"]}
+    assert (found["expected_pnl"], found["gap"], found["copier_pnl"]) == (98.77, -459.78, -361.01)
+    assert sum(map(Decimal, map(str, parts.values()))) == Decimal("-459.78")
+    assert parts_of(body) == parts
+    for name in ("expected_pnl", "copier_pnl", "whale_pnl", "gap"):
+        assert body["attribution"][name] == found[name]
+    assert [rule[f"{name}_in_force"] for name in ("expected", "gap")] == [98.77, -459.78]
+    assert rule["copier_pnl"] == -361.01
+    assert json.loads(report.as_json())["attribution"]["parts"] == found["parts"]
+    exported = {one["part"]: float(one["usd"]) for one in dashboard.csv(what="waterfall", days=1, until=day)}
+    assert exported == {"expected_pnl": 98.77, **parts, "copier_pnl": -361.01}
+    shown = {name: usd for name, usd in parts.items() if usd}
+    text = "\n".join(quality_lines(report))
+    with warehouse.read() as con:
+        digest = "\n".join(gap_lines(con, wallets, D))
+    table = gap_table(cast(GapAttributionRow, row), settings)
+    for name, usd in shown.items():
+        for surface in (text, table):
+            assert re.search(rf"{name.replace('_', '.')}[ |]+{re.escape(money(usd))}", surface), (name, usd, surface)
+    assert f"expected {money(98.77)}" in digest
+    assert f"missed unknown {money(parts['missed_unknown'])}" in digest
+    for surface in (text, table, digest):
+        assert money(-459.78) in surface
 
 
 def put_fills(warehouse):

@@ -12,6 +12,9 @@ let pressed = () => {};
 
 /** Draw chart, table and panels from the rows of 1, 7 and 30 days; `press(day)` is called for a bar. */
 export function drawDaily([daily, week, month], press) {
+  for (const row of [...daily, ...week, ...month]) { // so that what is shown adds up
+    row.shown_expected = row.gap === null || row.copier_pnl === null ? row.expected_pnl : (Math.round(100 * row.copier_pnl) - Math.round(100 * row.gap)) / 100;
+  }
   rows = daily;
   pressed = press;
   const chart = h("div", { class: "plot", id: "quality-plot", role: "img", "aria-label": "Gap by day; the table below has the numbers" }, h("div", { class: "canvas" }));
@@ -29,10 +32,10 @@ export function drawDaily([daily, week, month], press) {
 const day = (row) => row.day.slice(0, 10);
 
 function dayTable() {
-  const column = (name, field, write) => ({ name, number: true, cell: (row) => known(row[field], write, row.reasons[field], field !== "gap") });
+  const column = (name, field, write) => ({ name, number: true, cell: (row) => known(row[field], write, row.reasons[field.replace("shown_expected", "expected_pnl")], field !== "gap") });
   return table("Copy quality by day", [
     { name: "day (UTC)", cell: day },
-    column("gap", "gap", usd), column("copier PnL", "copier_pnl", usd), column("expected", "expected_pnl", usd),
+    column("gap", "gap", usd), column("copier PnL", "copier_pnl", usd), column("expected", "shown_expected", usd),
     column("capture up", "capture_up", percent), column("capture down", "capture_down", percent),
     { name: "hours", number: true, cell: (row) => count(row.hours_covered) },
     { name: "from", cell: (row) => row.source },
@@ -46,7 +49,7 @@ function inputs(row) {
   const given = (fields, write) => (fields.every((field) => Number.isFinite(row[field])) ? ` ${write(...fields.map((field) => row[field]))}.` : "");
   const divided = (mine, whole) => `${signed(mine)} ÷ (${signed(whole)})`;
   return {
-    gap: given(["copier_pnl", "expected_pnl"], (mine, expected) => `${signed(mine)} − (${signed(expected)})`),
+    gap: given(["copier_pnl", "shown_expected"], (mine, expected) => `${signed(mine)} − (${signed(expected)})`),
     t: given(["hourly_gap_mean", "hourly_gap_sd"], (mean, sd) => `${signed(mean, 4)} ÷ (${fine(sd)} ÷ √${count(row.hours_covered)})`),
     up: given(["up_copier", "up_expected"], divided),
     down: given(["down_copier", "down_expected"], divided),

@@ -31,20 +31,6 @@ export function count(value, decimals = 0) {
   return (value < 0 ? MINUS : "") + grouped(value, decimals);
 }
 
-/**
- * Round amounts to whole cents that add up to `total` cents: each up or down, the largest fractions up first. `total` must
- * be within one cent per amount of their sum.
- */
-export function centsThatAddUp(amounts, total) {
-  const cents = amounts.map((usd) => Math.floor(100 * usd));
-  const order = amounts.map((usd, place) => [100 * usd - cents[place], place]).sort((a, b) => b[0] - a[0]).map(([, place]) => place);
-  const missing = total - cents.reduce((sum, one) => sum + one, 0);
-  for (let n = 0; n < Math.abs(missing); n += 1) {
-    if (missing > 0) cents[order[n % order.length]] += 1; else cents[order.at(-1 - (n % order.length))] -= 1;
-  }
-  return cents;
-}
-
 /** "34 s", "12 min", "3 h 05 min", "2 d 4 h". */
 export function span(seconds) {
   const s = Math.max(0, Math.round(seconds));

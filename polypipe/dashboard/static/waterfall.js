@@ -1,7 +1,7 @@
 // Attribution: from ratio x whale PnL to copier PnL, part by part, as a table with bars.
 
 import { h, svg, tip } from "./dom.js";
-import { centsThatAddUp, count, money } from "./format.js";
+import { count, money } from "./format.js";
 
 export const PARTS = {
   slippage: ["Slippage", "−Σ sign × copier shares × (copier price − whale price) over the fills of these days."],
@@ -24,8 +24,8 @@ export const PARTS = {
 /** The panel's content for the answer's `attribution`. */
 export function waterfall(found) {
   if (found.gap === null) return [h("p", { class: "empty" }, "Unknown: ", found.reason), unknownDays(found)];
-  const [from, to] = [Math.round(100 * found.expected_pnl), Math.round(100 * found.copier_pnl)];
-  const cents = centsThatAddUp(found.parts.map((part) => part.usd), to - from);
+  // The answer is in whole cents that add up.
+  const [from, to, ...cents] = [found.expected_pnl, found.copier_pnl, ...found.parts.map((part) => part.usd)].map((usd) => Math.round(100 * usd));
   const levels = [from];
   for (const one of cents) levels.push(levels.at(-1) + one);
   const [low, high] = [Math.min(0, ...levels), Math.max(0, ...levels)];
