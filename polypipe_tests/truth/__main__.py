@@ -76,6 +76,7 @@ def in_detail(kind: Kind, seed: int) -> None:
         print(f"  numbers: { {name: verdict for name, verdict in day.numbers.items() if verdict != 'right'} }")
         print(f"  notes: {dict(gap['notes'])}")
     print(*score.fills.wrong, sep="\n")
+    print("exits (true, stored):", *(one for one in score.exits if one[1] != one[2]), sep="\n  ")
     print("misses:", *(missed(kind, score) or ["nothing"]), sep="\n  ")
     print("home:", home)
 

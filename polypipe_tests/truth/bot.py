@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from random import Random
 
 from polypipe_tests.truth.prices import NO, YES, Market
 from polypipe_tests.truth.wallets import COPIER, Act, Wallet
@@ -61,7 +62,7 @@ class Bot:
 
     def see(self, t: int, fill: WhaleFill) -> None:
         """Decide about a fill of the whale when it happens."""
-        act, kind, rng = fill.act, self.kind, self.rng
+        act, kind, rng = fill.act, self.kind, luck(fill.act, "seen")
         if any(begins <= act.t < ends for begins, ends in self.down):
             fill.why = "outage"
             return
@@ -77,11 +78,11 @@ class Bot:
         elif kind.joined:
             self._join(fill)
         else:
-            self.at(t + self._latency(), partial(self.order, fills=[fill], size=fill.ordered))
+            self.at(t + self._latency(rng), partial(self.order, fills=[fill], size=fill.ordered))
 
-    def _latency(self) -> float:
+    def _latency(self, rng: Random) -> float:
         median, sigma = self.kind.latency
-        return max(1.0, median * math.exp(self.rng.gauss(0, sigma)))
+        return max(1.0, median * math.exp(rng.gauss(0, sigma)))
 
     def _join(self, fill: WhaleFill) -> None:
         """Add to the order that waits for more fills of the same token and side, or begin one."""
@@ -97,18 +98,20 @@ class Bot:
             fills = self._waiting.pop(key)
             self.order(t, fills, sum(one.ordered for one in fills))
 
-        self.at(act.t + self.kind.joined + self._latency(), flush)
+        self.at(act.t + self.kind.joined + self._latency(luck(act, "joined")), flush)
 
     def order(self, t: int, fills: list[WhaleFill], size: float) -> None:
         """Send an order for some fills of one token and side."""
-        rng, act = self.rng, fills[0].act
+        act = fills[0].act
+        rng = luck(act, "ordered")
+        hit, kill, part, filled_part, late, wait = (rng.random() for _ in range(6))
         market, sign, price = act.market, act.sign, act.price
         assert market is not None
         key = market.condition, act.outcome
         asked, tag = math.floor(100 * size + 1e-6) / 100, "SCALED"
         if asked * price < MINIMUM:
             chance = asked * price / MINIMUM
-            if rng.random() >= chance:
+            if hit >= chance:
                 for fill in fills:
                     fill.why, fill.log = "probability", f"SKIPPED_PROBABILITY (PROB_SKIP ({100 * chance:.0f}%))"
                 return
@@ -123,35 +126,36 @@ class Bot:
             if free < asked:
                 asked, why = free, "no_position"
         told = f"[{tag}] | my {asked:.2f} @ {price:.2f} | whale {act.shares:.1f} @ {price:.2f}"
-        if rng.random() < self.kind.killed:
+        if kill < self.kind.killed:
             for fill in fills:
                 fill.why = "killed"
                 fill.log = f'400 Bad Request {told} | {{"error":"no orders found to match with FAK order."}}'
             return
         filled = asked
-        if rng.random() < self.kind.partial:
-            filled, why = max(math.floor(asked * rng.uniform(5, 95)) / 100, 0.01), "unfilled"
+        if part < self.kind.partial:
+            filled, why = max(math.floor(asked * (5 + 90 * filled_part)) / 100, 0.01), "unfilled"
         for fill in fills:
             fill.why = why
             fill.log = f"200 OK {told}"
             if why == "unfilled":
                 fill.log += f" | UNDERFILL: {filled:.2f}/{asked:.2f} filled; resubmit {asked - filled:.2f}"
-        at = t + (rng.uniform(200, 1700) if rng.random() < self.kind.late else 0)
+        at = t + (200 + 1500 * wait if late < self.kind.late else 0)
         self._execute(at, fills, filled)
 
     def _execute(self, at: float, fills: list[WhaleFill], shares: float) -> None:
         """Fill an order, at once or in pieces: of the same transaction, or resubmitted some seconds later."""
-        rng, act = self.rng, fills[0].act
+        act = fills[0].act
+        rng = luck(act, "filled")
         market, sign = act.market, act.sign
         assert market is not None
         key = market.condition, act.outcome
         if sign < 0:
             self.selling[key] = self.selling.get(key, 0.0) + shares
-        pieces = [shares]
+        tx, pieces = transaction(rng), [shares]
         if rng.random() < self.kind.pieces and shares > 2:
             first = round(shares * rng.uniform(0.2, 0.8), 2)
             pieces = [first, round(shares - first, 6)]
-        tx, wholes = transaction(rng), sum(fill.ordered for fill in fills)
+        wholes = sum(fill.ordered for fill in fills)
         again = rng.random() < 0.3
         for n, piece in enumerate(pieces):
             if n and again:
@@ -168,7 +172,7 @@ class Bot:
             self.at(at, execute)
 
     def _trade(self, t: int, market: Market, outcome: int, sign: int, shares: float, tx: str) -> Act:
-        price = market.quote(outcome, t, sign * self.rng.uniform(0, self.kind.slip))
+        price = market.quote(outcome, t, sign * Random(tx).uniform(0, self.kind.slip))
         fee = round(market.fee_rate * shares * price * (1 - price), 5)
         act = Act(COPIER, t, "TRADE", market, outcome, sign, shares, price, fee, tx)
         self.wallet.act(act)
@@ -193,7 +197,7 @@ class Bot:
             for fill in self.world.fills:
                 if rng.random() < self.kind.second:
                     size = math.floor(100 * fill.ratio * fill.act.shares * rng.uniform(0.6, 1.6)) / 100
-                    at = fill.act.t + rng.uniform(-60, 60) + self._latency()
+                    at = fill.act.t + rng.uniform(-60, 60) + self._latency(rng)
                     self.at(at, partial(self._own, like=fill.act, shares=size))
 
     def _owner(self, t: int) -> None:
@@ -220,6 +224,11 @@ class Bot:
             shares = min(shares, math.floor(100 * free) / 100)
         if shares > 0.05 and 0.02 < market.price(like.outcome, t) < 0.98:
             self.world.own.append(self._trade(t, market, like.outcome, like.sign, shares, transaction(self.rng)))
+
+
+def luck(act: Act, when: str) -> Random:
+    """Random numbers for a fill of the whale, which are the same at any ratio."""
+    return Random(f"{act.tx} {when}")
 
 
 def _number(chance: float, mean: float) -> int:

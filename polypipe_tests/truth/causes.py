@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from polypipe_tests.truth.prices import NO, YES
 from polypipe_tests.truth.wallets import COPIER, WHALE, Act, Wallet, replay
 from polypipe_tests.truth.world import HOUR, WhaleFill, World
 
@@ -25,13 +26,15 @@ SEEN_WITH_A_LOG = {
 }
 SEEN_WITHOUT = SEEN_WITH_A_LOG | dict.fromkeys(("breaker", "error", "killed"), "missed_unknown")
 _LEAST = 1e-9
+_DUST_USD = 1.01
 
 
 @dataclass
 class DayTruth:
     """A day in USD. `gap` = sum of `parts` + `timing` + `ratio_change`.
 
-    `timing`: copies on the other side of midnight, which count on the day of the whale's fill.
+    `timing`: copies on the other side of midnight, which count on the day of the whale's fill. `exits`: token -> shares
+    that the whale has sold and the copier still holds at the end, of open markets of which one outcome was traded.
     """
 
     copier_pnl: float
@@ -40,6 +43,7 @@ class DayTruth:
     parts: dict[str, float]
     timing: float
     ratio_change: float
+    exits: dict[str, float] = field(default_factory=dict)
 
     @property
     def absolute(self) -> float:
@@ -131,6 +135,18 @@ class Causes:
         state.target -= target
         self._put(act, "moved", target, price)
 
+    def exits(self, t: float) -> dict[str, float]:
+        """Token -> shares of uncopied exits worth an order at `t`, where net exposure is that of one token."""
+        found = {}
+        for market in self.world.markets:
+            traded = [outcome for outcome in (YES, NO) if (market.condition, outcome) in self.open]
+            if len(traded) != 1 or market.decided(t):
+                continue
+            shares = self.open[market.condition, traded[0]].causes.get("uncopied_exits", 0.0)
+            if shares * market.price(traded[0], t) >= _DUST_USD:
+                found[market.tokens[traded[0]]] = shares
+        return found
+
     def _left_behind(self, act: Act) -> float:
         """Shares of a token that the copier has beyond its target, net of the other outcome and of other causes."""
         market = act.market
@@ -171,12 +187,13 @@ def truth_of(world: World) -> list[DayTruth]:
     events += [(act.t, 1, act) for act in world.own]
     events += [(act.t, 2, act) for act in world.of(WHALE) if act.kind == "MIGRATION"]
     events.sort(key=lambda event: event[:2])
-    causes, n, worths = Causes(world), 0, list[dict[str, float]]()
+    causes, n, worths, exits = Causes(world), 0, list[dict[str, float]](), list[dict[str, float]]()
     for edge in edges:
         while n < len(events) and events[n][0] < edge:
             causes.enter(events[n][2])
             n += 1
         worths.append({part: wallet.worth(edge) for part, wallet in causes.wallets.items()})
+        exits.append(causes.exits(edge))
     wallets = {who: _pnl(world, who, edges) for who in (COPIER, WHALE)}
     expected, changed = _expected(world)
     combos = [-world.kind.ratio * worth for worth in _combos(world, edges)]
@@ -187,7 +204,7 @@ def truth_of(world: World) -> list[DayTruth]:
         parts["combos"] = combos[day + 1] - combos[day]
         copier, whale = (wallets[who][day + 1] - wallets[who][day] for who in (COPIER, WHALE))
         timing = late[day] - late[day + 1]
-        days.append(DayTruth(copier, whale, copier - expected[day], parts, timing, changed[day]))
+        days.append(DayTruth(copier, whale, copier - expected[day], parts, timing, changed[day], exits[day + 1]))
     return days
 
 

@@ -40,6 +40,8 @@ class TruthExchange(httpx.AsyncBaseTransport):
             answer = self._pnl(params)
         elif path == "/value":
             answer = [{"user": params["user"], "value": self._value(params["user"])}]
+        elif path == "/traded":
+            answer = {"user": params["user"], "traded": len(self._traded(params["user"]))}
         elif path == "/v1/leaderboard":
             answer = []
         elif path == "/v1/positions/combos":
@@ -56,6 +58,9 @@ class TruthExchange(httpx.AsyncBaseTransport):
 
     def _of(self, who: str) -> list[Act]:
         return [act for act in self.world.of(who) if act.t <= self.now]
+
+    def _traded(self, who: str) -> set[str]:
+        return {act.market.condition for act in self._of(who) if act.kind == "TRADE" and act.market is not None}
 
     def _wallet(self, who: str) -> Wallet:
         wallet = Wallet()

@@ -22,8 +22,8 @@ def tables(scores: Mapping[Kind, Score]) -> str:
             "|---|---:|---:|---:|---:|---:|---:|",
             *(_fills(kind, score) for kind, score in scores.items()),
             "\n### Causes and numbers\n",
-            "| world | days | worst cause | its error | days within 1 % | unexplained | wrong numbers (days) | coverage |",
-            "|---|---:|---|---:|---:|---:|---|---:|",
+            "| world | days | worst cause | error | days within 1 % | unexplained | exits | wrong numbers (days) | coverage |",
+            "|---|---:|---|---:|---:|---:|---:|---|---:|",
             *(_causes(kind, score) for kind, score in scores.items()),
             "\n### Worlds\n",
             "| world | what it is |",
@@ -81,7 +81,8 @@ def _causes(kind: Kind, score: Score) -> str:
     wrong = ", ".join(f"{name} ({days})" for name, days in score.wrong_numbers.items())
     inside, all_ = score.coverage()
     return (
-        f"| {kind.name} | {len(score.days)} | {cause} | {error:.1%} | {within} | {score.unexplained:.1%} | {wrong} | "
+        f"| {kind.name} | {len(score.days)} | {cause} | {error:.1%} | {within} | {score.unexplained:.1%} | "
+        f"{score.right_exits} of {len(score.exits)} | {wrong} | "
         f"{f'{inside} of {all_}' if all_ else 'none'} |"
     )
 

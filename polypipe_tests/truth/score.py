@@ -76,12 +76,18 @@ class Score:
     fills: Fills = field(default_factory=Fills)
     days: list[Day] = field(default_factory=list)
     covered: dict[str, tuple[int, int]] = field(default_factory=dict)
+    exits: list[tuple[str, float | None, float | None]] = field(default_factory=list)  # what, true and stored shares
+
+    @property
+    def right_exits(self) -> int:
+        return sum(abs((true or 0.0) - (said or 0.0)) <= 0.02 + 0.01 * (true or 0.0) for _, true, said in self.exits)
 
     def include(self, other: "Score") -> None:
         """Add the score of another world."""
         for name in ("copied", "found", "right", "flagged", "sure", "sure_right", "unsaid", "wrong"):
             setattr(self.fills, name, getattr(self.fills, name) + getattr(other.fills, name))
         self.days += other.days
+        self.exits += other.exits
         for name, (inside, all_) in other.covered.items():
             before = self.covered.get(name, (0, 0))
             self.covered[name] = before[0] + inside, before[1] + all_
@@ -126,6 +132,7 @@ def add(score: Score, world: World, found: Found, long_run: Mapping[str, float])
     for (start, end), truth, gap in zip(world.days, truth_of(world), found.gaps, strict=True):
         numbers = numbers_of(world, start, end) | {"gap": truth.gap}
         score.days.append(_day(world, truth, gap, by_day[start] | {"gap": gap["gap"]}, numbers))
+        _exits(score, world, start, truth.exits, found.exits)
         for name, value in long_run.items():
             low, high = by_day[start][f"{name}_low"], by_day[start][f"{name}_high"]
             if low is not None:
@@ -151,6 +158,20 @@ def _fills(fills: Fills, world: World, rows: Iterable[Mapping[str, Any]]) -> Non
         fills.unsaid += bool(one.copies) and not said and not row["ambiguous"]
         if not right:
             fills.wrong.append(f"seed {world.seed} {row['timestamp']:%d %H:%M:%S} {describe(one, row)}")
+
+
+def _exits(score: Score, world: World, start: float, true: Mapping[str, float], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Compare the uncopied exits at the end of a day, of markets of which one outcome was traded."""
+    stored = {row["token_id"]: row["shares"] for row in rows if row["day"].timestamp() == start}
+    traded: dict[str, set[str]] = {}
+    for act in world.acts:
+        if act.market is not None and act.kind in ("TRADE", "SPLIT", "CONVERSION") and act.t < start + 86_400:
+            for market in act.markets or [act.market]:
+                tokens = [market.tokens[act.outcome]] if act.kind == "TRADE" else market.tokens
+                traded.setdefault(market.condition, set()).update(tokens)
+    alone = {next(iter(tokens)) for tokens in traded.values() if len(tokens) == 1}
+    for token in sorted((true.keys() | stored.keys()) & alone):
+        score.exits.append((f"seed {world.seed} day {start:.0f} {token[:8]}", true.get(token), stored.get(token)))
 
 
 def is_right(fill: WhaleFill, row: Mapping[str, Any]) -> bool:

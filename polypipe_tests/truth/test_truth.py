@@ -4,6 +4,7 @@
 """
 
 import ast
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -40,6 +41,16 @@ def test_a_world_is_always_the_same() -> None:
     assert [(act.t, act.kind, act.shares, act.tx) for act in one.acts] == [
         (act.t, act.kind, act.shares, act.tx) for act in other.acts
     ]
+
+
+def test_the_same_luck_meets_every_ratio() -> None:
+    kind = replace(BY_NAME["heavy tails"], killed=0.2)
+    one, other = make(kind, 1), make(replace(kind, ratio=0.2), 1)
+    assert [act.tx for act in one.of(WHALE)] == [act.tx for act in other.of(WHALE)]
+    pairs = [(a, b) for a, b in zip(one.fills, other.fills, strict=True) if a.act.sign > 0 and a.act.shares >= 100]
+    assert sum(a.why == "killed" for a, _ in pairs) > 5
+    assert [a.why == "killed" for a, _ in pairs] == [b.why == "killed" for _, b in pairs]
+    assert sum(b.copied for _, b in pairs) > 2 * sum(a.copied for a, _ in pairs)
 
 
 BOUNDARY = {"product.py", "surfaces.py"}

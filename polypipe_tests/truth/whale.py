@@ -9,6 +9,7 @@ from polypipe_tests.truth.prices import NO, YES, Market, contest, draw, future, 
 from polypipe_tests.truth.wallets import WHALE, Act, Combo, Wallet
 from polypipe_tests.truth.world import DAY, HOUR, T0, Kind, rng_of, transaction
 
+_STEPS = 5.0  # sizes are distinct if they differ by a fifth of a share: a hundredth of the copy at a ratio of 0.05
 _LOWEST, _HIGHEST = 0.04, 0.96  # nobody trades beyond: an outcome is as good as known
 
 
@@ -83,9 +84,9 @@ class Whale:
     def size(self) -> float:
         """Shares of a fill. Copies of distinct sizes are distinct too, after rounding to hundredths."""
         shares = self._drawn()
-        while self.kind.sizes == "distinct" and int(100 * self.kind.ratio * shares) in self._used:
+        while self.kind.sizes == "distinct" and int(_STEPS * shares) in self._used:
             shares = self._drawn()
-        self._used.add(int(100 * self.kind.ratio * shares))
+        self._used.add(int(_STEPS * shares))
         return shares
 
     def _drawn(self) -> float:
