@@ -22,7 +22,7 @@ def tables(scores: Mapping[Kind, Score]) -> str:
             "|---|---:|---:|---:|---:|---:|---:|",
             *(_fills(kind, score) for kind, score in scores.items()),
             "\n### Causes and numbers\n",
-            "| world | days | worst cause | error | days within 1 % | unexplained | exits | wrong numbers (days) | coverage |",
+            "| world | days | worst cause | error | days within 1 % | unexplained | exits | wrong (days) | coverage |",
             "|---|---:|---|---:|---:|---:|---:|---|---:|",
             *(_causes(kind, score) for kind, score in scores.items()),
             "\n### Worlds\n",
