@@ -3,11 +3,12 @@
 import math
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from decimal import Decimal
 
 import pytest
 
 from polypipe_tests.truth.product import Found, measured
-from polypipe_tests.truth.surfaces import exported, page, quality_json, report_of, what_if_json
+from polypipe_tests.truth.surfaces import exported, page, quality_json, quality_money, report_of, what_if_json
 from polypipe_tests.truth.world import DAY, T0
 from polypipe_tests.truth.worlds import BY_NAME, make
 
@@ -52,3 +53,16 @@ def test_what_if_starts_from_the_same_gap(found, first) -> None:
     assert answer["gap_in_force"] == pytest.approx(said["gap"], abs=1e-9)
     assert answer["copier_pnl"] == pytest.approx(said["copier_pnl"], abs=1e-9)
     assert answer["expected_in_force"] == pytest.approx(said["expected_pnl"], abs=1e-9)
+
+
+@pytest.mark.parametrize("first", [LAST, SPANS[1][1]])
+def test_printed_parts_sum_to_the_printed_gap(found, first) -> None:
+    report = report_of(found, first, LAST)
+    printed = quality_money(report)
+    names = {part["part"] for part in report.attribution["parts"]}
+    parts = sum((usd for name, usd in printed.items() if name in names), Decimal(0))
+    assert len(printed.keys() & names) > 3
+    assert parts == printed["gap"] == printed["copier_PnL"] - printed["expected_PnL"]
+    for name in ("gap", "copier_pnl", "expected_pnl"):
+        shown = printed[name.replace("pnl", "PnL")]
+        assert float(shown) == pytest.approx(report.attribution[name], abs=0.0101)
