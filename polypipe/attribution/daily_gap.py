@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from polypipe.attribution.accounting import explain
 from polypipe.attribution.combos import read_combo_part
-from polypipe.attribution.days import DAY, LOOK_BACK, days_of, later_days, midnight_before, moment
+from polypipe.attribution.days import DAY, LOOK_BACK, days_of, later_days, midnight_before, moment, pieces
 from polypipe.attribution.measured import (
     MeasuredDay,
     read_complete_days,
@@ -41,6 +41,9 @@ PNL_HOURS = 24.0
 NAMED_MARKS = 3
 """Old marks that the notes of a day name; the rest is one note."""
 
+AT_ONCE = 30 * DAY
+"""Longer ranges are computed in pieces, each with the fills of `LOOK_BACK` before it."""
+
 
 @dataclass(frozen=True)
 class ComputedGap:
@@ -55,19 +58,21 @@ class ComputedGap:
 
 def compute_gap(warehouse: Warehouse, wallets: Wallets, start: datetime, end: datetime) -> ComputedGap:
     """Compute and store the UTC days of [start, end), and the stored later days that carry positions opened in these."""
-    with warehouse.read() as con:
+    equals: dict[str, str | int | float | bool] = {"user1_address": wallets.copier, "user2_address": wallets.whale}
+    inside: tuple[list[GapAttributionRow], list[UncopiedExitRow]] = [], []
+    with warehouse.read() as con, warehouse.batch("gap_attribution") as batch:
         later = later_days(con, "gap_attribution", wallets, end, LOOK_BACK)
         last = max([end, *(day + DAY for day in later)])
         wanted = {*days_of(start, end), *later}
-        rows, exits = gap_rows(con, wallets, start, last)
-        rows = [row for row in rows if row["day"] in wanted]
-        exits = [row for row in exits if row["day"] in wanted]
-        prices = read_prices_to_keep(con)
-    equals: dict[str, str | int | float | bool] = {"user1_address": wallets.copier, "user2_address": wallets.whale}
-    with warehouse.batch("gap_attribution") as batch:
-        batch.add("gap_attribution", rows)
-        batch.add("uncopied_exits", exits)
-        batch.add("position_prices", prices)
+        for piece in pieces(start, last, AT_ONCE):
+            if wanted.isdisjoint(days_of(*piece)):
+                continue
+            rows, exits = gap_rows(con, wallets, *piece)
+            batch.add("gap_attribution", (row for row in rows if row["day"] in wanted))
+            batch.add("uncopied_exits", (row for row in exits if row["day"] in wanted))
+            inside[0].extend(row for row in rows if row["day"] < end)
+            inside[1].extend(row for row in exits if row["day"] < end)
+        batch.add("position_prices", read_prices_to_keep(con))
         batch_id = batch.commit(
             {
                 "gap_attribution": Window("day", start, last, equals),
@@ -75,8 +80,7 @@ def compute_gap(warehouse: Warehouse, wallets: Wallets, start: datetime, end: da
                 "position_prices": Upsert(("token_id", "observed_at")),
             }
         )
-    inside = [row for row in rows if row["day"] < end]
-    return ComputedGap(inside, [row for row in exits if row["day"] < end], len(later), warehouse.store(batch_id))
+    return ComputedGap(*inside, len(later), warehouse.store(batch_id))
 
 
 def gap_rows(

@@ -44,6 +44,13 @@ def days_of(start: datetime, end: datetime) -> Iterator[datetime]:
         start += DAY
 
 
+def pieces(start: datetime, end: datetime, length: timedelta) -> Iterator[tuple[datetime, datetime]]:
+    """[start, end) in pieces of at most `length`, so that memory does not grow with the range."""
+    while start < end:
+        yield start, min(start + length, end)
+        start += length
+
+
 def span_of(
     con: "duckdb.DuckDBPyConnection", wallets: Wallets, first: date | None, last: date | None
 ) -> tuple[datetime, datetime]:

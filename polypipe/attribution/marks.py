@@ -101,7 +101,7 @@ def build_marks(
     series: dict[str, list[Known]] = defaultdict(list)
     for token, prices in observed.items():
         keeper = opposite.get(token)
-        known = [Known(*price) for price in prices]
+        known = [price if isinstance(price, Known) else Known(*price) for price in prices]  # not all of them twice
         series[keeper or token] += [price.complement() for price in known] if keeper else known
     results, dates = dict(settled), dict(dated)
     for token, keeper in opposite.items():

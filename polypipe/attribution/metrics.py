@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 SQL = Path(__file__).parent / "sql"
 
+AT_ONCE = 10
+"""Days that are computed together: each fill is in 38 windows."""
+
 
 _COUNTS = ("whale_fills", "eligible_fills", "copied_fills", "ambiguous_fills", "own_fills", "realised_pairs")
 _NUMBERS = (
@@ -56,7 +59,13 @@ def compute_metrics(warehouse: Warehouse, wallets: Wallets, start: datetime, end
     """Compute and store the UTC days of [start, end), and later stored days whose windows reach into them."""
     with warehouse.read() as con:
         later = later_days(con, "copy_metrics_daily", wallets, end, (max(WINDOWS) - 1) * DAY)
-        rows, breakdowns = metric_rows(con, wallets, [*days_of(start, end), *later])
+        rows: list[CopyMetricsRow] = []
+        breakdowns: list[CopyBreakdownRow] = []
+        days = [*days_of(start, end), *later]
+        for n in range(0, len(days), AT_ONCE):
+            some = metric_rows(con, wallets, days[n : n + AT_ONCE])
+            rows += some[0]
+            breakdowns += some[1]
     last = max([end, *(day + DAY for day in later)])
     equals: dict[str, str | int | float | bool] = {"user1_address": wallets.copier, "user2_address": wallets.whale}
     with warehouse.batch("copy_metrics") as batch:

@@ -27,7 +27,7 @@ from polypipe.polymarket import PolymarketError, PolymarketHttp
 from polypipe.polymarket.prices import BATCH, PricePoint, fetch_prices
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Upsert, Warehouse
-from polypipe.warehouse.connection import literal
+from polypipe.warehouse.connection import literal, stream_rows
 from polypipe.warehouse.rows import PriceHistoryRow
 
 if TYPE_CHECKING:
@@ -121,8 +121,12 @@ def read_spans(
         f"WHERE {FILLS} AND wallet IN ({literal(wallets.copier)}, {literal(wallets.whale)}) AND asset IS NOT NULL "
         f"AND side IS NOT NULL AND size > 0 AND price > 0 AND timestamp >= {literal(start - LOOK_BACK)} "
         f"AND timestamp < {literal(end)} ORDER BY timestamp, key"
-    ).fetchall()
-    fills = [Traded(*row) for row in rows]
+    )
+    same: dict[str, str] = {}  # ids are stored once, not once a fill
+    fills = [
+        Traded(same.setdefault(wallet, wallet), same.setdefault(token, token), t, shares)
+        for wallet, token, t, shares in stream_rows(rows)
+    ]
     marks = read_marks(con, wallets, start - LOOK_BACK, end + LOOK_BACK)
     midnights = [day.timestamp() for day in [*days_of(start, end), end]]
     at = now.timestamp()

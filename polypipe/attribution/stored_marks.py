@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from polypipe.attribution.marks import HISTORY, POSITIONS, Known, Marks, build_marks
 from polypipe.attribution.settlements import ObservedPrice, Redeem, after_conversions, contradicts, settlements, slug_date
 from polypipe.wallets import Wallets
-from polypipe.warehouse.connection import literal
+from polypipe.warehouse.connection import literal, stream_rows
 
 if TYPE_CHECKING:
     import duckdb
@@ -27,11 +27,6 @@ def read_marks(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: dateti
     """
     both = f"wallet IN ({literal(wallets.copier)}, {literal(wallets.whale)})"
     span = f"timestamp >= {literal(start)} AND timestamp < {literal(end)}"
-    trades = con.execute(
-        "SELECT wallet, epoch(timestamp), asset, side, size, price, condition_id, event_slug, outcome_index "
-        "FROM wallet_activity "
-        f"WHERE {FILLS} AND {both} AND {span} AND asset IS NOT NULL AND side IS NOT NULL AND size > 0 AND price > 0"
-    ).fetchall()
     readings = [ObservedPrice(*row) for row in read_observed_prices(con, start, end)]
     redeems = [
         Redeem(*row)
@@ -54,7 +49,12 @@ def read_marks(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: dateti
     dated: dict[str, float] = {}
     pairs: dict[str, dict[int, str]] = defaultdict(dict)  # market -> its known tokens by outcome
     events: dict[str, str] = {}
-    for wallet, t, token, side, size, price, condition, slug, outcome in trades:
+    trades = con.execute(
+        "SELECT wallet, epoch(timestamp), asset, side, size, price, condition_id, event_slug, outcome_index "
+        "FROM wallet_activity "
+        f"WHERE {FILLS} AND {both} AND {span} AND asset IS NOT NULL AND side IS NOT NULL AND size > 0 AND price > 0"
+    )
+    for wallet, t, token, side, size, price, condition, slug, outcome in stream_rows(trades):
         observed[token].append(Known(t, price))
         if condition is not None:
             condition_of[token] = condition

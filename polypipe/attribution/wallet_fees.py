@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from polypipe.attribution.days import DAY, LOOK_BACK, days_of, moment
+from polypipe.attribution.days import DAY, LOOK_BACK, days_of, moment, pieces
 from polypipe.attribution.fee_schedules import read_schedules
 from polypipe.attribution.fees import FillFee
 from polypipe.attribution.fills import Fill
@@ -35,6 +35,9 @@ DAY_UNKNOWN = "the activity of the day is not known completely"
 NO_POINTS = "user-pnl has no point at one of the day's midnights"
 LOST_MARK = "a token held on the day has no mark at its end"
 
+AT_ONCE = 30 * DAY
+"""Longer ranges are computed in pieces, each with the marks of `LOOK_BACK` around it."""
+
 _DUST_SHARES = 1e-6
 _REBATES = {"MAKER_REBATE": "maker_rebates", "TAKER_REBATE": "taker_rebates"}
 
@@ -46,7 +49,7 @@ def compute_wallet_fees(warehouse: Warehouse, wallets: Wallets, start: datetime,
     """
     with warehouse.read() as con:
         last = max(end, _end_of_later_days(con, wallets, end))
-        rows = fee_rows(con, wallets, start, last)
+        rows = [row for piece in pieces(start, last, AT_ONCE) for row in fee_rows(con, wallets, *piece)]
     batch_ids = []
     for wallet in (wallets.copier, wallets.whale):
         with warehouse.batch("wallet_fees") as batch:

@@ -10,7 +10,7 @@ import random
 import re
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Row = TypeVar("Row", bound=Mapping[str, Any])  # a TypedDict of `polypipe.warehouse.rows`
+
+STREAMED = 5000
+"""Rows that `stream_rows` holds."""
 
 _Config = dict[str, str | bool | int | float | list[str]]  # the type that duckdb.connect declares
 # One thread: the tables are small, and on a busy machine a query on two threads waits for the slower one. One thread
@@ -91,6 +94,15 @@ def fetch_rows(result: "duckdb.DuckDBPyConnection", row_type: type[Row]) -> list
     """Return the rows of a query as `row_type` dicts. The query must select its columns; that is not checked."""
     names = [column[0] for column in result.description or ()]
     return [cast(Row, dict(zip(names, values, strict=True))) for values in result.fetchall()]
+
+
+def stream_rows(result: "duckdb.DuckDBPyConnection") -> Iterator[tuple[Any, ...]]:
+    """The rows of a query, of which only some thousand are in memory at a time.
+
+    The connection must not run another query before the last row.
+    """
+    while rows := result.fetchmany(STREAMED):
+        yield from rows
 
 
 def literal(value: object) -> str:

@@ -162,6 +162,18 @@ def test_a_range_matched_in_pieces_has_the_same_result(wallets, warehouse, monke
 
 
 @pytest.mark.slow
+def test_a_range_computed_in_pieces_has_the_same_result(settings, warehouse, wallets, monkeypatch) -> None:
+    first, last = date(2026, 7, 18), date(2026, 7, 22)
+    materialize(settings, warehouse, first, last)
+    whole = everything(warehouse, first)
+    assert all(whole.values())
+    for module, length in (("daily_gap", timedelta(days=2)), ("wallet_fees", timedelta(days=2)), ("metrics", 2)):
+        monkeypatch.setattr(f"polypipe.attribution.{module}.AT_ONCE", length)
+    materialize(settings, warehouse, first, last)
+    assert everything(warehouse, first) == whole
+
+
+@pytest.mark.slow
 def test_every_null_of_every_row_has_its_reason(settings, warehouse) -> None:
     materialize(settings, warehouse, "2026-07-08", "2026-07-12")  # the first two have no PnL
     for table in ("gap_attribution", "copy_metrics_daily"):
