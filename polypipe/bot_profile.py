@@ -21,11 +21,13 @@ class BotProfile:
 
     `ratio` is used while POLYPIPE_SCALING_RATIO is not set; that of the bot's own settings replaces it if `adopts_ratio`.
     Whale fills below `floor_shares` are never copied. An order must be worth `minimum_usd` and have `minimum_shares`;
-    `below_minimum` says what happens to smaller ones. `maximum_usd` caps an order (None: no cap). `tiers` are pairs of a
+    `below_minimum` says what happens to smaller ones; no setting of the bot lowers the minimum below `exchange_usd`, which
+    the exchange asks for its kind of order. `maximum_usd` caps an order (None: no cap). `tiers` are pairs of a
     size in shares and the factor for purchases of that size or more. `strategy` is "" for a bot that copies in
     proportion, else the name of the strategy that does not. `names` maps the program's settings (constants in its
     source, or environment variables) to what they set. `tags` are regular expressions that only this bot's log matches;
-    `files` (glob patterns) and `words` (in its Rust source) are found in its directory only.
+    `files` (glob patterns) and `words` (in its Rust source) are found in its directory only. `contracts` is the constant
+    with the exchange contracts that it listens to.
     """
 
     name: str
@@ -35,6 +37,7 @@ class BotProfile:
     minimum_usd: float
     adopts_ratio: bool = True
     minimum_shares: float = 0.0
+    exchange_usd: float = 0.0
     below_minimum: Below = "chance"
     maximum_usd: float | None = None
     tiers: tuple[tuple[float, float], ...] = ()
@@ -46,6 +49,7 @@ class BotProfile:
     tags: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
+    contracts: str = "MONITORED_ADDRESSES in its settings.rs"
 
     def __str__(self) -> str:
         """The text that `parse_profile` reads back."""
@@ -134,6 +138,7 @@ STRATEGIES = BotProfile(
     ratio=0.10,
     floor_shares=0.0,
     minimum_usd=1.0,
+    exchange_usd=1.0,
     below_minimum="skipped",
     maximum_usd=100.0,
     names=(
@@ -153,7 +158,8 @@ SCALED = BotProfile(
     bot="the fork with POSITION_SCALE and users/<id> (yesnotrader, 2026-04)",
     ratio=1.0,
     floor_shares=0.0,
-    minimum_usd=1.0,  # the exchange's for market orders; MIN_TRADE_VALUE_USD raises it
+    minimum_usd=1.0,
+    exchange_usd=1.0,
     tiers=_TIERS,
     names=(
         ("POSITION_SCALE", "ratio"),
@@ -164,6 +170,7 @@ SCALED = BotProfile(
     ),
     files=("users/[0-9]*",),
     words=("POSITION_SCALE",),
+    contracts="EXCHANGE_ADDRESSES in its src/config/mod.rs",
 )
 
 CONSTANTS = frozenset(name for name, _ in _FAMILY)
@@ -208,6 +215,8 @@ def changed(profile: BotProfile, named: Mapping[str, str]) -> BotProfile:
         else:
             with suppress(ValueError):
                 fields[target] = _field(target, text)
+    if "minimum_usd" in fields:
+        fields["minimum_usd"] = max(fields["minimum_usd"], profile.exchange_usd)
     if profile.adopts_ratio and (ratio := ratio_of(profile, named)) is not None:
         fields["ratio"] = ratio
     return replace(profile, **fields)

@@ -82,6 +82,8 @@ def test_expected_size_follows_the_bots_rule(profile, ratio, shares, price, side
         (STRATEGIES, {"COPY_STRATEGY": "fixed", "COPY_SIZE": "50"}, {"strategy": "FIXED", "ratio": 0.5}),
         (STRATEGIES, {"COPY_STRATEGY": "PERCENTAGE", "MAX_ORDER_SIZE_USD": "250"}, {"maximum_usd": 250}),
         (SCALED, {"POSITION_SCALE": "0.02", "MIN_WHALE_SHARES": "500"}, {"ratio": 0.02, "floor_shares": 500}),
+        (SCALED, {"MIN_TRADE_VALUE_USD": "0.00"}, {"minimum_usd": 1}),  # the exchange refuses smaller market orders
+        (SCALED, {"MIN_TRADE_VALUE_USD": "1.50"}, {"minimum_usd": 1.5}),
         (SCALED, {"POSITION_SCALE": "two", "MIN_SHARES": "-1", "MIN_TRADE_VALUE_USD": "nan"}, {}),  # as the bot: ignored
     ],
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from polypipe.bot.grammar import parse_line
 from polypipe.bot.logs import TRADE_LOG
+from polypipe.bot_profile import CLASSIC, BotProfile
 from polypipe.doctor.bot_program import CURRENT, OF_V2_MARKETS, Named, judge_contracts, sentence
 from polypipe.doctor.inputs import Inputs
 from polypipe.doctor.result import Result, error, ok, skipped, unknown, warning
@@ -55,7 +56,7 @@ def check_hearing(inputs: Inputs) -> Result:
     except Exception:
         # Of any kind: other checks report broken tables, and a silent bot must be reported even then.
         versions = {}
-    return judge_hearing(fills, heard, versions, named, inputs.now, log)
+    return judge_hearing(fills, heard, versions, named, inputs.now, log, inputs.settings.bot_profile)
 
 
 def read_tail(path: Path) -> Heard:
@@ -94,6 +95,7 @@ def judge_hearing(
     named: Named,
     now: datetime,
     log: Path,
+    bot: BotProfile = CLASSIC,
 ) -> Result:
     """The log decides if it can: a bot that sees the whale's fills is fine whatever its files contain."""
     name = "bot hears the whale"
@@ -116,7 +118,7 @@ def judge_hearing(
             return error(name, f"{what}; {contracts.finding}", contracts.advice, contracts.details)
         advice = (
             "check that the bot runs, is connected and follows this whale. If so, it may listen to retired contracts: "
-            f"MONITORED_ADDRESSES in its settings.rs must contain {sentence(CURRENT | OF_V2_MARKETS)}"
+            f"{bot.contracts} must contain {sentence(CURRENT | OF_V2_MARKETS)}"
         )
         return error(name, what, advice)
     within = [fill for fill in due if heard.first <= fill.timestamp <= heard.last]

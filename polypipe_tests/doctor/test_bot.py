@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from polypipe.bot.logs import TRADE_LOG
-from polypipe.bot_profile import STRATEGIES, TRADERS
+from polypipe.bot_profile import CLASSIC, SCALED, STRATEGIES, TRADERS
 from polypipe.caches.formats import Categorized
 from polypipe.caches.publish import publish
 from polypipe.caches.registry import CACHES
@@ -274,6 +274,13 @@ def test_bot_is_silent_only_if_enough_old_fills_are_missing_from_its_log(
     assert (result.status, words in result.finding) == (status, True), result
     if status == "error":
         assert next(iter(CURRENT)) in result.advice
+
+
+def test_advice_on_contracts_names_the_constant_of_the_bot(tmp_path):
+    whale = fills(6, timedelta(minutes=30))
+    log = heard(timedelta(hours=2), [])
+    for profile, words in ((CLASSIC, "MONITORED_ADDRESSES in its settings.rs"), (SCALED, "EXCHANGE_ADDRESSES in its src/")):
+        assert words in judge_hearing(whale, log, {}, NOTHING, NOW, tmp_path, profile).advice
 
 
 def test_missing_fills_of_one_market_version_are_an_error(tmp_path):
