@@ -36,7 +36,7 @@ TABLES: Mapping[str, Sequence[str]] = {
     "wallet_pnl": ("wallet_pnl",),
     "wallet_activity": ("wallet_activity", "activity_days", "activity_unknown_days", "wallet_combos", "event_sizes"),
     "copy_quality_daily": ("copy_quality_daily",),
-    "copy_fills": ("copy_fills", "wallet_fees_daily", "price_history"),
+    "copy_fills": ("copy_fills", "wallet_fees_daily", "ratio_changes", "price_history"),
     "copy_metrics_daily": ("copy_metrics_daily", "copy_breakdowns"),
     "gap_attribution": ("gap_attribution", "uncopied_exits", "position_prices"),
     "bot_trade_log": ("trade_log", "own_fills", "log_positions"),

@@ -14,7 +14,7 @@ from polypipe.attribution.price_history import load_prices
 from polypipe.attribution.realised_ratio import ratio_warning
 from polypipe.attribution.wallet_fees import compute_wallet_fees
 from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY
-from polypipe.history.copy_quality import reasons_of
+from polypipe.history.copy_quality import compute_quality, reasons_of
 from polypipe.orchestration.asset_defaults import ATTRIBUTION, PYTHON_TABLE, SQL_TABLE
 from polypipe.orchestration.daily import DailyReport, DailyRun, daily_asset
 from polypipe.orchestration.metadata import markdown_head, reasons_table
@@ -28,8 +28,8 @@ GAP_ATTRIBUTION = dg.AssetKey("gap_attribution")
 
 _PLOTTED = (
     "whale_fills", "eligible_fills", "copied_fills", "own_fills", "copy_rate", "copy_rate_usd", "fill_ratio",
-    "slippage_cents", "slippage_p95", "slippage_usd", "latency_p50", "latency_p95", "shortfall_usd", "copier_fee_cents",
-    "whale_fee_cents", "whale_maker_share", "break_even_cents",
+    "ambiguous_share", "late_fills", "slippage_cents", "slippage_p95", "slippage_usd", "latency_p50", "latency_p95",
+    "shortfall_usd", "copier_fee_cents", "whale_fee_cents", "whale_maker_share", "break_even_cents",
 )  # fmt: skip
 _PLOTTED_30_DAYS = ("copy_rate", "slippage_cents", "shortfall_usd", "realised_ratio")
 
@@ -89,6 +89,8 @@ def copy_fills(run: DailyRun) -> DailyReport:
     """Read the prices that are missing, and match the fills of the days."""
     prices = load_prices(run.polymarket, run.warehouse, run.wallets, run.start, run.end)
     computed = compute_fills(run.warehouse, run.wallets, run.start, run.end)
+    if computed.ratio_changed:  # expected PnL has used another ratio for some hours of these days
+        compute_quality(run.warehouse, run.wallets, run.start, run.end)
     days = {
         day: {
             "dagster/partition_row_count": computed.status[day].total(),

@@ -6,7 +6,11 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
+from polypipe.attribution.ambiguity import OF_MATCHES, why_unknown
 from polypipe.attribution.intervals import ratio_interval, verdict, wilson
+
+AMBIGUOUS = "most matches are ambiguous"
+"""Verdict of a class whose copy rate, slippage and latency are unknown for this reason."""
 
 
 def class_rows(rows: Iterable[dict[str, Any]]) -> dict[tuple[datetime, int], dict[tuple[str, str], dict[str, Any]]]:
@@ -20,16 +24,19 @@ def class_rows(rows: Iterable[dict[str, Any]]) -> dict[tuple[datetime, int], dic
 
 
 def _class_row(events: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    eligible, copied = (sum(event[name] for event in events) for name in ("eligible_fills", "copied_fills"))
+    eligible, copied, ambiguous = (
+        sum(event[name] for event in events) for name in ("eligible_fills", "copied_fills", "ambiguous_fills")
+    )
     shares, ordered, usd = (
         sum(event[name] for event in events) for name in ("copier_shares", "ordered_shares", "slippage_usd")
     )
     low, high = wilson(copied, eligible)
     clusters = [(100 * event["slippage_usd"], event["copier_shares"]) for event in events if event["copier_shares"] > 0]
     interval = ratio_interval(clusters)
-    return {
+    row = {
         "eligible_fills": eligible,
         "copied_fills": copied,
+        "ambiguous_fills": ambiguous,
         "copy_rate": 100 * copied / eligible,
         "copy_rate_low": 100 * low,
         "copy_rate_high": 100 * high,
@@ -42,3 +49,6 @@ def _class_row(events: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "events": len(clusters),
         "verdict": verdict(interval),
     }
+    if why_unknown(ambiguous, copied) is not None:
+        row |= {name: None for name in row if name.startswith(OF_MATCHES)} | {"verdict": AMBIGUOUS}
+    return row

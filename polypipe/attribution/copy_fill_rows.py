@@ -10,9 +10,9 @@ from polypipe.attribution.days import moment
 from polypipe.attribution.fees import Schedules
 from polypipe.attribution.fills import Fill, Match
 from polypipe.attribution.habits import Habits
-from polypipe.attribution.joined_lines import LogLine
 from polypipe.attribution.labels import Catalog, price_bucket
-from polypipe.attribution.reasons import LoggedFill, fill_status
+from polypipe.attribution.reasons import LoggedFill, fill_status, servable
+from polypipe.attribution.tables import Log
 from polypipe.divergence.copy_rule import rule_of, size_bucket
 from polypipe.wallets import Wallets
 from polypipe.warehouse.rows import CopyFillRow
@@ -41,7 +41,7 @@ class RowMaker:
     habits: Habits
     catalog: Catalog
     holdings: Holdings
-    log: Mapping[tuple[str, str, str], list[LogLine]]
+    log: Log
     schedules: Schedules
 
     def of_match(self, found: Match) -> CopyFillRow:
@@ -50,7 +50,9 @@ class RowMaker:
         ratio = self.habits.ratio(whale.t)
         expected = rule_of(self.wallets.bot, ratio).expected(whale)
         logged = self._logged(whale)
-        decided = fill_status(found, expected, self.holdings.just_before(whale.token, whale.t), logged, self.wallets.bot)
+        held = self.holdings.just_before(whale.token, found.copies[0].t if found.copies else whale.t)
+        ordered = servable(found, expected, held)
+        decided = fill_status(found, expected, held, logged, self.wallets.bot)
         paid, copied = self.schedules.fee(whale), self.schedules.fees(found.copies)
         worse = None if price is None else whale.sign * (price - whale.price)
         row = {
@@ -66,6 +68,9 @@ class RowMaker:
             "ratio": ratio,
             "eligible": expected > 0,
             "expected_shares": expected,
+            "ordered_shares": max(expected, self.wallets.bot.minimum_order(whale.price))
+            if ordered >= expected
+            else ordered,
             "copier_shares": found.shares,
             "copier_price": price,
             "copier_fee": copied.usd,
@@ -79,9 +84,11 @@ class RowMaker:
             "slippage_cents": None if worse is None else 100 * worse,
             "slippage_usd": None if worse is None else found.shares * worse,
             "slippage_bps": None if price is None else 1e4 * whale.sign * (price / whale.price - 1),
-            "fill_ratio": found.shares / expected if expected else None,
+            "fill_ratio": found.shares / (ordered if found.copies else expected) if expected else None,
             "first_fill_ratio": logged.first_fill_ratio(found.shares) if logged else None,
             "ambiguous": found.ambiguous,
+            "late": found.late,
+            "joined": found.joined,
             "live": logged.live if logged else None,
         }
         return cast(CopyFillRow, row)
@@ -106,6 +113,8 @@ class RowMaker:
             "copied_at": moment(fill.t),
             "completed_at": moment(fill.t),
             "ambiguous": False,
+            "late": False,
+            "joined": False,
         }
         return cast(CopyFillRow, row)
 
@@ -130,9 +139,8 @@ class RowMaker:
         }
 
     def _logged(self, whale: Fill) -> LoggedFill | None:
-        """The log line of a fill: of those with its transaction, token and side, the one nearest in size."""
-        lines = self.log.get((whale.transaction, whale.token, whale.side))
-        if not lines:
+        """What the bot's log says of a fill."""
+        line = self.log.line_of(whale)
+        if line is None:
             return None
-        line = min(lines, key=lambda line: abs(line.whale_shares - whale.shares))
         return LoggedFill(line.outcome, line.reason, line.requested, line.filled, line.live, line.fill_state)

@@ -6,12 +6,13 @@ Table `positions` has the latest prices only, so they are kept in `position_pric
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from polypipe.attribution.accounting import explain
+from polypipe.attribution.ambiguity import RANGED, ambiguous_share
 from polypipe.attribution.combos import read_combo_part
 from polypipe.attribution.days import DAY, LOOK_BACK, days_of, later_days, midnight_before, moment, pieces
 from polypipe.attribution.measured import (
@@ -20,14 +21,14 @@ from polypipe.attribution.measured import (
     read_income,
     read_measured,
     read_prices_to_keep,
-    read_ratios,
 )
-from polypipe.attribution.parts import COMBOS_UNKNOWN, DAY_UNKNOWN, EARLIER_UNKNOWN, EVENT_SIZE, RATIO_CHANGED, ExplainedDay
+from polypipe.attribution.parts import COMBOS_UNKNOWN, DAY_UNKNOWN, EARLIER_UNKNOWN, EVENT_SIZE, ExplainedDay
 from polypipe.attribution.pnl_fees import FEES_NOT_TOLD, measure_by_day
+from polypipe.attribution.ratio_changes import change_notes
 from polypipe.attribution.settlements import Redeem
 from polypipe.attribution.stored_marks import read_marks
 from polypipe.attribution.stored_moves import read_moves
-from polypipe.attribution.tables import read_copy_fills, read_events, read_sets, read_unattributed
+from polypipe.attribution.tables import read_ambiguous, read_copy_fills, read_events, read_sets, read_unattributed
 from polypipe.text import count
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Upsert, Warehouse, Window
@@ -107,22 +108,22 @@ def gap_rows(
     )
     named = act_notes(read_unattributed(con, wallets, start, end), prices.contradicted)
     complete = read_complete_days(con, (wallets.copier, wallets.whale), since, end)
-    ratios = read_ratios(con, wallets, start, end)
+    ratios = change_notes(con, wallets, start, end)  # accounting uses the day's last ratio, copy quality that of each hour
+    ambiguous = ambiguity_notes(read_ambiguous(con, wallets, start, end))
     fees = measure_by_day(con, wallets, days)
     rows: list[GapAttributionRow] = []
     exits: list[UncopiedExitRow] = []
     combos = read_combo_part(con, wallets, since, spans, end)
     for day, found, one, (usd, why) in zip(days, known, explained, combos, strict=True):
         one.parts["combos"], one.combos_unknown = usd or 0.0, why
-        if len(ratios.get(day, ())) > 1:  # accounting uses the day's last ratio, copy quality that of each hour
-            one.notes[RATIO_CHANGED] = None
         if day not in complete:
             one.notes[DAY_UNKNOWN] = None
         if fills and any(before not in complete for before in days_of(midnight_before(fills[0].t), day)):
             one.notes[EARLIER_UNKNOWN] = None
         if one.parts["fees"] and (note := fees[day].note):
             one.notes[note] = None if note == FEES_NOT_TOLD else -one.parts["fees"]
-        one.notes |= dict.fromkeys([*named.get(day, ()), *moved_notes(one)]) | stale_notes(one)
+        one.notes |= dict.fromkeys([*named.get(day, ()), *moved_notes(one), *ratios.get(day, ()), *ambiguous.get(day, ())])
+        one.notes |= stale_notes(one)
         base = {"day": day, "user1_address": wallets.copier, "user2_address": wallets.whale}
         more = {
             "copier_income": income.get((wallets.copier, day), 0.0),
@@ -178,6 +179,15 @@ def act_notes(
             "twice: not used as a settlement"
         )
     return notes
+
+
+def ambiguity_notes(matches: Mapping[datetime, tuple[int, int]]) -> dict[datetime, list[str]]:
+    """Day -> a note if more than 10 % of its matches are ambiguous. `matches`: day -> ambiguous and all copied fills."""
+    return {
+        day: [f"{share:.0f} % of the matches are ambiguous: USD may belong to another of slippage, missed, excess and own"]
+        for day, (ambiguous, copied) in matches.items()
+        if (share := ambiguous_share(ambiguous, copied)) is not None and share > RANGED
+    }
 
 
 def moved_notes(explained: ExplainedDay) -> list[str]:

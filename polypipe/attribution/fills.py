@@ -38,12 +38,15 @@ class Fill(msgspec.Struct, frozen=True, gc=False):
 class Match:
     """A fill of the whale and the copier fills that copy it, oldest first; empty if it was missed.
 
-    `ambiguous`: at least one of them fits another fill of the whale nearly as well.
+    `ambiguous`: at least one of them may belong elsewhere. `late`: the first one came after the usual reach. `joined`: an
+    order for several fills of the whale; the copies are this fill's part of it.
     """
 
     whale: Fill
     copies: tuple[Fill, ...]
     ambiguous: bool = False
+    late: bool = False
+    joined: bool = False
 
     @property
     def shares(self) -> float:

@@ -33,6 +33,7 @@ class LogLine(NamedTuple):
     at: datetime | None = None
     ordered_for: float | None = None
     joined: int | None = None
+    resubmitted: bool | None = None
 
 
 def spread(lines: Sequence[LogLine]) -> list[LogLine]:
@@ -86,4 +87,5 @@ def _share_of(order: LogLine, fill: LogLine, total: float) -> LogLine:
         filled=None if order.filled is None else part * order.filled,
         live=fill.live if order.live is None else order.live,
         fill_state=order.fill_state,
+        resubmitted=order.resubmitted,
     )

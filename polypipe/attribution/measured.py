@@ -3,14 +3,12 @@
 # ruff: noqa: S608 -- values are written as literals
 
 import json
-from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from polypipe.attribution.days import midnight_before, moment
-from polypipe.attribution.tables import ratios_by_hour
+from polypipe.attribution.days import moment
 from polypipe.polymarket.activity_types import types_treated_as
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal
@@ -71,16 +69,6 @@ def read_complete_days(
         f"GROUP BY day HAVING count(DISTINCT wallet) = {len(wallets)}"
     ).fetchall()
     return {moment(t) for (t,) in rows}
-
-
-def read_ratios(
-    con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime
-) -> dict[datetime, set[float]]:
-    """Day -> ratios in force in its hours, as far as snapshots recorded them."""
-    found: dict[datetime, set[float]] = defaultdict(set)
-    for hour, ratio in ratios_by_hour(con, wallets, start, end).items():
-        found[midnight_before(3600.0 * hour)].add(ratio)
-    return found
 
 
 def read_prices_to_keep(con: "duckdb.DuckDBPyConnection") -> list[PositionPriceRow]:

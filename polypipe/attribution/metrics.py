@@ -11,10 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from polypipe.attribution.ambiguity import FEW, OF_MATCHES, SURE, ambiguous_share, is_ranged, why_unknown
 from polypipe.attribution.breakdowns import class_rows
 from polypipe.attribution.days import DAY, days_of, later_days
 from polypipe.attribution.fee_metrics import FEE_NUMBERS, OF_PNL, fee_numbers
 from polypipe.attribution.pnl_fees import FeeShare, measure_by_day
+from polypipe.attribution.ratio_pairs import RatioPairs
 from polypipe.attribution.realised_ratio import LEAST_RATIO_PAIRS
 from polypipe.attribution.shortfall import Shortfall, shortfall_by_window
 from polypipe.bot_profile import TELLING
@@ -34,14 +36,17 @@ AT_ONCE = 10
 """Days that are computed together: each fill is in 38 windows."""
 
 
-_COUNTS = ("whale_fills", "eligible_fills", "copied_fills", "ambiguous_fills", "own_fills", "realised_pairs")
+_COUNTS = (
+    "whale_fills", "eligible_fills", "copied_fills", "ambiguous_fills", "late_fills", "joined_fills", "own_fills",
+    "realised_pairs",
+)  # fmt: skip
 _NUMBERS = (
     "copy_rate", "copy_rate_low", "copy_rate_high", "copy_rate_usd", "fill_ratio", "first_fill_ratio", "slippage_cents",
     "slippage_cents_low", "slippage_cents_high", "slippage_p50", "slippage_p95", "slippage_usd", "slippage_bps",
     "latency_p50", "latency_p95", "latency_p99", "shortfall_usd", "shortfall_bps", "unmarked_usd", "realised_ratio",
-    "ratio", *FEE_NUMBERS,
+    "ratio", "ambiguous_share", *SURE, *FEE_NUMBERS,
 )  # fmt: skip
-_OF_COPIES = tuple(name for name in _NUMBERS if name.startswith(("slippage", "latency", "fill_ratio")))
+_OF_COPIES = tuple(name for name in _NUMBERS if name.startswith(("slippage", "latency", "fill_ratio", "ambiguous")))
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,7 @@ def metric_rows(
     classes = class_rows(_rows(con, "slippage_by_event.sql"))
     fees = {(sums["day"], sums["window_days"]): sums for sums in _rows(con, "fees.sql")}
     in_pnl = measure_by_day(con, wallets, days)
+    pairs = RatioPairs(_rows(con, "ratio_pairs.sql"))
     known: set[tuple[datetime, int]] = set()
     rows = []
     for numbers in _rows(con, "metrics.sql"):
@@ -111,6 +117,7 @@ def metric_rows(
         if numbers["days_known"] >= MIN_COVERED * numbers["window_days"]:
             known.add(key)
         whole = classes.get(key, {}).get(("all", "all"))
+        numbers |= pairs.measured(*key, numbers["ratio"])
         rows.append(_metric_row(numbers, whole, missed[key], fees[key], in_pnl[key[0]], key in known))
     addresses = {"user1_address": wallets.copier, "user2_address": wallets.whale}
     breakdowns = [
@@ -146,8 +153,7 @@ def _metric_row(
         "slippage_cents_high",
     ):
         row[name] = whole[name] if whole else None
-    if row["realised_pairs"] < LEAST_RATIO_PAIRS:
-        row["realised_ratio"] = None
+    row["ambiguous_share"] = ambiguous_share(numbers["ambiguous_copies"] or 0, row["copied_fills"])
     row["shortfall_usd"] = (row["slippage_usd"] or 0.0) + missed.usd + missed.fees if row["eligible_fills"] else None
     row["unmarked_usd"] = missed.unmarked if row["eligible_fills"] else None
     row["shortfall_bps"] = 1e4 * row["shortfall_usd"] / paper if paper else None
@@ -155,9 +161,18 @@ def _metric_row(
     reasons = dict.fromkeys(_NUMBERS, "the whale has no eligible fill in the window")
     reasons |= dict.fromkeys(_OF_COPIES, no_copy) | {
         "first_fill_ratio": "the bot's log has none of these fills",
-        "realised_ratio": f"{row['realised_pairs']} unambiguous pairs, {LEAST_RATIO_PAIRS} are needed",
+        "realised_ratio": f"{row['realised_pairs']} unambiguous pairs, {LEAST_RATIO_PAIRS} are needed"
+        if row["realised_pairs"] < LEAST_RATIO_PAIRS
+        else f"no ratio explains the sizes of enough of {row['realised_pairs']} pairs",
         "ratio": "no fills in the window",
     }
+    if row["ambiguous_share"] is not None and not is_ranged(row["ambiguous_share"]):
+        row |= dict.fromkeys(SURE)
+        reasons |= dict.fromkeys(SURE, FEW)
+    if (why := why_unknown(numbers["ambiguous_copies"] or 0, row["copied_fills"])) is not None:
+        of_matches = [name for name in _NUMBERS if name.startswith(OF_MATCHES)]
+        row |= dict.fromkeys(of_matches)
+        reasons |= dict.fromkeys(of_matches, why)
     of_fees, why_no_fees = fee_numbers(fees, row["slippage_cents"], in_pnl)
     row |= of_fees
     reasons |= why_no_fees

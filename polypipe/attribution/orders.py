@@ -1,57 +1,67 @@
 """The copier's orders, and how well one fits a fill of the whale. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import groupby
 from math import log
 from typing import NamedTuple
 
 from polypipe.attribution.fills import Fill
 from polypipe.attribution.habits import Habit
+from polypipe.bot_profile import BotProfile
+
+ROUNDING = 0.0101
+"""The bot rounds an order down to hundredths of a share."""
 
 EXACT_SHARE, EXACT_SHARES = 0.001, 0.02
-"""A size is exact within 0.1 %, or within rounding (0.02 shares)."""
+"""A size is nearly exact within 0.1 %, or within 0.02 shares: the ratio is not known to more digits."""
 
 TOO_MUCH = 2.0
 """Orders above this multiple of the expected size are not copies."""
 
 REACH = 180.0
-"""Maximum seconds from the whale's fill to a copy. The bot leaves an order open for 61 s in play and resubmits; a later
-order is a decision of the copier's own."""
+"""Maximum seconds from the whale's fill to a copy in time. The bot leaves an order open for 61 s in play and resubmits."""
 
 BEFORE = 2.0
 """Seconds by which a copy may precede the whale's fill: fills carry the time of their block, and a block takes 2 s."""
 
-PARTIAL, PER_SECOND, CLOSE_CALL = 3.0, 1 / 30, 1.0
-"""Cost of a size that is not exact, cost of a second off the usual delay, and the margin below which a match is ambiguous.
+NEARLY, PARTIAL, PER_SECOND, CLOSE_CALL = 1.5, 3.0, 1 / 30, 1.0
+"""Cost of a size that is nearly exact and of one that is not exact, cost of a second off the usual delay, and the margin
+below which a match is ambiguous.
 
 An exact size is worth 90 s, so it wins against a partial fill unless that is far more timely.
 """
 
 
 class Order(NamedTuple):
-    """Copier fills that share a transaction."""
+    """Copier fills that share a transaction. `emptied`: a sale of everything that the copier held."""
 
     t: float
     key: str
     shares: float
     fills: tuple[Fill, ...]
+    emptied: bool = False
 
 
 Groups = dict[tuple[str, str], list[Order]]
+Held = Callable[[str, float], float]
+"""(token, epoch seconds) -> the copier's shares just before."""
 
 
-def orders_of(copier: Iterable[Fill]) -> Groups:
-    """(token, side) -> orders in order of time."""
+def orders_of(copier: Iterable[Fill], held: Held | None = None) -> Groups:
+    """(token, side) -> orders in order of time. Without `held`, no sale is known to have emptied a position."""
     groups: Groups = {}
     for group, fills in grouped(copier).items():
         by_transaction: dict[str, list[Fill]] = defaultdict(list)
         for fill in fills:
             by_transaction[fill.transaction or fill.key].append(fill)
-        groups[group] = sorted(
-            Order(parts[0].t, parts[0].key, sum(part.shares for part in parts), tuple(parts))
-            for parts in by_transaction.values()
-        )
+        orders = []
+        for parts in by_transaction.values():
+            shares = sum(part.shares for part in parts)
+            has = held(group[0], parts[0].t) if held is not None and group[1] == "SELL" else 0.0
+            emptied = has > EXACT_SHARES and shares >= has - EXACT_SHARES
+            orders.append(Order(parts[0].t, parts[0].key, shares, tuple(parts), emptied))
+        groups[group] = sorted(orders)
     return groups
 
 
@@ -61,25 +71,14 @@ def grouped(fills: Iterable[Fill]) -> dict[tuple[str, str], list[Fill]]:
     return {group: list(found) for group, found in groupby(ordered, key=lambda fill: (fill.token, fill.side))}
 
 
-def copy_cost(fill: Fill, order: Order, habit: Habit) -> float | None:
-    """Cost of taking an order for a copy of a fill, lower is better; None if it cannot be one."""
-    late = abs(order.t - fill.t - habit.latency) * PER_SECOND
-    sizes = _sizes(fill, habit)
-    if any(abs(order.shares - size) <= max(EXACT_SHARES, EXACT_SHARE * size) for size in sizes):
-        return late
-    share = order.shares / max(sizes)
-    if share > TOO_MUCH:
-        return None
-    return PARTIAL + late + (1 - share if share < 1 else 1 + log(share))
+def full_size(bot: BotProfile, fill: Fill, ratio: float, shares: float | None = None) -> float:
+    """The order for a fill before limits, or for `shares` of the whale in all."""
+    shares = fill.shares if shares is None else shares
+    reached = [tier for tier in bot.tiers if shares >= tier[0]] if fill.side == "BUY" else []
+    return ratio * shares * (max(reached)[1] if reached else 1.0)
 
 
-def fits(shares: float, fill: Fill, habit: Habit) -> bool:
-    """True if that many shares in all can be the copy of a fill."""
-    size = max(_sizes(fill, habit))
-    return shares <= size + max(EXACT_SHARES, EXACT_SHARE * size)
-
-
-def _sizes(fill: Fill, habit: Habit) -> list[float]:
+def order_sizes(fill: Fill, habit: Habit) -> list[float]:
     """Sizes that the bot may have ordered: ratio x shares, a tier's multiple, the minimum of a small fill, the maximum."""
     bot = habit.bot
     sizes = [habit.ratio * fill.shares]
@@ -90,3 +89,39 @@ def _sizes(fill: Fill, habit: Habit) -> list[float]:
     if bot.maximum_usd is not None and sizes[0] * fill.price > bot.maximum_usd:
         sizes = [bot.maximum_usd / fill.price]
     return sizes
+
+
+def size_cost(fill: Fill, order: Order, habit: Habit) -> float | None:
+    """Cost of the size of an order as a copy of a fill, lower is better, 0 if exact; None if it cannot be one."""
+    sizes = order_sizes(fill, habit)
+    off = min(abs(order.shares - size) for size in sizes)
+    if off <= ROUNDING:
+        return 0.0
+    most = max(sizes)
+    if off <= tolerance(order.shares) or (order.emptied and order.shares <= most):
+        return NEARLY
+    share = order.shares / most
+    if share > TOO_MUCH:
+        return None
+    return PARTIAL + (1 - share if share < 1 else 1 + log(share))
+
+
+def delay_cost(fill: Fill, order: Order, habit: Habit) -> float:
+    """Cost of the delay of an order as a copy of a fill, 0 if it is the usual one."""
+    return abs(order.t - fill.t - habit.latency) * PER_SECOND
+
+
+def tolerance(size: float) -> float:
+    """Shares by which a size that is nearly exact may differ."""
+    return max(EXACT_SHARES, EXACT_SHARE * size)
+
+
+def fits(shares: float, fill: Fill, habit: Habit) -> bool:
+    """True if that many shares in all can be the copy of a fill."""
+    size = max(order_sizes(fill, habit))
+    return shares <= size + tolerance(size)
+
+
+def timely(fill: Fill, order: Order, habit: Habit) -> bool:
+    """True if the delay alone makes an order the copy of a fill."""
+    return abs(order.t - fill.t - habit.latency) <= habit.spread

@@ -21,6 +21,8 @@ _FEES = "{copier_fee_cents:.2f} cents a share"
 _WHALE_FEES = "{whale_fee_cents:.2f} cents a share"
 _MAKER = "{whale_maker_share:.1f} % of its volume, which a taker cannot copy"
 _EDGE = "{break_even_cents:+.2f} cents a share, {break_even_percent:+.2f} % of the price: the whale's edge must exceed it"
+_AMBIGUOUS = "{ambiguous_share:.1f} % of {copied_fills} copied fills: copy rate, slippage and latency rest on them"
+_LATE = "{late_fills} of {copied_fills} copied fills, more than 180 s after the whale; {joined_fills} in joined orders"
 _LATENCY = "p50 {latency_p50:.0f} s, p95 {latency_p95:.0f}, p99 {latency_p99:.0f}"
 
 
@@ -36,14 +38,17 @@ def quality_lines(found: QualityReport) -> Iterator[str]:
     yield f"{found.first} to {found.last}, the gap is known on {gap['days_known']} of {gap['days']} days"
     yield from _gap(gap)
     yield f"  fees                     {fee_sentence(m, m['reasons'])}"
-    yield f"  copy rate                {shown('copy_rate', _RATE)}"
+    yield f"  copy rate                {shown('copy_rate', _RATE)}{_range(m, 'copy_rate', '{:.1f}', ' %')}"
+    yield f"  ambiguous matches        {shown('ambiguous_share', _AMBIGUOUS)}"
+    yield f"  late copies              {shown('late_fills', _LATE)}"
     yield f"  fill ratio               {shown('fill_ratio', '{fill_ratio:.1f} %' + first)}"
-    yield f"  slippage                 {shown('slippage_cents', _SLIPPAGE)}{_interval(m)}"
+    ranged = _interval(m) + _range(m, "slippage_cents", "{:+.2f}")
+    yield f"  slippage                 {shown('slippage_cents', _SLIPPAGE)}{ranged}"
     yield f"  copier's fees            {shown('copier_fee_cents', _FEES)}"
     yield f"  whale's fees             {shown('whale_fee_cents', _WHALE_FEES)}"
     yield f"  whale as a maker         {shown('whale_maker_share', _MAKER)}"
     yield f"  break-even edge          {shown('break_even_cents', _EDGE)}"
-    yield f"  latency                  {shown('latency_p50', _LATENCY)}"
+    yield f"  latency                  {shown('latency_p50', _LATENCY)}{_range(m, 'latency_p50', '{:.0f}', ' s')}"
     yield f"  shortfall                {shown('shortfall_bps', short + _OF_EXPECTED)}"
     yield "  coverage at the end      " + (
         f"unknown: {found.coverage_reason}" if found.coverage is None else f"{found.coverage:.1f} %"
@@ -74,6 +79,15 @@ def _interval(m: dict[str, Any]) -> str:
     if low is None or high is None:
         return ""
     return f" (95 %: {low:+.2f} to {high:+.2f}{', not distinguishable from zero' if low <= 0 <= high else ''})"
+
+
+def _range(m: dict[str, Any], name: str, write: str, unit: str = "") -> str:
+    """The range of a number, if many matches are ambiguous: all of them right, or none."""
+    ends = m[name], m[f"{name}_sure"]
+    if None in ends:
+        return ""
+    low, high = sorted(ends)
+    return f"; {write.format(low)} to {write.format(high)}{unit} if none or all of the ambiguous matches are right"
 
 
 def _exits(found: QualityReport) -> Iterator[str]:

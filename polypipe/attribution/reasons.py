@@ -69,20 +69,29 @@ class LoggedFill:
 
 @dataclass(frozen=True)
 class FillStatus:
-    """Status of a fill. `reason` is None for a full copy; `source` is `log` or `inferred`."""
+    """Status of a fill. `reason` is None for a full copy of all that was expected; `source` is `log` or `inferred`."""
 
     status: str
     reason: str | None = None
     source: str | None = None
 
 
+def servable(match: Match, expected: float, held: float) -> float:
+    """Shares of the expected size that can be ordered: of a sale only the `held` ones, the copier's just before it."""
+    return expected if match.whale.side == "BUY" else min(expected, max(held, match.shares))
+
+
 def fill_status(
     match: Match, expected: float, held: float, logged: LoggedFill | None, bot: BotProfile = CLASSIC
 ) -> FillStatus:
-    """Status and reason. `expected` is the size by the bot's rule, `held` the copier's shares just before the fill."""
+    """Status and reason. `expected` is the size by the bot's rule, `held` the copier's shares just before.
+
+    A sale of all that the copier holds is served in full, for the reason no_position if more was expected.
+    """
     eligible = expected > 0
-    if match.copies and (not eligible or match.shares >= min(ENOUGH * expected, expected - ROUNDING_SHARES)):
-        return FillStatus("copied")
+    if match.copies and (not eligible or _full(match.shares, servable(match, expected, held))):
+        short = eligible and not _full(match.shares, expected)
+        return FillStatus("copied", "no_position", "inferred") if short else FillStatus("copied")
     status = "partial" if match.copies else "missed" if eligible else "small"
     if match.copies:  # whatever the log says, part of it was filled
         return FillStatus(status, "unfilled", "inferred" if logged is None else "log")
@@ -97,3 +106,7 @@ def fill_status(
     if bot.below_minimum == "chance" and not bot.orderable(expected, match.whale.price):
         return FillStatus(status, "probability", "inferred")
     return FillStatus(status, "unknown", "inferred")
+
+
+def _full(shares: float, wanted: float) -> bool:
+    return shares >= min(ENOUGH * wanted, wanted - ROUNDING_SHARES)

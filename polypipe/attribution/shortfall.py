@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from polypipe.attribution.days import DAY, LOOK_BACK, moment
+from polypipe.attribution.days import DAY, LOOK_BACK, midnight_before, moment
 from polypipe.attribution.marks import Marks
 from polypipe.attribution.stored_marks import read_marks
 from polypipe.wallets import Wallets
@@ -16,6 +16,8 @@ from polypipe.warehouse.connection import literal
 
 if TYPE_CHECKING:
     import duckdb
+
+DUST_SHARES = 1e-6
 
 
 @dataclass
@@ -38,32 +40,73 @@ def shortfall_by_window(
         return {}
     first, last = min(days) - max(windows) * DAY, max(days) + DAY
     prices = read_marks(con, wallets, first - LOOK_BACK, last + LOOK_BACK)
-    rows = con.execute(
-        "SELECT epoch(date_trunc('day', timestamp)), token_id, "
-        "sum((CASE side WHEN 'BUY' THEN 1 ELSE -1 END) * (expected_shares - copier_shares)), "
-        "sum((CASE side WHEN 'BUY' THEN 1 ELSE -1 END) * (expected_shares - copier_shares) * whale_price), "
-        f"coalesce(sum(copier_fee), 0) FROM copy_fills WHERE user1_address = {literal(wallets.copier)} "
-        f"AND user2_address = {literal(wallets.whale)} AND eligible "
-        f"AND timestamp >= {literal(first)} AND timestamp < {literal(last)} GROUP BY ALL ORDER BY ALL"
-    ).fetchall()
+    ours = (
+        f"user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)} "
+        f"AND timestamp >= {literal(first)} AND timestamp < {literal(last)}"
+    )
+    missing = "(CASE side WHEN 'BUY' THEN 1 ELSE -1 END) * (expected_shares - copier_shares)"
+    own = f"token_id IN (SELECT token_id FROM copy_fills WHERE status = 'own' AND {ours})"
     by_day: dict[datetime, list[tuple[str, float, float, float]]] = defaultdict(list)
-    for t, *sums in rows:
+    for t, *sums in con.execute(
+        f"SELECT epoch(date_trunc('day', timestamp)), token_id, sum({missing}), sum({missing} * whale_price), "
+        f"coalesce(sum(copier_fee), 0) FROM copy_fills WHERE {ours} AND eligible AND NOT {own} GROUP BY ALL ORDER BY ALL"
+    ).fetchall():
         by_day[moment(t)].append((sums[0], sums[1], sums[2], sums[3]))
+    acts: dict[datetime, list[_Act]] = defaultdict(list)
+    for t, *act in con.execute(
+        "SELECT epoch(timestamp), token_id, status = 'own', CASE WHEN status = 'own' THEN "
+        f"(CASE side WHEN 'BUY' THEN 1 ELSE -1 END) * copier_shares ELSE {missing} END, "
+        "coalesce(whale_price, copier_price), coalesce(copier_fee, 0) "
+        f"FROM copy_fills WHERE {ours} AND (eligible OR status = 'own') AND {own} ORDER BY timestamp, key"
+    ).fetchall():
+        acts[midnight_before(t)].append(_Act(*act))
     found = {}
     for day in days:
         for window in windows:
-            inside = [row for n in range(window) for row in by_day.get(day - n * DAY, ())]
+            span = [day - n * DAY for n in reversed(range(window))]
+            inside = [row for one in span for row in by_day.get(one, ())]
+            inside += _followed(act for one in span for act in acts.get(one, ()))
             found[day, window] = _worth(inside, prices, (day + DAY).timestamp())
     return found
 
 
+class _Act(NamedTuple):
+    """A fill in a token of which the copier has own fills. `shares`: missing ones of a fill of the whale, signed like a
+    purchase, or those of an own fill. `fee`: the copier's, in USD."""
+
+    token: str
+    own: bool
+    shares: float
+    price: float
+    fee: float
+
+
+def _followed(acts: Iterable[_Act]) -> list[tuple[str, float, float, float]]:
+    """(token, missing shares, their cost, fees) after own fills: what an own fill makes up for is no longer missing, and
+    its price counts from then on instead of the mark."""
+    rows: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
+    for act in acts:
+        row = rows[act.token]
+        if not act.own:
+            row[0] += act.shares
+            row[1] += act.shares * act.price
+            row[2] += act.fee
+        elif row[0] * act.shares > 0:
+            closed = act.shares if abs(act.shares) < abs(row[0]) else row[0]
+            row[0] -= closed
+            row[1] -= closed * act.price
+    return [(token, shares, cost, fees) for token, (shares, cost, fees) in rows.items()]
+
+
 def _worth(rows: Iterable[tuple[str, float, float, float]], prices: Marks, t: float) -> Shortfall:
-    """Shortfall of (token, shares, shares x whale's price, fees), at the marks of `t`."""
+    """Shortfall of (token, missing shares, their cost, fees), at the marks of `t`."""
     missed = Shortfall()
     for token, shares, cost, fee in rows:
         mark = prices.at(token, t)
         missed.fees += fee
-        if mark is None:
+        if abs(shares) < DUST_SHARES:
+            missed.usd -= cost
+        elif mark is None:
             missed.unmarked += abs(cost)
         else:
             missed.usd += shares * mark.price - cost

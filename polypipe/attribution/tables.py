@@ -3,6 +3,7 @@
 # ruff: noqa: S608 -- values are written as literals
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -61,6 +62,18 @@ def read_copy_fills(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: d
 
 def _in_usd(fee: str) -> str:
     return f"CASE WHEN {fee}_reason = {literal(IN_SHARES)} THEN 0 ELSE {fee} END"
+
+
+def read_ambiguous(
+    con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime
+) -> dict[datetime, tuple[int, int]]:
+    """Day -> copied fills whose match is ambiguous, and all copied fills."""
+    rows = con.execute(
+        "SELECT epoch(date_trunc('day', timestamp)), count(*) FILTER (ambiguous), count(*) FROM copy_fills "
+        f"WHERE user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)} AND eligible "
+        f"AND copier_shares > 0 AND timestamp >= {literal(start)} AND timestamp < {literal(end)} GROUP BY ALL"
+    ).fetchall()
+    return {moment(t): (ambiguous, copied) for t, ambiguous, copied in rows}
 
 
 def read_sets(
@@ -137,8 +150,20 @@ def ratios_by_hour(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: da
     return {int(hour): ratio for hour, ratio in rows}
 
 
-def read_log(con: "duckdb.DuckDBPyConnection", start: datetime, end: datetime) -> dict[tuple[str, str, str], list[LogLine]]:
-    """(transaction, token, side) -> lines of the bot's log about fills of [start, end); empty without a log.
+class Log:
+    """The lines of the bot's log by (transaction, token, side) of the whale's fill."""
+
+    def __init__(self, lines: Mapping[tuple[str, str, str], Sequence[LogLine]]) -> None:
+        self._lines = lines
+
+    def line_of(self, whale: Fill) -> LogLine | None:
+        """The line of a fill: of those with its transaction, token and side, the one nearest in size."""
+        lines = self._lines.get((whale.transaction, whale.token, whale.side))
+        return min(lines, key=lambda line: abs(line.whale_shares - whale.shares)) if lines else None
+
+
+def read_log(con: "duckdb.DuckDBPyConnection", start: datetime, end: datetime) -> Log:
+    """The lines of the bot's log about fills of [start, end); empty without a log.
 
     Orders for several fills are spread over the lines of these fills.
     """
@@ -146,7 +171,7 @@ def read_log(con: "duckdb.DuckDBPyConnection", start: datetime, end: datetime) -
     rows = con.execute(
         "SELECT token_id, side, tx_hash, aggregation IS NOT NULL AND coalesce(tx_hash, '') NOT LIKE '0x%' AS common, "
         "whale_shares, outcome, reason, requested_shares, filled_shares, is_live, fill_state, logged_at, "
-        "copied_whale_shares, coalesce(aggregated_fills, 1) FROM trade_log "
+        "copied_whale_shares, coalesce(aggregated_fills, 1), resubmitted FROM trade_log "
         "WHERE token_id IS NOT NULL AND side IS NOT NULL AND whale_shares IS NOT NULL "
         f"AND (tx_hash IS NOT NULL OR common) AND day >= {literal(start - DAY)} AND day < {literal(end + DAY)} "
         "ORDER BY token_id, side, logged_at, log_id, byte_offset"
@@ -154,11 +179,11 @@ def read_log(con: "duckdb.DuckDBPyConnection", start: datetime, end: datetime) -
     lines: dict[tuple[str, str, str], list[LogLine]] = defaultdict(list)
     for (token, side), group in groupby(rows, key=lambda row: row[:2]):
         of_group = list(group)
-        found = spread([LogLine(*row[4:13])._replace(joined=row[13] if row[3] else None) for row in of_group])
+        found = spread([LogLine(*row[4:13], row[13] if row[3] else None, row[14]) for row in of_group])
         for (_, _, transaction, common, *_), line in zip(of_group, found, strict=True):
             if not common:
                 lines[transaction, token, side].append(line)
-    return lines
+    return Log(lines)
 
 
 def held_before(con: "duckdb.DuckDBPyConnection", wallet: str, first: datetime) -> dict[str, float]:

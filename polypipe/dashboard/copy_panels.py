@@ -94,12 +94,12 @@ def why_unknown(measured: Json) -> str | None:
 def funnel(view: View, span: Span, reason: str | None) -> Json:
     """How far the whale's fills came: `steps`, each a subset of the one before, and the fills `lost` after each by reason.
 
-    Both are empty if a `reason` is given.
+    `late` counts the filled ones whose first copy came late. All are empty if a `reason` is given.
     """
     if reason is not None:
-        return {"reason": reason, "steps": [], "lost": []}
+        return {"reason": reason, "steps": [], "lost": [], "late": None}
     rows = view.rows(
-        "SELECT eligible, sent, filled, whole, reason, sum(fills)::BIGINT AS fills, sum(usd) AS usd FROM fill_counts "
+        "SELECT eligible, sent, filled, whole, late, reason, sum(fills)::BIGINT AS fills, sum(usd) AS usd FROM fill_counts "
         f"WHERE {span.condition} GROUP BY ALL ORDER BY fills DESC, reason"
     )
     steps, lost = [], []
@@ -113,7 +113,8 @@ def funnel(view: View, span: Span, reason: str | None) -> Json:
         lost += [{"after": before, "reason": why, **_total(found)} for why, found in by_reason.items()]
         steps.append({"step": step, **_total(left)})
         inside, before = left, step
-    return {"reason": None, "steps": steps, "lost": lost}
+    late = _total([row for row in rows if row["eligible"] and row["filled"] and row["late"]])
+    return {"reason": None, "steps": steps, "lost": lost, "late": late}
 
 
 def distribution(view: View, span: Span, name: str, reason: str | None) -> Json:

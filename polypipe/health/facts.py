@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from polypipe.attribution.realised_ratio import SizePair
 from polypipe.caches.registry import CACHES
 from polypipe.caches.spec import CacheSpec
 from polypipe.errors import PolypipeError
@@ -163,8 +164,8 @@ class Facts:
         return self._of_pair(lambda con, wallets: tables.read_eligible_fills(con, wallets, self.now)) or ()
 
     @cached_property
-    def pairs(self) -> Sequence[float]:
-        """Copier's shares over the whale's, of the fills that show the ratio at which the bot copies, sorted."""
+    def pairs(self) -> Sequence[SizePair]:
+        """Shares of both in the fills that show the ratio at which the bot copies, newest first."""
         return self._of_pair(lambda con, wallets: tables.read_pairs(con, wallets, self.now)) or ()
 
     @cached_property

@@ -4,10 +4,11 @@ They rest on tables that history and attribution fill twice a day, and are unkno
 """
 
 from collections.abc import Iterator, Sequence
-from math import ceil, floor, sqrt
+from math import ceil
 
-from polypipe.attribution.intervals import NORMAL, wilson
-from polypipe.attribution.realised_ratio import LEAST_RATIO_PAIRS
+from polypipe.attribution.ambiguity import why_unknown
+from polypipe.attribution.intervals import wilson
+from polypipe.attribution.realised_ratio import LEAST_RATIO_PAIRS, realised_ratio
 from polypipe.health.copying import money_limit
 from polypipe.health.facts import Facts
 from polypipe.health.finding import NO_WALLETS, Finding, Probe, judged, unknown
@@ -36,7 +37,7 @@ def copy_gap(facts: Facts) -> Iterator[Finding]:
 
 
 def ratio_mismatch(facts: Facts) -> Iterator[Finding]:
-    """The 95 % interval of the ratio at which the bot copies excludes the setting, by more than rounding."""
+    """The ratio that the sizes of the copies show differs from the setting."""
     if facts.wallets is None:
         yield unknown(NO_WALLETS)
         return
@@ -44,13 +45,16 @@ def ratio_mismatch(facts: Facts) -> Iterator[Finding]:
     if len(pairs) < LEAST_RATIO_PAIRS:
         yield unknown(f"{len(pairs)} pairs of fills at this setting, {LEAST_RATIO_PAIRS} are needed")
         return
-    low, middle, high = median_interval(pairs)
-    off = 100 * abs(middle / setting - 1)
+    found = realised_ratio(pairs, setting)
+    if found is None:
+        yield unknown(f"no ratio explains the sizes of enough of {len(pairs)} pairs of fills")
+        return
+    off = 100 * abs(found.ratio / setting - 1)
     text = (
-        f"The copier's fills show a ratio of {middle:.4g} (95 %: {low:.4g} to {high:.4g}, {len(pairs)} pairs), the setting "
-        f"is {setting:.4g}: set POLYPIPE_SCALING_RATIO to that of the bot"
+        f"The copier's fills show a ratio of {found.ratio:.4g} (exact for {found.exact} of {len(pairs)} pairs), the "
+        f"setting is {setting:.4g}: set POLYPIPE_SCALING_RATIO to that of the bot"
     )
-    yield judged(off > limit and not low <= setting <= high, "", text, off, limit)
+    yield judged(off > limit, "", text, off, limit)
 
 
 def slippage(facts: Facts) -> Iterator[Finding]:
@@ -68,15 +72,18 @@ def latency(facts: Facts) -> Iterator[Finding]:
 
 
 def copy_rate(facts: Facts) -> Iterator[Finding]:
-    """The share of the newest eligible fills for which an order was sent; failing when even the upper end of its 95 %
-    interval is below the limit."""
+    """The share of the newest eligible fills that have a copy; failing when even the upper end of its 95 % interval is
+    below the limit."""
     fills = facts.eligible_fills[: int(facts.limits.number("copy_rate", "fills"))]
     if (why := _not_enough(facts, "copy_rate", fills)) is not None:
         yield unknown(why)
         return
-    sent, limit = sum(fill.order_sent for fill in fills), facts.limits.number("copy_rate", "percent")
-    rate, upper = 100 * sent / len(fills), 100 * wilson(sent, len(fills))[1]
-    text = f"{sent} of the last {len(fills)} eligible fills were copied: {rate:.0f} %; limit {limit:g} % {_until(fills)}"
+    if (why := why_unknown(sum(fill.ambiguous for fill in fills), sum(fill.copied for fill in fills))) is not None:
+        yield unknown(why)
+        return
+    copied, limit = sum(fill.copied for fill in fills), facts.limits.number("copy_rate", "percent")
+    rate, upper = 100 * copied / len(fills), 100 * wilson(copied, len(fills))[1]
+    text = f"{copied} of the last {len(fills)} eligible fills were copied: {rate:.0f} %; limit {limit:g} % {_until(fills)}"
     yield judged(upper < limit, "", text, rate, limit)
 
 
@@ -107,15 +114,6 @@ QUALITY = (
 )
 
 
-def median_interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Lower end, median, upper end: the 95 % interval by order statistics. `values`: sorted, 6 or more."""
-    n = len(values)
-    half = NORMAL * sqrt(n) / 2
-    low, high = max(0, floor(n / 2 - half) - 1), min(n - 1, ceil(n / 2 + half))
-    middle = values[n // 2] if n % 2 else (values[n // 2 - 1] + values[n // 2]) / 2
-    return values[low], middle, values[high]
-
-
 def _copied(facts: Facts, rule: str) -> list[EligibleFill]:
     return [fill for fill in facts.eligible_fills if fill.slippage is not None][: int(facts.limits.number(rule, "fills"))]
 
@@ -135,7 +133,7 @@ def _not_enough(facts: Facts, rule: str, fills: Sequence[EligibleFill]) -> str |
 def _percentile(
     facts: Facts, rule: str, fills: Sequence[EligibleFill], values: list[float], limit_name: str, what: str, unit: str
 ) -> Iterator[Finding]:
-    if (why := _not_enough(facts, rule, fills)) is not None:
+    if (why := _not_enough(facts, rule, fills) or why_unknown(sum(one.ambiguous for one in fills), len(fills))) is not None:
         yield unknown(why)
         return
     values.sort()

@@ -125,12 +125,13 @@ class StoredExits:
 @dataclass(frozen=True)
 class EligibleFill:
     """An eligible fill of the whale, matched with the copier's. Latency in seconds, slippage in cents a share; None where
-    nothing was filled."""
+    nothing was filled. `ambiguous`: the match may be wrong."""
 
     at: datetime
-    order_sent: bool
+    copied: bool
     latency: float | None
     slippage: float | None
+    ambiguous: bool = False
 
 
 @dataclass(frozen=True)

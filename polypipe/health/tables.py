@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from polypipe.attribution.realised_ratio import SizePair
 from polypipe.bot_profile import TELLING
 from polypipe.caches.spec import CacheSpec
 from polypipe.health.records import (
@@ -166,29 +167,30 @@ def read_compared_at(con: "duckdb.DuckDBPyConnection", wallets: Wallets, now: da
 def read_eligible_fills(con: "duckdb.DuckDBPyConnection", wallets: Wallets, now: datetime) -> list[EligibleFill]:
     """The newest eligible fills, newest first."""
     rows = con.execute(
-        "SELECT timestamp, order_sent, latency, slippage_cents FROM copy_fills "
+        "SELECT timestamp, copier_shares > 0, latency, slippage_cents, ambiguous FROM copy_fills "
         f"WHERE {of_pair(wallets)} AND eligible AND timestamp > {literal(now - FILLS_DAYS)} "
         f"ORDER BY timestamp DESC, key LIMIT {NEWEST_FILLS}"
     ).fetchall()
     return [EligibleFill(at.astimezone(UTC), *rest) for at, *rest in rows]
 
 
-def read_pairs(con: "duckdb.DuckDBPyConnection", wallets: Wallets, now: datetime) -> list[float]:
-    """Copier's shares over the whale's, sorted, of the fills that measure copy_metrics_daily.realised_ratio.
+def read_pairs(con: "duckdb.DuckDBPyConnection", wallets: Wallets, now: datetime) -> list[SizePair]:
+    """The whale's and the copier's shares, newest first, of the fills that measure copy_metrics_daily.realised_ratio.
 
     Only days with the present ratio in force, so that a setting changed today is not compared with old fills.
     """
     bot = wallets.bot
     rows = con.execute(
-        "SELECT copier_shares / whale_shares AS r FROM copy_fills "
+        "SELECT whale_shares, copier_shares FROM copy_fills "
         f"WHERE {of_pair(wallets)} AND timestamp > {literal(now - PAIRS_DAYS)} AND side = 'BUY' AND copier_fills = 1 "
-        "AND NOT ambiguous AND status <> 'own' "
+        "AND NOT ambiguous AND NOT coalesce(joined, false) AND status <> 'own' "
         f"AND whale_shares >= {literal(bot.floor_shares)} AND whale_shares < {literal(bot.lowest_tier)} "
         f"AND copier_shares * whale_price >= {literal(TELLING * bot.minimum_usd)} "
         f"AND copier_shares >= {literal(TELLING * bot.minimum_shares)} "
-        f"AND abs(ratio / {literal(wallets.ratio)} - 1) < 1e-9 ORDER BY r"
+        f"AND abs(ratio / {literal(wallets.ratio)} - 1) < 1e-9 "
+        "ORDER BY timestamp DESC, key"
     ).fetchall()
-    return [ratio for (ratio,) in rows]
+    return [SizePair(*row) for row in rows]
 
 
 def read_pnl(con: "duckdb.DuckDBPyConnection", wallets: Wallets, now: datetime, days: float) -> CopierPnl | None:

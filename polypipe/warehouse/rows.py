@@ -359,6 +359,9 @@ class CopyFillRow(TypedDict):
     whale_fee_reason: str | None
     copier_role: str | None
     copier_fee_reason: str | None
+    late: bool | None
+    joined: bool | None
+    ordered_shares: float | None
 
 
 class PriceHistoryRow(TypedDict):
@@ -436,6 +439,15 @@ class CopyMetricsRow(TypedDict):
     pnl_fee_share_low: float | None
     pnl_fee_share_high: float | None
     pnl_fee_days: int | None
+    ambiguous_share: float | None
+    late_fills: int | None
+    joined_fills: int | None
+    copy_rate_sure: float | None
+    copy_rate_usd_sure: float | None
+    slippage_cents_sure: float | None
+    slippage_usd_sure: float | None
+    latency_p50_sure: float | None
+    latency_p95_sure: float | None
 
 
 class CopyBreakdownRow(TypedDict):
@@ -449,9 +461,9 @@ class CopyBreakdownRow(TypedDict):
     value: str
     eligible_fills: int
     copied_fills: int
-    copy_rate: float
-    copy_rate_low: float
-    copy_rate_high: float
+    copy_rate: float | None
+    copy_rate_low: float | None
+    copy_rate_high: float | None
     fill_ratio: float | None
     latency_p50: float | None
     slippage_usd: float | None
@@ -460,6 +472,7 @@ class CopyBreakdownRow(TypedDict):
     slippage_cents_high: float | None
     events: int
     verdict: str
+    ambiguous_fills: int | None
 
 
 class GapAttributionRow(TypedDict):
@@ -530,3 +543,13 @@ class PositionPriceRow(TypedDict):
     condition_id: str | None
     whale_size: float | None
     copier_size: float | None
+
+
+class RatioChangeRow(TypedDict):
+    """Table `ratio_changes`."""
+
+    user1_address: str
+    user2_address: str
+    changed_at: datetime
+    ratio_before: float
+    ratio_after: float

@@ -42,6 +42,7 @@ DAY_COLUMN: dict[str, str | None] = {
     "uncopied_exits": None,
     "position_prices": "observed_at",
     "price_history": "observed_at",
+    "ratio_changes": None,
 }
 
 _PYTHON: dict[str, Any] = {

@@ -58,6 +58,9 @@ def test_row_of_a_partial_copy_matches_values_computed_by_hand(con) -> None:
         "fill_ratio": pytest.approx(0.9),
         "first_fill_ratio": None,
         "ambiguous": False,
+        "late": False,
+        "joined": False,
+        "ordered_shares": pytest.approx(100),
         "live": None,
         "sport": "unknown",
         "league": "unknown",
@@ -83,9 +86,9 @@ def test_slippage_of_a_sale_is_positive_below_the_whales_price(con) -> None:
     )
 
 
-def test_a_late_order_is_an_own_fill_and_the_whales_fill_is_missed(con) -> None:
+def test_an_order_after_1800_s_is_an_own_fill_and_the_whales_fill_is_missed(con) -> None:
     trade(con, WHALE, NOON, 1000, 0.40)
-    trade(con, COPIER, NOON + 900 * S, 100, 0.45)
+    trade(con, COPIER, NOON + 1801 * S, 100, 0.45)
     missed, own = fill_rows(con, WALLETS, T0, T0 + DAY)
     assert (missed["status"], missed["reason"], missed["copier_shares"], missed["latency"]) == (
         "missed",
@@ -97,6 +100,28 @@ def test_a_late_order_is_an_own_fill_and_the_whales_fill_is_missed(con) -> None:
     assert not missed["order_sent"]
     assert (own["status"], own["copier_shares"], own["copier_price"], own["expected_shares"]) == ("own", 100, 0.45, 0)
     assert own.get("whale_shares") is None
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        (None, "copied"),
+        ({"is_live": False}, "copied"),
+        ({"is_live": True, "resubmitted": True}, "copied"),
+        ({"is_live": True}, "missed"),
+        ({"is_live": True, "side": "SELL"}, "copied"),
+    ],
+)
+def test_the_log_tells_how_long_an_order_can_rest(con, line, status) -> None:
+    side = (line or {}).get("side", "BUY")
+    if side == "SELL":
+        trade(con, COPIER, NOON - DAY, 200, 0.30)
+    trade(con, WHALE, NOON, 1000, 0.40, side, tx="0x1")
+    trade(con, COPIER, NOON + 900 * S, 100, 0.45, side)
+    if line is not None:
+        log_line(con, "0x1", "SENT", **line)
+    rows = fill_rows(con, WALLETS, T0, T0 + DAY)
+    assert (rows[0]["status"], rows[0]["late"], len(rows)) == (status, status == "copied", 1 + (status == "missed"))
 
 
 def test_a_copy_after_midnight_belongs_to_the_whales_day(con) -> None:

@@ -8,7 +8,7 @@ import pytest
 from polypipe.attribution.copy_fills import fill_rows
 from polypipe.attribution.daily_gap import gap_rows
 from polypipe.attribution.habits import LEAST_CLEAR_PAIRS, USUAL_LATENCY, ClearPair, Habit, Habits
-from polypipe.attribution.parts import RATIO_CHANGED
+from polypipe.attribution.ratios import Ratios
 from polypipe_tests.attribution.tables import COPIER, T0, WALLETS, WHALE, insert, known_days, measured, trade
 
 DAY, HOUR, S = timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)
@@ -17,7 +17,7 @@ START = T0.timestamp()
 
 def pairs(count, day, ratio, latency=4.0):
     """Clear pairs of the first hours of a day."""
-    return [ClearPair(START + 86_400 * day + 900 * n, ratio, latency) for n in range(count)]
+    return [ClearPair(START + 86_400 * day + 900 * n, ratio, latency, 1000.0) for n in range(count)]
 
 
 def snapshot(con, at, ratio) -> None:
@@ -29,7 +29,7 @@ def snapshot(con, at, ratio) -> None:
 
 def test_the_ratio_comes_from_the_hour_then_the_day_then_the_setting() -> None:
     hour = int(START // 3600)
-    habits = Habits([], {hour + 5: 0.2}, {T0.date(): 0.05}, 0.1)
+    habits = Habits(Ratios({hour + 5: 0.2}, {T0.date(): 0.05}, 0.1), [])
     assert [habits.ratio(START + 3600 * n) for n in (4, 5, 6, 24)] == [0.05, 0.2, 0.05, 0.1]
     assert habits.at(START + 5.5 * 3600) == Habit(0.2, USUAL_LATENCY, 0)
 
@@ -38,7 +38,7 @@ def test_clear_pairs_of_the_day_correct_a_wrong_setting() -> None:
     """The bot copies at 0.08. The setting is 0.05 and is corrected on the second day, which has many pairs."""
     found = [*pairs(2 * LEAST_CLEAR_PAIRS, 0, 0.08), *pairs(LEAST_CLEAR_PAIRS, 1, 0.08, 6.0)]
     days = {T0.date(): 0.05, (T0 + DAY).date(): 0.08}
-    habits = Habits(found, {}, days, 0.08)
+    habits = Habits(Ratios({}, days, 0.08), found)
     assert habits.at(START) == Habit(pytest.approx(0.08), 4.0, 2 * LEAST_CLEAR_PAIRS)
     assert habits.at(START + 86_400) == Habit(pytest.approx(0.08), 6.0, LEAST_CLEAR_PAIRS)
 
@@ -46,7 +46,7 @@ def test_clear_pairs_of_the_day_correct_a_wrong_setting() -> None:
 def test_a_day_with_few_pairs_uses_the_week_before() -> None:
     """Ratio and setting changed from 0.04 to 0.1 together: earlier orders are right at the earlier ratio."""
     found = [*pairs(LEAST_CLEAR_PAIRS, 0, 0.04), *pairs(LEAST_CLEAR_PAIRS - 1, 1, 0.1)]
-    habits = Habits(found, {}, {T0.date(): 0.04}, 0.1)
+    habits = Habits(Ratios({}, {T0.date(): 0.04}, 0.1), found)
     assert habits.at(START + 86_400) == Habit(pytest.approx(0.1), 4.0, 2 * LEAST_CLEAR_PAIRS - 1)
     assert habits.at(START + 9 * 86_400).pairs == 0
 
@@ -77,4 +77,4 @@ def test_fills_around_a_changed_ratio_are_all_full_copies(con) -> None:
     assert {name: row[name] for name in ("missed_unfilled", "missed_unknown", "excess", "own")} == pytest.approx(
         {"missed_unfilled": 0.0, "missed_unknown": 0.0, "excess": 0.0, "own": 0.0}, abs=1e-9
     )
-    assert RATIO_CHANGED in json.loads(row["notes"])
+    assert "the ratio changed from 0.04 to 0.1 at 12:00 UTC, shown by snapshots" in json.loads(row["notes"])

@@ -1,15 +1,18 @@
 """Matching: 10,000 simulated fills with known truth, cases by hand, properties on random fills."""
 
 import random
+from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from polypipe.attribution.clear_pairs import clear_pairs
+from polypipe.attribution.group_matching import NEAREST
 from polypipe.attribution.habits import LEAST_CLEAR_PAIRS, USUAL_LATENCY, Habit, habit_of
-from polypipe.attribution.matching import NEAREST, match
+from polypipe.attribution.matching import match
 from polypipe.attribution.orders import BEFORE, REACH
+from polypipe.bot_profile import CLASSIC
 from polypipe.sim.wallets import COPIER_ADDRESS, DAY
 from polypipe_tests.attribution.support import SIM_RATIO, START, fill, of_act, simulated
 
@@ -131,11 +134,42 @@ def test_matches_with_a_near_alternative_are_ambiguous() -> None:
 
 
 @pytest.mark.parametrize(
-    ("delay", "copied"), [(-BEFORE - 1, False), (-BEFORE, True), (0, True), (REACH, True), (REACH + 1, False)]
+    ("delay", "copied", "late"),
+    [
+        (-BEFORE - 1, False, False),
+        (-BEFORE, True, False),
+        (0, True, False),
+        (REACH, True, False),
+        (REACH + 1, True, True),
+        (CLASSIC.rest, True, True),
+        (CLASSIC.rest + 1, False, False),
+    ],
 )
-def test_copies_are_matched_from_2_s_before_to_180_s_after_the_fill(delay, copied) -> None:
-    matched, own = pairs_of([fill(1000, 500)], [fill(1000 + delay, 40)])
-    assert (bool(matched[1000]), bool(own)) == (copied, not copied)
+def test_copies_come_from_2_s_before_the_fill_until_orders_no_longer_rest(delay, copied, late) -> None:
+    found = match([fill(1000, 500)], [fill(1000 + delay, 40)], lambda t: HABIT)
+    (one,) = found.matches
+    assert (bool(one.copies), bool(found.own), one.late) == (copied, not copied, late)
+
+
+def test_orders_that_do_not_rest_are_own_after_180_s() -> None:
+    found = match([fill(1000, 500)], [fill(1000 + REACH + 1, 40)], lambda t: HABIT, rests=lambda one: REACH)
+    assert len(found.own) == 1
+
+
+@pytest.mark.parametrize("shares", [39.9, 40.1, 20, 80])
+def test_an_order_of_another_size_after_180_s_is_own(shares) -> None:
+    assert pairs_of([fill(1000, 500)], [fill(1200, shares)]) == ({1000: []}, [1200])
+
+
+def test_a_late_order_completes_a_partial_copy() -> None:
+    found = match([fill(1000, 500)], [fill(1007, 30), fill(1900, 10)], lambda t: HABIT)
+    (one,) = found.matches
+    assert ([copy.t for copy in one.copies], one.late, one.ambiguous) == ([1007, 1900], False, False)
+
+
+def test_a_late_order_that_fits_two_missed_fills_is_ambiguous() -> None:
+    found = match([fill(1000, 500), fill(1100, 500)], [fill(1300, 40)], lambda t: HABIT)
+    assert [(one.whale.t, len(one.copies), one.ambiguous) for one in found.matches] == [(1000, 0, False), (1100, 1, True)]
 
 
 def test_other_tokens_and_sides_do_not_mix() -> None:
@@ -175,14 +209,22 @@ def test_every_fill_is_matched_or_own_exactly_once(seed, n, m) -> None:
     whale, copier = some(n, [5, 100, 500, 500, 5000]), some(m, [8, 40, 40, 30, 400, 500])
     found = match(whale, copier, lambda t: HABIT)
     assert sorted(one.whale.key for one in found.matches) == sorted(one.key for one in whale)
-    used = [copy for one in found.matches for copy in one.copies]
-    assert sorted(one.key for one in [*used, *found.own]) == sorted(one.key for one in copier)
+    used = [copy for one in found.matches if not one.joined for copy in one.copies]
+    parts = [copy for one in found.matches if one.joined for copy in one.copies]
+    assert sorted(one.key for one in [*used, *found.own]) == sorted(
+        {one.key for one in copier} - {one.key for one in parts}
+    )
+    shares = Counter[str]()
+    for one in [*used, *parts, *found.own]:
+        shares[one.key] += one.shares
+    assert shares == {one.key: pytest.approx(one.shares) for one in copier}
     for one in found.matches:
         for copy in one.copies:
             assert (copy.token, copy.side) == (one.whale.token, one.whale.side)
         if one.copies:
             # an order counts from its first fill; fills of one transaction stay together
-            assert -BEFORE <= one.copies[0].t - one.whale.t <= REACH
+            assert -BEFORE <= one.copies[0].t - one.whale.t <= CLASSIC.rest
+            assert one.late == (one.copies[0].t - one.whale.t > REACH)
             assert not {copy.transaction for copy in one.copies} & {
                 own.transaction for own in found.own if (own.token, own.side) == (one.whale.token, one.whale.side)
             }

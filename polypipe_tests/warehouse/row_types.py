@@ -31,6 +31,7 @@ CLASSES = {
     "gap_attribution": "GapAttributionRow",
     "uncopied_exits": "UncopiedExitRow",
     "position_prices": "PositionPriceRow",
+    "ratio_changes": "RatioChangeRow",
 }
 
 _PYTHON = {

@@ -47,17 +47,20 @@ fills AS (
         copy_fills.*,
         date_trunc('day', timestamp) AS date,
         status <> 'own' AS whales,
-        eligible AND order_sent AS copied,
+        eligible AND copier_shares > 0 AS copied,
         whale_shares * whale_price AS usd,
         -- For an order below its minimum the bot sends, if any, one of the minimum.
-        greatest(expected_shares, getvariable('minimum_usd') / whale_price, getvariable('minimum_shares')) AS ordered
+        coalesce(
+            ordered_shares,
+            greatest(expected_shares, getvariable('minimum_usd') / whale_price, getvariable('minimum_shares'))
+        ) AS ordered
     FROM copy_fills, span
     WHERE user1_address = getvariable('copier') AND user2_address = getvariable('whale')
         AND timestamp >= span.opens AND timestamp < span.closes
 ),
 -- A day is in up to 38 windows, so what adds up is summed by day first.
 steps AS (
-    SELECT date, coalesce(reason, 'copied') AS step, count(*) AS fills, sum(usd) AS usd
+    SELECT date, CASE WHEN late AND eligible THEN 'late' ELSE coalesce(reason, 'copied') END AS step, count(*) AS fills, sum(usd) AS usd
     FROM fills
     WHERE whales
     GROUP BY ALL
@@ -80,13 +83,19 @@ days AS (
         count(*) FILTER (eligible) AS eligible_fills,
         count(*) FILTER (copied) AS copied_fills,
         count(*) FILTER (ambiguous) AS ambiguous_fills,
+        count(*) FILTER (copied AND ambiguous) AS ambiguous_copies,
+        count(*) FILTER (copied AND late) AS late_fills,
+        count(*) FILTER (copied AND joined) AS joined_fills,
         count(*) FILTER (NOT whales) AS own_fills,
         sum(usd) FILTER (copied) AS copied_usd,
+        sum(usd) FILTER (copied AND NOT ambiguous) AS sure_usd,
+        sum(copier_shares) FILTER (copied AND NOT ambiguous) AS sure_shares,
+        sum(slippage_usd) FILTER (copied AND NOT ambiguous) AS sure_slippage_usd,
         sum(usd) FILTER (eligible) AS eligible_usd,
         sum(copier_shares) FILTER (copied) AS shares,
         sum(ordered) FILTER (copied) AS ordered,
-        sum(first_fill_ratio * ordered) FILTER (copied) AS first_shares,
-        sum(ordered) FILTER (copied AND first_fill_ratio IS NOT NULL) AS first_ordered,
+        sum(first_fill_ratio * ordered) FILTER (eligible AND order_sent) AS first_shares,
+        sum(ordered) FILTER (eligible AND order_sent AND first_fill_ratio IS NOT NULL) AS first_ordered,
         sum(slippage_usd) FILTER (eligible) AS slippage_usd,
         sum(copier_shares * whale_price) FILTER (copied) AS at_whales_prices,
         sum(expected_shares * whale_price) FILTER (eligible) AS paper_usd,
@@ -102,8 +111,15 @@ sums AS (
         sum(eligible_fills)::BIGINT AS eligible_fills,
         sum(copied_fills)::BIGINT AS copied_fills,
         sum(ambiguous_fills)::BIGINT AS ambiguous_fills,
+        sum(ambiguous_copies)::BIGINT AS ambiguous_copies,
+        sum(late_fills)::BIGINT AS late_fills,
+        sum(joined_fills)::BIGINT AS joined_fills,
         sum(own_fills)::BIGINT AS own_fills,
         100 * coalesce(sum(copied_usd), 0) / sum(eligible_usd) AS copy_rate_usd,
+        100 * (sum(copied_fills) - sum(ambiguous_copies)) / sum(eligible_fills) AS copy_rate_sure,
+        100 * coalesce(sum(sure_usd), 0) / sum(eligible_usd) AS copy_rate_usd_sure,
+        100 * sum(sure_slippage_usd) / sum(sure_shares) AS slippage_cents_sure,
+        sum(sure_slippage_usd) AS slippage_usd_sure,
         100 * sum(shares) / sum(ordered) AS fill_ratio,
         100 * sum(first_shares) / sum(first_ordered) AS first_fill_ratio,
         sum(slippage_usd) AS slippage_usd,
@@ -120,14 +136,7 @@ points AS (
         date,
         CASE WHEN eligible THEN slippage_cents END AS slippage_cents,
         CASE WHEN eligible THEN latency END AS latency,
-        ratio,
-        CASE
-            WHEN side = 'BUY' AND copier_fills = 1 AND NOT ambiguous AND whales
-                AND whale_shares >= getvariable('floor') AND whale_shares < getvariable('tier')
-                AND copier_shares * whale_price >= getvariable('telling') * getvariable('minimum_usd')
-                AND copier_shares >= getvariable('telling') * getvariable('minimum_shares')
-                THEN copier_shares / whale_shares
-        END AS pair
+        ambiguous
     FROM fills
     WHERE copier_shares > 0 AND whales
 ),
@@ -137,8 +146,7 @@ percentiles AS (
         window_days,
         quantile_cont(slippage_cents, [0.5, 0.95]) AS slippage,
         quantile_cont(latency, [0.5, 0.95, 0.99]) AS latency,
-        median(pair) FILTER (points.ratio = sums.ratio) AS realised_ratio,
-        count(pair) FILTER (points.ratio = sums.ratio) AS realised_pairs
+        quantile_cont(latency, [0.5, 0.95]) FILTER (NOT ambiguous) AS sure_latency
     FROM sums
     JOIN windows USING (day, window_days)
     JOIN points ON date >= opens AND date < closes
@@ -154,8 +162,8 @@ SELECT
     latency[1] AS latency_p50,
     latency[2] AS latency_p95,
     latency[3] AS latency_p99,
-    realised_ratio,
-    realised_pairs,
+    sure_latency[1] AS latency_p50_sure,
+    sure_latency[2] AS latency_p95_sure,
     coalesce(funnel, '{}') AS funnel
 FROM windows
 JOIN known USING (day, window_days)

@@ -38,11 +38,15 @@ days AS (
         class,
         event,
         count(*) AS eligible_fills,
-        count(*) FILTER (order_sent) AS copied_fills,
-        sum(copier_shares) FILTER (order_sent) AS copier_shares,
+        count(*) FILTER (copier_shares > 0) AS copied_fills,
+        count(*) FILTER (copier_shares > 0 AND ambiguous) AS ambiguous_fills,
+        sum(copier_shares) AS copier_shares,
         sum(
-            greatest(expected_shares, getvariable('minimum_usd') / whale_price, getvariable('minimum_shares'))
-        ) FILTER (order_sent) AS ordered_shares,
+            coalesce(
+                ordered_shares,
+                greatest(expected_shares, getvariable('minimum_usd') / whale_price, getvariable('minimum_shares'))
+            )
+        ) FILTER (copier_shares > 0) AS ordered_shares,
         sum(slippage_usd) AS slippage_usd
     FROM classed
     GROUP BY ALL
@@ -81,6 +85,7 @@ SELECT
     event,
     sum(eligible_fills)::BIGINT AS eligible_fills,
     sum(copied_fills)::BIGINT AS copied_fills,
+    sum(ambiguous_fills)::BIGINT AS ambiguous_fills,
     coalesce(sum(copier_shares), 0) AS copier_shares,
     coalesce(sum(ordered_shares), 0) AS ordered_shares,
     coalesce(sum(slippage_usd), 0) AS slippage_usd

@@ -14,9 +14,10 @@ function classTable(rows, dimension) {
   return table(`Eligible fills by ${DIMENSIONS[dimension]}`, [
     { name: DIMENSIONS[dimension], whole: ["price", "size"].includes(dimension), ...sortable(DIMENSIONS[dimension], "value", "asc"), cell: (row) => row.value },
     column("Eligible", "eligible_fills", "The whale's fills of this class that the bot copies by its rule.", (row) => count(row.eligible_fills)),
-    column("Copied", "copied_fills", "Eligible fills with at least one order sent.", (row) => count(row.copied_fills)),
+    column("Copied", "copied_fills", "Eligible fills with at least one copier fill; below it the share of ambiguous matches.",
+      (row) => [count(row.copied_fills), row.ambiguous_fills ? h("small", { class: "below" }, `${percent(100 * row.ambiguous_fills / row.copied_fills, { decimals: 0 })} ambiguous`) : ""]),
     column("Copy rate", "copy_rate", "Copied ÷ eligible; below it the 95 % interval (Wilson).",
-      (row) => [percent(row.copy_rate, { decimals: 0 }), h("small", { class: "below" }, `${percent(row.copy_rate_low, { decimals: 0 })} to ${percent(row.copy_rate_high, { decimals: 0 })}`)]),
+      (row) => optional(row.copy_rate, (rate) => [percent(rate, { decimals: 0 }), h("small", { class: "below" }, `${percent(row.copy_rate_low, { decimals: 0 })} to ${percent(row.copy_rate_high, { decimals: 0 })}`)])),
     column("Fill ratio", "fill_ratio", "Copier shares ÷ shares ordered (the expected size, at least the bot's minimum order), over copied fills.", (row) => optional(row.fill_ratio, (v) => percent(v, { decimals: 0 }))),
     column("Latency", "latency_p50", "Median seconds to the first copy.", (row) => optional(row.latency_p50, (v) => `${v.toFixed(0)} s`)),
     column("Slippage", "slippage_cents", "Cents a share, weighted by shares, + is worse; below it the 95 % interval, fills of one event counted once.",

@@ -24,8 +24,17 @@ const STEPS = {
   eligible: ["Eligible", "Fills that the bot copies by its rule."],
   sent: ["Order sent", "Eligible fills for which an order was sent, as a copier fill or the bot's log shows."],
   filled: ["Filled", "The copier got at least a part, resubmits included."],
-  whole: ["Filled in full", "The copier got at least 99 % of ratio × the whale's shares."],
+  whole: ["Filled in full", "The copier got at least 99 % of ratio × the whale's shares, or sold all that it held."],
+  late: ["of these late", "The first fill came more than 180 s after the whale's, while the bot's order could rest."],
 };
+
+/** The range of a number, if many matches are ambiguous: all of them right, or none. Null without one. */
+function range(m, name, write) {
+  const [value, sure] = [m[name], m[`${name}_sure`]];
+  if (value === null || sure === null) return null;
+  return `${write(Math.min(value, sure))} to ${write(Math.max(value, sure))} with ambiguous matches`;
+}
+const AMBIGUOUS = "A copy is ambiguous if another whale fill would have fitted nearly as well, or if neither its size nor its delay decides.";
 
 const plainCents = (value) => `${value.toFixed(2)} ¢`;
 
@@ -39,14 +48,17 @@ export function figures(data) {
   return [
     fact("Gap", gap, usd, { reason: data.attribution.reason, id: "fact-gap", mood: gap > 0.005 ? "good" : gap < -0.005 ? "bad" : null,
       note: gap === null ? null : `${gap > 0.005 ? "ahead of" : gap < -0.005 ? "behind" : "on"} the ratio`, formula: `Copier PnL${gap === null ? "" : ` of ${usd(copier)}`} − ratio × whale PnL${gap === null ? "" : `, which is ${usd(expected)}`}, over ${known} of ${days} days.` }),
-    fact("Copy rate", m.copy_rate, percent, { reason: why.copy_rate, note: m.copy_rate === null ? null : between(m.copy_rate_low, m.copy_rate_high, percent),
-      formula: m.copy_rate === null ? "Eligible fills with an order sent ÷ eligible fills." : `Order sent ${count(m.copied_fills)} ÷ eligible ${count(m.eligible_fills)}; by USD ${percent(m.copy_rate_usd)}. Interval by Wilson.` }),
+    fact("Copy rate", m.copy_rate, percent, { reason: why.copy_rate, note: m.copy_rate === null ? null : range(m, "copy_rate", percent) ?? between(m.copy_rate_low, m.copy_rate_high, percent),
+      formula: m.copy_rate === null ? "Eligible fills with a copy ÷ eligible fills." : `Copied ${count(m.copied_fills)} ÷ eligible ${count(m.eligible_fills)}; by USD ${percent(m.copy_rate_usd)}. ${between(m.copy_rate_low, m.copy_rate_high, percent)}, by Wilson. ${count(m.late_fills ?? 0)} came more than 180 s late, ${count(m.joined_fills ?? 0)} in joined orders.` }),
+    fact("Ambiguous matches", m.ambiguous_share, percent, { reason: why.ambiguous_share, id: "fact-ambiguous", mood: m.ambiguous_share > 10 ? "bad" : null,
+      note: m.ambiguous_share === null ? null : m.ambiguous_share > 50 ? "rates and latency are unknown" : m.ambiguous_share > 10 ? "rates and latency are ranges" : "of the copied fills",
+      formula: `${AMBIGUOUS} Copy rate, slippage and latency rest on the matches: above 10 % they are ranges (all ambiguous matches right, or none), above 50 % unknown.` }),
     fact("Coverage", data.coverage, percent, { reason: data.coverage_reason, note: data.coverage === null ? null : `at the end of ${data.until}${data.exits.incomplete ? `; may be off: ${data.exits.incomplete}` : ""}`,
       formula: "Σ min(copier shares, ratio × the whale's) × price ÷ Σ ratio × the whale's × price, over open tokens worth an order." + (data.coverage === null ? "" : ` ${money(data.coverage / 100 * data.coverage_usd)} of ${money(data.coverage_usd)}.`) }),
     fact("Fill ratio", m.fill_ratio, percent, { reason: why.fill_ratio, note: m.fill_ratio === null ? null : m.first_fill_ratio === null ? "first attempt: unknown" : `first attempt: ${percent(m.first_fill_ratio)}`,
-      formula: `Copier shares ÷ shares ordered (the expected size, at least the bot's minimum order of ${MINIMUM}), over the ${count(m.copied_fills ?? 0)} fills with an order sent. First attempt: filled ÷ requested in the bot's log${m.first_fill_ratio === null ? `, unknown: ${why.first_fill_ratio}` : ""}.` }),
+      formula: `Copier shares ÷ shares ordered (the expected size, at least the bot's minimum order of ${MINIMUM}), over the ${count(m.copied_fills ?? 0)} copied fills; of a sale at most what the copier held. First attempt: filled ÷ requested in the bot's log${m.first_fill_ratio === null ? `, unknown: ${why.first_fill_ratio}` : ""}.` }),
     fact("Slippage", m.slippage_cents, cents, { reason: why.slippage_cents, id: "fact-slippage", mood: m.slippage_cents_low > 0 ? "bad" : m.slippage_cents_high < 0 && m.slippage_cents_high !== null ? "good" : null,
-      note: m.slippage_cents === null ? null : zero ? "not distinguishable from zero" : `${m.slippage_cents > 0 ? "worse" : "better"} a share, ${money(m.slippage_usd)}`,
+      note: m.slippage_cents === null ? null : range(m, "slippage_cents", cents) ?? (zero ? "not distinguishable from zero" : `${m.slippage_cents > 0 ? "worse" : "better"} a share, ${money(m.slippage_usd)}`),
       formula: m.slippage_cents === null ? "Sign × (copier price − whale price), weighted by shares; + is worse." : `Sign × (copier price − whale price), weighted by shares; + is worse. ${money(m.slippage_usd)} in all, ${m.slippage_bps.toFixed(0)} bps; ${between(m.slippage_cents_low, m.slippage_cents_high, cents)}, each event counted once.` }),
     fact("Fees", m.copier_fee_cents, plainCents, { reason: why.copier_fee_cents, id: "fact-fees", note: m.whale_fee_cents === null ? "a share; the whale: unknown" : `a share; the whale: ${plainCents(m.whale_fee_cents)}`,
       formula: `Fees of the copies ÷ their shares, in cents. The whale's are over all of its fills${m.whale_fee_cents === null ? `, unknown: ${why.whale_fee_cents}` : ""}. Makers pay none; rebates are paid apart.` }),
@@ -54,7 +66,7 @@ export function figures(data) {
       formula: "Volume in USD that the whale traded as a maker ÷ its volume with a known role. What it earns as a maker cannot be copied by a taker." }),
     fact("Break-even edge", m.break_even_cents, cents, { reason: why.break_even_cents, id: "fact-edge", note: m.break_even_percent === null ? null : `${percent(m.break_even_percent)} of the price`,
       formula: "Cost of copying a share: slippage + fees. The whale's edge a share must exceed it." }),
-    fact("Latency", m.latency_p50, seconds, { reason: why.latency_p50, note: m.latency_p95 === null ? null : `p95: ${seconds(m.latency_p95)}`,
+    fact("Latency", m.latency_p50, seconds, { reason: why.latency_p50, note: m.latency_p95 === null ? null : range(m, "latency_p50", seconds) ?? `p95: ${seconds(m.latency_p95)}`,
       formula: `Median seconds from the whale's fill to the first copy, over ${count(data.latency.fills ?? 0)} copied fills; block times, accurate to 2 s.` }),
     fact("Shortfall", m.shortfall_usd, usd, { reason: why.shortfall_usd, id: "fact-shortfall",
       note: m.shortfall_bps === null ? null : Math.abs(m.shortfall_usd) < 0.005 ? "as on paper" : `${m.shortfall_usd > 0 ? "worse" : "better"} than on paper`,
@@ -82,6 +94,10 @@ export function funnel(found) {
       rows.push({ lost: true, name: h("span", { class: "named" }, `lost: ${words}`, tip(share)), picture: bar(start, lost.fills, "bad"), fills: lost.fills, usd: lost.usd, share: lost.fills / all });
     }
   });
+  if (found.late?.fills) {
+    const formula = `${STEPS.late[1]} ${count(found.late.fills)} of the ${count(found.steps.find((step) => step.step === "filled").fills)} filled ones, worth ${money(found.late.usd)} at the whale's prices.`;
+    rows.push({ name: h("span", { class: "named" }, STEPS.late[0], tip(formula)), picture: bar(0, found.late.fills, "bad"), ...found.late, share: found.late.fills / all });
+  }
   return [table("How far the whale's fills came", [
     { name: "Step", cell: (row) => row.name },
     { name: "", cell: (row) => row.picture },

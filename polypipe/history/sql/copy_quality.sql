@@ -31,6 +31,15 @@ recorded AS (
 ratio_of_hour AS (SELECT hour_end, arg_max(scaling_ratio, timestamp) AS ratio FROM recorded GROUP BY hour_end),
 ratio_of_day AS (SELECT day, arg_max(scaling_ratio, timestamp) AS ratio FROM recorded GROUP BY day),
 
+-- A change that only sizes of copies show gives the ratio of the hours between it and the next snapshot on either side.
+changes AS (
+    SELECT hour_end AS t, NULL AS ratio_before, NULL AS ratio_after FROM ratio_of_hour WHERE ratio IS NOT NULL
+    UNION ALL
+    SELECT changed_at, ratio_before, ratio_after
+    FROM ratio_changes
+    WHERE user1_address = getvariable('copier') AND user2_address = getvariable('whale')
+),
+
 -- One row per instant: c is the copier's PnL, w the whale's; null where the wallet has no point.
 points AS (
     SELECT
@@ -47,8 +56,13 @@ rated AS (
     SELECT
         points.*,
         coalesce(ratio_of_hour.ratio, ratio_of_day.ratio) IS NOT NULL AS ratio_recorded,
-        coalesce(ratio_of_hour.ratio, ratio_of_day.ratio, getvariable('setting_ratio')) AS ratio
+        coalesce(
+            ratio_of_hour.ratio, earlier.ratio_after, later.ratio_before, ratio_of_day.ratio, getvariable('setting_ratio')
+        ) AS ratio
     FROM points
+    -- The hour that ends at t: a change within it counts from the next hour on.
+    ASOF LEFT JOIN changes AS earlier ON points.t - INTERVAL 1 HOUR >= earlier.t
+    ASOF LEFT JOIN changes AS later ON points.t - INTERVAL 1 HOUR < later.t
     LEFT JOIN ratio_of_hour ON ratio_of_hour.hour_end = points.t
     LEFT JOIN ratio_of_day ON ratio_of_day.day = date_trunc('day', points.t - INTERVAL 1 HOUR)
 ),

@@ -1,0 +1,36 @@
+"""How much rests on matches that may be wrong: ambiguous copies, and the numbers that depend on them. Pure."""
+
+from polypipe.text import count
+
+RANGED, UNKNOWN = 10.0, 50.0
+"""Percent of ambiguous matches above which copy rate, slippage and latency are ranges, and above which they are unknown."""
+
+OF_MATCHES = ("copy_rate", "slippage", "latency")
+"""First words of the names of these numbers."""
+
+SURE = (
+    "copy_rate_sure", "copy_rate_usd_sure", "slippage_cents_sure", "slippage_usd_sure", "latency_p50_sure",
+    "latency_p95_sure",
+)  # fmt: skip
+"""The other ends of the ranges: the number without its last word, if no ambiguous match is right."""
+
+FEW = f"at most {RANGED:g} % of the matches are ambiguous: the number is not a range"
+
+
+def ambiguous_share(ambiguous: int, copied: int) -> float | None:
+    """Percent of the copied fills whose match is ambiguous; None without copies."""
+    return 100 * ambiguous / copied if copied else None
+
+
+def why_unknown(ambiguous: int, copied: int) -> str | None:
+    """Why numbers that rest on these matches are unknown, or None."""
+    share = ambiguous_share(ambiguous, copied)
+    if share is None or share <= UNKNOWN:
+        return None
+    matches = count(copied, "match", "matches")
+    return f"{ambiguous:,} of {matches} are ambiguous ({share:.0f} %): other matches fit nearly as well"
+
+
+def is_ranged(share: float | None) -> bool:
+    """True if numbers that rest on the matches are ranges."""
+    return share is not None and RANGED < share <= UNKNOWN
