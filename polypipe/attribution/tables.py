@@ -179,7 +179,9 @@ def read_log(con: "duckdb.DuckDBPyConnection", start: datetime, end: datetime) -
     lines: dict[tuple[str, str, str], list[LogLine]] = defaultdict(list)
     for (token, side), group in groupby(rows, key=lambda row: row[:2]):
         of_group = list(group)
-        found = spread([LogLine(*row[4:13], row[13] if row[3] else None, row[14]) for row in of_group])
+        found = spread(
+            [LogLine(*row[4:13])._replace(joined=row[13] if row[3] else None, resubmitted=row[14]) for row in of_group]
+        )
         for (_, _, transaction, common, *_), line in zip(of_group, found, strict=True):
             if not common:
                 lines[transaction, token, side].append(line)
