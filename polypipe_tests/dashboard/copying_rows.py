@@ -73,7 +73,9 @@ def metrics_row(day: datetime, window: int = 1, **changes: Any) -> Row:
         "shortfall_usd": 3.5, "shortfall_bps": 400.0, "unmarked_usd": 0.0, "realised_ratio": 0.08, "realised_pairs": 40,
         "ratio": 0.08, "copier_fee_cents": 1.2, "whale_fee_cents": 0.4, "whale_maker_share": 62.5, "break_even_cents": 2.7,
         "break_even_percent": 5.4, "pnl_fee_share": 0.98, "pnl_fee_share_low": 0.7, "pnl_fee_share_high": 1.2,
-        "pnl_fee_days": 41, "funnel": "{}", "reasons": "{}",
+        "pnl_fee_days": 41, "ambiguous_share": 25.0, "late_fills": 1, "joined_fills": 2, "copy_rate_sure": 60.0,
+        "copy_rate_usd_sure": 70.0, "slippage_cents_sure": 1.0, "slippage_usd_sure": 2.0, "latency_p50_sure": 3.0,
+        "latency_p95_sure": 8.0, "funnel": "{}", "reasons": "{}",
     }  # fmt: skip
     return row | changes
 
@@ -113,7 +115,7 @@ def class_row(day: datetime, dimension: str, value: str, window: int = 1, **chan
         "day": day, "window_days": window, **PAIR, "dimension": dimension, "value": value, "eligible_fills": 5,
         "copied_fills": 4, "copy_rate": 80.0, "copy_rate_low": 37.6, "copy_rate_high": 96.4, "fill_ratio": 75.0,
         "latency_p50": 4.0, "slippage_usd": 2.25, "slippage_cents": 1.5, "slippage_cents_low": -0.2,
-        "slippage_cents_high": 3.2, "events": 4, "verdict": "not distinguishable from zero",
+        "slippage_cents_high": 3.2, "events": 4, "ambiguous_fills": 1, "verdict": "not distinguishable from zero",
     }  # fmt: skip
     return row | changes
 

@@ -167,7 +167,7 @@ def put_fills(warehouse):
     at = D + HOUR
     rows = [
         copy_fill(at, 0, slippage_cents=0.0, latency=2.0),
-        copy_fill(at, 1, slippage_cents=(0.51 - 0.5) * 100, latency=2.9),  # 1.0000000000000009
+        copy_fill(at, 1, slippage_cents=(0.51 - 0.5) * 100, latency=2.9, late=True),  # 1.0000000000000009
         copy_fill(at, 2, slippage_cents=-0.3, latency=61.0, status="partial", reason="unfilled", copier_shares=3.0),
         not_copied(at, 3, "unfilled", order_sent=True),
         not_copied(at, 4, "breaker"),
@@ -197,6 +197,7 @@ def test_funnel_steps_and_losses_match_hand_counts(dashboard, warehouse):
         ("sent", "unfilled", 1, 50.0),
         ("filled", "unfilled", 1, 50.0),
     ]
+    assert found["late"] == {"fills": 1, "usd": 50.0}
     assert dashboard.json(COPYING, days=7, until="2026-09-10")["funnel"]["steps"][0]["fills"] == 8
 
 
@@ -246,7 +247,7 @@ def test_number_that_an_older_row_does_not_have_is_unknown_with_the_reason(dashb
 def test_realised_ratio_far_from_the_setting_is_a_warning(dashboard, warehouse):
     replace_table(warehouse, "copy_metrics_daily", [metrics_row(D, 7, realised_ratio=0.05, realised_pairs=40)])
     warning = dashboard.json(COPYING)["warning"]
-    assert "0.05 (median of 40 pairs)" in warning
+    assert "0.05 (most exact sizes of 40 pairs)" in warning
     assert "0.08" in warning
     replace_table(warehouse, "copy_metrics_daily", [metrics_row(D, 7, realised_ratio=0.081)])
     assert dashboard.json(COPYING)["warning"] is None
