@@ -73,7 +73,7 @@ def create_stored(con: "duckdb.DuckDBPyConnection") -> None:
 def describe(con: "duckdb.DuckDBPyConnection") -> None:
     """Add the comments of the migrations to the views and the stored tables.
 
-    This takes longer than the rest of opening a reader, so the pipeline's own readers skip it.
+    This takes longer than opening a reader, so only connections that people query have them.
     """
     comments = []
     for table in DAY_COLUMN:
@@ -95,8 +95,6 @@ def _build(con: "duckdb.DuckDBPyConnection", layout: Layout, pending: bool) -> N
     for table in DAY_COLUMN:
         rows = select(layout, table, [] if table in loaded else _files(current, table))
         con.execute(f"CREATE VIEW {quoted(table)} AS {rows}")
-    if not pending:
-        describe(con)
 
 
 def _load_waiting(

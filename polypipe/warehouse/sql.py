@@ -3,15 +3,17 @@
 from typing import Any, TextIO
 
 from polypipe.text import count
+from polypipe.warehouse.read import describe
 from polypipe.warehouse.warehouse import Warehouse
 
 
 def run(warehouse: Warehouse, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Return column names and rows of a query over the published tables. Raises `duckdb.Error` for an invalid query.
+    """Return column names and rows of a query over the published tables, which have their comments.
 
-    The query runs in memory; its changes are discarded.
+    The query runs in memory; its changes are discarded. Raises `duckdb.Error` for an invalid query.
     """
     with warehouse.read(pending=False) as con:
+        describe(con)
         con.execute(query)
         return [name for name, *_ in con.description or []], con.fetchall()
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from polypipe.warehouse import Append, Replace, Upsert, Warehouse, WarehouseError, read
+from polypipe.warehouse.sql import run
 from polypipe.warehouse.tables import DAY_COLUMN, columns
 from polypipe_tests.warehouse.helpers import crawl, crawl_ids, rows, start, token, write
 
@@ -29,14 +30,14 @@ def test_every_table_exists_before_the_first_write(wh: Warehouse) -> None:
             assert con.execute(f"SELECT count(*) FROM {table}").fetchall() == [(0,)]
 
 
-def test_every_table_and_column_of_a_reader_has_a_comment(wh: Warehouse) -> None:
+def test_every_table_and_column_in_a_query_has_a_comment(wh: Warehouse) -> None:
     write(wh, "c1")
     wh.merge()
     query = (
         "SELECT view_name, comment FROM duckdb_views() WHERE NOT internal UNION ALL "
         "SELECT table_name || '.' || column_name, comment FROM duckdb_columns() WHERE NOT internal"
     )
-    comments = rows(wh, query)
+    _, comments = run(wh, query)
     assert len(comments) > 50
     assert [name for name, comment in comments if not comment] == []
 
