@@ -136,9 +136,8 @@ def test_checks_fail_while_a_line_is_unread_or_unknown(materialize, settings, wa
 
 
 @pytest.fixture
-def tick(settings, warehouse, tmp_path):
-    (tmp_path / "dagster").mkdir()
-    with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance:
+def tick(settings, warehouse):
+    with dg.DagsterInstance.ephemeral() as instance:
 
         def evaluate_tick():
             resources = {"settings": settings, "warehouse": warehouse}

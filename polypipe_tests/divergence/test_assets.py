@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -26,9 +25,8 @@ from polypipe_tests.divergence.support import SOURCES, put_snapshots, rows
 
 
 @pytest.fixture
-def instance(tmp_path: Path):
-    (tmp_path / "dagster").mkdir()
-    with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance:
+def instance():
+    with dg.DagsterInstance.ephemeral() as instance:
         yield instance
 
 
@@ -305,13 +303,14 @@ def test_whale_histories_of_another_pair_are_not_reused(sim, instance, resources
     assert position_refresh._known(warehouse, wallets) == {}
 
 
-def test_the_schedules_skip_while_their_job_is_unfinished(instance, resources):
-    for schedule in (*schedules, *legacy_schedules):
-        with dg.build_schedule_context(instance=instance, resources=resources) as context:
-            assert len(schedule.evaluate_tick(context).run_requests) == 1
-            job = build_defs(**resources).resolve_job_def(schedule.job_name)
-            instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
-            assert "unfinished" in schedule.evaluate_tick(context).skip_message
+def test_the_schedules_skip_while_their_job_is_unfinished(resources, tmp_path):
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        for schedule in (*schedules, *legacy_schedules):
+            with dg.build_schedule_context(instance=instance, resources=resources) as context:
+                assert len(schedule.evaluate_tick(context).run_requests) == 1
+                job = build_defs(**resources).resolve_job_def(schedule.job_name)
+                instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+                assert "unfinished" in schedule.evaluate_tick(context).skip_message
 
 
 @pytest.mark.slow

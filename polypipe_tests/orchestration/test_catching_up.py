@@ -15,10 +15,8 @@ WALLETS = {"POLYPIPE_COPIER_ADDRESS": COPIER_ADDRESS, "POLYPIPE_WHALE_ADDRESS": 
 
 
 @pytest.fixture
-def instance(tmp_path):
-    directory = tmp_path / "instance"
-    directory.mkdir()
-    with dg.DagsterInstance.local_temp(str(directory)) as instance:
+def instance():
+    with dg.DagsterInstance.ephemeral() as instance:
         yield instance
 
 
