@@ -86,8 +86,8 @@ class FollowingReader:
         self._con.execute("SET GLOBAL enable_external_file_cache = false")  # each file is read only once: saves 65 MB
         create_stored(self._con)
         for name, table in self._tables.items():
-            for part in (_closed(name), _newest(name)):
-                self._con.execute(f"CREATE TABLE {part} AS {_query(table, f'FROM stored.{quoted(table.source)}')}")
+            self._con.execute(f"CREATE TABLE {_closed(name)} AS {_query(table, f'FROM stored.{quoted(table.source)}')}")
+            self._con.execute(f"CREATE TABLE {_newest(name)} AS FROM {_closed(name)}")  # both are empty
             self._con.execute(f"CREATE VIEW {quoted(name)} AS FROM {_closed(name)} UNION ALL FROM {_newest(name)}")
         if tables is None:
             describe(self._con)
