@@ -255,7 +255,7 @@ class Dashboard:
             self.process = subprocess.Popen(command, env=self.env, cwd=worker.home.parent, stdout=log, stderr=log)
 
     def get(self, path: str) -> tuple[int, Any]:
-        """Status and JSON of a response; waits until the dashboard listens."""
+        """Return status and JSON of a response; waits until the dashboard listens."""
         deadline = time.monotonic() + WAIT_SECONDS
         while True:
             try:

@@ -2,7 +2,7 @@
 
 `python -m polypipe_tests.faults.day_watch HOME OUT` checks each of the six files and `CURRENT.json` about a hundred times a
 second and reads every new version like the bot. It keeps contents in OUT by hash, for a later comparison with the exchange.
-On SIGTERM it prints one JSON object with looks, versions by file and violations.
+On SIGTERM it prints one JSON object with the number of reads, versions by file and violations.
 """
 
 import gzip
@@ -29,13 +29,13 @@ class Watch:
         self.known: dict[str, tuple[int, int]] = {}
         self.versions = dict.fromkeys((*FILES, "CURRENT.json"), 0)
         self.violations: list[str] = []
-        self.looks = 0
+        self.reads = 0
         self.published_version = 0
         self.snapshots = 0
 
     def changed(self, path: Path) -> bool:
         """True if the file was replaced. A missing file is a violation."""
-        self.looks += 1
+        self.reads += 1
         try:
             stat = path.stat()
         except FileNotFoundError:
@@ -116,7 +116,7 @@ def main(home: Path, out: Path) -> None:
             watch.count()
             counted = time.monotonic()
         time.sleep(0.005)
-    print(json.dumps({"looks": watch.looks, "versions": watch.versions, "violations": watch.violations[:50]}))
+    print(json.dumps({"reads": watch.reads, "versions": watch.versions, "violations": watch.violations[:50]}))
 
 
 if __name__ == "__main__":

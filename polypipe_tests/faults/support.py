@@ -132,14 +132,14 @@ class Tables:
 
 
 @dataclass(frozen=True)
-class Seen:
+class StoredTables:
     """The live file and the published files; None if they do not exist yet."""
 
     live: Tables | None
     published: Tables | None
 
 
-def look(home: Path, live: bool = True) -> Seen:
+def read_tables(home: Path, live: bool = True) -> StoredTables:
     """Open the DuckDB file and the published files in a new process, without polypipe's code.
 
     No other process may have the live file open; it is not opened unless `live`.
@@ -148,7 +148,7 @@ def look(home: Path, live: bool = True) -> Seen:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout)
-    return Seen(*(Tables(**found[name]) if found[name] else None for name in ("live", "published")))
+    return StoredTables(*(Tables(**found[name]) if found[name] else None for name in ("live", "published")))
 
 
 def world_of_tables(tables: Tables | None, *worlds: Truth | None) -> int:
@@ -178,12 +178,12 @@ _DRIVER = """
 import os, sys
 import polypipe.cli.dagster_refresh
 from polypipe.cli.main import main
-from polypipe_tests.faults.support import tell_steps
+from polypipe_tests.faults.support import announce_steps
 for line in sys.stdin:
     run = os.fork()
     if run == 0:
         os.environ["POLYPIPE_HOME"], sys.argv = line.strip(), ["polypipe", "refresh"]
-        tell_steps(line.strip())
+        announce_steps(line.strip())
         main()
     os.write(1, f"pid {run}\\n".encode())
     code = os.waitstatus_to_exitcode(os.waitpid(run, 0)[1])
@@ -191,23 +191,23 @@ for line in sys.stdin:
 """
 
 
-def tell_steps(home: str) -> None:
+def announce_steps(home: str) -> None:
     """Print `step PHASE: WHAT` before each step of this process that a kill could interrupt.
 
     An audit hook sees Python's steps and a wrapped connection DuckDB's, so polypipe's code is unchanged.
     """
     import duckdb
 
-    def tell(step: str) -> None:
+    def announce(step: str) -> None:
         os.write(1, f"step {step}\n".encode())
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "socket.connect":
-            tell(f"{CRAWL}: request")
+            announce(f"{CRAWL}: request")
         elif what := _what(event, arguments):
             where = str(arguments[1] if event == "os.rename" else arguments[0])
             if where.startswith(home) and (phase := _phase(where[len(home) + 1 :])):
-                tell(f"{phase}: {what}")
+                announce(f"{phase}: {what}")
 
     class Connection:
         def __init__(self, con: Any) -> None:
@@ -217,11 +217,11 @@ def tell_steps(home: str) -> None:
             return getattr(self._con, name)
 
         def execute(self, sql: str, *more: Any) -> Any:
-            tell(f"{TRANSACTION}: {' '.join(sql.split()[:2])[:40]}")
+            announce(f"{TRANSACTION}: {' '.join(sql.split()[:2])[:40]}")
             return self._con.execute(sql, *more)
 
         def close(self) -> None:
-            tell(f"{TRANSACTION}: close")
+            announce(f"{TRANSACTION}: close")
             self._con.close()
 
     connect = duckdb.connect

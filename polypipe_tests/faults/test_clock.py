@@ -19,7 +19,7 @@ from polypipe.runtime.programs import dagster_programs
 from polypipe.settings import load_settings
 from polypipe.warehouse import Warehouse
 from polypipe_tests.faults.day import START, FakeClock, Worker, check_pointer, contents, needs_faketime, utc
-from polypipe_tests.faults.support import look
+from polypipe_tests.faults.support import read_tables
 from polypipe_tests.runtime.support import Server
 from polypipe_tests.sim.server import SimServer
 
@@ -80,7 +80,7 @@ def test_work_goes_on_after_the_clock_jumps_an_hour_each_way(chaos, figures, tmp
             exported = [id for (id,) in db.execute("SELECT id FROM snapshots ORDER BY timestamp").fetchall()]
         assert [id / 1000 for id in exported] == snapshots(warehouse)
         worker.kill()
-        tables = look(worker.home)
+        tables = read_tables(worker.home)
         assert tables.live == tables.published
     figures.add(
         5, "clock jumps by an hour and a day" if chaos else "clock jumps", len(jumps), "all tasks succeed at once", slowest

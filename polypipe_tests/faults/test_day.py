@@ -38,7 +38,7 @@ from polypipe_tests.faults.day import (
     utc,
 )
 from polypipe_tests.faults.day_truth import World, check_files
-from polypipe_tests.faults.support import look
+from polypipe_tests.faults.support import read_tables
 from polypipe_tests.sim.server import SimServer
 from polypipe_tests.support import SmallDisk
 
@@ -330,7 +330,7 @@ def judge(hours, took, began, ends, roles, page, spells, seen, home, kept, world
     warehouse = Warehouse(home)
     assert seen["violations"] == []
     warehouse.merge()
-    tables = look(home)
+    tables = read_tables(home)
     assert tables.live == tables.published
     unexplained_errors(snapshots, spells)
     unexplained_errors(runs, spells)
@@ -344,7 +344,7 @@ def judge(hours, took, began, ends, roles, page, spells, seen, home, kept, world
         6,
         f"{hours:g} h at {hours * 3600 / took:.0f}x with random faults",
         len(spells),
-        f"{seen['looks']:,} looks, {checked:,} versions of files compared with the exchange, {rows:,} snapshots; "
+        f"{seen['reads']:,} reads of files, {checked:,} versions of files compared with the exchange, {rows:,} snapshots; "
         f"minutes without one: {', '.join(f'{n} {why}' for why, n in sorted(gaps.items())) or 'none'}; "
         f"{', '.join(f'{n} {kind}' for kind, n in sorted(kinds.items()))}; "
         f"memory {', '.join(f'{name} {text}' for name, text in growth.items()) or 'not judged'}",

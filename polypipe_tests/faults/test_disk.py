@@ -12,7 +12,7 @@ import pytest
 
 from polypipe.warehouse import Warehouse
 from polypipe_tests.faults.day import FULL, START, Worker, check_pointer, contents
-from polypipe_tests.faults.support import look
+from polypipe_tests.faults.support import read_tables
 from polypipe_tests.sim.server import SimServer
 from polypipe_tests.support import SmallDisk
 
@@ -83,11 +83,11 @@ def test_a_full_disk_is_a_clear_error_and_damages_nothing(place, chaos, figures,
             slowest = max(slowest, time.monotonic() - began)
             check(home)
             if chaos:
-                look(home, live=False)
+                read_tables(home, live=False)
             now = stored(home)
             assert now > known
             assert temporary(home) == []
-        tables = look(home)
+        tables = read_tables(home)
         assert tables.live == tables.published
         assert set(tables.live.snapshots) == stored(home)
     assert errors >= max(1, rounds // 3)

@@ -12,7 +12,7 @@ import pytest
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.warehouse import Warehouse
 from polypipe_tests.faults.day import START
-from polypipe_tests.faults.support import FILES, look, truth, world_of, world_of_tables
+from polypipe_tests.faults.support import FILES, read_tables, truth, world_of, world_of_tables
 from polypipe_tests.oracle import read_like_serde
 from polypipe_tests.sim.server import SimServer
 from polypipe_tests.support import POLYPIPE
@@ -53,7 +53,7 @@ for line in sys.stdin:
 """
 
 
-class Teller:
+class Responder:
     """A process that does one task for each line of its stdin and prints a line about it."""
 
     def __init__(self, process):
@@ -80,7 +80,7 @@ class Teller:
 def test_two_concurrent_writers_lose_and_double_no_row(chaos, figures, tmp_path):
     rounds = ROUNDS if chaos else SHORT_ROUNDS
     acknowledged, slowest, waited = set(), 0.0, 0
-    with Teller(start(_WRITER, tmp_path, "a")) as a, Teller(start(_WRITER, tmp_path, "b")) as b:
+    with Responder(start(_WRITER, tmp_path, "a")) as a, Responder(start(_WRITER, tmp_path, "b")) as b:
         for number in range(rounds):
             for writer in (a, b):
                 writer.ask(number)
@@ -93,7 +93,7 @@ def test_two_concurrent_writers_lose_and_double_no_row(chaos, figures, tmp_path)
             assert published["crawls"]["rows"] == len(acknowledged) == 2 * (number + 1)
             assert published["tokens"]["rows"] == 10
     assert waited == 0
-    seen = look(tmp_path)
+    seen = read_tables(tmp_path)
     for tables in (seen.live, seen.published):
         assert len(tables.crawls) == 2 * rounds
         assert set(tables.crawls) == acknowledged
@@ -137,7 +137,7 @@ def test_rows_wait_in_the_spool_while_another_process_holds_the_duckdb_file(chao
             assert done.returncode == 0, done.stdout
 
         refresh(*([] if chaos else ["sports_events", "live_cache"]))
-        before = look(home)
+        before = read_tables(home)
         taker = subprocess.Popen(
             [sys.executable, "-c", _SNAPSHOTS],
             env=env,
@@ -146,7 +146,7 @@ def test_rows_wait_in_the_spool_while_another_process_holds_the_duckdb_file(chao
             stdout=subprocess.PIPE,
             text=True,
         )
-        with Teller(taker) as snapshots:
+        with Responder(taker) as snapshots:
             taken = set()
 
             def snapshot(where):
@@ -179,7 +179,7 @@ def test_rows_wait_in_the_spool_while_another_process_holds_the_duckdb_file(chao
                     "crawls": spooled_ids(home, "crawls", "crawl_id"),
                 }
                 # Readers of the published files are not affected; readers of the pipeline also see the waiting rows.
-                assert look(home, live=False).published.publications == before.published.publications
+                assert read_tables(home, live=False).published.publications == before.published.publications
                 with Warehouse(home).read() as con:
                     assert {id for (id,) in con.execute("SELECT id FROM snapshots").fetchall()} == taken
             released = time.monotonic()
@@ -188,7 +188,7 @@ def test_rows_wait_in_the_spool_while_another_process_holds_the_duckdb_file(chao
 
     assert len(waiting["snapshots"]) == refreshes
     assert len(waiting["publications"]) == refreshes * (len(FILES) if chaos else 1)
-    after = look(home)
+    after = read_tables(home)
     for tables in (after.live, after.published):
         assert set(tables.snapshots) == taken
         assert sorted(tables.publications) == sorted(before.published.publications + waiting["publications"])

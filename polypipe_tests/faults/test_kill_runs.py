@@ -12,7 +12,7 @@ from collections import Counter
 
 import pytest
 
-from polypipe_tests.faults.support import FILES, PHASES, Runs, look, truth, world_of, world_of_tables
+from polypipe_tests.faults.support import FILES, PHASES, Runs, read_tables, truth, world_of, world_of_tables
 from polypipe_tests.sim.server import SimServer
 from polypipe_tests.support import POLYPIPE
 
@@ -82,7 +82,7 @@ def test_a_killed_run_leaves_complete_files_and_the_next_run_succeeds(chaos, fig
                 killed[dead.phase()] += 1
                 of = [world_of(home / "bot" / file, *possible) for file in FILES]
                 left.update("new" if number == len(possible) - 1 else "old" for number in of)
-                seen = look(home)
+                seen = read_tables(home)
                 for tables in (seen.live, seen.published):
                     world_of_tables(tables, *possible)
                 if killed.total() < kills and len(possible) < MOST_WORLDS and chance.random() < again:
@@ -111,7 +111,7 @@ def assert_all_of_one_world(home, world, before=None):
     assert {path.name for path in (home / "bot").iterdir()} == set(FILES)
     for file in FILES:
         world_of(home / "bot" / file, world)
-    seen = look(home)
+    seen = read_tables(home)
     for tables in (seen.live, seen.published):
         world_of_tables(tables, world)
     assert seen.live.digest == seen.published.digest

@@ -17,7 +17,7 @@ import httpx
 import psutil
 import pytest
 
-from polypipe_tests.faults.support import look
+from polypipe_tests.faults.support import read_tables
 from polypipe_tests.runtime.support import Server
 
 pytestmark = pytest.mark.slow
@@ -224,7 +224,7 @@ def count_snapshots(demo):
     A completed tick has exactly one row, an interrupted one at most one, and every row has a tick. Gaps between rows occur
     only while a process was dead, and every null has its reason in the row.
     """
-    seen = look(demo.home)
+    seen = read_tables(demo.home)
     assert seen.live.digest == seen.published.digest
     waiting = [json.loads(line)["id"] for file in demo.home.glob("spool/2*/snapshots.ndjson") for line in file.open()]
     ids = sorted({*seen.published.snapshots, *waiting})
