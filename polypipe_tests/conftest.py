@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import duckdb
 
 hypothesis_settings.register_profile("polypipe", deadline=None)  # a slow machine is not a failed property
+hypothesis_settings.register_profile("fast", deadline=None, max_examples=25)  # `make test-fast`: the other tests take 100
 hypothesis_settings.load_profile("polypipe")
 
 NOWHERE = "http://127.0.0.1:9"  # the discard port: a test without an exchange fails at once

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -23,9 +22,6 @@ from polypipe_tests.attribution.tables import (
 )
 from polypipe_tests.conftest import settings_for
 from polypipe_tests.sim.server import SimServer
-
-if TYPE_CHECKING:
-    pass
 
 
 @pytest.fixture(scope="session")

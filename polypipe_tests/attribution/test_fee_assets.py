@@ -26,6 +26,8 @@ from polypipe.warehouse import Warehouse
 from polypipe_tests.conftest import impatient, settings_for
 from polypipe_tests.sim.server import SimServer
 
+pytestmark = pytest.mark.slow  # two worlds of 20 days
+
 DAYS = 20
 START = datetime(2026, 10, 1, tzinfo=UTC)
 END = START + DAYS * timedelta(days=1)

@@ -168,15 +168,12 @@ def test_freshness_of_the_asset_is_the_limit_of_the_snapshots(interval):
     assert policy.fail_window.to_timedelta() == SNAPSHOT_LIMITS[interval]
 
 
-@pytest.mark.parametrize(
-    ("interval", "minutes", "limit"), [(60, 15, 15), (60, 2, 3), (3600, 15, 180), (3600, 240, 240), (10, 2, 2)]
-)
-def test_limit_in_alerts_toml_wins_unless_the_interval_makes_it_impossible(home, began, interval, minutes, limit):
-    settings = settings_with(interval)
-    (settings.home / "alerts.toml").write_text(f"[source_stale]\nminutes = {minutes}\n")
-    sources = Sources(settings, home, Exchange())  # type: ignore[arg-type]
-    rules = load_rules(settings)
-    for step, firing in ((-2 * SECOND, False), (2 * SECOND, True)):
-        at = began + limit * MINUTE + step
-        found = evaluate(sources, AlertState(watching_since=began - DAY), rules, at).findings["source_stale"]
-        assert {one.key: one.state == "failing" for one in found}["snapshots"] == firing
+def test_limit_in_alerts_toml_wins_unless_the_interval_makes_it_impossible(home, began):
+    for interval, minutes, limit in ((60, 15, 15), (60, 2, 3), (3600, 15, 180), (3600, 240, 240), (10, 2, 2)):
+        settings = settings_with(interval)
+        (settings.home / "alerts.toml").write_text(f"[source_stale]\nminutes = {minutes}\n")
+        sources, rules = Sources(settings, home, Exchange()), load_rules(settings)  # type: ignore[arg-type]
+        for step, firing in ((-2 * SECOND, False), (2 * SECOND, True)):
+            at = began + limit * MINUTE + step
+            found = evaluate(sources, AlertState(watching_since=began - DAY), rules, at).findings["source_stale"]
+            assert {one.key: one.state == "failing" for one in found}["snapshots"] == firing, (interval, minutes)

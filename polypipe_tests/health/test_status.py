@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -186,11 +187,19 @@ def broken(how, path):
         path.write_bytes(b"")  # a database without tables
 
 
+@pytest.fixture(scope="module")
+def dagster_storage(tmp_path_factory):
+    """Dagster's storage with some ticks."""
+    home = tmp_path_factory.mktemp("ticks")
+    with open_instance(home) as instance:
+        write_ticks(instance)
+    return home / "dagster"
+
+
 @pytest.mark.parametrize("how", ["missing", "not SQLite", "empty"])
 @pytest.mark.parametrize("file", ["schedules/schedules.db", "history/runs.db"])
-def test_broken_storage_of_dagster_is_named_and_the_rest_is_reported(settings, how, file):
-    with open_instance(settings.home) as instance:
-        write_ticks(instance)
+def test_broken_storage_of_dagster_is_named_and_the_rest_is_reported(settings, dagster_storage, how, file):
+    shutil.copytree(dagster_storage, settings.home / "dagster")
     broken(how, settings.home / "dagster" / file)
     with Facts(settings) as facts:
         vars(facts).update(up=psutil.Process(), servers=Servers(os.getpid(), 600.0, [PROGRAM]))
