@@ -262,11 +262,12 @@ def test_checks_find_a_day_whose_parts_do_not_sum_to_the_gap(settings, warehouse
 
 
 @pytest.mark.slow
-def test_the_schedule_follows_history(settings, warehouse) -> None:
+def test_the_schedule_follows_history(settings, warehouse, tmp_path) -> None:
     defs = build_defs(settings=settings, warehouse=warehouse)
     repository = defs.get_repository_def()
     schedule, sensor = repository.get_schedule_def("attribution_schedule"), repository.get_sensor_def("first_attribution")
-    with dg.DagsterInstance.ephemeral() as instance:
+    (tmp_path / "dagster").mkdir()
+    with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance:
         given = {
             "instance": instance,
             "repository_def": repository,
@@ -299,10 +300,10 @@ def test_the_schedule_follows_history(settings, warehouse) -> None:
     assert json.loads(rows(warehouse, "SELECT notes FROM gap_attribution LIMIT 1")[0][0]) is not None
 
 
-def test_the_schedule_skips_without_wallets(sim) -> None:
+def test_the_schedule_skips_without_wallets(sim, tmp_path) -> None:
     bare = settings_for(sim.url)
     repository = build_defs(settings=bare).get_repository_def()
-    with dg.DagsterInstance.ephemeral() as instance:
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         given = {"instance": instance, "repository_def": repository, "resources": {"settings": bare}}
         with dg.build_schedule_context(**given) as context:
             tick = repository.get_schedule_def("attribution_schedule").evaluate_tick(context)

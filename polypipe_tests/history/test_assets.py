@@ -235,7 +235,7 @@ def test_the_schedule_loads_yesterday_and_rereads_three_days(sim, settings, ware
     repository = defs.get_repository_def()
     schedule = repository.get_schedule_def("history_schedule")
     with (
-        dg.DagsterInstance.ephemeral() as instance,
+        dg.DagsterInstance.local_temp(str(tmp_path)) as instance,
         dg.build_schedule_context(
             instance=instance, repository_def=repository, resources={"settings": settings}
         ) as context,
