@@ -93,6 +93,9 @@ class BotProfile:
         return f"{usd} and {self.minimum_shares:g} shares" if self.minimum_shares else usd
 
 
+FIXED = "FIXED"
+"""The strategy whose orders have the same USD whatever the whale's size."""
+
 TELLING = 1.1
 """Multiple of the minimum order from which an order tells the ratio."""
 
@@ -226,8 +229,10 @@ _RATIO = {"ratio": 1.0, "percent": 100.0, "multiplier": 1.0}
 
 
 def ratio_of(profile: BotProfile, named: Mapping[str, str]) -> float | None:
-    """The ratio that the bot's own settings give; None if none of them is in `named`."""
+    """The ratio that the bot's own settings give; None if none of them is in `named`, or the amount is fixed in USD."""
     found: dict[str, float] = {}
+    if any(target == "strategy" and named.get(setting, "").strip().upper() == FIXED for setting, target in profile.names):
+        return None
     for setting, target in profile.names:
         if target in _RATIO:
             with suppress(ValueError):

@@ -79,7 +79,8 @@ def test_expected_size_follows_the_bots_rule(profile, ratio, shares, price, side
         (STRATEGIES, {"COPY_SIZE": "5", "TRADE_MULTIPLIER": "2"}, {"ratio": 0.1}),
         (STRATEGIES, {"TRADE_MULTIPLIER": "0.5"}, {"ratio": 0.05}),
         (STRATEGIES, {"SCALING_RATIO": "1.00", "MIN_CASH_VALUE": "0"}, {}),  # constants that this program does not use
-        (STRATEGIES, {"COPY_STRATEGY": "fixed", "COPY_SIZE": "50"}, {"strategy": "FIXED", "ratio": 0.5}),
+        (STRATEGIES, {"COPY_STRATEGY": "fixed", "COPY_SIZE": "50"}, {"strategy": "FIXED"}),  # USD, not percent
+        (STRATEGIES, {"COPY_STRATEGY": "ADAPTIVE", "COPY_SIZE": "8"}, {"strategy": "ADAPTIVE", "ratio": 0.08}),
         (STRATEGIES, {"COPY_STRATEGY": "PERCENTAGE", "MAX_ORDER_SIZE_USD": "250"}, {"maximum_usd": 250}),
         (SCALED, {"POSITION_SCALE": "0.02", "MIN_WHALE_SHARES": "500"}, {"ratio": 0.02, "floor_shares": 500}),
         (SCALED, {"MIN_TRADE_VALUE_USD": "0.00"}, {"minimum_usd": 1}),  # the exchange refuses smaller market orders

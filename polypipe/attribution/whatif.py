@@ -113,6 +113,11 @@ def what_if(
     if answer.paper.without_price:
         tokens = count(answer.paper.without_price, "token has", "tokens have")
         answer.warnings.append(f"{tokens} no known price and count as unmoved")
+    if wallets.bot.strategy:
+        answer.warnings.append(
+            f"the bot sizes its orders by COPY_STRATEGY {wallets.bot.strategy}, which has no constant ratio: expected PnL "
+            "and gap compare with the ratio in force"
+        )
     if warning := ratio_warning(realised["realised_ratio"], realised["realised_pairs"], in_force):
         answer.warnings.append(warning)
     return answer

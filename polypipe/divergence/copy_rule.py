@@ -68,7 +68,8 @@ class Rule:
     def describe(self) -> str:
         """The rule in words."""
         tiers = "".join(f", x {factor:g} for purchases from {size:,.0f} shares" for size, factor in sorted(self.tiers))
-        return f"ratio {self.ratio:g}, fills from {self.floor:g} shares{tiers}"
+        most = "" if self.bot.maximum_usd is None else f", at most ${self.bot.maximum_usd:,.2f} an order"
+        return f"ratio {self.ratio:g}, fills from {self.floor:g} shares{tiers}{most}"
 
 
 def rule_of(bot: BotProfile, ratio: float, floor: float | None = None, tiers: Sequence[tuple[float, float]] = ()) -> Rule:

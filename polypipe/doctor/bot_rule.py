@@ -71,11 +71,10 @@ def judge_traders(followed: Sequence[Trader], whale: str | None) -> Iterator[Res
 def rule_in_words(bot: BotProfile, ratio: float) -> list[str]:
     """Lines that describe the rule in force."""
     below = {"chance": "sent as the minimum by chance", "raised": "raised to the minimum", "skipped": "skipped"}
-    most = "" if bot.maximum_usd is None else f", at most ${bot.maximum_usd:,.2f}"
     sales = "sales too" if bot.sales_expire else f"sales up to {bot.rest:,.0f} s"
     return [
         bot.bot,
         rule_of(bot, ratio).describe(),
-        f"orders of at least {bot.minimum_in_words()}{most}; smaller ones are {below[bot.below_minimum]}",
+        f"orders of at least {bot.minimum_in_words()}; smaller ones are {below[bot.below_minimum]}",
         f"resting orders: {bot.rest_in_play:g} s in play, {bot.rest:,.0f} s otherwise, {sales}",
     ]

@@ -103,3 +103,10 @@ def test_whatif_counts_orders_below_the_profiles_minimum(stored) -> None:
     traders = what_if(stored, wallets(few, 0.1), rule_of(few, 0.1), *days)
     assert (classic.paper.below_minimum, traders.paper.below_minimum) == (2, 3)
     assert traders.as_json()["bot_profile"] == "traders"
+
+
+def test_whatif_warns_about_a_strategy_without_a_constant_ratio(stored) -> None:
+    fixed = replace(STRATEGIES, strategy="FIXED")
+    answer = what_if(stored, wallets(fixed, 0.1), rule_of(fixed, 0.1), T0.date(), (T0 + DAY).date())
+    assert any("COPY_STRATEGY FIXED" in warning for warning in answer.warnings)
+    assert answer.rule.describe() == "ratio 0.1, fills from 0 shares, at most $100.00 an order"
