@@ -29,6 +29,7 @@ from polypipe.attribution.settlements import Redeem
 from polypipe.attribution.stored_marks import read_marks
 from polypipe.attribution.stored_moves import read_moves
 from polypipe.attribution.tables import read_ambiguous, read_copy_fills, read_events, read_sets, read_unattributed
+from polypipe.attribution.unknown_days import day_note, read_unknown_days
 from polypipe.text import count
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Upsert, Warehouse, Window
@@ -108,6 +109,7 @@ def gap_rows(
     )
     named = act_notes(read_unattributed(con, wallets, start, end), prices.contradicted)
     complete = read_complete_days(con, (wallets.copier, wallets.whale), since, end)
+    unknown = read_unknown_days(con, wallets, start, end)
     ratios = change_notes(con, wallets, start, end)  # accounting uses the day's last ratio, copy quality that of each hour
     ambiguous = ambiguity_notes(read_ambiguous(con, wallets, start, end))
     fees = measure_by_day(con, wallets, days)
@@ -118,6 +120,7 @@ def gap_rows(
         one.parts["combos"], one.combos_unknown = usd or 0.0, why
         if day not in complete:
             one.notes[DAY_UNKNOWN] = None
+            one.notes |= dict.fromkeys(day_note(who, why) for who, found, why in unknown if found == day.date())
         if fills and any(before not in complete for before in days_of(midnight_before(fills[0].t), day)):
             one.notes[EARLIER_UNKNOWN] = None
         if one.parts["fees"] and (note := fees[day].note):

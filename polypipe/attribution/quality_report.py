@@ -15,6 +15,7 @@ from polypipe.attribution.day_sums import coverage_of, exits_incomplete, sum_of_
 from polypipe.attribution.days import DAY, days_of, moment, span_of
 from polypipe.attribution.metrics import metric_rows
 from polypipe.attribution.realised_ratio import ratio_warning
+from polypipe.attribution.unknown_days import read_unknown_days, span_notes
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse
 from polypipe.warehouse.connection import fetch_rows, literal
@@ -64,6 +65,7 @@ def quality_of(
         gaps = {row["day"]: row for row in _rows(con, "gap_attribution", ours, start, end)}
         rows, classes = metric_rows(con, wallets, [end - DAY], [len(days)])
         exits = _rows(con, "uncopied_exits", ours, end - DAY, end)
+        unknown = span_notes(read_unknown_days(con, wallets, start, end))
     measured: dict[str, Any] = {
         **rows[0],
         "funnel": json.loads(rows[0]["funnel"]),
@@ -81,7 +83,7 @@ def quality_of(
         why_not,
         sorted(exits, key=lambda row: (-row["usd"], row["token_id"])),
         exits_incomplete(gaps.get(days[-1].date())),
-        [warning] if warning else [],
+        [*([warning] if warning else []), *unknown],
     )
 
 

@@ -57,6 +57,7 @@ def _lines(status: Status) -> Iterator[str]:
     yield f"batches waiting in the spool: {status.waiting_batches}{waiting}; rejected: {len(status.rejected)}"
     yield f"warehouse: {f'held by {status.gate}' if status.gate else 'free'}; disk: {size(status.disk_free_bytes)} free"
     yield ""
+    yield from (f"notice: {notice}" for notice in status.notices)
     if not status.reasons:
         yield "healthy"
     yield from (f"{'' if reason == 'not running' else 'degraded: '}{reason}" for reason in status.reasons)

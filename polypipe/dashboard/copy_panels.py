@@ -14,8 +14,10 @@ from typing import Any
 
 from polypipe.attribution.day_sums import NOT_COMPUTED, exits_incomplete
 from polypipe.attribution.days import midnight
+from polypipe.attribution.unknown_days import UnknownDay
 from polypipe.dashboard.histogram import histogram
 from polypipe.dashboard.store import Json, View
+from polypipe.settings import Settings
 from polypipe.warehouse.connection import literal
 from polypipe.warehouse.rows import GapAttributionRow
 from polypipe.warehouse.tables import columns
@@ -73,6 +75,13 @@ def gap_rows(view: View, span: Span) -> dict[date, Json]:
         }
         for row in rows
     }
+
+
+def unknown_days(view: View, settings: Settings, condition: str = "true") -> list[UnknownDay]:
+    """Days whose activity is not known completely, by day; `condition` is on column `day`."""
+    names = {settings.copier_address: "copier", settings.whale_address: "whale"}
+    rows = view.values(f"SELECT wallet, day, reason FROM unknown_days WHERE {condition} ORDER BY day, wallet")
+    return [(names[wallet], day.astimezone(UTC).date(), reason) for wallet, day, reason in rows if wallet in names]
 
 
 def metrics(view: View, span: Span) -> Json:

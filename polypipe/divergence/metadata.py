@@ -7,6 +7,7 @@ import dagster as dg
 
 from polypipe.divergence.position_comparison import ComparedPosition
 from polypipe.divergence.position_refresh import StoredPositions
+from polypipe.divergence.position_summary import at_least
 from polypipe.divergence.snapshot import Snapshot
 from polypipe.orchestration.metadata import markdown, markdown_head, reasons_table, simulated, table_metadata
 from polypipe.settings import Settings
@@ -45,6 +46,7 @@ def positions_metadata(stored: StoredPositions, settings: Settings, warehouse: W
         **stored.summary.counts,
         **{name: round(fact.value, 4) for name, fact in facts.items() if fact.value is not None},
         "reasons": dg.MetadataValue.md(reasons_table(reasons, settings)),
+        **({"at_least": ", ".join(low)} if (low := at_least(stored.summary.notes)) else {}),
         **({"traces": stored.summary.notes["traces"]} if "traces" in stored.summary.notes else {}),
         "orphans": dg.MetadataValue.md(_orphan_table(orphans, settings)),
         "waiting_in_spool": stored.waiting or "no",

@@ -15,7 +15,7 @@ from polypipe.divergence.event_outcomes import OUTCOMES
 from polypipe.divergence.position_addresses import AddressCheck, check_address, held_elsewhere
 from polypipe.divergence.position_comparison import ComparedPosition, compare_positions, copier_only, full_sets
 from polypipe.divergence.position_history import WhaleHistory
-from polypipe.divergence.position_summary import PositionSummary, summarize_positions
+from polypipe.divergence.position_summary import MORE_RESOLVED, PositionSummary, summarize_positions
 from polypipe.divergence.position_traces import Known, Traces, read_activity_page, trace
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PolymarketError, PolymarketHttp, answer_age
@@ -65,7 +65,8 @@ def refresh_positions(
             trace(http, wallets.whale, copier_only(copier, whale), known, now),
         )
         unchecked = [found for found in (of_copier, of_whale) if isinstance(found, str)]
-        return _Read(copier, whale, traces, _or_nothing(of_copier), _or_nothing(of_whale), unchecked, now)
+        announced = sorted(map(str, http.announcements.values()))
+        return _Read(copier, whale, traces, _or_nothing(of_copier), _or_nothing(of_whale), unchecked, announced, now)
 
     read = polymarket.run(work)
     now = read.at
@@ -147,6 +148,7 @@ class _Read:
     of_copier: AddressCheck
     of_whale: AddressCheck
     unchecked: list[str]
+    announced: list[str]
     at: datetime
 
 
@@ -166,15 +168,18 @@ def _or_nothing(found: AddressCheck | str) -> AddressCheck:
 
 
 def _notes(read: _Read) -> dict[str, str]:
-    notes = {"traces": read.traces.progress, "unchecked": "; ".join(read.unchecked) or None}
+    notes = {
+        "traces": read.traces.progress,
+        "unchecked": "; ".join(read.unchecked) or None,
+        "announced": "\n".join(read.announced) or None,
+    }
     for name, found in (("copier", read.of_copier), ("whale", read.of_whale)):
         notes[f"{name}_fills" if found.fills_elsewhere else name] = found.note
-    capped = [name for name, held in (("copier", read.copier), ("whale", read.whale)) if held.more_resolved]
-    if capped:
-        verb = "hold" if len(capped) > 1 else "holds"
-        notes["resolved"] = (
-            f"the {' and the '.join(capped)} {verb} more resolved positions than are read; counts are at least"
-        )
+    for name, held in (("copier", read.copier), ("whale", read.whale)):
+        if held.more_resolved:
+            notes[f"{name}{MORE_RESOLVED}"] = (
+                f"the {name} holds more resolved positions than are read: their number and value are at least those shown"
+            )
     return {subject: note for subject, note in notes.items() if note is not None}
 
 

@@ -16,6 +16,15 @@ EXPECTED = ("on_target", "under", "over", "missed", "converted")
 """Statuses that coverage and fill rate count: positions that the bot could have bought, so no dust."""
 
 
+MORE_RESOLVED = "_resolved"
+"""End of the subject of a note: `copier_resolved`, `whale_resolved`."""
+
+
+def at_least(notes: Mapping[str, str]) -> list[str]:
+    """Statuses whose numbers and sums are at least those shown, by the notes of a comparison."""
+    return ["resolved"] if any(subject.endswith("resolved") for subject in notes) else []
+
+
 @dataclass(frozen=True)
 class PositionSummary:
     """Figures over the unresolved rows; money in USD, rates in percent. The comments of the table define them.

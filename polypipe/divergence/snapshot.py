@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import cast
+from typing import Any, cast
 
 from polypipe.clock import Clock, utc_now
 from polypipe.divergence.pnl_gap import PnlGap, Series, measure_gap
@@ -79,10 +79,13 @@ def snapshot_row(fetched: Fetched, pnl_gap: PnlGap, wallets: Wallets, before: Ma
         "loss_share": pnl_gap.loss_share,
     }
     times = answered_at(fetched, before)
-    sources = {
+    sources: dict[str, dict[str, Any]] = {
         name: {"ok": fact.value is not None, "age": _seconds(fetched.time, times.get(name))}
         for name, fact in fetched.facts().items()
     }
+    for name, source in sources.items():
+        if announced := fetched.announced.get(name.partition("_")[2]):
+            source["announced"] = announced
     row = {
         "id": snapshot_id(fetched.time),
         "timestamp": fetched.time,

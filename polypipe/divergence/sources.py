@@ -4,7 +4,7 @@ A source that fails becomes a `Fact` without a value; the others are not affecte
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -23,7 +23,10 @@ N = TypeVar("N", int, float)
 DEADLINE_SECONDS = 20.0
 """Limit of each source, retries included. All start together, so it limits the whole fetch."""
 
-SOURCES = ("value", "pnl", "standing")
+PATHS = {"value": "/value", "pnl": "/user-pnl", "standing": "/v1/leaderboard"}
+"""Source -> the path that it reads."""
+
+SOURCES = tuple(PATHS)
 
 
 @dataclass(frozen=True)
@@ -55,11 +58,15 @@ class WalletFacts:
 
 @dataclass(frozen=True)
 class Fetched:
-    """The answers of both wallets. `time` is when the last one arrived or the deadline passed (UTC)."""
+    """The answers of both wallets. `time` is when the last one arrived or the deadline passed (UTC).
+
+    `announced`: source -> what the API announced about its path.
+    """
 
     time: datetime
     copier: WalletFacts
     whale: WalletFacts
+    announced: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def facts(self) -> dict[str, Fact[float] | Fact[Series] | Fact[Standing]]:
         """All six by name: `user1_value`, `user1_pnl`, `user1_standing`, `user2_...`; user1 is the copier."""
@@ -86,7 +93,12 @@ class Fetched:
 async def fetch(http: PolymarketHttp, copier: str, whale: str, clock: Clock = utc_now) -> Fetched:
     """Ask all six sources at once, each for at most 20 s. Never raises `PolymarketError`."""
     wallets = await asyncio.gather(_wallet(http, copier), _wallet(http, whale))
-    return Fetched(clock(), *wallets)
+    announced: dict[str, list[str]] = {}
+    for one in http.announcements.values():
+        for source, path in PATHS.items():
+            if one.path.endswith(path):
+                announced.setdefault(source, []).append(str(one))
+    return Fetched(clock(), *wallets, announced)
 
 
 def answered_at(fetched: Fetched, before: Mapping[str, datetime]) -> dict[str, datetime]:

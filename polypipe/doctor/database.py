@@ -173,6 +173,7 @@ def check_ages(inputs: Inputs) -> Iterator[Result]:
     yield from _rendered(inputs, "positions", "positions")
     yield from _addresses(inputs)
     yield from _rendered(inputs, "history", "history days")
+    yield from _rendered(inputs, "unknown days", "unproven days")
 
 
 ADVICE = {
@@ -181,6 +182,7 @@ ADVICE = {
     "snapshot_old": "polypipe up takes them; if it is up, see logs/daemon.log",
     "source_silent": "see the network checks above",
     "positions_old": "polypipe up compares them every 5 minutes; if it is up, see logs/daemon.log",
+    "unproven_days": "copy quality, fills and the gap of these days are unknown; other days are not affected",
     "history_days": (
         "yesterday comes at 00:17 and 06:17 UTC; older days: backfill wallet_activity in the Dagster UI (Materialize)"
     ),

@@ -50,6 +50,7 @@ CHECKS: dict[str, Sequence[Check]] = {
     "wallet_activity": (
         Check("recent", "activity_recent", "Yesterday is known completely for both wallets."),
         Check("unique", "activity_unique", "No activity is stored twice.", "rows"),
+        Check("proven", "unproven_days", "No day of the last 30 is contradicted by other facts.", "days"),
         Check("counted", "activity_counted", "Each day has as many rows as were read.", "days"),
     ),
     "copy_quality_daily": (

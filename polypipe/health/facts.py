@@ -148,6 +148,19 @@ class Facts:
         return self.read(lambda con: tables.read_crawls(con, self.now))
 
     @cached_property
+    def unproven_days(self) -> Mapping[str, Mapping[datetime, str]]:
+        """Wallet -> days that were read and are contradicted by other facts, with the reason."""
+        return self._of_pair(tables.read_unproven_days) or {}
+
+    @cached_property
+    def announced(self) -> Sequence[str]:
+        """What the API announces about its paths, one line each."""
+        lines = [line for crawl in self.crawls for line in crawl.announced]
+        lines += self.snapshot.announced if self.snapshot else ()
+        lines += self.positions.notes.get("announced", "").splitlines() if self.positions else ()
+        return sorted(set(lines))
+
+    @cached_property
     def versions(self) -> Mapping[str, int]:
         """Protocol version -> markets of the stored universe."""
         return self.read(tables.read_versions)

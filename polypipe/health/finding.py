@@ -8,7 +8,8 @@ if TYPE_CHECKING:
     from polypipe.health.facts import Facts
 
 State = Literal["ok", "failing", "unknown"]
-Severity = Literal["warning", "critical"]
+Severity = Literal["info", "warning", "critical"]
+"""A failing finding of severity info is a notice: it is shown, and nothing is degraded."""
 
 EVERY_KEY = "*"
 """Key of a finding about all keys that have no finding of their own."""

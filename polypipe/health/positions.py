@@ -1,13 +1,18 @@
 """Probes of the comparison of both wallets' positions."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
+from polypipe.divergence.position_summary import MORE_RESOLVED
 from polypipe.health.ages import aged
 from polypipe.health.facts import Facts
 from polypipe.health.finding import NO_WALLETS, Finding, Probe, judged, unknown
 from polypipe.health.names import market_name
 from polypipe.limits import POSITIONS_AGE
 from polypipe.text import count, duration, money
+
+LISTED_LATE = timedelta(hours=1)
+"""Time within which activity that lags may still list the sale of a position that is gone."""
 
 
 def positions_old(facts: Facts) -> Iterator[Finding]:
@@ -40,8 +45,13 @@ def uncopied_exit(facts: Facts) -> Iterator[Finding]:
 
 
 def unredeemed(facts: Facts) -> Iterator[Finding]:
-    """Positions in decided markets that are worth something and were not redeemed."""
-    return _worth(facts, "unredeemed", "resolved", lambda name, usd, since: f"{usd} of {name} can be redeemed")
+    """Positions in decided markets that are worth something and were not redeemed.
+
+    Where the copier holds more of them than are read, a token without a finding is unknown.
+    """
+    yield from _worth(facts, "unredeemed", "resolved", lambda name, usd, since: f"{usd} of {name} can be redeemed")
+    if facts.positions is not None and (more := facts.positions.notes.get(f"copier{MORE_RESOLVED}")):
+        yield unknown(more)
 
 
 def _worth(facts: Facts, rule: str, status: str, sentence: Callable[[str, str, str], str]) -> Iterator[Finding]:
@@ -55,6 +65,14 @@ def _worth(facts: Facts, rule: str, status: str, sentence: Callable[[str, str, s
     for row in positions.rows:
         if status == "orphan" and row.status == "unknown" and row.net_shares:
             yield unknown(f"{market_name(row.title, row.outcome)}: {row.reason}", row.token)
+        if (
+            status == "orphan"
+            and row.status == "moved"
+            and row.whale_out_since
+            and facts.now - row.whale_out_since < LISTED_LATE
+        ):
+            name = market_name(row.title, row.outcome)
+            yield unknown(f"{name} left the whale's address without a trade; a sale may still be listed", row.token)
         if row.status != status:
             continue
         name, worth, out = market_name(row.title, row.outcome), row.usd, row.whale_out_since

@@ -43,7 +43,8 @@ class FileState:
 class CrawlStreak:
     """Crawls of one kind: incomplete ones in a row, and the error of the newest of these.
 
-    `observed_at`: when the newest complete one began to read; `dropped`: rows that it could not read.
+    `observed_at`: when the newest complete one began to read; `dropped`: rows that it could not read; `announced`: what the
+    API announced to it.
     """
 
     kind: str
@@ -51,17 +52,22 @@ class CrawlStreak:
     error: str
     observed_at: datetime | None
     dropped: int
+    announced: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
 class NewestSnapshot:
-    """The newest snapshot. `answered_at` by source (None: never), `reasons` by column; `pnl` is the copier's over 24 h."""
+    """The newest snapshot. `answered_at` by source (None: never), `reasons` by column; `pnl` is the copier's over 24 h.
+
+    `announced`: what the API announced about the paths of the sources.
+    """
 
     time: datetime
     answered_at: Mapping[str, datetime | None]
     reasons: Mapping[str, str]
     pnl: float | None
     value: float | None
+    announced: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from polypipe.health.alerting import ALERTING
+from polypipe.health.announcements import ANNOUNCEMENTS
 from polypipe.health.bot_files import BOT_FILES
 from polypipe.health.copying import COPYING
 from polypipe.health.facts import Facts, UnknownFact
@@ -16,9 +17,11 @@ from polypipe.health.processes import PROCESSES
 from polypipe.health.quality import QUALITY
 from polypipe.health.snapshots import SNAPSHOTS
 from polypipe.health.storage import STORAGE
+from polypipe.health.unproven_days import UNPROVEN_DAYS
 
 PROBES: tuple[Probe, ...] = (
     *PIPELINE, *FILES, *SNAPSHOTS, *POSITIONS, *COPYING, *QUALITY, *HISTORY, *BOT_FILES, *STORAGE, *PROCESSES, *ALERTING,
+    *UNPROVEN_DAYS, *ANNOUNCEMENTS,
 )  # fmt: skip
 
 BY_NAME = {probe.name: probe for probe in PROBES}
@@ -29,7 +32,7 @@ ALERTED = tuple(probe for probe in PROBES if probe.rule)
 FRESHNESS = ("files", "snapshots", "positions", "publishing")
 """Subjects that `/healthz` and `polypipe status` both show: stale data, whatever the cause."""
 
-STATUS = ("processes", *FRESHNESS, "spool", "disk")
+STATUS = ("processes", *FRESHNESS, "spool", "disk", "unproven days", "announcements")
 
 
 def of_subjects(*subjects: str) -> list[Probe]:
@@ -50,5 +53,14 @@ def findings(probes: Iterable[Probe], facts: Facts) -> Iterator[Finding]:
 
 
 def failing(found: Iterable[Finding]) -> list[str]:
-    """The sentences of the failing findings."""
-    return [one.text for one in found if one.state == "failing"]
+    """The sentences of the failing findings, notices left out."""
+    return [one.text for one in found if one.state == "failing" and not _is_notice(one)]
+
+
+def notices(found: Iterable[Finding]) -> list[str]:
+    """The sentences of the failing findings of severity info."""
+    return [one.text for one in found if one.state == "failing" and _is_notice(one)]
+
+
+def _is_notice(finding: Finding) -> bool:
+    return finding.probe in BY_NAME and BY_NAME[finding.probe].severity == "info"

@@ -20,7 +20,7 @@ from polypipe.health.records import (
     SpoolState,
     TicksAndRuns,
 )
-from polypipe.health.registry import STATUS, failing, findings, of_subjects
+from polypipe.health.registry import STATUS, failing, findings, notices, of_subjects
 from polypipe.settings import Settings
 
 T = TypeVar("T")
@@ -46,7 +46,7 @@ class Status:
 
     `snapshot_age_seconds` is None when none is stored; `snapshot_limit_seconds` is None when no wallets are set, so that
     none is expected. `gate` names who holds the warehouse now. `reasons` are the sentences of what is not healthy.
-    `traces`: how far the whale's history is traced; None if it is traced.
+    `traces`: how far the whale's history is traced; None if it is traced. `notices`: sentences that degrade nothing.
     """
 
     home: Path
@@ -68,6 +68,7 @@ class Status:
     unknown: Sequence[str] = ()
     reasons: Sequence[str] = ()
     traces: str | None = None
+    notices: Sequence[str] = ()
 
     @property
     def exit_code(self) -> int:
@@ -119,6 +120,7 @@ def status_of(facts: Facts) -> Status:
         unknown=unknown,
         reasons=[*(["not running"] if up.pid is None else []), *failing(found), *unknown],
         traces=positions.notes.get("traces") if positions else None,
+        notices=notices(found),
     )
 
 

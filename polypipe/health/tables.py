@@ -60,7 +60,7 @@ def read_crawls(con: "duckdb.DuckDBPyConnection", now: datetime) -> list[CrawlSt
     crawls = []
     for kind in ("universe", "live"):
         rows = con.execute(
-            "SELECT complete, error, coalesce(observed_at, started_at), dropped FROM crawls "
+            "SELECT complete, error, coalesce(observed_at, started_at), dropped, announced FROM crawls "
             f"WHERE kind = {literal(kind)} AND finished_at BETWEEN {literal(now - 7 * DAY)} AND {literal(now)} "
             f"ORDER BY finished_at DESC LIMIT {_NEWEST_CRAWLS}"
         ).fetchall()
@@ -73,6 +73,7 @@ def read_crawls(con: "duckdb.DuckDBPyConnection", now: datetime) -> list[CrawlSt
                 error=(rows[0][1] or "") if complete else "",
                 observed_at=_utc(last[2]) if last else None,
                 dropped=(last[3] or 0) if last else 0,
+                announced=(last[4] or "").splitlines() if last else (),
             )
         )
     return crawls
@@ -103,7 +104,8 @@ def snapshot_of(
     answered = {
         name: None if source["age"] is None else time - timedelta(seconds=source["age"]) for name, source in found.items()
     }
-    return NewestSnapshot(time, answered, json.loads(reasons or "{}"), pnl, value)
+    announced = [line for source in found.values() for line in source.get("announced", ())]
+    return NewestSnapshot(time, answered, json.loads(reasons or "{}"), pnl, value, announced)
 
 
 def read_snapshot_day(con: "duckdb.DuckDBPyConnection", now: datetime) -> SnapshotDay:
@@ -221,6 +223,18 @@ def read_copier_fills(con: "duckdb.DuckDBPyConnection", now: datetime) -> list[d
         "AND fill_state IN ('FULL', 'PARTIAL') AND filled_shares > 0 ORDER BY logged_at"
     ).fetchall()
     return [at.astimezone(UTC) for (at,) in rows]
+
+
+def read_unproven_days(con: "duckdb.DuckDBPyConnection", wallets: Wallets) -> dict[str, dict[datetime, str]]:
+    """Wallet -> its unknown days, with the reason."""
+    rows = con.execute(
+        "SELECT wallet, day, reason FROM activity_unknown_days "
+        f"WHERE wallet IN ({literal(wallets.copier)}, {literal(wallets.whale)})"
+    ).fetchall()
+    found: dict[str, dict[datetime, str]] = {}
+    for wallet, day, reason in rows:
+        found.setdefault(wallet, {})[day.astimezone(UTC)] = reason
+    return found
 
 
 def read_stored_activity(con: "duckdb.DuckDBPyConnection", wallets: Wallets, now: datetime) -> dict[str, datetime]:

@@ -51,7 +51,7 @@ def test_json_keeps_its_shape():
     assert list(found) == [
         "health", "reasons", "home", "simulated", "pid", "uptime_seconds", "processes", "strays", "ticks", "files",
         "snapshot_age_seconds", "snapshot_limit_seconds", "waiting_batches", "waiting_seconds", "rejected", "gate",
-        "abandoned", "disk_free_bytes", "unknown", "traces",
+        "abandoned", "disk_free_bytes", "unknown", "traces", "notices",
     ]  # fmt: skip
     assert list(found["processes"][0]) == [
         "name", "state", "pid", "uptime_seconds", "memory_bytes", "restarts", "answers",

@@ -1,6 +1,5 @@
 """Days that look complete and are not, as the asset stores them over HTTP; and days that look odd and are complete."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -29,7 +28,7 @@ WALLETS = Wallets(COPIER_ADDRESS, WHALE_ADDRESS, 0.1)
 class Home:
     """An exchange that plays a script, three days up to today, and the tables that the assets of history fill."""
 
-    def __init__(self, home: Path, empty: Path, sim: SimServer, today: datetime) -> None:
+    def __init__(self, home: Path, sim: SimServer, today: datetime) -> None:
         self.sim, self.today = sim, today
         self.first, self.second, self.third = (today - n * DAY for n in (3, 2, 1))
         self.settings = settings_for(
@@ -40,8 +39,6 @@ class Home:
             POLYPIPE_SCALING_RATIO="0.1",
         )
         self.warehouse = Warehouse(home)
-        self.warehouse.layout.database.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(empty, self.warehouse.layout.database)
 
     def load(self, compute: Callable[[DailyRun], DailyReport]) -> DailyReport:
         """What one run of an asset of history does, over the three days."""
@@ -64,13 +61,13 @@ class Home:
 
 
 @pytest.fixture
-def played(tmp_path: Path, _empty_database: Path) -> Any:
+def played(tmp_path: Path) -> Any:
     @contextmanager
     def play(script: Script, today: datetime) -> Iterator[Home]:
         with ExitStack() as stack:
             sim = SimServer(1, script=script, start=today + timedelta(minutes=30))
             stack.push(sim)
-            yield Home(tmp_path, _empty_database, sim, today)
+            yield Home(tmp_path, sim, today)
 
     return play
 

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from polypipe.attribution.day_sums import coverage_of, sum_of_days
 from polypipe.attribution.pnl_fees import fee_sentence
 from polypipe.attribution.realised_ratio import ratio_warning
+from polypipe.attribution.unknown_days import span_notes
 from polypipe.clock import utc_now
 from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.query import Absent, Day, Parameters, one_of
@@ -23,6 +24,7 @@ from polypipe.dashboard.copy_panels import (
     gap_rows,
     metrics,
     stored_days,
+    unknown_days,
     why_unknown,
 )
 from polypipe.dashboard.store import Json
@@ -65,6 +67,7 @@ def copying_body(context: Context, asked: SpanParameters, now: datetime) -> Json
     return {
         **range_,
         "warning": ratio_warning(realised, pairs, ratio) if ratio else None,
+        "unknown_days": span_notes(unknown_days(view, context.settings, span.condition)),
         "attribution": sum_of_days(by_day, span.days) | {"fees_in_pnl": fee_sentence(measured, measured["reasons"])},
         "metrics": measured,
         "coverage": covered,

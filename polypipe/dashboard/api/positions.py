@@ -18,6 +18,7 @@ from polypipe.dashboard.context import Context, at_once
 from polypipe.dashboard.store import Json
 from polypipe.divergence.copy_rule import SIZE_BUCKETS
 from polypipe.divergence.position_comparison import APART, STATUSES
+from polypipe.divergence.position_summary import at_least
 from polypipe.legacy.server_json import positions_json, wallets_json
 from polypipe.warehouse.connection import literal
 from polypipe.warehouse.rows import PositionRow, PositionSummaryRow
@@ -86,6 +87,8 @@ def positions_body(context: Context) -> Json:
         **wallets_json(context.settings),
         **positions_json(summary.row if summary else None, by_status, by_size, known, ratio),
         "reasons": summary.reasons if summary else {"summary": nothing_compared(context)},
+        "notes": summary.notes if summary else {},
+        "at_least": at_least(summary.notes) if summary else [],
         "complete": summary is not None,
         **context.freshness(),
     }
@@ -107,6 +110,7 @@ def rows_body(context: Context, asked: PageParameters) -> Json:
     summary = newest_summary(context)
     wanted = listed(asked.status) if asked.status else STATUSES + APART
     verdicts = position_verdicts
+    low = at_least(summary.notes) if summary else []
     return {
         "compared_at": summary.row["compared_at"] if summary else None,
         "rows": found,
@@ -116,13 +120,14 @@ def rows_body(context: Context, asked: PageParameters) -> Json:
         "counts": {status: counts.get(status, 0) for status in ATTENTION},
         "summary": summary.as_json() if summary else None,
         "by_status": [
-            verdicts.by_status(name, summary.by_status[name])
+            verdicts.by_status(name, summary.by_status[name]) | {"at_least": name in low}
             for name in ATTENTION
             if summary and name in summary.by_status  # a summary of an earlier version has fewer statuses
         ],
         "by_size": [verdicts.by_size(name, summary.by_size[name]) for name in SIZE_BUCKETS] if summary else [],
         "reasons": summary.reasons if summary else {"coverage": nothing_compared(context)},
         "notes": summary.notes if summary else {},
+        "at_least": low,
     }
 
 

@@ -1,15 +1,19 @@
 """`/api/quality`: copy quality by day, from table `copy_quality_daily`."""
 
 import json
+from collections import defaultdict
+from datetime import UTC, date
 from typing import Annotated
 
 from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from polypipe.attribution.unknown_days import day_note
 from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.query import Parameters, one_of, whole
 from polypipe.dashboard.context import Context, at_once
+from polypipe.dashboard.copy_panels import unknown_days
 from polypipe.dashboard.store import Json
 from polypipe.history.copy_quality import WINDOWS
 from polypipe.warehouse.rows import CopyQualityRow
@@ -29,9 +33,19 @@ def quality(request: Request, asked: Annotated[QualityParameters, Query()]) -> R
 
 
 def quality_rows(context: Context, asked: QualityParameters) -> list[Json]:
-    """The rows, oldest first, with `reasons` parsed."""
+    """The rows, oldest first, with `reasons` parsed; `activity_unknown` lists why the day's activity is not known."""
     found = context.view.rows_of(
         CopyQualityRow,
         f"FROM (FROM quality WHERE window_days = {asked.window} ORDER BY day DESC LIMIT {asked.days}) ORDER BY day",
     )
-    return [{**row, "reasons": json.loads(row["reasons"])} for row in found]
+    unknown: dict[date, list[str]] = defaultdict(list)
+    for who, day, why in unknown_days(context.view, context.settings):
+        unknown[day].append(day_note(who, why))
+    return [
+        {
+            **row,
+            "reasons": json.loads(row["reasons"]),
+            "activity_unknown": unknown.get(row["day"].astimezone(UTC).date(), []),
+        }
+        for row in found
+    ]

@@ -34,7 +34,7 @@ const day = (row) => row.day.slice(0, 10);
 function dayTable() {
   const column = (name, field, write) => ({ name, number: true, cell: (row) => known(row[field], write, row.reasons[field.replace("shown_expected", "expected_pnl")], field !== "gap") });
   return table("Copy quality by day", [
-    { name: "day (UTC)", cell: day },
+    { name: "day (UTC)", cell: (row) => h("span", {}, day(row), row.activity_unknown.length ? h("small", { class: "muted" }, " activity unknown", tip(`Fills, copies and exits of this day may be missing: ${row.activity_unknown.join("; ")}.`)) : null) },
     column("gap", "gap", usd), column("copier PnL", "copier_pnl", usd), column("expected", "shown_expected", usd),
     column("capture up", "capture_up", percent), column("capture down", "capture_down", percent),
     { name: "hours", number: true, cell: (row) => count(row.hours_covered) },

@@ -100,11 +100,13 @@ function facts() {
   ];
 }
 
+const least = (more) => (more ? "≥ " : "");
+
 function counts() {
   return Object.entries(latest.counts).map(([status, number]) =>
     h("button", { type: "button", title: MEANINGS[status], "aria-pressed": String(asked.status.has(status)),
       onclick: () => { const wanted = new Set(asked.status); if (!wanted.delete(status)) wanted.add(status); again({ status: wanted }); } },
-    NAMES[status], h("b", {}, count(number))));
+    NAMES[status], h("b", {}, `${least(latest.at_least.includes(status))}${count(number)}`)));
 }
 
 function sortable(name, column, first = "desc") {
@@ -172,7 +174,7 @@ function group(title, what, columns, made) {
 function byStatus() {
   return group("By fill status", "by_status", [
     { name: "Status", cell: (row) => NAMES[row.status] },
-    { name: "Rows", number: true, cell: (row) => count(row.rows) },
+    { name: "Rows", number: true, cell: (row) => `${least(row.at_least)}${count(row.rows)}` },
     { name: "Whale × ratio", number: true, title: "ratio × the whale's unrealised PnL", cell: (row) => signedMoney(row.scaled_whale_pnl) },
     { name: "Copier PnL", number: true, cell: (row) => signedMoney(row.copier_pnl) },
     { name: "Deviation", number: true, cell: (row) => signedMoney(row.cost_of_deviation) },

@@ -141,7 +141,7 @@ function drawCopying(data) {
   const input = $("quality-until");
   Object.assign(input, { min: data.oldest, max: data.newest });
   writeDay();
-  $("quality-notices").replaceChildren(...[data.stale ? `Stale: ${data.stale}` : null, data.warning, daysLeftOut(data)].filter(Boolean).map((text) => h("p", { class: "notice warn" }, text)));
+  $("quality-notices").replaceChildren(...[data.stale ? `Stale: ${data.stale}` : null, data.warning, ...data.unknown_days.map((note) => `${note[0].toUpperCase()}${note.slice(1)}.`), daysLeftOut(data)].filter(Boolean).map((text) => h("p", { class: "notice warn" }, text)));
   $("quality-copying").replaceChildren(...figures(data));
   $("waterfall-content").replaceChildren(...waterfall(data.attribution).filter(Boolean));
   $("funnel-content").replaceChildren(...funnel(data.funnel));
