@@ -12,6 +12,7 @@ from polypipe.attribution.quality_report import quality_of
 from polypipe.attribution.quality_text import quality_lines
 from polypipe.cli.main import main
 from polypipe.errors import PolypipeError
+from polypipe.warehouse import Append, Window
 from polypipe_tests.attribution.tables import COPIER, DAY, T0, WALLETS, WHALE, a_day, matched, measured, publish
 from polypipe_tests.divergence.support import rows
 
@@ -101,3 +102,23 @@ def test_a_title_cannot_write_to_the_terminal(warehouse, con) -> None:
     text = "\n".join(quality_lines(quality_of(warehouse, WALLETS)))
     assert "Who \\x1b[2J wins?" in text
     assert "\x1b" not in text
+
+
+def test_unknown_days_are_warnings_of_the_report_and_notes_of_their_day(computed) -> None:
+    with computed.batch("unknown") as batch:
+        row = {"wallet": COPIER, "day": T0, "reason": "PnL moved while nothing was open", "read_at": T0}
+        batch.add("activity_unknown_days", [row])
+        computed.store(batch.commit({"activity_unknown_days": Append()}))
+    with computed.batch("known") as batch:
+        batch.add("activity_days", [])
+        computed.store(batch.commit({"activity_days": Window("day", T0, T0 + DAY, {"wallet": COPIER})}))
+    compute_gap(computed, WALLETS, T0, T0 + DAY)
+    report = quality_of(computed, WALLETS, FIRST, SECOND)
+    (warning,) = report.warnings
+    assert warning == (
+        "the copier's activity is not known completely on 1 day (2026-09-01): fills, copies and exits may be missing, "
+        "because PnL moved while nothing was open; backfill wallet_activity for these days"
+    )
+    assert f"warning: {warning}" in quality_lines(report)
+    (notes,) = rows(computed, "SELECT notes FROM gap_attribution ORDER BY day LIMIT 1")[0]
+    assert "the copier's activity is not known completely: PnL moved while nothing was open" in json.loads(notes)

@@ -167,10 +167,11 @@ def put_positions(
     ratio: float = 0.08,
     held: bool = True,
     histories: Mapping[str, WhaleHistory] | None = None,
+    notes: Mapping[str, str] | None = None,
 ) -> None:
     """Compare, store and publish. With `held`, the whale held the copier's other tokens until two hours ago.
 
-    `histories` are the whale's of single tokens.
+    `histories` are the whale's of single tokens, `notes` those of the comparison.
     """
     time = now()
     left = WhaleHistory(held, time - timedelta(hours=2))
@@ -179,7 +180,8 @@ def put_positions(
     with warehouse.batch("positions") as batch:
         batch.add("positions", (asdict(row) | {"compared_at": time} for row in rows))
         batch.add(
-            "position_summaries", [summary_row(summarize_positions(rows, ratio), Wallets(COPIER, WHALE, ratio), time)]
+            "position_summaries",
+            [summary_row(summarize_positions(rows, ratio, notes), Wallets(COPIER, WHALE, ratio), time)],
         )
         batch.commit({"positions": Replace(), "position_summaries": Append()})
     warehouse.merge()

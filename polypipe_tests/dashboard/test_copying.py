@@ -477,3 +477,24 @@ def test_fills_of_another_pair_are_not_counted(dashboard, warehouse):
     assert (body["metrics"]["whale_fills"], body["funnel"]["steps"][0]["fills"]) == (6, 1)
     assert body["exits"]["rows"] == []
     assert dashboard.json(CLASSES, days=1)["counts"]["sport"] == 0
+
+
+def test_unknown_days_are_named_beside_the_day_and_above_the_numbers(dashboard, warehouse):
+    last = now().replace(hour=0, minute=0, second=0, microsecond=0) - DAY
+    days = [last, last - DAY, last - 2 * DAY]
+    put_copying(warehouse, days)
+    unknown = {"wallet": WHALE, "reason": "the API's listing ends early", "read_at": last}
+    replace_tables(
+        warehouse,
+        copy_quality_daily=[quality_row(day) for day in days],
+        activity_unknown_days=[unknown | {"day": day} for day in days[1:]],
+    )
+    beside = "the whale's activity is not known completely: the API's listing ends early"
+    rows = dashboard.json("/api/quality", window=1, days=3)["rows"]
+    assert [row["activity_unknown"] for row in rows] == [[beside], [beside], []]
+    body = dashboard.json(COPYING, days=7)
+    assert body["unknown_days"] == [
+        f"the whale's activity is not known completely on 2 days ({days[2].date()} to {days[1].date()}): fills, copies and "
+        "exits may be missing, because the API's listing ends early; backfill wallet_activity for these days"
+    ]
+    assert dashboard.json(COPYING, days=1)["unknown_days"] == []

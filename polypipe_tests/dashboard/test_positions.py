@@ -167,3 +167,17 @@ def test_verdicts_of_groups_match_gain_and_fill(dashboard, warehouse):
     }
     (bucket,) = old["size_bucket_analysis"]
     assert (bucket["label"], bucket["count"], bucket["whale_winners"], bucket["whale_losers"]) == ("1,000-2,000", 3, 1, 2)
+
+
+CUT = "the whale holds more resolved positions than are read: their number and value are at least those shown"
+
+
+@pytest.mark.parametrize("notes", [{}, {"whale_resolved": CUT}])
+def test_numbers_of_resolved_positions_that_are_cut_are_at_least_those_shown(dashboard, warehouse, notes):
+    resolved = [position(f"r{n}", 500.0, redeemable=True) for n in range(3)]
+    put_positions(warehouse, [], [position("1", 5000.0), *resolved], notes=notes)
+    body = dashboard.json("/api/positions/rows")
+    assert (body["counts"]["resolved"], body["at_least"], body["notes"]) == (3, ["resolved"] if notes else [], notes)
+    assert [group["status"] for group in body["by_status"] if group["at_least"]] == body["at_least"]
+    old = dashboard.json("/api/positions")
+    assert (old["at_least"], old["notes"]) == (body["at_least"], notes)
