@@ -56,7 +56,7 @@ function draw() {
   const at = Date.parse(latest.compared_at);
   sub.textContent = `all positions of both wallets read at ${instant(at)} ${zoneName(at)}, ${span((now() - at) / 1000)} ago`;
   if (!body.querySelector("#filter")) body.replaceChildren(...frame());
-  redraw($("position-notes"), ...Object.values(latest.notes).map((note) => h("p", { class: "muted" }, `Note: ${note}.`)));
+  redraw($("position-notes"), ...Object.entries(latest.notes).map(([subject, note]) => h("p", { class: "muted" }, `${subject === "announced" ? "Polymarket announces" : "Note"}: ${note}.`)));
   redraw($("position-facts"), ...facts());
   redraw($("position-counts"), ...counts());
   redraw($("position-rows"), rows());
