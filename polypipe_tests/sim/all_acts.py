@@ -1,7 +1,8 @@
 """One whale that does everything in three days, and a copier that follows what it can, at a ratio of 0.1."""
 
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
-from polypipe.sim.script import NO, YES, Script, Time, seconds
+from polypipe.sim.script import NO, YES, Script
+from polypipe.sim.scripted_markets import Time, seconds
 from polypipe.sim.wallets import DEPOSIT_ADDRESS
 
 DAY, HOUR = 86_400, 3600

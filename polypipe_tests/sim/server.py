@@ -9,7 +9,7 @@ from starlette.types import ASGIApp
 
 from polypipe.sim.app import build_app
 from polypipe.sim.copier import CopyTruth
-from polypipe.sim.script import seconds
+from polypipe.sim.scripted_markets import seconds
 from polypipe.sim.server import Exchange
 from polypipe_tests.sim.control import LoggedRequest, control_routes
 from polypipe_tests.sim.data_v2 import DataV2
