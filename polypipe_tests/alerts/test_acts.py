@@ -46,9 +46,20 @@ def test_only_the_true_exit_and_the_true_miss_of_a_whale_that_does_everything_ar
     for second in range(5):
         script.buy(WHALE_ADDRESS, recent + second, script.combo((merged, YES), (split, YES)), YES, 1_000, 0.40)
     script.buy(WHALE_ADDRESS, recent + 20, missed, YES, 10_000, 0.50)
+    drawn = script.market("drawn?", 0.5, settles_at=recent, payout=0.5)
+    won = script.market("won?", 0.5, settles_at=recent)
+    rest = script.market("rest?", 0.5)
+    script.copy(script.buy(WHALE_ADDRESS, old, drawn, YES, 1_000, 0.50), 100)
+    script.copy(script.buy(WHALE_ADDRESS, old, drawn, NO, 500, 0.50), 50)
+    script.redeem_both(WHALE_ADDRESS, recent + 60, drawn, 1_000, 500)
+    script.copy(script.buy(WHALE_ADDRESS, old, won, YES, 1_000, 0.50), 100)
+    script.repeat(script.redeem(WHALE_ADDRESS, recent + 60, won, YES, 1_000))
+    script.redeem(COPIER_ADDRESS, recent + 60, won, YES, 100)
+    script.copy(script.buy(WHALE_ADDRESS, old, rest, YES, 2_000, 0.50), 200)
+    script.copy(script.sell(WHALE_ADDRESS, recent + 30, rest, YES, 1_999.7, 0.50), 200)
     log = tmp_path / TRADE_LOG.file
     log.write_text(f"{TRADE_LOG.header}\n")
-    os.utime(log, (recent - 60, recent - 60))  # three fills on the book and five combos ago; five fills are silence
+    os.utime(log, (recent - 60, recent - 60))  # four fills on the book and five combos ago; five fills are silence
     with SimServer(1, script=script, start=t) as sim:
         settings = settings_for(
             sim.url,
@@ -76,6 +87,9 @@ def test_only_the_true_exit_and_the_true_miss_of_a_whale_that_does_everything_ar
         merged.token(YES): "orphan",
         moved.token(YES): "moved",
         dust.token(YES): "below_minimum",
+        drawn.token(YES): "resolved",
+        drawn.token(NO): "resolved",
+        rest.token(YES): "below_minimum",
         split.token(YES): "missed",
         missed.token(YES): "missed",
     }
@@ -87,5 +101,5 @@ def test_only_the_true_exit_and_the_true_miss_of_a_whale_that_does_everything_ar
         "missed_copy": [f"{missed.token(YES)} BUY"],
         "uncopied_exit": [merged.token(YES)],
         "bot_silent": [],
-        "unredeemed": [],
+        "unredeemed": [drawn.token(YES)],  # 50 USD, the limit; sent if it lasts six hours
     }

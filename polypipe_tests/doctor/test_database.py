@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from polypipe.doctor import database as stored
-from polypipe.health.records import CrawlStreak, NewestSnapshot
+from polypipe.health.records import ComparedPositions, CrawlStreak, NewestSnapshot
 from polypipe.settings import Settings
 from polypipe.warehouse import Append, Warehouse
 from polypipe.warehouse.connection import open_memory
@@ -254,6 +254,26 @@ def test_snapshot_older_than_its_limit_is_a_warning(wallets, age, status):
 def test_positions_older_than_their_limit_are_a_warning(age, status):
     compared_at = None if age is None else NOW - timedelta(minutes=age)
     assert ages(settings_for(NOWHERE, **WALLETS), compared_at=compared_at)["positions"].status == status
+
+
+@pytest.mark.parametrize(
+    ("notes", "status", "says"),
+    [
+        ({}, "ok", "match"),
+        ({"whale": "the whale bought 2 tokens that its address does not hold"}, "warning", "bought 2 tokens"),
+        ({"copier_fills": "the copier holds 3 positions that its address never bought"}, "warning", "never bought"),
+        ({"resolved": "the whale holds more resolved positions than are read"}, "ok", "match"),
+    ],
+)
+def test_wallet_that_trades_from_one_address_and_holds_in_another_is_a_warning(notes, status, says):
+    result = ages(settings_for(NOWHERE, **WALLETS), positions=ComparedPositions(NOW, [], notes))["addresses"]
+    assert result.status == status
+    assert says in result.finding
+    assert (status == "ok") or "one address can be set a wallet" in result.advice
+
+
+def test_addresses_are_not_judged_before_the_first_comparison():
+    assert "addresses" not in ages(settings_for(NOWHERE, **WALLETS), positions=None)
 
 
 def test_history_names_the_days_that_are_missing():
