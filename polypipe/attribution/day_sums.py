@@ -7,6 +7,7 @@ from typing import Any
 
 from polypipe.attribution.cents import in_cents, parts_in_cents, pnl_in_cents
 from polypipe.attribution.parts import DAY_UNKNOWN, EARLIER_UNKNOWN, PARTS
+from polypipe.text import count
 
 NOT_COMPUTED = "{} of this day is not computed: materialize copy_fills, copy_metrics_daily and gap_attribution"
 _MEASURED = ("expected_pnl", "copier_pnl", "whale_pnl", "gap", "copier_income", "whale_income")
@@ -16,7 +17,8 @@ def sum_of_days(rows: Mapping[date, dict[str, Any]], days: Sequence[date]) -> di
     """The gap of the days and its parts, in USD to the cent: `expected_pnl` + all `parts` = `copier_pnl`, exactly.
 
     `rows` are those of gap_attribution by day, with `notes` and `reasons` parsed. Sums are over the days whose gap is
-    known; `unknown` lists the others with reasons. If no day is known, every number is None and `reason` says why.
+    known; `unknown` lists the others with reasons. If no day is known, every number is None and `reason` says why. The
+    `unknown` of a part says on how many days it is inside the unexplained part, and why; None if it is known on all.
     `notes` name effects inside the unexplained part, in USD where the amount is known.
     """
     unknown = [
@@ -46,7 +48,7 @@ def sum_of_days(rows: Mapping[date, dict[str, Any]], days: Sequence[date]) -> di
         "unknown": unknown,
         "reason": None if known else f"the gap is unknown on all of these days: {unknown[-1]['reason']}",
         **{name: sums[name] for name in _MEASURED},
-        "parts": [{"part": name, "usd": sums[name]} for name in parts],
+        "parts": [{"part": name, "usd": sums[name], "unknown": _unknown_on(known, name)} for name in parts],
         "ratio_low": ratios[0] if ratios else None,
         "ratio_high": ratios[-1] if ratios else None,
         "notes": [
@@ -54,6 +56,14 @@ def sum_of_days(rows: Mapping[date, dict[str, Any]], days: Sequence[date]) -> di
             for text, usd in notes.items()
         ],
     }
+
+
+def _unknown_on(rows: Sequence[Mapping[str, Any]], part: str) -> str | None:
+    without = [row for row in rows if row[part] is None]
+    if not without:
+        return None
+    why = without[-1]["reasons"].get(part, "it was not computed yet: materialize gap_attribution")
+    return f"unknown on {len(without)} of {count(len(rows), 'day')}: {why}"
 
 
 def coverage_of(day: dict[str, Any] | None) -> tuple[float | None, str | None]:

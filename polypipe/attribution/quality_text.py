@@ -68,8 +68,9 @@ def _gap(gap: dict[str, Any]) -> Iterator[str]:
         return
     yield f"  expected PnL             {money(gap['expected_pnl'])}"
     for part in gap["parts"]:
-        if abs(part["usd"]) >= 0.005 or part["part"] == "unexplained":
-            yield f"    {part['part'].replace('_', ' '):22} {money(part['usd'])}"
+        if abs(part["usd"]) >= 0.005 or part["part"] == "unexplained" or part["unknown"]:
+            unknown = f"  ({part['unknown']})" if part["unknown"] else ""
+            yield f"    {part['part'].replace('_', ' '):22} {money(part['usd'])}{unknown}"
     yield f"  copier PnL               {money(gap['copier_pnl'])}"
     yield f"  gap                      {money(gap['gap'])}"
 

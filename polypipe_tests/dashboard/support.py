@@ -167,16 +167,17 @@ def put_positions(
     ratio: float = 0.08,
     held: bool = True,
     histories: Mapping[str, WhaleHistory] | None = None,
+    outcomes: Mapping[str, int] | None = None,
     notes: Mapping[str, str] | None = None,
 ) -> None:
     """Compare, store and publish. With `held`, the whale held the copier's other tokens until two hours ago.
 
-    `histories` are the whale's of single tokens, `notes` those of the comparison.
+    `histories` are the whale's of single tokens; `outcomes` and `notes` as in `compare_positions` and its summary.
     """
     time = now()
     left = WhaleHistory(held, time - timedelta(hours=2))
     histories = {p.asset: left for p in copier_only(copier, whale)} | dict(histories or {})
-    rows = compare_positions(copier, whale, ratio, histories)
+    rows = compare_positions(copier, whale, ratio, histories, outcomes=outcomes)
     with warehouse.batch("positions") as batch:
         batch.add("positions", (asdict(row) | {"compared_at": time} for row in rows))
         batch.add(

@@ -105,6 +105,23 @@ def test_attribution_sums_known_days_and_names_unknown_ones(dashboard, warehouse
     assert one["reason"] == "the gap is unknown on all of these days: the points end too early"
 
 
+def test_part_that_is_not_known_on_every_day_says_so_and_is_not_zero():
+    rows = {}
+    for n, (combos, why) in enumerate([(-5.0, None), (None, "the state of a combo is not stored"), (-2.0, None)]):
+        row = gap_day(D + n * DAY, fees=1.0) | {"combos": combos, "notes": {}, "reasons": {"combos": why} if why else {}}
+        rows[row["day"].date()] = row
+    parts = {part["part"]: part for part in sum_of_days(rows, list(rows))["parts"]}
+    assert parts["combos"]["usd"] == -7
+    assert parts["combos"]["unknown"] == "unknown on 1 of 3 days: the state of a combo is not stored"
+    assert parts["fees"] == {"part": "fees", "usd": 3.0, "unknown": None}
+
+
+def test_part_of_days_from_before_it_was_computed_is_unknown():
+    row = gap_day(D) | {"moved": None, "notes": {}, "reasons": {}}
+    (moved,) = (part for part in sum_of_days({D.date(): row}, [D.date()])["parts"] if part["part"] == "moved")
+    assert "unknown on 1 of 1 day: it was not computed yet" in moved["unknown"]
+
+
 AMOUNTS = len(PARTS) + 1
 
 

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from polypipe.caches.registry import CACHES
+from polypipe.divergence.position_history import WhaleHistory
 from polypipe_tests.conftest import NOWHERE, settings_for
 from polypipe_tests.dashboard.browser import CHROMIUM, Looker, Served, query, until, violations
 from polypipe_tests.dashboard.copying_rows import put_copying, quality_row
@@ -264,6 +265,35 @@ def test_positions_can_be_sorted_filtered_and_paged(look, warehouse):
     page.locator("#position-counts").get_by_role("button", name=re.compile("^orphan")).click()
     expect(rows).to_have_count(1)
     expect(rows.first).to_contain_text("whale out since")
+
+
+def test_positions_name_what_the_notes_and_statuses_say(look, warehouse):
+    """Moved, converted and unknown rows say why, and shares that count as another number say so."""
+    event = {"negative_risk": True, "event_slug": "who-wins"}
+    copier = [
+        position("moved", 100.0, title="Moved?"),
+        position("untraced", 100.0, title="Untraced?"),
+        position("A", 500.0, 0.7, title="A wins", outcome="No", outcome_index=1, **event),
+        position("B", 500.0, 0.7, title="B wins", outcome="No", outcome_index=1, **event),
+    ]
+    whale = [position("C", 5000.0, 0.4, title="C wins", **event)]
+    histories = {
+        "moved": WhaleHistory(True, now(), moved=True),
+        "untraced": WhaleHistory(False, None, unknown="its history is not traced yet"),
+    }
+    note = "the whale bought 1 token that its address does not hold: set POLYPIPE_WHALE_ADDRESS"
+    put_positions(warehouse, copier, whale, 0.1, histories=histories, outcomes={"who-wins": 3}, notes={"whale": note})
+    page = look.open(charts=False)
+    expect(page.locator("#position-notes")).to_have_text(f"Note: {note}.")
+    rows = {
+        name: page.locator("#position-rows tbody tr", has_text=name) for name in ("Moved?", "Untraced?", "A wins", "C wins")
+    }
+    expect(rows["Moved?"]).to_contain_text("from another address")
+    expect(rows["Moved?"].locator(".tag")).to_have_text("moved")
+    expect(rows["Untraced?"]).to_contain_text("its history is not traced yet")
+    expect(rows["A wins"]).to_contain_text("500.0 counts as 0.0")
+    expect(rows["C wins"]).to_contain_text("0.0 counts as 500.0")
+    expect(rows["C wins"].locator(".tag")).to_have_text("converted")
 
 
 def test_new_data_keeps_focus_scroll_and_open_details(look, warehouse):

@@ -77,6 +77,7 @@ class Rows(BaseModel):
 class Part(BaseModel):
     part: Annotated[str, _word([*PARTS, "unexplained"])]
     usd: float | None
+    unknown: str | None
 
 
 class Attribution(BaseModel):

@@ -119,6 +119,8 @@ function sortable(name, column, first = "desc") {
   };
 }
 
+/** Shares held; with what counts of them, where full sets or equal shares of the event make that another number. */
+const held = (size, net, decimals) => [count(size, decimals), Math.abs(net - size) > 0.005 ? h("small", { class: "muted counts-as", title: "beyond full sets, or with equal shares of the event" }, ` counts as ${count(net, decimals)}`) : null];
 const optional = (value, write) => (value === null ? h("span", { class: "muted" }, "–") : write(value));
 const signedMoney = (value) => optional(value, (usd) => h("span", { class: usd > 0.005 ? "mood-good" : usd < -0.005 ? "mood-bad" : null }, money(usd, { signed: true })));
 
@@ -138,9 +140,9 @@ function rows() {
   const columns = [
     { name: "Market", ...sortable("Market", "title", "asc"), cell: market },
     { name: "Status", ...sortable("Status", "attention", "asc"), cell: (row) => h("span", { class: `tag ${MOODS[row.status] ?? ""}`, title: MEANINGS[row.status] }, NAMES[row.status] ?? row.status) },
-    { name: "Whale", number: true, title: "shares", ...sortable("Whale", "whale_size"), cell: (row) => count(row.whale_size) },
+    { name: "Whale", number: true, title: "shares", ...sortable("Whale", "whale_size"), cell: (row) => held(row.whale_size, row.whale_net, 0) },
     { name: "Expected", number: true, title: "shares", ...sortable("Expected", "expected_size"), cell: (row) => count(row.expected_size, 1) },
-    { name: "Actual", number: true, title: "shares", ...sortable("Actual", "copier_size"), cell: (row) => count(row.copier_size, 1) },
+    { name: "Actual", number: true, title: "shares", ...sortable("Actual", "copier_size"), cell: (row) => held(row.copier_size, row.copier_net, 1) },
     { name: "Fill", number: true, ...sortable("Fill", "fill_rate"), cell: (row) => optional(row.fill_rate, (rate) => percent(100 * rate, { decimals: 0 })) },
     { name: "Price", number: true, ...sortable("Price", "price"), cell: (row) => optional(row.price, (price) => `${+(100 * price).toFixed(2)}¢`) },
     { name: "Held", number: true, title: "USD", ...sortable("Held", "actual_usd"), cell: (row) => optional(row.actual_usd, (usd) => money(usd)) },

@@ -1,6 +1,6 @@
 // Attribution: from ratio x whale PnL to copier PnL, part by part, as a table with bars.
 
-import { h, svg, tip } from "./dom.js";
+import { h, svg, tip, unknown } from "./dom.js";
 import { count, money } from "./format.js";
 
 export const PARTS = {
@@ -14,7 +14,7 @@ export const PARTS = {
   missed_unknown: ["Missed: reason unknown", "Not copied, and neither the log nor sizes say why: missing shares × the move of their price."],
   excess: ["More than the ratio", "Shares copied beyond ratio × the whale's, including the bot's factor 1.25 for large purchases, × the move of their price."],
   own: ["Own trades", "Copier trades that copy nothing: shares × the move of their price while they were open."],
-  uncopied_exits: ["Uncopied exits", "Shares that the whale had sold and the copier still held × the move of their price since."],
+  uncopied_exits: ["Uncopied exits", "Shares that the whale had left, by a sale or by buying the other outcome, and the copier still held × the move of their price since."],
   moved: ["Moved without a trade", "Shares that left a wallet without a trade, for another address of its owner: the difference that this leaves × the move of their price since."],
   combos: ["Combos (cannot be copied)", "PnL of the copier's combos − ratio × PnL of the whale's. Combos are traded by request for quote, not on the book; they count at cost until they are decided."],
   fees: ["Fees and rebates", "Ratio × the whale's fees − the copier's fees in copies; rebates count with the opposite sign."],
@@ -43,9 +43,10 @@ export function waterfall(found) {
       h("thead", { class: "hidden" }, h("tr", {}, ["part", "drawn", "USD"].map((name) => h("th", { scope: "col" }, name)))),
       h("tbody", {},
         row("Expected", `${ratio} × whale PnL of ${money(found.whale_pnl, { signed: true })}, hour by hour, ${over}.`, bar(0, from, "end"), usd(from), from < 0 ? "to lose" : "to make", "total"),
-        found.parts.map((part, place) => row(PARTS[part.part][0], `${PARTS[part.part][1]} Summed ${over}; cents are rounded so that the parts add up.`,
-          bar(levels[place], levels[place + 1], part.part === "unexplained" ? "open" : cents[place] < 0 ? "bad" : "good"), usd(cents[place]),
-          cents[place] < 0 ? "worse" : cents[place] > 0 ? "better" : "nothing", part.part)),
+        found.parts.map((part, place) => row(PARTS[part.part][0], `${PARTS[part.part][1]} Summed ${over}; cents are rounded so that the parts add up.${part.unknown ? ` It is ${part.unknown}; what it is then is in the unexplained part.` : ""}`,
+          bar(levels[place], levels[place + 1], part.part === "unexplained" ? "open" : cents[place] < 0 ? "bad" : "good"),
+          part.unknown && !cents[place] ? unknown(part.unknown, { brief: true }) : usd(cents[place]),
+          part.unknown ? (cents[place] ? "in part" : "") : cents[place] < 0 ? "worse" : cents[place] > 0 ? "better" : "nothing", part.part)),
         row("Copier PnL", `Measured copier PnL, ${over}: expected ${usd(from)} and a gap of ${usd(to - from)}.`, bar(0, to, "end"), usd(to), to < 0 ? "lost" : "made", "total"))),
     unknownDays(found),
     notes(found),
