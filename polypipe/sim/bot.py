@@ -48,10 +48,14 @@ def log_lines(truths: list[CopyTruth], after: int, until: int, *, upper_hashes: 
 
 
 class BotLog:
-    """A `matches_optimized.csv` that grows with the simulated clock. Lines are only appended, each once."""
+    """A `matches_optimized.csv` that grows with the simulated clock. Lines are only appended, each once.
 
-    def __init__(self, ledger: Ledger, clock: Clock, path: Path) -> None:
+    `upper_hashes` as for `log_lines`.
+    """
+
+    def __init__(self, ledger: Ledger, clock: Clock, path: Path, *, upper_hashes: bool = False) -> None:
         self._ledger, self._clock, self._path = ledger, clock, path
+        self._upper_hashes = upper_hashes
         self._stop = threading.Event()
 
     def follow(self) -> None:
@@ -70,7 +74,8 @@ class BotLog:
         now = self._clock.now()
         last = _last_logged(self._path)
         until = int(now * 1000)
-        lines = log_lines(self._ledger.copy_truth(now), until - BEGINS_DAYS * DAY * 1000 if last is None else last, until)
+        begins = until - BEGINS_DAYS * DAY * 1000 if last is None else last
+        lines = log_lines(self._ledger.copy_truth(now), begins, until, upper_hashes=self._upper_hashes)
         text = "".join(f"{line}\n" for line in ([HEADER, *lines] if last is None else lines))
         if text:
             self._path.parent.mkdir(parents=True, exist_ok=True)

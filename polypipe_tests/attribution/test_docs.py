@@ -32,5 +32,8 @@ def test_page_and_picture_equal_the_scripts_output(script) -> None:
 
 def test_the_page_lists_every_type_of_activity_with_its_treatment(script) -> None:
     page = script.PAGE.read_text("utf-8")
-    for name, entry in ACTIVITY_TYPES.items():
-        assert f"| {name} | *{entry.treatment}*: {entry.meaning} |" in page
+    section = page.partition("\n## Types of activity\n\n")[2].partition("\n## ")[0]
+    head, line, *rows = section.partition("\n\n")[0].splitlines()
+    assert (head, line) == ("| type | treatment |", "|---|---|")
+    assert rows == [f"| {name} | *{entry.treatment}*: {entry.meaning} |" for name, entry in ACTIVITY_TYPES.items()]
+    assert not any("|" in entry.meaning for entry in ACTIVITY_TYPES.values()), "a bar would begin another cell"
