@@ -41,7 +41,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Asset job .* 
 
 T0 = datetime(2026, 9, 1, tzinfo=UTC)
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
-HOURS = ((1, 3, 8), (1, 2, 4, 13, 20), (2, 12))
+HOURS = ((1, 3, 8), (1, 2, 4, 5, 13, 20), (2, 12))
 """Hours of each day that have a tick: shortly after acts, and until an alert's hold is over."""
 
 CLOCKS = ("polypipe.clock", "polypipe.caches.universe", "polypipe.polymarket.gamma")
@@ -88,17 +88,22 @@ class Pipeline:
 
     def tick(self, at: datetime) -> None:
         """What runs every minute to every ten: the crawl, the bot's log, a snapshot, the positions, the alerts."""
-        self.sim.clock.set(at.timestamp())
-        for name in CLOCKS:
-            importlib.import_module(name).datetime = SimpleNamespace(now=lambda _: at)  # type: ignore[attr-defined]
+        self.set_clock(at)
         self.log.append()
         os.utime(self.settings.bot_dir / TRADE_LOG.file, (at.timestamp(), at.timestamp()))
         self.run([sports_events, bot_trade_log, divergence_snapshot, positions])
         sources = Sources(self.settings, self.warehouse, impatient(self.settings))
         self.evaluations.append(run_tick(sources, lambda: at).evaluation)
 
+    def set_clock(self, at: datetime) -> None:
+        """The time of the exchange and of the pipeline."""
+        self.sim.clock.set(at.timestamp())
+        for name in CLOCKS:
+            importlib.import_module(name).datetime = SimpleNamespace(now=lambda _: at)  # type: ignore[attr-defined]
+
     def night(self, day: datetime) -> None:
         """What runs after midnight: history, attribution and their checks, for the day that is over."""
+        self.set_clock(day + DAY + 27 * MINUTE)
         partitions, key = daily_partitions(self.settings), day.date().isoformat()
         self.run(history_assets(partitions), partition_key=key)
         result = self.run([*attribution_assets(partitions), *CHECKS], partition_key=key)
@@ -137,16 +142,18 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
             POLYPIPE_HOME=str(folder / "home"),
             POLYPIPE_BOT_DIR=str(folder / "bot"),
             POLYPIPE_COPIER_ADDRESS=COPIER_ADDRESS,
-            POLYPIPE_WHALE_ADDRESS=WHALE_ADDRESS,
+            POLYPIPE_WHALE_ADDRESS=f"0x{WHALE_ADDRESS[2:].upper()}",
             POLYPIPE_SCALING_RATIO=str(RATIO),
             POLYPIPE_HISTORY_START=(T0 - 3 * DAY).date().isoformat(),
         )
-        pipeline = Pipeline(sim, settings, BotLog(sim.ledger, sim.clock, folder / "bot" / TRADE_LOG.file))
+        pipeline = Pipeline(
+            sim, settings, BotLog(sim.ledger, sim.clock, folder / "bot" / TRADE_LOG.file, upper_hashes=True)
+        )
         try:
             for n, hours in enumerate(HOURS):
                 for hour in hours:
                     pipeline.tick(T0 + n * DAY + hour * HOUR + 6 * MINUTE)
-                pipeline.tick(T0 + (n + 1) * DAY + 25 * MINUTE)
+                pipeline.tick(T0 + (n + 1) * DAY - 5 * MINUTE)
                 pipeline.night(T0 + n * DAY)
             yield pipeline
         finally:
@@ -208,7 +215,9 @@ def test_no_alert_is_sent_that_is_not_true(played: Pipeline) -> None:
     assert fired == {
         ("missed_copy", f"{token['Copied?', YES]} BUY"),  # stopped by the bot's breaker
         ("missed_copy", f"{token['Merged?', NO]} BUY"),
+        ("missed_copy", f"{token['Crumb?', YES]} SELL"),
         ("uncopied_exit", token["Merged?", YES]),
+        ("uncopied_exit", token["Crumb?", YES]),  # the whale kept 0.3 of 2,000 shares
         ("daily_loss", ""),
     }
     points = dict(played.sim.ledger.hours(COPIER_ADDRESS, (T0 + 3 * DAY).timestamp()))
@@ -217,7 +226,7 @@ def test_no_alert_is_sent_that_is_not_true(played: Pipeline) -> None:
 
 
 def test_every_surface_agrees_on_every_token(played: Pipeline) -> None:
-    assert [len(night.exits) for night in played.nights] == [0, 1, 1]
+    assert [len(night.exits) for night in played.nights] == [0, 2, 2]
     for night in played.nights:
         listed, shown, alerts = (
             {row["token_id"]: row for row in night.exits},
@@ -230,8 +239,10 @@ def test_every_surface_agrees_on_every_token(played: Pipeline) -> None:
             left = listed.get(row["token_id"])
             assert (row["status"] == "orphan") == (left is not None), row
             if left is not None:
-                assert (left["shares"], left["usd"]) == pytest.approx((row["copier_net"], row["actual_usd"]))
-        assert night.gap["uncopied_exit_usd"] == pytest.approx(night.summary["orphan_usd"])
+                due = RATIO * row["whale_net"]  # of the crumb
+                assert left["shares"] == pytest.approx(row["copier_net"] - due)
+                assert left["usd"] == pytest.approx(row["actual_usd"] - row["price"] * due)
+        assert night.gap["uncopied_exit_usd"] == pytest.approx(night.summary["orphan_usd"], abs=0.02)
         assert night.copying["coverage"] == night.gap["coverage"]
         passed = {name: check.passed for name, check in night.checks.items() if name != "recent"}
         assert passed == {"agrees": True, "counted": True, "sums": True}, night.checks
@@ -251,6 +262,7 @@ def test_each_act_has_its_status_after_three_days(played: Pipeline) -> None:
     assert {key: status for key, status in found.items() if key not in lost} == {
         ("Copied?", "Yes"): "under",
         ("Copied?", "No"): "netted",
+        ("Crumb?", "Yes"): "orphan",
         ("Dust?", "Yes"): "below_minimum",
         ("Held elsewhere?", "Yes"): "moved",
         ("Merged?", "Yes"): "orphan",
@@ -271,6 +283,22 @@ def test_notes_name_what_the_parts_do_not_have(played: Pipeline) -> None:
         "1 payout of 2,000.00 USD in all, more than the shares held can pay or counted twice: not used as a settlement"
     ]
     assert "set POLYPIPE_WHALE_ADDRESS" in played.nights[-1].summary["notes"]["whale"]
+
+
+def test_log_and_api_join_whatever_the_case_of_hashes_and_addresses(played: Pipeline) -> None:
+    log = (played.settings.bot_dir / TRADE_LOG.file).read_text()
+    truth = {one.whale.hash: one.reason for one in played.sim.copy_truth()}
+    assert not any(hash in log for hash in truth), "the bot writes them in capitals"
+    rows = table(
+        played.warehouse, "copy_fills WHERE status <> 'own' AND split_part(key, '|', 3) IN (SELECT tx_hash FROM trade_log)"
+    )
+    assert len(rows) == len(truth)
+    assert {row["title"]: row["reason_source"] for row in rows if row["reason"] in ("breaker", "no_position")} == {
+        "Copied?": "log",
+        "Merged?": "log",
+        "Crumb?": "log",
+        "Split?": "log",
+    }
 
 
 def changed(rows: list[Row], token: str, **values: Any) -> list[Row]:

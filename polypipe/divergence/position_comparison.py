@@ -75,7 +75,7 @@ def compare_positions(
     elsewhere: Mapping[str, str] | None = None,
     bot: BotProfile = CLASSIC,
 ) -> list[ComparedPosition]:
-    """Compare two complete lists. `histories` has every token of `copier_only(copier, whale)`.
+    """Compare two complete lists. `histories` has every token of `copier_only` and those of `left_but_dust` that are known.
 
     `outcomes`: slug of a neg-risk event -> number of its outcomes, where known. `elsewhere`: token -> why the copier's
     shares of it are not known. Sizes below the `bot`'s minimum order are `below_minimum`. Returns one row per token that
@@ -96,6 +96,7 @@ def compare_positions(
         expected, actual = ratio * whale_net.get(token, 0.0), same.held.get(token, copier_net.get(token, 0.0))
         history = histories.get(token, WhaleHistory(True, None)) if of_whale else histories[token]
         status = reason = None
+        but_dust = False
         if (shown.condition_id or token) in decided:
             status = "resolved"
         elif token in same.unknown:
@@ -111,8 +112,13 @@ def compare_positions(
             status = _status(expected, actual, price, band, bot)
             if status == "over" and not expected and (of_whale is None or not _held_net(of_whale, whale_net)):
                 status, reason = _left(history, of_whale is not None)
+            elif status == "over" and expected and token in histories and history.exit in ("traded", "unknown"):
+                but_dust = True
+                status, reason = _left(history, in_sets=False)
             elif status in ("missed", "under") and elsewhere and token in elsewhere:
                 status, reason = "unknown", elsewhere[token]
+        if expected and not but_dust:
+            history = WhaleHistory(True, None)  # it is still in
         whale_paid = of_whale.avg_price if of_whale else None
         measured = of_whale is not None and status in ("on_target", "under", "over", "missed", "below_minimum", "converted")
         rows.append(
@@ -141,7 +147,7 @@ def compare_positions(
                 size_bucket=size_bucket(of_whale.size) if of_whale else None,
                 whale_held=history.held,
                 whale_out_since=history.out_since,
-                whale_exit=None if of_whale else history.exit,
+                whale_exit=history.exit if of_whale is None or but_dust else None,
                 reason=reason,
             )
         )
@@ -152,6 +158,20 @@ def copier_only(copier: Sequence[Position], whale: Sequence[Position]) -> list[P
     """Positions that only the copier holds: orphans, or manual ones."""
     held_by_whale = {position.asset for position in whale}
     return [position for position in copier if position.asset not in held_by_whale]
+
+
+def left_but_dust(
+    copier: Sequence[Position], whale: Sequence[Position], ratio: float, bot: BotProfile = CLASSIC
+) -> list[Position]:
+    """Positions of the copier of which the whale holds less than an order's worth: it may have left all but this."""
+    by_whale = {position.asset: position for position in whale}
+    copier_net, whale_net = _net({position.asset: position for position in copier}), _net(by_whale)
+    found = []
+    for position in copier:
+        wanted, price = ratio * whale_net.get(position.asset, 0.0), position.cur_price
+        if wanted and price and not position.redeemable and not bot.orderable(wanted, price):
+            found += [position] if bot.orderable(copier_net[position.asset] - wanted, price) else []
+    return found
 
 
 def full_sets(copier: Sequence[Position], whale: Sequence[Position]) -> list[Position]:

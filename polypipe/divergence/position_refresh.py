@@ -13,14 +13,20 @@ from typing import Any
 from polypipe.clock import Clock, utc_now
 from polypipe.divergence.event_outcomes import OUTCOMES
 from polypipe.divergence.position_addresses import AddressCheck, check_address, held_elsewhere
-from polypipe.divergence.position_comparison import ComparedPosition, compare_positions, copier_only, full_sets
+from polypipe.divergence.position_comparison import (
+    ComparedPosition,
+    compare_positions,
+    copier_only,
+    full_sets,
+    left_but_dust,
+)
 from polypipe.divergence.position_history import WhaleHistory
 from polypipe.divergence.position_summary import MORE_RESOLVED, PositionSummary, summarize_positions
 from polypipe.divergence.position_traces import Known, Traces, read_activity_page, trace
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PolymarketError, PolymarketHttp, answer_age
 from polypipe.polymarket.positions import fetch_positions
-from polypipe.polymarket.wallet_models import WalletPositions
+from polypipe.polymarket.wallet_models import Position, WalletPositions
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Append, Replace, Upsert, Warehouse
 from polypipe.warehouse.rows import PositionPriceRow
@@ -52,6 +58,9 @@ def refresh_positions(
     known = _known(warehouse, wallets)
     outcomes = _outcomes(warehouse)
 
+    def left_or_never_held(copier: WalletPositions, whale: WalletPositions) -> list[Position]:
+        return [*copier_only(copier, whale), *left_but_dust(copier, whale, wallets.ratio, wallets.bot)]
+
     async def work(http: PolymarketHttp) -> _Read:
         async with http.operation(LISTS_DEADLINE_SECONDS):
             with answer_age() as age:
@@ -62,7 +71,7 @@ def refresh_positions(
         of_copier, of_whale, traces = await asyncio.gather(  # with limits of their own: the lists are complete without them
             _check(http, "the copier", "POLYPIPE_COPIER_ADDRESS", wallets.copier, copier, whale, now),
             _check(http, "the whale", "POLYPIPE_WHALE_ADDRESS", wallets.whale, whale, copier, now),
-            trace(http, wallets.whale, copier_only(copier, whale), known, now),
+            trace(http, wallets.whale, left_or_never_held(copier, whale), known, now),
         )
         unchecked = [found for found in (of_copier, of_whale) if isinstance(found, str)]
         announced = sorted(map(str, http.announcements.values()))
@@ -208,7 +217,8 @@ def _known(warehouse: Warehouse, wallets: Wallets) -> Mapping[str, Known]:
         if same != (wallets.copier, wallets.whale):
             return {}
         rows = con.execute(
-            "SELECT token_id, compared_at, whale_size > 0, status = 'orphan' AND whale_size > 0 AND whale_exit IS NULL, "
+            "SELECT token_id, compared_at, whale_size > 0 AND whale_exit IS NULL, "
+            "status = 'orphan' AND whale_size > 0 AND whale_exit IS NULL, "
             "whale_exit, whale_out_since, whale_held_at, traced_at, trace_failure FROM positions"
         ).fetchall()
     found = {}

@@ -162,6 +162,33 @@ def test_dust_that_the_whale_left_is_below_the_minimum(played) -> None:
         assert compared.summary("orphan, cost_of_deviation") == (0, 0)
 
 
+@pytest.mark.parametrize(("left", "status"), [(0.3, "orphan"), (100, "over")])
+def test_whale_that_left_all_but_dust_has_left(played, left, status) -> None:
+    script = Script(ratio=0.1)
+    market = script.market("Will it rain?", 0.5)
+    script.copy(script.buy(WHALE_ADDRESS, T, market, YES, 2_000, 0.50), 200)
+    script.sell(WHALE_ADDRESS, T + HOUR, market, YES, 2_000 - left, 0.50)
+    with played(script, T + 60) as compared:
+        assert compared.statuses() == {market.token(YES): "on_target"}
+        compared.sim.clock.set(T + 2 * HOUR)
+        assert compared.statuses() == {market.token(YES): status}
+        seen_at = compared.row(market.token(YES), "compared_at")[0]
+        assert compared.statuses() == {market.token(YES): status}
+        since = seen_at if status == "orphan" else None
+        assert compared.row(market.token(YES), "whale_out_since, whale_size") == (since, left)
+        traces = [seen for seen in compared.sim.requests if "market" in seen.params]
+        assert len(traces) == (1 if status == "orphan" else 0), "an exit is traced once"
+
+
+def test_little_that_the_whale_always_held_is_no_exit(played) -> None:
+    script = Script(ratio=0.1)
+    market = script.market("Will it rain?", 0.5)
+    script.buy(WHALE_ADDRESS, T, market, YES, 15, 0.50)
+    script.buy(COPIER_ADDRESS, T + 4, market, YES, 200, 0.50)
+    with played(script) as compared:
+        assert compared.statuses() == {market.token(YES): "over"}
+
+
 def test_fee_in_shares_is_neither_a_move_nor_a_missing_position(played) -> None:
     script = Script()
     market, held = script.market("Will it rain?", 0.5), script.market("Will it blow?", 0.5)

@@ -258,7 +258,11 @@ def test_a_position_that_the_whale_leaves_becomes_an_orphan_of_that_moment(insta
     run(instance, resources, positions)
     ((token,),) = rows(warehouse, "SELECT token_id FROM positions WHERE status = 'orphan' LIMIT 1")
     with warehouse.read() as con:  # as if the whale had held it at the last comparison
-        cursor = con.execute(f"SELECT * REPLACE (if(token_id = '{token}', 50, whale_size) AS whale_size) FROM positions")
+        cursor = con.execute(
+            f"SELECT * REPLACE (if(token_id = '{token}', 50, whale_size) AS whale_size, "
+            f"if(token_id = '{token}', NULL, whale_exit) AS whale_exit, "
+            f"if(token_id = '{token}', 'over', status) AS status) FROM positions"
+        )
         names = [column[0] for column in cursor.description]
         changed = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     with warehouse.batch("positions") as batch:

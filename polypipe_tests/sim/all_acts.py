@@ -23,7 +23,7 @@ def all_acts(start: Time) -> Script:
 
 def _trades(script: Script, t: int) -> None:
     """A copied, a late, a missed and an own purchase, fees, rebates and dust."""
-    market = script.market("Copied?", [(t, 0.40), (t + DAY, 0.50), (t + 2 * DAY, 0.45)])
+    market = script.market("Copied?", [(t, 0.40), (t + DAY - HOUR, 0.50), (t + 2 * DAY - HOUR, 0.45)])
     script.copy(script.buy(WHALE_ADDRESS, t + HOUR, market, YES, 10_000, 0.40, fee=True), 1_000, 0.41, fee=True)
     script.copy(
         script.buy(WHALE_ADDRESS, t + 2 * HOUR, market, YES, 5_000, 0.40, maker=True), 300, 0.42, after=90, fee=True
@@ -34,6 +34,9 @@ def _trades(script: Script, t: int) -> None:
     dust = script.market("Dust?", 0.50)
     script.copy(script.buy(WHALE_ADDRESS, t + HOUR, dust, YES, 2_000, 0.50), 200)
     script.copy(script.sell(WHALE_ADDRESS, t + 5 * HOUR, dust, YES, 1_999.7, 0.50), 200)
+    crumb = script.market("Crumb?", 0.50)
+    script.copy(script.buy(WHALE_ADDRESS, t + HOUR, crumb, YES, 2_000, 0.50), 200)
+    script.miss(script.sell(WHALE_ADDRESS, t + DAY + 5 * HOUR, crumb, YES, 1_999.7, 0.50), "breaker")
     shares = script.market("Fee in shares?", 0.50)
     script.copy(script.buy(WHALE_ADDRESS, t + HOUR, shares, YES, 1_000, 0.50, received=978.7), 100)
     script.copy(script.sell(WHALE_ADDRESS, t + 6 * HOUR, shares, YES, 978.7, 0.50), 100)
@@ -41,16 +44,16 @@ def _trades(script: Script, t: int) -> None:
 
 def _exits_without_a_sale(script: Script, t: int) -> None:
     """Merge after buying the other outcome, split and sale of one side, conversion."""
-    merged = script.market("Merged?", [(t, 0.50), (t + DAY, 0.60), (t + DAY + 6 * HOUR, 0.20)])
+    merged = script.market("Merged?", [(t, 0.50), (t + DAY - HOUR, 0.60), (t + DAY + 6 * HOUR, 0.20)])
     script.copy(script.buy(WHALE_ADDRESS, t + HOUR, merged, YES, 10_000, 0.50), 1_000)
     script.miss(script.buy(WHALE_ADDRESS, t + DAY + HOUR, merged, NO, 10_000, 0.40), "breaker")
     script.merge(WHALE_ADDRESS, t + DAY + HOUR + 60, merged, 10_000)
-    split = script.market("Split?", [(t, 0.50), (t + DAY, 0.80)])
+    split = script.market("Split?", [(t, 0.50), (t + DAY - HOUR, 0.80)])
     script.split(WHALE_ADDRESS, t + HOUR, split, 1_000)
     script.miss(script.sell(WHALE_ADDRESS, t + HOUR + 60, split, NO, 1_000, 0.50), "no_position")
     a, b, c = script.event(
         "Who wins?",
-        {"A": 0.3, "B": [(t, 0.3), (t + DAY, 0.2)], "C": [(t, 0.4), (t + DAY, 0.5)]},
+        {"A": 0.3, "B": [(t, 0.3), (t + DAY - HOUR, 0.2)], "C": [(t, 0.4), (t + DAY - HOUR, 0.5)]},
         winner="C",
         settles_at=t + 10 * DAY,
     )
@@ -63,10 +66,10 @@ def _exits_without_a_sale(script: Script, t: int) -> None:
 def _moves(script: Script, t: int) -> None:
     """Shares moved to another address with and without a row, and a fill whose shares go there at once."""
     for silent in (False, True):
-        market = script.market(f"Moved {'silently' if silent else 'openly'}?", [(t, 0.40), (t + 2 * DAY, 0.30)])
+        market = script.market(f"Moved {'silently' if silent else 'openly'}?", [(t, 0.40), (t + 2 * DAY - HOUR, 0.30)])
         script.copy(script.buy(WHALE_ADDRESS, t + HOUR, market, YES, 2_000, 0.40), 200)
         script.migrate(WHALE_ADDRESS, DEPOSIT_ADDRESS, t + DAY + 3 * HOUR, market, YES, 2_000, silent=silent)
-    apart = script.market("Held elsewhere?", [(t, 0.30), (t + 2 * DAY, 0.35)])
+    apart = script.market("Held elsewhere?", [(t, 0.30), (t + 2 * DAY - HOUR, 0.35)])
     script.copy(script.buy(WHALE_ADDRESS, t + 7 * HOUR, apart, YES, 1_000, 0.30, held_by=DEPOSIT_ADDRESS), 100)
 
 

@@ -91,7 +91,7 @@ def test_scripted_whale_shows_every_kind_of_row_over_http() -> None:
         assert len(api.get("/v1/positions/combos")["combos"]) == 2
         assert api.value() == pytest.approx(sum(r["currentValue"] for r in positions))
         assert api.pnl() != 0
-        assert len(api.sim.copy_truth()) == 19
+        assert len(api.sim.copy_truth()) == 21
 
 
 @pytest.fixture(scope="module")
