@@ -108,7 +108,8 @@ def test_attribution_sums_known_days_and_names_unknown_ones(dashboard, warehouse
 def test_part_that_is_not_known_on_every_day_says_so_and_is_not_zero():
     rows = {}
     for n, (combos, why) in enumerate([(-5.0, None), (None, "the state of a combo is not stored"), (-2.0, None)]):
-        row = gap_day(D + n * DAY, fees=1.0) | {"combos": combos, "notes": {}, "reasons": {"combos": why} if why else {}}
+        row = gap_day(D + n * DAY, fees=1.0, combos=combos or 0.0)
+        row |= {"combos": combos, "notes": {}, "reasons": {"combos": why} if why else {}}
         rows[row["day"].date()] = row
     parts = {part["part"]: part for part in sum_of_days(rows, list(rows))["parts"]}
     assert parts["combos"]["usd"] == -7
