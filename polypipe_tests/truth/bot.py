@@ -228,7 +228,7 @@ class Bot:
 
 def luck(act: Act, when: str) -> Random:
     """Random numbers for a fill of the whale, which are the same at any ratio."""
-    return Random(f"{act.tx} {when}")
+    return Random(f"{act.tx} {act.shares} {when}")
 
 
 def _number(chance: float, mean: float) -> int:

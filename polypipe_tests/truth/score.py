@@ -141,11 +141,11 @@ def add(score: Score, world: World, found: Found, long_run: Mapping[str, float])
 
 
 def _fills(fills: Fills, world: World, rows: Iterable[Mapping[str, Any]]) -> None:
-    truth = {fill.act.tx: fill for fill in world.fills if fill.act.t < world.end}
+    truth = {(fill.act.tx, fill.act.shares): fill for fill in world.fills if fill.act.t < world.end}
     for row in rows:
         if row["status"] == "own":
             continue
-        one = truth[row["key"].split("|")[2]]
+        one = truth[row["key"].split("|")[2], row["whale_shares"]]
         said = row["copier_fills"] > 0
         right = is_right(one, row)
         fills.copied += bool(one.copies)

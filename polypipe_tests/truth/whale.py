@@ -68,8 +68,9 @@ class Whale:
         times = sorted(rng.uniform(first, last) for _ in range(rng.randint(*kind.bursts)))
         for t in times:
             outcome = main if rng.random() < 0.85 else 1 - main
+            order = transaction(rng) if kind.span <= 1 and rng.random() < 0.5 else ""  # one order, filled by several makers
             for _ in range(rng.randint(*kind.fills)):
-                self.buy(t + rng.uniform(0, kind.span), market, outcome, self.size())
+                self.buy(t if order else t + rng.uniform(0, kind.span), market, outcome, self.size(), order)
         if rng.random() < kind.exits:
             at = rng.uniform(times[0] + 300, max(last, times[0] + 900))
             parts = rng.choice((1, 1, 2, 3))
@@ -103,8 +104,8 @@ class Whale:
             case _:
                 return round(min(max(math.exp(rng.gauss(math.log(350), 0.9)), 15.0), 15_000.0), 2)
 
-    def buy(self, t: float, market: Market, outcome: int, shares: float) -> None:
-        self.at(t, lambda at: self._trade(at, market, outcome, 1, shares))
+    def buy(self, t: float, market: Market, outcome: int, shares: float, tx: str = "") -> None:
+        self.at(t, lambda at: self._trade(at, market, outcome, 1, shares, tx))
 
     def _sell_part(self, t: int, market: Market, outcome: int, of: int) -> None:
         held = self.wallet.held(market, outcome)
@@ -112,13 +113,13 @@ class Whale:
         share = self.rng.uniform(0.2, 0.7) if of > 1 and self.kind.sizes not in ("round", "equal") else 1 / of
         self._trade(t, market, outcome, -1, round(held * share - left, 2))
 
-    def _trade(self, t: int, market: Market, outcome: int, sign: int, shares: float) -> None:
+    def _trade(self, t: int, market: Market, outcome: int, sign: int, shares: float, tx: str = "") -> None:
         if shares <= 0.01 or not _LOWEST <= market.price(outcome, t) <= _HIGHEST:
             return
         price = market.quote(outcome, t, self.rng.choice((0.0, 0.0, 0.004, -0.004)))
         taker = market.fee_rate > 0 and self.rng.random() < 0.3
         fee = round(market.fee_rate * shares * price * (1 - price), 5) if taker else 0.0
-        self.do(Act(WHALE, t, "TRADE", market, outcome, sign, shares, price, fee, transaction(self.rng)))
+        self.do(Act(WHALE, t, "TRADE", market, outcome, sign, shares, price, fee, tx))
 
     def do(self, act: Act) -> None:
         act.tx = act.tx or transaction(self.rng)
@@ -129,7 +130,8 @@ class Whale:
         held = [self.wallet.held(market, outcome) for outcome in (YES, NO)]
         paid = sum(shares * market.price(outcome, t) for outcome, shares in enumerate(held))
         if paid > 0:
-            self.do(Act(WHALE, t, "REDEEM", market, shares=max(held), amount=paid))
+            twice = self.kind.acts and self.rng.random() < 0.2
+            self.do(Act(WHALE, t, "REDEEM", market, shares=max(held), amount=paid, twice=twice))
 
     def _all_kinds(self) -> None:
         """One of each act that is not a trade, at random times and sizes."""
