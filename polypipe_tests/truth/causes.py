@@ -151,7 +151,7 @@ class Causes:
         """Shares of a token that the copier has beyond its target, net of the other outcome and of other causes."""
         market = act.market
         assert market is not None
-        this, other = (self.open[market.condition, outcome] for outcome in (act.outcome, 1 - act.outcome))
+        this, other = (self.open.get((market.condition, side), _Open()) for side in (act.outcome, 1 - act.outcome))
         has, wanted = max(this.copier - other.copier, 0.0), max(this.target - other.target, 0.0)
         return has - wanted - sum(max(this.causes[part], 0.0) for part in ("own", "excess", "moved", "uncopied_exits"))
 
