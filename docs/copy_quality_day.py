@@ -20,6 +20,7 @@ from polypipe.attribution.copy_fills import compute_fills
 from polypipe.attribution.daily_gap import compute_gap
 from polypipe.attribution.metrics import compute_metrics
 from polypipe.attribution.parts import PARTS
+from polypipe.attribution.price_history import load_prices
 from polypipe.attribution.whatif import what_if
 from polypipe.bot.ingest import ingest
 from polypipe.bot.logs import TRADE_LOG
@@ -89,7 +90,6 @@ def simulate() -> Example:
         refresh_positions(polymarket, warehouse, WALLETS, read)
         _read_log(warehouse, log, sim)
         compute_fills(warehouse, WALLETS, BEGINS, DAY)
-        compute_gap(warehouse, WALLETS, DAY - timedelta(days=1), DAY)  # stores the prices of midnight
         sim.clock.set(midnight.timestamp() + 86_400)
         read = _reader(midnight + timedelta(days=1))
         load_activity(polymarket, warehouse, WALLETS, DAY, NEXT)
@@ -97,6 +97,7 @@ def simulate() -> Example:
         refresh_positions(polymarket, warehouse, WALLETS, read)
         _read_log(warehouse, log, sim)
         compute_quality(warehouse, WALLETS, DAY, NEXT)
+        load_prices(polymarket, warehouse, WALLETS, DAY, NEXT, read)
         compute_fills(warehouse, WALLETS, DAY, NEXT)
         metrics = compute_metrics(warehouse, WALLETS, DAY, NEXT).rows[0]
         computed = compute_gap(warehouse, WALLETS, DAY, NEXT)

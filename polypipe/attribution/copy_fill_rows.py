@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from polypipe.attribution.arrival import Arrivals
 from polypipe.attribution.days import moment
 from polypipe.attribution.fees import Schedules
 from polypipe.attribution.fills import Fill, Match
@@ -43,6 +44,7 @@ class RowMaker:
     holdings: Holdings
     log: Log
     schedules: Schedules
+    arrivals: Arrivals
 
     def of_match(self, found: Match) -> CopyFillRow:
         """The row of a fill of the whale."""
@@ -55,6 +57,7 @@ class RowMaker:
         decided = fill_status(found, expected, held, logged, self.wallets.bot)
         paid, copied = self.schedules.fee(whale), self.schedules.fees(found.copies)
         worse = None if price is None else whale.sign * (price - whale.price)
+        arrival_price, arrival_source = self.arrivals.price(found)
         row = {
             **self._common(whale),
             "status": decided.status,
@@ -84,6 +87,8 @@ class RowMaker:
             "slippage_cents": None if worse is None else 100 * worse,
             "slippage_usd": None if worse is None else found.shares * worse,
             "slippage_bps": None if price is None else 1e4 * whale.sign * (price / whale.price - 1),
+            "arrival_price": arrival_price,
+            "arrival_source": arrival_source,
             "fill_ratio": found.shares / (ordered if found.copies else expected) if expected else None,
             "first_fill_ratio": logged.first_fill_ratio(found.shares) if logged else None,
             "ambiguous": found.ambiguous,

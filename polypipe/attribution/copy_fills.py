@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from polypipe.attribution.arrival import read_arrivals
 from polypipe.attribution.clear_pairs import clear_pairs, exact_pairs
 from polypipe.attribution.copy_fill_rows import Holdings, RowMaker
 from polypipe.attribution.days import DAY, days_of, moment, pieces
@@ -114,6 +115,7 @@ def _matched(
         holdings,
         log,
         read_schedules(con, wallets, start - BEYOND, end + BEYOND),
+        read_arrivals(con, wallets, start, end),
     )
     low, high = start.timestamp(), end.timestamp()
     rows = [maker.of_match(found) for found in matched.matches if low <= found.whale.t < high]

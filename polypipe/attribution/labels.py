@@ -29,6 +29,11 @@ PRICE_BUCKETS = tuple(f"{low:.2f}-{high:.2f}" for low, high in pairwise(_PRICES)
 """Price classes in USD, lowest first."""
 
 
+ORDER_BOUNDS = (0, 5, 20, 50, 100, 500, 2000)
+ORDER_BUCKETS = (*(f"{low:,} to {high:,}" for low, high in pairwise(ORDER_BOUNDS)), f"{ORDER_BOUNDS[-1]:,} or more")
+"""Classes of the shares that the bot orders, smallest first. Their names differ from those of the whale's fills."""
+
+
 @dataclass(frozen=True)
 class Labels:
     """Labels of one token."""

@@ -73,6 +73,18 @@ class Marks:
             return None
         return Mark(known.price, t - known.t, False, known.source + OTHER_OUTCOME * known.of_other)
 
+    def quote_between(self, token: str, after: float, until: float) -> Known | None:
+        """The last price of `(after, until]` that is not of a fill; None without one."""
+        keeper = self.opposite.get(token, token)
+        series = self.observed.get(keeper, ())
+        for n in range(bisect_right(series, (until, float("inf"))) - 1, -1, -1):
+            found = Known(*series[n])
+            if found.t <= after:
+                return None
+            if found.source != FILL:
+                return found if keeper == token else found.complement()
+        return None
+
     def known(self, token: str, t: float) -> Known | None:
         """The last price known by `t`, settlements apart."""
         keeper = self.opposite.get(token, token)

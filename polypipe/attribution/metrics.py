@@ -13,12 +13,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 from polypipe.attribution.ambiguity import FEW, OF_MATCHES, SURE, ambiguous_share, is_ranged, why_unknown
 from polypipe.attribution.breakdowns import class_rows
-from polypipe.attribution.days import DAY, days_of, later_days
+from polypipe.attribution.cost_metrics import COST_NUMBERS, COSTS_OF_MATCHES, costs_by_window
+from polypipe.attribution.days import DAY, LOOK_BACK, days_of, later_days
 from polypipe.attribution.fee_metrics import FEE_NUMBERS, OF_PNL, fee_numbers
+from polypipe.attribution.labels import ORDER_BOUNDS, ORDER_BUCKETS
+from polypipe.attribution.marks import Marks
 from polypipe.attribution.pnl_fees import FeeShare, measure_by_day
 from polypipe.attribution.ratio_pairs import RatioPairs
 from polypipe.attribution.realised_ratio import LEAST_RATIO_PAIRS
 from polypipe.attribution.shortfall import Shortfall, shortfall_by_window
+from polypipe.attribution.stored_marks import read_marks
 from polypipe.bot_profile import TELLING
 from polypipe.divergence.pnl_gap import MIN_COVERED
 from polypipe.history.copy_quality import WINDOWS
@@ -44,7 +48,7 @@ _NUMBERS = (
     "copy_rate", "copy_rate_low", "copy_rate_high", "copy_rate_usd", "fill_ratio", "first_fill_ratio", "slippage_cents",
     "slippage_cents_low", "slippage_cents_high", "slippage_p50", "slippage_p95", "slippage_usd", "slippage_bps",
     "latency_p50", "latency_p95", "latency_p99", "shortfall_usd", "shortfall_bps", "unmarked_usd", "realised_ratio",
-    "ratio", "ambiguous_share", *SURE, *FEE_NUMBERS,
+    "ratio", "ambiguous_share", *SURE, *FEE_NUMBERS, *COST_NUMBERS,
 )  # fmt: skip
 _OF_COPIES = tuple(name for name in _NUMBERS if name.startswith(("slippage", "latency", "fill_ratio", "ambiguous")))
 
@@ -102,10 +106,14 @@ def metric_rows(
         "tier": literal(wallets.bot.lowest_tier),
         "telling": literal(TELLING),
         "minimum_usd": literal(wallets.bot.minimum_usd),
+        "bounds": str(list(ORDER_BOUNDS)),
+        "buckets": str(list(ORDER_BUCKETS)),
         "minimum_shares": literal(wallets.bot.minimum_shares),
     }.items():
         con.execute(f"SET VARIABLE {name} = {value}")
-    missed = shortfall_by_window(con, wallets, days, windows)
+    marks = _marks(con, wallets, days, windows)
+    missed = shortfall_by_window(con, wallets, days, windows, marks)
+    costs = costs_by_window(con, wallets, days, windows, marks)
     classes = class_rows(_rows(con, "slippage_by_event.sql"))
     fees = {(sums["day"], sums["window_days"]): sums for sums in _rows(con, "fees.sql")}
     in_pnl = measure_by_day(con, wallets, days)
@@ -118,7 +126,7 @@ def metric_rows(
             known.add(key)
         whole = classes.get(key, {}).get(("all", "all"))
         numbers |= pairs.measured(*key, numbers["ratio"])
-        rows.append(_metric_row(numbers, whole, missed[key], fees[key], in_pnl[key[0]], key in known))
+        rows.append(_metric_row(numbers, whole, missed[key], fees[key], in_pnl[key[0]], costs[key], key in known))
     addresses = {"user1_address": wallets.copier, "user2_address": wallets.whale}
     breakdowns = [
         {"day": day, "window_days": window, "dimension": dimension, "value": value, **row}
@@ -138,6 +146,7 @@ def _metric_row(
     missed: Shortfall,
     fees: dict[str, Any],
     in_pnl: FeeShare,
+    costs: tuple[dict[str, Any], dict[str, str]],
     known: bool,
 ) -> dict[str, Any]:
     """One row of copy_metrics_daily. `whole` is the class of all eligible fills, `fees` their row of `fees.sql`."""
@@ -166,11 +175,13 @@ def _metric_row(
         else f"no ratio explains the sizes of enough of {row['realised_pairs']} pairs",
         "ratio": "no fills in the window",
     }
+    row |= costs[0]
+    reasons |= costs[1] if row["eligible_fills"] else dict.fromkeys(COST_NUMBERS, no_copy)
     if row["ambiguous_share"] is not None and not is_ranged(row["ambiguous_share"]):
         row |= dict.fromkeys(SURE)
         reasons |= dict.fromkeys(SURE, FEW)
     if (why := why_unknown(numbers["ambiguous_copies"] or 0, row["copied_fills"])) is not None:
-        of_matches = [name for name in _NUMBERS if name.startswith(OF_MATCHES)]
+        of_matches = [name for name in _NUMBERS if name.startswith((*OF_MATCHES, *COSTS_OF_MATCHES))]
         row |= dict.fromkeys(of_matches)
         reasons |= dict.fromkeys(of_matches, why)
     of_fees, why_no_fees = fee_numbers(fees, row["slippage_cents"], in_pnl)
@@ -179,10 +190,11 @@ def _metric_row(
     few = "the copies are of fewer than three events"
     if row["slippage_cents"] is not None:
         reasons |= {"slippage_cents_low": few, "slippage_cents_high": few}
-    funnel = numbers["funnel"]
+    funnel, markouts = numbers["funnel"], row["markouts"]
     if not known:
         text = f"activity is known and matched on {numbers['days_known']} of {numbers['window_days']} days"
         row, funnel = {name: row[name] for name in OF_PNL}, "{}"
+        markouts = "[]"
         reasons = dict.fromkeys((*_COUNTS, *_NUMBERS), text) | {name: reasons[name] for name in OF_PNL}
     return {
         "day": numbers["day"],
@@ -190,8 +202,16 @@ def _metric_row(
         "days_known": numbers["days_known"],
         **{name: row.get(name) for name in (*_COUNTS, *_NUMBERS)},
         "funnel": funnel,
+        "markouts": markouts,
         "reasons": json.dumps({name: why for name, why in reasons.items() if row.get(name) is None}),
     }
+
+
+def _marks(con: "duckdb.DuckDBPyConnection", wallets: Wallets, days: Sequence[datetime], windows: Sequence[int]) -> Marks:
+    """Marks of everything that the windows need. Results of markets become known later."""
+    if not days:
+        return Marks({})
+    return read_marks(con, wallets, min(days) - max(windows) * DAY - LOOK_BACK, max(days) + DAY + LOOK_BACK)
 
 
 def _rows(con: "duckdb.DuckDBPyConnection", file: str) -> list[dict[str, Any]]:

@@ -30,7 +30,7 @@ _LABELS = ("day", "user1_address", "user2_address")
 @dataclass(frozen=True)
 class QualityReport:
     """The report. `attribution` is the result of `sum_of_days`, `metrics` a row of copy_metrics_daily for the whole window
-    with `reasons` and `funnel` parsed, `breakdowns` rows of copy_breakdowns.
+    with `reasons`, `funnel` and `markouts` parsed, `breakdowns` rows of copy_breakdowns.
 
     Coverage (percent) and uncopied exits are as of the end; `exits_incomplete` says why exits may be missing.
     """
@@ -69,6 +69,7 @@ def quality_of(
     measured: dict[str, Any] = {
         **rows[0],
         "funnel": json.loads(rows[0]["funnel"]),
+        "markouts": json.loads(rows[0]["markouts"] or "[]"),
         "reasons": json.loads(rows[0]["reasons"]),
     }
     covered, why_not = coverage_of(gaps.get(days[-1].date()))

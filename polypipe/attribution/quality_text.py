@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from polypipe.attribution.cost_text import cost_lines
 from polypipe.attribution.pnl_fees import fee_sentence
 from polypipe.attribution.quality_report import QualityReport
 from polypipe.polymarket.errors import one_line
@@ -48,6 +49,7 @@ def quality_lines(found: QualityReport) -> Iterator[str]:
     yield f"  whale's fees             {shown('whale_fee_cents', _WHALE_FEES)}"
     yield f"  whale as a maker         {shown('whale_maker_share', _MAKER)}"
     yield f"  break-even edge          {shown('break_even_cents', _EDGE)}"
+    yield from cost_lines(m)
     yield f"  latency                  {shown('latency_p50', _LATENCY)}{_range(m, 'latency_p50', '{:.0f}', ' s')}"
     yield f"  shortfall                {shown('shortfall_bps', short + _OF_EXPECTED)}"
     yield "  coverage at the end      " + (

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from polypipe.attribution.days import DAY, LOOK_BACK, midnight_before, moment
+from polypipe.attribution.days import DAY, midnight_before, moment
 from polypipe.attribution.marks import Marks
-from polypipe.attribution.stored_marks import read_marks
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal
 
@@ -33,13 +32,12 @@ class Shortfall:
 
 
 def shortfall_by_window(
-    con: "duckdb.DuckDBPyConnection", wallets: Wallets, days: Sequence[datetime], windows: Sequence[int]
+    con: "duckdb.DuckDBPyConnection", wallets: Wallets, days: Sequence[datetime], windows: Sequence[int], prices: Marks
 ) -> dict[tuple[datetime, int], Shortfall]:
     """(day, window) -> shortfall of the missing shares."""
     if not days:
         return {}
     first, last = min(days) - max(windows) * DAY, max(days) + DAY
-    prices = read_marks(con, wallets, first - LOOK_BACK, last + LOOK_BACK)
     ours = (
         f"user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)} "
         f"AND timestamp >= {literal(first)} AND timestamp < {literal(last)}"

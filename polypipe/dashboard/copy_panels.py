@@ -28,7 +28,7 @@ UNITS = {"slippage": 0.25, "latency": 1.0}
 
 OLDER = "this day was computed before polypipe had this number: materialize copy_metrics_daily"
 
-_LABELS = ("day", "window_days", "user1_address", "user2_address", "funnel", "reasons")
+_LABELS = ("day", "window_days", "user1_address", "user2_address", "funnel", "markouts", "reasons")
 METRICS = tuple(column.name for column in columns("copy_metrics_daily") if column.name not in _LABELS)
 
 
@@ -93,6 +93,12 @@ def metrics(view: View, span: Span) -> Json:
     known = {name: found[0][name] for name in METRICS}
     older = {name: OLDER for name, value in known.items() if value is None}
     return known | {"reasons": older | json.loads(found[0]["reasons"])}
+
+
+def markouts(view: View, span: Span) -> list[Json]:
+    """The markouts of the whale's fills in the span; empty if they are unknown, also in rows of earlier versions."""
+    found = view.rows(f"FROM copy_metrics WHERE day = {literal(midnight(span.last))} AND window_days = {len(span.days)}")
+    return json.loads(found[0]["markouts"] or "[]") if found else []
 
 
 def why_unknown(measured: Json) -> str | None:

@@ -362,6 +362,8 @@ class CopyFillRow(TypedDict):
     late: bool | None
     joined: bool | None
     ordered_shares: float | None
+    arrival_price: float | None
+    arrival_source: str | None
 
 
 class PriceHistoryRow(TypedDict):
@@ -448,6 +450,28 @@ class CopyMetricsRow(TypedDict):
     slippage_usd_sure: float | None
     latency_p50_sure: float | None
     latency_p95_sure: float | None
+    delay_usd: float | None
+    impact_usd: float | None
+    split_share: float | None
+    delay_cents: float | None
+    delay_cents_low: float | None
+    delay_cents_high: float | None
+    impact_cents: float | None
+    impact_cents_low: float | None
+    impact_cents_high: float | None
+    half_latency_usd: float | None
+    half_latency_usd_low: float | None
+    half_latency_usd_high: float | None
+    edge_cents: float | None
+    edge_cents_low: float | None
+    edge_cents_high: float | None
+    size_slope: float | None
+    size_slope_low: float | None
+    size_slope_high: float | None
+    marginal_ratio: float | None
+    marginal_ratio_low: float | None
+    marginal_ratio_high: float | None
+    markouts: str | None
 
 
 class CopyBreakdownRow(TypedDict):

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from polypipe.attribution.accounting import explain
+from polypipe.attribution.fills import CopyFill
+from polypipe.attribution.marks import Marks
 from polypipe.polymarket.activity_types import ACTIVITY_TYPES
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -37,3 +40,20 @@ def test_the_page_lists_every_type_of_activity_with_its_treatment(script) -> Non
     assert (head, line) == ("| type | treatment |", "|---|---|")
     assert rows == [f"| {name} | *{entry.treatment}*: {entry.meaning} |" for name, entry in ACTIVITY_TYPES.items()]
     assert not any("|" in entry.meaning for entry in ACTIVITY_TYPES.values()), "a bar would begin another cell"
+
+
+def test_the_example_of_proportional_closing_is_what_the_accounting_does(script) -> None:
+    missed = [(10.0, "breaker", 1000.0, 0.40), (20.0, "unfilled", 3000.0, 0.50)]
+    fills = [CopyFill(t, "T", "BUY", why, q, p, 0.0, 0.1, 0.0, None, 0.0, "c") for t, why, q, p in missed]
+    by_hand = CopyFill(30.0, "T", "BUY", None, None, None, None, 0.1, 200.0, 0.60, 0.0, "c")
+    marks = Marks({"T": [(90.0, 0.70)]})
+    (alone,) = explain(fills, (), marks, [(0.0, 100.0, 0.1)])
+    (day,) = explain([*fills, by_hand], (), marks, [(0.0, 100.0, 0.1)])
+    page = script.PAGE.read_text("utf-8")
+    for (_, why, q, p), oldest_first in zip(missed, (100.0, 100.0), strict=True):
+        left, usd = -0.1 * q, day.parts[f"missed_{why}"]
+        closed = (usd - alone.parts[f"missed_{why}"]) / (0.70 - 0.60)
+        first = left * (0.70 - p) + oldest_first * (0.70 - 0.60)
+        assert f"| {why} | {left:.0f} | {closed:.0f} | {usd:.2f} | {first:.2f} |" in page
+    assert f"| sum | -400 | 200 | {day.total:.2f} | {day.total:.2f} |" in page
+    assert day.parts["own"] == 0

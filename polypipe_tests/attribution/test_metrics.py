@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from polypipe.attribution.cost_metrics import COST_NUMBERS
 from polypipe.attribution.fee_metrics import FEE_NUMBERS
 from polypipe.attribution.intervals import wilson
 from polypipe.attribution.metrics import metric_rows
@@ -100,7 +101,7 @@ def test_metrics_of_a_day_match_values_computed_by_hand(con) -> None:
         "small": {"fills": 1, "usd": 4.5},
         "unfilled": {"fills": 1, "usd": 500.0},
     }
-    reasons = {name: why for name, why in json.loads(row["reasons"]).items() if name not in FEE_NUMBERS}
+    reasons = {name: why for name, why in json.loads(row["reasons"]).items() if name not in (*FEE_NUMBERS, *COST_NUMBERS)}
     assert reasons == {"realised_ratio": f"3 unambiguous pairs, {LEAST_RATIO_PAIRS} are needed"}
 
 
@@ -189,7 +190,9 @@ def test_class_verdicts_follow_from_their_intervals(con) -> None:
     assert (c["slippage_cents"], c["slippage_cents_low"]) == (pytest.approx(-1), None)
     assert (d["slippage_cents"], d["fill_ratio"], d["latency_p50"], d["copy_rate"]) == (None, None, None, 0)
     assert {value for dimension, value in by_class if dimension == "live"} == {"yes", "no or not known", "unknown"}
-    assert {dimension for dimension, _ in by_class} == {"side", "sport", "league", "market_type", "price", "size", "live"}
+    dimensions = {"side", "sport", "league", "market_type", "price", "size", "order", "live"}
+    assert {dimension for dimension, _ in by_class} == dimensions
+    assert by_class["order", "100 to 500"]["eligible_fills"] == 16
     for dimension in {dimension for dimension, _ in by_class}:
         assert sum(row["eligible_fills"] for (name, _), row in by_class.items() if name == dimension) == 16
 

@@ -1,87 +1,17 @@
 """Marks at midnight, through the assets over the exchange's HTTP: whatever the time of fills and of comparisons."""
 
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime
 from random import Random
-from typing import Any
 
 import pytest
 
-from polypipe.attribution.copy_fills import compute_fills
-from polypipe.attribution.daily_gap import compute_gap
 from polypipe.attribution.parts import PARTS
-from polypipe.attribution.price_history import LoadedPrices, load_prices
-from polypipe.divergence.position_refresh import refresh_positions
-from polypipe.history.activity import load_activity
-from polypipe.history.copy_quality import compute_quality
-from polypipe.history.pnl import load_pnl
-from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
+from polypipe.sim import WHALE_ADDRESS
 from polypipe.sim.model import Market
 from polypipe.sim.script import NO, YES, Script
-from polypipe.wallets import Wallets
-from polypipe.warehouse import Warehouse
-from polypipe_tests.conftest import impatient, settings_for
-from polypipe_tests.sim.server import SimServer
+from polypipe_tests.attribution.nights import AS_IN_PRODUCTION, DAY, HOUR, MINUTE, RATIO, T0, parts, played, script_of
 
 pytestmark = pytest.mark.slow
-
-RATIO = 0.08
-WALLETS = Wallets(COPIER_ADDRESS, WHALE_ADDRESS, RATIO)
-DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
-T0 = datetime(2026, 11, 20, tzinfo=UTC)
-AS_IN_PRODUCTION = (23 * HOUR + 55 * MINUTE, DAY + 26 * MINUTE)
-"""Times of the comparisons of positions, from the midnight at which a day begins."""
-
-Gap = dict[str, Any]
-
-
-def script_of() -> Script:
-    """A script with a share each from before the first day, so that both PnL series begin before it."""
-    script = Script(ratio=RATIO)
-    before = script.market("Before?")
-    for wallet in (WHALE_ADDRESS, COPIER_ADDRESS):
-        script.buy(wallet, T0 - 2 * DAY, before, YES, 1, 0.5)
-    return script
-
-
-def played(
-    home: Path,
-    script: Script,
-    days: int = 2,
-    compared: tuple[timedelta, ...] = AS_IN_PRODUCTION,
-    *,
-    history: bool = True,
-    empty: Warehouse | None = None,
-) -> tuple[list[Gap], list[LoadedPrices]]:
-    """The rows of gap_attribution, and what was asked for each day; all days are computed again each night."""
-    warehouse, loaded = empty or Warehouse(home), []
-    with SimServer(1, script=script, start=T0) as sim:
-        polymarket = impatient(settings_for(sim.url))
-        for n in range(days):
-            day = T0 + n * DAY
-            for after in compared:
-                sim.clock.set((day + after).timestamp())
-                refresh_positions(polymarket, warehouse, WALLETS, lambda at=day + after: at)
-            now = day + DAY + 27 * MINUTE
-            sim.clock.set(now.timestamp())
-            load_activity(polymarket, warehouse, WALLETS, day, day + DAY, lambda at=now: at)
-            load_pnl(polymarket, warehouse, WALLETS, day, day + DAY, lambda at=now: at)
-            compute_quality(warehouse, WALLETS, day, day + DAY)
-            if history:
-                loaded.append(load_prices(polymarket, warehouse, WALLETS, T0, day + DAY, lambda at=now: at))
-                assert load_prices(polymarket, warehouse, WALLETS, T0, day + DAY, lambda at=now: at).requests == 0
-            compute_fills(warehouse, WALLETS, day, day + DAY)
-            compute_gap(warehouse, WALLETS, T0, day + DAY)
-    with warehouse.read() as con:
-        result = con.execute("SELECT * FROM gap_attribution ORDER BY day")
-        names = [column[0] for column in result.description or ()]
-        return [dict(zip(names, values, strict=True)) for values in result.fetchall()], loaded
-
-
-def parts(gap: Gap) -> dict[str, float]:
-    """The parts of a day that are not zero, `unexplained` included, in cents."""
-    cents = {name: round(100 * (gap[name] or 0.0)) for name in (*PARTS, "unexplained")}
-    return {name: usd / 100 for name, usd in cents.items() if usd}
 
 
 @pytest.mark.parametrize("compared", [AS_IN_PRODUCTION, (23 * HOUR + 35 * MINUTE,), (DAY + 25 * MINUTE,), (5 * HOUR,)])

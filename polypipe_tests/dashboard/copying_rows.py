@@ -75,9 +75,20 @@ def metrics_row(day: datetime, window: int = 1, **changes: Any) -> Row:
         "break_even_percent": 5.4, "pnl_fee_share": 0.98, "pnl_fee_share_low": 0.7, "pnl_fee_share_high": 1.2,
         "pnl_fee_days": 41, "ambiguous_share": 25.0, "late_fills": 1, "joined_fills": 2, "copy_rate_sure": 60.0,
         "copy_rate_usd_sure": 70.0, "slippage_cents_sure": 1.0, "slippage_usd_sure": 2.0, "latency_p50_sure": 3.0,
-        "latency_p95_sure": 8.0, "funnel": "{}", "reasons": "{}",
+        "latency_p95_sure": 8.0, "funnel": "{}", "reasons": "{}", "delay_usd": 1.2, "impact_usd": 0.45, "split_share": 80.0,
+        "delay_cents": 1.0, "delay_cents_low": 0.4, "delay_cents_high": 1.6, "impact_cents": 0.4,
+        "impact_cents_low": -0.1, "impact_cents_high": 0.9, "half_latency_usd": 0.75, "half_latency_usd_low": 0.2,
+        "half_latency_usd_high": 1.3, "edge_cents": 3.5, "edge_cents_low": 0.5, "edge_cents_high": 6.5, "size_slope": 1.1,
+        "size_slope_low": 0.4, "size_slope_high": 1.8, "marginal_ratio": 0.12, "marginal_ratio_low": 0.06,
+        "marginal_ratio_high": 0.18, "markouts": json.dumps([markout_row(5), markout_row(600, cents=2.5, known_fills=4)]),
     }  # fmt: skip
     return row | changes
+
+
+def markout_row(seconds: int, **changes: Any) -> Row:
+    """An object of column markouts."""
+    row: Row = {"seconds": seconds, "fills": 5, "known_fills": 0, "events": 0}
+    return row | dict.fromkeys(("cents", "cents_low", "cents_high")) | changes
 
 
 def unknown_metrics(day: datetime, window: int, why: str) -> Row:

@@ -24,6 +24,10 @@ fills AS (
             {dimension: 'market_type', value: market_type},
             {dimension: 'price', value: price_bucket},
             {dimension: 'size', value: size_bucket},
+            {
+                dimension: 'order',
+                value: getvariable('buckets')[len(list_filter(getvariable('bounds'), lambda low: low <= expected_shares))]
+            },
             {dimension: 'live', value: CASE WHEN live THEN 'yes' WHEN NOT live THEN 'no or not known' ELSE 'unknown' END}
         ] AS classes
     FROM copy_fills, span

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from polypipe.attribution.days import midnight
-from polypipe.attribution.labels import PRICE_BUCKETS
+from polypipe.attribution.labels import ORDER_BUCKETS, PRICE_BUCKETS
 from polypipe.clock import utc_now
 from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.copying import SpanParameters, asked_span
@@ -18,13 +18,13 @@ from polypipe.dashboard.store import Json
 from polypipe.divergence.copy_rule import SIZE_BUCKETS
 from polypipe.warehouse.connection import literal
 
-DIMENSIONS = ("sport", "league", "market_type", "live", "price", "size", "side")
+DIMENSIONS = ("sport", "league", "market_type", "live", "price", "size", "order", "side")
 SORTS = (
     "value", "eligible_fills", "copied_fills", "copy_rate", "fill_ratio", "latency_p50", "slippage_cents", "slippage_usd",
     "events", "verdict",
 )  # fmt: skip
 _NOT_SHOWN = ("day", "window_days", "user1_address", "user2_address")
-_PLACES = {value: place for place, value in enumerate((*PRICE_BUCKETS, *SIZE_BUCKETS))}
+_PLACES = {value: place for place, value in enumerate((*PRICE_BUCKETS, *SIZE_BUCKETS, *ORDER_BUCKETS))}
 
 
 class BreakdownParameters(SpanParameters):

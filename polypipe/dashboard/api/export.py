@@ -120,6 +120,8 @@ _BARS = ("low", "high", "fills")
 _STATUS_COLUMNS = ("status", "rows", "scaled_whale_pnl", "copier_pnl", "cost_of_deviation", "verdict")
 _SIZE_COLUMNS = ("size", "rows", "filled", "scaled_whale_pnl", "copier_pnl", "verdict")
 
+_MARKOUT = ("seconds", "fills", "known_fills", "events", "cents", "cents_low", "cents_high")
+
 TABLES: dict[str, tuple[type[Parameters], Callable[[Context, Any], Table]]] = {
     "history": (history.PointsParameters, _history),
     "gaps": (history.RangeParameters, _gaps),
@@ -136,6 +138,7 @@ TABLES: dict[str, tuple[type[Parameters], Callable[[Context, Any], Table]]] = {
     "funnel": (copying.SpanParameters, _of_copying(("step", "lost_because", "fills", "usd"), copying.funnel_rows)),
     "slippage": (copying.SpanParameters, _of_copying(_BARS, lambda body: body["slippage"]["bars"])),
     "latency": (copying.SpanParameters, _of_copying(_BARS, lambda body: body["latency"]["bars"])),
+    "markouts": (copying.SpanParameters, _of_copying(_MARKOUT, lambda body: body["markouts"])),
     "exits": (copying.SpanParameters, _exits),
     "breakdowns": (breakdowns.BreakdownParameters, _breakdowns),
     "outcomes": (copying.DaysParameters, _outcomes),

@@ -5,14 +5,14 @@ import { count, money, percent } from "./format.js";
 import { cents } from "./copies.js";
 import { get } from "./net.js";
 
-const DIMENSIONS = { sport: "sport", league: "league", market_type: "market type", live: "in play", price: "price", size: "size in shares", side: "side" };
+const DIMENSIONS = { sport: "sport", league: "league", market_type: "market type", live: "in play", price: "price", size: "size in shares", order: "order in shares", side: "side" };
 const VERDICTS = { costs: ["bad", "▼ costs"], gains: ["good", "▲ gains"] };
 const optional = (value, write) => (value === null ? h("span", { class: "muted" }, "–") : write(value));
 
 function classTable(rows, dimension) {
   const column = (name, field, tip, cell, first) => ({ name, number: true, tip, ...sortable(name, field, first), cell });
   return table(`Eligible fills by ${DIMENSIONS[dimension]}`, [
-    { name: DIMENSIONS[dimension], whole: ["price", "size"].includes(dimension), ...sortable(DIMENSIONS[dimension], "value", "asc"), cell: (row) => row.value },
+    { name: DIMENSIONS[dimension], whole: ["price", "size", "order"].includes(dimension), ...sortable(DIMENSIONS[dimension], "value", "asc"), cell: (row) => row.value },
     column("Eligible", "eligible_fills", "The whale's fills of this class that the bot copies by its rule.", (row) => count(row.eligible_fills)),
     column("Copied", "copied_fills", "Eligible fills with at least one copier fill; below it the share of ambiguous matches.",
       (row) => [count(row.copied_fills), row.ambiguous_fills ? h("small", { class: "below" }, `${percent(100 * row.ambiguous_fills / row.copied_fills, { decimals: 0 })} ambiguous`) : ""]),

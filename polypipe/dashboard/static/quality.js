@@ -5,6 +5,7 @@ import { isLocal } from "./format.js";
 import { botLog } from "./botlog.js";
 import { askClasses, drawClasses } from "./classes.js";
 import { distribution, drawBars, figures, funnel } from "./copies.js";
+import { costs, markouts } from "./costs.js";
 import { drawDaily, drawGaps } from "./daily.js";
 import { get } from "./net.js";
 import { radar } from "./radar.js";
@@ -15,6 +16,8 @@ const DAYS = ["1", "7", "30"];
 const ABOUT = {
   slippage: "Of each copied fill: sign × (copier price − whale price) × 100, in cents a share; + is worse. Half of the fills are at or below p50, 95 % at or below p95.",
   latency: "Of each copied fill: seconds from the whale's fill to the first copy, by block times, accurate to 2 s. Half of the fills are at or below p50, 95 % at or below p95, 99 % at or below p99.",
+  costs: "Slippage is delay (from the whale's price to the market's price when the copy was made, by the bot's log or a quote in between) plus spread and impact (from there to the copier's price). 95 % intervals count every event once.",
+  markouts: "Cents a share that the whale's eligible fills are worth some seconds later, weighted by expected shares: sign × (price then − the whale's price), for fills with a quote in the second half of that time. What rises within the latency is what a faster bot saves.",
   exits: `Shares that the whale had sold and the copier still held at the end of the last day, × the last known price. Tokens worth less than the bot's minimum order of ${document.body.dataset.minimum} are left out.`,
 };
 let drawn = {}; // part of the section -> the answer it shows, as text: an equal answer is not drawn again
@@ -129,6 +132,7 @@ function frame() {
     h("div", { class: "actions" }, h("a", { class: "button", dataset: { csv: "metrics" }, download: "" }, "CSV of these numbers")),
     h("div", { class: "two" }, panel("waterfall", "Attribution of the gap", { csv: "waterfall" }), panel("funnel", "How far the whale's fills came", { csv: "funnel" })),
     h("div", { class: "two" }, panel("slippage", "Slippage", { csv: "slippage", about: ABOUT.slippage }), panel("latency", "Latency", { csv: "latency", about: ABOUT.latency })),
+    h("div", { class: "two" }, panel("costs", "What copying costs a share", { about: ABOUT.costs }), panel("markouts", "The whale's fills after a while", { csv: "markouts", about: ABOUT.markouts })),
     h("div", { class: "two", id: "quality-windows" }),
     panel("exits", "Uncopied exits: sold by the whale, still held by the copier", { csv: "exits", wide: true, about: ABOUT.exits }),
     panel("classes", "By class", { wide: true }),
@@ -146,6 +150,8 @@ function drawCopying(data) {
   $("waterfall-content").replaceChildren(...waterfall(data.attribution).filter(Boolean));
   $("funnel-content").replaceChildren(...funnel(data.funnel));
   for (const kind of ["slippage", "latency"]) $(`${kind}-content`).replaceChildren(...distribution(kind, data[kind], data.metrics));
+  $("costs-content").replaceChildren(...costs(data.metrics));
+  $("markouts-content").replaceChildren(...markouts(data));
   $("exits-content").replaceChildren(...radar(data.exits).filter(Boolean));
   whatIfForm($("whatif-content"), data);
   for (const link of $("quality-days-body").querySelectorAll("[data-csv]")) link.href = csvOf(link.dataset.csv, { days: data.days, until: data.until });

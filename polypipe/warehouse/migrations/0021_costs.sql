@@ -1,0 +1,53 @@
+-- Slippage split into delay and impact, markouts, size of orders, and the whale's edge.
+
+ALTER TABLE copy_fills ADD COLUMN arrival_price DOUBLE;
+COMMENT ON COLUMN copy_fills.arrival_price IS 'Price of the market in USD when the copy was made: the best price in the bot''s log, else the last quote between the whale''s fill and the copy. Slippage is arrival_price - whale_price (delay) + copier_price - arrival_price (spread and impact). Null if unknown or not copied.';
+ALTER TABLE copy_fills ADD COLUMN arrival_source VARCHAR;
+COMMENT ON COLUMN copy_fills.arrival_source IS 'Source of arrival_price: log, prices-history or positions, with "of the other outcome" if it is 1 - that price.';
+
+ALTER TABLE copy_metrics_daily ADD COLUMN delay_usd DOUBLE;
+COMMENT ON COLUMN copy_metrics_daily.delay_usd IS 'Slippage by delay in USD: copier_shares x sign x (arrival_price - whale_price), over copies with arrival_price. slippage_usd - delay_usd - impact_usd is not split.';
+ALTER TABLE copy_metrics_daily ADD COLUMN impact_usd DOUBLE;
+COMMENT ON COLUMN copy_metrics_daily.impact_usd IS 'Slippage by spread and impact in USD: copier_shares x sign x (copier_price - arrival_price), over copies with arrival_price.';
+ALTER TABLE copy_metrics_daily ADD COLUMN split_share DOUBLE;
+COMMENT ON COLUMN copy_metrics_daily.split_share IS 'Percent of the copied shares whose slippage is split.';
+ALTER TABLE copy_metrics_daily ADD COLUMN delay_cents DOUBLE;
+COMMENT ON COLUMN copy_metrics_daily.delay_cents IS 'Cents a share from the whale''s price to the price when the copy was made, weighted by shares, over the copies for which that is known; + is worse. Null with the reason in reasons.';
+ALTER TABLE copy_metrics_daily ADD COLUMN delay_cents_low DOUBLE;
+COMMENT ON COLUMN copy_metrics_daily.delay_cents_low IS 'Lower end of the 95 % interval of delay_cents, with every event as one observation; null below 12 events.';
+ALTER TABLE copy_metrics_daily ADD COLUMN delay_cents_high DOUBLE;
+COMMENT ON COLUMN copy_metrics_daily.delay_cents_high IS 'Upper end of the 95 % interval of delay_cents.';
+ALTER TABLE copy_metrics_daily ADD COLUMN impact_cents DOUBLE;
+COMMENT ON COLUMN copy_metrics_daily.impact_cents IS 'Spread and impact: cents a share from the price when the copy was made to the copier''s price, over the same copies; + is worse. Null with the reason in reasons.';
+ALTER TABLE copy_metrics_daily ADD COLUMN impact_cents_low DOUBLE;
+COMMENT ON COLUMN copy_metrics_daily.impact_cents_low IS 'Lower end of the 95 % interval of impact_cents, with every event as one observation; null below 12 events.';
+ALTER TABLE copy_metrics_daily ADD COLUMN impact_cents_high DOUBLE;
+COMMENT ON COLUMN copy_metrics_daily.impact_cents_high IS 'Upper end of the 95 % interval of impact_cents.';
+ALTER TABLE copy_metrics_daily ADD COLUMN half_latency_usd DOUBLE;
+COMMENT ON COLUMN copy_metrics_daily.half_latency_usd IS 'USD that the copies would have cost less at half their latency, by the markouts of the whale''s fills (straight lines between the horizons). Null with the reason in reasons.';
+ALTER TABLE copy_metrics_daily ADD COLUMN half_latency_usd_low DOUBLE;
+COMMENT ON COLUMN copy_metrics_daily.half_latency_usd_low IS 'Lower end of the 95 % interval of half_latency_usd, with every event as one observation; null below 12 events.';
+ALTER TABLE copy_metrics_daily ADD COLUMN half_latency_usd_high DOUBLE;
+COMMENT ON COLUMN copy_metrics_daily.half_latency_usd_high IS 'Upper end of the 95 % interval of half_latency_usd.';
+ALTER TABLE copy_metrics_daily ADD COLUMN edge_cents DOUBLE;
+COMMENT ON COLUMN copy_metrics_daily.edge_cents IS 'Edge of the whale: cents a share that its eligible fills have made by the end of the window at marks, before fees, weighted by expected_shares. It must exceed break_even_cents. Null with the reason in reasons.';
+ALTER TABLE copy_metrics_daily ADD COLUMN edge_cents_low DOUBLE;
+COMMENT ON COLUMN copy_metrics_daily.edge_cents_low IS 'Lower end of the 95 % interval of edge_cents, with every event as one observation; null below 12 events.';
+ALTER TABLE copy_metrics_daily ADD COLUMN edge_cents_high DOUBLE;
+COMMENT ON COLUMN copy_metrics_daily.edge_cents_high IS 'Upper end of the 95 % interval of edge_cents.';
+ALTER TABLE copy_metrics_daily ADD COLUMN size_slope DOUBLE;
+COMMENT ON COLUMN copy_metrics_daily.size_slope IS 'Cents a share by which slippage rises with every 100 shares of a copy: least squares, weighted by shares. Null with the reason in reasons.';
+ALTER TABLE copy_metrics_daily ADD COLUMN size_slope_low DOUBLE;
+COMMENT ON COLUMN copy_metrics_daily.size_slope_low IS 'Lower end of the 95 % interval of size_slope, with every event as one observation; null below 12 events.';
+ALTER TABLE copy_metrics_daily ADD COLUMN size_slope_high DOUBLE;
+COMMENT ON COLUMN copy_metrics_daily.size_slope_high IS 'Upper end of the 95 % interval of size_slope.';
+ALTER TABLE copy_metrics_daily ADD COLUMN marginal_ratio DOUBLE;
+COMMENT ON COLUMN copy_metrics_daily.marginal_ratio IS 'The ratio at which one more copied share costs what the whale makes with it, by edge, fees, slippage and size_slope; 0 if the first share costs more. Null with the reason in reasons, also if edge or slope are not distinguishable from zero.';
+ALTER TABLE copy_metrics_daily ADD COLUMN marginal_ratio_low DOUBLE;
+COMMENT ON COLUMN copy_metrics_daily.marginal_ratio_low IS 'Lower end of the 95 % interval of marginal_ratio, with every event as one observation; null below 12 events.';
+ALTER TABLE copy_metrics_daily ADD COLUMN marginal_ratio_high DOUBLE;
+COMMENT ON COLUMN copy_metrics_daily.marginal_ratio_high IS 'Upper end of the 95 % interval of marginal_ratio.';
+ALTER TABLE copy_metrics_daily ADD COLUMN markouts VARCHAR;
+COMMENT ON COLUMN copy_metrics_daily.markouts IS 'JSON list, one object for 5, 30, 60, 180 and 600 seconds after the whale''s eligible fills: fills, known_fills (with a quote in the second half of that time), events, and cents a share that they are worth then, weighted by expected_shares, with the 95 % interval by event (null below 12 events). Null in rows from before it was computed.';
+
+COMMENT ON COLUMN copy_breakdowns.dimension IS 'side, sport, league, market_type, price, size (of the whale''s fill), order (shares that the bot orders) or live.';
