@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from polypipe.divergence.position_refresh import refresh_positions
+from polypipe.health.facts import Facts
+from polypipe.health.registry import BY_NAME
+from polypipe.health.status import status_of
 from polypipe.history.assets import wallet_activity, wallet_pnl
 from polypipe.orchestration.daily import DailyReport, DailyRun
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
@@ -180,6 +183,11 @@ def test_quiet_day_with_a_gain_while_nothing_is_open_is_unknown(played: Any, tod
         known, unknown = home.whale()
         assert (known, set(unknown)) == ([home.first, home.third], {home.second})
         assert "PnL moved by $300.00 while nothing was open" in unknown[home.second]
+        with Facts(home.settings, warehouse=home.warehouse) as facts:
+            (reason,) = [one for one in status_of(facts).reasons if "not known completely" in one]
+            assert f"The whale's activity is not known completely on 1 day ({home.second:%Y-%m-%d})" in reason
+            assert reason.endswith(f"if they stay unknown, set POLYPIPE_HISTORY_START to {home.third:%Y-%m-%d}")
+            assert [one.key for one in BY_NAME["unproven_days"].run(facts) if one.state == "failing"] == ["whale"]
         home.sim.faults.clear()
         home.load(wallet_activity)
         assert home.whale() == ([home.first, home.second, home.third], {})
