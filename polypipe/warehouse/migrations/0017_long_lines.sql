@@ -8,7 +8,7 @@ ALTER TABLE own_fills ADD COLUMN raw_sha256 VARCHAR;
 COMMENT ON COLUMN trade_log.raw IS 'The line as in the file, or the first 4,096 bytes of a longer one. If problems names utf-8, each character stands for one byte.';
 COMMENT ON COLUMN trade_log.raw_bytes IS 'Bytes of the line in the log; null if raw is all of it.';
 COMMENT ON COLUMN trade_log.raw_sha256 IS 'SHA-256 of all bytes of the line in the log; null if raw is all of it.';
-COMMENT ON COLUMN own_fills.raw IS 'The line as in the file, as in trade_log.';
+COMMENT ON COLUMN own_fills.raw IS 'The line as in the file, or the first 4,096 bytes of a longer one. If problems names utf-8, each character stands for one byte.';
 COMMENT ON COLUMN own_fills.raw_bytes IS 'Bytes of the line in the log; null if raw is all of it.';
 COMMENT ON COLUMN own_fills.raw_sha256 IS 'SHA-256 of all bytes of the line in the log; null if raw is all of it.';
 
@@ -21,6 +21,6 @@ COMMENT ON COLUMN copy_fills.expected_shares IS 'ratio x whale_shares, x the tie
 COMMENT ON COLUMN copy_metrics_daily.eligible_fills IS 'Whale fills that the bot copies by the rule of its profile.';
 COMMENT ON COLUMN copy_metrics_daily.fill_ratio IS 'Percent: shares filled / shares ordered, over copied fills. Ordered is expected_shares, or the minimum order of the bot''s profile if that is more.';
 COMMENT ON COLUMN copy_breakdowns.eligible_fills IS 'Whale fills of this class that the bot copies by the rule of its profile.';
-COMMENT ON COLUMN gap_attribution.missed_small IS 'Shares not bought because the bot''s rule does not copy the whale fill: below its floor, or skipped below its minimum order.';
-COMMENT ON COLUMN gap_attribution.missed_probability IS 'Orders below the bot''s minimum, which it sends by chance.';
-COMMENT ON COLUMN position_summaries.below_minimum IS 'Rows worth less than the minimum order of the bot''s profile: expected, or held beyond what is expected.';
+COMMENT ON COLUMN gap_attribution.missed_small IS 'Part of the gap in USD: whale fills that the bot''s rule does not copy, because they are below its floor or its minimum order.';
+COMMENT ON COLUMN gap_attribution.missed_probability IS 'Part of the gap in USD: orders below the bot''s minimum, which it sends with a probability only.';
+COMMENT ON COLUMN position_summaries.below_minimum IS 'Number of positions worth less than the minimum order of the bot''s profile: expected, or held beyond what is expected.';
