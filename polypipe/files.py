@@ -17,6 +17,11 @@ def fsync(path: Path) -> None:
         os.close(fd)
 
 
+def nearest(path: Path) -> Path:
+    """The path, or its nearest existing parent. Raises nothing: what may not be read does not exist."""
+    return next(folder for folder in (path, *path.absolute().parents) if os.path.exists(folder))  # noqa: PTH110 -- never raises
+
+
 def replace_file(path: Path, content: bytes) -> None:
     """Replace a file atomically: readers see the old or the new bytes, complete, even after a power cut.
 

@@ -5,8 +5,8 @@ import stat
 import tempfile
 
 from polypipe.doctor.inputs import Inputs
-from polypipe.doctor.machine import nearest
 from polypipe.doctor.result import Result, error, ok, skipped, warning
+from polypipe.files import nearest
 
 
 def check_directory(inputs: Inputs) -> Result:

@@ -3,10 +3,10 @@
 import os
 import resource
 from collections.abc import Iterator
-from pathlib import Path
 
 from polypipe.doctor.inputs import Inputs
 from polypipe.doctor.result import Result, error, ok, skipped, unknown, warning
+from polypipe.files import nearest
 from polypipe.health.finding import Finding
 from polypipe.health.registry import BY_NAME
 from polypipe.health.status import read_status
@@ -106,10 +106,3 @@ def judge_open_files(soft: int) -> Result:
     return warning(
         "open files", f"limit {soft:,}, below {LEAST_OPEN_FILES:,}", f"ulimit -n {LEAST_OPEN_FILES} before polypipe up"
     )
-
-
-def nearest(path: Path) -> Path:
-    """The path, or its nearest existing parent."""
-    while not path.exists() and path != path.parent:
-        path = path.parent
-    return path

@@ -154,8 +154,3 @@ def _of_file(spec: CacheSpec) -> dg.AssetChecksDefinition:
 
 asset_checks = [*(_of_file(spec) for spec in CACHES), *(_of_asset(asset) for asset in CHECKS)]
 """Every asset check that renders a probe."""
-
-
-def checks_of(*assets: str) -> list[dg.AssetChecksDefinition]:
-    """The definitions of the checks of these assets."""
-    return [check for check in asset_checks if {key.asset_key.to_user_string() for key in check.check_keys} <= set(assets)]

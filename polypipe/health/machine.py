@@ -4,10 +4,10 @@ import contextlib
 import shutil
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polypipe.bot.logs import TRADE_LOG, is_empty
+from polypipe.files import nearest
 from polypipe.health.records import BotLog, RejectedBatch, SpoolState
 from polypipe.health.tables import read_copier_fills, read_lines, read_log_position
 from polypipe.limits import LOG_UNREAD
@@ -38,15 +38,11 @@ def free_bytes(settings: Settings) -> dict[str, int]:
     by_disk: dict[int, list[str]] = {}
     free: dict[int, int] = {}
     for name, path in {"POLYPIPE_HOME": settings.home, "POLYPIPE_BOT_DIR": settings.bot_dir}.items():
-        existing = _existing(path)
+        existing = nearest(path)
         disk = existing.stat().st_dev
         by_disk.setdefault(disk, []).append(name)
         free[disk] = shutil.disk_usage(existing).free
     return {" and ".join(names): free[disk] for disk, names in by_disk.items()}
-
-
-def _existing(path: Path) -> Path:
-    return next(parent for parent in (path, *path.parents) if parent.exists())
 
 
 def read_spool(settings: Settings) -> SpoolState:

@@ -1,6 +1,5 @@
 """The state of one home for `polypipe status`: the registry's findings, and the facts behind them."""
 
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
+from polypipe.files import nearest
 from polypipe.health.facts import Facts, UnknownFact
 from polypipe.health.finding import EVERY_KEY
 from polypipe.health.records import (
@@ -116,7 +116,7 @@ def status_of(facts: Facts) -> Status:
         rejected=spool.rejected,
         gate=spool.gate,
         abandoned=dagster.abandoned,
-        disk_free_bytes=_free_bytes(home),
+        disk_free_bytes=shutil.disk_usage(nearest(home)).free,
         unknown=unknown,
         reasons=[*(["not running"] if up.pid is None else []), *failing(found), *unknown],
         traces=positions.notes.get("traces") if positions else None,
@@ -129,11 +129,6 @@ def _known(read: Callable[[], T], otherwise: T) -> T:
         return read()
     except UnknownFact:
         return otherwise
-
-
-def _free_bytes(home: Path) -> int:
-    nearest = next(folder for folder in (home, *home.parents) if os.path.exists(folder))  # noqa: PTH110 -- never raises
-    return shutil.disk_usage(nearest).free
 
 
 def _age(now: datetime, then: datetime | None) -> float | None:

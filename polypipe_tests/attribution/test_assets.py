@@ -16,7 +16,6 @@ from polypipe.attribution.days import LOOK_BACK
 from polypipe.attribution.parts import PARTS
 from polypipe.definitions import build_defs
 from polypipe.divergence.position_refresh import refresh_positions
-from polypipe.health.dagster_adapter import checks_of
 from polypipe.history.activity import load_activity
 from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY
 from polypipe.history.automation import REREAD
@@ -28,6 +27,7 @@ from polypipe.wallets import Wallets
 from polypipe.warehouse import Append, Warehouse
 from polypipe_tests.conftest import impatient, settings_for
 from polypipe_tests.divergence.support import rows
+from polypipe_tests.health.support import checks_of
 from polypipe_tests.history.support import midnight
 
 ATTRIBUTION_CHECKS = checks_of("copy_fills", "gap_attribution")

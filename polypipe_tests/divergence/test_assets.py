@@ -14,7 +14,6 @@ from polypipe.divergence.assets import divergence_assets, divergence_snapshot, p
 from polypipe.divergence.automation import schedules
 from polypipe.divergence.snapshot import snapshot_id
 from polypipe.errors import SettingError
-from polypipe.health.dagster_adapter import checks_of
 from polypipe.legacy.assets import divergence_db
 from polypipe.legacy.assets import schedules as legacy_schedules
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
@@ -22,6 +21,7 @@ from polypipe.sim.copier import RATIO
 from polypipe.warehouse import Replace
 from polypipe_tests.conftest import settings_for
 from polypipe_tests.divergence.support import SOURCES, put_snapshots, rows
+from polypipe_tests.health.support import checks_of
 
 
 @pytest.fixture

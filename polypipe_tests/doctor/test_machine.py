@@ -15,6 +15,7 @@ from polypipe.doctor.checks import Check, results_of
 from polypipe.doctor.configuration import check_settings, secrets_of, setting_lines
 from polypipe.doctor.inputs import Inputs
 from polypipe.doctor.result import ok
+from polypipe.files import nearest
 from polypipe.health.finding import judged
 from polypipe.health.status import read_status
 from polypipe.runtime.instance import open_instance
@@ -232,5 +233,5 @@ def test_unknown_setting_gets_a_suggestion(tmp_path, monkeypatch):
 
 
 def test_nearest_is_the_closest_existing_parent(tmp_path):
-    assert machine.nearest(tmp_path / "a" / "b") == tmp_path
-    assert machine.nearest(Path("/nonexistent/x")) == Path("/")
+    assert nearest(tmp_path / "a" / "b") == tmp_path
+    assert nearest(Path("/nonexistent/x")) == Path("/")

@@ -5,7 +5,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import dagster as dg
+
 from polypipe.attribution.fills import Fill
+from polypipe.health.dagster_adapter import asset_checks
 from polypipe.health.facts import Facts
 from polypipe.health.finding import EVERY_KEY, Finding
 from polypipe.health.records import BotLog, NewestFills, Servers, SnapshotDay, SpoolState, TicksAndRuns, WalletFills
@@ -78,3 +81,8 @@ def fill(
 def newest_fills(whale: list[Fill], copier: list[Fill], since: datetime = EVER) -> NewestFills:
     """Fills of both wallets, listed back to `since`."""
     return NewestFills(WalletFills(since, whale), WalletFills(since, copier))
+
+
+def checks_of(*assets: str) -> list[dg.AssetChecksDefinition]:
+    """The definitions of the checks of these assets."""
+    return [check for check in asset_checks if {key.asset_key.to_user_string() for key in check.check_keys} <= set(assets)]

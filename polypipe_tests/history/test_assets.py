@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polypipe.definitions import build_defs
-from polypipe.health.dagster_adapter import checks_of
 from polypipe.health.history import due_day
 from polypipe.history.assets import COPY_QUALITY, DAYS_A_RUN, WALLET_ACTIVITY, WALLET_PNL, history_assets
 from polypipe.history.automation import REREAD, due
@@ -18,6 +17,7 @@ from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.warehouse import Append, Warehouse
 from polypipe_tests.conftest import settings_for
 from polypipe_tests.divergence.support import rows
+from polypipe_tests.health.support import checks_of
 from polypipe_tests.history.support import DAY, activity, asked, midnight, points
 
 HISTORY_CHECKS = checks_of("wallet_pnl", "wallet_activity", "copy_quality_daily")
