@@ -85,7 +85,8 @@ async def trace(
     """The history of every position in `alone`, which only the copier holds.
 
     A token whose request is refused, fails or is not answered in time is unknown with the reason, and what was known about
-    it stays. Takes at most TRACES requests and TRACE_SECONDS. Raises nothing for failures of the API.
+    it stays. Takes at most TRACES requests in TRACE_SECONDS, and before them at most 20 s for the whale's conversions.
+    Failures of the API do not raise.
     """
     found: dict[str, Known] = {}
     due: list[Position] = []

@@ -7,8 +7,11 @@ import sys
 from datetime import timedelta
 
 import pytest
+from starlette.testclient import TestClient
 
 from polypipe.cli.status_text import as_text, to_json
+from polypipe.dashboard.app import build_app
+from polypipe.dashboard.store import Store
 from polypipe.divergence import position_traces
 from polypipe.health.status import read_status
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
@@ -84,7 +87,7 @@ def test_one_refused_filter_leaves_one_row_unknown(played) -> None:
         assert compared.notes() == {}, "nothing is left to trace"
 
 
-def test_progress_is_in_the_status_and_the_metadata(played, monkeypatch) -> None:
+def test_progress_is_in_the_status_the_page_and_the_metadata(played, monkeypatch) -> None:
     script = Script()
     lone(script, 5)
     monkeypatch.setattr(position_traces, "TRACES", 2)
@@ -95,6 +98,12 @@ def test_progress_is_in_the_status_and_the_metadata(played, monkeypatch) -> None
         status = read_status(compared.settings)
         assert f"positions: {progress}" in as_text(status).splitlines()
         assert json.loads(to_json(status))["traces"] == progress
+        with (
+            Store(compared.warehouse, compared.settings, poll_seconds=3600) as store,
+            TestClient(build_app(compared.settings, store), base_url="http://127.0.0.1:8765") as page,
+        ):
+            store.refresh()
+            assert page.get("/api/positions/rows").json()["notes"] == {"traces": progress}
         assert not any("trace" in reason for reason in status.reasons), "tracing is not a fault"
         compared.run()
         (event,) = compared.run().asset_materializations_for_node("positions")
@@ -226,6 +235,8 @@ def test_exit_that_is_traced_late_is_of_the_comparison_that_first_missed_it(play
 
 _TICKS = """
 import sys
+from polypipe.dashboard.app import build_app
+from polypipe.dashboard.store import Store
 from polypipe.divergence import position_traces
 from polypipe.divergence.position_refresh import refresh_positions
 from polypipe.orchestration.resources import Polymarket
