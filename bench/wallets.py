@@ -457,6 +457,7 @@ def main() -> int:
         base = max(oldest, today - timedelta(days=BASE_DAYS))
         load(url, home, base, today - timedelta(days=CHUNK_DAYS + 1), costs, "older days")
         costs["positions, first"], compared = trace_all(url, home, yesterday)
+        usual(url, home, yesterday)  # the first night after a backfill reads prices that later nights have
         costs |= {f"{name}, {BASE}": cost for name, cost in usual(url, home, yesterday).items()}
         load(url, home, oldest, base - timedelta(days=1), costs, "older days")
         costs |= {f"{name}, all days": cost for name, cost in usual(url, home, yesterday).items()}
