@@ -18,7 +18,7 @@ from polypipe.divergence.event_outcomes import OUTCOMES
 from polypipe.divergence.exposure import Share
 from polypipe.polymarket.activity_types import ACTIVITY_TYPES
 from polypipe.wallets import Wallets
-from polypipe.warehouse.connection import literal
+from polypipe.warehouse.connection import literal, shared_rows
 
 if TYPE_CHECKING:
     import duckdb
@@ -48,16 +48,14 @@ def read_fills(
 
 def read_copy_fills(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> list[CopyFill]:
     """The matched fills of [start, end), oldest first, with their fees in USD: fees in shares are in `stored_moves.py`."""
-    return [
-        CopyFill(*row)
-        for row in con.execute(
-            f"SELECT epoch(timestamp), token_id, side, reason, whale_shares, whale_price, {_in_usd('whale_fee')}, ratio, "
-            f"copier_shares, copier_price, {_in_usd('copier_fee')}, condition_id, title, event_slug, outcome, "
-            "epoch(copied_at) "
-            f"FROM copy_fills WHERE user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)} "
-            f"AND timestamp >= {literal(start)} AND timestamp < {literal(end)} ORDER BY timestamp, key"
-        ).fetchall()
-    ]
+    rows = con.execute(
+        f"SELECT epoch(timestamp), token_id, side, reason, whale_shares, whale_price, {_in_usd('whale_fee')}, ratio, "
+        f"copier_shares, copier_price, {_in_usd('copier_fee')}, condition_id, title, event_slug, outcome, "
+        "epoch(copied_at) "
+        f"FROM copy_fills WHERE user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)} "
+        f"AND timestamp >= {literal(start)} AND timestamp < {literal(end)} ORDER BY timestamp, key"
+    )
+    return [CopyFill(*row) for row in shared_rows(rows)]
 
 
 def _in_usd(fee: str) -> str:

@@ -105,6 +105,13 @@ def stream_rows(result: "duckdb.DuckDBPyConnection") -> Iterator[tuple[Any, ...]
         yield from rows
 
 
+def shared_rows(result: "duckdb.DuckDBPyConnection") -> Iterator[tuple[Any, ...]]:
+    """`stream_rows` in which equal texts are one object: for rows that are kept and repeat their ids and titles."""
+    same: dict[str, str] = {}
+    for row in stream_rows(result):
+        yield tuple([same.setdefault(value, value) if value.__class__ is str else value for value in row])
+
+
 def literal(value: object) -> str:
     """Format a value as an SQL literal: None, bool, int, float, aware datetime, date, or anything else as text."""
     match value:
