@@ -25,7 +25,6 @@ from polypipe.caches.assets import sports_events
 from polypipe.dashboard.app import build_app
 from polypipe.dashboard.store import Store
 from polypipe.divergence.assets import divergence_snapshot, positions
-from polypipe.health.dagster_adapter import checks_of
 from polypipe.history.assets import history_assets
 from polypipe.orchestration.daily import daily_partitions
 from polypipe.settings import Settings
@@ -34,6 +33,7 @@ from polypipe.sim.bot import BotLog
 from polypipe.sim.script import NO, YES
 from polypipe.warehouse import Replace, Warehouse
 from polypipe_tests.conftest import impatient, settings_for
+from polypipe_tests.health.support import checks_of
 from polypipe_tests.sim.all_acts import RATIO, all_acts
 from polypipe_tests.sim.server import SimServer
 
