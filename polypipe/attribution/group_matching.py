@@ -3,9 +3,9 @@
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from polypipe.attribution.day_orders import DayOrders
 from polypipe.attribution.fills import Fill, Match
 from polypipe.attribution.habits import Habit
 from polypipe.attribution.joins import Join, joins, split
@@ -26,34 +26,6 @@ from polypipe.attribution.size_index import SizeIndex, around
 
 NEAREST = 64
 """Maximum candidates of an order: those nearest to the usual delay, and of each of its nearly equal sizes."""
-
-SOME_OWN, MANY_OWN, ENOUGH_ORDERS = 0.05, 0.2, 20
-"""Shares of own orders on a day from which a size that is not exact decides less, and the minimum orders to tell."""
-
-
-@dataclass(frozen=True)
-class DayOrders:
-    """The copier's orders of a day, and how many of them are its own.
-
-    An order of another size than expected may be one of these: a copy of another whale, or a decision of the owner's.
-    """
-
-    own: int = 0
-    total: int = 0
-
-    @property
-    def few_own(self) -> bool:
-        """Hardly anything else is there that an order could be."""
-        return self.total >= ENOUGH_ORDERS and not self.some_own
-
-    @property
-    def some_own(self) -> bool:
-        return self.own > SOME_OWN * self.total
-
-    @property
-    def many_own(self) -> bool:
-        """So many that even the usual delay is often an accident."""
-        return self.total >= ENOUGH_ORDERS and self.own > MANY_OWN * self.total
 
 
 class _Edge(NamedTuple):

@@ -25,8 +25,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from polypipe.attribution.day_orders import DayOrders
 from polypipe.attribution.fills import Fill, Match
-from polypipe.attribution.group_matching import DayOrders, GroupMatching
+from polypipe.attribution.group_matching import GroupMatching
 from polypipe.attribution.habits import Habit
 from polypipe.attribution.orders import Held, grouped, orders_of
 

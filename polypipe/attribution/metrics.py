@@ -117,7 +117,7 @@ def metric_rows(
     classes = class_rows(_rows(con, "slippage_by_event.sql"))
     fees = {(sums["day"], sums["window_days"]): sums for sums in _rows(con, "fees.sql")}
     in_pnl = measure_by_day(con, wallets, days)
-    pairs = RatioPairs(_rows(con, "ratio_pairs.sql"))
+    pairs = RatioPairs(con.execute((SQL / "ratio_pairs.sql").read_text("utf-8")).fetchall())
     known: set[tuple[datetime, int]] = set()
     rows = []
     for numbers in _rows(con, "metrics.sql"):
@@ -177,9 +177,9 @@ def _metric_row(
     }
     row |= costs[0]
     reasons |= costs[1] if row["eligible_fills"] else dict.fromkeys(COST_NUMBERS, no_copy)
-    if row["ambiguous_share"] is not None and not is_ranged(row["ambiguous_share"]):
+    if not is_ranged(row["ambiguous_share"]):
         row |= dict.fromkeys(SURE)
-        reasons |= dict.fromkeys(SURE, FEW)
+        reasons |= dict.fromkeys(SURE, no_copy if row["ambiguous_share"] is None else FEW)
     if (why := why_unknown(numbers["ambiguous_copies"] or 0, row["copied_fills"])) is not None:
         of_matches = [name for name in _NUMBERS if name.startswith((*OF_MATCHES, *COSTS_OF_MATCHES))]
         row |= dict.fromkeys(of_matches)

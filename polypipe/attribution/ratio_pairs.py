@@ -1,7 +1,7 @@
 """The realised ratio of windows of days, from the pairs that `sql/ratio_pairs.sql` selects. Pure."""
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,19 +13,17 @@ NEWEST_PAIRS = 2000
 
 
 class RatioPairs:
-    """The pairs that tell the ratio. `rows` are those of `ratio_pairs.sql`, newest first."""
+    """The pairs that tell the ratio. `rows`: epoch seconds, ratio, the whale's and the copier's shares, newest first."""
 
-    def __init__(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, rows: Sequence[tuple[float, float, float, float]]) -> None:
         self._rows = rows
-        self._ends = [-row["day"].timestamp() for row in rows]  # ascending
+        self._ends = [-t for t, *_ in rows]  # ascending
 
     def measured(self, day: datetime, window: int, ratio: float | None) -> dict[str, Any]:
         """`realised_ratio` and `realised_pairs` of a window that ends with `day`, over the pairs at the ratio in force."""
         first = bisect_right(self._ends, -(day + DAY).timestamp())
         last = bisect_right(self._ends, -(day + DAY - window * DAY).timestamp())
-        pairs = [
-            SizePair(row["whale_shares"], row["copier_shares"]) for row in self._rows[first:last] if row["ratio"] == ratio
-        ]
+        pairs = [SizePair(whale, copier) for _, at, whale, copier in self._rows[first:last] if at == ratio]
         enough = len(pairs) >= LEAST_RATIO_PAIRS
         found = realised_ratio(pairs[:NEWEST_PAIRS], ratio) if enough else None
         return {"realised_ratio": found.ratio if found else None, "realised_pairs": len(pairs)}

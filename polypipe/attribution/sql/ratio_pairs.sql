@@ -6,7 +6,7 @@ WITH span AS (
         list_min(getvariable('days')) + INTERVAL 24 HOUR - list_max(getvariable('windows')) * INTERVAL 24 HOUR AS opens,
         list_max(getvariable('days')) + INTERVAL 24 HOUR AS closes
 )
-SELECT timestamp AS day, ratio, whale_shares, copier_shares
+SELECT epoch(timestamp), ratio, whale_shares, copier_shares
 FROM copy_fills, span
 WHERE user1_address = getvariable('copier') AND user2_address = getvariable('whale') AND status <> 'own'
     AND timestamp >= span.opens AND timestamp < span.closes
