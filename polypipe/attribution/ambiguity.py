@@ -3,14 +3,14 @@
 from polypipe.text import count
 
 RANGED, UNKNOWN = 10.0, 50.0
-"""Percent of ambiguous matches above which copy rate, slippage and latency are ranges, and above which they are unknown."""
+"""Percent of ambiguous matches above which the numbers that rest on them are ranges, and above which they are unknown."""
 
-OF_MATCHES = ("copy_rate", "slippage", "latency")
+OF_MATCHES = ("copy_rate", "fill_ratio", "slippage", "latency")
 """First words of the names of these numbers."""
 
 SURE = (
-    "copy_rate_sure", "copy_rate_usd_sure", "slippage_cents_sure", "slippage_usd_sure", "latency_p50_sure",
-    "latency_p95_sure",
+    "copy_rate_sure", "copy_rate_usd_sure", "fill_ratio_sure", "slippage_cents_sure", "slippage_usd_sure",
+    "latency_p50_sure", "latency_p95_sure",
 )  # fmt: skip
 """The other ends of the ranges: the number without its last word, if no ambiguous match is right."""
 

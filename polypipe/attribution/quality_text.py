@@ -42,7 +42,8 @@ def quality_lines(found: QualityReport) -> Iterator[str]:
     yield f"  copy rate                {shown('copy_rate', _RATE)}{_range(m, 'copy_rate', '{:.1f}', ' %')}"
     yield f"  ambiguous matches        {shown('ambiguous_share', _AMBIGUOUS)}"
     yield f"  late copies              {shown('late_fills', _LATE)}"
-    yield f"  fill ratio               {shown('fill_ratio', '{fill_ratio:.1f} %' + first)}"
+    ranged = _range(m, "fill_ratio", "{:.1f}", " %")
+    yield f"  fill ratio               {shown('fill_ratio', '{fill_ratio:.1f} %' + first)}{ranged}"
     ranged = _interval(m) + _range(m, "slippage_cents", "{:+.2f}")
     yield f"  slippage                 {shown('slippage_cents', _SLIPPAGE)}{ranged}"
     yield f"  copier's fees            {shown('copier_fee_cents', _FEES)}"

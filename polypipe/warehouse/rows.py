@@ -472,6 +472,7 @@ class CopyMetricsRow(TypedDict):
     marginal_ratio_low: float | None
     marginal_ratio_high: float | None
     markouts: str | None
+    fill_ratio_sure: float | None
 
 
 class CopyBreakdownRow(TypedDict):

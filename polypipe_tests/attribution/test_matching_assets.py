@@ -138,7 +138,7 @@ def test_few_ambiguous_matches_give_no_range(con, run) -> None:
     assert row["ambiguous_share"] <= 10
     assert row["copy_rate"] is not None
     sure = [name for name in row if name.endswith("_sure")]
-    assert len(sure) == 6
+    assert len(sure) == 7
     assert {row[name] for name in sure} == {None}
     assert {row["reasons"][name] for name in sure} == {
         "at most 10 % of the matches are ambiguous: the number is not a range"

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from polypipe_tests.truth.bot import FACTOR, FLOOR, MINIMUM, TIER
+from polypipe_tests.truth.wallets import Act
 from polypipe_tests.truth.world import WhaleFill, World
 
 
@@ -24,7 +25,8 @@ def numbers_of(world: World, start: float, end: float) -> dict[str, float]:
         return found
     found["copy_rate"] = 100 * len(copied) / len(fills)
     slipped = sum(slippage(fill) for fill in copied)
-    found["shortfall_usd"] = slipped + sum(_missed(fill, end) for fill in fills)
+    own = [act for act in world.own if start <= act.t < end]
+    found["shortfall_usd"] = slipped + _missed(fills, own, end) + sum(copy.fee for fill in fills for copy in fill.copies)
     if not copied:
         return found
     shares = sum(fill.copied for fill in copied)
@@ -49,12 +51,28 @@ def quantile(values: Sequence[float], share: float) -> float:
     return low + (high - low) * (place - math.floor(place))
 
 
-def _missed(fill: WhaleFill, end: float) -> float:
-    """What the missing shares have made by the end, and the copies' fees."""
-    act = fill.act
-    assert act.market is not None
-    missing = act.sign * (expected(fill) - fill.copied)
-    return missing * (act.market.price(act.outcome, end) - act.price) + sum(copy.fee for copy in fill.copies)
+def _missed(fills: Sequence[WhaleFill], own: Sequence[Act], end: float) -> float:
+    """What the missing shares have made by the end, or by the own trade of the copier that made up for them."""
+    steps: list[tuple[float, Act, float | None]] = [(act.t, act, None) for act in own if act.market is not None]
+    steps += [(fill.act.t, fill.act, fill.act.sign * (expected(fill) - fill.copied)) for fill in fills]
+    missing: dict[tuple[str, int], float] = {}
+    places: dict[tuple[str, int], Act] = {}
+    worth = 0.0
+    for _, act, more in sorted(steps, key=lambda step: step[0]):
+        assert act.market is not None
+        place = act.market.condition, act.outcome
+        places[place] = act
+        before = missing.get(place, 0.0)
+        if more is None:
+            bought = act.sign * act.shares
+            more = -math.copysign(min(abs(bought), abs(before)), before) if bought * before > 0 else 0.0
+        missing[place] = before + more
+        worth -= more * act.price
+    for place, shares in missing.items():
+        market = places[place].market
+        assert market is not None
+        worth += shares * market.price(places[place].outcome, end)
+    return worth
 
 
 def _ordered(fill: WhaleFill) -> float:

@@ -218,4 +218,7 @@ def verdict(name: str, value: float, row: Mapping[str, Any], base: float) -> str
     if abs(said - value) <= max(absolute, share * abs(value)):
         return "right"
     low, high = row.get(f"{name}_low"), row.get(f"{name}_high")
-    return "ranged" if low is not None and high is not None and low <= value <= high else "wrong"
+    if low is not None and high is not None and low <= value <= high:
+        return "ranged"
+    sure = row.get(f"{name}_sure")  # the other end of the range, if many matches are ambiguous
+    return "ranged" if sure is not None and min(said, sure) <= value <= max(said, sure) else "wrong"
