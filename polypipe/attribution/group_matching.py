@@ -8,7 +8,7 @@ from typing import NamedTuple
 from polypipe.attribution.day_orders import DayOrders
 from polypipe.attribution.fills import Fill, Match
 from polypipe.attribution.habits import Habit
-from polypipe.attribution.joins import Join, joins, split
+from polypipe.attribution.joins import APART, Join, joins, split
 from polypipe.attribution.orders import (
     BEFORE,
     CLOSE_CALL,
@@ -134,28 +134,36 @@ class GroupMatching:
         times = [self.fills[n].t for n in open_fills]
         found: list[Join] = []
         near: dict[int, list[int]] = {}
-        for o in sorted(self.free):
+        waiting = sorted(self.free)
+        for place, o in enumerate(waiting):
             order = self.orders[o]
             near[o] = open_fills[bisect_left(times, order.t - REACH) : bisect_right(times, order.t + BEFORE)]
-            found += joins(o, order, self.fills, near[o], habit(order.t))
+            for some in (waiting[place : place + 1], waiting[place : place + 2]):
+                if len(near[o]) > 1 and self.orders[some[-1]].t - order.t <= APART:
+                    found += joins(some, self.orders, self.fills, near[o], habit(order.t))
+        found = sorted(set(found))
         of_order: dict[int, list[Join]] = defaultdict(list)
-        for join in sorted(found):
-            of_order[join.order].append(join)
-        for join in sorted(found):
-            o = join.order
-            if o not in self.free or self._any_copied(join.fills):
+        for join in found:
+            of_order[join.orders[0]].append(join)
+        for join in found:
+            first = join.orders[0]
+            if not self.free.issuperset(join.orders) or self._any_copied(join.fills):
                 continue
-            order, usual = self.orders[o], habit(self.orders[o].t)
-            unsure = sum(not self._any_copied(one.fills) for one in of_order[o]) > 1 or any(
-                n not in join.fills and n not in self.got and self._in_part(n, order) for n in near[o]
+            usual = habit(self.orders[first].t)
+            unsure = sum(self._possible(one) for one in of_order[first]) > 1 or any(
+                n not in join.fills and n not in self.got and self._in_part(n, self.orders[first]) for n in near[first]
             )
-            self.free.discard(o)
-            parts = split(order, [self.fills[n] for n in join.fills], usual)
-            for n, part in zip(join.fills, parts, strict=True):
-                self.got[n].append(part)
-                self.joined.add(n)
-                if unsure:
-                    self.close.add(n)
+            for o in join.orders:
+                self.free.discard(o)
+                parts = split(self.orders[o], [self.fills[n] for n in join.fills], usual)
+                for n, part in zip(join.fills, parts, strict=True):
+                    self.got[n].append(part)
+            self.joined.update(join.fills)
+            if unsure:
+                self.close.update(join.fills)
+
+    def _possible(self, join: Join) -> bool:
+        return self.free.issuperset(join.orders) and not self._any_copied(join.fills)
 
     def _any_copied(self, fills: Iterable[int]) -> bool:
         return any(n in self.got for n in fills)

@@ -8,8 +8,11 @@ from polypipe.attribution.fills import Fill
 from polypipe.attribution.habits import Habit
 from polypipe.attribution.orders import BEFORE, EXACT_SHARES, PER_SECOND, Order, full_size
 
-SLACK = 15.0
-"""A joined order follows each of its fills within the usual latency and this many seconds."""
+SLACK = 20.0
+"""A joined order follows each of its fills within the usual latency, its spread and this many seconds."""
+
+APART = 60.0
+"""Two orders at most this many seconds apart can be one that was filled in two parts."""
 
 MOST = 12
 """Maximum fills that are tried for an order: the newest before it."""
@@ -20,16 +23,20 @@ grows with the fills, and with it the chance that one fits by accident."""
 
 
 class Join(NamedTuple):
-    """One order for several fills: the numbers of the fills. A lower cost is better."""
+    """Orders that together are one order for several fills: the numbers of both. A lower cost is better."""
 
     cost: float
-    order: int
+    orders: tuple[int, ...]
     fills: tuple[int, ...]
 
 
-def joins(o: int, order: Order, fills: Sequence[Fill], free: Sequence[int], habit: Habit) -> list[Join]:
-    """All joins that explain the size of an order within rounding. `free`: numbers of unmatched fills, by time."""
-    since, until = order.t - habit.latency - SLACK, order.t + BEFORE
+def joins(
+    o: Sequence[int], orders: Sequence[Order], fills: Sequence[Fill], free: Sequence[int], habit: Habit
+) -> list[Join]:
+    """All joins that explain the size of some orders together within rounding. `o` are their numbers, the first one being
+    the first, `free` the numbers of unmatched fills, by time."""
+    order, shares = orders[o[0]], sum(orders[n].shares for n in o)
+    since, until = order.t - habit.latency - habit.spread - SLACK, order.t + BEFORE
     near = [n for n in free if since <= fills[n].t <= until and fills[n].shares >= habit.bot.floor_shares][-MOST:]
     near.sort(key=lambda n: (fills[n].t, fills[n].transaction, fills[n].key))
     if len(near) <= ANY:
@@ -40,9 +47,9 @@ def joins(o: int, order: Order, fills: Sequence[Fill], free: Sequence[int], habi
     for some in sets:
         each = sum(full_size(habit.bot, fills[n], habit.ratio) for n in some)
         together = full_size(habit.bot, fills[some[0]], habit.ratio, sum(fills[n].shares for n in some))
-        if min(abs(order.shares - each), abs(order.shares - together)) <= EXACT_SHARES:
+        if min(abs(shares - each), abs(shares - together)) <= EXACT_SHARES:
             off = order.t - max(fills[n].t for n in some) - habit.latency
-            found.append(Join(abs(off) * PER_SECOND, o, some))
+            found.append(Join(abs(off) * PER_SECOND + len(o) - 1, tuple(o), some))
     return sorted(found)
 
 

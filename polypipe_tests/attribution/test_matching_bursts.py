@@ -160,6 +160,15 @@ def test_a_join_is_flagged_if_another_explanation_fits(sizes, order, ambiguous) 
     assert {one.ambiguous for one in joined} == {ambiguous}
 
 
+def test_a_joined_order_that_is_filled_in_two_parts_is_a_copy_of_each() -> None:
+    whale = [fill(100, 500, key="a"), fill(101, 300, key="b"), fill(103, 700, key="c")]
+    found = match(whale, [fill(109, 71.5), fill(131, 48.5)], lambda t: HABIT)
+    assert [(one.shares, one.joined, one.ambiguous, len(one.copies)) for one in found.matches] == [
+        (pytest.approx(RATIO * one.shares), True, False, 2) for one in whale
+    ]
+    assert found.own == []
+
+
 def test_an_order_for_one_fill_is_not_a_join() -> None:
     whale = [fill(100, 500, key="a"), fill(100, 300, key="b"), fill(100, 800, key="c")]
     copier = [fill(106, 64), fill(106, 40, key="x"), fill(106, 24, key="y")]
