@@ -27,7 +27,16 @@ WINDOWS = (1, 7, 30)
 """Lengths in days of the windows of each number. A window ends with the day of its row."""
 
 MIN_HOURS = 24
-"""Minimum hours for beta, tracking error and t."""
+"""Minimum hours for beta and tracking error."""
+
+LEAST_DAYS = 6
+"""Minimum days of a window for an interval: a week less a tenth. Days are independent enough, hours and events are not."""
+
+LEAST_EFFECTIVE_DAYS = 3
+"""Minimum effective days of beta: (sum of v)^2 / sum of v^2 over the days' shares v of the whale's variation."""
+
+LEAST_EVENTS = 12
+"""Minimum independent events for an interval; fewer that are missed or copied as a whole decide it."""
 
 LEAST_SD_USD = 0.01
 """Spreads of hourly changes below a cent are rounding of the API's single-precision numbers."""
@@ -65,7 +74,8 @@ def compute_quality(warehouse: Warehouse, wallets: Wallets, start: datetime, end
 
 
 def quality_rows(con: "duckdb.DuckDBPyConnection", wallets: Wallets, days: Sequence[datetime]) -> list[CopyQualityRow]:
-    """The rows of these days (midnights), by day and window. `con` has the tables wallet_pnl and snapshots."""
+    """The rows of these days (midnights), by day and window. `con` has the tables wallet_pnl,
+    wallet_activity and snapshots."""
     variables = {
         "copier": literal(wallets.copier),
         "whale": literal(wallets.whale),
@@ -78,6 +88,9 @@ def quality_rows(con: "duckdb.DuckDBPyConnection", wallets: Wallets, days: Seque
         "guard_usd": literal(GUARD_USD),
         "guard_share": literal(GUARD_SHARE_OF_CAPITAL),
         "least_sd": literal(LEAST_SD_USD),
+        "least_days": str(LEAST_DAYS),
+        "least_effective_days": str(LEAST_EFFECTIVE_DAYS),
+        "least_events": str(LEAST_EVENTS),
     }
     for name, value in variables.items():
         con.execute(f"SET VARIABLE {name} = {value}")

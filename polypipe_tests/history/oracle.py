@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import pairwise
+from statistics import NormalDist
 from typing import Any
 
 HOUR = timedelta(hours=1)
@@ -21,21 +22,22 @@ class Snap:
     value: float | None
 
 
-@cache
-def t975(freedom: int) -> float:
-    """The 97.5 % quantile of Student's t: the density integrated by Simpson's rule, the root by bisection."""
+def t_within(limit: float, freedom: float) -> float:
+    """P(0 < T < limit) of Student's t: the density integrated by Simpson's rule."""
     constant = math.exp(math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2)) / math.sqrt(freedom * math.pi)
+    n = 400
+    weights = [1, *(4 if i % 2 else 2 for i in range(1, n)), 1]
+    heights = ((1 + (limit * i / n) ** 2 / freedom) ** (-(freedom + 1) / 2) for i in range(n + 1))
+    return constant * limit / n / 3 * math.fsum(w * h for w, h in zip(weights, heights, strict=True))
 
-    def probability(limit: float) -> float:
-        n = 400
-        weights = [1, *(4 if i % 2 else 2 for i in range(1, n)), 1]
-        heights = ((1 + (limit * i / n) ** 2 / freedom) ** (-(freedom + 1) / 2) for i in range(n + 1))
-        return constant * limit / n / 3 * math.fsum(w * h for w, h in zip(weights, heights, strict=True))
 
+@cache
+def t975(freedom: float) -> float:
+    """The 97.5 % quantile of Student's t, by bisection."""
     low, high = 1.9, 15.0
     for _ in range(50):
         middle = (low + high) / 2
-        low, high = (middle, high) if probability(middle) < 0.475 else (low, middle)
+        low, high = (middle, high) if t_within(middle, freedom) < 0.475 else (low, middle)
     return low
 
 
@@ -76,7 +78,7 @@ def quality(
     theirs = {t for t in whale if opens <= t <= closes}
     common = sorted(ours & theirs if ours and theirs else ours | theirs)
     names = "copier_pnl whale_pnl expected_pnl gap capture_up capture_down beta beta_low beta_high beta_to_ratio r2"
-    names += " tracking_error gap_t up_copier up_expected down_copier down_expected"
+    names += " tracking_error gap_t gap_low gap_high up_copier up_expected down_copier down_expected"
     names += " hourly_gap_mean hourly_gap_sd hourly_copier_sd hourly_whale_sd"
     row: dict[str, Any] = dict.fromkeys(names.split())
     inside = [snap for snap in snaps if opens <= snap.time < closes]
@@ -87,8 +89,9 @@ def quality(
     if ours and theirs:
         for before, after in pairwise(common):
             ratio = ratio_at(snaps, after, setting)
-            steps.append((after - before, copier[after] - copier[before], whale[after] - whale[before], ratio))
-    hourly = [step[1:] for step in steps if step[0] == HOUR]
+            steps.append((after - before, copier[after] - copier[before], whale[after] - whale[before], ratio, (after - HOUR).date()))
+    hourly = [step[1:4] for step in steps if step[0] == HOUR]
+    dates = [step[4] for step in steps if step[0] == HOUR]
     row["hours_covered"] = len(hourly)
     if len(common) < 2 or (common[-1] - common[0]) / HOUR < 0.9 * hours_in_window or closes - common[-1] > 2 * HOUR:
         return row
@@ -119,9 +122,21 @@ def quality(
         together = math.fsum((a - mx) * (b - my) for a, b in zip(x, y, strict=True))
         beta = row["beta"] = together / spread(x)
         left = math.fsum((b - my - beta * (a - mx)) ** 2 for a, b in zip(x, y, strict=True))
-        error = t975(n - 2) * math.sqrt(left / (n - 2) / spread(x))
-        row["beta_low"], row["beta_high"] = beta - error, beta + error
-        if len({ratio for *_, ratio in steps}) == 1:
+        days = sorted(set(dates))
+        shares = [math.fsum((a - mx) ** 2 for a, date in zip(x, dates, strict=True) if date == day) for day in days]
+        effective = math.fsum(shares) ** 2 / math.fsum(v * v for v in shares)
+        if len(days) >= 6 and effective >= 3:
+            jackknife = []
+            for day in days:  # refitted without the day
+                rest = [(a, b) for a, b, date in zip(x, y, dates, strict=True) if date != day]
+                ma, mb = mean([a for a, _ in rest]), mean([b for _, b in rest])
+                jackknife.append(
+                    math.fsum((a - ma) * (b - mb) for a, b in rest) / math.fsum((a - ma) ** 2 for a, _ in rest)
+                )
+            variance = (len(days) - 1) / len(days) * math.fsum((slope - beta) ** 2 for slope in jackknife)
+            error = t975(effective - 1) * math.sqrt(variance)
+            row["beta_low"], row["beta_high"] = beta - error, beta + error
+        if len({step[3] for step in steps}) == 1:
             row["beta_to_ratio"] = beta / steps[0][3]
         if math.sqrt(spread(y) / (n - 1)) >= 0.01:
             row["r2"] = 1 - left / spread(y)
@@ -131,6 +146,15 @@ def quality(
         row["tracking_error"] = deviation * math.sqrt(24)
         row["hourly_gap_mean"], row["hourly_gap_sd"] = mean(gaps), deviation
         row["hourly_copier_sd"], row["hourly_whale_sd"] = (math.sqrt(spread(series) / (n - 1)) for series in (y, x))
-        if deviation >= 0.01:
-            row["gap_t"] = mean(gaps) / (deviation / math.sqrt(n))
+        days = sorted(set(dates))
+        if deviation >= 0.01 and len(days) >= 6:
+            by_day = [math.fsum(gap for gap, date in zip(gaps, dates, strict=True) if date == day) for day in days]
+            own = {day: total - mean(by_day) for day, total in zip(days, by_day, strict=True)}
+            variance = math.fsum(value * value for value in own.values())
+            variance += max(0.0, math.fsum(own[day] * own.get(day - DAY, 0.0) for day in days))
+            freedom = len(days) - 1
+            error = math.sqrt(variance / freedom * len(days))
+            t = math.fsum(by_day) / error
+            row["gap_low"], row["gap_high"] = (row["gap"] + sign * t975(freedom) * error for sign in (-1, 1))
+            row["gap_t"] = math.copysign(NormalDist().inv_cdf(0.5 + t_within(min(abs(t), 8.0), freedom)), t)
     return row

@@ -118,6 +118,11 @@ def test_sql_equals_plain_python_on_random_data(con, seed, days, missing, still,
         for name, value in expected.items():
             if value is None:
                 assert row[name] is None, (name, row)
+            elif name == "gap_t":  # SQL's normal deviate is an approximation
+                assert row[name] == pytest.approx(value, rel=0.02, abs=0.01) or min(abs(row[name]), abs(value)) > 3
+            elif name.endswith(("_low", "_high")):  # and so is its quantile of Student's t
+                half = abs(value - expected[name.partition("_")[0]])
+                assert row[name] == pytest.approx(value, rel=1e-6, abs=0.012 * half + 1e-6), name
             else:
                 assert row[name] == pytest.approx(value, rel=1e-6, abs=1e-6), name
         # every null has its reason, and nothing else has one
@@ -149,17 +154,50 @@ def test_a_day_matches_values_computed_by_hand(con) -> None:
     assert row["capture_up"] == pytest.approx(100 * 60 / 120)
     assert row["capture_down"] == pytest.approx(100 * 72 / 60)
     assert row["beta"] == pytest.approx(11 / 300)  # two clouds of points: a line through both
-    assert row["beta_low"] == pytest.approx(11 / 300)
+    one_day = "an interval needs 6 days, which are independent of each other; the window has 1"
+    assert row["beta_low"] is row["beta_high"] is row["gap_t"] is row["gap_low"] is row["gap_high"] is None
+    assert {reasons_of(row)[name] for name in ("beta_low", "beta_high", "gap_t", "gap_low", "gap_high")} == {one_day}
     assert row["beta_to_ratio"] == pytest.approx(11 / 300 / 0.05)
     assert row["r2"] == pytest.approx(1)
     # the hourly gap is -5 and -1 in turns: mean -3, deviation 2 x sqrt(24 / 23)
     assert row["tracking_error"] == pytest.approx(2 * math.sqrt(24 / 23) * math.sqrt(24))
-    assert row["gap_t"] == pytest.approx(-3 / (2 * math.sqrt(24 / 23) / math.sqrt(24)))
     assert (row["hours_covered"], row["fidelity"], row["source"]) == (24, "hourly", "reconstructed, hourly")
     assert (row["scaling_ratio"], row["ratio_source"]) == (0.05, "setting")
     assert (row["window_start"], row["window_end"]) == (T0, T0 + DAY)
-    assert set(reasons_of(row)) == {"capital"}
+    assert set(reasons_of(row)) == {"capital", "beta_low", "beta_high", "gap_t", "gap_low", "gap_high"}
     assert "168 h" in reasons_of(one(con, window=7))["gap"]
+
+
+def test_a_week_matches_an_interval_computed_by_hand(con) -> None:
+    """The gap is -14 a day on four days and 0 on three: mean -8, variance 56, and no day repeats the one before it."""
+    days = [-14, 0, -14, 0, -14, 0, -14]
+    whale = summed([100, -100] * 84)
+    put(con, summed([5 + (day if hour == 12 else 0), -5][hour % 2] for day in days for hour in range(24)), whale)
+    row = one(con, T0 + 6 * DAY, 7)
+    half = 2.4469 * math.sqrt(56 * 7)
+    assert row["gap"] == pytest.approx(-56)
+    assert (row["gap_low"], row["gap_high"]) == pytest.approx((-56 - half, -56 + half), abs=0.01 * half)
+
+
+@pytest.mark.parametrize(("events", "reason"), [
+    (12, None),
+    (11, "the whale's trades are in few events: as many as 11.0 of equal size, 12 are needed"),
+    (0, None),  # nothing is known of events
+])  # fmt: skip
+def test_beta_has_no_interval_if_few_events_decide_it(con, events, reason) -> None:
+    changes = [random.Random(n).gauss(0, 100) for n in range(168)]
+    put(con, summed([0.05 * change + n % 3 for n, change in enumerate(changes)]), summed(changes))
+    con.execute("DELETE FROM wallet_activity")
+    for n in range(events):
+        row = {"key": str(n), "day": T0.date(), "wallet": WHALE, "timestamp": T0 + n * HOUR, "type": "TRADE", "usdc_size": 50.0}
+        row |= {"event_slug": f"game-{n}", "transaction_hash": "0x", "title": "", "slug": "", "outcome": "", "occurrence": 0}
+        con.execute(f"INSERT INTO wallet_activity ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", [*row.values()])
+    row = one(con, T0 + 6 * DAY, 7)
+    con.execute("DELETE FROM wallet_activity")
+    assert row["beta"] is not None
+    assert row["gap_t"] is not None
+    assert reasons_of(row).get("beta_low") == reasons_of(row).get("beta_high") == reason
+    assert (row["beta_low"] is None) == (reason is not None)
 
 
 def test_the_closing_point_of_the_day_belongs_to_it(con) -> None:
