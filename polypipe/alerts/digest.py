@@ -66,13 +66,12 @@ def gap_lines(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetim
     if found["gap"] is not None and found["copier_pnl"] is not None:
         names = ("expected_pnl", "copier_pnl", "gap")
         found |= dict(zip(names, pnl_in_cents(found["copier_pnl"], found["gap"]), strict=True))
-    week = _row(con, "copy_quality_daily", "gap, gap_t", wallets, start, 7) or {}
-    t = week.get("gap_t")
-    sure = (
-        ""
-        if t is None
-        else f" (t {t:.1f}: {'distinguishable from zero' if abs(t) >= 2 else 'not distinguishable from zero'})"
-    )
+    week = _row(con, "copy_quality_daily", "gap, gap_low, gap_high", wallets, start, 7) or {}
+    low, high = week.get("gap_low"), week.get("gap_high")
+    sure = ""
+    if low is not None and high is not None:
+        same = ", not distinguishable from zero" if low <= 0 <= high else ""
+        sure = f" (95 %: {money(low)} to {money(high)}{same})"
     lines = [
         f"PnL: copier {_usd(found, 'copier_pnl', reasons)}, whale {_usd(found, 'whale_pnl', reasons)}, expected "
         f"{_usd(found, 'expected_pnl', reasons)}",

@@ -1,4 +1,4 @@
-"""Metrics by class (sport, league, price ...) with their intervals, from sums by event. Pure."""
+"""Metrics by class (sport, league, price ...) with their intervals, from sums by day. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -7,14 +7,17 @@ from itertools import groupby
 from typing import Any
 
 from polypipe.attribution.ambiguity import OF_MATCHES, why_unknown
-from polypipe.attribution.intervals import ratio_interval, verdict, wilson
+from polypipe.attribution.intervals import rate_interval, ratio_interval, verdict, why_no_interval
 
 AMBIGUOUS = "most matches are ambiguous"
 """Verdict of a class whose copy rate, slippage and latency are unknown for this reason."""
 
 
 def class_rows(rows: Iterable[dict[str, Any]]) -> dict[tuple[datetime, int], dict[tuple[str, str], dict[str, Any]]]:
-    """(day, window) -> (dimension, value) -> the numbers of that class, from its rows by event, which are sorted."""
+    """(day, window) -> (dimension, value) -> the numbers of that class, from its rows by UTC day, which are sorted.
+
+    `reasons` has why a bound is unknown, None where it is known or nothing was copied.
+    """
     found: dict[tuple[datetime, int], dict[tuple[str, str], dict[str, Any]]] = defaultdict(dict)
     for (day, window, dimension, value), group in groupby(
         rows, key=lambda row: (row["day"], row["window_days"], row["dimension"], row["value"])
@@ -23,31 +26,36 @@ def class_rows(rows: Iterable[dict[str, Any]]) -> dict[tuple[datetime, int], dic
     return found
 
 
-def _class_row(events: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _class_row(days: Sequence[dict[str, Any]]) -> dict[str, Any]:
     eligible, copied, ambiguous = (
-        sum(event[name] for event in events) for name in ("eligible_fills", "copied_fills", "ambiguous_fills")
+        sum(day[name] for day in days) for name in ("eligible_fills", "copied_fills", "ambiguous_fills")
     )
-    shares, ordered, usd = (
-        sum(event[name] for event in events) for name in ("copier_shares", "ordered_shares", "slippage_usd")
-    )
-    low, high = wilson(copied, eligible)
-    clusters = [(100 * event["slippage_usd"], event["copier_shares"]) for event in events if event["copier_shares"] > 0]
-    interval = ratio_interval(clusters)
+    shares, ordered, usd = (sum(day[name] for day in days) for name in ("copier_shares", "ordered_shares", "slippage_usd"))
+    fills = [(day["copied_fills"], day["eligible_fills"]) for day in days]
+    cents = [(100 * day["slippage_usd"], day["copier_shares"]) for day in days if day["copier_shares"] > 0]
+    no_rate = why_no_interval(fills, days[0]["effective_events"])
+    no_slippage = why_no_interval(cents, days[0]["effective_copied_events"])
+    rate = None if no_rate else rate_interval(fills)
+    slippage = None if no_slippage else ratio_interval(cents)
     row = {
         "eligible_fills": eligible,
         "copied_fills": copied,
         "ambiguous_fills": ambiguous,
         "copy_rate": 100 * copied / eligible,
-        "copy_rate_low": 100 * low,
-        "copy_rate_high": 100 * high,
+        "copy_rate_low": 100 * rate[0] if rate else None,
+        "copy_rate_high": 100 * rate[1] if rate else None,
         "fill_ratio": 100 * shares / ordered if ordered else None,
-        "latency_p50": events[0]["latency_p50"],
+        "latency_p50": days[0]["latency_p50"],
         "slippage_usd": usd if shares else None,
         "slippage_cents": 100 * usd / shares if shares else None,
-        "slippage_cents_low": interval[0] if interval else None,
-        "slippage_cents_high": interval[1] if interval else None,
-        "events": len(clusters),
-        "verdict": verdict(interval),
+        "slippage_cents_low": slippage[0] if slippage else None,
+        "slippage_cents_high": slippage[1] if slippage else None,
+        "events": days[0]["events"],
+        "verdict": verdict(slippage),
+        "reasons": {
+            **dict.fromkeys(("copy_rate_low", "copy_rate_high"), no_rate),
+            **dict.fromkeys(("slippage_cents_low", "slippage_cents_high"), no_slippage if shares else None),
+        },
     }
     if why_unknown(ambiguous, copied) is not None:
         row |= {name: None for name in row if name.startswith(OF_MATCHES)} | {"verdict": AMBIGUOUS}

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 from polypipe.attribution.cents import in_cents, parts_in_cents, pnl_in_cents
+from polypipe.attribution.intervals import too_few_days, total_interval
 from polypipe.attribution.parts import DAY_UNKNOWN, EARLIER_UNKNOWN, PARTS
 from polypipe.text import count
 
@@ -19,7 +20,8 @@ def sum_of_days(rows: Mapping[date, dict[str, Any]], days: Sequence[date]) -> di
     `rows` are those of gap_attribution by day, with `notes` and `reasons` parsed. Sums are over the days whose gap is
     known; `unknown` lists the others with reasons. If no day is known, every number is None and `reason` says why. The
     `unknown` of a part says on how many days it is inside the unexplained part, and why; None if it is known on all.
-    `notes` name effects inside the unexplained part, in USD where the amount is known.
+    `gap_low` and `gap_high` are the 95 % interval of the gap, None with `gap_interval_reason`. `notes` name effects
+    inside the unexplained part, in USD where the amount is known.
     """
     unknown = [
         {"day": day, "reason": rows[day]["reasons"].get("gap", "no reason is recorded")}
@@ -42,12 +44,18 @@ def sum_of_days(rows: Mapping[date, dict[str, Any]], days: Sequence[date]) -> di
         for text, usd in row["notes"].items():
             notes.setdefault(text, []).append(usd)
     ratios = sorted(row["ratio"] for row in known)
+    no_interval = too_few_days(len(known))
+    gaps = {day: rows[day]["gap"] for day in days if day in rows and rows[day]["gap"] is not None}
+    low, high = (None, None) if no_interval else map(in_cents, total_interval(gaps))
     return {
         "days": len(days),
         "days_known": len(known),
         "unknown": unknown,
         "reason": None if known else f"the gap is unknown on all of these days: {unknown[-1]['reason']}",
         **{name: sums[name] for name in _MEASURED},
+        "gap_low": low,
+        "gap_high": high,
+        "gap_interval_reason": no_interval,
         "parts": [{"part": name, "usd": sums[name], "unknown": _unknown_on(known, name)} for name in parts],
         "ratio_low": ratios[0] if ratios else None,
         "ratio_high": ratios[-1] if ratios else None,

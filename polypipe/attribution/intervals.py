@@ -1,36 +1,79 @@
-"""95 % confidence intervals of copy metrics. Pure."""
+"""95 % confidence intervals of copy metrics. Pure.
+
+The unit of independence is the UTC day. Fills of one event share its price moves, and an outage or a slow hour hits the
+fills of several events, so neither fills nor events are independent. `docs/accuracy.md` has the measured coverage.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date, timedelta
 from math import sqrt
 
+from polypipe.history.copy_quality import LEAST_DAYS, LEAST_EFFECTIVE_DAYS, LEAST_EVENTS
+
 NORMAL = 1.959963984540054
-LEAST_CLUSTERS = 3
 
 
-def wilson(successes: int, trials: int) -> tuple[float, float]:
-    """Wilson interval of a proportion, from 0 to 1: accurate near 0 and 1 and for few trials. `trials` is above 0."""
+def ratio_interval(clusters: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Interval of sum(a) / sum(b) over at least two independent clusters (a, b), by a jackknife. Each b is above 0."""
+    half = _quantile(clusters) * sqrt(_variance(clusters))
+    mean = sum(a for a, _ in clusters) / sum(b for _, b in clusters)
+    return mean - half, mean + half
+
+
+def rate_interval(clusters: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Interval, from 0 to 1, of a proportion over independent clusters (successes, trials): Wilson's with the effective
+    number of trials (Korn and Graubard). If all or none succeed, the effective clusters are the trials."""
+    trials = sum(b for _, b in clusters)
+    rate = sum(a for a, _ in clusters) / trials
+    variance = _variance(clusters) if len(clusters) > 1 else 0.0
+    effective = rate * (1 - rate) / variance if variance > 0 and 0 < rate < 1 else effective_number(clusters)
+    effective = min(effective, trials) * (NORMAL / _quantile(clusters)) ** 2
+    return wilson(rate * effective, effective)
+
+
+def wilson(successes: float, trials: float) -> tuple[float, float]:
+    """Wilson interval of a proportion of independent trials, from 0 to 1. `trials` is above 0."""
     share, z2 = successes / trials, NORMAL**2
     middle = share + z2 / (2 * trials)
-    half = NORMAL * sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
+    half = NORMAL * sqrt(max(share * (1 - share), 0.0) / trials + z2 / (4 * trials**2))
     scale = 1 + z2 / trials
     return max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)
 
 
-def ratio_interval(clusters: Sequence[tuple[float, float]]) -> tuple[float, float] | None:
-    """Interval of sum(a) / sum(b) over clusters (a, b): cents and shares of an event.
+def effective_number(clusters: Sequence[tuple[float, float]]) -> float:
+    """The number of clusters of equal weight b that would weigh as unevenly: (sum of b)^2 / sum of b^2."""
+    return sum(b for _, b in clusters) ** 2 / sum(b * b for _, b in clusters)
 
-    Events are independent, the fills of one event are not. None with fewer than three clusters, or if sum(b) is 0.
-    """
-    n, weight = len(clusters), sum(b for _, b in clusters)
-    if n < LEAST_CLUSTERS or weight <= 0:
+
+def total_interval(days: Mapping[date, float]) -> tuple[float, float]:
+    """Interval of the sum of the days' values. Neighbouring days may be correlated (Newey-West, lag 1)."""
+    n, total = len(days), sum(days.values())
+    own = {day: value - total / n for day, value in days.items()}
+    neighbours = sum(value * own.get(day - timedelta(days=1), 0.0) for day, value in own.items())
+    variance = (sum(value * value for value in own.values()) + max(neighbours, 0.0)) / (n - 1) * n
+    half = student(n - 1) * sqrt(variance)
+    return total - half, total + half
+
+
+def why_no_interval(days: Sequence[tuple[float, float]], events: float | None) -> str | None:
+    """Why days (a, b) give no interval; None if they do. `events` is the effective number of events, None without any."""
+    if (why := too_few_days(len(days))) is not None:
+        return why
+    if (effective := effective_number(days)) < LEAST_EFFECTIVE_DAYS:
+        return f"few days have most of it: as many as {effective:.1f} equal days, {LEAST_EFFECTIVE_DAYS} are needed"
+    if events is None or events < LEAST_EVENTS:
+        return f"few events have most of it: as many as {events or 0:.1f} equal events, {LEAST_EVENTS} are needed"
+    return None
+
+
+def too_few_days(days: int) -> str | None:
+    """Why so few days give no interval; None if they do."""
+    if days >= LEAST_DAYS:
         return None
-    mean = sum(a for a, _ in clusters) / weight
-    spread = sqrt(sum((a - mean * b) ** 2 for a, b in clusters) * n / (n - 1)) / weight
-    half = student(n - 1) * spread
-    return mean - half, mean + half
+    return f"an interval needs {LEAST_DAYS} days, which are independent of each other; there are {days}"
 
 
-def student(freedom: int) -> float:
+def student(freedom: float) -> float:
     """The 97.5 % quantile of Student's t, by its expansion around the normal quantile.
 
     Within 1 % from 2 degrees of freedom on, accurate to six digits from 20 on.
@@ -63,10 +106,6 @@ class _Read(dict[str, float]):
         return super().get(name, default)
 
 
-LEAST_EVENTS = 12
-"""Minimum independent events for an interval of a statistic of events."""
-
-
 def event_intervals(
     events: Sequence[Mapping[str, float]], statistics: Mapping[str, Callable[[Mapping[str, float]], float | None]]
 ) -> dict[str, tuple[float, float]]:
@@ -96,3 +135,14 @@ def event_intervals(
         half = student(counting - 1) * sqrt((n - 1) / n * sum((one - mean) ** 2 for one in without))
         intervals[name] = (value - half, value + half)
     return intervals
+
+
+def _quantile(clusters: Sequence[tuple[float, float]]) -> float:
+    return student(max(effective_number(clusters) - 1, 2.0))
+
+
+def _variance(clusters: Sequence[tuple[float, float]]) -> float:
+    """Jackknife variance of sum(a) / sum(b)."""
+    n, above, below = len(clusters), sum(a for a, _ in clusters), sum(b for _, b in clusters)
+    without = ((above - a) / (below - b) for a, b in clusters)
+    return (n - 1) / n * sum((one - above / below) ** 2 for one in without)

@@ -1,6 +1,6 @@
 """How well fills were copied, by day and window, in tables `copy_metrics_daily` and `copy_breakdowns`.
 
-Counts, rates and percentiles are in `sql/metrics.sql`, the classes in `sql/slippage_by_event.sql`; intervals and the
+Counts, rates and percentiles are in `sql/metrics.sql`, the classes in `sql/classes.sql`; intervals and the
 implementation shortfall, which needs marks, are here.
 """
 
@@ -114,7 +114,7 @@ def metric_rows(
     marks = _marks(con, wallets, days, windows)
     missed = shortfall_by_window(con, wallets, days, windows, marks)
     costs = costs_by_window(con, wallets, days, windows, marks)
-    classes = class_rows(_rows(con, "slippage_by_event.sql"))
+    classes = class_rows(_rows(con, "classes.sql"))
     fees = {(sums["day"], sums["window_days"]): sums for sums in _rows(con, "fees.sql")}
     in_pnl = measure_by_day(con, wallets, days)
     pairs = RatioPairs(con.execute((SQL / "ratio_pairs.sql").read_text("utf-8")).fetchall())
@@ -129,7 +129,8 @@ def metric_rows(
         rows.append(_metric_row(numbers, whole, missed[key], fees[key], in_pnl[key[0]], costs[key], key in known))
     addresses = {"user1_address": wallets.copier, "user2_address": wallets.whale}
     breakdowns = [
-        {"day": day, "window_days": window, "dimension": dimension, "value": value, **row}
+        {"day": day, "window_days": window, "dimension": dimension, "value": value}
+        | {name: number for name, number in row.items() if name != "reasons"}
         for (day, window), found in classes.items()
         for (dimension, value), row in found.items()
         if dimension != "all" and (day, window) in known
@@ -187,9 +188,7 @@ def _metric_row(
     of_fees, why_no_fees = fee_numbers(fees, row["slippage_cents"], in_pnl)
     row |= of_fees
     reasons |= why_no_fees
-    few = "the copies are of fewer than three events"
-    if row["slippage_cents"] is not None:
-        reasons |= {"slippage_cents_low": few, "slippage_cents_high": few}
+    reasons |= {name: why for name, why in (whole["reasons"] if whole else {}).items() if why is not None}
     funnel, markouts = numbers["funnel"], row["markouts"]
     if not known:
         text = f"activity is known and matched on {numbers['days_known']} of {numbers['window_days']} days"

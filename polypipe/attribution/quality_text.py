@@ -1,7 +1,7 @@
 """The quality report as text for a terminal."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from polypipe.attribution.cost_text import cost_lines
@@ -12,10 +12,7 @@ from polypipe.text import count, money
 
 SHOWN_EXITS = 10
 
-_RATE = (
-    "{copy_rate:.1f} % of {eligible_fills} eligible fills (95 %: {copy_rate_low:.1f} to {copy_rate_high:.1f}), "
-    "{copy_rate_usd:.1f} % by USD"
-)
+_RATE = "{copy_rate:.1f} % of {eligible_fills} eligible fills, {copy_rate_usd:.1f} % by USD"
 _SLIPPAGE = "{slippage_cents:+.2f} cents a share, p50 {slippage_p50:+.2f}, p95 {slippage_p95:+.2f}; {slippage_bps:.0f} bps"
 _OF_EXPECTED = ", {shortfall_bps:.0f} bps of the expected copies"
 _FEES = "{copier_fee_cents:.2f} cents a share"
@@ -39,12 +36,13 @@ def quality_lines(found: QualityReport) -> Iterator[str]:
     yield f"{found.first} to {found.last}, the gap is known on {gap['days_known']} of {gap['days']} days"
     yield from _gap(gap)
     yield f"  fees                     {fee_sentence(m, m['reasons'])}"
-    yield f"  copy rate                {shown('copy_rate', _RATE)}{_range(m, 'copy_rate', '{:.1f}', ' %')}"
+    ranged = _interval(m, "copy_rate", ".1f") + _range(m, "copy_rate", "{:.1f}", " %")
+    yield f"  copy rate                {shown('copy_rate', _RATE)}{ranged}"
     yield f"  ambiguous matches        {shown('ambiguous_share', _AMBIGUOUS)}"
     yield f"  late copies              {shown('late_fills', _LATE)}"
     ranged = _range(m, "fill_ratio", "{:.1f}", " %")
     yield f"  fill ratio               {shown('fill_ratio', '{fill_ratio:.1f} %' + first)}{ranged}"
-    ranged = _interval(m) + _range(m, "slippage_cents", "{:+.2f}")
+    ranged = _interval(m, "slippage_cents", "+.2f") + _range(m, "slippage_cents", "{:+.2f}")
     yield f"  slippage                 {shown('slippage_cents', _SLIPPAGE)}{ranged}"
     yield f"  copier's fees            {shown('copier_fee_cents', _FEES)}"
     yield f"  whale's fees             {shown('whale_fee_cents', _WHALE_FEES)}"
@@ -75,14 +73,25 @@ def _gap(gap: dict[str, Any]) -> Iterator[str]:
             unknown = f"  ({part['unknown']})" if part["unknown"] else ""
             yield f"    {part['part'].replace('_', ' '):22} {money(part['usd'])}{unknown}"
     yield f"  copier PnL               {money(gap['copier_pnl'])}"
-    yield f"  gap                      {money(gap['gap'])}"
+    yield f"  gap                      {money(gap['gap'])} ({gap_words(gap)})"
 
 
-def _interval(m: dict[str, Any]) -> str:
-    low, high = m["slippage_cents_low"], m["slippage_cents_high"]
+def gap_words(gap: Mapping[str, Any]) -> str:
+    """What the interval of the gap says, from the result of `sum_of_days`."""
+    low, high = gap["gap_low"], gap["gap_high"]
     if low is None or high is None:
+        return f"95 %: unknown, {gap['gap_interval_reason']}"
+    words = "ahead of the ratio" if low > 0 else "behind the ratio" if high < 0 else "not distinguishable from zero"
+    return f"95 %: {money(low)} to {money(high)}, {words}"
+
+
+def _interval(m: dict[str, Any], name: str, digits: str) -> str:
+    low, high = m[f"{name}_low"], m[f"{name}_high"]
+    if m[name] is None:
         return ""
-    return f" (95 %: {low:+.2f} to {high:+.2f}{', not distinguishable from zero' if low <= 0 <= high else ''})"
+    if low is None or high is None:
+        return f" (95 %: unknown, {m['reasons'][f'{name}_low']})"
+    return f" (95 %: {low:{digits}} to {high:{digits}}{', not distinguishable from zero' if low <= 0 <= high else ''})"
 
 
 def _range(m: dict[str, Any], name: str, write: str, unit: str = "") -> str:

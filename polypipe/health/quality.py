@@ -3,11 +3,12 @@
 They rest on tables that history and attribution fill twice a day, and are unknown unless these reach yesterday.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from math import ceil
 
 from polypipe.attribution.ambiguity import why_unknown
-from polypipe.attribution.intervals import wilson
+from polypipe.attribution.intervals import rate_interval
 from polypipe.attribution.realised_ratio import LEAST_RATIO_PAIRS, realised_ratio
 from polypipe.health.copying import money_limit
 from polypipe.health.facts import Facts
@@ -82,7 +83,11 @@ def copy_rate(facts: Facts) -> Iterator[Finding]:
         yield unknown(why)
         return
     copied, limit = sum(fill.copied for fill in fills), facts.limits.number("copy_rate", "percent")
-    rate, upper = 100 * copied / len(fills), 100 * wilson(copied, len(fills))[1]
+    of_events: dict[str, list[bool]] = defaultdict(list)  # fills of one event are copied or missed together
+    for fill in fills:
+        of_events[fill.event].append(fill.copied)
+    rate = 100 * copied / len(fills)
+    upper = 100 * rate_interval([(sum(fates), len(fates)) for fates in of_events.values()])[1]
     text = f"{copied} of the last {len(fills)} eligible fills were copied: {rate:.0f} %; limit {limit:g} % {_until(fills)}"
     yield judged(upper < limit, "", text, rate, limit)
 

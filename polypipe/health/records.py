@@ -134,6 +134,7 @@ class EligibleFill:
     nothing was filled. `ambiguous`: the match may be wrong."""
 
     at: datetime
+    event: str
     copied: bool
     latency: float | None
     slippage: float | None

@@ -169,7 +169,8 @@ def read_compared_at(con: "duckdb.DuckDBPyConnection", wallets: Wallets, now: da
 def read_eligible_fills(con: "duckdb.DuckDBPyConnection", wallets: Wallets, now: datetime) -> list[EligibleFill]:
     """The newest eligible fills, newest first."""
     rows = con.execute(
-        "SELECT timestamp, copier_shares > 0, latency, slippage_cents, ambiguous FROM copy_fills "
+        "SELECT timestamp, coalesce(nullif(event_slug, ''), condition_id, token_id), copier_shares > 0, latency, "
+        "slippage_cents, ambiguous FROM copy_fills "
         f"WHERE {of_pair(wallets)} AND eligible AND timestamp > {literal(now - FILLS_DAYS)} "
         f"ORDER BY timestamp DESC, key LIMIT {NEWEST_FILLS}"
     ).fetchall()

@@ -311,6 +311,8 @@ class CopyQualityRow(TypedDict):
     hourly_gap_sd: float | None
     hourly_copier_sd: float | None
     hourly_whale_sd: float | None
+    gap_low: float | None
+    gap_high: float | None
 
 
 class CopyFillRow(TypedDict):

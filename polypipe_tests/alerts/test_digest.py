@@ -51,7 +51,18 @@ def test_digest_has_money_causes_fills_and_health(con):
         con, "copy_quality_daily", day=START, window_days=1, copier_pnl=-12.0, whale_pnl=50.0, expected_pnl=5.0, gap=None,
         reasons='{"gap": "one hour is missing"}', **common, **OURS,
     )  # fmt: skip
-    insert(con, "copy_quality_daily", day=START, window_days=7, gap=-80.0, gap_t=-2.5, reasons="{}", **common, **OURS)
+    insert(
+        con,
+        "copy_quality_daily",
+        day=START,
+        window_days=7,
+        gap=-80.0,
+        gap_low=-150.0,
+        gap_high=-10.0,
+        reasons="{}",
+        **common,
+        **OURS,
+    )
     names = (
         "missed_small missed_probability missed_disabled missed_breaker missed_unfilled missed_unknown excess own "
         "uncopied_exits fees copier_income whale_income expected_usd uncopied_exit_usd"
@@ -75,7 +86,7 @@ def test_digest_has_money_causes_fills_and_health(con):
     here = facts(con=con, failures=[FailureStreak("job", "crawl", "minute", 1)])
     assert compose_digest(here, DAY, [alert, alert], RULES).body.splitlines() == [
         "PnL: copier -$12.00, whale $50.00, expected $5.00",
-        "Gap: unknown (one hour is missing); 7 days: -$80.00 (t -2.5: distinguishable from zero)",
+        "Gap: unknown (one hour is missing); 7 days: -$80.00 (95 %: -$150.00 to -$10.00)",
         "Causes: missed error -$11.00, slippage -$9.00, unexplained $3.00",
         "Fills: 8 of 10 eligible ones copied (80 %)",
         "Not copied in full: error 2 ($120.00)",

@@ -7,7 +7,6 @@ import pytest
 
 from polypipe.attribution.cost_metrics import COST_NUMBERS
 from polypipe.attribution.fee_metrics import FEE_NUMBERS
-from polypipe.attribution.intervals import wilson
 from polypipe.attribution.metrics import metric_rows
 from polypipe.attribution.realised_ratio import LEAST_RATIO_PAIRS, ratio_warning
 from polypipe_tests.attribution.tables import COPIER, T0, WALLETS, WHALE, insert, known_days, trade
@@ -81,7 +80,7 @@ def test_metrics_of_a_day_match_values_computed_by_hand(con) -> None:
     counts = ("whale_fills", "eligible_fills", "copied_fills", "ambiguous_fills", "own_fills", "realised_pairs")
     assert [row[name] for name in counts] == [7, 5, 4, 1, 1, 3]
     assert row["copy_rate"] == pytest.approx(80)
-    assert (row["copy_rate_low"], row["copy_rate_high"]) == pytest.approx(tuple(100 * end for end in wilson(4, 5)))
+    assert row["copy_rate_low"] is row["copy_rate_high"] is None  # one day tells nothing about the next
     assert row["copy_rate_usd"] == pytest.approx(100 * (500 + 500 + 500 + 1000) / 5000)
     assert row["fill_ratio"] == pytest.approx(100 * 450 / 500)
     assert row["first_fill_ratio"] == pytest.approx(25)
@@ -102,7 +101,11 @@ def test_metrics_of_a_day_match_values_computed_by_hand(con) -> None:
         "unfilled": {"fills": 1, "usd": 500.0},
     }
     reasons = {name: why for name, why in json.loads(row["reasons"]).items() if name not in (*FEE_NUMBERS, *COST_NUMBERS)}
-    assert reasons == {"realised_ratio": f"3 unambiguous pairs, {LEAST_RATIO_PAIRS} are needed"}
+    one_day = "an interval needs 6 days, which are independent of each other; there are 1"
+    bounds = [f"{name}_{end}" for name in ("copy_rate", "slippage_cents") for end in ("low", "high")]
+    assert reasons == dict.fromkeys(bounds, one_day) | {
+        "realised_ratio": f"3 unambiguous pairs, {LEAST_RATIO_PAIRS} are needed"
+    }
 
 
 def test_the_funnel_has_every_fill_of_the_whale_once(con) -> None:
@@ -169,15 +172,19 @@ def test_every_null_has_its_reason(con, case) -> None:
 
 
 def test_class_verdicts_follow_from_their_intervals(con) -> None:
-    known_days(con, T0)
-    for n in range(1, 13):
-        worse = n <= 6
-        copy_fill(con, n, got=100.0, at=0.52 if worse else 0.5 + (0.01 if n % 2 else -0.01), sport="a" if worse else "b")
-    copy_fill(con, 13, got=100.0, at=0.49, sport="c")
-    copy_fill(con, 14, sport="c")
-    copy_fill(con, 15, sport="d", live=True)
-    copy_fill(con, 16, sport="d", live=False)
-    _, breakdowns = one(con)
+    days = [T0 + n * DAY for n in range(7)]
+    known_days(con, *days)
+    for m, day in enumerate(days):
+        for n in range(1, 5):
+            better = 0.01 if (m + n) % 2 else -0.01
+            names = {"day": day, "event_slug": f"{m} {n}"}
+            copy_fill(con, n, got=100.0, at=0.52 + better / 2, sport="a", **names)
+            copy_fill(con, 10 + n, got=100.0, at=0.5 + better, sport="b", **names)
+    copy_fill(con, 20, got=100.0, at=0.49, sport="c")
+    copy_fill(con, 21, sport="c", event_slug="e20")
+    copy_fill(con, 22, sport="d", live=True)
+    copy_fill(con, 23, sport="d", live=False)
+    _, breakdowns = one(con, days[-1], 7)
     by_class = {(row["dimension"], row["value"]): row for row in breakdowns}
     assert {value: row["verdict"] for (dimension, value), row in by_class.items() if dimension == "sport"} == {
         "a": "costs",
@@ -185,24 +192,34 @@ def test_class_verdicts_follow_from_their_intervals(con) -> None:
         "c": "too few events",
         "d": "too few events",
     }
-    c, d = by_class["sport", "c"], by_class["sport", "d"]
+    a, c, d = by_class["sport", "a"], by_class["sport", "c"], by_class["sport", "d"]
+    assert (a["events"], a["copy_rate"], a["copy_rate_high"]) == (28, 100, 100)
+    assert 50 < a["copy_rate_low"] < 80  # 7 days of which all fills were copied
     assert (c["eligible_fills"], c["copied_fills"], c["copy_rate"], c["events"]) == (2, 1, 50, 1)
     assert (c["slippage_cents"], c["slippage_cents_low"]) == (pytest.approx(-1), None)
+    assert (c["copy_rate_low"], c["copy_rate_high"]) == (None, None)
     assert (d["slippage_cents"], d["fill_ratio"], d["latency_p50"], d["copy_rate"]) == (None, None, None, 0)
     assert {value for dimension, value in by_class if dimension == "live"} == {"yes", "no or not known", "unknown"}
     dimensions = {"side", "sport", "league", "market_type", "price", "size", "order", "live"}
     assert {dimension for dimension, _ in by_class} == dimensions
-    assert by_class["order", "100 to 500"]["eligible_fills"] == 16
+    assert by_class["order", "100 to 500"]["eligible_fills"] == 60
     for dimension in {dimension for dimension, _ in by_class}:
-        assert sum(row["eligible_fills"] for (name, _), row in by_class.items() if name == dimension) == 16
+        assert sum(row["eligible_fills"] for (name, _), row in by_class.items() if name == dimension) == 60
 
 
-def test_fills_of_one_event_form_one_cluster(con) -> None:
-    known_days(con, T0)
-    for n in range(1, 21):
-        copy_fill(con, n, got=100.0, at=0.52, event_slug=f"e{n % 2}")
-    _, breakdowns = one(con)
-    assert {row["verdict"] for row in breakdowns if row["dimension"] == "sport"} == {"too few events"}
+@pytest.mark.parametrize(("events", "known"), [(2, False), (4, True)])
+def test_few_events_have_no_interval_however_many_fills_they_have(con, events, known) -> None:
+    days = [T0 + n * DAY for n in range(7)]
+    known_days(con, *days)
+    for m, day in enumerate(days):
+        for n in range(1, 21):
+            copy_fill(con, n, got=100.0, at=0.52, day=day, event_slug=f"{m // 2} {n % events}")
+    row, breakdowns = one(con, days[-1], 7)
+    assert {found["verdict"] == "costs" for found in breakdowns if found["dimension"] == "sport"} == {known}
+    assert (row["slippage_cents_low"] is not None) == (row["copy_rate_low"] is not None) == known
+    if not known:
+        why = json.loads(row["reasons"])["slippage_cents_low"]
+        assert why.startswith("few events have most of it")
 
 
 def test_fill_ratio_counts_orders_of_at_least_the_minimum(con) -> None:

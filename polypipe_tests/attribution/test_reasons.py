@@ -1,5 +1,6 @@
 """Status, reason, rule, labels and intervals, by hand."""
 
+from datetime import date
 from math import inf
 
 import pytest
@@ -7,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polypipe.attribution.fills import Match
-from polypipe.attribution.intervals import ratio_interval, student, verdict, wilson
+from polypipe.attribution.intervals import (
+    rate_interval,
+    ratio_interval,
+    student,
+    total_interval,
+    verdict,
+    why_no_interval,
+    wilson,
+)
 from polypipe.attribution.labels import Labels, price_bucket, read_catalog
 from polypipe.attribution.reasons import REASONS, FillStatus, LoggedFill, fill_status
 from polypipe.bot.order_status import OUTCOMES
@@ -172,12 +181,46 @@ def test_students_t_matches_published_quantiles(freedom, quantile) -> None:
 
 
 def test_ratio_interval_matches_values_computed_by_hand() -> None:
-    """Three events of 1 share each at 1, 2, 3 cents: mean 2, sd 1, standard error 1/sqrt(3), t(2)."""
+    """Three days of 1 share each at 1, 2, 3 cents: mean 2, sd 1, standard error 1/sqrt(3), t(2)."""
     low, high = ratio_interval([(1.0, 1.0), (2.0, 1.0), (3.0, 1.0)])
     assert (low + high) / 2 == pytest.approx(2)
     assert (high - low) / 2 == pytest.approx(student(2) / 3**0.5)
-    assert ratio_interval([(1.0, 1.0), (2.0, 1.0)]) is None
-    assert ratio_interval([(0.0, 0.0)] * 5) is None
+
+
+def test_total_interval_widens_where_neighbouring_days_agree() -> None:
+    """Deviations 1 1 1 -1 -1 -1: squares 6, neighbours 1 + 1 - 1 + 1 + 1 = 3."""
+    days = {date(2026, 10, 1 + n): 10.0 + (1 if n < 3 else -1) for n in range(6)}
+    low, high = total_interval(days)
+    assert (low + high) / 2 == pytest.approx(60)
+    assert (high - low) / 2 == pytest.approx(student(5) * (9 / 5 * 6) ** 0.5)
+    apart = {date(2026, 10, 1 + 2 * n): value for n, value in enumerate(days.values())}
+    low, high = total_interval(apart)
+    assert (high - low) / 2 == pytest.approx(student(5) * (6 / 5 * 6) ** 0.5)
+
+
+def test_rate_interval_counts_a_day_of_equal_fates_as_one_trial() -> None:
+    """Ten days of 50 fills that are all copied or all missed: like 10 trials at Student's t(9), not like 500."""
+    low, high = rate_interval([(50, 50)] * 8 + [(0, 50)] * 2)
+    assert high - low > 0.4
+    assert low < 0.8 < high
+    independent = rate_interval([(4, 5)] * 99 + [(3, 5)])
+    assert independent[0] < 0.798 < independent[1]
+    assert independent[1] - independent[0] < 0.08
+    assert rate_interval([(50, 50)] * 10)[0] == pytest.approx(wilson(10, 10)[0], abs=0.1)  # not from 1 to 1
+    assert rate_interval([(0, 7)])[1] > 0.8
+
+
+@pytest.mark.parametrize(
+    ("days", "events", "reason"),
+    [
+        ([(1, 10)] * 6, 12.0, None),
+        ([(1, 10)] * 5, 12.0, "an interval needs 6 days, which are independent of each other; there are 5"),
+        ([(1, 1)] * 6 + [(1, 100)], 12.0, "few days have most of it: as many as 1.1 equal days, 3 are needed"),
+        ([(1, 10)] * 6, 11.9, "few events have most of it: as many as 11.9 equal events, 12 are needed"),
+    ],
+)
+def test_too_few_days_or_events_give_no_interval(days, events, reason) -> None:
+    assert why_no_interval(days, events) == reason
 
 
 @given(st.lists(st.tuples(st.floats(-100, 100), st.floats(0.1, 100)), min_size=3, max_size=30))

@@ -45,16 +45,17 @@ def test_a_ratio_of_the_sizes_that_differs_from_the_setting_is_a_mismatch():
 
 
 def test_mostly_ambiguous_matches_make_slippage_latency_and_copy_rate_unknown():
-    fills = [EligibleFill(NOW - n * MINUTE, True, 5.0, 1.0, ambiguous=n % 3 > 0) for n in range(100)]
+    fills = [EligibleFill(NOW - n * MINUTE, f"e{n}", True, 5.0, 1.0, ambiguous=n % 3 > 0) for n in range(100)]
     for probe in ("slippage", "latency", "copy_rate"):
         (why,) = judged(probe, fills).values()
         assert why == "66 of 100 matches are ambiguous (66 %): other matches fit nearly as well"
 
 
-def copied(count, slippage=1.0, latency=5.0, sent=True):
+def copied(count, slippage=1.0, latency=5.0, sent=True, events=1000):
     return [
-        EligibleFill(NOW - n * MINUTE, sent, latency if sent else None, slippage if sent else None) for n in range(count)
-    ]  # fmt: skip
+        EligibleFill(NOW - n * MINUTE, f"{sent} {n % events}", sent, latency if sent else None, slippage if sent else None)
+        for n in range(count)
+    ]
 
 
 def judged(probe, fills, window_gap=FRESH, **limits):
@@ -79,6 +80,11 @@ def test_copy_rate_fails_when_its_whole_interval_is_below_the_limit():
     assert judged("copy_rate", copied(50) + copied(50, sent=False)) == {"": "failing"}
     assert judged("copy_rate", copied(65) + copied(35, sent=False)) == {"": "ok"}  # 70 % is in the interval
     assert judged("copy_rate", copied(100)) == {"": "ok"}
+
+
+def test_copy_rate_of_few_events_is_not_judged_by_its_many_fills():
+    assert judged("copy_rate", copied(50, events=2) + copied(50, sent=False, events=2)) == {"": "ok"}
+    assert judged("copy_rate", copied(100, sent=False, events=12)) == {"": "failing"}
 
 
 def test_drawdown_fails_from_its_limit_below_the_peak():

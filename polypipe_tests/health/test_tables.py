@@ -176,7 +176,7 @@ def copy_fill(con, n, ratio=0.1, realised=0.1, **more):
         "whale_shares": 100.0, "whale_price": 0.5, "ratio": ratio, "eligible": True, "expected_shares": 100 * ratio,
         "copier_shares": 100 * realised, "copier_price": 0.5, "copier_fee": 0.0, "copier_fills": 1, "order_sent": True,
         "latency": 5.0, "slippage_cents": 1.0, "ambiguous": False, "sport": "", "league": "", "market_type": "",
-        "price_bucket": "", "size_bucket": "", "title": "", "event_slug": "", "outcome": "",
+        "price_bucket": "", "size_bucket": "", "title": "", "event_slug": f"e{n}", "outcome": "",
     }  # fmt: skip
     insert(con, "copy_fills", **values | OURS | more)
 

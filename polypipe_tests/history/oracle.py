@@ -89,7 +89,9 @@ def quality(
     if ours and theirs:
         for before, after in pairwise(common):
             ratio = ratio_at(snaps, after, setting)
-            steps.append((after - before, copier[after] - copier[before], whale[after] - whale[before], ratio, (after - HOUR).date()))
+            steps.append(
+                (after - before, copier[after] - copier[before], whale[after] - whale[before], ratio, (after - HOUR).date())
+            )
     hourly = [step[1:4] for step in steps if step[0] == HOUR]
     dates = [step[4] for step in steps if step[0] == HOUR]
     row["hours_covered"] = len(hourly)
@@ -123,12 +125,12 @@ def quality(
         beta = row["beta"] = together / spread(x)
         left = math.fsum((b - my - beta * (a - mx)) ** 2 for a, b in zip(x, y, strict=True))
         days = sorted(set(dates))
-        shares = [math.fsum((a - mx) ** 2 for a, date in zip(x, dates, strict=True) if date == day) for day in days]
+        shares = [math.fsum((a - mx) ** 2 for a, date in zip(x, dates, strict=True) if date == one) for one in days]
         effective = math.fsum(shares) ** 2 / math.fsum(v * v for v in shares)
         if len(days) >= 6 and effective >= 3:
             jackknife = []
-            for day in days:  # refitted without the day
-                rest = [(a, b) for a, b, date in zip(x, y, dates, strict=True) if date != day]
+            for one in days:  # refitted without the day
+                rest = [(a, b) for a, b, date in zip(x, y, dates, strict=True) if date != one]
                 ma, mb = mean([a for a, _ in rest]), mean([b for _, b in rest])
                 jackknife.append(
                     math.fsum((a - ma) * (b - mb) for a, b in rest) / math.fsum((a - ma) ** 2 for a, _ in rest)
@@ -148,10 +150,10 @@ def quality(
         row["hourly_copier_sd"], row["hourly_whale_sd"] = (math.sqrt(spread(series) / (n - 1)) for series in (y, x))
         days = sorted(set(dates))
         if deviation >= 0.01 and len(days) >= 6:
-            by_day = [math.fsum(gap for gap, date in zip(gaps, dates, strict=True) if date == day) for day in days]
-            own = {day: total - mean(by_day) for day, total in zip(days, by_day, strict=True)}
+            by_day = [math.fsum(gap for gap, date in zip(gaps, dates, strict=True) if date == one) for one in days]
+            own = {one: total - mean(by_day) for one, total in zip(days, by_day, strict=True)}
             variance = math.fsum(value * value for value in own.values())
-            variance += max(0.0, math.fsum(own[day] * own.get(day - DAY, 0.0) for day in days))
+            variance += max(0.0, math.fsum(own[one] * own.get(one - DAY, 0.0) for one in days))
             freedom = len(days) - 1
             error = math.sqrt(variance / freedom * len(days))
             t = math.fsum(by_day) / error

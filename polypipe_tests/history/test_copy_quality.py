@@ -189,8 +189,22 @@ def test_beta_has_no_interval_if_few_events_decide_it(con, events, reason) -> No
     put(con, summed([0.05 * change + n % 3 for n, change in enumerate(changes)]), summed(changes))
     con.execute("DELETE FROM wallet_activity")
     for n in range(events):
-        row = {"key": str(n), "day": T0.date(), "wallet": WHALE, "timestamp": T0 + n * HOUR, "type": "TRADE", "usdc_size": 50.0}
-        row |= {"event_slug": f"game-{n}", "transaction_hash": "0x", "title": "", "slug": "", "outcome": "", "occurrence": 0}
+        row = {
+            "key": str(n),
+            "day": T0.date(),
+            "wallet": WHALE,
+            "timestamp": T0 + n * HOUR,
+            "type": "TRADE",
+            "usdc_size": 50.0,
+        }
+        row |= {
+            "event_slug": f"game-{n}",
+            "transaction_hash": "0x",
+            "title": "",
+            "slug": "",
+            "outcome": "",
+            "occurrence": 0,
+        }
         con.execute(f"INSERT INTO wallet_activity ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", [*row.values()])
     row = one(con, T0 + 6 * DAY, 7)
     con.execute("DELETE FROM wallet_activity")

@@ -6,7 +6,8 @@ import { count, money, percent, shortMoney } from "./format.js";
 const MINUS = "\u2212";
 export const cents = (value) => `${value > 0 ? "+" : ""}${value.toFixed(2)}`.replace("-", MINUS).replace(/^[+\u2212]0\.00$/, "0.00") + " ¢";
 const seconds = (value) => `${value.toFixed(value < 10 ? 1 : 0)} s`.replace("-", MINUS);
-const between = (low, high, write) => (low === null ? "too few events for an interval" : `95 %: ${write(low)} to ${write(high)}`);
+const between = (low, high, write, why) => (low === null ? `95 % interval unknown: ${why}` : `95 %: ${write(low)} to ${write(high)}`);
+const apart = (low, high, above, below) => (low === null ? null : low > 0 ? above : high < 0 ? below : "not distinguishable from zero");
 const MINIMUM = document.body.dataset.minimum;
 const REASONS = {
   small: ["too small for the bot", "Fills that the bot never copies by its rule: of fewer shares than its floor, or skipped below its minimum order."],
@@ -42,14 +43,14 @@ const plainCents = (value) => `${value.toFixed(2)} ¢`;
 export function figures(data) {
   const m = data.metrics;
   const why = m.reasons;
-  const { gap, copier_pnl: copier, expected_pnl: expected, days, days_known: known } = data.attribution;
+  const { gap, gap_low: low, gap_high: high, gap_interval_reason: whyNot, copier_pnl: copier, expected_pnl: expected, days, days_known: known } = data.attribution;
   const usd = (value) => money(value, { signed: true });
   const zero = m.slippage_cents_low !== null && m.slippage_cents_low <= 0 && m.slippage_cents_high >= 0;
   return [
-    fact("Gap", gap, usd, { reason: data.attribution.reason, id: "fact-gap", mood: gap > 0.005 ? "good" : gap < -0.005 ? "bad" : null,
-      note: gap === null ? null : `${gap > 0.005 ? "ahead of" : gap < -0.005 ? "behind" : "on"} the ratio`, formula: `Copier PnL${gap === null ? "" : ` of ${usd(copier)}`} − ratio × whale PnL${gap === null ? "" : `, which is ${usd(expected)}`}, over ${known} of ${days} days.` }),
-    fact("Copy rate", m.copy_rate, percent, { reason: why.copy_rate, note: m.copy_rate === null ? null : range(m, "copy_rate", percent) ?? between(m.copy_rate_low, m.copy_rate_high, percent),
-      formula: m.copy_rate === null ? "Eligible fills with a copy ÷ eligible fills." : `Copied ${count(m.copied_fills)} ÷ eligible ${count(m.eligible_fills)}; by USD ${percent(m.copy_rate_usd)}. ${between(m.copy_rate_low, m.copy_rate_high, percent)}, by Wilson. ${count(m.late_fills ?? 0)} came more than 180 s late, ${count(m.joined_fills ?? 0)} in joined orders.` }),
+    fact("Gap", gap, usd, { reason: data.attribution.reason, id: "fact-gap", mood: low > 0 ? "good" : high !== null && high < 0 ? "bad" : null,
+      note: gap === null ? null : `${between(low, high, usd, whyNot)}${low === null ? "" : `, ${apart(low, high, "ahead of the ratio", "behind the ratio")}`}`, formula: `Copier PnL${gap === null ? "" : ` of ${usd(copier)}`} − ratio × whale PnL${gap === null ? "" : `, which is ${usd(expected)}`}, over ${known} of ${days} days. The interval is from the spread between days.` }),
+    fact("Copy rate", m.copy_rate, percent, { reason: why.copy_rate, note: m.copy_rate === null ? null : range(m, "copy_rate", percent) ?? between(m.copy_rate_low, m.copy_rate_high, percent, why.copy_rate_low),
+      formula: m.copy_rate === null ? "Eligible fills with a copy ÷ eligible fills." : `Copied ${count(m.copied_fills)} ÷ eligible ${count(m.eligible_fills)}; by USD ${percent(m.copy_rate_usd)}. ${between(m.copy_rate_low, m.copy_rate_high, percent, why.copy_rate_low)}, from the spread between days. ${count(m.late_fills ?? 0)} came more than 180 s late, ${count(m.joined_fills ?? 0)} in joined orders.` }),
     fact("Ambiguous matches", m.ambiguous_share, percent, { reason: why.ambiguous_share, id: "fact-ambiguous", mood: m.ambiguous_share > 10 ? "bad" : null,
       note: m.ambiguous_share === null ? null : m.ambiguous_share > 50 ? "rates and latency are unknown" : m.ambiguous_share > 10 ? "rates and latency are ranges" : "of the copied fills",
       formula: `${AMBIGUOUS} Copy rate, slippage and latency rest on the matches: above 10 % they are ranges (all ambiguous matches right, or none), above 50 % unknown.` }),
@@ -59,7 +60,7 @@ export function figures(data) {
       formula: `Copier shares ÷ shares ordered (the expected size, at least the bot's minimum order of ${MINIMUM}), over the ${count(m.copied_fills ?? 0)} copied fills; of a sale at most what the copier held. First attempt: filled ÷ requested in the bot's log${m.first_fill_ratio === null ? `, unknown: ${why.first_fill_ratio}` : ""}.` }),
     fact("Slippage", m.slippage_cents, cents, { reason: why.slippage_cents, id: "fact-slippage", mood: m.slippage_cents_low > 0 ? "bad" : m.slippage_cents_high < 0 && m.slippage_cents_high !== null ? "good" : null,
       note: m.slippage_cents === null ? null : range(m, "slippage_cents", cents) ?? (zero ? "not distinguishable from zero" : `${m.slippage_cents > 0 ? "worse" : "better"} a share, ${money(m.slippage_usd)}`),
-      formula: m.slippage_cents === null ? "Sign × (copier price − whale price), weighted by shares; + is worse." : `Sign × (copier price − whale price), weighted by shares; + is worse. ${money(m.slippage_usd)} in all, ${m.slippage_bps.toFixed(0)} bps; ${between(m.slippage_cents_low, m.slippage_cents_high, cents)}, each event counted once.` }),
+      formula: m.slippage_cents === null ? "Sign × (copier price − whale price), weighted by shares; + is worse." : `Sign × (copier price − whale price), weighted by shares; + is worse. ${money(m.slippage_usd)} in all, ${m.slippage_bps.toFixed(0)} bps; ${between(m.slippage_cents_low, m.slippage_cents_high, cents, why.slippage_cents_low)}, from the spread between days.` }),
     fact("Fees", m.copier_fee_cents, plainCents, { reason: why.copier_fee_cents, id: "fact-fees", note: m.whale_fee_cents === null ? "a share; the whale: unknown" : `a share; the whale: ${plainCents(m.whale_fee_cents)}`,
       formula: `Fees of the copies ÷ their shares, in cents. The whale's are over all of its fills${m.whale_fee_cents === null ? `, unknown: ${why.whale_fee_cents}` : ""}. Makers pay none; rebates are paid apart.` }),
     fact("Whale as a maker", m.whale_maker_share, percent, { reason: why.whale_maker_share, id: "fact-maker", note: m.whale_maker_share === null ? null : "of its volume",

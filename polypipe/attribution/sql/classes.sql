@@ -1,5 +1,5 @@
--- One row per window, class and event, for the metrics of classes and the interval of slippage. The dimension `all` is
--- the whole window. Events are the clusters: fills of one game share its price moves, so they are not independent.
+-- One row per window, class and UTC day with eligible fills, for the metrics of classes and their intervals. The dimension
+-- `all` is the whole window. Days are the clusters of the intervals; events are counted because few of them decide little.
 
 WITH
 windows AS (
@@ -79,14 +79,34 @@ latencies AS (
         (min(latency) FILTER (2 * up_to >= all_fills) + min(latency) FILTER (2 * up_to > all_fills)) / 2 AS latency_p50
     FROM ranks
     GROUP BY day, window_days, class
+),
+-- Effective number of events: (sum of weights)^2 / sum of squared weights.
+events AS (
+    SELECT
+        day,
+        window_days,
+        class,
+        count(*) FILTER (shares > 0) AS events,
+        sum(fills) ** 2 / sum(fills ** 2) AS effective_events,
+        sum(shares) ** 2 / nullif(sum(shares ** 2), 0) AS effective_copied_events
+    FROM (
+        SELECT day, window_days, class, event, sum(eligible_fills) AS fills, coalesce(sum(copier_shares), 0) AS shares
+        FROM windows
+        JOIN days ON date >= opens AND date < closes
+        GROUP BY day, window_days, class, event
+    )
+    GROUP BY day, window_days, class
 )
 SELECT
     day,
     window_days,
     class.dimension AS dimension,
     class.value AS value,
+    date,
     latency_p50,
-    event,
+    events,
+    effective_events,
+    effective_copied_events,
     sum(eligible_fills)::BIGINT AS eligible_fills,
     sum(copied_fills)::BIGINT AS copied_fills,
     sum(ambiguous_fills)::BIGINT AS ambiguous_fills,
@@ -95,6 +115,7 @@ SELECT
     coalesce(sum(slippage_usd), 0) AS slippage_usd
 FROM windows
 JOIN days ON date >= opens AND date < closes
+JOIN events USING (day, window_days, class)
 LEFT JOIN latencies USING (day, window_days, class)
 GROUP BY ALL
 ORDER BY ALL
