@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from polypipe.attribution.copy_costs import HORIZONS, STATISTICS, CostFill, Sums, sums_of
 from polypipe.attribution.days import DAY, midnight_before
-from polypipe.attribution.intervals import LEAST_EVENTS, event_intervals
+from polypipe.attribution.intervals import event_intervals
 from polypipe.attribution.marks import Marks
+from polypipe.history.copy_quality import LEAST_EVENTS
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal
 
