@@ -149,6 +149,7 @@ def test_open_positions_of_a_whale_with_thousands_of_resolved_losers_are_compare
 STATUSES = (408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 530)
 
 
+@pytest.mark.slow
 def test_transient_status_costs_one_retry(played: Any) -> None:
     with played() as home:
         for status in STATUSES:
@@ -249,6 +250,7 @@ BLOCKS: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", BLOCKS)
 @pytest.mark.parametrize("asset", ["positions", "wallet_pnl", "sports_events"])
 def test_block_fails_the_asset_and_is_named_with_host_status_and_title(played: Any, block: str, asset: str) -> None:

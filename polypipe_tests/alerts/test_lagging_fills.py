@@ -92,6 +92,7 @@ def test_copies_that_are_listed_are_not_missed(watched: Any, now: datetime) -> N
 Spoil = Callable[[SimServer], object]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spoil", "why"),
     [
