@@ -38,6 +38,7 @@ from polypipe_tests.dashboard.copying_rows import (
     exit_row,
     gap_day,
     log_line,
+    markout_row,
     metrics_row,
     not_copied,
     put_copying,
@@ -251,6 +252,16 @@ def test_answer_says_whether_user_pnl_contains_fees(dashboard, warehouse):
     assert said == "user-pnl contains 0.98 of the fees (95 % 0.70 to 1.20, 41 days)"
     said = dashboard.json(COPYING, days=7, until="2026-09-10")["attribution"]["fees_in_pnl"]
     assert said == "whether user-pnl contains fees is unknown: 3 days"
+
+
+def test_markouts_are_those_of_the_span_in_the_answer_and_the_csv(dashboard, warehouse):
+    found = [markout_row(5), markout_row(600, known_fills=4, events=3, cents=2.5, cents_low=1.0, cents_high=4.0)]
+    older = metrics_row(D, 30, markouts=None)
+    replace_table(warehouse, "copy_metrics_daily", [metrics_row(D, 7, markouts=json.dumps(found)), older])
+    assert dashboard.json(COPYING, days=7, until=D.date())["markouts"] == found
+    rows = dashboard.csv(what="markouts", days=7, until=D.date())
+    assert [(row["seconds"], row["known_fills"], row["cents"]) for row in rows] == [("5", "0", ""), ("600", "4", "2.5")]
+    assert dashboard.json(COPYING, days=30, until=D.date())["markouts"] == []
 
 
 def test_number_that_an_older_row_does_not_have_is_unknown_with_the_reason(dashboard, warehouse):

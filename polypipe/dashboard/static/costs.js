@@ -6,6 +6,7 @@ import { cents } from "./copies.js";
 
 const usd = (value) => money(value, { signed: true });
 const ratio = (value) => `${+value.toPrecision(3)}`;
+const scrolled = (name, ...rest) => h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": name }, table(name, ...rest));
 const below = (words) => h("small", { class: "below" }, words);
 
 /** A table of the numbers with their intervals, from the answer's `metrics`. */
@@ -17,12 +18,12 @@ export function costs(m) {
   };
   const row = (words, name, write, sum) => ({ words, value: m[name] === null ? unknown(m.reasons[name] ?? "no reason recorded", { brief: true }) : write(m[name]), sum: sum && m[sum] !== null ? below(usd(m[sum])) : null, range: interval(name, write) });
   const split = m.split_share === null ? "No slippage is split." : `Delay, spread and impact are those of ${percent(m.split_share, { decimals: 0 })} of the copied shares.`;
-  return [table("What copying costs a share", [
-    { name: "+ is worse", whole: true, cell: (one) => one.words },
+  return [scrolled("What copying costs a share", [
+    { name: "number", cell: (one) => one.words },
     { name: "a share", number: true, cell: (one) => [one.value, one.sum] },
     { name: "95 %", number: true, cell: (one) => one.range },
   ], [
-    row("Slippage", "slippage_cents", cents, "slippage_usd"),
+    row("Slippage, + is worse", "slippage_cents", cents, "slippage_usd"),
     row("of it delay", "delay_cents", cents, "delay_usd"),
     row("of it spread and impact", "impact_cents", cents, "impact_usd"),
     row("more for each 100 shares of an order", "size_slope", cents),
@@ -39,8 +40,8 @@ export function markouts(data) {
   if (!found.length) return [h("p", { class: "empty" }, "Unknown: ", data.metrics.reasons.whale_fills ?? "this day was computed before polypipe had this number: materialize copy_metrics_daily")];
   const known = found.filter((one) => one.cents !== null);
   const range = (one) => (one.cents_low === null ? h("span", { class: "muted" }, `${count(one.events)} ${one.events === 1 ? "event" : "events"}`) : `${cents(one.cents_low)} to ${cents(one.cents_high)}`);
-  return [known.length > 1 ? curve(known) : null, table("Markouts of the whale's fills", [
-    { name: "after", cell: (one) => `${one.seconds} s` },
+  return [known.length > 1 ? curve(known) : null, scrolled("Markouts of the whale's fills", [
+    { name: "after", whole: true, cell: (one) => `${one.seconds} s` },
     { name: "a share", number: true, cell: (one) => (one.cents === null ? unknown("no fill has a quote in that time", { brief: true }) : cents(one.cents)) },
     { name: "95 %", number: true, cell: range },
     { name: "fills with a quote", number: true, cell: (one) => `${count(one.known_fills)} of ${count(one.fills)}` },

@@ -132,7 +132,7 @@ function frame() {
     h("div", { class: "actions" }, h("a", { class: "button", dataset: { csv: "metrics" }, download: "" }, "CSV of these numbers")),
     h("div", { class: "two" }, panel("waterfall", "Attribution of the gap", { csv: "waterfall" }), panel("funnel", "How far the whale's fills came", { csv: "funnel" })),
     h("div", { class: "two" }, panel("slippage", "Slippage", { csv: "slippage", about: ABOUT.slippage }), panel("latency", "Latency", { csv: "latency", about: ABOUT.latency })),
-    h("div", { class: "two" }, panel("costs", "What copying costs a share", { about: ABOUT.costs }), panel("markouts", "The whale's fills after a while", { csv: "markouts", about: ABOUT.markouts })),
+    h("div", { class: "two" }, panel("costs", "What copying costs a share", { about: ABOUT.costs }), panel("markouts", "What the whale's fills are worth later", { csv: "markouts", about: ABOUT.markouts })),
     h("div", { class: "two", id: "quality-windows" }),
     panel("exits", "Uncopied exits: sold by the whale, still held by the copier", { csv: "exits", wide: true, about: ABOUT.exits }),
     panel("classes", "By class", { wide: true }),
