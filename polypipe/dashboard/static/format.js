@@ -31,6 +31,11 @@ export function count(value, decimals = 0) {
   return (value < 0 ? MINUS : "") + grouped(value, decimals);
 }
 
+/** "1 snapshot", "1,361 snapshots". */
+export function counted(value, noun) {
+  return `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
+}
+
 /** "34 s", "12 min", "3 h 05 min", "2 d 4 h". */
 export function span(seconds) {
   const s = Math.max(0, Math.round(seconds));

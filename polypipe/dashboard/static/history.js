@@ -2,7 +2,7 @@
 
 import { Chart, redraw } from "./chart.js";
 import { $, h, table } from "./dom.js";
-import { fromInput, inputValue, instant, money, percent, span, zoneName } from "./format.js";
+import { counted, fromInput, inputValue, instant, money, percent, span, zoneName } from "./format.js";
 import { get } from "./net.js";
 
 export const RANGES = [["1H", 1], ["6H", 6], ["24H", 24], ["3D", 72], ["7D", 168], ["30D", 720], ["ALL", "all"]];
@@ -116,7 +116,7 @@ function draw(data, which) {
   const csv = `/api/export.csv?${new URLSearchParams({ what: "history", ...which })}`;
   for (const chart of made) { chart.options.csv = csv; chart.show(data); }
   const grain = data.resolution_seconds === null ? "every snapshot" : `minimum and maximum of each ${span(data.resolution_seconds)}`;
-  $("history-sub").textContent = data.first === null ? "" : `${data.stored_rows.toLocaleString("en-US")} snapshots, ${grain}`;
+  $("history-sub").textContent = data.first === null ? "" : `${counted(data.stored_rows, "snapshot")}, ${grain}`;
   if (!$("custom").contains(document.activeElement)) {
     $("custom").elements.from.value = inputValue(Date.parse(data.from));
     $("custom").elements.to.value = inputValue(Date.parse(data.to));

@@ -1,7 +1,7 @@
 // Section "Now": the gauge of the gap, and the cards. An unknown number is grey with its reason, never zero.
 
 import { $, h, redraw, svg, tip, unknown } from "./dom.js";
-import { count, instant, money, percent, shortMoney, span, zoneName } from "./format.js";
+import { count, counted, instant, money, percent, shortMoney, span, zoneName } from "./format.js";
 import { now } from "./net.js";
 
 const WORDS = { ahead: "ahead of", behind: "behind" };
@@ -35,7 +35,7 @@ function cards(s, who) {
     },
     {
       id: "coverage", title: "Coverage", field: "coverage", write: (v) => percent(v), sources: [],
-      word: (v, x) => (x?.summary ? `${count(x.summary.missed)} missed, ${count(x.summary.orphan)} orphans` : ""),
+      word: (v, x) => (x?.summary ? `${count(x.summary.missed)} missed, ${counted(x.summary.orphan, "orphan")}` : ""),
       formula: "Held ÷ expected, by value. Each token counts at most in full; positions below the minimum order are left out.",
     },
     {
