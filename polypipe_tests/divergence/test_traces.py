@@ -64,6 +64,7 @@ def test_traces_are_limited_stored_and_continued(played, monkeypatch) -> None:
         assert len(traced_markets(compared)) == len(set(traced_markets(compared))) == 10
 
 
+@pytest.mark.slow
 def test_traces_that_take_too_long_keep_what_was_read(played, monkeypatch) -> None:
     script = Script()
     slow, *others = lone(script, 5)
@@ -87,6 +88,7 @@ def test_one_refused_filter_leaves_one_row_unknown(played) -> None:
         assert compared.notes() == {}, "nothing is left to trace"
 
 
+@pytest.mark.slow
 def test_progress_is_in_the_status_the_page_and_the_metadata(played, monkeypatch) -> None:
     script = Script()
     lone(script, 5)
@@ -169,6 +171,7 @@ def test_traces_that_are_never_answered_do_not_keep_the_others_waiting(played, m
         assert [statuses[token] for token in (first, second)] == ["unknown", "unknown"]
 
 
+@pytest.mark.slow
 def test_list_that_takes_nearly_all_its_time_leaves_the_traces_theirs(played, monkeypatch) -> None:
     script = Script()
     lone(script, 3)
