@@ -53,7 +53,7 @@ PUBLISHED_LIMITS: tuple[tuple[HostName, str, int], ...] = (
     ("pnl", "/", 200),
     ("clob", "/", 9000),
     ("clob", "/prices-history", 1000),
-    ("clob", "/batch-prices-history", 150),  # not in the list; with 20 tokens a request it asks as much as /prices-history
+    ("clob", "/batch-prices-history", 333),  # not in the list; /books and /prices have a third of /book and /price
 )
 LIMIT_WINDOW_SECONDS = 10.0
 RETRIED = frozenset((408, 425, 429))  # and every 5xx, which includes Cloudflare's 520 to 530

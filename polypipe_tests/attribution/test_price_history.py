@@ -9,12 +9,18 @@ import pytest
 
 from polypipe.attribution.price_history import LoadedPrices, load_prices
 from polypipe.attribution.stored_marks import read_marks
+from polypipe.divergence.position_refresh import refresh_positions
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import Hosts, PolymarketHttp
+from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
+from polypipe.sim.script import YES, Script
+from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse
 from polypipe_tests.attribution.tables import DAY, T0, WALLETS
+from polypipe_tests.conftest import impatient, settings_for
 from polypipe_tests.divergence.support import rows
 from polypipe_tests.polymarket.support import client
+from polypipe_tests.sim.server import SimServer
 
 Points = Callable[[str, int, int], list[tuple[int, float]]]
 MIDNIGHT = int((T0 + DAY).timestamp())
@@ -112,3 +118,19 @@ def test_instants_that_are_not_over_are_not_asked_for(stored) -> None:
     api = Api(each_minute)
     loaded(api, stored, T0 + DAY - timedelta(minutes=1))
     assert max(end for *_, end in api.requests) < MIDNIGHT
+
+
+@pytest.mark.parametrize(
+    ("before", "kept"), [(timedelta(minutes=5), 1), (timedelta(minutes=11), 0), (-timedelta(minutes=1), 0)]
+)
+def test_comparisons_of_the_last_ten_minutes_of_a_day_keep_their_prices(tmp_path, minutes, kept) -> None:
+    script = Script()
+    market = script.market("Will it rain?", 0.45)
+    script.buy(WHALE_ADDRESS, T0 - DAY, market, YES, 100, 0.40)
+    now = T0 + DAY - timedelta(minutes=minutes)
+    warehouse = Warehouse(tmp_path)
+    with SimServer(1, script=script, start=now) as sim:
+        pair = Wallets(COPIER_ADDRESS, WHALE_ADDRESS, 0.08)
+        refresh_positions(impatient(settings_for(sim.url)), warehouse, pair, lambda: now)
+    stored = rows(warehouse, "SELECT token_id, price, whale_size, observed_at FROM position_prices")
+    assert stored == [(market.token(YES), 0.45, 100.0, now)] * kept
