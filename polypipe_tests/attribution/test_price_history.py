@@ -120,9 +120,7 @@ def test_instants_that_are_not_over_are_not_asked_for(stored) -> None:
     assert max(end for *_, end in api.requests) < MIDNIGHT
 
 
-@pytest.mark.parametrize(
-    ("before", "kept"), [(timedelta(minutes=5), 1), (timedelta(minutes=11), 0), (-timedelta(minutes=1), 0)]
-)
+@pytest.mark.parametrize(("minutes", "kept"), [(5, 1), (11, 0), (-1, 0)])
 def test_comparisons_of_the_last_ten_minutes_of_a_day_keep_their_prices(tmp_path, minutes, kept) -> None:
     script = Script()
     market = script.market("Will it rain?", 0.45)
