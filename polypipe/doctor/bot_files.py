@@ -96,7 +96,9 @@ def judge_file(
             spec.file, f"{entries_text}, valid; its publications cannot be read: {unreadable}", "see published tables"
         )
     if published is None or age is None:
-        return warning(spec.file, f"{entries_text}; no publication is known: another program wrote it", MAKE)
+        return warning(
+            spec.file, f"{entries_text}; polypipe has not published it in the last 30 days: another program wrote it", MAKE
+        )
     changed_at = datetime.fromtimestamp(state.st_mtime, UTC)
     if hashlib.sha256(payload).hexdigest() != published.sha256:
         if now - changed_at < SETTLING:
