@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, timedelta
 from typing import Any
 
+from polypipe.attribution.ambiguity import UNKNOWN
 from polypipe.attribution.day_sums import NOT_COMPUTED, exits_incomplete
 from polypipe.attribution.days import midnight
 from polypipe.attribution.unknown_days import UnknownDay
@@ -104,6 +105,12 @@ def markouts(view: View, span: Span) -> list[Json]:
 def why_unknown(measured: Json) -> str | None:
     """Why the fills of the span cannot be counted, or None if they can. `measured` is the result of `metrics`."""
     return measured["reasons"].get("whale_fills", "no reason is recorded") if measured["whale_fills"] is None else None
+
+
+def of_matches(measured: Json, name: str) -> str | None:
+    """Why a number is unknown because most matches are ambiguous, or None."""
+    share = measured["ambiguous_share"]
+    return measured["reasons"].get(name) if share is not None and share > UNKNOWN else None
 
 
 def funnel(view: View, span: Span, reason: str | None) -> Json:

@@ -198,6 +198,16 @@ def put_fills(warehouse):
     replace_tables(warehouse, copy_fills=rows, copy_metrics_daily=[metrics_row(D, 1), metrics_row(D, 7)])
 
 
+def test_distributions_of_mostly_ambiguous_matches_are_unknown_with_the_reason(dashboard, warehouse):
+    put_fills(warehouse)
+    why = "3 of 4 matches are ambiguous (75 %): other matches fit nearly as well"
+    unknown = {"slippage_p50": None, "latency_p50": None, "reasons": json.dumps({"slippage_p50": why, "latency_p50": why})}
+    replace_table(warehouse, "copy_metrics_daily", [metrics_row(D, 1, ambiguous_share=75.0, **unknown)])
+    body = dashboard.json(COPYING, days=1, until="2026-09-10")
+    for name in ("slippage", "latency"):
+        assert (body[name]["reason"], body[name]["fills"], body[name]["bars"]) == (why, None, [])
+
+
 def test_funnel_steps_and_losses_match_hand_counts(dashboard, warehouse):
     put_fills(warehouse)
     found = dashboard.json(COPYING, days=1, until="2026-09-10")["funnel"]

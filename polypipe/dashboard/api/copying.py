@@ -24,6 +24,7 @@ from polypipe.dashboard.copy_panels import (
     gap_rows,
     markouts,
     metrics,
+    of_matches,
     stored_days,
     unknown_days,
     why_unknown,
@@ -76,8 +77,10 @@ def copying_body(context: Context, asked: SpanParameters, now: datetime) -> Json
         "coverage_usd": last["expected_usd"] if last else None,
         "coverage_reason": why_not_covered,
         "funnel": funnel(view, span, unknown),
-        "slippage": distribution(view, span, "slippage", unknown),
-        "latency": distribution(view, span, "latency", unknown),
+        **{
+            name: distribution(view, span, name, unknown or of_matches(measured, f"{name}_p50"))
+            for name in ("slippage", "latency")
+        },
         "exits": exits(view, span.last, last, SHOWN_EXITS),
     }
 
