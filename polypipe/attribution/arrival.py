@@ -52,4 +52,4 @@ def read_arrivals(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: dat
         f"AND day >= {literal(start - DAY)} AND day < {literal(end + DAY)} GROUP BY ALL"
     ).fetchall()
     best = {(transaction, token, side): price for transaction, token, side, price in rows}
-    return Arrivals(best, read_marks(con, wallets, start - DAY, end + DAY))
+    return Arrivals(best, read_marks(con, wallets, start - DAY, end + DAY, minutes_from=start))

@@ -210,7 +210,8 @@ def _marks(con: "duckdb.DuckDBPyConnection", wallets: Wallets, days: Sequence[da
     """Marks of everything that the windows need. Results of markets become known later."""
     if not days:
         return Marks({})
-    return read_marks(con, wallets, min(days) - max(windows) * DAY - LOOK_BACK, max(days) + DAY + LOOK_BACK)
+    first = min(days) - max(windows) * DAY
+    return read_marks(con, wallets, first - LOOK_BACK, max(days) + DAY + LOOK_BACK, minutes_from=first)
 
 
 def _rows(con: "duckdb.DuckDBPyConnection", file: str) -> list[dict[str, Any]]:

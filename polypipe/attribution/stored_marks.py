@@ -20,9 +20,17 @@ FILLS = "type = 'TRADE' AND NOT coalesce(is_combo, false)"
 """SQL: the rows of wallet_activity that are fills on the book. Combos cannot be copied: see `combos.py`."""
 
 
-def read_marks(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> Marks:
+def read_marks(
+    con: "duckdb.DuckDBPyConnection",
+    wallets: Wallets,
+    start: datetime,
+    end: datetime,
+    minutes_from: datetime | None = None,
+) -> Marks:
     """Marks from everything stored of [start, end).
 
+    Of `price_history` only the last price of each UTC day is read, which is what marks of midnights need: a whale of 3,000
+    fills a day has a million prices by the minute in a month. From `minutes_from` on all are read.
     Results of markets become known later, so `end` should be well after the days to be marked.
     """
     both = f"wallet IN ({literal(wallets.copier)}, {literal(wallets.whale)})"
@@ -68,7 +76,10 @@ def read_marks(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: dateti
             observed[reading.token].append(Known(reading.t, reading.price, POSITIONS))
     for token, t, price in con.execute(
         "SELECT token_id, epoch(observed_at), price FROM price_history WHERE price IS NOT NULL "
-        f"AND observed_at >= {literal(start)} AND observed_at < {literal(end)} ORDER BY ALL"
+        f"AND observed_at >= {literal(start)} AND observed_at < {literal(end)} "
+        # A price at midnight is the last one of the day that ends.
+        "QUALIFY row_number() OVER (PARTITION BY token_id, date_trunc('day', observed_at - INTERVAL 1 MICROSECOND) "
+        f"ORDER BY observed_at DESC) = 1 OR observed_at >= {literal(minutes_from or end)} ORDER BY ALL"
     ).fetchall():
         observed[token].append(Known(t, price, HISTORY))
     condition_of |= _conditions_of_positions(con)

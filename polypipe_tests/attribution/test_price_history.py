@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import httpx
 import pytest
 
+from polypipe.attribution.marks import HISTORY
 from polypipe.attribution.price_history import LoadedPrices, load_prices
 from polypipe.attribution.stored_marks import read_marks
 from polypipe.divergence.position_refresh import refresh_positions
@@ -132,3 +133,15 @@ def test_comparisons_of_the_last_ten_minutes_of_a_day_keep_their_prices(tmp_path
         refresh_positions(impatient(settings_for(sim.url)), warehouse, pair, lambda: now)
     stored = rows(warehouse, "SELECT token_id, price, whale_size, observed_at FROM position_prices")
     assert stored == [(market.token(YES), 0.45, 100.0, now)] * kept
+
+
+def test_marks_of_midnights_need_one_price_a_day_and_costs_all(stored) -> None:
+    loaded(Api(each_minute), stored)
+    span = WALLETS, T0, T0 + 2 * DAY
+    with stored.read() as con:
+        daily, minutes = read_marks(con, *span), read_marks(con, *span, minutes_from=T0)
+    for token in ("T", "U"):
+        assert daily.at(token, MIDNIGHT) == minutes.at(token, MIDNIGHT)
+        quotes = [[one for one in marks.observed[token] if one[2] == HISTORY] for marks in (daily, minutes)]
+        assert len(quotes[0]) == 1
+        assert len(quotes[1]) > 10
