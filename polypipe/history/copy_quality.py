@@ -36,7 +36,10 @@ LEAST_EFFECTIVE_DAYS = 3
 """Minimum effective days of beta: (sum of v)^2 / sum of v^2 over the days' shares v of the whale's variation."""
 
 LEAST_EVENTS = 12
-"""Minimum independent events for an interval; fewer that are missed or copied as a whole decide it."""
+"""Minimum independent events for the interval of a rate or of slippage: fewer, copied or missed as a whole, decide it."""
+
+LEAST_BETA_EVENTS = 24
+"""The same for beta, in which events weigh by the square of their USD. With 21 the interval covers only .89."""
 
 LEAST_SD_USD = 0.01
 """Spreads of hourly changes below a cent are rounding of the API's single-precision numbers."""
@@ -90,7 +93,7 @@ def quality_rows(con: "duckdb.DuckDBPyConnection", wallets: Wallets, days: Seque
         "least_sd": literal(LEAST_SD_USD),
         "least_days": str(LEAST_DAYS),
         "least_effective_days": str(LEAST_EFFECTIVE_DAYS),
-        "least_events": str(LEAST_EVENTS),
+        "least_events": str(LEAST_BETA_EVENTS),
     }
     for name, value in variables.items():
         con.execute(f"SET VARIABLE {name} = {value}")

@@ -180,8 +180,8 @@ def test_a_week_matches_an_interval_computed_by_hand(con) -> None:
 
 
 @pytest.mark.parametrize(("events", "reason"), [
-    (12, None),
-    (11, "the whale's trades are in few events: as many as 11.0 of equal size, 12 are needed"),
+    (24, None),
+    (23, "the whale's trades are in few events: as many as 23.0 of equal size, 24 are needed"),
     (0, None),  # nothing is known of events
 ])  # fmt: skip
 def test_beta_has_no_interval_if_few_events_decide_it(con, events, reason) -> None:
