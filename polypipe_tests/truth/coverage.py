@@ -222,8 +222,8 @@ def table(weeks: int) -> str:
             lines.append(f"| {name} | {found.known:.0%} | {covered} | {found.false_t:.3f} |")
             print(lines[-1], flush=True)
     lines += ["\n| copy rate and slippage of fills | interval known | covers the true value |", "|---|---:|---:|"]
-    for name, truth, found in fills(weeks):
-        known = [(low, high) for low, high in found if low is not None and high is not None]
+    for name, truth, intervals in fills(weeks):
+        known = [(low, high) for low, high in intervals if low is not None and high is not None]
         covered = sum(low <= truth <= high for low, high in known) / len(known)
         lines.append(f"| {name} | {len(known) / weeks:.0%} | {covered:.3f} |")
         print(lines[-1], flush=True)
