@@ -71,7 +71,7 @@ class Laws:
             else:
                 start = self.random.integers(1 - hours, HOURS, self.weeks)
             size = 100 * np.exp(heavy * self.random.standard_normal(self.weeks))
-            kept = self.random.random(self.weeks) >= MISSED
+            kept: Array = self.random.random(self.weeks) >= MISSED
             if spread:
                 kept = 1 + spread * self.random.standard_normal(self.weeks)
             for hour in range(hours):
@@ -149,8 +149,8 @@ def measure(con: "duckdb.DuckDBPyConnection", weeks: Weeks) -> Coverage:
     if weeks.events is not None:
         week, hour, usd = weeks.events
         at = pd.to_datetime([starts[w] + timedelta(hours=int(h)) for w, h in zip(week, hour, strict=True)], utc=True)
-        key = [f"e{n}" for n in range(len(week))]
-        trades = pd.DataFrame({"key": key, "wallet": WHALE, "instant": at, "usd": usd})
+        names = [f"e{n}" for n in range(len(week))]
+        trades = pd.DataFrame({"key": names, "wallet": WHALE, "instant": at, "usd": usd})
         con.register("trades", trades)
         con.execute(
             "INSERT INTO wallet_activity (key, day, wallet, timestamp, type, usdc_size, event_slug, transaction_hash, "
@@ -161,8 +161,10 @@ def measure(con: "duckdb.DuckDBPyConnection", weeks: Weeks) -> Coverage:
     rows = [row for row in quality_rows(con, Wallets(COPIER, WHALE, RATIO), days) if row["window_days"] == DAYS]
     bounds = [(row["beta_low"], row["beta_high"]) for row in rows]
     inside = [low <= weeks.beta <= high for low, high in bounds if low is not None and high is not None]
-    t = [abs(row["gap_t"]) for row in rows if row["gap_t"] is not None]
-    return Coverage(len(inside) / number, sum(inside) / len(inside) if inside else None, sum(one > 2 for one in t) / len(t))
+    ts = [abs(row["gap_t"]) for row in rows if row["gap_t"] is not None]
+    return Coverage(
+        len(inside) / number, sum(inside) / len(inside) if inside else None, sum(one > 2 for one in ts) / len(ts)
+    )
 
 
 def fills(weeks: int, seed: int = 2) -> Iterator[tuple[str, float, list[tuple[float | None, float | None]]]]:
@@ -224,8 +226,8 @@ def table(weeks: int) -> str:
     lines += ["\n| copy rate and slippage of fills | interval known | covers the true value |", "|---|---:|---:|"]
     for name, truth, intervals in fills(weeks):
         known = [(low, high) for low, high in intervals if low is not None and high is not None]
-        covered = sum(low <= truth <= high for low, high in known) / len(known)
-        lines.append(f"| {name} | {len(known) / weeks:.0%} | {covered:.3f} |")
+        share = sum(low <= truth <= high for low, high in known) / len(known)
+        lines.append(f"| {name} | {len(known) / weeks:.0%} | {share:.3f} |")
         print(lines[-1], flush=True)
     return "\n".join(lines)
 
