@@ -48,7 +48,8 @@ def attribution_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.Asse
                 "Every fill of the whale with its copy: shares, price, slippage and latency, or why it was missed; and the "
                 "copier's own fills. In the table copy_fills, matched by token, side, size and time, with reasons from the "
                 "bot's log where there is one, and the fee and role (maker or taker) where the market's schedule tells; "
-                "fees and rebates by wallet and day in wallet_fees_daily. Read by copy_metrics_daily, gap_attribution, the "
+                "fees and rebates by wallet and day in wallet_fees_daily. Past prices that marks lack "
+                "are read first, each once, into price_history. Read by copy_metrics_daily, gap_attribution, the "
                 "dashboard and `polypipe whatif`; yesterday is stored from 00:27 UTC on."
             ),
         ),
