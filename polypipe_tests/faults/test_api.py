@@ -78,6 +78,7 @@ class Case:
 
 EVERYTHING = ("user1_value", "user1_pnl", "user1_rank", "user2_value", "user2_pnl", "user2_rank", "expected_pnl")
 GIVEN_UP = r"no complete response within|ReadTimeout"
+BLOCKED = "something between you and Polymarket answers instead of it"
 
 
 def field(kind: str, path: str, name: str, value: Any = None) -> dict[str, Any]:
@@ -105,7 +106,7 @@ def cases(hang: float, retry_after: int) -> list[Case]:
         Case("everything hangs", [stuck], every, "snapshot", GIVEN_UP, GIVEN_UP, EVERYTHING, GIVEN_UP),
         Case("a burst of 429", [storm | {"times": 2}], "live", "live"),
         Case("429 storm", [storm], every, "snapshot", "429", "429", EVERYTHING, "429"),
-        Case("HTML with 200", [html], every, "", "HTML", "HTML", EVERYTHING, "HTML"),
+        Case("HTML with 200", [html], every, "", BLOCKED, BLOCKED, EVERYTHING, BLOCKED),
         Case("missing key", [{"kind": "missing_key", "path": LISTING}], "crawl live", "live", "`events`", "`events`"),
         Case("rows as text", [{"kind": "wrong_type", "path": LISTING}], "crawl live", "", "array", "array"),
         Case("no ids", [no_ids], "crawl", "crawl", "have no usable token ids"),
