@@ -108,12 +108,12 @@ def test_every_number_has_its_formula_for_mouse_and_keyboard(look, warehouse):
     tips = page.locator("#quality .tip")
     expect(tips.first).to_be_attached()
     facts = page.locator("#quality-copying .panel")
-    assert facts.count() == page.locator("#quality-copying .tip").count() == 10
+    assert facts.count() == page.locator("#quality-copying .tip").count() == 11
     assert page.locator("#part-waterfall tbody tr").count() == page.locator("#part-waterfall .tip").count() == 17
     tip = page.locator("#quality-copying .panel", has_text="Copy rate").locator(".tip")
     for title, words in {
         "Gap": "over 6 of 7 days",
-        "Copy rate": "Order sent 4 ÷ eligible 5",
+        "Copy rate": "Copied 4 ÷ eligible 5",
         "Coverage": "$450.00 of $500.00",
         "Fill ratio": "over the 4 fills",
         "Slippage": "$2.25 in all",
