@@ -115,7 +115,7 @@ def test_every_number_has_its_formula_for_mouse_and_keyboard(look, warehouse):
         "Gap": "over 6 of 7 days",
         "Copy rate": "Copied 4 ÷ eligible 5",
         "Coverage": "$450.00 of $500.00",
-        "Fill ratio": "over the 4 fills",
+        "Fill ratio": "over the 4 copied fills",
         "Slippage": "$2.25 in all",
         "Fees": "Fees of the copies",
         "Whale as a maker": "cannot be copied by a taker",
