@@ -64,14 +64,14 @@ function windowPanel(days, row) {
   const [why, from] = [row.reasons, inputs(row)];
   const line = (name, note, value) => h("tr", {}, h("th", { scope: "row" }, h("span", { class: "named" }, name, tip(`${note} Over ${count(row.hours_covered)} hours.`))), h("td", { class: "n" }, value));
   const times = (value) => `${count(value, 2)}×`;
-  const interval = row.beta_to_ratio === null || row.beta_low === null ? null : h("small", { class: "muted" }, ` 95 %: ${times(row.beta_low / row.scaling_ratio)} to ${times(row.beta_high / row.scaling_ratio)}`);
-  const range = row.gap_low === null ? null : h("small", { class: "muted" }, ` 95 %: ${money(row.gap_low, { signed: true })} to ${money(row.gap_high, { signed: true })}`);
+  const interval = row.beta_to_ratio === null || row.beta_low === null ? null : h("small", { class: "below" }, `95 %: ${times(row.beta_low / row.scaling_ratio)} to ${times(row.beta_high / row.scaling_ratio)}`);
+  const range = row.gap_low === null ? null : h("small", { class: "below" }, `95 %: ${money(row.gap_low, { signed: true })} to ${money(row.gap_high, { signed: true })}`);
   const certain = row.gap_low === null ? null : row.gap_low > 0 || row.gap_high < 0 ? "distinguishable from 0" : "not distinguishable from 0";
   const csv = h("a", { class: "button", href: `/api/export.csv?what=quality&window=${days}&days=1`, download: "" }, "CSV");
   return h("div", { class: "panel part" }, h("header", {}, h("h3", {}, `${title} to the end of ${day(row)} · ${row.source}`), h("div", { class: "actions" }, csv)),
     h("table", {}, h("caption", { class: "hidden" }, `Copy quality over ${title}`), h("tbody", {},
       line("Gap", `Copier PnL − Σ over the hours of ratio × the change of whale PnL.${from.gap}`, h("span", {}, known(row.gap, usd, why.gap), range)),
-      line("t of the gap", "Gap ÷ its standard error, from the spread between days; between −1.96 and 1.96 the gap is not distinguishable from 0.", h("span", {}, known(row.gap_t, (t) => count(t, 2), why.gap_t), certain ? h("small", { class: "muted" }, ` ${certain}`) : null)),
+      line("t of the gap", "Gap ÷ its standard error, from the spread between days; between −1.96 and 1.96 the gap is not distinguishable from 0.", h("span", {}, known(row.gap_t, (t) => count(t, 2), why.gap_t), certain ? h("small", { class: "below" }, certain) : null)),
       line("Capture up", `Copier PnL in the hours in which the whale gained ÷ (ratio × its gains); high is good.${from.up}`, known(row.capture_up, percent, why.capture_up)),
       line("Capture down", `Copier PnL in the hours in which the whale lost ÷ (ratio × its losses); low is good.${from.down}`, known(row.capture_down, percent, why.capture_down)),
       line("Beta ÷ ratio", `Slope of the copier's hourly changes on the whale's ÷ the ratio; 1 is as configured.${from.beta}`, h("span", {}, known(row.beta_to_ratio, times, why.beta_to_ratio), interval)),
