@@ -136,6 +136,7 @@ class Bot:
             filled, why = max(math.floor(asked * (5 + 90 * filled_part)) / 100, 0.01), "unfilled"
         for fill in fills:
             fill.why = why
+            fill.asked = asked * fill.ordered / sum(one.ordered for one in fills)
             fill.log = f"200 OK {told}"
             if why == "unfilled":
                 fill.log += f" | UNDERFILL: {filled:.2f}/{asked:.2f} filled; resubmit {asked - filled:.2f}"

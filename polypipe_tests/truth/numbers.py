@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from polypipe_tests.truth.bot import FACTOR, FLOOR, MINIMUM, TIER
+from polypipe_tests.truth.bot import FACTOR, FLOOR, TIER
 from polypipe_tests.truth.wallets import Act
 from polypipe_tests.truth.world import WhaleFill, World
 
@@ -30,7 +30,7 @@ def numbers_of(world: World, start: float, end: float) -> dict[str, float]:
     if not copied:
         return found
     shares = sum(fill.copied for fill in copied)
-    found["fill_ratio"] = 100 * shares / sum(_ordered(fill) for fill in copied)
+    found["fill_ratio"] = 100 * shares / sum(fill.asked for fill in copied)
     found["slippage_usd"] = slipped
     found["slippage_cents"] = 100 * slipped / shares
     waited = [min(copy.t for copy in fill.copies) - fill.act.t for fill in copied]
@@ -73,8 +73,3 @@ def _missed(fills: Sequence[WhaleFill], own: Sequence[Act], end: float) -> float
         assert market is not None
         worth += shares * market.price(places[place].outcome, end)
     return worth
-
-
-def _ordered(fill: WhaleFill) -> float:
-    """Shares of the order; a sale of all that the copier had is served in full."""
-    return fill.copied if fill.why == "no_position" else max(expected(fill), MINIMUM / fill.act.price)

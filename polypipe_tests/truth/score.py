@@ -209,7 +209,8 @@ def _day(
 def verdict(name: str, value: float, row: Mapping[str, Any], base: float) -> str:
     """What a stored number is worth: right, ranged (off, but within its interval), unknown, wrong.
 
-    The shortfall rests on marks: it may be off by 2 % of `base`, the day's absolute parts, like the unexplained.
+    The shortfall rests on marks: it may be off by 2 % of `base`, the day's absolute parts, like the unexplained. Slippage
+    in USD has the interval of that in cents.
     """
     said = row[name]
     if said is None:
@@ -217,8 +218,9 @@ def verdict(name: str, value: float, row: Mapping[str, Any], base: float) -> str
     absolute, share = (0.02 * base, 0.005) if name == "shortfall_usd" else TOLERANCE.get(name, (0.01, 0.005))
     if abs(said - value) <= max(absolute, share * abs(value)):
         return "right"
-    low, high = row.get(f"{name}_low"), row.get(f"{name}_high")
-    if low is not None and high is not None and low <= value <= high:
+    of, unit = ("slippage_cents", said / row["slippage_cents"]) if name == "slippage_usd" and said else (name, 1.0)
+    low, high = row.get(f"{of}_low"), row.get(f"{of}_high")
+    if low is not None and high is not None and low * unit <= value <= high * unit:
         return "ranged"
     sure = row.get(f"{name}_sure")  # the other end of the range, if many matches are ambiguous
     return "ranged" if sure is not None and min(said, sure) <= value <= max(said, sure) else "wrong"

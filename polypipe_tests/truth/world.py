@@ -55,12 +55,16 @@ class Kind:
 
 @dataclass
 class WhaleFill:
-    """A fill of the whale, and what became of it. `why` is None for a full copy; `ordered` are the shares asked for."""
+    """A fill of the whale, and what became of it. `why` is None for a full copy.
+
+    `ordered` are the shares by the bot's rule, `asked` those of the order: not below the minimum, not more than held.
+    """
 
     act: Act
     ratio: float
     why: str | None = None
     ordered: float = 0.0
+    asked: float = 0.0
     log: str = ""  # order_status in the bot's words; "" if the bot did not see it
     logged_at: float = 0.0
     copies: list[Act] = field(default_factory=list)  # with the shares that are for this fill

@@ -28,7 +28,11 @@ KINDS = (
         days=2, games=3, futures=0, bursts=(1, 1), fills=(60, 60), span=60, sizes="equal", exits=0.0,
         latency=(14.0, 0.35), targets="flagged",
     ),
-    Kind("clusters", "three to eight fills of a token in a second, half of them of one order", fills=(3, 8), span=1),
+    Kind(
+        "clusters",
+        "three to eight fills of a token in a second, half of them of one order",
+        fills=(3, 8), span=1, targets="flagged",
+    ),
     Kind("joined copies", "one order for several fills of 10 seconds", joined=6, fills=(2, 6), span=8, log=False),
     Kind("partial fills", "60 % of orders are filled in part", partial=0.6, targets="flagged"),
     Kind("late copies", "a quarter of orders rests for 200 to 1,700 s", late=0.25, log=False),
