@@ -1,0 +1,29 @@
+"""The targets of docs/accuracy.md hold on these worlds. `make accuracy` measures all kinds."""
+
+from dataclasses import replace
+
+import pytest
+
+from polypipe_tests.truth.product import matched, measured
+from polypipe_tests.truth.report import missed
+from polypipe_tests.truth.score import Score, add, add_fills
+from polypipe_tests.truth.worlds import BY_NAME, long_run, make
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize(("name", "seed"), [("US evenings", 0), ("fees", 0)])
+def test_two_days_meet_the_targets(name, seed, tmp_path) -> None:
+    kind = replace(BY_NAME[name], days=2)
+    world, score = make(kind, seed), Score()
+    add(score, world, measured(world, tmp_path), long_run(kind))
+    assert missed(kind, score) == [], score.fills.wrong
+    assert score.right_exits == len(score.exits), score.exits
+
+
+@pytest.mark.parametrize("name", ["calm", "bursts of distinct sizes", "clusters", "second whale"])
+def test_copied_fills_meet_the_targets(name, tmp_path) -> None:
+    kind = replace(BY_NAME[name], days=2)
+    world, score = make(kind, 3), Score()
+    add_fills(score, world, matched(world, tmp_path))
+    assert missed(kind, score) == [], score.fills.wrong
