@@ -17,7 +17,7 @@ from polypipe_tests.truth.product import matched, measured
 from polypipe_tests.truth.report import missed, tables, write
 from polypipe_tests.truth.score import Score, add, add_fills
 from polypipe_tests.truth.world import Kind
-from polypipe_tests.truth.worlds import BY_NAME, KINDS, long_run, make
+from polypipe_tests.truth.worlds import BY_NAME, KINDS, make
 
 
 def main() -> None:
@@ -52,7 +52,7 @@ def score_of(kind: Kind, seed: int, whole: bool = True) -> Score:
     world, score, home = make(kind, seed), Score(), Path(tempfile.mkdtemp(prefix="polypipe-truth-"))
     try:
         if whole:
-            add(score, world, measured(world, home), long_run(kind))
+            add(score, world, measured(world, home))
         else:
             add_fills(score, world, matched(world, home))
     finally:
@@ -65,7 +65,7 @@ def in_detail(kind: Kind, seed: int) -> None:
     world, home = make(kind, seed), Path(tempfile.mkdtemp(prefix="polypipe-truth-"))
     found = measured(world, home)
     score = Score()
-    add(score, world, found, long_run(kind))
+    add(score, world, found)
     for truth, gap, day in zip(truth_of(world), found.gaps, score.days, strict=True):
         print(f"{gap['day']:%Y-%m-%d} gap {truth.gap:.2f}, stored {gap['gap']}; absolute parts {truth.absolute:.2f}")
         print(f"  unexplained {gap['unexplained']}, truly timing {truth.timing:.2f}, ratio {truth.ratio_change:.2f}")

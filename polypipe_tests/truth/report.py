@@ -22,8 +22,8 @@ def tables(scores: Mapping[Kind, Score]) -> str:
             "|---|---:|---:|---:|---:|---:|---:|",
             *(_fills(kind, score) for kind, score in scores.items()),
             "\n### Causes and numbers\n",
-            "| world | days | worst cause | error | days within 1 % | unexplained | exits | wrong (days) | coverage |",
-            "|---|---:|---|---:|---:|---:|---:|---|---:|",
+            "| world | days | worst cause | error | days within 1 % | unexplained | exits | wrong (days) |",
+            "|---|---:|---|---:|---:|---:|---:|---|",
             *(_causes(kind, score) for kind, score in scores.items()),
             "\n### Worlds\n",
             "| world | what it is |",
@@ -79,11 +79,9 @@ def _causes(kind: Kind, score: Score) -> str:
     cause, error = _worst(score)
     within = sum(day.worst <= CAUSE_TARGET for day in score.days)
     wrong = ", ".join(f"{name} ({days})" for name, days in score.wrong_numbers.items())
-    inside, all_ = score.coverage()
     return (
         f"| {kind.name} | {len(score.days)} | {cause} | {error:.1%} | {within} | {score.unexplained:.1%} | "
-        f"{score.right_exits} of {len(score.exits)} | {wrong} | "
-        f"{f'{inside} of {all_}' if all_ else 'none'} |"
+        f"{score.right_exits} of {len(score.exits)} | {wrong} |"
     )
 
 

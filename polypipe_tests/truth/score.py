@@ -71,11 +71,10 @@ class Day:
 
 @dataclass
 class Score:
-    """All worlds of one kind. `covered` counts intervals by number: (contain the long-run value, all)."""
+    """All worlds of one kind."""
 
     fills: Fills = field(default_factory=Fills)
     days: list[Day] = field(default_factory=list)
-    covered: dict[str, tuple[int, int]] = field(default_factory=dict)
     exits: list[tuple[str, float | None, float | None]] = field(default_factory=list)  # what, true and stored shares
 
     @property
@@ -88,9 +87,6 @@ class Score:
             setattr(self.fills, name, getattr(self.fills, name) + getattr(other.fills, name))
         self.days += other.days
         self.exits += other.exits
-        for name, (inside, all_) in other.covered.items():
-            before = self.covered.get(name, (0, 0))
-            self.covered[name] = before[0] + inside, before[1] + all_
 
     @property
     def causes(self) -> dict[str, float]:
@@ -115,17 +111,13 @@ class Score:
         """Numbers that are off and say nothing of it, on more than one day in twenty."""
         return {name: days for name, days in self.counted("wrong").items() if days > 0.05 * len(self.days)}
 
-    def coverage(self) -> tuple[int, int]:
-        """(intervals that contain the long-run value, intervals) of all numbers."""
-        return sum(inside for inside, _ in self.covered.values()), sum(all_ for _, all_ in self.covered.values())
-
 
 def add_fills(score: Score, world: World, found: Found) -> None:
     """Add the fills of a world to the score of its kind."""
     _fills(score.fills, world, found.fills)
 
 
-def add(score: Score, world: World, found: Found, long_run: Mapping[str, float]) -> None:
+def add(score: Score, world: World, found: Found) -> None:
     """Add a world to the score of its kind."""
     add_fills(score, world, found)
     by_day = {row["day"].timestamp(): row for row in found.metrics}
@@ -133,11 +125,6 @@ def add(score: Score, world: World, found: Found, long_run: Mapping[str, float])
         numbers = numbers_of(world, start, end) | {"gap": truth.gap}
         score.days.append(_day(world, truth, gap, by_day[start] | {"gap": gap["gap"]}, numbers))
         _exits(score, world, start, truth.exits, found.exits)
-        for name, value in long_run.items():
-            low, high = by_day[start][f"{name}_low"], by_day[start][f"{name}_high"]
-            if low is not None:
-                inside, all_ = score.covered.get(name, (0, 0))
-                score.covered[name] = inside + (low <= value <= high), all_ + 1
 
 
 def _fills(fills: Fills, world: World, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -1,10 +1,8 @@
 """The kinds of worlds that accuracy is measured on, and how one is made."""
 
 from dataclasses import replace
-from functools import cache
 
-from polypipe_tests.truth.bot import FLOOR, Bot, settle_reasons
-from polypipe_tests.truth.numbers import slippage
+from polypipe_tests.truth.bot import Bot, settle_reasons
 from polypipe_tests.truth.whale import Whale, make_markets
 from polypipe_tests.truth.world import Kind, World
 
@@ -74,15 +72,3 @@ def make(kind: Kind, seed: int) -> World:
     settle_reasons(world)
     world.acts.sort(key=lambda act: act.t)
     return world
-
-
-@cache
-def long_run(kind: Kind, worlds: int = 40) -> dict[str, float]:
-    """Copy rate (%) and slippage (cents a share) of the kind itself, from many worlds: what intervals should contain."""
-    fills = [fill for seed in range(1000, 1000 + worlds) for fill in make(kind, seed).fills if fill.act.shares >= FLOOR]
-    copied = [fill for fill in fills if fill.copies]
-    shares = sum(fill.copied for fill in copied)
-    return {
-        "copy_rate": 100 * len(copied) / len(fills),
-        "slippage_cents": 100 * sum(map(slippage, copied)) / shares,
-    }
