@@ -135,10 +135,10 @@ def text(example: Example) -> str:
         "",
         f"Of the whale's {metrics['whale_fills']} fills {metrics['eligible_fills']} had 10 shares or more, and "
         f"{metrics['copied_fills']} of these were copied:",
-        f"{metrics['copy_rate']:.0f} % (95 % interval {metrics['copy_rate_low']:.0f} to {metrics['copy_rate_high']:.0f}), "
-        f"{metrics['copy_rate_usd']:.0f} % by USD. They were {metrics['fill_ratio']:.0f} % filled, half of them within",
-        f"{metrics['latency_p50']:.0f} s, at {metrics['slippage_cents']:.2f} cents a share worse than the whale's price "
-        f"(interval {metrics['slippage_cents_low']:.2f} to {metrics['slippage_cents_high']:.2f}).",
+        f"{metrics['copy_rate']:.0f} %, {metrics['copy_rate_usd']:.0f} % by USD. "
+        f"They were {metrics['fill_ratio']:.0f} % filled, half of them within",
+        f"{metrics['latency_p50']:.0f} s, at {metrics['slippage_cents']:.2f} cents a share worse than the whale's price. "
+        "One day is too short for an interval.",
         "",
         "| fills of the whale by outcome | fills | USD |",
         "|---|---:|---:|",

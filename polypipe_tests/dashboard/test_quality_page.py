@@ -276,7 +276,6 @@ def test_pnl_numbers_show_their_inputs(look, warehouse):
     expect(panels).to_have_count(2)
     new, old = panels.all()
     inputs = {
-        "t of the gap": "−$0.0500 ÷ ($0.5000 ÷ √166). ",
         "Capture up": "+$40.00 ÷ (+$50.00). ",
         "Capture down": "−$30.00 ÷ (−$25.00). ",
         "R²": "(0.0600 × $12.5000 ÷ $1.2500)². ",
