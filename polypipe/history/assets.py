@@ -70,9 +70,9 @@ def history_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDe
             description=(
                 "How well the copier followed ratio x the whale, per day and over the 7 and 30 days that end with it: PnL "
                 "of both, expected PnL, gap, capture of gains and losses, beta, tracking error, and 95 % intervals of gap "
-                "and beta from 6 days on, in the table copy_quality_daily. An unknown number is null with its reason. Computed from wallet_pnl, so "
-                "also for days before polypipe was installed. Read by attribution and the dashboard; yesterday is stored "
-                "from 00:17 UTC on."
+                "and beta from 6 days on, in the table copy_quality_daily. An unknown number is null with its reason. "
+                "Computed from wallet_pnl, so also for days before polypipe was installed. Read by attribution and the "
+                "dashboard; yesterday is stored from 00:17 UTC on."
             ),
         ),
     ]

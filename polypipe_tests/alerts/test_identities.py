@@ -112,7 +112,7 @@ def copy_fill(con, n, realised, latency, slippage, sent=True) -> None:
         "copier_shares": 100 * realised if sent else 0.0, "copier_price": 0.5, "copier_fee": 0.0, "copier_fills": int(sent),
         "order_sent": sent, "latency": latency if sent else None, "slippage_cents": slippage if sent else None,
         "ambiguous": False, "sport": "", "league": "", "market_type": "", "price_bucket": "", "size_bucket": "",
-        "title": "", "event_slug": "", "outcome": "",
+        "title": "", "event_slug": f"e{n}", "outcome": "",
     }  # fmt: skip
     insert(con, "copy_fills", **values | OURS)
 
