@@ -176,6 +176,7 @@ def _metric_row(
         else f"no ratio explains the sizes of enough of {row['realised_pairs']} pairs",
         "ratio": "no fills in the window",
     }
+    reasons |= {name: why for name, why in (whole["reasons"] if whole else {}).items() if why is not None}
     row |= costs[0]
     reasons |= costs[1] if row["eligible_fills"] else dict.fromkeys(COST_NUMBERS, no_copy)
     if not is_ranged(row["ambiguous_share"]):
@@ -188,7 +189,6 @@ def _metric_row(
     of_fees, why_no_fees = fee_numbers(fees, row["slippage_cents"], in_pnl)
     row |= of_fees
     reasons |= why_no_fees
-    reasons |= {name: why for name, why in (whole["reasons"] if whole else {}).items() if why is not None}
     funnel, markouts = numbers["funnel"], row["markouts"]
     if not known:
         text = f"activity is known and matched on {numbers['days_known']} of {numbers['window_days']} days"
