@@ -83,11 +83,11 @@ def _matched(
     whale = read_fills(con, wallets.whale, first, end + BEYOND)
     copier = read_fills(con, wallets.copier, first, end + BEYOND)
     pairs = clear_pairs(whale, copier, wallets.bot)
-    span = con, wallets, first - DAY, end + DAY
-    hours = ratios_by_hour(*span)
+    # All earlier hours: without them, an old change that sizes show would count beyond the snapshots after it.
+    hours = ratios_by_hour(con, wallets, moment(0.0), end + DAY)
     shown = [one for one in shown_changes(pairs, hours, wallets.ratio) if start <= moment(one.t) < end]
     others = [one for one in changes if not start <= moment(one.t) < end]
-    ratio = Ratios(hours, ratios_by_day(*span), wallets.ratio, [*others, *shown])
+    ratio = Ratios(hours, ratios_by_day(con, wallets, first - DAY, end + DAY), wallets.ratio, [*others, *shown])
     usual = Habits(ratio, pairs, bot=wallets.bot)
     timed = exact_pairs(whale, copier, lambda t: usual.at(t).ratio, wallets.bot)
     habits = Habits(ratio, pairs, timed, wallets.bot)

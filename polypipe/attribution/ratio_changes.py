@@ -44,7 +44,8 @@ def change_notes(
     con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime
 ) -> dict[datetime, list[str]]:
     """Day -> notes on the ratio changes of [start, end): when, from what to what, and what shows it."""
-    ratios = Ratios(ratios_by_hour(con, wallets, start, end), {}, wallets.ratio, read_changes(con, wallets))
+    hours = ratios_by_hour(con, wallets, moment(0.0), end)  # all of them: the day's first ratio follows an earlier one
+    ratios = Ratios(hours, {}, wallets.ratio, read_changes(con, wallets))
     notes: dict[datetime, list[str]] = {}
     for change in ratios.changes(start.timestamp(), end.timestamp()):
         source = "shown by the sizes of copies, no snapshot has it" if change.by_sizes else "shown by snapshots"

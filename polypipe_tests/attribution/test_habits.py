@@ -8,6 +8,7 @@ import pytest
 from polypipe.attribution.copy_fills import fill_rows
 from polypipe.attribution.daily_gap import gap_rows
 from polypipe.attribution.habits import LEAST_CLEAR_PAIRS, USUAL_LATENCY, ClearPair, Habit, Habits
+from polypipe.attribution.ratio_changes import change_notes
 from polypipe.attribution.ratios import Ratios
 from polypipe_tests.attribution.tables import COPIER, T0, WALLETS, WHALE, insert, known_days, measured, trade
 
@@ -78,3 +79,24 @@ def test_fills_around_a_changed_ratio_are_all_full_copies(con) -> None:
         {"missed_unfilled": 0.0, "missed_unknown": 0.0, "excess": 0.0, "own": 0.0}, abs=1e-9
     )
     assert "the ratio changed from 0.04 to 0.1 at 12:00 UTC, shown by snapshots" in json.loads(row["notes"])
+
+
+def test_a_change_between_two_days_is_noted_on_the_second(con) -> None:
+    snapshot(con, T0 - 60 * S, 0.04)
+    snapshot(con, T0 + 60 * S, 0.1)
+    notes = change_notes(con, WALLETS, T0, T0 + DAY)
+    assert notes == {T0: ["the ratio changed from 0.04 to 0.1 at 00:00 UTC, shown by snapshots"]}
+    assert change_notes(con, WALLETS, T0 + DAY, T0 + 2 * DAY) == {}
+
+
+def test_an_old_change_by_sizes_ends_with_the_next_snapshot(con) -> None:
+    """Sizes showed 0.02 to 0.04 three weeks ago, snapshots 0.1 since: the day has no change, and 0.1 before its first one."""
+    insert(
+        con, "ratio_changes", user1_address=COPIER, user2_address=WHALE, changed_at=T0 - 21 * DAY,
+        ratio_before=0.02, ratio_after=0.04,
+    )  # fmt: skip
+    snapshot(con, T0 - 15 * DAY, 0.1)
+    snapshot(con, T0 + 12 * HOUR, 0.1)
+    trade(con, WHALE, T0, 1000, 0.40)
+    assert change_notes(con, WALLETS, T0, T0 + DAY) == {}
+    assert [row["ratio"] for row in fill_rows(con, WALLETS, T0, T0 + DAY)] == [WALLETS.ratio]
