@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polypipe.warehouse.connection import literal
-from polypipe.warehouse.errors import newer_schema
+from polypipe.warehouse.errors import WarehouseError, newer_schema
 
 if TYPE_CHECKING:
     import duckdb
@@ -37,12 +37,15 @@ class Migration:
 
 
 def migrations() -> list[Migration]:
-    """All migrations of this polypipe, in order. They are numbered from 1 without gaps."""
+    """All migrations of this polypipe, in order. Raises `WarehouseError` unless they are numbered from 1 without gaps."""
     found = []
     for path in sorted(MIGRATIONS.glob("[0-9]*.sql")):
         number, _, name = path.stem.partition("_")
         found.append(Migration(int(number), name, path))
-        assert int(number) == len(found), f"{path.name} is migration {len(found)}: rename it"
+        if int(number) != len(found):  # a broken installation, or two migrations of one number
+            raise WarehouseError(
+                f"{path.name} is migration {len(found)} of the schema; reinstall polypipe or renumber the file"
+            )
     return found
 
 

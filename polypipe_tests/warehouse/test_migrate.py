@@ -43,6 +43,12 @@ def test_migration_numbers_have_no_gaps_and_are_recorded_once(wh: Warehouse) -> 
     assert recorded == [(migration.version, migration.name, True) for migration in migrate.migrations()]
 
 
+def test_two_migrations_of_one_number_are_refused(newer: Path) -> None:
+    (newer / "0002_second.sql").write_text("SELECT 1")
+    with pytest.raises(WarehouseError, match=r"0002_second\.sql is migration 3 of the schema"):
+        migrate.migrations()
+
+
 def test_every_published_table_comes_from_the_migrations(wh: Warehouse) -> None:
     wh.merge()
     found = {name for (name,) in live_rows(wh, "SELECT table_name FROM duckdb_tables()")}
