@@ -2,7 +2,7 @@
 
 Everything is a statistic of sums that add up over fills, kept by event: fills of one game share its price moves, so events
 are what is independent. A statistic gets the sums of any set of events, so that its interval can be computed by leaving
-events out or drawing them anew (`intervals.event_intervals`).
+events out (`intervals.event_intervals`).
 """
 
 from bisect import bisect_left

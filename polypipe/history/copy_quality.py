@@ -78,7 +78,7 @@ def compute_quality(warehouse: Warehouse, wallets: Wallets, start: datetime, end
 
 def quality_rows(con: "duckdb.DuckDBPyConnection", wallets: Wallets, days: Sequence[datetime]) -> list[CopyQualityRow]:
     """The rows of these days (midnights), by day and window. `con` has the tables wallet_pnl,
-    wallet_activity and snapshots."""
+    wallet_activity, ratio_changes and snapshots."""
     variables = {
         "copier": literal(wallets.copier),
         "whale": literal(wallets.whale),

@@ -1,5 +1,5 @@
 -- Rows of copy_quality_daily for the days of getvariable('days'), three windows each. The comments of the table define
--- the columns. Reads wallet_pnl and snapshots; copy_quality.py sets the variables.
+-- the columns. Reads wallet_pnl, wallet_activity, ratio_changes and snapshots; copy_quality.py sets the variables.
 
 -- The 97.5 % quantile of Student's t with v degrees of freedom, by its expansion around the normal quantile; within 1 %
 -- from v = 2 on.
