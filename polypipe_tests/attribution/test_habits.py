@@ -90,7 +90,7 @@ def test_a_change_between_two_days_is_noted_on_the_second(con) -> None:
 
 
 def test_an_old_change_by_sizes_ends_with_the_next_snapshot(con) -> None:
-    """Sizes showed 0.02 to 0.04 three weeks ago, snapshots 0.1 since: the day has no change, and 0.1 before its first one."""
+    """Sizes showed 0.02 to 0.04 3 weeks ago, snapshots 0.1 since: no change on the day, and 0.1 before its first one."""
     insert(
         con, "ratio_changes", user1_address=COPIER, user2_address=WHALE, changed_at=T0 - 21 * DAY,
         ratio_before=0.02, ratio_after=0.04,
