@@ -2,7 +2,7 @@
 
 COMMENT ON COLUMN activity_days.read_at IS 'Start of the read, or earlier if a cache sent an older answer.';
 
-COMMENT ON TABLE activity_unknown_days IS 'Days that were read and are not proven complete; they are not in activity_days. The rows that were read are in wallet_activity.';
+COMMENT ON TABLE activity_unknown_days IS 'Days that were read but are not proven complete. They are not in activity_days; their rows are in wallet_activity.';
 COMMENT ON COLUMN activity_unknown_days.read_at IS 'Start of the read, or earlier if a cache sent an older answer.';
 
 COMMENT ON COLUMN copy_breakdowns.fill_ratio IS 'Percent: shares filled / shares ordered, over copied fills. Null if none was copied.';
@@ -11,12 +11,12 @@ COMMENT ON COLUMN copy_fills.whale_fee IS 'Fee of the whale fill in USD: usdcSiz
 COMMENT ON COLUMN copy_fills.copier_fee IS 'Fees of the copies in USD (own: of the fill), computed like whale_fee. 0 without copies; null if a usdcSize is absent.';
 COMMENT ON COLUMN copy_fills.whale_role IS 'taker if the fee fits the market''s schedule, maker if a market that charges takers charged none. Null if unknown, with whale_fee_reason; null without a reason for own and in rows from before it was stored.';
 COMMENT ON COLUMN copy_fills.copier_role IS 'Role of the copier in the copies (own: in the fill): maker, taker or mixed. Null without copies, and if unknown, with copier_fee_reason.';
-COMMENT ON COLUMN copy_fills.copier_fee_reason IS 'Why copier_role or copier_fee is unknown, or why an implied fee counts 0; several reasons are separated by semicolons. Null if both are known.';
+COMMENT ON COLUMN copy_fills.copier_fee_reason IS 'Why copier_role or copier_fee is unknown, or why an implied fee counts as 0; several reasons are separated by semicolons. Null if both are known.';
 COMMENT ON COLUMN copy_fills.league IS 'Series slug of the event; unknown if neither the token nor similar games are in any crawl.';
 
 COMMENT ON COLUMN copy_metrics_daily.copier_fee_cents IS 'Fees of the copies of eligible fills, in cents per share. Null in rows from before it was stored.';
 COMMENT ON COLUMN copy_metrics_daily.whale_fee_cents IS 'Fees of all whale fills, in cents per share, without rebates. Null in rows from before it was stored.';
-COMMENT ON COLUMN copy_metrics_daily.whale_maker_share IS 'Percent of the whale''s volume in USD that it traded as a maker, of the volume whose role is known. What it earns as a maker cannot be copied by a taker. Null in rows from before it was stored.';
+COMMENT ON COLUMN copy_metrics_daily.whale_maker_share IS 'Percent of the whale''s volume in USD that it traded as a maker, of the volume whose role is known. A taker cannot copy earnings made as a maker. Null in rows from before it was stored.';
 COMMENT ON COLUMN copy_metrics_daily.break_even_cents IS 'Cost of copying in cents per share: slippage_cents + copier_fee_cents. The whale''s edge must exceed it. Null in rows from before it was stored.';
 COMMENT ON COLUMN copy_metrics_daily.break_even_percent IS 'break_even_cents in percent of the whale''s average price of the copied shares. Null in rows from before it was stored.';
 COMMENT ON COLUMN copy_metrics_daily.pnl_fee_share IS 'Share of the fees that the PnL series contains: 1 if it is net of fees, 0 if it ignores them. Measured on both wallets over the 90 days that end with the window: regression of pnl_change - trading_pnl on the fees of wallet_fees_daily. Null in rows from before it was stored.';
@@ -52,8 +52,8 @@ COMMENT ON COLUMN gap_attribution.own IS 'Part of the gap in USD: the copier''s 
 COMMENT ON COLUMN gap_attribution.uncopied_exits IS 'Part of the gap in USD: shares that the whale has sold and the copier still holds.';
 COMMENT ON COLUMN gap_attribution.fees IS 'Part of the gap in USD: ratio x fees in the whale''s fills - fees in the copier''s; rebates count with the opposite sign.';
 COMMENT ON COLUMN gap_attribution.unexplained IS 'Part of the gap in USD: gap - all other parts. Price moves after the last known price, positions from before fills_from, changes of the ratio; see notes.';
-COMMENT ON COLUMN gap_attribution.moved IS 'Part of the gap in USD: shares that left or entered a wallet without a trade (MIGRATION, or gone from its positions), as the other wallet''s shares x the move of their price since. Null in rows from before it was stored.';
-COMMENT ON COLUMN gap_attribution.combos IS 'Part of the gap in USD: combos (parlays), which cannot be copied, as PnL of the copier''s - ratio x PnL of the whale''s, at cost until they are decided. Null if a result is not known, with its reason, and in rows from before it was stored.';
+COMMENT ON COLUMN gap_attribution.moved IS 'Part of the gap in USD: shares that left or entered a wallet without a trade (MIGRATION, or gone from its positions), computed as the other wallet''s shares x the move of their price since. Null in rows from before it was stored.';
+COMMENT ON COLUMN gap_attribution.combos IS 'Part of the gap in USD: combos (parlays), which cannot be copied, as PnL of the copier''s combos - ratio x PnL of the whale''s, at cost until they are decided. Null with the reason if a result is unknown, and in rows from before it was stored.';
 COMMENT ON COLUMN gap_attribution.expected_usd IS 'Denominator of coverage in USD: sum of ratio x whale''s shares x mark.';
 
 COMMENT ON COLUMN log_positions.log_id IS 'Id of the log file, derived from its first line, so a renamed or copied file keeps it.';
@@ -87,7 +87,7 @@ COMMENT ON COLUMN position_summaries.netted IS 'Number of positions that are ful
 COMMENT ON COLUMN position_summaries.converted IS 'Number of positions in neg-risk events that the copier holds as shares of other outcomes that pay the same. Null in rows from before it was stored.';
 COMMENT ON COLUMN position_summaries.moved IS 'Number of positions of the copier whose shares left the whale''s address without a trade. Null in rows from before it was stored.';
 COMMENT ON COLUMN position_summaries.unknown IS 'Number of positions whose status is not known; positions.reason says why. Null in rows from before it was stored.';
-COMMENT ON COLUMN position_summaries.notes IS 'JSON object: copier or whale -> which fills of its address have no position; copier_fills or whale_fills -> which positions have no fill; unchecked -> why that is not known; traces -> how much of the whale''s history is traced; resolved -> whose resolved positions are not all read. Null in rows from before it was stored.';
+COMMENT ON COLUMN position_summaries.notes IS 'JSON object: copier or whale -> fills of the address without a position; copier_fills or whale_fills -> positions without a fill; unchecked -> why these are unknown; traces -> progress of tracing the whale''s history; resolved -> wallets whose resolved positions are not all read. Null in rows from before it was stored.';
 
 COMMENT ON COLUMN schema_migrations.applied_at IS 'Time the migration was applied.';
 
