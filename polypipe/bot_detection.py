@@ -1,4 +1,4 @@
-"""Which bot runs in a directory: its profile, as its log, its files and its source show it.
+"""Detects the profile of the bot in a directory from its log, files and source.
 
 Reads the end of the log, a few names and the Rust files that hold the settings; never a `.env`.
 """
@@ -24,7 +24,7 @@ _COMMENT = re.compile(r"//[^\n]*")
 
 @dataclass(frozen=True)
 class Detected:
-    """The profile that a bot's directory shows; None if nothing there tells. `evidence` is one line for people.
+    """The profile that a bot's directory shows; None if nothing identifies it. `evidence` is one line for people.
 
     `other` is the profile that the files show if the log shows another one: the log is what runs.
     """

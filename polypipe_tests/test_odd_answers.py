@@ -232,7 +232,7 @@ def test_path_that_ends_soon_degrades_the_status(played: Any) -> None:
         snapshot(home)
         with home.facts as facts:
             ends = f"{now() + timedelta(days=20):%Y-%m-%d}"
-            assert f"Polymarket announced that sim.invalid/value ends on {ends}: look for a newer polypipe" in (
+            assert f"Polymarket announced that sim.invalid/value ends on {ends}: update polypipe" in (
                 status_of(facts).reasons
             )
 

@@ -1,18 +1,18 @@
-"""How much rests on matches that may be wrong: ambiguous copies, and the numbers that depend on them. Pure."""
+"""Share of ambiguous matches, and the limits above which metrics that depend on them are ranges or unknown. Pure."""
 
 from polypipe.text import count
 
 RANGED, UNKNOWN = 10.0, 50.0
-"""Percent of ambiguous matches above which the numbers that rest on them are ranges, and above which they are unknown."""
+"""Percent of ambiguous matches above which the numbers that depend on them are ranges, and above which they are unknown."""
 
 OF_MATCHES = ("copy_rate", "fill_ratio", "slippage", "latency")
-"""First words of the names of these numbers."""
+"""Prefixes of the names of these numbers."""
 
 SURE = (
     "copy_rate_sure", "copy_rate_usd_sure", "fill_ratio_sure", "slippage_cents_sure", "slippage_usd_sure",
     "latency_p50_sure", "latency_p95_sure",
 )  # fmt: skip
-"""The other ends of the ranges: the number without its last word, if no ambiguous match is right."""
+"""The other ends of the ranges: the number of that name without `_sure`, if no ambiguous match is right."""
 
 FEW = f"at most {RANGED:g} % of the matches are ambiguous: the number is not a range"
 
@@ -23,7 +23,7 @@ def ambiguous_share(ambiguous: int, copied: int) -> float | None:
 
 
 def why_unknown(ambiguous: int, copied: int) -> str | None:
-    """Why numbers that rest on these matches are unknown, or None."""
+    """Why numbers that depend on these matches are unknown, or None."""
     share = ambiguous_share(ambiguous, copied)
     if share is None or share <= UNKNOWN:
         return None
@@ -32,5 +32,5 @@ def why_unknown(ambiguous: int, copied: int) -> str | None:
 
 
 def is_ranged(share: float | None) -> bool:
-    """True if numbers that rest on the matches are ranges."""
+    """True if numbers that depend on the matches are ranges."""
     return share is not None and RANGED < share <= UNKNOWN

@@ -34,9 +34,9 @@ _REASONS = {
     "impact_cents": NO_ARRIVAL,
     "half_latency_usd": "the markouts at the latencies of the copies are not known",
     "edge_cents": "no eligible fill has a mark at the end of the window",
-    "size_slope": "nothing was copied, or in orders of one size",
+    "size_slope": "nothing was copied, or all orders have the same size",
 }
-NO_SLOPE = "slippage does not rise with the size of orders beyond doubt, so these days give no limit"
+NO_SLOPE = "slippage does not rise measurably with order size, so these days give no limit"
 NO_EDGE = "the whale's edge is not distinguishable from zero"
 FEW = f"fewer than {LEAST_EVENTS} independent events"
 

@@ -1,14 +1,14 @@
-"""The copier's orders of a day, and how much sizes that are not exact decide on it. Pure."""
+"""The copier's orders of a day, and whether inexact sizes can identify copies on it. Pure."""
 
 from dataclasses import dataclass
 
 SOME_OWN, MANY_OWN, ENOUGH_ORDERS = 0.05, 0.2, 20
-"""Shares of own orders on a day from which a size that is not exact decides less, and the minimum orders to tell."""
+"""Shares of own orders on a day above which inexact sizes decide less, and the minimum orders to judge a day."""
 
 
 @dataclass(frozen=True)
 class DayOrders:
-    """The copier's orders of a day, and how many of them are its own.
+    """Number of the copier's orders on a day, and of those that are its own.
 
     An order of another size than expected may be one of these: a copy of another whale, or a decision of the owner's.
     """
@@ -18,7 +18,7 @@ class DayOrders:
 
     @property
     def few_own(self) -> bool:
-        """Hardly anything else is there that an order could be."""
+        """True if hardly any order is the copier's own."""
         return self.total >= ENOUGH_ORDERS and not self.some_own
 
     @property
@@ -27,5 +27,5 @@ class DayOrders:
 
     @property
     def many_own(self) -> bool:
-        """So many that even the usual delay is often an accident."""
+        """True if so many orders are the copier's own that a usual delay is often a coincidence."""
         return self.total >= ENOUGH_ORDERS and self.own > MANY_OWN * self.total

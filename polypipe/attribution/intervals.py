@@ -60,9 +60,9 @@ def why_no_interval(days: Sequence[tuple[float, float]], events: float | None) -
     if (why := too_few_days(len(days))) is not None:
         return why
     if (effective := effective_number(days)) < LEAST_EFFECTIVE_DAYS:
-        return f"few days have most of it: as many as {effective:.1f} equal days, {LEAST_EFFECTIVE_DAYS} are needed"
+        return f"a few days dominate: {effective:.1f} effective days, {LEAST_EFFECTIVE_DAYS} are needed"
     if events is None or events < LEAST_EVENTS:
-        return f"few events have most of it: as many as {events or 0:.1f} equal events, {LEAST_EVENTS} are needed"
+        return f"a few events dominate: {events or 0:.1f} effective events, {LEAST_EVENTS} are needed"
     return None
 
 

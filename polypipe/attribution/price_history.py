@@ -1,4 +1,4 @@
-"""Reads the prices that marks lack from `/prices-history` into table `price_history`. Each is asked for once."""
+"""Reads prices missing for marks from `/prices-history` into table `price_history`, each once."""
 
 # ruff: noqa: S608 -- values are written as literals
 
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
 DEADLINE_SECONDS = 900.0
 
 FURTHER_BACK = 86_400.0
-"""A token without a price just before a midnight may have closed on that day: its last price is asked for, this many
-seconds back."""
+"""A token without a price just before a midnight may have closed on that day: its last price is
+requested, up to this many seconds back."""
 
 
 @dataclass
 class LoadedPrices:
-    """What was asked for. `unread` says why some spans were not answered; they are asked for again by the next run.
+    """The requested spans. `unread` says why some were not answered; the next run requests them again.
 
     `waiting` says why the rows are still in the spool; None when they are merged.
     """
@@ -150,7 +150,7 @@ def _inside(span: Span, points: Mapping[str, Sequence[PricePoint]]) -> list[Pric
 
 
 def _rows(span: Span, points: Sequence[PricePoint], now: datetime) -> list[PriceHistoryRow]:
-    """The rows of an answered span. Without a price near its end, one without a price shows that it was asked for."""
+    """The rows of an answered span. Without a price near its end, a row with a null price records the request."""
     kept = points[-1:] if span.last_only else points
     found = [(point.t, point.p) for point in kept]
     if not kept or kept[-1].t <= span.end - tail(span, now.timestamp()):

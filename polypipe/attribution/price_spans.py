@@ -1,6 +1,6 @@
-"""Which prices to ask `/prices-history` for: those of tokens held at a midnight, and those around the whale's fills. Pure.
+"""Selects the prices to request from `/prices-history`: at midnights and around the whale's fills. Pure.
 
-A midnight is asked for unless a quote is as new as the API's points. Prices of games move by cents a minute, and a fill
+A midnight is requested unless a quote is as new as the API's points. Prices of games move by cents a minute, and a fill
 shows where a wallet traded, which can be the far side of the spread; so neither a comparison of positions from 23:55 nor a
 fill is enough.
 """
@@ -50,7 +50,7 @@ def fidelity(age: float) -> int:
 def midnight_spans(fills: Iterable[Traded], marks: Marks, midnights: Sequence[float], now: float) -> list[Span]:
     """The spans before `midnights` of tokens that either wallet holds and that have no recent quote.
 
-    `fills` are of both wallets, in order of time. Markets are asked for once, as their outcomes sum to 1.
+    `fills` are of both wallets, in order of time. Each market is requested once, as its outcomes sum to 1.
     """
     held: dict[tuple[str, str], float] = defaultdict(float)
     acts, spans = list(fills), []
@@ -93,12 +93,12 @@ def fill_spans(fills: Iterable[Traded], opposite: Mapping[str, str], now: float)
 
 
 def tail(span: Span, now: float) -> float:
-    """Seconds before the end of a span in which a row of `price_history` shows that it was asked for."""
+    """Seconds before the end of a span in which a row of `price_history` shows that it was requested."""
     return 2.0 * 60 * fidelity(now - span.start)
 
 
 def unanswered(spans: Iterable[Span], rows: Mapping[str, Sequence[float]], now: float) -> list[Span]:
-    """The spans that are over and were not asked for yet. `rows` has the times of the stored rows by token, in order."""
+    """The spans that are over and were not requested yet. `rows` has the times of the stored rows by token, in order."""
     found = []
     for span in spans:
         times = rows.get(span.token, ())

@@ -1,4 +1,4 @@
-"""Check of the bot's profile: which one is in force, why, and what its rule leaves out."""
+"""Checks of the bot's profile: its choice, the reason, and the limits of its rule."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,6 +8,7 @@ from polypipe.divergence.copy_rule import rule_of
 from polypipe.doctor.inputs import Inputs
 from polypipe.doctor.result import Result, ok, warning
 from polypipe.setting_sources import BOT, DEFAULT, look_up, read_layers
+from polypipe.text import count
 from polypipe.variables import VARIABLES
 
 NAME = "bot profile"
@@ -41,17 +42,17 @@ def check_profile(inputs: Inputs) -> Iterator[Result]:
 
 
 def judge_profile(bot: BotProfile, source: str, found: Detected, rule: Sequence[str]) -> Result:
-    """The profile in force against what the bot's directory shows."""
+    """Compares the configured profile with the profile that the bot's directory shows."""
     shown = found.profile
     if shown is not None and shown.name != bot.name:
-        finding = f"{_SET} is {bot.name}, but {found.evidence}, as only {shown.name} has"
+        finding = f"{_SET} is {bot.name}, but {found.evidence}, which only {shown.name} has"
         return warning(NAME, finding, f"remove {_SET}, or set it to {shown.name}", rule)
     if found.other is not None:
         finding = f"{bot.name}: {found.evidence}; the files are those of {found.other.name}"
         return warning(NAME, finding, f"set {_SET} to the bot that runs", rule)
     if source not in (BOT, DEFAULT):
         return ok(NAME, f"{bot.name}, set by {_SET} ({source})", rule)
-    why = found.evidence or f"nothing in its directory tells; set {_SET} if another bot runs"
+    why = found.evidence or f"nothing in its directory identifies the bot; set {_SET} if another bot runs"
     return ok(NAME, f"{bot.name}: {why}", rule)
 
 
@@ -63,13 +64,13 @@ def judge_traders(followed: Sequence[Trader], whale: str | None) -> Iterator[Res
     elif others:
         yield warning(
             "bot traders",
-            f"traders.json enables {len(others)} more besides the whale",
-            "their copies are own fills of this pair: the bot's log does not say whose fill a line is",
+            f"traders.json enables {count(len(others), 'other trader')} besides the whale",
+            "their copies are own fills of this pair: the bot's log does not name the wallet of a fill",
         )
 
 
 def rule_in_words(bot: BotProfile, ratio: float) -> list[str]:
-    """Lines that describe the rule in force."""
+    """Lines that describe the configured rule."""
     below = {"chance": "sent as the minimum by chance", "raised": "raised to the minimum", "skipped": "skipped"}
     sales = "sales too" if bot.sales_expire else f"sales up to {bot.rest:,.0f} s"
     return [

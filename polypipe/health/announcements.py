@@ -1,4 +1,4 @@
-"""Probes of what the API announces about the paths that polypipe reads: headers `Deprecation`, `Sunset`, `Warning: 299`."""
+"""Probes of what the API announces about paths that polypipe reads: headers `Deprecation`, `Sunset`, `Warning: 299`."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from polypipe.health.finding import Finding, Probe, judged
 NOTICE = timedelta(days=30)
 """A path that ends within this time needs a newer polypipe now."""
 
-ADVICE = "look for a newer polypipe"
+ADVICE = "update polypipe"
 _SUNSET = re.compile(r"(\S+): Sunset (\d{4}-\d\d-\d\d): ")
 
 

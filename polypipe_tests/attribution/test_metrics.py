@@ -219,7 +219,7 @@ def test_few_events_have_no_interval_however_many_fills_they_have(con, events, k
     assert (row["slippage_cents_low"] is not None) == (row["copy_rate_low"] is not None) == known
     if not known:
         why = json.loads(row["reasons"])["slippage_cents_low"]
-        assert why.startswith("few events have most of it")
+        assert why.startswith("a few events dominate")
 
 
 def test_fill_ratio_counts_orders_of_at_least_the_minimum(con) -> None:

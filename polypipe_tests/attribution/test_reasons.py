@@ -215,8 +215,8 @@ def test_rate_interval_counts_a_day_of_equal_fates_as_one_trial() -> None:
     [
         ([(1, 10)] * 6, 12.0, None),
         ([(1, 10)] * 5, 12.0, "an interval needs 6 days, which are independent of each other; there are 5"),
-        ([(1, 1)] * 6 + [(1, 100)], 12.0, "few days have most of it: as many as 1.1 equal days, 3 are needed"),
-        ([(1, 10)] * 6, 11.9, "few events have most of it: as many as 11.9 equal events, 12 are needed"),
+        ([(1, 1)] * 6 + [(1, 100)], 12.0, "a few days dominate: 1.1 effective days, 3 are needed"),
+        ([(1, 10)] * 6, 11.9, "a few events dominate: 11.9 effective events, 12 are needed"),
     ],
 )
 def test_too_few_days_or_events_give_no_interval(days, events, reason) -> None:

@@ -386,7 +386,7 @@ def profile_of(settings):
 def test_profile_is_shown_with_its_reason_and_rule(here, bot):
     found = profile_of(here)["bot profile"]
     assert (found.status, found.finding.split(":")[0]) == ("ok", "classic")
-    assert "nothing in its directory tells" in found.finding
+    assert "nothing in its directory identifies the bot" in found.finding
     assert list(found.details)[1:] == [
         "ratio 0.08, fills from 10 shares, x 1.25 for purchases from 4,000 shares",
         "orders of at least $1.01; smaller ones are sent as the minimum by chance",
@@ -428,7 +428,11 @@ def test_funder_address_that_the_bot_ignores_is_a_warning(here, monkeypatch):
 def test_other_traders_of_the_bot_are_a_warning(here, bot):
     whale, other = "0x" + "a1" * 20, "0x" + "b2" * 20
     of_traders = replace(here, bot_profile=TRADERS, whale_address=whale)
-    for followed, words in (([whale], None), ([whale, other], "1 more besides the whale"), ([other], "does not enable")):
+    for followed, words in (
+        ([whale], None),
+        ([whale, other], "1 other trader besides the whale"),
+        ([other], "does not enable"),
+    ):
         (bot / "traders.json").write_text(json.dumps([{"address": address[2:].upper()} for address in followed]))
         found = profile_of(of_traders).get("bot traders")
         assert (found is None) if words is None else (words in found.finding)

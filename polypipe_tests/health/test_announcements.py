@@ -17,9 +17,7 @@ def sunset(days: float) -> str:
 
 def test_announcement_is_a_notice_and_degrades_nothing() -> None:
     found = run("api_announced", facts(announced=[DEPRECATED]))
-    assert [one.text for one in found] == [
-        f"Polymarket announces {DEPRECATED}: look for a newer polypipe before the path ends"
-    ]
+    assert [one.text for one in found] == [f"Polymarket announces {DEPRECATED}: update polypipe before the path ends"]
     assert (failing(found), notices(found)) == ([], [found[0].text])
     assert state("api_announced", facts(announced=[])) == {"": "ok"}
 

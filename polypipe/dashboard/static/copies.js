@@ -26,7 +26,7 @@ const STEPS = {
   sent: ["Order sent", "Eligible fills for which an order was sent, as a copier fill or the bot's log shows."],
   filled: ["Filled", "The copier got at least a part, resubmits included."],
   whole: ["Filled in full", "The copier got at least 99 % of ratio × the whale's shares, or sold all that it held."],
-  late: ["of these late", "The first fill came more than 180 s after the whale's, while the bot's order could rest."],
+  late: ["Of these late", "The first fill came more than 180 s after the whale's, while the bot's order could rest."],
 };
 
 /** The range of a number, if many matches are ambiguous: all of them right, or none. Null without one. */
@@ -52,8 +52,8 @@ export function figures(data) {
     fact("Copy rate", m.copy_rate, percent, { reason: why.copy_rate, note: m.copy_rate === null ? null : range(m, "copy_rate", percent) ?? between(m.copy_rate_low, m.copy_rate_high, percent, why.copy_rate_low),
       formula: m.copy_rate === null ? "Eligible fills with a copy ÷ eligible fills." : `Copied ${count(m.copied_fills)} ÷ eligible ${count(m.eligible_fills)}; by USD ${percent(m.copy_rate_usd)}. ${between(m.copy_rate_low, m.copy_rate_high, percent, why.copy_rate_low)}, from the spread between days. ${m.late_fills === null ? "" : `${count(m.late_fills)} came more than 180 s late, ${count(m.joined_fills)} in joined orders.`}` }),
     fact("Ambiguous matches", m.ambiguous_share, percent, { reason: why.ambiguous_share, id: "fact-ambiguous", mood: m.ambiguous_share > 10 ? "bad" : null,
-      note: m.ambiguous_share === null ? null : m.ambiguous_share > 50 ? "what rests on them is unknown" : m.ambiguous_share > 10 ? "what rests on them is a range" : "of the copied fills",
-      formula: `${AMBIGUOUS} Above 10 %, numbers that rest on matches are ranges (all ambiguous matches right, or none), above 50 % unknown.` }),
+      note: m.ambiguous_share === null ? null : m.ambiguous_share > 50 ? "numbers that depend on them are unknown" : m.ambiguous_share > 10 ? "numbers that depend on them are ranges" : "of the copied fills",
+      formula: `${AMBIGUOUS} Above 10 %, numbers that depend on matches are ranges (all ambiguous matches right, or none); above 50 % they are unknown.` }),
     fact("Coverage", data.coverage, percent, { reason: data.coverage_reason, note: data.coverage === null ? null : `at the end of ${data.until}${data.exits.incomplete ? `; may be off: ${data.exits.incomplete}` : ""}`,
       formula: "Σ min(copier shares, ratio × the whale's) × price ÷ Σ ratio × the whale's × price, over open tokens worth an order." + (data.coverage === null ? "" : ` ${money(data.coverage / 100 * data.coverage_usd)} of ${money(data.coverage_usd)}.`) }),
     fact("Fill ratio", m.fill_ratio, percent, { reason: why.fill_ratio, note: m.fill_ratio === null ? null : range(m, "fill_ratio", percent) ?? (m.first_fill_ratio === null ? "first attempt: unknown" : `first attempt: ${percent(m.first_fill_ratio)}`),

@@ -17,17 +17,17 @@ export function costs(m) {
     return [`${write(low)} to ${write(high)}`, low <= 0 && high >= 0 ? below("not distinguishable from zero") : null];
   };
   const row = (words, name, write, sum) => ({ words, value: m[name] === null ? unknown(m.reasons[name] ?? "no reason recorded", { brief: true }) : write(m[name]), sum: sum && m[sum] !== null ? below(usd(m[sum])) : null, range: interval(name, write) });
-  const split = m.split_share === null ? "No slippage is split." : `Delay, spread and impact are those of ${percent(m.split_share, { decimals: 0 })} of the copied shares.`;
+  const split = m.split_share === null ? "No slippage is split." : `Delay, spread and impact cover ${percent(m.split_share, { decimals: 0 })} of the copied shares.`;
   return [scrolled("What copying costs a share", [
     { name: "number", cell: (one) => one.words },
     { name: "a share", number: true, cell: (one) => [one.value, one.sum] },
     { name: "95 %", number: true, cell: (one) => one.range },
   ], [
-    row("Slippage, + is worse", "slippage_cents", cents, "slippage_usd"),
-    row("of it delay", "delay_cents", cents, "delay_usd"),
-    row("of it spread and impact", "impact_cents", cents, "impact_usd"),
-    row("more for each 100 shares of an order", "size_slope", cents),
-    row("half the latency would save", "half_latency_usd", usd),
+    row("Slippage (+ is worse)", "slippage_cents", cents, "slippage_usd"),
+    row("Slippage: delay", "delay_cents", cents, "delay_usd"),
+    row("Slippage: spread and impact", "impact_cents", cents, "impact_usd"),
+    row("Slippage: rise per 100 shares of an order", "size_slope", cents),
+    row("Saving at half the latency", "half_latency_usd", usd),
     row("Break-even edge", "break_even_cents", cents),
     row("Edge of the whale", "edge_cents", cents),
     row("Ratio at which one more share costs the edge", "marginal_ratio", ratio),

@@ -17,7 +17,7 @@ const ABOUT = {
   slippage: "Of each copied fill: sign × (copier price − whale price) × 100, in cents a share; + is worse. Half of the fills are at or below p50, 95 % at or below p95.",
   latency: "Of each copied fill: seconds from the whale's fill to the first copy, by block times, accurate to 2 s. Half of the fills are at or below p50, 95 % at or below p95, 99 % at or below p99.",
   costs: "Slippage is delay (from the whale's price to the market's price when the copy was made, by the bot's log or a quote in between) plus spread and impact (from there to the copier's price). 95 % intervals count every event once.",
-  markouts: "Cents a share that the whale's eligible fills are worth some seconds later, weighted by expected shares: sign × (price then − the whale's price), for fills with a quote in the second half of that time. What rises within the latency is what a faster bot saves.",
+  markouts: "Cents a share that the whale's eligible fills are worth some seconds later, weighted by expected shares: sign × (price then − the whale's price), for fills with a quote in the second half of that time. A rise within the latency is what a faster bot would save.",
   exits: `Shares that the whale had sold and the copier still held at the end of the last day, × the last known price. Tokens worth less than the bot's minimum order of ${document.body.dataset.minimum} are left out.`,
 };
 let drawn = {}; // part of the section -> the answer it shows, as text: an equal answer is not drawn again
