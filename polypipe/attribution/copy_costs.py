@@ -1,8 +1,8 @@
-"""What copying costs and why: delay, spread and impact, size; and what the whale's fills were worth afterwards. Pure.
+"""Costs of copying (delay, spread and impact, size) and markouts of the whale's fills. Pure.
 
 Everything is a statistic of sums that add up over fills, kept by event: fills of one game share its price moves, so events
-are what is independent. A statistic gets the sums of any set of events, so that its interval can be computed by leaving
-events out (`intervals.event_intervals`).
+are the independent unit. A statistic gets the sums of any set of events, so that its interval can be computed by leaving
+out one event at a time (`intervals.event_intervals`).
 """
 
 from bisect import bisect_left

@@ -1,4 +1,4 @@
-"""Reads what tells the fees of fills: schedules of the markets, from table `fee_schedules`, and fees in shares."""
+"""Reads the inputs of fill fees: market schedules from table `fee_schedules`, and fees taken in shares."""
 
 # ruff: noqa: S608 -- values are written as literals
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 LOGGED_LATER = timedelta(seconds=20)
-"""A fill that waits can be logged this long after its order: the bot reads the book first."""
+"""Maximum delay of a waiting fill's log line after its order: the bot reads the book first."""
 
 OF_LINE, OF_TEXT = 0.002, 0.06
 """Rounding in shares of the sum in a line of its own (six decimals), and in the text of a fill's line (one decimal)."""
@@ -39,7 +39,7 @@ class LogLine(NamedTuple):
 def spread(lines: Sequence[LogLine]) -> list[LogLine]:
     """Spread common orders over their fills. `lines` are of one token and side, in order of time.
 
-    Returns the lines in the same order; those without a common order, or whose order cannot be told, are unchanged. Bots
+    Returns the lines in the same order; those without a common order, or with an ambiguous one, are unchanged. Bots
     send the fills of a token in the order in which they came, so the earliest run of waiting fills whose sum fits is taken.
     """
     found = list(lines)

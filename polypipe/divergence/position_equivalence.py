@@ -26,7 +26,7 @@ class Holding(NamedTuple):
 
 
 class Equivalents(NamedTuple):
-    """Token -> shares that the copier holds of it in some form; tokens for which that cannot be told."""
+    """Token -> shares that the copier holds of it in some form; tokens for which that is unknown."""
 
     held: dict[str, float]
     unknown: set[str]

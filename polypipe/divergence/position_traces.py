@@ -46,9 +46,9 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 class Known:
     """What earlier comparisons stored about the whale and a token that only the copier holds.
 
-    `held_at`: the last comparison that saw the whale hold it, `gone_at`: the next one, which did not. `history`: what its
-    trace told; None if it is not known. `asked_at`: when the trace was last requested, and `failure`: why that request did
-    not tell the history.
+    `held_at`: the last comparison that saw the whale hold it, `gone_at`: the next one, which did not. `history`: the
+    result of its trace; None if unknown. `asked_at`: when the trace was last requested. `failure`: why that request did not
+    determine the history.
     """
 
     held_at: datetime | None = None
