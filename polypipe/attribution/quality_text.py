@@ -91,7 +91,9 @@ def _interval(m: dict[str, Any], name: str, digits: str) -> str:
         return ""
     if low is None or high is None:
         return f" (95 %: unknown, {m['reasons'][f'{name}_low']})"
-    return f" (95 %: {low:{digits}} to {high:{digits}}{', not distinguishable from zero' if low <= 0 <= high else ''})"
+    signed = name.startswith("slippage")  # a copy rate is never below zero
+    zero = ", not distinguishable from zero" if signed and low <= 0 <= high else ""
+    return f" (95 %: {low:{digits}} to {high:{digits}}{zero})"
 
 
 def _range(m: dict[str, Any], name: str, write: str, unit: str = "") -> str:
