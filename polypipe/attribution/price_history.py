@@ -35,6 +35,12 @@ if TYPE_CHECKING:
 
 DEADLINE_SECONDS = 900.0
 
+ANSWER_SECONDS = 60.0
+"""A request without an answer for so long ends the reading: the run holds the pool of writers, and the files wait."""
+
+AT_ONCE = 8
+"""Groups of spans requested at the same time. Those that wait for their turn do not use up their time."""
+
 FURTHER_BACK = 86_400.0
 """A token without a price just before a midnight may have closed on that day: its last price is
 requested, up to this many seconds back."""
@@ -78,11 +84,17 @@ def load_prices(
         loaded.requests += 1
         begins, ends = min(span.start for span in group), max(span.end for span in group)
         tokens = sorted({span.token for span in group})
-        return await fetch_prices(http, tokens, begins, ends, fidelity(now.timestamp() - begins))
+        async with http.operation(ANSWER_SECONDS):
+            return await fetch_prices(http, tokens, begins, ends, fidelity(now.timestamp() - begins))
+
+    turns = asyncio.Semaphore(AT_ONCE)
 
     async def answer(http: PolymarketHttp, group: list[Span]) -> None:
-        if loaded.unread:
-            return
+        async with turns:
+            if not loaded.unread:
+                await read(http, group)
+
+    async def read(http: PolymarketHttp, group: list[Span]) -> None:
         try:
             points = await ask(http, group)
             closed = [span for span in group if span.last_only and not _inside(span, points)]

@@ -1,5 +1,7 @@
 """Prices read from the price history: kept points, closed markets, failures, and that each is asked for once."""
 
+import asyncio
+import functools
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -7,6 +9,7 @@ from datetime import datetime, timedelta
 import httpx
 import pytest
 
+from polypipe.attribution import price_history
 from polypipe.attribution.marks import HISTORY
 from polypipe.attribution.price_history import LoadedPrices, load_prices
 from polypipe.attribution.stored_marks import read_marks
@@ -113,6 +116,24 @@ def test_a_failure_is_reported_and_asked_for_again(stored, status) -> None:
     api.status = 200
     assert loaded(api, stored).unread is None
     assert rows(stored, "SELECT count(*) > 10 FROM price_history") == [(True,)]
+
+
+def test_a_server_that_never_answers_ends_the_reading_at_the_first_request(stored, monkeypatch) -> None:
+    """The run holds the pool of writers meanwhile, and the bot's files wait for it."""
+    requests = []
+
+    async def hang(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(price_history, "ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(price_history, "BATCH", 1)
+    opened = functools.partial(client, httpx.MockTransport(hang), attempts=1)
+    polymarket = Polymarket(Hosts(), client=lambda hosts: opened(hosts))
+    found = load_prices(polymarket, stored, WALLETS, T0, T0 + DAY, lambda: T0 + DAY + timedelta(minutes=17))
+    assert "no complete response within 0.1 s" in (found.unread or "")
+    assert 1 <= len(requests) <= price_history.AT_ONCE
 
 
 def test_instants_that_are_not_over_are_not_asked_for(stored) -> None:

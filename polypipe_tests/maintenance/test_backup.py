@@ -7,6 +7,7 @@ import io
 import random
 import signal
 import tarfile
+import tempfile
 import time
 import zlib
 from pathlib import Path
@@ -308,7 +309,7 @@ def test_a_killed_backup_leaves_no_incomplete_archive(full, tmp_path):
         process.send_signal(signal.SIGKILL)
         process.wait()
         for archive in target.glob("*.tar.gz"):
-            home = tmp_path / archive.name
+            home = Path(tempfile.mkdtemp(dir=tmp_path)) / "home"  # archives of one second have one name
             restore(home_settings(home), archive, force=False)
         for archive in target.glob("*.tar.gz"):
             archive.unlink()
