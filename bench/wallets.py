@@ -147,7 +147,7 @@ class Wallets:
         border, traded = (max(today - days, 0) * self.markets_a_day for days in (OPEN_DAYS, 0))
         whole = range(border) if redeemable else range(border, traded)
         held = [m for m in whole if wallet == COPIER or not self.left(m)]
-        if not redeemable:  # of today's markets, what is held depends on the time
+        if not redeemable:  # positions in today's markets depend on the time of day
             held += [m for m in range(traded, traded + self.markets_a_day) if self.held(wallet, m, now) > 0.1]
         return [self.position(wallet, m, now, redeemable) for m in held[offset : offset + limit]]
 

@@ -45,7 +45,7 @@ class Arrivals:
 
 
 def read_arrivals(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> Arrivals:
-    """What is stored about the prices around fills of [start, end)."""
+    """Stored prices around the fills of [start, end)."""
     rows = con.execute(
         "SELECT tx_hash, token_id, side, arg_max(best_price, logged_at) FROM trade_log WHERE tx_hash IS NOT NULL "
         "AND token_id IS NOT NULL AND side IS NOT NULL AND best_price > 0 AND best_price < 1 "

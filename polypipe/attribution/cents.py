@@ -1,6 +1,6 @@
-"""Rounding to cents, once and at the end, so that what is shown adds up. Pure.
+"""Rounds amounts to cents once, so that displayed parts add up to displayed totals. Pure.
 
-The tables have unrounded numbers. Every surface shows sums over days that were rounded here, and rounds nothing again.
+Tables hold unrounded numbers. Every surface displays sums over days rounded here, without rounding them again.
 """
 
 from collections.abc import Sequence

@@ -23,7 +23,7 @@ _DUST_SHARES = 1e-6
 
 
 class ComboTrade(NamedTuple):
-    """A purchase or sale of a combo. `sign` is +1 for a purchase; `usd` is what was paid or received."""
+    """A purchase or sale of a combo. `sign` is +1 for a purchase; `usd` is the amount paid or received."""
 
     t: float
     combo: tuple[str, str]  # condition id, token

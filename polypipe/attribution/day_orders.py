@@ -27,5 +27,5 @@ class DayOrders:
 
     @property
     def many_own(self) -> bool:
-        """True if so many orders are the copier's own that a usual delay is often a coincidence."""
+        """Whether own orders are frequent enough for a usual delay to be a coincidence."""
         return self.total >= ENOUGH_ORDERS and self.own > MANY_OWN * self.total

@@ -55,7 +55,7 @@ class GroupMatching:
         self.close: set[int] = set()  # fills with a copy that fits another fill nearly as well
         self.inexact: set[int] = set()  # fills with a copy of another size than expected
         self.timely: set[int] = set()  # those of them with the usual delay
-        self.added: set[int] = set()  # fills with a copy that only fits into what was missing
+        self.added: set[int] = set()  # fills with a copy matched to their remaining shares only
         self.joined: set[int] = set()
         if fills and orders:
             self._match(habit)
@@ -129,7 +129,7 @@ class GroupMatching:
                     self.added.add(n)
 
     def _joins(self, habit: Callable[[float], Habit]) -> None:
-        """Take orders for several fills at once, all of which are free."""
+        """Match single orders to several unmatched fills at once."""
         open_fills = [n for n in range(len(self.fills)) if n not in self.got]
         times = [self.fills[n].t for n in open_fills]
         found: list[Join] = []

@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 DEADLINE_SECONDS = 900.0
 
 ANSWER_SECONDS = 60.0
-"""A request without an answer for so long ends the reading: the run holds the pool of writers, and the files wait."""
+"""Deadline of one request. After it the reading ends: the run occupies the pool of writers, which the files need."""
 
 AT_ONCE = 8
-"""Groups of spans requested at the same time. Those that wait for their turn do not use up their time."""
+"""Maximum concurrent requests. Waiting for a turn does not count towards `ANSWER_SECONDS`."""
 
 FURTHER_BACK = 86_400.0
 """A token without a price just before a midnight may have closed on that day: its last price is
@@ -114,7 +114,7 @@ def load_prices(
 
     try:
         polymarket.run(work)
-    except PolymarketError as error:  # the deadline: what was answered by then is stored
+    except PolymarketError as error:  # deadline exceeded: answers received so far are stored
         loaded.unread = str(error)
     if loaded.rows:
         with warehouse.batch("price_history") as batch:

@@ -72,8 +72,8 @@ def settlements(
 def after_conversions(held: Mapping[str, float], yes: str, no: str, sizes: Sequence[float]) -> list[dict[str, float]]:
     """The shares of a market's tokens that a wallet may hold after conversions in its event, from those by its fills.
 
-    A conversion of n shares took n NO of some markets and gave n YES of all others; its row does not say of which. Empty
-    after more than `MAX_CONVERSIONS`.
+    A conversion of n shares burns n NO in some markets and mints n YES in all others; its row does not name the markets.
+    Empty beyond `MAX_CONVERSIONS` conversions.
     """
     if len(sizes) > MAX_CONVERSIONS:
         return []

@@ -69,8 +69,8 @@ def shortfall_by_window(
 
 
 class _Act(NamedTuple):
-    """A fill in a token of which the copier has own fills. `shares`: missing ones of a fill of the whale, signed like a
-    purchase, or those of an own fill. `fee`: the copier's, in USD."""
+    """A fill in a token with own fills of the copier. `shares`: missing shares of a whale fill, or shares of an own fill;
+    positive for purchases. `fee`: the copier's fee in USD."""
 
     token: str
     own: bool
@@ -80,8 +80,8 @@ class _Act(NamedTuple):
 
 
 def _followed(acts: Iterable[_Act]) -> list[tuple[str, float, float, float]]:
-    """(token, missing shares, their cost, fees) after own fills: what an own fill makes up for is no longer missing, and
-    its price counts from then on instead of the mark."""
+    """(token, missing shares, their cost, fees) after own fills. Shares that an own fill supplies are no longer missing and
+    are valued at its price instead of the mark."""
     rows: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
     for act in acts:
         row = rows[act.token]

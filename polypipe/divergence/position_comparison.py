@@ -163,7 +163,7 @@ def copier_only(copier: Sequence[Position], whale: Sequence[Position]) -> list[P
 def left_but_dust(
     copier: Sequence[Position], whale: Sequence[Position], ratio: float, bot: BotProfile = CLASSIC
 ) -> list[Position]:
-    """Positions of the copier of which the whale holds less than an order's worth: it may have left all but this."""
+    """Copier positions in which the whale holds less than a minimum order, and may have sold the rest."""
     by_whale = {position.asset: position for position in whale}
     copier_net, whale_net = _net({position.asset: position for position in copier}), _net(by_whale)
     found = []
@@ -175,14 +175,14 @@ def left_but_dust(
 
 
 def full_sets(copier: Sequence[Position], whale: Sequence[Position]) -> list[Position]:
-    """Positions of the copier in markets of which the whale holds nothing but full sets: it has left them."""
+    """Copier positions in markets that the whale has left: it holds only full sets there."""
     by_whale = {position.asset: position for position in whale}
     net = _net(by_whale)
     return [p for p in copier if p.asset in by_whale and not _held_net(by_whale[p.asset], net)]
 
 
 def _left(history: WhaleHistory, in_sets: bool) -> tuple[str, str | None]:
-    """Status of shares of which the whale has no exposure, with the reason where the status needs one."""
+    """Status of shares without whale exposure, and its reason or None."""
     if in_sets:
         return "orphan", None
     if history.exit == "moved":

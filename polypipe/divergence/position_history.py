@@ -1,4 +1,4 @@
-"""What a wallet's activity says about its positions: why a token is no longer held, and what must be held. Pure."""
+"""Derives from a wallet's activity why a token is no longer held, and which shares must be held. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence

@@ -12,7 +12,7 @@ let pressed = () => {};
 
 /** Draw chart, table and panels from the rows of 1, 7 and 30 days; `press(day)` is called for a bar. */
 export function drawDaily([daily, week, month], press) {
-  for (const row of [...daily, ...week, ...month]) { // so that what is shown adds up
+  for (const row of [...daily, ...week, ...month]) { // expected PnL = copier PnL - gap, in displayed cents
     row.shown_expected = row.gap === null || row.copier_pnl === null ? row.expected_pnl : (Math.round(100 * row.copier_pnl) - Math.round(100 * row.gap)) / 100;
   }
   rows = daily;
