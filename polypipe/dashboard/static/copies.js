@@ -7,7 +7,7 @@ const MINUS = "\u2212";
 export const cents = (value) => `${value > 0 ? "+" : ""}${value.toFixed(2)}`.replace("-", MINUS).replace(/^[+\u2212]0\.00$/, "0.00") + " ¢";
 const seconds = (value) => `${value.toFixed(value < 10 ? 1 : 0)} s`.replace("-", MINUS);
 const between = (low, high, write, why) => (low === null ? `95 % interval unknown: ${why}` : `95 %: ${write(low)} to ${write(high)}`);
-const apart = (low, high, above, below) => (low === null ? null : low > 0 ? above : high < 0 ? below : "not distinguishable from zero");
+const side = (low, high) => (low > 0 ? "ahead of the ratio" : high < 0 ? "behind the ratio" : "not distinguishable from zero");
 const MINIMUM = document.body.dataset.minimum;
 const REASONS = {
   small: ["too small for the bot", "Fills that the bot never copies by its rule: of fewer shares than its floor, or skipped below its minimum order."],
@@ -48,7 +48,7 @@ export function figures(data) {
   const zero = m.slippage_cents_low !== null && m.slippage_cents_low <= 0 && m.slippage_cents_high >= 0;
   return [
     fact("Gap", gap, usd, { reason: data.attribution.reason, id: "fact-gap", mood: low > 0 ? "good" : high !== null && high < 0 ? "bad" : null,
-      note: gap === null ? null : `${between(low, high, usd, whyNot)}${low === null ? "" : `, ${apart(low, high, "ahead of the ratio", "behind the ratio")}`}`, formula: `Copier PnL${gap === null ? "" : ` of ${usd(copier)}`} − ratio × whale PnL${gap === null ? "" : `, which is ${usd(expected)}`}, over ${known} of ${days} days. The interval is from the spread between days.` }),
+      note: gap === null ? null : `${between(low, high, usd, whyNot)}${low === null ? "" : `, ${side(low, high)}`}`, formula: `Copier PnL${gap === null ? "" : ` of ${usd(copier)}`} − ratio × whale PnL${gap === null ? "" : `, which is ${usd(expected)}`}, over ${known} of ${days} days. The interval is from the spread between days.` }),
     fact("Copy rate", m.copy_rate, percent, { reason: why.copy_rate, note: m.copy_rate === null ? null : range(m, "copy_rate", percent) ?? between(m.copy_rate_low, m.copy_rate_high, percent, why.copy_rate_low),
       formula: m.copy_rate === null ? "Eligible fills with a copy ÷ eligible fills." : `Copied ${count(m.copied_fills)} ÷ eligible ${count(m.eligible_fills)}; by USD ${percent(m.copy_rate_usd)}. ${between(m.copy_rate_low, m.copy_rate_high, percent, why.copy_rate_low)}, from the spread between days. ${m.late_fills === null ? "" : `${count(m.late_fills)} came more than 180 s late, ${count(m.joined_fills)} in joined orders.`}` }),
     fact("Ambiguous matches", m.ambiguous_share, percent, { reason: why.ambiguous_share, id: "fact-ambiguous", mood: m.ambiguous_share > 10 ? "bad" : null,
