@@ -9,7 +9,7 @@ from polypipe_tests.truth.prices import NO, YES, Market, contest, draw, future, 
 from polypipe_tests.truth.wallets import WHALE, Act, Combo, Wallet
 from polypipe_tests.truth.world import DAY, HOUR, T0, Kind, rng_of, transaction
 
-_STEPS = 5.0  # sizes are distinct if they differ by a fifth of a share: a hundredth of the copy at a ratio of 0.05
+_STEPS = 5.0  # sizes are distinct if they differ by a fifth of a share at least: a hundredth of the copy at a ratio of 0.05
 _LOWEST, _HIGHEST = 0.04, 0.96  # nobody trades beyond: an outcome is as good as known
 
 
@@ -85,7 +85,7 @@ class Whale:
     def size(self) -> float:
         """Shares of a fill. Copies of distinct sizes are distinct too, after rounding to hundredths."""
         shares = self._drawn()
-        while self.kind.sizes == "distinct" and int(_STEPS * shares) in self._used:
+        while self.kind.sizes == "distinct" and not self._used.isdisjoint(_steps(shares)):
             shares = self._drawn()
         self._used.add(int(_STEPS * shares))
         return shares
@@ -102,7 +102,7 @@ class Whale:
             case "heavy":
                 return round(min(25 * rng.paretovariate(0.75), 60_000.0), 2)
             case _:
-                return round(min(max(math.exp(rng.gauss(math.log(350), 0.9)), 15.0), 15_000.0), 2)
+                return round(min(max(math.exp(rng.gauss(math.log(350), 0.9)), self.kind.least), 15_000.0), 2)
 
     def buy(self, t: float, market: Market, outcome: int, shares: float, tx: str = "") -> None:
         self.at(t, lambda at: self._trade(at, market, outcome, 1, shares, tx))
@@ -180,3 +180,9 @@ class Whale:
         for outcome in (YES, NO):
             if (held := self.wallet.held(market, outcome)) > 1:
                 self.do(Act(WHALE, t, "MIGRATION", market, outcome, shares=held))
+
+
+def _steps(shares: float) -> range:
+    """The steps of sizes that are too close to this one."""
+    step = int(_STEPS * shares)
+    return range(step - 1, step + 2)

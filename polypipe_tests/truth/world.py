@@ -28,6 +28,7 @@ class Kind:
     fills: tuple[int, int] = (1, 3)  # fills a burst
     span: int = 120  # length of a burst
     sizes: str = "distinct"  # distinct, round, equal, small, heavy
+    least: float = 15.0  # the smallest of distinct sizes
     exits: float = 0.5
     # the bot and its owner
     latency: tuple[float, float] = (5.0, 0.5)  # median, sigma of its logarithm

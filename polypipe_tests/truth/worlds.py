@@ -16,8 +16,8 @@ KINDS = (
     replace(
         _SOUND,
         name="bursts of distinct sizes",
-        about="200 fills of a token in a minute, all copied in full",
-        days=2, games=3, futures=0, bursts=(1, 1), fills=(200, 200), span=60, exits=0.0, latency=(17.0, 0.35),
+        about="200 fills of a token in a minute, all above the minimum order and copied in full",
+        days=2, games=3, futures=0, bursts=(1, 1), fills=(200, 200), span=60, least=320.0, exits=0.0, latency=(17.0, 0.35),
     ),
     replace(
         _SOUND,
