@@ -18,6 +18,7 @@ from polypipe.attribution.matching import match
 from polypipe.attribution.ratio_changes import change_rows, read_changes
 from polypipe.attribution.ratios import RatioChange, Ratios, shown_changes
 from polypipe.attribution.tables import held_before, ratios_by_day, ratios_by_hour, read_fills, read_log
+from polypipe.attribution.told import told_of
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse, Window
 from polypipe.warehouse.rows import CopyFillRow
@@ -107,6 +108,7 @@ def _matched(
         habits.at,
         rests=rests,
         held=holdings.just_before,
+        told=lambda fill: told_of(fill, log.line_of(fill)),
     )
     maker = RowMaker(
         wallets,

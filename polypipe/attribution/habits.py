@@ -22,6 +22,9 @@ USUAL_LATENCY = 5.0
 LEAST_SPREAD, MOST_SPREAD, SPREAD_SHARE = 5.0, 30.0, 0.9
 """Bounds of `Habit.spread` in seconds, and the share of the copies that it must hold."""
 
+SLACK = 20.0
+"""An order for several fills follows each of them within the usual latency, its spread and this many seconds."""
+
 
 class ClearPair(NamedTuple):
     """A fill of the whale and an order that can only belong together: time, ratio of shares, latency, whale's shares."""
@@ -48,6 +51,11 @@ class Habit:
     pairs: int
     bot: BotProfile = CLASSIC
     spread: float = LEAST_SPREAD
+
+    @property
+    def longest_delay(self) -> float:
+        """Maximum seconds from a fill to an order that sums explain: one for several fills, or filled in parts."""
+        return self.latency + self.spread + SLACK
 
 
 def habit_of(pairs: Sequence[ClearPair], setting: float, timed: Sequence[ClearPair] = ()) -> Habit:

@@ -1,7 +1,7 @@
 """The copier's orders, and how well one fits a fill of the whale. Pure."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from math import log
 from typing import NamedTuple
@@ -91,19 +91,24 @@ def order_sizes(fill: Fill, habit: Habit) -> list[float]:
     return sizes
 
 
-def size_cost(fill: Fill, order: Order, habit: Habit) -> float | None:
-    """Cost of the size of an order as a copy of a fill, lower is better, 0 if exact; None if it cannot be one."""
-    sizes = order_sizes(fill, habit)
+def size_cost(sizes: Sequence[float], order: Order) -> float | None:
+    """Cost of the size of an order as a copy of a fill that leads to `sizes`, lower is better, 0 if exact; None if it
+    cannot be one."""
     off = min(abs(order.shares - size) for size in sizes)
     if off <= ROUNDING:
         return 0.0
     most = max(sizes)
-    if off <= tolerance(order.shares) or (order.emptied and order.shares <= most):
+    if off <= tolerance(order.shares) or is_capped(sizes, order):
         return NEARLY
     share = order.shares / most
     if share > TOO_MUCH:
         return None
     return PARTIAL + (1 - share if share < 1 else 1 + log(share))
+
+
+def is_capped(sizes: Sequence[float], order: Order) -> bool:
+    """True if an order sold all that was held, and less than the fill leads to."""
+    return order.emptied and order.shares < max(sizes) - tolerance(order.shares)
 
 
 def delay_cost(fill: Fill, order: Order, habit: Habit) -> float:
@@ -116,10 +121,10 @@ def tolerance(size: float) -> float:
     return max(EXACT_SHARES, EXACT_SHARE * size)
 
 
-def fits(shares: float, fill: Fill, habit: Habit) -> bool:
-    """True if that many shares in all can be the copy of a fill."""
-    size = max(order_sizes(fill, habit))
-    return shares <= size + tolerance(size)
+def fits(shares: float, sizes: Sequence[float]) -> bool:
+    """True if that many shares in all can be the copy of a fill that leads to `sizes`."""
+    most = max(sizes)
+    return shares <= most + tolerance(most)
 
 
 def timely(fill: Fill, order: Order, habit: Habit) -> bool:

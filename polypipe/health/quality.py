@@ -79,7 +79,9 @@ def copy_rate(facts: Facts) -> Iterator[Finding]:
     if (why := _not_enough(facts, "copy_rate", fills)) is not None:
         yield unknown(why)
         return
-    if (why := why_unknown(sum(fill.ambiguous for fill in fills), sum(fill.copied for fill in fills))) is not None:
+    if (
+        why := why_unknown(sum(fill.ambiguous and fill.copied for fill in fills), sum(fill.copied for fill in fills))
+    ) is not None:
         yield unknown(why)
         return
     copied, limit = sum(fill.copied for fill in fills), facts.limits.number("copy_rate", "percent")
