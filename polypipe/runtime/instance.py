@@ -1,6 +1,7 @@
 """Dagster's instance of one home: its configuration, and closing the runs that a crash left open.
 
-dagster.yaml is written at each start; there is nothing to configure by hand.
+dagster.yaml is written at each start; there is nothing to configure by hand. As a program it prepares the storage for a
+start: it prints one line for each thing that it did.
 """
 
 import os
@@ -8,11 +9,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from polypipe.errors import PolypipeError
 from polypipe.files import one_at_a_time, replace_file
 from polypipe.runtime.running import works_by_hand
+from polypipe.runtime.storage_upgrade import FILES, stamp_events, upgrade_storage
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -40,7 +44,7 @@ run_queue: {dequeue_interval_seconds: 1}
 run_retries: {enabled: false}
 run_monitoring:
   enabled: true
-  start_timeout_seconds: 60
+  start_timeout_seconds: 300  # on a busy machine a launch took 45 s, after a sleep of the machine longer
   cancel_timeout_seconds: 60
   max_runtime_seconds: 3600
   poll_interval_seconds: 60
@@ -96,7 +100,10 @@ def open_instance(home: Path, postgres_url: str | None = None) -> Iterator["dg.D
     if postgres_url is not None:
         os.environ[POSTGRES_URL] = postgres_url
     with one_at_a_time(directory / "opening.lock"):  # created by two processes at once, the storage would keep two versions
+        new = postgres_url is None and not (directory / FILES[0]).exists()
         opened = dg.DagsterInstance.from_config(str(directory))
+        if new:
+            stamp_events(opened, directory)
     with opened as instance:
         yield instance
 
@@ -121,10 +128,19 @@ def close_abandoned_runs(instance: "dg.DagsterInstance", home: Path) -> list[str
     return closed
 
 
-if __name__ == "__main__":  # a process of its own, because Dagster's 70 MB would stay in `polypipe up`
+def _prepare(home: Path, postgres_url: str | None) -> None:
     from polypipe.runtime.clock import rewind
 
-    with open_instance(Path(sys.argv[1]), os.environ.get(POSTGRES_URL)) as this_instance:
-        rewind(this_instance, time.time())  # or nothing would tick after a clock was corrected backwards
-        for run_id in close_abandoned_runs(this_instance, Path(sys.argv[1])):
-            print(run_id)
+    with open_instance(home, postgres_url) as instance:
+        if done := upgrade_storage(instance, home / "dagster", datetime.now(UTC), copied=postgres_url is None):
+            print(done)
+        rewind(instance, time.time())  # or nothing would tick after a clock was corrected backwards
+        for run_id in close_abandoned_runs(instance, home):
+            print(f"closed run {run_id}, left open by an earlier stop")
+
+
+if __name__ == "__main__":  # a process of its own, because Dagster's 70 MB would stay in `polypipe up`
+    try:
+        _prepare(Path(sys.argv[1]), os.environ.get(POSTGRES_URL))
+    except PolypipeError as error:
+        sys.exit(str(error))

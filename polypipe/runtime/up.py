@@ -59,8 +59,8 @@ def _run(
     check_addresses(settings)
     with writing(settings.home):
         directory = dagster_home(settings.home, settings.postgres_url is not None)
-    for run_id in _close_abandoned_runs(settings, directory):
-        say(f"closed run {run_id}, left open by an earlier stop")
+    for line in _prepare_storage(settings, directory):
+        say(line)
     if stopping.is_set():
         return 0.0
     from polypipe.runtime.supervise import supervise, supervisor_config  # not needed if the start is refused
@@ -97,7 +97,8 @@ def _run(
     return 0.0 if stopping.is_set() else back
 
 
-def _close_abandoned_runs(settings: Settings, directory: Path) -> list[str]:
+def _prepare_storage(settings: Settings, directory: Path) -> list[str]:
+    """Migrate Dagster's storage and close the runs that a crash left open. Returns one line for each thing done."""
     # -P: it starts in the caller's directory, whose Python files must not shadow our modules.
     command = [sys.executable, "-P", "-m", "polypipe.runtime.instance", str(settings.home)]
     environment = child_environment(settings, directory)
@@ -110,7 +111,7 @@ def _close_abandoned_runs(settings: Settings, directory: Path) -> list[str]:
         if settings.postgres_url is not None:
             raise PolypipeError(f"Dagster's storage in Postgres (POLYPIPE_POSTGRES_URL) cannot be opened: {why}")
         raise PolypipeError(f"Dagster's storage in {directory} cannot be opened: {why}")
-    return done.stdout.split()
+    return done.stdout.splitlines()
 
 
 def _asked_to_stop() -> Event:
