@@ -73,12 +73,12 @@ class Looker:
         path: str = "/",
         width: int = 1400,
         height: int = 900,
-        ready: str = "#gap",
         charts: bool = True,
         **options: Any,
     ) -> Page:
-        """Open a page on the newest version, in a context of its own, and wait for `ready`.
+        """Open a page on the newest version, in a context of its own, and wait until it is loaded.
 
+        Loaded is when every section and the notice are drawn: reads that do not wait would otherwise see a page without them.
         Without `charts` Plotly is not loaded, which is most of a page's cost; charts stay sketches.
         """
         self._served.wait_until_newest()
@@ -96,7 +96,8 @@ class Looker:
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("request", lambda request: self.requests.append(request.url))
         page.goto(self.url + path)
-        page.wait_for_selector(ready)
+        page.wait_for_selector("#gap")  # by then the first reload has begun
+        page.wait_for_selector("main:not([aria-busy])")
         return page
 
     @property
