@@ -1,5 +1,7 @@
 """The simulated exchange for tests: in this process on a thread, with faults, a request log and a clock to move."""
 
+import asyncio
+import contextlib
 import threading
 from datetime import UTC, datetime
 from types import TracebackType
@@ -34,6 +36,7 @@ class SimServer(Exchange):
         self.faults = Faults()
         self.requests: list[LoggedRequest] = []
         self._thread: threading.Thread | None = None
+        self._begun = threading.Event()
         super().__init__(events, seed, start=seconds(start), **options)
 
     def app(self, latency_ms: float) -> ASGIApp:
@@ -46,13 +49,29 @@ class SimServer(Exchange):
         """The outcome of every whale fill so far: copied or not, reason, size, slippage and latency."""
         return self.ledger.copy_truth(self.clock.now())
 
+    def run(self) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        """Serve until cancelled: uvicorn would take 0.2 s to notice that it should exit and to wait for connections."""
+        self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        self._begun.set()
+        try:
+            await self._server.serve(sockets=[self._socket])
+        finally:
+            for listener in getattr(self._server, "servers", ()):
+                listener.close()
+            for connection in list(self._server.server_state.connections):
+                connection.transport.abort()
+
     def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self.run, name="polymarket-sim", daemon=True)
         self._thread.start()  # the socket listens already: early requests wait in its backlog
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._server.should_exit = True
-        if self._thread is not None:
+        if self._thread is not None and self._begun.wait(10) and self._task is not None:
+            self._loop.call_soon_threadsafe(self._task.cancel)
             self._thread.join(timeout=10)
         self._socket.close()
