@@ -3,8 +3,9 @@
 import gc
 import shutil
 import signal
+import ssl
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,6 +74,14 @@ def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     monkeypatch.setenv("POLYPIPE_HOME", str(tmp_path / "home"))
     for name in ("GAMMA", "DATA", "PNL", "CLOB"):
         monkeypatch.setenv(f"POLYPIPE_{name}_URL", NOWHERE)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _certificates_are_read_once() -> Iterator[None]:
+    """Every `httpx.get` would read them again, which takes longer than most requests to the exchange."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", cache(ssl.create_default_context))
+        yield
 
 
 def small_exchange() -> SimServer:

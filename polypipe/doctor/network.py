@@ -32,7 +32,7 @@ from polypipe.polymarket import (
 )
 from polypipe.polymarket.activity import ACTIVITY
 from polypipe.polymarket.gamma import BASE_FILTER, LISTING
-from polypipe.polymarket.http import USER_AGENT, HostName, Params
+from polypipe.polymarket.http import USER_AGENT, HostName, Params, tls_context
 from polypipe.polymarket.positions import POSITIONS
 from polypipe.polymarket.wallet_wire import all_rows, read_activity, read_position
 from polypipe.polymarket.wire import Page, decode_page
@@ -118,7 +118,9 @@ async def _opened(
 
 async def _reach_all(network: Network, urls: dict[HostName, str], opened: dict[HostName, _Host]) -> None:
     async with httpx.AsyncClient(
-        headers={"User-Agent": USER_AGENT}, mounts={"all://127.0.0.1": None, "all://localhost": None}
+        headers={"User-Agent": USER_AGENT},
+        verify=tls_context(),
+        mounts={"all://127.0.0.1": None, "all://localhost": None},
     ) as client:
         reached = await asyncio.gather(*(_reach(client, urls[name], opened[name]) for name in HOSTS))
     network.reach = dict(zip(HOSTS, reached, strict=True))
