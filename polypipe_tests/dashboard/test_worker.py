@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psutil
 import pytest
@@ -58,14 +59,16 @@ def test_result_that_cannot_be_sent_is_an_error_not_a_wait():
         Worker().call(unpicklable, seconds=SECONDS)
 
 
-def test_second_call_meanwhile_is_refused_at_once():
+def test_second_call_meanwhile_is_refused_at_once(tmp_path):
     worker = Worker()
+    os.mkfifo(tmp_path / "end")
     with ThreadPoolExecutor(1) as threads:
-        first = threads.submit(worker.call, time.sleep, 3, seconds=SECONDS)
+        first = threads.submit(worker.call, Path.read_text, tmp_path / "end", seconds=SECONDS)
         wait_until(children)
         began = time.monotonic()
         with pytest.raises(WorkerBusy):
             worker.call(abs, -1, seconds=SECONDS)
         assert time.monotonic() - began < 1
-        first.result()
+        (tmp_path / "end").write_text("now")
+        assert first.result() == "now"
     assert children() == []

@@ -105,6 +105,7 @@ def test_doctor_returns_by_its_deadline_if_all_hosts_hang(sim):
     assert {result.status for result in found.values()} == {"error", "unknown"}
 
 
+@pytest.mark.slow
 def test_hanging_host_does_not_delay_the_others(sim):
     sim.faults.add("hang", "/events/keyset")
     settings = settings_for(sim.url, **WALLETS)
