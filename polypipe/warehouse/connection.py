@@ -10,7 +10,7 @@ import random
 import re
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -78,6 +78,11 @@ def open_memory() -> "duckdb.DuckDBPyConnection":
 def prepare_session(con: "duckdb.DuckDBPyConnection") -> None:
     """Set up a connection or cursor: UTC, and no progress bar in the output of commands."""
     con.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+
+
+def execute_all(con: "duckdb.DuckDBPyConnection", statements: Iterable[str]) -> None:
+    """Run statements in one transaction and one call: a reader opens a seventh faster."""
+    con.execute(f"BEGIN; {'; '.join(statements)}; COMMIT")
 
 
 def roll_back(con: "duckdb.DuckDBPyConnection") -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from polypipe.warehouse.catalog import catalog
-from polypipe.warehouse.connection import literal, open_memory, quoted
+from polypipe.warehouse.connection import execute_all, literal, open_memory, quoted
 from polypipe.warehouse.current import Current, PublishedFile, read_current
 from polypipe.warehouse.errors import BadRows, BatchRejected, WarehouseError
 from polypipe.warehouse.layout import Layout
@@ -64,10 +64,11 @@ def select(layout: Layout, table: str, files: Iterable[PublishedFile]) -> str:
 
 def create_stored(con: "duckdb.DuckDBPyConnection") -> None:
     """Create the empty typed tables in schema `stored`."""
-    con.execute("CREATE SCHEMA stored")
+    statements = ["CREATE SCHEMA stored"]
     for table in DAY_COLUMN:
         named = [f"{quoted(c.name)} {c.type}{'' if c.nullable else ' NOT NULL'}" for c in columns(table)]
-        con.execute(f"CREATE TABLE stored.{quoted(table)} ({', '.join(named)})")
+        statements.append(f"CREATE TABLE stored.{quoted(table)} ({', '.join(named)})")
+    execute_all(con, statements)
 
 
 def describe(con: "duckdb.DuckDBPyConnection") -> None:
@@ -80,7 +81,7 @@ def describe(con: "duckdb.DuckDBPyConnection") -> None:
         for kind, name in (("VIEW", quoted(table)), ("TABLE", f"stored.{quoted(table)}")):
             comments.append(f"COMMENT ON {kind} {name} IS {literal(catalog()[table].comment)}")
             comments += [f"COMMENT ON COLUMN {name}.{quoted(c.name)} IS {literal(c.comment)}" for c in columns(table)]
-    con.execute(";".join(comments))
+    execute_all(con, comments)
 
 
 def _build(con: "duckdb.DuckDBPyConnection", layout: Layout, pending: bool) -> None:
@@ -92,9 +93,8 @@ def _build(con: "duckdb.DuckDBPyConnection", layout: Layout, pending: bool) -> N
     waiting = [batch_id for batch_id in listed if batch_id not in merged]
     create_stored(con)
     loaded = _load_waiting(con, layout, current, waiting) if waiting else set()
-    for table in DAY_COLUMN:
-        rows = select(layout, table, [] if table in loaded else _files(current, table))
-        con.execute(f"CREATE VIEW {quoted(table)} AS {rows}")
+    rows = {table: select(layout, table, [] if table in loaded else _files(current, table)) for table in DAY_COLUMN}
+    execute_all(con, [f"CREATE VIEW {quoted(table)} AS {query}" for table, query in rows.items()])
 
 
 def _load_waiting(
