@@ -14,6 +14,7 @@ from hypothesis import settings as hypothesis_settings
 
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PolymarketHttp
+from polypipe.runtime import instance
 from polypipe.settings import Settings, load_settings
 from polypipe.variables import BOT_NAMES, NAMES
 from polypipe.warehouse import Warehouse, merge, migrate
@@ -39,7 +40,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:  # pytest reads options onl
 
 
 def pytest_configure() -> None:
-    """Restore the signals that `nohup` and `&` ignore, because processes started by tests must receive them."""
+    """Restore the signals that `nohup` and `&` ignore, because processes started by tests must receive them.
+
+    Collecting makes much and drops nothing: garbage collection waits until its end, below.
+    """
+    gc.disable()
     for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, default)
@@ -58,6 +63,7 @@ def pytest_collection_finish() -> None:
     """Leave what is imported by now out of garbage collections, which would take 5 % of the time."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
@@ -72,6 +78,8 @@ def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     for name in NAMES | BOT_NAMES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("POLYPIPE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DAGSTER_HOME", "none")  # `open_instance` sets it: deleted, it is restored after the test
+    monkeypatch.delenv("DAGSTER_HOME")
     for name in ("GAMMA", "DATA", "PNL", "CLOB"):
         monkeypatch.setenv(f"POLYPIPE_{name}_URL", NOWHERE)
 
@@ -125,6 +133,28 @@ def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(merge, "open_live", opened)
         yield empty.layout.database
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _dagster_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """In this process every new SQLite storage of Dagster begins as a copy of an empty one.
+
+    Creating its tables takes longer than most tests. Other processes create them as ever.
+    """
+    template = tmp_path_factory.mktemp("dagster")
+    dagster_home = instance.dagster_home
+
+    def copied(home: Path, postgres: bool = False) -> Path:
+        if not postgres and home != template and not (home / "dagster" / "history").exists():
+            if not (template / "dagster").exists():
+                with instance.open_instance(template):
+                    pass
+            shutil.copytree(template / "dagster", home / "dagster", dirs_exist_ok=True)
+        return dagster_home(home, postgres)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(instance, "dagster_home", copied)
+        yield
 
 
 @pytest.fixture

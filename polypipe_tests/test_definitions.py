@@ -12,6 +12,7 @@ import yaml
 from polypipe.caches.registry import CACHES
 from polypipe.definitions import build_defs
 from polypipe.errors import SettingError
+from polypipe.runtime.instance import open_instance
 from polypipe_tests.conftest import settings_for
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -103,7 +104,7 @@ def test_jobs_run_in_process(defs):
 
 def test_tick_is_skipped_while_the_job_runs(defs, settings, tmp_path):
     schedule = defs.get_repository_def().get_schedule_def("crawl_schedule")
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+    with open_instance(tmp_path) as instance:
         with dg.build_schedule_context(instance=instance, resources={"settings": settings}) as context:
             assert schedule.evaluate_tick(context).run_requests
             instance.create_run_for_job(defs.resolve_job_def("crawl"), status=dg.DagsterRunStatus.STARTED)

@@ -23,6 +23,7 @@ from polypipe.alerts.tick import Sources, evaluate
 from polypipe.bot.logs import TRADE_LOG
 from polypipe.caches.registry import CACHES
 from polypipe.definitions import build_defs
+from polypipe.runtime.instance import open_instance
 from polypipe_tests.attribution.tables import insert
 from polypipe_tests.conftest import NOWHERE, settings_for
 from polypipe_tests.health.support import EVER, MINUTE, NOW, WALLETS, fill, newest_fills
@@ -221,7 +222,7 @@ def scenario(name, con, repository, tmp_path) -> Iterator[Sources]:
     settings = settings_for(NOWHERE) if name == "no_wallets" else settings_with()
     settings.home.mkdir(parents=True)
     fills = SCENARIOS[name](con, settings)
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+    with open_instance(tmp_path) as instance:
         if name == "all_wrong":
             failing_instance(instance, repository)
         read = lambda: read_failures(instance, repository, SENSOR)  # noqa: E731

@@ -28,6 +28,7 @@ from polypipe.alerts.tick import Sources, run_tick
 from polypipe.caches.universe import crawl_and_store
 from polypipe.definitions import build_defs
 from polypipe.polymarket import PolymarketError
+from polypipe.runtime.instance import open_instance
 from polypipe.runtime.ports import free_port
 from polypipe.settings import Settings
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
@@ -88,7 +89,7 @@ def repository() -> dg.RepositoryDefinition:
 
 @pytest.fixture(scope="module")
 def instance(tmp_path_factory) -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.local_temp(str(tmp_path_factory.mktemp("dagster"))) as opened:
+    with open_instance(tmp_path_factory.mktemp("dagster")) as opened:
         yield opened
 
 
@@ -346,7 +347,7 @@ def test_run_that_dagster_ended_itself_is_reported_with_its_reason(sources, tmp_
     def reason(own):
         return next(one.error for one in read_failures(own, sources.repository, "alerts") if one.name == "crawl")
 
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as own:
+    with open_instance(tmp_path) as own:
         own.report_run_failed(own.create_run_for_job(never_begun))
         assert "from outside" in reason(own)  # no better reason is stored
         run = own.create_run_for_job(never_begun)

@@ -22,6 +22,7 @@ from polypipe.history.automation import REREAD
 from polypipe.history.copy_quality import compute_quality, reasons_of
 from polypipe.history.pnl import load_pnl
 from polypipe.orchestration.daily import RANGE_END, RANGE_START, daily_partitions
+from polypipe.runtime.instance import open_instance
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Append, Warehouse
@@ -267,7 +268,7 @@ def test_the_schedule_follows_history(settings, warehouse, tmp_path) -> None:
     repository = defs.get_repository_def()
     schedule, sensor = repository.get_schedule_def("attribution_schedule"), repository.get_sensor_def("first_attribution")
     (tmp_path / "dagster").mkdir()
-    with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance:
+    with open_instance(tmp_path / "dagster") as instance:
         given = {
             "instance": instance,
             "repository_def": repository,
@@ -303,7 +304,7 @@ def test_the_schedule_follows_history(settings, warehouse, tmp_path) -> None:
 def test_the_schedule_skips_without_wallets(sim, tmp_path) -> None:
     bare = settings_for(sim.url)
     repository = build_defs(settings=bare).get_repository_def()
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+    with open_instance(tmp_path) as instance:
         given = {"instance": instance, "repository_def": repository, "resources": {"settings": bare}}
         with dg.build_schedule_context(**given) as context:
             tick = repository.get_schedule_def("attribution_schedule").evaluate_tick(context)

@@ -78,7 +78,7 @@ class Looker:
     ) -> Page:
         """Open a page on the newest version, in a context of its own, and wait until it is loaded.
 
-        Loaded is when every section and the notice are drawn: reads that do not wait would otherwise see a page without them.
+        That is when every section and the notice are drawn; otherwise reads that do not wait would miss them.
         Without `charts` Plotly is not loaded, which is most of a page's cost; charts stay sketches.
         """
         self._served.wait_until_newest()

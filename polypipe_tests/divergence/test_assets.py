@@ -16,6 +16,7 @@ from polypipe.divergence.snapshot import snapshot_id
 from polypipe.errors import SettingError
 from polypipe.legacy.assets import divergence_db
 from polypipe.legacy.assets import schedules as legacy_schedules
+from polypipe.runtime.instance import open_instance
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.sim.copier import RATIO
 from polypipe.warehouse import Replace
@@ -308,7 +309,7 @@ def test_whale_histories_of_another_pair_are_not_reused(sim, instance, resources
 
 
 def test_the_schedules_skip_while_their_job_is_unfinished(resources, tmp_path):
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+    with open_instance(tmp_path) as instance:
         for schedule in (*schedules, *legacy_schedules):
             with dg.build_schedule_context(instance=instance, resources=resources) as context:
                 assert len(schedule.evaluate_tick(context).run_requests) == 1

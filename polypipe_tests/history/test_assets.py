@@ -13,6 +13,7 @@ from polypipe.health.history import due_day
 from polypipe.history.assets import COPY_QUALITY, DAYS_A_RUN, WALLET_ACTIVITY, WALLET_PNL, history_assets
 from polypipe.history.automation import REREAD, due
 from polypipe.orchestration.daily import RANGE_END, RANGE_START, daily_partitions
+from polypipe.runtime.instance import open_instance
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.warehouse import Append, Warehouse
 from polypipe_tests.conftest import settings_for
@@ -235,7 +236,7 @@ def test_the_schedule_loads_yesterday_and_rereads_three_days(sim, settings, ware
     repository = defs.get_repository_def()
     schedule = repository.get_schedule_def("history_schedule")
     with (
-        dg.DagsterInstance.local_temp(str(tmp_path)) as instance,
+        open_instance(tmp_path) as instance,
         dg.build_schedule_context(
             instance=instance, repository_def=repository, resources={"settings": settings}
         ) as context,
@@ -276,7 +277,7 @@ def test_the_schedule_skips_without_wallets_or_days(sim, tmp_path, more, reason)
     settings = settings_for(sim.url, **more)
     repository = build_defs(settings=settings).get_repository_def()
     with (
-        dg.DagsterInstance.local_temp(str(tmp_path)) as instance,
+        open_instance(tmp_path) as instance,
         dg.build_schedule_context(
             instance=instance, repository_def=repository, resources={"settings": settings}
         ) as context,

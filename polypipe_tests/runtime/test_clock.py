@@ -1,6 +1,5 @@
 """A clock that was set back is detected, and future ticks are moved to now."""
 
-import dagster as dg
 import pytest
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteInstigatorOrigin, RemoteRepositoryOrigin
 from dagster._core.scheduler.instigation import (
@@ -14,6 +13,7 @@ from dagster._core.scheduler.instigation import (
 )
 
 from polypipe.runtime.clock import Watch, rewind
+from polypipe.runtime.instance import open_instance
 
 NOW = 1_800_000_000.0
 HOUR = 3600.0
@@ -30,7 +30,7 @@ def test_a_clock_set_back_is_reported_once():
 
 @pytest.fixture
 def instance(tmp_path):
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+    with open_instance(tmp_path) as instance:
         yield instance
 
 
