@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from polypipe.attribution.ambiguity import OF_MATCHES, why_unknown
-from polypipe.attribution.intervals import rate_interval, ratio_interval, verdict, why_no_interval
+from polypipe.intervals import rate_interval, ratio_interval, verdict, why_no_interval
 
 AMBIGUOUS = "most matches are ambiguous"
 """Verdict of a class whose copy rate, slippage and latency are unknown for this reason."""
@@ -31,10 +31,10 @@ def _class_row(days: Sequence[dict[str, Any]]) -> dict[str, Any]:
         sum(day[name] for day in days) for name in ("eligible_fills", "copied_fills", "ambiguous_fills")
     )
     shares, ordered, usd = (sum(day[name] for day in days) for name in ("copier_shares", "ordered_shares", "slippage_usd"))
-    fills = [(day["copied_fills"], day["eligible_fills"]) for day in days]
-    cents = [(100 * day["slippage_usd"], day["copier_shares"]) for day in days if day["copier_shares"] > 0]
-    no_rate = why_no_interval(fills, days[0]["effective_events"])
-    no_slippage = why_no_interval(cents, days[0]["effective_copied_events"])
+    fills = {day["date"]: (day["copied_fills"], day["eligible_fills"]) for day in days}
+    cents = {day["date"]: (100 * day["slippage_usd"], day["copier_shares"]) for day in days if day["copier_shares"] > 0}
+    no_rate = why_no_interval((trials for _, trials in fills.values()), days[0]["effective_events"])
+    no_slippage = why_no_interval((weight for _, weight in cents.values()), days[0]["effective_copied_events"])
     rate = None if no_rate else rate_interval(fills)
     slippage = None if no_slippage else ratio_interval(cents)
     row = {

@@ -1,22 +1,19 @@
 """Costs of copying (delay, spread and impact, size) and markouts of the whale's fills. Pure.
 
-Everything is a statistic of sums that add up over fills, kept by event: fills of one game share its price moves, so events
-are the independent unit. A statistic gets the sums of any set of events, so that its interval can be computed by leaving
-out one event at a time (`intervals.event_intervals`).
+Everything is a statistic of sums that add up over fills. A statistic gets the sums of any set of days, so that its interval
+can be computed by leaving out one day at a time (`intervals.interval`).
 """
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from polypipe.attribution.marks import Marks
+from polypipe.intervals import Statistic, Sums
 
 HORIZONS = (5, 30, 60, 180, 600)
 """Seconds after a fill of the whale at which its markout is taken."""
-
-Sums = Mapping[str, float]
-Statistic = Callable[[Sums], float | None]
 
 
 class CostFill(NamedTuple):
@@ -96,8 +93,8 @@ def impact_cents(sums: Sums) -> float | None:
     return _ratio(sums, "impact", "split", 100)
 
 
-def half_latency_usd(sums: Sums) -> float | None:
-    """USD that the copies would have cost less at half their latency, by the markouts of the whale's fills."""
+def half_latency_cents(sums: Sums) -> float | None:
+    """Cents a share that the copies would have cost less at half their latency, by the markouts of the whale's fills."""
     saved = 0.0
     if not any(sums.get(f"saved {horizon}") for horizon in HORIZONS):
         return None
@@ -106,8 +103,8 @@ def half_latency_usd(sums: Sums) -> float | None:
             cents = markout(horizon)(sums)
             if cents is None:
                 return None
-            saved += weight * cents / 100
-    return saved
+            saved += weight * cents
+    return saved / sums["copied"]
 
 
 def edge_cents(sums: Sums) -> float | None:
@@ -141,12 +138,23 @@ def marginal_ratio(sums: Sums) -> float | None:
 STATISTICS: Mapping[str, Statistic] = {
     "delay_cents": delay_cents,
     "impact_cents": impact_cents,
-    "half_latency_usd": half_latency_usd,
+    "half_latency_cents": half_latency_cents,
     "edge_cents": edge_cents,
     "size_slope": size_slope,
     "marginal_ratio": marginal_ratio,
     **{f"markout {horizon}": markout(horizon) for horizon in HORIZONS},
 }
+
+WEIGHTS: Mapping[str, str] = {
+    "delay_cents": "split",
+    "impact_cents": "split",
+    "half_latency_cents": "copied",
+    "edge_cents": "marked",
+    "size_slope": "x",
+    "marginal_ratio": "x",
+    **{f"markout {horizon}": f"shares {horizon}" for horizon in HORIZONS},
+}
+"""The sum by which days and events weigh in a statistic. In a slope an order weighs by the square of its size."""
 
 
 def _ratio(sums: Sums, part: str, whole: str, scale: float = 1.0) -> float | None:

@@ -4,23 +4,22 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from polypipe.attribution.copy_costs import HORIZONS, STATISTICS, CostFill, Sums, sums_of
+from polypipe.attribution.copy_costs import HORIZONS, STATISTICS, WEIGHTS, CostFill, sums_of
 from polypipe.attribution.days import DAY, midnight_before
-from polypipe.attribution.intervals import event_intervals
 from polypipe.attribution.marks import Marks
-from polypipe.history.copy_quality import LEAST_EVENTS
+from polypipe.intervals import Sums, effective_number, interval, total_of, why_no_interval
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal
 
 if TYPE_CHECKING:
     import duckdb
 
-_RANGED = tuple(name for name in STATISTICS if not name.startswith("markout"))
+_RANGED = ("delay_cents", "impact_cents", "half_latency_usd", "edge_cents", "size_slope", "marginal_ratio")
 COST_NUMBERS = (
     "delay_usd", "impact_usd", "split_share", *(f"{name}{end}" for name in _RANGED for end in ("", "_low", "_high"))
 )  # fmt: skip
@@ -38,7 +37,6 @@ _REASONS = {
 }
 NO_SLOPE = "slippage does not rise measurably with order size, so these days give no limit"
 NO_EDGE = "the whale's edge is not distinguishable from zero"
-FEW = f"fewer than {LEAST_EVENTS} independent events"
 
 
 @dataclass
@@ -69,79 +67,93 @@ def costs_by_window(
     found = {}
     for day in days:
         for window in windows:
-            inside = [by_day[day - n * DAY] for n in range(window) if day - n * DAY in by_day]
-            found[day, window] = cost_numbers([*_events(inside, marks, (day + DAY).timestamp()).values()])
+            closes = (day + DAY).timestamp()
+            since = [day - n * DAY for n in reversed(range(window))]
+            found[day, window] = cost_numbers({one: _events(by_day[one], marks, closes) for one in since if one in by_day})
     return found
 
 
-def cost_numbers(events: Sequence[Sums]) -> tuple[dict[str, Any], dict[str, str]]:
-    """The numbers of the events of a window, and why those that are None are unknown."""
-    total: dict[str, float] = {}
-    for sums in events:
-        _add(total, sums)
-    values = {name: statistic(total) for name, statistic in STATISTICS.items()}
-    ranges = event_intervals(events, STATISTICS)
+def cost_numbers(days: Mapping[datetime, Mapping[str, Sums]]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The numbers of a window from the sums of each day by event, and why those that are None are unknown."""
+    by_day: dict[date, Sums] = {day: total_of(events.values()) for day, events in days.items()}
+    total = total_of(by_day.values())
+    found = {name: _measure(name, days, by_day, total) for name in STATISTICS}
+    # USD of the copies that were made: only the cents are uncertain.
+    found["half_latency_usd"] = found["half_latency_cents"].times(total.get("copied", 0.0) / 100)
     row: dict[str, Any] = dict.fromkeys(COST_NUMBERS)
     reasons: dict[str, str] = {}
     if total.get("split"):
         row |= {"delay_usd": total["delay"], "impact_usd": total["impact"]}
         row["split_share"] = 100 * total["split"] / total["copied"]
     for name in _RANGED:
-        low, high = ranges.get(name, (None, None))
-        row |= {name: values[name], f"{name}_low": low, f"{name}_high": high}
-        reasons |= dict.fromkeys((name, f"{name}_low", f"{name}_high"), _REASONS.get(name, FEW))
-        if values[name] is not None:
-            reasons |= dict.fromkeys((f"{name}_low", f"{name}_high"), FEW)
-    if why := _no_limit(row):
+        value, low, high, why = found[name]
+        row |= {name: value, f"{name}_low": low, f"{name}_high": high}
+        reasons[name] = _REASONS.get(name, why)
+        reasons |= dict.fromkeys((f"{name}_low", f"{name}_high"), reasons[name] if value is None else why)
+    if (no_limit := _no_limit(row, reasons)) is not None:
         row |= dict.fromkeys(("marginal_ratio", "marginal_ratio_low", "marginal_ratio_high"))
-        reasons |= dict.fromkeys(("marginal_ratio", "marginal_ratio_low", "marginal_ratio_high"), why)
+        reasons |= dict.fromkeys(("marginal_ratio", "marginal_ratio_low", "marginal_ratio_high"), no_limit)
     reasons |= dict.fromkeys(("delay_usd", "impact_usd", "split_share"), NO_ARRIVAL)
-    row["markouts"] = json.dumps([_markout(horizon, total, events, values, ranges) for horizon in HORIZONS])
-    return row, reasons
+    markouts = []
+    for horizon in HORIZONS:
+        value, low, high, _ = found[f"markout {horizon}"]
+        known = {event for events in days.values() for event in events if events[event].get(f"shares {horizon}")}
+        markouts.append({
+            "seconds": horizon,
+            "fills": int(total.get("fills", 0)),
+            "known_fills": int(total.get(f"known {horizon}", 0)),
+            "events": len(known),
+            "cents": value,
+            "cents_low": low,
+            "cents_high": high,
+        })  # fmt: skip
+    return row | {"markouts": json.dumps(markouts)}, reasons
 
 
-def _no_limit(row: Mapping[str, Any]) -> str | None:
+class _Measured(NamedTuple):
+    """A number with its interval. Without one, `why` says why; it is "" with one."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    why: str
+
+    def times(self, factor: float) -> "_Measured":
+        value, low, high = (None if one is None else factor * one for one in self[:3])
+        return _Measured(value, low, high, self.why)
+
+
+def _measure(name: str, days: Mapping[datetime, Mapping[str, Sums]], by_day: Mapping[date, Sums], total: Sums) -> _Measured:
+    weight = WEIGHTS[name]
+    of_days = [sums[weight] for sums in by_day.values() if sums.get(weight)]
+    of_events: dict[str, float] = defaultdict(float)
+    for events in days.values():
+        for event, sums in events.items():
+            of_events[event] += sums.get(weight, 0.0)
+    value = STATISTICS[name](total)
+    why = why_no_interval(of_days, effective_number(of_events.values())) or ""
+    found = None if why else interval(by_day, STATISTICS[name], of_days)
+    if found is None:
+        return _Measured(value, None, None, why or "unknown without one of the days")
+    return _Measured(value, *found, "")
+
+
+def _no_limit(row: Mapping[str, Any], reasons: Mapping[str, str]) -> str | None:
     """Why the ratio at which a copy costs its edge is unknown; None if it is known."""
-    if row["size_slope"] is None:
-        return _REASONS["size_slope"]
-    if row["edge_cents"] is None:
-        return _REASONS["edge_cents"]
-    if row["size_slope_low"] is None or row["edge_cents_low"] is None:
-        return FEW
+    for name in ("size_slope", "edge_cents"):
+        if row[f"{name}_low"] is None:
+            return reasons[f"{name}_low"]
     if row["size_slope_low"] <= 0:
         return NO_SLOPE
     return NO_EDGE if row["edge_cents_low"] <= 0 <= row["edge_cents_high"] else None
 
 
-def _markout(
-    horizon: int,
-    total: Sums,
-    events: Sequence[Sums],
-    values: Mapping[str, float | None],
-    ranges: Mapping[str, tuple[float, float]],
-) -> dict[str, Any]:
-    name = f"markout {horizon}"
-    low, high = ranges.get(name, (None, None))
-    return {
-        "seconds": horizon,
-        "fills": int(total.get("fills", 0)),
-        "known_fills": int(total.get(f"known {horizon}", 0)),
-        "events": sum(bool(sums.get(f"shares {horizon}")) for sums in events),
-        "cents": values[name],
-        "cents_low": low,
-        "cents_high": high,
-    }
-
-
-def _events(days: Iterable[Costs], marks: Marks, end: float) -> dict[str, dict[str, float]]:
-    """Event -> its sums over the days, with what the whale's fills have made by `end`."""
-    found: dict[str, dict[str, float]] = defaultdict(dict)
-    for day in days:
-        for event, sums in day.sums.items():
-            _add(found[event], sums)
-        for (event, token), (shares, cost, weight) in day.expected.items():
-            if weight and (mark := marks.at(token, end)) is not None:
-                _add(found[event], {"made": shares * mark.price - cost, "marked": weight})
+def _events(day: Costs, marks: Marks, end: float) -> dict[str, dict[str, float]]:
+    """Event -> its sums of a day, with what the whale's fills of the day have made by `end`."""
+    found = {event: dict(sums) for event, sums in day.sums.items()}
+    for (event, token), (shares, cost, weight) in day.expected.items():
+        if weight and (mark := marks.at(token, end)) is not None:
+            _add(found[event], {"made": shares * mark.price - cost, "marked": weight})
     return found
 
 

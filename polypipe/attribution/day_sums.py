@@ -6,8 +6,8 @@ from datetime import date
 from typing import Any
 
 from polypipe.attribution.cents import in_cents, parts_in_cents, pnl_in_cents
-from polypipe.attribution.intervals import too_few_days, total_interval
 from polypipe.attribution.parts import DAY_UNKNOWN, EARLIER_UNKNOWN, PARTS
+from polypipe.intervals import too_few_days, total_interval
 from polypipe.text import count
 
 NOT_COMPUTED = "{} of this day is not computed: materialize copy_fills, copy_metrics_daily and gap_attribution"

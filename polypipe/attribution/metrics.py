@@ -25,7 +25,7 @@ from polypipe.attribution.shortfall import Shortfall, shortfall_by_window
 from polypipe.attribution.stored_marks import read_marks
 from polypipe.bot_profile import TELLING
 from polypipe.divergence.pnl_gap import MIN_COVERED
-from polypipe.history.copy_quality import WINDOWS
+from polypipe.history.windows import WINDOWS, set_windows
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse, Window
 from polypipe.warehouse.connection import fetch_rows, literal
@@ -97,11 +97,9 @@ def metric_rows(
     windows: Sequence[int] = WINDOWS,
 ) -> tuple[list[CopyMetricsRow], list[CopyBreakdownRow]]:
     """Rows of copy_metrics_daily and copy_breakdowns for each of `days` and each length of a window that ends with it."""
-    for name, value in {
+    variables = {
         "copier": literal(wallets.copier),
         "whale": literal(wallets.whale),
-        "days": "[" + ", ".join(literal(day) for day in days) + "]",
-        "windows": str(list(windows)),
         "floor": literal(wallets.bot.floor_shares),
         "tier": literal(wallets.bot.lowest_tier),
         "telling": literal(TELLING),
@@ -109,8 +107,8 @@ def metric_rows(
         "bounds": str(list(ORDER_BOUNDS)),
         "buckets": str(list(ORDER_BUCKETS)),
         "minimum_shares": literal(wallets.bot.minimum_shares),
-    }.items():
-        con.execute(f"SET VARIABLE {name} = {value}")
+    }
+    set_windows(con, days, windows, variables)
     marks = _marks(con, wallets, days, windows)
     missed = shortfall_by_window(con, wallets, days, windows, marks)
     costs = costs_by_window(con, wallets, days, windows, marks)

@@ -14,7 +14,7 @@ from math import sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 from polypipe.attribution.days import DAY, LOOK_BACK, moment
-from polypipe.attribution.intervals import student
+from polypipe.intervals import student
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal
 

@@ -18,6 +18,7 @@ from polypipe.health import machine, tables
 from polypipe.health.records import (
     BotLog,
     ComparedPositions,
+    CopiedDays,
     CopierPnl,
     CrawlStreak,
     EligibleFill,
@@ -175,6 +176,12 @@ class Facts:
     def eligible_fills(self) -> Sequence[EligibleFill]:
         """The newest eligible fills, newest first."""
         return self._of_pair(lambda con, wallets: tables.read_eligible_fills(con, wallets, self.now)) or ()
+
+    @cached_property
+    def copied_days(self) -> CopiedDays | None:
+        """The newest eligible fills by day, as many as the alert's number and those of a week."""
+        fills = int(self.limits.number("copy_rate", "fills"))
+        return self._of_pair(lambda con, wallets: tables.read_copied_days(con, wallets, self.now, fills))
 
     @cached_property
     def pairs(self) -> Sequence[SizePair]:

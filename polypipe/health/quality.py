@@ -3,17 +3,16 @@
 They rest on tables that history and attribution fill twice a day, and are unknown unless these reach yesterday.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from math import ceil
 
 from polypipe.attribution.ambiguity import why_unknown
-from polypipe.attribution.intervals import rate_interval
 from polypipe.attribution.realised_ratio import LEAST_RATIO_PAIRS, realised_ratio
 from polypipe.health.copying import money_limit
 from polypipe.health.facts import Facts
 from polypipe.health.finding import NO_WALLETS, Finding, Probe, judged, unknown
 from polypipe.health.records import EligibleFill
+from polypipe.intervals import rate_interval, why_no_interval
 from polypipe.limits import DAILY_AGE
 from polypipe.text import money, utc_text
 
@@ -74,24 +73,25 @@ def latency(facts: Facts) -> Iterator[Finding]:
 
 def copy_rate(facts: Facts) -> Iterator[Finding]:
     """The share of the newest eligible fills that have a copy; failing when even the upper end of its 95 % interval is
-    below the limit."""
-    fills = facts.eligible_fills[: int(facts.limits.number("copy_rate", "fills"))]
-    if (why := _not_enough(facts, "copy_rate", fills)) is not None:
-        yield unknown(why)
+    below the limit.
+
+    Covers a week at least: an outage of hours hits all fills of these hours, so only days are independent.
+    """
+    found = facts.copied_days
+    why = _not_enough(facts, "copy_rate", found.eligible if found else 0)
+    if why is None and found is not None:
+        why = why_unknown(found.ambiguous, found.copied)
+        why = why or why_no_interval((eligible for _, eligible in found.days.values()), found.events)
+    if why is not None or found is None:
+        yield unknown(why or NO_WALLETS)
         return
-    if (
-        why := why_unknown(sum(fill.ambiguous and fill.copied for fill in fills), sum(fill.copied for fill in fills))
-    ) is not None:
-        yield unknown(why)
-        return
-    copied, limit = sum(fill.copied for fill in fills), facts.limits.number("copy_rate", "percent")
-    of_events: dict[str, list[bool]] = defaultdict(list)  # fills of one event are copied or missed together
-    for fill in fills:
-        of_events[fill.event].append(fill.copied)
-    rate = 100 * copied / len(fills)
-    upper = 100 * rate_interval([(sum(fates), len(fates)) for fates in of_events.values()])[1]
-    text = f"{copied} of the last {len(fills)} eligible fills were copied: {rate:.0f} %; limit {limit:g} % {_until(fills)}"
-    yield judged(upper < limit, "", text, rate, limit)
+    limit, rate = facts.limits.number("copy_rate", "percent"), 100 * found.copied / found.eligible
+    low, high = (100 * end for end in rate_interval(found.days))
+    text = (
+        f"{found.copied} of the last {found.eligible} eligible fills were copied: {rate:.0f} % (95 %: {low:.0f} to "
+        f"{high:.0f}); limit {limit:g} % ({utc_text(found.since)} to {utc_text(found.until)})"
+    )
+    yield judged(high < limit, "", text, rate, limit)
 
 
 def drawdown(facts: Facts) -> Iterator[Finding]:
@@ -125,13 +125,13 @@ def _copied(facts: Facts, rule: str) -> list[EligibleFill]:
     return [fill for fill in facts.eligible_fills if fill.slippage is not None][: int(facts.limits.number(rule, "fills"))]
 
 
-def _not_enough(facts: Facts, rule: str, fills: Sequence[EligibleFill]) -> str | None:
+def _not_enough(facts: Facts, rule: str, fills: int) -> str | None:
     """Why the newest fills cannot be judged now; None when they can."""
     if facts.wallets is None:
         return NO_WALLETS
     wanted = int(facts.limits.number(rule, "fills"))
-    if len(fills) < wanted:
-        return f"{len(fills)} fills are known, {wanted} are needed"
+    if fills < wanted:
+        return f"{fills} fills are known, {wanted} are needed"
     if facts.window_gap is None or facts.now - facts.window_gap.closes > DAILY_AGE:
         return "fills are not matched up to yesterday"
     return None
@@ -140,7 +140,9 @@ def _not_enough(facts: Facts, rule: str, fills: Sequence[EligibleFill]) -> str |
 def _percentile(
     facts: Facts, rule: str, fills: Sequence[EligibleFill], values: list[float], limit_name: str, what: str, unit: str
 ) -> Iterator[Finding]:
-    if (why := _not_enough(facts, rule, fills) or why_unknown(sum(one.ambiguous for one in fills), len(fills))) is not None:
+    if (
+        why := _not_enough(facts, rule, len(fills)) or why_unknown(sum(one.ambiguous for one in fills), len(fills))
+    ) is not None:
         yield unknown(why)
         return
     values.sort()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
 from polypipe.attribution.fills import Fill
@@ -134,11 +134,29 @@ class EligibleFill:
     nothing was filled. `ambiguous`: the match may be wrong."""
 
     at: datetime
-    event: str
-    copied: bool
     latency: float | None
     slippage: float | None
     ambiguous: bool = False
+
+
+@dataclass(frozen=True)
+class CopiedDays:
+    """Day -> (copied, eligible) fills of the whale, from `since` to `until`; `ambiguous` of the copied ones. `events`:
+    effective number of events."""
+
+    days: Mapping[date, tuple[int, int]]
+    ambiguous: int
+    events: float
+    since: datetime
+    until: datetime
+
+    @property
+    def copied(self) -> int:
+        return sum(copied for copied, _ in self.days.values())
+
+    @property
+    def eligible(self) -> int:
+        return sum(eligible for _, eligible in self.days.values())
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from polypipe.bot_profile import TELLING
 from polypipe.caches.spec import CacheSpec
 from polypipe.health.records import (
     ComparedPositions,
+    CopiedDays,
     CopierPnl,
     CrawlStreak,
     EligibleFill,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 DAY = timedelta(days=1)
 NEWEST_FILLS = 1000
 FILLS_DAYS, PAIRS_DAYS = 30 * DAY, 7 * DAY
+RATE_DAYS = 7
 LOG_HOUR = timedelta(hours=1)
 _NEWEST_CRAWLS = 25
 
@@ -169,12 +171,38 @@ def read_compared_at(con: "duckdb.DuckDBPyConnection", wallets: Wallets, now: da
 def read_eligible_fills(con: "duckdb.DuckDBPyConnection", wallets: Wallets, now: datetime) -> list[EligibleFill]:
     """The newest eligible fills, newest first."""
     rows = con.execute(
-        "SELECT timestamp, coalesce(nullif(event_slug, ''), condition_id, token_id), copier_shares > 0, latency, "
-        "slippage_cents, ambiguous FROM copy_fills "
+        "SELECT timestamp, latency, slippage_cents, ambiguous FROM copy_fills "
         f"WHERE {of_pair(wallets)} AND eligible AND timestamp > {literal(now - FILLS_DAYS)} "
         f"ORDER BY timestamp DESC, key LIMIT {NEWEST_FILLS}"
     ).fetchall()
     return [EligibleFill(at.astimezone(UTC), *rest) for at, *rest in rows]
+
+
+def read_copied_days(con: "duckdb.DuckDBPyConnection", wallets: Wallets, now: datetime, fills: int) -> CopiedDays | None:
+    """The newest eligible fills by day: at least `fills`, and all of the `RATE_DAYS` days that end with the newest one.
+    None without any."""
+    chosen = (
+        "SELECT timestamp, coalesce(nullif(event_slug, ''), condition_id, token_id) AS event, copier_shares > 0 AS copied, "
+        f"ambiguous FROM copy_fills WHERE {of_pair(wallets)} AND eligible AND timestamp > {literal(now - FILLS_DAYS)} "
+        f"QUALIFY row_number() OVER (ORDER BY timestamp DESC, key) <= {literal(fills)} "
+        f"OR timestamp >= date_trunc('day', max(timestamp) OVER ()) - INTERVAL {RATE_DAYS - 1} DAY"
+    )
+    days = con.execute(
+        "SELECT timestamp::DATE, count(*) FILTER (copied), count(*), count(*) FILTER (copied AND ambiguous), "
+        f"min(timestamp), max(timestamp) FROM ({chosen}) GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    if not days:
+        return None
+    ((events,),) = con.execute(
+        f"SELECT sum(n) ** 2 / sum(n ** 2) FROM (SELECT count(*) AS n FROM ({chosen}) GROUP BY event)"
+    ).fetchall()
+    return CopiedDays(
+        {day: (copied, eligible) for day, copied, eligible, *_ in days},
+        sum(row[3] for row in days),
+        events,
+        days[0][4].astimezone(UTC),
+        days[-1][5].astimezone(UTC),
+    )
 
 
 def read_pairs(con: "duckdb.DuckDBPyConnection", wallets: Wallets, now: datetime) -> list[SizePair]:

@@ -1,6 +1,7 @@
 """How well the copier followed ratio x the whale, by day, in table `copy_quality_daily`.
 
-The arithmetic is in `sql/copy_quality.sql`. It reads stored tables only, so any past day can be recomputed.
+The sums are in `sql/copy_quality.sql`, the intervals in `polypipe.intervals`. Only stored tables are read, so any past day
+can be recomputed.
 """
 
 # ruff: noqa: S608 -- values are written as literals
@@ -8,11 +9,23 @@ The arithmetic is in `sql/copy_quality.sql`. It reads stored tables only, so any
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from polypipe.divergence.pnl_gap import GUARD_SHARE_OF_CAPITAL, GUARD_USD, MAX_AGE, MIN_COVERED
+from polypipe.history.windows import WINDOWS, set_windows
+from polypipe.intervals import (
+    LEAST_BETA_EVENTS,
+    Sums,
+    interval,
+    normal_t,
+    too_few_days,
+    total_error,
+    total_interval,
+    total_of,
+    why_no_interval,
+)
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse, Window
 from polypipe.warehouse.connection import fetch_rows, literal
@@ -23,23 +36,8 @@ if TYPE_CHECKING:
 
 SQL = Path(__file__).parent / "sql" / "copy_quality.sql"
 DAY = timedelta(days=1)
-WINDOWS = (1, 7, 30)
-"""Lengths in days of the windows of each number. A window ends with the day of its row."""
-
 MIN_HOURS = 24
 """Minimum hours for beta and tracking error."""
-
-LEAST_DAYS = 6
-"""Minimum days of a window for an interval: a week less a tenth. Days are independent enough, hours and events are not."""
-
-LEAST_EFFECTIVE_DAYS = 3
-"""Minimum effective days of beta: (sum of v)^2 / sum of v^2 over the days' shares v of the whale's variation."""
-
-LEAST_EVENTS = 12
-"""Minimum independent events for the interval of a rate or of slippage: fewer, copied or missed as a whole, decide it."""
-
-LEAST_BETA_EVENTS = 24
-"""The same for beta, in which events weigh by the square of their USD. With 21 the interval covers only .89."""
 
 LEAST_SD_USD = 0.01
 """Spreads of hourly changes below a cent are rounding of the API's single-precision numbers."""
@@ -83,24 +81,55 @@ def quality_rows(con: "duckdb.DuckDBPyConnection", wallets: Wallets, days: Seque
         "copier": literal(wallets.copier),
         "whale": literal(wallets.whale),
         "setting_ratio": literal(wallets.ratio),
-        "days": "[" + ", ".join(literal(day) for day in days) + "]",
-        "windows": str(list(WINDOWS)),
         "min_covered": literal(MIN_COVERED),
         "max_age": f"INTERVAL {MAX_AGE // timedelta(seconds=1)} SECOND",
         "min_hours": str(MIN_HOURS),
         "guard_usd": literal(GUARD_USD),
         "guard_share": literal(GUARD_SHARE_OF_CAPITAL),
         "least_sd": literal(LEAST_SD_USD),
-        "least_days": str(LEAST_DAYS),
-        "least_effective_days": str(LEAST_EFFECTIVE_DAYS),
-        "least_events": str(LEAST_BETA_EVENTS),
     }
-    for name, value in variables.items():
-        con.execute(f"SET VARIABLE {name} = {value}")
-    rows = fetch_rows(con.execute(SQL.read_text("utf-8")), CopyQualityRow)
-    for row in rows:
-        row["day"] = row["day"].astimezone(UTC)
-    return rows
+    set_windows(con, days, WINDOWS, variables)
+    return [_with_intervals(row) for row in fetch_rows(con.execute(SQL.read_text("utf-8")), dict[str, Any])]
+
+
+def _with_intervals(row: dict[str, Any]) -> CopyQualityRow:
+    """The row of the table: with the intervals, or why they are unknown, from the sums of its days."""
+    days: dict[date, dict[str, float]] = {sums["day"]: sums for sums in row.pop("clusters") or ()}
+    events, reasons = row.pop("effective_events"), json.loads(row["reasons"])
+    for sums in days.values():
+        sums.pop("day")
+    gaps = {day: sums["gap"] for day, sums in days.items()}
+    total = total_of(days.values())
+    mean = total["x"] / total["n"] if days else 0.0
+    leverages = [sums["xx"] - 2 * mean * sums["x"] + sums["n"] * mean**2 for sums in days.values()]
+    row |= dict.fromkeys(("beta_low", "beta_high", "gap_t", "gap_low", "gap_high"))
+    if "beta_low" not in reasons:
+        why = "no fills of the whale are stored in the window" if events is None else None
+        why = too_few_days(len(days)) or why or why_no_interval(leverages, events, LEAST_BETA_EVENTS)
+        found = None if why else interval(days, _slope, leverages)
+        if found is not None:
+            row |= {"beta_low": found[0], "beta_high": found[1]}
+        else:
+            reasons |= dict.fromkeys(("beta_low", "beta_high"), why or "unknown without one of the days")
+    if "gap_t" not in reasons:
+        if why := too_few_days(len(days)):
+            reasons |= dict.fromkeys(("gap_t", "gap_low", "gap_high"), why)
+        else:
+            low, high = total_interval(gaps)
+            off = row["gap"] - sum(gaps.values())  # of hours without hourly points
+            row |= {"gap_low": low + off, "gap_high": high + off}
+            if error := total_error(gaps):
+                row["gap_t"] = normal_t(sum(gaps.values()) / error, len(days) - 1)
+            else:
+                reasons["gap_t"] = "the gap is the same on all days"
+    row |= {"day": row["day"].astimezone(UTC), "reasons": json.dumps(reasons)}
+    return cast(CopyQualityRow, row)
+
+
+def _slope(sums: Sums) -> float | None:
+    """Least-squares slope of the copier's hourly changes on the whale's."""
+    spread = sums["xx"] - sums["x"] ** 2 / sums["n"] if sums["n"] > 0.5 else 0.0
+    return (sums["xy"] - sums["x"] * sums["y"] / sums["n"]) / spread if spread > 0 else None
 
 
 def reasons_of(row: Mapping[str, object]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import json
 import math
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -10,18 +11,19 @@ from polypipe.attribution.copy_costs import (
     CostFill,
     delay_cents,
     edge_cents,
-    half_latency_usd,
+    half_latency_cents,
     impact_cents,
     marginal_ratio,
     markout,
     size_slope,
     sums_of,
 )
-from polypipe.attribution.cost_metrics import COST_NUMBERS, FEW, NO_ARRIVAL, NO_EDGE, NO_SLOPE, cost_numbers
-from polypipe.attribution.intervals import event_intervals
+from polypipe.attribution.cost_metrics import COST_NUMBERS, NO_ARRIVAL, NO_EDGE, NO_SLOPE, cost_numbers
 from polypipe.attribution.marks import HISTORY, POSITIONS, Known, Marks
+from polypipe.intervals import student
 
 NOTHING = Marks({})
+T0 = datetime(2026, 10, 1, tzinfo=UTC)
 
 
 def fill(t=1000.0, side="BUY", copied=100.0, price=0.53, arrival=0.52, latency=10.0, whale=1000.0, fee=0.0, event="e"):
@@ -75,9 +77,9 @@ def test_half_the_latency_saves_what_the_markout_rises(latency: float, cents: fl
     """Markouts of 10 cents after 5 s, 20 after 30 s, 25 from 60 s on; straight lines in between."""
     prices = {5: 0.60, 30: 0.70, 60: 0.75, 180: 0.75, 600: 0.75}
     marks = Marks({"T": [Known(1000.0 + after, price, HISTORY) for after, price in prices.items()]})
-    saved = half_latency_usd(total(fill(latency=latency), marks=marks))
-    assert (saved or 0.0) == pytest.approx(100 * cents / 100)
-    assert half_latency_usd(total(fill(latency=latency))) is None
+    saved = half_latency_cents(total(fill(latency=latency), marks=marks))
+    assert (saved or 0.0) == pytest.approx(cents)
+    assert half_latency_cents(total(fill(latency=latency))) is None
 
 
 def test_the_ratio_that_costs_the_edge_is_where_pnl_is_largest() -> None:
@@ -97,20 +99,22 @@ def test_the_ratio_that_costs_the_edge_is_where_pnl_is_largest() -> None:
     assert marginal_ratio(total(fill(), fill())) is None  # one size
 
 
-def worlds(n: int, edge=0.06, slope=0.0002):
-    """Sums of n events that differ a little."""
-    events = []
-    for k in range(n):
+def worlds(fills: int, days=7, edge=0.06, slope=0.0002):
+    """Sums of each day by event. All fills are of different events and differ a little."""
+    found: dict[datetime, dict[str, dict[str, float]]] = {}
+    for k in range(fills):
         q = 50.0 + 20 * (k % 5)
         one = fill(copied=q, price=0.51 + slope * q + 0.0001 * (k % 3 - 1), arrival=0.505, whale=10 * q, event=f"e{k}")
-        events.append(dict(total(one)) | {"made": q * (edge + 0.01 * (k % 4 - 1.5)), "marked": q})
-    return events
+        sums = dict(total(one)) | {"made": q * (edge + 0.01 * (k % 4 - 1.5)), "marked": q}
+        found.setdefault(T0 + timedelta(days=k % days), {})[f"e{k}"] = sums
+    return found
 
 
 def test_every_number_has_an_interval_or_the_reason() -> None:
     row, reasons = cost_numbers(worlds(40))
     assert set(row) == {*COST_NUMBERS, "markouts"}
-    assert row["delay_usd"] + row["impact_usd"] == pytest.approx(sum(world["slippage"] for world in worlds(40)))
+    slippage = sum(sums["slippage"] for events in worlds(40).values() for sums in events.values())
+    assert row["delay_usd"] + row["impact_usd"] == pytest.approx(slippage)
     assert row["split_share"] == 100
     for name in ("delay_cents", "impact_cents", "edge_cents", "size_slope", "marginal_ratio"):
         assert row[f"{name}_low"] <= row[name] <= row[f"{name}_high"], name
@@ -121,22 +125,45 @@ def test_every_number_has_an_interval_or_the_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    ("events", "why"),
+    ("days", "why"),
     [
-        (worlds(8), FEW), (worlds(40, slope=0.0), NO_SLOPE), (worlds(40, edge=0.0), NO_EDGE), ([], NO_ARRIVAL),
+        (worlds(40, days=5), "an interval needs 6 days, which are independent of each other; there are 5"),
+        (worlds(8), "a few events dominate: 5.8 effective events, 12 are needed"),
+        (worlds(40, slope=0.0), NO_SLOPE),
+        (worlds(40, edge=0.0), NO_EDGE),
+        ({}, NO_ARRIVAL),
     ],
-)  # fmt: skip
-def test_without_proof_there_is_no_limit_of_the_ratio(events, why) -> None:
-    row, reasons = cost_numbers(events)
+)
+def test_without_proof_there_is_no_limit_of_the_ratio(days, why) -> None:
+    row, reasons = cost_numbers(days)
     assert row["marginal_ratio"] is None
     assert reasons["delay_usd" if why == NO_ARRIVAL else "marginal_ratio"] == why
 
 
-def test_leaving_out_events_gives_the_interval_of_a_mean() -> None:
-    events = [{"a": float(n), "b": 1.0} for n in range(20)]
-    mean = {"mean": lambda sums: sums["a"] / sums["b"] if sums["b"] else None}
-    low, high = event_intervals(events, mean)["mean"]
-    error = math.sqrt(sum((n - 9.5) ** 2 for n in range(20)) / 19 / 20)
-    assert (low, high) == (pytest.approx(9.5 - 2.093 * error, rel=1e-3), pytest.approx(9.5 + 2.093 * error, rel=1e-3))
-    assert event_intervals(events[:11], mean) == {}
-    assert event_intervals([*events[:5], *[{"a": 0.0, "b": 0.0}] * 20], mean) == {}  # five events decide
+def test_delay_that_is_the_same_for_a_day_counts_once_a_day() -> None:
+    """20 fills a day with the same delay of 1 or 3 cents: as uncertain as one fill a day, not as 140 of them."""
+    days = {
+        T0 + timedelta(days=day): {
+            f"{day} {n}": total(fill(arrival=0.50 + (0.03 if day % 2 else 0.01), event=f"{day} {n}")) for n in range(20)
+        }
+        for day in range(6)
+    }
+    row, _ = cost_numbers(days)
+    half = student(5) * (6 / 5 / 6) ** 0.5
+    assert (row["delay_cents_low"], row["delay_cents_high"]) == (pytest.approx(2 - half), pytest.approx(2 + half))
+
+
+def test_saving_at_half_the_latency_is_that_of_the_copied_shares() -> None:
+    """Markouts of 10 cents after 5 s and 20 after 30 s: a copy after 10 s would save 2 cents a share."""
+    marks = Marks({"T": [Known(1005.0, 0.60, HISTORY), Known(1030.0, 0.70, HISTORY)]})
+    days = {
+        T0 + timedelta(days=day): {
+            f"{day} {n}": total(fill(copied=100.0 + n, event=f"{day} {n}"), marks=marks) for n in range(4)
+        }
+        for day in range(7)
+    }
+    row, _ = cost_numbers(days)
+    shares = sum(sums["copied"] for events in days.values() for sums in events.values())
+    saved = 0.2 * 20 + 0.8 * 10 - 10
+    assert row["half_latency_usd"] == pytest.approx(shares * saved / 100)
+    assert row["half_latency_usd_low"] == pytest.approx(shares * saved / 100)  # the markouts are the same on all days

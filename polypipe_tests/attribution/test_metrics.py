@@ -101,7 +101,7 @@ def test_metrics_of_a_day_match_values_computed_by_hand(con) -> None:
         "unfilled": {"fills": 1, "usd": 500.0},
     }
     reasons = {name: why for name, why in json.loads(row["reasons"]).items() if name not in (*FEE_NUMBERS, *COST_NUMBERS)}
-    one_day = "an interval needs 6 days, which are independent of each other; there are 1"
+    one_day = "an interval needs 6 days, which are independent of each other; there is 1"
     bounds = [f"{name}_{end}" for name in ("copy_rate", "slippage_cents") for end in ("low", "high")]
     assert reasons == dict.fromkeys(bounds, one_day) | {
         "realised_ratio": f"3 unambiguous pairs, {LEAST_RATIO_PAIRS} are needed"

@@ -1,22 +1,8 @@
-"""Status, reason, rule, labels and intervals, by hand."""
-
-from datetime import date
-from math import inf
+"""Status, reason, rule and labels, by hand."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from polypipe.attribution.fills import Match
-from polypipe.attribution.intervals import (
-    rate_interval,
-    ratio_interval,
-    student,
-    total_interval,
-    verdict,
-    why_no_interval,
-    wilson,
-)
 from polypipe.attribution.labels import Labels, price_bucket, read_catalog
 from polypipe.attribution.reasons import REASONS, FillStatus, LoggedFill, fill_status
 from polypipe.bot.order_status import OUTCOMES
@@ -162,83 +148,3 @@ def test_labels_come_from_the_token_else_from_the_first_word_of_the_slug(con) ->
     assert catalog.labels("gone", "nba-p-q-2026-08-01") == Labels("basketball", "nba-2026", "unknown")
     assert catalog.labels("gone", "atp-p-q-2026-08-01") == Labels("tennis", "unknown", "unknown")  # two series
     assert catalog.labels("gone", "epl-p-q") == Labels("unknown", "unknown", "unknown")
-
-
-# Intervals
-
-
-@pytest.mark.parametrize(
-    ("successes", "trials", "low", "high"),
-    [(0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (5, 10, 0.2366, 0.7634), (81, 263, 0.2553, 0.3662)],
-)
-def test_wilson_interval_matches_published_values(successes, trials, low, high) -> None:
-    assert wilson(successes, trials) == pytest.approx((low, high), abs=1e-4)
-
-
-@pytest.mark.parametrize(("freedom", "quantile"), [(2, 4.303), (5, 2.571), (10, 2.228), (30, 2.042)])
-def test_students_t_matches_published_quantiles(freedom, quantile) -> None:
-    assert student(freedom) == pytest.approx(quantile, rel=0.01)
-
-
-def test_ratio_interval_matches_values_computed_by_hand() -> None:
-    """Three days of 1 share each at 1, 2, 3 cents: mean 2, sd 1, standard error 1/sqrt(3), t(2)."""
-    low, high = ratio_interval([(1.0, 1.0), (2.0, 1.0), (3.0, 1.0)])
-    assert (low + high) / 2 == pytest.approx(2)
-    assert (high - low) / 2 == pytest.approx(student(2) / 3**0.5)
-
-
-def test_total_interval_widens_where_neighbouring_days_agree() -> None:
-    """Deviations 1 1 1 -1 -1 -1: squares 6, neighbours 1 + 1 - 1 + 1 + 1 = 3."""
-    days = {date(2026, 10, 1 + n): 10.0 + (1 if n < 3 else -1) for n in range(6)}
-    low, high = total_interval(days)
-    assert (low + high) / 2 == pytest.approx(60)
-    assert (high - low) / 2 == pytest.approx(student(5) * (9 / 5 * 6) ** 0.5)
-    apart = {date(2026, 10, 1 + 2 * n): value for n, value in enumerate(days.values())}
-    low, high = total_interval(apart)
-    assert (high - low) / 2 == pytest.approx(student(5) * (6 / 5 * 6) ** 0.5)
-
-
-def test_rate_interval_counts_a_day_of_equal_fates_as_one_trial() -> None:
-    """Ten days of 50 fills that are all copied or all missed: like 10 trials at Student's t(9), not like 500."""
-    low, high = rate_interval([(50, 50)] * 8 + [(0, 50)] * 2)
-    assert high - low > 0.4
-    assert low < 0.8 < high
-    independent = rate_interval([(4, 5)] * 99 + [(3, 5)])
-    assert independent[0] < 0.798 < independent[1]
-    assert independent[1] - independent[0] < 0.08
-    assert rate_interval([(50, 50)] * 10)[0] == pytest.approx(wilson(10, 10)[0], abs=0.1)  # not from 1 to 1
-    assert rate_interval([(0, 7)])[1] > 0.8
-
-
-@pytest.mark.parametrize(
-    ("days", "events", "reason"),
-    [
-        ([(1, 10)] * 6, 12.0, None),
-        ([(1, 10)] * 5, 12.0, "an interval needs 6 days, which are independent of each other; there are 5"),
-        ([(1, 1)] * 6 + [(1, 100)], 12.0, "a few days dominate: 1.1 effective days, 3 are needed"),
-        ([(1, 10)] * 6, 11.9, "a few events dominate: 11.9 effective events, 12 are needed"),
-    ],
-)
-def test_too_few_days_or_events_give_no_interval(days, events, reason) -> None:
-    assert why_no_interval(days, events) == reason
-
-
-@given(st.lists(st.tuples(st.floats(-100, 100), st.floats(0.1, 100)), min_size=3, max_size=30))
-def test_ratio_interval_contains_the_ratio(clusters) -> None:
-    low, high = ratio_interval(clusters)
-    mean = sum(a for a, _ in clusters) / sum(b for _, b in clusters)
-    assert low - 1e-9 <= mean <= high + 1e-9
-
-
-@pytest.mark.parametrize(
-    ("interval", "text"),
-    [
-        (None, "too few events"),
-        ((0.1, 2.0), "costs"),
-        ((-2.0, -0.1), "gains"),
-        ((-0.1, 2.0), "not distinguishable from zero"),
-        ((0.0, inf), "not distinguishable from zero"),
-    ],
-)
-def test_verdict_follows_from_the_signs_of_the_interval(interval, text) -> None:
-    assert verdict(interval) == text

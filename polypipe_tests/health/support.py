@@ -26,7 +26,7 @@ NO_WALLETS = {"unknown": "no wallets are set"}
 NOTHING: dict[str, Any] = {
     "files": (), "crawls": (), "versions": {}, "snapshot": None, "snapshot_day": SnapshotDay((), ()), "window_gap": None,
     "positions": None, "exits": None, "stored_activity": {}, "unproven_days": {},
-    "compared_at": None, "published_at": None, "eligible_fills": (), "pairs": (), "copier_pnl": None,
+    "compared_at": None, "published_at": None, "eligible_fills": (), "copied_days": None, "pairs": (), "copier_pnl": None,
     "failures": (), "log": BotLog(False, None, True), "free": {}, "spool": SpoolState(), "servers": Servers(),
     "ticks_and_runs": TicksAndRuns(),
 }  # fmt: skip

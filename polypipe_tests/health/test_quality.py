@@ -5,7 +5,7 @@ from datetime import timedelta
 from math import floor
 
 from polypipe.attribution.realised_ratio import SizePair
-from polypipe.health.records import CopierPnl, EligibleFill, WindowGap
+from polypipe.health.records import CopiedDays, CopierPnl, EligibleFill, WindowGap
 from polypipe_tests.health.support import MINUTE, NO_WALLETS, NOW, facts, state
 
 CLOSED = NOW.replace(hour=0)
@@ -45,17 +45,24 @@ def test_a_ratio_of_the_sizes_that_differs_from_the_setting_is_a_mismatch():
 
 
 def test_mostly_ambiguous_matches_make_slippage_latency_and_copy_rate_unknown():
-    fills = [EligibleFill(NOW - n * MINUTE, f"e{n}", True, 5.0, 1.0, ambiguous=n % 3 > 0) for n in range(100)]
-    for probe in ("slippage", "latency", "copy_rate"):
+    fills = [EligibleFill(NOW - n * MINUTE, 5.0, 1.0, ambiguous=n % 3 > 0) for n in range(100)]
+    rate = facts(copied_days=week(*[(15, 15)] * 7, ambiguous=70), window_gap=FRESH)
+    assert state("copy_rate", rate) == {
+        "unknown": "70 of 105 matches are ambiguous (67 %): other matches fit nearly as well"
+    }
+    for probe in ("slippage", "latency"):
         (why,) = judged(probe, fills).values()
         assert why == "66 of 100 matches are ambiguous (66 %): other matches fit nearly as well"
 
 
-def copied(count, slippage=1.0, latency=5.0, sent=True, events=1000):
-    return [
-        EligibleFill(NOW - n * MINUTE, f"{sent} {n % events}", sent, latency if sent else None, slippage if sent else None)
-        for n in range(count)
-    ]
+def copied(count, slippage=1.0, latency=5.0):
+    return [EligibleFill(NOW - n * MINUTE, latency, slippage) for n in range(count)]
+
+
+def week(*days, events=30.0, ambiguous=0):
+    """(copied, eligible) of each day."""
+    found = {(NOW - n * timedelta(days=1)).date(): day for n, day in enumerate(days)}
+    return CopiedDays(found, ambiguous, events, NOW - timedelta(days=6), NOW)
 
 
 def judged(probe, fills, window_gap=FRESH, **limits):
@@ -69,22 +76,39 @@ def test_percentiles_cover_the_newest_copies_only():
     assert judged("slippage", fills) == judged("latency", fills) == {"": "ok"}
     fills = copied(100) + copied(900, slippage=9.0, latency=300.0)  # older ones do not count
     assert judged("slippage", fills) == judged("latency", fills) == {"": "ok"}
-    for probe in ("slippage", "latency", "copy_rate"):
+    for probe in ("slippage", "latency"):
         assert "unknown" in judged(probe, copied(99))
         assert "unknown" in judged(probe, copied(100), None)
         assert "unknown" in judged(probe, copied(100), WindowGap(CLOSED - timedelta(days=2), 0.0, 0.0, None))
         assert state(probe, facts(wallets=None)) == NO_WALLETS
 
 
+def rate(days, window_gap=FRESH):
+    return state("copy_rate", facts(copied_days=days, window_gap=window_gap))
+
+
 def test_copy_rate_fails_when_its_whole_interval_is_below_the_limit():
-    assert judged("copy_rate", copied(50) + copied(50, sent=False)) == {"": "failing"}
-    assert judged("copy_rate", copied(65) + copied(35, sent=False)) == {"": "ok"}  # 70 % is in the interval
-    assert judged("copy_rate", copied(100)) == {"": "ok"}
+    assert rate(week(*[(10, 20), (9, 20), (11, 20)] * 2, (10, 20))) == {"": "failing"}
+    assert rate(week(*[(13, 20), (14, 20), (12, 20)] * 2, (13, 20))) == {"": "ok"}  # 70 % is in the interval
+    assert rate(week(*[(20, 20)] * 7)) == {"": "ok"}
+    assert rate(week(*[(0, 20)] * 7)) == {"": "failing"}
 
 
-def test_copy_rate_of_few_events_is_not_judged_by_its_many_fills():
-    assert judged("copy_rate", copied(50, events=2) + copied(50, sent=False, events=2)) == {"": "ok"}
-    assert judged("copy_rate", copied(100, sent=False, events=12)) == {"": "failing"}
+def test_copy_rate_counts_an_outage_as_one_misfortune():
+    """64 %, as every day would be enough to fail; but all misses are of two and a half days."""
+    found = rate(week((0, 20), (0, 20), (10, 20), (20, 20), (20, 20), (20, 20), (20, 20)))
+    assert found == {"": "ok"}
+
+
+def test_copy_rate_of_few_fills_days_or_events_is_unknown():
+    assert "unknown" in rate(week(*[(10, 14)] * 7))  # 98 fills
+    assert "unknown" in rate(week(*[(0, 20)] * 7), None)
+    assert "unknown" in rate(week(*[(0, 20)] * 7), WindowGap(CLOSED - timedelta(days=2), 0.0, 0.0, None))
+    assert state("copy_rate", facts(wallets=None)) == NO_WALLETS
+    five = "an interval needs 6 days, which are independent of each other; there are 5"
+    assert rate(week(*[(0, 100)] * 5)) == {"unknown": five}
+    few = "a few events dominate: 4.0 effective events, 12 are needed"
+    assert rate(week(*[(0, 20)] * 7, events=4.0)) == {"unknown": few}
 
 
 def test_drawdown_fails_from_its_limit_below_the_peak():

@@ -172,7 +172,8 @@ def test_newest_window_of_the_pair_is_read(con):
 
 def copy_fill(con, n, ratio=0.1, realised=0.1, **more):
     values = {
-        "key": str(n), "timestamp": NOW - n * MINUTE, "status": "copied", "token_id": "T", "side": "BUY",
+        "key": str(n), "timestamp": NOW - (0 if isinstance(n, str) else n) * MINUTE,
+        "status": "copied", "token_id": "T", "side": "BUY",
         "whale_shares": 100.0, "whale_price": 0.5, "ratio": ratio, "eligible": True, "expected_shares": 100 * ratio,
         "copier_shares": 100 * realised, "copier_price": 0.5, "copier_fee": 0.0, "copier_fills": 1, "order_sent": True,
         "latency": 5.0, "slippage_cents": 1.0, "ambiguous": False, "sport": "", "league": "", "market_type": "",
@@ -196,8 +197,21 @@ def test_newest_eligible_fills_are_read(con):
     here = facts(eligible_fills=copied, window_gap=stored.read_quality(con, WALLETS, 7))
     assert state("slippage", here) == {"": "failing"}
     assert state("latency", here) == {"": "ok"}
-    assert state("copy_rate", here, fills=130, percent=90) == {"": "failing"}
-    assert state("copy_rate", here, fills=100, percent=90) == {"": "ok"}
+
+
+def test_copied_days_hold_the_newest_fills_and_those_of_a_week(con):
+    assert stored.read_copied_days(con, WALLETS, NOW, 100) is None
+    for n in range(8):
+        copy_fill(con, f"a{n}", timestamp=NOW - n * DAY, event_slug=f"e{n // 2}")
+        missed = {"status": "missed", "latency": None, "slippage_cents": None, "copier_shares": 0.0}
+        copy_fill(con, f"b{n}", timestamp=NOW - n * DAY, event_slug=f"e{n // 2}", **missed)
+    copy_fill(con, "c", timestamp=NOW, eligible=False)
+    copy_fill(con, "d", timestamp=NOW, **OTHERS)
+    newest = stored.read_copied_days(con, WALLETS, NOW, 3)
+    assert newest.days == {(NOW - n * DAY).date(): (1, 2) for n in range(7)}
+    assert (newest.since, newest.until) == (NOW - 6 * DAY, NOW)
+    assert newest.events == pytest.approx(14**2 / (3 * 4**2 + 2**2))
+    assert stored.read_copied_days(con, WALLETS, NOW, 16).eligible == 16
 
 
 def test_ratio_is_read_from_clear_pairs_at_the_present_setting(con):

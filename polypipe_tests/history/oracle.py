@@ -135,9 +135,15 @@ def quality(
                 jackknife.append(
                     math.fsum((a - ma) * (b - mb) for a, b in rest) / math.fsum((a - ma) ** 2 for a, _ in rest)
                 )
-            variance = (len(days) - 1) / len(days) * math.fsum((slope - beta) ** 2 for slope in jackknife)
-            error = t975(effective - 1) * math.sqrt(variance)
-            row["beta_low"], row["beta_high"] = beta - error, beta + error
+            number = len(days)
+            off = [mean(jackknife) - slope for slope in jackknife]
+            beside = math.fsum(a * b for (a, p), (b, q) in pairwise(zip(off, days, strict=True)) if q - p == DAY)
+            variance = (number - 1) / number * (math.fsum(one * one for one in off) + max(beside, 0.0))
+            error, quantile = math.sqrt(variance), t975(max(effective - 1, 2.0))
+            third = math.fsum((one * (number - 1)) ** 3 for one in off) / number
+            skew = (1 + 2 * quantile**2) / 6 * third / (number**2 * error**3) if error else 0.0
+            row["beta_low"] = beta - error * (quantile + max(0.0, -skew))
+            row["beta_high"] = beta + error * (quantile + max(0.0, skew))
         if len({step[3] for step in steps}) == 1:
             row["beta_to_ratio"] = beta / steps[0][3]
         if math.sqrt(spread(y) / (n - 1)) >= 0.01:

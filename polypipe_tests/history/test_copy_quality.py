@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polypipe.history.copy_quality import WINDOWS, compute_quality, quality_rows, reasons_of
+from polypipe.history.copy_quality import compute_quality, quality_rows, reasons_of
+from polypipe.history.windows import WINDOWS
+from polypipe.intervals import student
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Upsert, Warehouse
 from polypipe.warehouse.connection import literal, open_memory
@@ -62,6 +64,20 @@ def put(
         con.execute(f"INSERT INTO snapshots ({columns}) VALUES {', '.join(rows)}")
 
 
+def trades(con: "duckdb.DuckDBPyConnection", found: Sequence[tuple[datetime, str, bool]]) -> None:
+    """Replace the trades of the whale by (time, event, whether it is a combo) of 50 USD each."""
+    con.execute("DELETE FROM wallet_activity")
+    rows = [
+        f"('{n}', {literal(t)}::DATE, {literal(WHALE)}, {literal(t)}, 'TRADE', 50, {literal(event)}, {combo}, "
+        "'', '', '', '', 0)"
+        for n, (t, event, combo) in enumerate(found)
+    ]
+    con.execute(
+        "INSERT INTO wallet_activity (key, day, wallet, timestamp, type, usdc_size, event_slug, is_combo, "
+        f"transaction_hash, title, slug, outcome, occurrence) VALUES {', '.join(rows)}"
+    )
+
+
 def series(*values: float, start: datetime = T0) -> dict[datetime, float]:
     """Hourly points."""
     return {start + n * HOUR: value for n, value in enumerate(values)}
@@ -110,6 +126,7 @@ def test_sql_equals_plain_python_on_random_data(con, seed, days, missing, still,
         for _ in range(recorded)
     ]
     put(con, copier, whale, snaps)
+    trades(con, [(T0 + n * DAY, f"{n} {event}", False) for n in range(days) for event in range(24)])
     wanted_days = sorted({T0 + chance.randrange(days) * DAY for _ in range(3)} | {T0 + (days - 1) * DAY})
     rows = quality_rows(con, WALLETS, wanted_days)
     assert [(row["day"], row["window_days"]) for row in rows] == [(day, n) for day in wanted_days for n in WINDOWS]
@@ -132,10 +149,9 @@ def test_sql_equals_plain_python_on_random_data(con, seed, days, missing, still,
 
 
 @pytest.mark.parametrize(("freedom", "quantile"), [(22, 2.073873), (30, 2.042272), (60, 2.000298), (120, 1.979930)])
-def test_students_t_matches_published_quantiles(con, freedom, quantile) -> None:
+def test_students_t_matches_published_quantiles(freedom, quantile) -> None:
     assert t975(freedom) == pytest.approx(quantile, abs=1e-6)
-    quality_rows(con, WALLETS, [T0])  # defines the macro
-    assert con.execute(f"SELECT t975({freedom})").fetchall()[0][0] == pytest.approx(quantile, abs=1e-6)
+    assert student(freedom) == pytest.approx(quantile, abs=1e-6)
 
 
 # By hand
@@ -154,7 +170,7 @@ def test_a_day_matches_values_computed_by_hand(con) -> None:
     assert row["capture_up"] == pytest.approx(100 * 60 / 120)
     assert row["capture_down"] == pytest.approx(100 * 72 / 60)
     assert row["beta"] == pytest.approx(11 / 300)  # two clouds of points: a line through both
-    one_day = "an interval needs 6 days, which are independent of each other; the window has 1"
+    one_day = "an interval needs 6 days, which are independent of each other; there is 1"
     assert row["beta_low"] is row["beta_high"] is row["gap_t"] is row["gap_low"] is row["gap_high"] is None
     assert {reasons_of(row)[name] for name in ("beta_low", "beta_high", "gap_t", "gap_low", "gap_high")} == {one_day}
     assert row["beta_to_ratio"] == pytest.approx(11 / 300 / 0.05)
@@ -181,31 +197,14 @@ def test_a_week_matches_an_interval_computed_by_hand(con) -> None:
 
 @pytest.mark.parametrize(("events", "reason"), [
     (24, None),
-    (23, "the whale's trades are in few events: as many as 23.0 of equal size, 24 are needed"),
-    (0, None),  # nothing is known of events
+    (23, "a few events dominate: 23.0 effective events, 24 are needed"),
+    (0, "no fills of the whale are stored in the window"),
 ])  # fmt: skip
 def test_beta_has_no_interval_if_few_events_decide_it(con, events, reason) -> None:
+    """Combos are not counted: they cannot be copied, and beta is of what can."""
     changes = [random.Random(n).gauss(0, 100) for n in range(168)]
     put(con, summed([0.05 * change + n % 3 for n, change in enumerate(changes)]), summed(changes))
-    con.execute("DELETE FROM wallet_activity")
-    for n in range(events):
-        row = {
-            "key": str(n),
-            "day": T0.date(),
-            "wallet": WHALE,
-            "timestamp": T0 + n * HOUR,
-            "type": "TRADE",
-            "usdc_size": 50.0,
-        }
-        row |= {
-            "event_slug": f"game-{n}",
-            "transaction_hash": "0x",
-            "title": "",
-            "slug": "",
-            "outcome": "",
-            "occurrence": 0,
-        }
-        con.execute(f"INSERT INTO wallet_activity ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", [*row.values()])
+    trades(con, [(T0 + n * HOUR, f"game-{n}", n >= events) for n in range(events + 30)])
     row = one(con, T0 + 6 * DAY, 7)
     con.execute("DELETE FROM wallet_activity")
     assert row["beta"] is not None

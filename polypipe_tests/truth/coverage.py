@@ -1,10 +1,11 @@
-"""Coverage of the intervals of beta, the gap's t, copy rate and slippage, over many weeks with a known law.
+"""Coverage of the intervals of beta, the gap, rates, slippage and the costs of copying, over many weeks with a known law.
 
 `python -m polypipe_tests.truth.coverage --write docs/accuracy.md` writes the table. The laws are made here with NumPy;
-polypipe sees only the hourly PnL of both wallets and the whale's trades, in its tables.
+polypipe sees the hourly PnL of both wallets and the whale's trades in its tables, and sums of fills by day and event.
 """
 
 import argparse
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,8 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from polypipe.attribution.intervals import rate_interval, ratio_interval, why_no_interval
+from polypipe.attribution.copy_costs import HORIZONS
+from polypipe.attribution.cost_metrics import cost_numbers
 from polypipe.history.copy_quality import quality_rows
+from polypipe.intervals import effective_number, rate_interval, ratio_interval, why_no_interval
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import open_memory
 from polypipe.warehouse.migrate import migrate
@@ -35,7 +38,8 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class Weeks:
-    """Hourly PnL changes in USD, (weeks, hours). `beta` is the true slope; `events` are (week, hour, USD) of trades."""
+    """Hourly PnL changes in USD, (weeks, hours). `beta` is the true slope; `events` are (week, hour, USD) of
+    trades, None for six a day."""
 
     whale: Array
     copier: Array
@@ -146,17 +150,16 @@ def measure(con: "duckdb.DuckDBPyConnection", weeks: Weeks) -> Coverage:
         points = pd.DataFrame({"wallet": wallet, "t": pd.to_datetime(t, utc=True), "p": values.ravel()})
         con.register("points", points)
         con.execute("INSERT INTO wallet_pnl SELECT wallet, t, p, '1h', t FROM points")
-    if weeks.events is not None:
-        week, hour, usd = weeks.events
-        at = pd.to_datetime([starts[w] + timedelta(hours=int(h)) for w, h in zip(week, hour, strict=True)], utc=True)
-        names = [f"e{n}" for n in range(len(week))]
-        trades = pd.DataFrame({"key": names, "wallet": WHALE, "instant": at, "usd": usd})
-        con.register("trades", trades)
-        con.execute(
-            "INSERT INTO wallet_activity (key, day, wallet, timestamp, type, usdc_size, event_slug, transaction_hash, "
-            "title, slug, outcome, occurrence) "
-            "SELECT key, instant::DATE, wallet, instant, 'TRADE', usd, key, key, '', '', '', 0 FROM trades"
-        )
+    week, hour, usd = weeks.events or _evenly(number)
+    at = pd.to_datetime([starts[w] + timedelta(hours=int(h)) for w, h in zip(week, hour, strict=True)], utc=True)
+    names = [f"e{n}" for n in range(len(week))]
+    trades = pd.DataFrame({"key": names, "wallet": WHALE, "instant": at, "usd": usd})
+    con.register("trades", trades)
+    con.execute(
+        "INSERT INTO wallet_activity (key, day, wallet, timestamp, type, usdc_size, event_slug, transaction_hash, "
+        "title, slug, outcome, occurrence) "
+        "SELECT key, instant::DATE, wallet, instant, 'TRADE', usd, key, key, '', '', '', 0 FROM trades"
+    )
     days = [start + timedelta(days=DAYS - 1) for start in starts]
     rows = [row for row in quality_rows(con, Wallets(COPIER, WHALE, RATIO), days) if row["window_days"] == DAYS]
     bounds = [(row["beta_low"], row["beta_high"]) for row in rows]
@@ -165,6 +168,12 @@ def measure(con: "duckdb.DuckDBPyConnection", weeks: Weeks) -> Coverage:
     return Coverage(
         len(inside) / number, sum(inside) / len(inside) if inside else None, sum(one > 2 for one in ts) / len(ts)
     )
+
+
+def _evenly(weeks: int) -> tuple[Array, Array, Array]:
+    """Six equal events a day, for laws that do not know of events."""
+    hours = np.arange(2, HOURS, 4)
+    return np.repeat(np.arange(weeks), len(hours)), np.tile(hours, weeks), np.full(weeks * len(hours), 100.0)
 
 
 def fills(weeks: int, seed: int = 2) -> Iterator[tuple[str, float, list[tuple[float | None, float | None]]]]:
@@ -177,6 +186,9 @@ def fills(weeks: int, seed: int = 2) -> Iterator[tuple[str, float, list[tuple[fl
         event = 100 * day + random.integers(0, 8, len(day))
         number = int(event.max()) + 1
         size = np.exp(random.standard_normal(len(day)))
+        if law.endswith("a day long"):
+            event = a_day_long(random, hour)
+            number = int(event.max()) + 1
         if law.startswith("copied"):
             kept = random.random(len(day)) < 0.8
             if "outages" in law:  # of 4 hours, 20 % of the time
@@ -195,18 +207,122 @@ def fills(weeks: int, seed: int = 2) -> Iterator[tuple[str, float, list[tuple[fl
             elif "hour" in law:
                 cents = 1 + 2 * np.repeat(random.standard_normal(HOURS // 6), 6)[hour]
             above, below = cents * size, size
-        days = [(above[day == d].sum(), below[day == d].sum()) for d in range(DAYS)]
-        of_events = np.bincount(event, below)
-        if why_no_interval(days, of_events.sum() ** 2 / (of_events**2).sum()) is not None:
+        days = {(T0 + timedelta(days=d)).date(): (above[day == d].sum(), below[day == d].sum()) for d in range(DAYS)}
+        if why_no_interval((b for _, b in days.values()), effective_number(np.bincount(event, below))) is not None:
             return None, None
-        return rate_interval(days) if law.startswith("copied") else ratio_interval(days)
+        return rate_interval(days) if law.startswith("copied") else ratio_interval(days) or (None, None)
 
     for law in (
-        "copied or missed fill by fill", "copied or missed game by game", "copied but for outages of 4 h",
-        "copied by 60 or 100 % day by day", "slippage independent", "slippage heavy-tailed", "slippage game by game",
-        "slippage the same for 6 h",
+        "copied or missed fill by fill", "copied or missed game by game", "copied or missed by game, a day long",
+        "copied but for outages of 4 h", "copied by 60 or 100 % day by day", "slippage independent",
+        "slippage heavy-tailed", "slippage game by game", "slippage game by game, a day long", "slippage the same for 6 h",
     ):  # fmt: skip
         yield law, 0.8 if law.startswith("copied") else 1.0, [week(law) for _ in range(weeks)]
+
+
+def a_day_long(random: np.random.Generator, hour: Array) -> Array:
+    """The event of each fill, one of six that begin a day and last for 24 hours."""
+    starts = random.integers(-23, HOURS, 8 * 6)
+    chance = random.random((len(hour), len(starts)))
+    running = (starts <= hour[:, None]) & (hour[:, None] < starts + 24)
+    found: Array = np.where(running, chance, -1).argmax(axis=1)
+    return found
+
+
+COSTS = ("delay_cents", "impact_cents", "edge_cents", "size_slope", "markout", "half_latency_usd", "marginal_ratio")
+CURVE = {5: 0.4, 30: 0.8, 60: 1.2, 180: 1.6, 600: 2.0}
+"""True markouts in cents a share."""
+LATENCY = 17.0
+
+
+def _weights(seconds: float) -> tuple[float, float]:
+    """Weights of the markouts of 5 and 30 s in the one of a time between them."""
+    return (30 - seconds) / 25, (seconds - 5) / 25
+
+
+SAVED = [whole - half for whole, half in zip(_weights(LATENCY), _weights(LATENCY / 2), strict=True)]
+
+
+class Fills:
+    """The copied fills of a week: day, hour and event of each, and noise of mean 0 and about variance 1 by a law."""
+
+    LAWS = (
+        "independent", "heavy-tailed", "heavy-tailed sizes", "game by game", "games a day long", "the same for 6 h",
+        "outages of 6 h, 15 % of the time", "the same for a day",
+    )  # fmt: skip
+
+    def __init__(self, law: str, random: np.random.Generator) -> None:
+        self.law, self.random = law, random
+        self.day = np.repeat(np.arange(DAYS), random.poisson(30, DAYS) + 1)
+        self.hour = random.integers(0, 24, len(self.day)) + 24 * self.day
+        self.event = 8 * self.day + random.integers(0, 8, len(self.day))
+        if law == "games a day long":
+            self.event = a_day_long(random, self.hour)
+        self.size = 50 * np.exp((1.5 if law == "heavy-tailed sizes" else 0.7) * random.standard_normal(len(self.day)))
+
+    def noise(self) -> Array:
+        draw: Callable[[int], Array] = self.random.standard_normal
+        number = len(self.day)
+        found: Array = draw(number)
+        if self.law == "heavy-tailed":
+            found = self.random.standard_t(3, number)
+        elif self.law in ("game by game", "games a day long"):
+            found = draw(8 * DAYS)[self.event]
+        elif self.law == "the same for 6 h":
+            found = np.repeat(draw(HOURS // 6), 6)[self.hour]
+        elif self.law == "the same for a day":
+            found = draw(DAYS)[self.day]
+        elif self.law.startswith("outages"):
+            out = self.random.random(HOURS // 6) < 0.15
+            found = (np.repeat(out, 6)[self.hour] - 0.15) / (0.15 * 0.85) ** 0.5
+        return found
+
+    def by_day(self, sums: dict[str, Array]) -> dict[datetime, dict[str, dict[str, float]]]:
+        """Day -> event -> the sums."""
+        days: dict[datetime, dict[str, dict[str, float]]] = {}
+        places = 1000 * self.day + self.event
+        for place in np.unique(places):
+            one = {name: float(values[places == place].sum()) for name, values in sums.items()}
+            days.setdefault(T0 + timedelta(days=int(place) // 1000), {})[str(place % 1000)] = one
+        return days
+
+
+def costs(law: str, weeks: int, seed: int = 3) -> dict[str, tuple[float, float | None]]:
+    """Cost -> share of the weeks with an interval, and share of these whose interval has the true value.
+
+    The true value is that of the orders of the week: their sizes are known, only prices are uncertain.
+    """
+    random = np.random.default_rng(seed)
+    found: dict[str, list[bool]] = {name: [] for name in COSTS}
+    for _ in range(weeks):
+        fills = Fills(law, random)
+        q = fills.size
+        delay, impact, made = 1 + 2 * fills.noise(), 0.5 + 0.01 * q + 0.5 * fills.noise(), 6 + 10 * fills.noise()
+        cents = delay + impact
+        sums = {
+            "fills": q**0, "copied": q, "split": q, "fee": 0.01 * q, "slippage": q * cents / 100, "delay": q * delay / 100,
+            "impact": q * impact / 100, "made": q * made / 100, "marked": q, "x": q**2, "xx": q**3, "y": q * cents,
+            "xy": q**2 * cents, "whale": 12 * q, "whale_squared": 144 * q**2, "saved 5": q * SAVED[0],
+            "saved 30": q * SAVED[1],
+        }  # fmt: skip
+        moved = 0 * q
+        for horizon in HORIZONS:
+            moved = moved + 1.5 * fills.noise()
+            sums |= {f"shares {horizon}": q, f"markout {horizon}": q * (CURVE[horizon] + moved)}
+        row, _ = cost_numbers(fills.by_day(sums))
+        curve = {one["seconds"]: one for one in json.loads(row["markouts"])}[30]
+        row |= {"markout_low": curve["cents_low"], "markout_high": curve["cents_high"]}
+        first, second = q.sum(), (q**2).sum()
+        true = {
+            "delay_cents": 1.0, "impact_cents": 0.5 + 0.01 * second / first, "edge_cents": 6.0, "size_slope": 1.0,
+            "markout": CURVE[30], "half_latency_usd": (CURVE[5] * SAVED[0] + CURVE[30] * SAVED[1]) * first / 100,
+            "marginal_ratio": (6 - 1 - 1 - 0.5) * 12 * first / (2 * 0.01 * 144 * second),
+        }  # fmt: skip
+        for name, truth in true.items():
+            low, high = row[f"{name}_low"], row[f"{name}_high"]
+            if low is not None:
+                found[name].append(bool(low <= truth <= high))
+    return {name: (len(held) / weeks, sum(held) / len(held) if held else None) for name, held in found.items()}
 
 
 def table(weeks: int) -> str:
@@ -229,12 +345,25 @@ def table(weeks: int) -> str:
         share = sum(low <= truth <= high for low, high in known) / len(known)
         lines.append(f"| {name} | {len(known) / weeks:.0%} | {share:.3f} |")
         print(lines[-1], flush=True)
+    lines += [
+        "\nCosts of copying: share of the windows whose interval covers the true value; in brackets the share with an "
+        "interval, if it is not all.\n",
+        "| fills | delay | impact | edge | cents per 100 shares | markout | half the latency | ratio that costs the edge |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for law in Fills.LAWS:
+        cells = [
+            "–" if share is None else f"{share:.3f}" + (f" ({known:.0%})" if known < 0.995 else "")
+            for known, share in costs(law, weeks).values()
+        ]
+        lines.append(f"| {law} | {' | '.join(cells)} |")
+        print(lines[-1], flush=True)
     return "\n".join(lines)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m polypipe_tests.truth.coverage", description=__doc__)
-    parser.add_argument("--weeks", type=int, default=500, help="windows per law")
+    parser.add_argument("--weeks", type=int, default=1000, help="windows per law")
     parser.add_argument("--write", type=Path, metavar="DOCUMENT", help="write the table into this document")
     given = parser.parse_args()
     text = table(given.weeks)

@@ -2,15 +2,6 @@
 -- `all` is the whole window. Days are the clusters of the intervals; events are counted because few of them decide little.
 
 WITH
-windows AS (
-    SELECT
-        unnest(getvariable('days')) AS day,
-        day + INTERVAL 24 HOUR AS closes,
-        window_days,
-        closes - window_days * INTERVAL 24 HOUR AS opens
-    FROM (SELECT unnest(getvariable('windows')) AS window_days)
-),
-span AS (SELECT min(opens) AS opens, max(closes) AS closes FROM windows),
 fills AS (
     SELECT
         copy_fills.*,

@@ -1,16 +1,6 @@
--- Fees of copies and of the whale for the days of getvariable('days'), one row per window. Reads copy_fills; metrics.py
--- sets the variables.
+-- Fees of copies and of the whale, one row per row of the view `windows`. Reads copy_fills; metrics.py sets the variables.
 
 WITH
-windows AS (
-    SELECT
-        unnest(getvariable('days')) AS day,
-        day + INTERVAL 24 HOUR AS closes,
-        window_days,
-        closes - window_days * INTERVAL 24 HOUR AS opens
-    FROM (SELECT unnest(getvariable('windows')) AS window_days)
-),
-span AS (SELECT min(opens) AS opens, max(closes) AS closes FROM windows),
 days AS (
     SELECT
         date_trunc('day', timestamp) AS date,

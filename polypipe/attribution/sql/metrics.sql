@@ -1,16 +1,7 @@
--- Rows of copy_metrics_daily, except shortfall and intervals, for the days of getvariable('days'), three windows each.
+-- Rows of copy_metrics_daily, except shortfall and intervals, one per row of the view `windows`.
 -- The comments of the table define the columns. Reads copy_fills and activity_days; metrics.py sets the variables.
 
 WITH
-windows AS (
-    SELECT
-        unnest(getvariable('days')) AS day,
-        day + INTERVAL 24 HOUR AS closes,
-        window_days,
-        closes - window_days * INTERVAL 24 HOUR AS opens
-    FROM (SELECT unnest(getvariable('windows')) AS window_days)
-),
-span AS (SELECT min(opens) AS opens, max(closes) AS closes FROM windows),
 -- Days whose activity is complete and matched: copy_fills has every fill of the whale. A day without fills is matched.
 traded AS (
     SELECT date_trunc('day', timestamp) AS day, count(*) AS fills

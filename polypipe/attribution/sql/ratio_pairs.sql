@@ -1,11 +1,6 @@
 -- Shares of whale fills and of their copies that tell the ratio, newest first. Reads copy_fills; metrics.py sets the
--- variables.
+-- variables and the view `span`.
 
-WITH span AS (
-    SELECT
-        list_min(getvariable('days')) + INTERVAL 24 HOUR - list_max(getvariable('windows')) * INTERVAL 24 HOUR AS opens,
-        list_max(getvariable('days')) + INTERVAL 24 HOUR AS closes
-)
 SELECT epoch(timestamp), ratio, whale_shares, copier_shares
 FROM copy_fills, span
 WHERE user1_address = getvariable('copier') AND user2_address = getvariable('whale') AND status <> 'own'

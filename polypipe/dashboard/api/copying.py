@@ -30,7 +30,7 @@ from polypipe.dashboard.copy_panels import (
     why_unknown,
 )
 from polypipe.dashboard.store import Json
-from polypipe.history.copy_quality import WINDOWS
+from polypipe.history.windows import WINDOWS
 
 SHOWN_EXITS = 50
 NOTHING_YET = "no day is computed yet: yesterday is filled after midnight UTC, earlier days by a backfill in Dagster"

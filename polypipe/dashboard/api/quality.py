@@ -15,7 +15,7 @@ from polypipe.dashboard.api.query import Parameters, one_of, whole
 from polypipe.dashboard.context import Context, at_once
 from polypipe.dashboard.copy_panels import unknown_days
 from polypipe.dashboard.store import Json
-from polypipe.history.copy_quality import WINDOWS
+from polypipe.history.windows import WINDOWS
 from polypipe.warehouse.rows import CopyQualityRow
 
 

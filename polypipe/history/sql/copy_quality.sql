@@ -1,26 +1,8 @@
--- Rows of copy_quality_daily for the days of getvariable('days'), three windows each. The comments of the table define
--- the columns. Reads wallet_pnl, wallet_activity, ratio_changes and snapshots; copy_quality.py sets the variables.
-
--- The 97.5 % quantile of Student's t with v degrees of freedom, by its expansion around the normal quantile; within 1 %
--- from v = 2 on.
-CREATE OR REPLACE TEMP MACRO t975(v) AS
-    1.959963984540054 + 2.372271 / v + 2.822499 / v ** 2 + 2.555850 / v ** 3 + 1.589534 / v ** 4;
-
--- t with v degrees of freedom as the normal deviate that is exceeded as often (Wallace): 2 means the same for all v.
-CREATE OR REPLACE TEMP MACRO normal_t(t, v) AS
-    sign(t) * (8 * v + 1) / (8 * v + 3) * sqrt(v * ln(1 + t ** 2 / v));
+-- Rows of copy_quality_daily, one per row of the view `windows`. The comments of the table define
+-- the columns. Reads wallet_pnl, wallet_activity, ratio_changes and snapshots; copy_quality.py sets the variables, and adds
+-- the intervals from `clusters`.
 
 WITH
-windows AS (
-    SELECT
-        unnest(getvariable('days')) AS day,
-        day + INTERVAL 24 HOUR AS closes,
-        window_days,
-        closes - window_days * INTERVAL 24 HOUR AS opens
-    FROM (SELECT unnest(getvariable('windows')) AS window_days)
-),
-span AS (SELECT min(opens) AS opens, max(closes) AS closes FROM windows),
-
 -- Snapshots of this pair. Imported snapshots have no addresses and count too.
 recorded AS (
     SELECT
@@ -130,54 +112,28 @@ sums AS (
 ),
 -- Hours of one day are not independent: events last for hours, outages hit several events. Days are the clusters.
 clusters AS (
-    SELECT
-        day,
-        window_days,
-        date_trunc('day', t - INTERVAL 1 HOUR) AS cluster,
-        count(*) AS n,
-        sum(dw) AS x,
-        sum(dc) AS y,
-        sum(dw ** 2) AS xx,
-        sum(dc * dw) AS xy,
-        sum(dc - de) AS day_gap
-    FROM steps
-    WHERE hourly
-    GROUP BY ALL
-),
--- The slope without each day, the day's share of the whale's variation, and the day's gap beside that of the day before.
-without AS (
-    SELECT
-        clusters.*,
-        sum(n) OVER whole - n AS others,
-        (sum(xy) OVER whole - xy - (sum(x) OVER whole - x) * (sum(y) OVER whole - y) / nullif(others, 0))
-        / nullif(sum(xx) OVER whole - xx - (sum(x) OVER whole - x) ** 2 / nullif(others, 0), 0) AS slope_without,
-        xx - 2 * mean_whale * x + n * mean_whale ** 2 AS leverage,
-        day_gap - avg(day_gap) OVER whole AS own,
-        CASE
-            WHEN lag(cluster) OVER ordered = cluster - INTERVAL 24 HOUR
-                THEN lag(day_gap) OVER ordered - avg(day_gap) OVER whole
-        END AS before
-    FROM clusters
-    JOIN sums USING (day, window_days)
-    WINDOW whole AS (PARTITION BY day, window_days), ordered AS (PARTITION BY day, window_days ORDER BY cluster)
-),
--- Jackknife error of the slope; the gap's error allows for correlation of neighbouring days (Newey-West, lag 1).
-errors AS (
-    SELECT
-        day,
-        window_days,
-        count(*) AS days_with_hours,
-        sum(leverage) ** 2 / nullif(sum(leverage ** 2), 0) AS effective_days,
-        sqrt((count(*) - 1) / count(*) * sum((slope_without - slope) ** 2)) AS slope_error,
-        sqrt(
-            greatest(sum(own ** 2), sum(own ** 2) + coalesce(sum(own * before), 0))
-            / nullif(count(*) - 1, 0) * count(*)
-        ) AS gap_error
-    FROM without
-    JOIN sums USING (day, window_days)
+    SELECT day, window_days, list(sums_of_day ORDER BY sums_of_day.day) AS clusters
+    FROM (
+        SELECT
+            day,
+            window_days,
+            {
+                day: (t - INTERVAL 1 HOUR)::DATE,
+                n: count(*),
+                x: sum(dw),
+                y: sum(dc),
+                xx: sum(dw ** 2),
+                xy: sum(dc * dw),
+                gap: sum(dc - de)
+            } AS sums_of_day
+        FROM steps
+        WHERE hourly
+        GROUP BY day, window_days, (t - INTERVAL 1 HOUR)::DATE
+    )
     GROUP BY day, window_days
 ),
--- Events that the whale traded, by the squares of their USD as they weigh in beta. Null where no fills are stored.
+-- Events that the whale traded on the book, by the squares of their USD as they weigh in beta. Null where no fills are
+-- stored.
 events AS (
     SELECT day, window_days, sum(usd ** 2) ** 2 / nullif(sum(usd ** 4), 0) AS effective_events
     FROM (
@@ -188,7 +144,8 @@ events AS (
             sum(usdc_size) AS usd
         FROM windows
         JOIN wallet_activity
-            ON wallet = getvariable('whale') AND type = 'TRADE' AND timestamp >= opens AND timestamp < closes
+            ON wallet = getvariable('whale') AND type = 'TRADE' AND NOT coalesce(is_combo, false)
+                AND timestamp >= opens AND timestamp < closes
         GROUP BY ALL
     )
     GROUP BY day, window_days
@@ -208,14 +165,11 @@ numbers AS (
         snapshot_days.capital,
         24 * window_days AS length,
         greatest(getvariable('guard_usd'), getvariable('guard_share') * coalesce(capital, 0)) AS guard,
-        coalesce(days_with_hours, 0) AS days_with_hours,
-        effective_days,
-        effective_events,
-        slope_error,
-        gap_error
+        clusters,
+        effective_events
     FROM windows
     LEFT JOIN sums USING (day, window_days)
-    LEFT JOIN errors USING (day, window_days)
+    LEFT JOIN clusters USING (day, window_days)
     LEFT JOIN events USING (day, window_days)
     LEFT JOIN snapshot_days USING (day, window_days)
 ),
@@ -277,22 +231,9 @@ reasons AS (
             WHEN sd_copier < getvariable('least_sd') THEN
                 'the copier''s hourly PnL varies by less than a cent'
         END) AS no_r2,
-        CASE
-            WHEN days_with_hours < getvariable('least_days') THEN
-                printf('an interval needs %d days, which are independent of each other; the window has %d',
-                    getvariable('least_days'), days_with_hours)
-        END AS too_few_days,
-        coalesce(no_beta, too_few_days, CASE
-            WHEN effective_days < getvariable('least_effective_days') THEN
-                printf('the whale''s PnL moved on few days: as many as %.1f equal days, %d are needed',
-                    effective_days, getvariable('least_effective_days'))
-            WHEN effective_events < getvariable('least_events') THEN
-                printf('the whale''s trades are in few events: as many as %.1f of equal size, %d are needed',
-                    effective_events, getvariable('least_events'))
-        END) AS no_beta_interval,
         coalesce(no_error, CASE
             WHEN sd_gap < getvariable('least_sd') THEN 'the hourly gap varies by less than a cent'
-        END, too_few_days) AS no_t,
+        END) AS no_t,
         CASE WHEN points IS NULL THEN unusable END AS no_points,
         CASE WHEN capital IS NULL THEN 'no snapshot in the window knows the value of the copier''s positions' END AS no_capital
     FROM hour_reasons
@@ -322,14 +263,9 @@ SELECT
     CASE WHEN no_up IS NULL THEN 100 * up_actual / up_expected END AS capture_up,
     CASE WHEN no_down IS NULL THEN 100 * down_actual / down_expected END AS capture_down,
     CASE WHEN no_beta IS NULL THEN slope END AS beta,
-    CASE WHEN no_beta_interval IS NULL THEN slope - t975(effective_days - 1) * slope_error END AS beta_low,
-    CASE WHEN no_beta_interval IS NULL THEN slope + t975(effective_days - 1) * slope_error END AS beta_high,
     CASE WHEN no_beta_to_ratio IS NULL THEN slope / ratio END AS beta_to_ratio,
     CASE WHEN no_r2 IS NULL THEN sxy ** 2 / (sxx * syy) END AS r2,
     CASE WHEN no_error IS NULL THEN sd_gap * sqrt(24) END AS tracking_error,
-    CASE WHEN no_t IS NULL THEN normal_t(hours * mean_gap / gap_error, days_with_hours - 1) END AS gap_t,
-    CASE WHEN no_t IS NULL THEN copier_pnl - expected_pnl - t975(days_with_hours - 1) * gap_error END AS gap_low,
-    CASE WHEN no_t IS NULL THEN copier_pnl - expected_pnl + t975(days_with_hours - 1) * gap_error END AS gap_high,
     CASE WHEN no_gains IS NULL THEN up_actual END AS up_copier,
     CASE WHEN no_gains IS NULL THEN up_expected END AS up_expected,
     CASE WHEN no_losses IS NULL THEN down_actual END AS down_copier,
@@ -354,6 +290,8 @@ SELECT
         WHEN fidelity IS NULL THEN 'reconstructed'
         ELSE 'reconstructed, ' || fidelity
     END AS source,
+    clusters,
+    effective_events,
     CAST(json_merge_patch('{}', json_object(
         'copier_pnl', no_copier,
         'whale_pnl', no_whale,
@@ -362,8 +300,8 @@ SELECT
         'capture_up', no_up,
         'capture_down', no_down,
         'beta', no_beta,
-        'beta_low', no_beta_interval,
-        'beta_high', no_beta_interval,
+        'beta_low', no_beta,
+        'beta_high', no_beta,
         'beta_to_ratio', no_beta_to_ratio,
         'r2', no_r2,
         'tracking_error', no_error,

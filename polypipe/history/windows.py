@@ -1,0 +1,31 @@
+"""The windows over which numbers of copying are computed, as SQL views."""
+
+# ruff: noqa: S608 -- values are written as literals
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from polypipe.warehouse.connection import literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+WINDOWS = (1, 7, 30)
+"""Lengths in days of the windows of each number. A window ends with the day of its row."""
+
+
+def set_windows(
+    con: "duckdb.DuckDBPyConnection", days: Sequence[datetime], windows: Sequence[int], variables: Mapping[str, str]
+) -> None:
+    """Create the temporary views `windows` (day, window_days, opens, closes), with each length for each of `days`
+    (midnights), and `span` (opens, closes) around all of them; set the SQL variables, whose values are SQL."""
+    for name, value in variables.items():
+        con.execute(f"SET VARIABLE {name} = {value}")
+    con.execute(
+        "CREATE OR REPLACE TEMP VIEW windows AS SELECT day, window_days, closes - window_days * INTERVAL 24 HOUR AS opens, "
+        f"closes FROM (SELECT unnest([{', '.join(map(literal, days))}]::TIMESTAMPTZ[]) AS day, "
+        "day + INTERVAL 24 HOUR AS closes), "
+        f"(SELECT unnest({[*windows]}::INTEGER[]) AS window_days); "
+        "CREATE OR REPLACE TEMP VIEW span AS SELECT min(opens) AS opens, max(closes) AS closes FROM windows"
+    )

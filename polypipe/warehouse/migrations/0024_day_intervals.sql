@@ -1,0 +1,9 @@
+-- The intervals of the costs of copying are from days, as those of rates and slippage: events of one outage are not independent.
+
+COMMENT ON COLUMN copy_metrics_daily.delay_cents_low IS 'Lower bound of the 95 % interval of delay_cents, by a jackknife over days. Null below 6 days, if few days or few events decide it, or if it is unknown without one of the days; reasons has which.';
+COMMENT ON COLUMN copy_metrics_daily.impact_cents_low IS 'Lower bound of the 95 % interval of impact_cents, by a jackknife over days. Null below 6 days, if few days or few events decide it, or if it is unknown without one of the days; reasons has which.';
+COMMENT ON COLUMN copy_metrics_daily.half_latency_usd_low IS 'Lower bound of the 95 % interval of half_latency_usd, by a jackknife over days. Null below 6 days, if few days or few events decide it, or if it is unknown without one of the days; reasons has which.';
+COMMENT ON COLUMN copy_metrics_daily.edge_cents_low IS 'Lower bound of the 95 % interval of edge_cents, by a jackknife over days. Null below 6 days, if few days or few events decide it, or if it is unknown without one of the days; reasons has which.';
+COMMENT ON COLUMN copy_metrics_daily.size_slope_low IS 'Lower bound of the 95 % interval of size_slope, by a jackknife over days. Null below 6 days, if few days or few events decide it, or if it is unknown without one of the days; reasons has which.';
+COMMENT ON COLUMN copy_metrics_daily.marginal_ratio_low IS 'Lower bound of the 95 % interval of marginal_ratio, by a jackknife over days. Null below 6 days, if few days or few events decide it, or if it is unknown without one of the days; reasons has which.';
+COMMENT ON COLUMN copy_quality_daily.beta_low IS 'Lower bound of the 95 % interval of beta, by a jackknife over days; neighbouring days may be correlated. Null below 6 days, if few days or few events decide it, or if no fills of the whale are stored.';
