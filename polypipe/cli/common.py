@@ -1,7 +1,9 @@
 """What commands share: settings with the mark of simulated data, and the options for days and JSON."""
 
+import math
 from collections.abc import Mapping
 from datetime import date, datetime
+from typing import Any
 
 import click
 
@@ -10,6 +12,17 @@ from polypipe.errors import PolypipeError
 from polypipe.settings import Settings, load_settings
 
 SIMULATED = "SIMULATED DATA: everything below comes from polypipe's own stand-in, not from Polymarket"
+
+
+class FiniteRange(click.FloatRange):
+    """A range of numbers without nan and the infinities, which click's own range lets pass."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number. Fails like any other wrong value."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
 
 
 def marked_settings(to_stderr: bool = False, overrides: Mapping[str, str] | None = None) -> Settings:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from polypipe.bounds import MOST_FACTOR, MOST_SHARES
-from polypipe.cli.common import from_option, json_option, marked_settings, to_option
+from polypipe.cli.common import FiniteRange, from_option, json_option, marked_settings, to_option
 from polypipe.errors import PolypipeError
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--interval", default=60.0, show_default=True, type=click.FloatRange(min=1), help="Seconds between updates.")
-@click.option("--duration", type=click.FloatRange(min=0), help="Stop after this many seconds.")
+@click.option("--interval", default=60.0, show_default=True, type=FiniteRange(min=1), help="Seconds between updates.")
+@click.option("--duration", type=FiniteRange(min=0), help="Stop after this many seconds.")
 @click.option("--once", is_flag=True, help="Print one update. Exit code 1 if no source answered.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, with all numbers and reasons.")
 @click.option("--copier", metavar="ADDRESS", help="Wallet to use instead of POLYPIPE_COPIER_ADDRESS.")
