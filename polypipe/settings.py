@@ -13,7 +13,7 @@ from typing import Any
 from polypipe.bot_detection import constants, detect, traders
 from polypipe.bot_profile import CLASSIC, TRADERS, BotProfile, Chosen, changed
 from polypipe.errors import SettingError
-from polypipe.files import replace_file
+from polypipe.files import nearest, replace_file
 from polypipe.setting_sources import BOT, COMMAND_LINE, DEFAULT, SIMULATED, bot_names, look_up, read_layers
 from polypipe.variables import VARIABLES
 from polypipe.wallets import Wallets
@@ -117,6 +117,12 @@ def load_settings(
 
     values["home"] = values["home"].absolute()
     values["bot_dir"] = (values["bot_dir"] or values["home"] / "bot").absolute()
+    for variable in VARIABLES:
+        if variable.field in ("home", "bot_dir") and not nearest(values[variable.field]).is_dir():
+            path, source = str(values[variable.field]), sources[variable.field]
+            raise SettingError(
+                f"{variable.names[0]}: {path!r} is not a directory, old or new: a file is there (from {source})"
+            )
     if values["whale_label"] is None:
         values["whale_label"] = short_address(values["whale_address"]) or "whale"
     values["history_start"] = values["history_start"] or datetime.now(UTC).date() - HISTORY

@@ -43,7 +43,9 @@ def _address(text: str) -> str:
 
 def _url(text: str) -> str:
     parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or "@" in text:
+    if parts.scheme not in ("http", "https") or parts.query or parts.fragment or re.search(r"[^!-?A-~]", text):
+        raise ValueError
+    if not re.fullmatch(r"[0-9a-z._:-]+", parts.hostname or ""):
         raise ValueError
     _ = parts.port  # raises ValueError unless it is a port number
     return text.rstrip("/")
@@ -129,7 +131,7 @@ def _urls(text: str) -> tuple[str, ...]:
 
 
 _ADDRESS = "40 hex digits, with or without 0x"
-_URL = "an http or https URL without query and password"
+_URL = "an http or https URL without spaces, query and password"
 _PORT = "a port number from 1 to 65535"
 
 VARIABLES = (

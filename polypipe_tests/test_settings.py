@@ -72,6 +72,9 @@ def test_our_name_precedes_the_bots_name(tmp_path):
         ("POLYPIPE_GAMMA_URL", "gamma-api.polymarket.com"),
         ("POLYPIPE_GAMMA_URL", "ftp://x"),
         ("POLYPIPE_DATA_URL", "http://:99"),
+        ("POLYPIPE_GAMMA_URL", "http://x y"),
+        ("POLYPIPE_CLOB_URL", "http://x/a\tb"),
+        ("POLYPIPE_PNL_URL", "http://x<y>"),
         ("POLYPIPE_DATA_URL", "http://x:port"),
         ("POLYPIPE_DASHBOARD_HOST", "a b"),
         ("POLYPIPE_HISTORY_START", "2999-01-01"),
@@ -86,6 +89,16 @@ def test_bad_value_is_one_line_with_variable_value_and_what_is_allowed(tmp_path,
     assert "\n" not in line
     assert line.startswith(f"{name}: {value!r} is not ")
     assert "from environment" in line
+
+
+@pytest.mark.parametrize("name", ["POLYPIPE_HOME", "POLYPIPE_BOT_DIR"])
+@pytest.mark.parametrize("below", ["", "sub/dir"])
+def test_directory_that_is_a_file_is_one_line(tmp_path, name, below):
+    file = tmp_path / "file"
+    file.write_text("x")
+    with pytest.raises(SettingError, match=rf"^{name}: '{file / below}' is not a directory") as caught:
+        read(tmp_path, **{name: str(file / below)})
+    assert "(from environment)" in str(caught.value)
 
 
 @pytest.mark.parametrize(
