@@ -90,9 +90,11 @@ class Fetched:
         return all(fact.value is None for fact in self.facts().values())
 
 
-async def fetch(http: PolymarketHttp, copier: str, whale: str, clock: Clock = utc_now) -> Fetched:
-    """Ask all six sources at once, each for at most 20 s. Never raises `PolymarketError`."""
-    wallets = await asyncio.gather(_wallet(http, copier), _wallet(http, whale))
+async def fetch(
+    http: PolymarketHttp, copier: str, whale: str, clock: Clock = utc_now, seconds: float = DEADLINE_SECONDS
+) -> Fetched:
+    """Ask all six sources at once, each for at most `seconds`. Never raises `PolymarketError`."""
+    wallets = await asyncio.gather(_wallet(http, copier, seconds), _wallet(http, whale, seconds))
     announced: dict[str, list[str]] = {}
     for one in http.announcements.values():
         for source, path in PATHS.items():
@@ -114,11 +116,11 @@ def answered_at(fetched: Fetched, before: Mapping[str, datetime]) -> dict[str, d
     }
 
 
-async def _wallet(http: PolymarketHttp, address: str) -> WalletFacts:
+async def _wallet(http: PolymarketHttp, address: str, seconds: float) -> WalletFacts:
     (value, value_age), (pnl, pnl_age), (standing, standing_age) = await asyncio.gather(
-        _ask(http, lambda: fetch_value(http, address), "the API does not know this wallet"),
-        _ask(http, lambda: _series(http, address), "the answer was empty"),
-        _ask(http, lambda: _standing(http, address), "the answer was empty"),
+        _ask(http, seconds, lambda: fetch_value(http, address), "the API does not know this wallet"),
+        _ask(http, seconds, lambda: _series(http, address), "the answer was empty"),
+        _ask(http, seconds, lambda: _standing(http, address), "the answer was empty"),
     )
     ages = zip(SOURCES, (value_age, pnl_age, standing_age), strict=True)
     return WalletFacts(value, pnl, standing, {name: age for name, age in ages if age})
@@ -133,11 +135,13 @@ async def _standing(http: PolymarketHttp, address: str) -> Standing:
     return await fetch_standing(http, address) or Standing(rank=None, volume=None, pnl=None, user_name=None)
 
 
-async def _ask(http: PolymarketHttp, asking: Callable[[], Awaitable[T | None]], if_none: str) -> tuple[Fact[T], timedelta]:
+async def _ask(
+    http: PolymarketHttp, seconds: float, asking: Callable[[], Awaitable[T | None]], if_none: str
+) -> tuple[Fact[T], timedelta]:
     """Await one source within its own deadline, so that a slow one does not fail the others; also the answer's age."""
     with answer_age() as age:
         try:
-            async with http.operation(DEADLINE_SECONDS):
+            async with http.operation(seconds):
                 answer = await asking()
         except PolymarketError as error:
             return Fact.unknown(str(error)), timedelta()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 from polypipe.clock import Clock, utc_now
-from polypipe.divergence.sources import fetch
+from polypipe.divergence.sources import DEADLINE_SECONDS, fetch
 from polypipe.divergence.watch_sample import LabelledWallet, Sample, WatchedPair, json_line, sample_of
 from polypipe.divergence.watch_session import Session
 from polypipe.divergence.watch_view import block, live_panel, summary
@@ -26,6 +26,9 @@ from polypipe.polymarket.errors import one_line
 from polypipe.settings import Settings
 
 MIN_PAUSE = 0.05  # seconds between updates, even after a slow one: signals are handled in it
+
+LEAST_SECONDS = 1.0
+"""Seconds that an update may take even if the watch ends before: a healthy API answers in less."""
 
 Show = Callable[[Sample], None]
 
@@ -105,14 +108,16 @@ async def _updates(http: PolymarketHttp, session: Session, options: Options, tak
     due = time.monotonic()
     ends_at = None if options.duration is None else due + options.duration
     while True:
-        fetched = await fetch(http, pair.copier.address, pair.whale.address, clock)
+        left = DEADLINE_SECONDS if ends_at is None else max(LEAST_SECONDS, ends_at - time.monotonic())
+        seconds = min(left, DEADLINE_SECONDS)  # retries of an outage would run past the end
+        fetched = await fetch(http, pair.copier.address, pair.whale.address, clock, seconds)
         before = session.samples[-1].answered if session.samples else {}
         take(sample_of(fetched, pair.ratio, before))
         due = max(due + options.interval, time.monotonic() + MIN_PAUSE)
         if options.once:
             return
         if ends_at is not None and due >= ends_at:
-            await asyncio.sleep(ends_at - time.monotonic())
+            await asyncio.sleep(max(0.0, ends_at - time.monotonic()))
             return
         await asyncio.sleep(due - time.monotonic())
 

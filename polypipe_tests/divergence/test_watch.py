@@ -23,7 +23,7 @@ from polypipe.divergence.watch import Options, watch
 from polypipe.errors import PolypipeError
 from polypipe.settings import Settings
 from polypipe.sim.wallets import COPIER_ADDRESS, WHALE_ADDRESS
-from polypipe_tests.conftest import impatient, settings_for
+from polypipe_tests.conftest import NOWHERE, impatient, settings_for
 from polypipe_tests.sim.server import SimServer
 
 DEADLINE = 60.0
@@ -216,6 +216,14 @@ def test_watch_ends_after_its_duration(sim: SimServer) -> None:
     code, out = run_here(settings_for(sim.url, **WALLETS), Options(interval=60, duration=0), sim)
     assert code == 0
     assert ", 1 update\n" in out
+
+
+def test_retries_of_an_outage_do_not_run_past_the_duration() -> None:
+    began = time.monotonic()
+    out = StringIO()
+    assert watch(settings_for(NOWHERE, **WALLETS), Options(interval=60, duration=1.2), out, out) == 0
+    assert 1.2 <= time.monotonic() - began < 3  # five attempts take 10 s
+    assert "1 update" in out.getvalue()
 
 
 @pytest.mark.slow
