@@ -103,15 +103,14 @@ def check() -> None:
     if rules.error:
         click.echo(f"alerts.toml is invalid ({rules.error}); keeping the last valid rules", err=True)
     state, damage = read_state(settings.home, now)
-    with open_instance(settings.home, settings.postgres_url) as instance:
-        repository = defs.get_repository_def()
-        sources = Sources(
-            settings,
-            Warehouse(settings.home),
-            Polymarket.of(settings),
-            lambda: read_failures(instance, repository, SENSOR),
-        )
-        evaluation = evaluate(sources, state, rules, now, damage)
+    warehouse, polymarket = Warehouse(settings.home), Polymarket.of(settings)
+    if settings.postgres_url is None and not (settings.home / "dagster").exists():  # opening it would create it
+        evaluation = evaluate(Sources(settings, warehouse, polymarket), state, rules, now, damage)
+    else:
+        with open_instance(settings.home, settings.postgres_url) as instance:
+            repository = defs.get_repository_def()
+            sources = Sources(settings, warehouse, polymarket, lambda: read_failures(instance, repository, SENSOR))
+            evaluation = evaluate(sources, state, rules, now, damage)
     for rule, findings in evaluation.findings.items():
         failing = [finding for finding in findings if finding.state == "failing"]
         unknown = [finding for finding in findings if finding.key == EVERY_KEY]
@@ -137,6 +136,8 @@ def mute(rule: str, duration: str) -> None:
     _check_name(rule)
     try:
         until = now + duration_of(duration)
+        if until == now:
+            raise ValueError
     except ValueError:
         raise PolypipeError(f"--for {duration!r} is not a duration such as 90s, 30m, 2h or 7d, at most 366d") from None
     write_mutes(settings.home, read_mutes(settings.home, now) | {rule: until})
@@ -153,7 +154,8 @@ def unmute(rule: str) -> None:
     _check_name(rule)
     mutes = read_mutes(settings.home, now)
     was = mutes.pop(rule, None)
-    write_mutes(settings.home, mutes)
+    if was is not None:
+        write_mutes(settings.home, mutes)
     click.echo(f"{rule} {'was not muted' if was is None else 'is not muted any more'}")
 
 
