@@ -8,6 +8,9 @@ from polypipe.cli.common import mark_simulated, marked_settings
 from polypipe.errors import PolypipeError
 from polypipe.settings import Settings, load_settings
 
+MOST_EVENTS = 20_000
+"""Open events of the demo's exchange. Polymarket has about 5,000; more need more memory than a laptop has."""
+
 
 @click.command()
 @click.option("--detach", is_flag=True, help="Return when the servers answer, and leave them running.")
@@ -96,7 +99,13 @@ def logs(follow: bool, name: str | None) -> None:
 
 
 @click.command()
-@click.option("--events", default=300, show_default=True, help="Number of open events in the simulated exchange.")
+@click.option(
+    "--events",
+    default=300,
+    show_default=True,
+    type=click.IntRange(1, MOST_EVENTS),
+    help="Number of open events in the simulated exchange.",
+)
 @click.option("--seed", default=7, show_default=True, help="The same seed gives the same exchange.")
 def demo(events: int, seed: int) -> None:
     """Run `up` against a simulated Polymarket, with its files in data/demo/bot/. Needs no wallet and no network."""
@@ -113,8 +122,10 @@ def dashboard() -> None:
     """Serve only the dashboard until interrupted. Needs the published tables, no daemon."""
     from polypipe.dashboard.serve import serve
     from polypipe.runtime.ports import check_binding, check_port, dashboard_url
+    from polypipe.runtime.preconditions import ensure_open_files
 
     settings = marked_settings()
+    ensure_open_files()
     check_binding(settings)
     check_port(settings.dashboard_host, settings.dashboard_port, "POLYPIPE_DASHBOARD_PORT")
     click.echo(f"dashboard at {dashboard_url(settings)}; Ctrl-C stops it")

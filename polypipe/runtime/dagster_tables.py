@@ -77,7 +77,7 @@ def tables(home: Path, postgres_url: str | None) -> Iterator[tuple[Query, Query]
     """Query functions for the tables of (ticks, runs). Raises `OSError` if the storage is missing or does not answer."""
     with contextlib.ExitStack() as stack:
         if postgres_url is not None:
-            both = stack.enter_context(_postgres(postgres_url))
+            both = stack.enter_context(connected(postgres_url))
             yield both, both
             return
         dagster = home / "dagster"
@@ -127,7 +127,8 @@ def _sqlite(path: Path) -> Iterator[Query]:
 
 
 @contextlib.contextmanager
-def _postgres(url: str) -> Iterator[Query]:
+def connected(url: str) -> Iterator[Query]:
+    """A query function for Dagster's storage in Postgres. Raises `OSError` without the driver, or without an answer."""
     try:
         import psycopg2  # type: ignore[import-untyped]
     except ImportError:

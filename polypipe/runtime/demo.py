@@ -5,6 +5,7 @@ import sys
 from polypipe.bot.logs import TRADE_LOG
 from polypipe.runtime.ports import free_port
 from polypipe.runtime.programs import Program
+from polypipe.setting_sources import DEMO
 from polypipe.settings import Settings, load_settings
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 
@@ -12,12 +13,12 @@ from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 def demo_settings(settings: Settings) -> tuple[Settings, int]:
     """Settings of the demo, and the port of its exchange.
 
-    The demo's home is `demo` inside the home of `settings`. Settings that could touch real data are not taken over: the
-    bot's directory, the wallets, the alert channels, and Dagster's storage in Postgres.
+    The demo's home is `demo` inside the home of `settings`, or that home itself if it is a demo. Not taken over is what
+    could touch real data: the bot's directory, the wallets, the alert channels, and Dagster's storage in Postgres.
     """
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    home = settings.home / "demo"
+    home = settings.home if settings.sources["simulated"] == DEMO else settings.home / "demo"
     overrides = {
         "POLYPIPE_HOME": str(home),
         "POLYPIPE_BOT_DIR": str(home / "bot"),

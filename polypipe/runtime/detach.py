@@ -11,7 +11,7 @@ from pathlib import Path
 
 from polypipe.errors import PolypipeError
 from polypipe.runtime.environment import up_environment
-from polypipe.runtime.preconditions import make_directories, refuse_mixture, writing
+from polypipe.runtime.preconditions import check_start, make_directories, writing
 from polypipe.runtime.running import END_SECONDS, Held, end_leftovers, only_one, running
 from polypipe.runtime.servers import answers, servers
 from polypipe.settings import Settings
@@ -27,10 +27,8 @@ def detach(settings: Settings) -> int:
     Raises `PolypipeError` with the reason if they do not, and then leaves nothing running. The output of `up` goes to
     `logs/up.log`.
     """
-    refuse_mixture(settings)
+    check_start(settings)
     make_directories(settings)
-    if process := running(settings.home):
-        raise PolypipeError(f"polypipe is already up on {settings.home}: pid {process.pid}")
     path = settings.home / "logs" / "up.log"
     with writing(settings.home):
         if path.exists() and path.stat().st_size > LOG_BYTES:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 from polypipe.errors import PolypipeError
 from polypipe.files import one_at_a_time, replace_file
+from polypipe.runtime.dagster_tables import MOVE_AWAY
+from polypipe.runtime.postgres import check_driver
 from polypipe.runtime.running import works_by_hand
 from polypipe.runtime.storage_upgrade import FILES, stamp_events, upgrade_storage
 
@@ -93,6 +95,9 @@ def dagster_home(home: Path, postgres: bool = False) -> Path:
 @contextmanager
 def open_instance(home: Path, postgres_url: str | None = None) -> Iterator["dg.DagsterInstance"]:
     """Dagster's instance of this home, for use in this process."""
+    if postgres_url is not None:
+        check_driver()
+
     import dagster as dg
 
     directory = dagster_home(home, postgres_url is not None)
@@ -140,7 +145,12 @@ def _prepare(home: Path, postgres_url: str | None) -> None:
 
 
 if __name__ == "__main__":  # a process of its own, because Dagster's 70 MB would stay in `polypipe up`
+    from sqlalchemy.exc import DBAPIError
+
     try:
         _prepare(Path(sys.argv[1]), os.environ.get(POSTGRES_URL))
     except PolypipeError as error:
         sys.exit(str(error))
+    except DBAPIError as broken:  # `polypipe up` shows the last line
+        line = " ".join(str(broken.orig).split())
+        sys.exit(line if POSTGRES_URL in os.environ else f"{line}: {MOVE_AWAY}")

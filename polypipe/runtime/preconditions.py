@@ -1,16 +1,60 @@
 """Preconditions of a start: a writable home, free ports, no mixture of simulated and real data."""
 
 import contextlib
+import resource
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from polypipe.errors import PolypipeError
 from polypipe.runtime.ports import check_binding, check_ports
-from polypipe.runtime.running import running
+from polypipe.runtime.postgres import check_postgres
+from polypipe.runtime.running import LOCK, running
 from polypipe.runtime.servers import running_servers
+from polypipe.runtime.unfinished import unfinished
 from polypipe.setting_sources import DEMO
 from polypipe.settings import Settings
+
+LEAST_OPEN_FILES = 256
+"""Fewest file descriptors that a program needs: Dagster's alone have more than a hundred open."""
+
+
+def check_start(settings: Settings) -> None:
+    """Raise `PolypipeError` if the start would be refused, before anything is created in the home.
+
+    On a home that was never started nothing of ours can hold the ports. On others `up` itself checks them, after it has
+    ended what an earlier start left behind.
+    """
+    refuse_mixture(settings)
+    if process := running(settings.home):
+        raise PolypipeError(f"polypipe is already up on {settings.home}: pid {process.pid}")
+    if interrupted := unfinished(settings.home):
+        raise PolypipeError(interrupted)
+    check_machine(settings)
+    if not (settings.home / LOCK).exists():
+        check_addresses(settings)
+
+
+def check_machine(settings: Settings) -> None:
+    """Raise `PolypipeError` unless enough open files are allowed and Dagster's storage in Postgres, if set, answers."""
+    ensure_open_files()
+    if settings.postgres_url is not None:
+        check_postgres(settings.postgres_url)
+
+
+def ensure_open_files() -> None:
+    """Raise this process's limit of open files where it is too low for a server. Raises `PolypipeError` if it may not.
+
+    Servers without enough of them end again and again, and only their logs say why.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < LEAST_OPEN_FILES:
+        raise PolypipeError(
+            f"the limit of open files is {hard}, and the servers need {LEAST_OPEN_FILES}",
+            "raise the hard limit: LimitNOFILE= in systemd, ulimits in Compose, `ulimit -Hn` in a shell",
+        )
+    if soft != resource.RLIM_INFINITY and soft < LEAST_OPEN_FILES:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (LEAST_OPEN_FILES, hard))
 
 
 def make_directories(settings: Settings) -> None:
@@ -44,6 +88,7 @@ def refuse_mixture(settings: Settings) -> None:
 def check_restart(settings: Settings) -> None:
     """Raise `PolypipeError` if the start would be refused after the stop, so that nothing is stopped."""
     refuse_mixture(settings)
+    check_machine(settings)
     ours = running_servers(settings).values() if running(settings.home) else ()
     check_addresses(settings, [urlsplit(page).port or 0 for page, _ in ours])
 

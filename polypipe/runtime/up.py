@@ -19,7 +19,7 @@ from polypipe.runtime.announce import news, notify
 from polypipe.runtime.clock import Watch
 from polypipe.runtime.environment import child_environment, secrets_for
 from polypipe.runtime.instance import POSTGRES_URL, dagster_home
-from polypipe.runtime.preconditions import check_addresses, make_directories, refuse_mixture, writing
+from polypipe.runtime.preconditions import check_addresses, check_start, make_directories, writing
 from polypipe.runtime.programs import Program, dagster_programs, dashboard_program
 from polypipe.runtime.running import SOCKET, end_leftovers, only_one
 from polypipe.runtime.servers import write_servers
@@ -31,7 +31,7 @@ POLL_SECONDS = 0.5
 
 def up(settings: Settings, extra: Callable[[], list[Program]] = list, say: Callable[[str], None] = print) -> int:
     """Run the servers, and the `extra` programs, until interrupted. Returns the exit code. Raises `PolypipeError`."""
-    refuse_mixture(settings)
+    check_start(settings)
     make_directories(settings)
     with contextlib.ExitStack() as lock:
         with writing(settings.home):
