@@ -2,7 +2,7 @@
 
 A row's id is the millisecond of its time, so a row has the same id in every import. The old tool wrote local time
 without a zone. In the hour that repeats when clocks go back, rows belong to the first pass until, in the order in which
-they were written, time steps back; the following rows belong to the second.
+they were written, time steps back; the following rows belong to the second. Without such a step they are left out.
 """
 
 # ruff: noqa: S608 -- values are written as literals
@@ -14,12 +14,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import islice
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from polypipe.bounds import LAST_YEAR
 from polypipe.errors import PolypipeError
 from polypipe.legacy.database import COLUMNS
-from polypipe.legacy.old_rows import instant_of, old_row
+from polypipe.legacy.old_rows import instants, old_row, time_of
 from polypipe.text import utc_text
+from polypipe.variables import FIRST_DAY
 from polypipe.warehouse import Upsert, Warehouse
 from polypipe.warehouse.rows import SnapshotRow
 
@@ -86,9 +89,25 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
 
 def _readable(db: sqlite3.Connection, zone: tzinfo, result: Imported) -> Iterator[SnapshotRow]:
     """The rows in the order in which they were written; unreadable ones are listed in `result`."""
-    before: datetime | None = None
-    seen_id: object = None
     latest = datetime.now(UTC) + timedelta(minutes=5)
+    for old, instant in instants(_timed(db, result), zone):
+        try:
+            if isinstance(instant, str):
+                raise ValueError(instant)
+            if instant.date() < FIRST_DAY:
+                raise ValueError(f"timestamp: {old['timestamp']!r} is before {FIRST_DAY}")
+            if instant > latest:
+                raise ValueError(f"timestamp: {old['timestamp']!r} is in the future in this time zone")
+            row = old_row(old, instant)
+        except ValueError as error:
+            result.leave_out(old["id"], str(error))
+            continue
+        yield row
+
+
+def _timed(db: sqlite3.Connection, result: Imported) -> Iterator[tuple[dict[str, Any], datetime]]:
+    """The rows with their timestamps, up to where the file is damaged."""
+    seen_id: object = None
     db.text_factory = lambda raw: raw.decode("utf-8", "replace")
     cursor = db.execute(f"SELECT {', '.join(COLUMNS)} FROM snapshots ORDER BY id")
     while True:
@@ -105,15 +124,13 @@ def _readable(db: sqlite3.Connection, zone: tzinfo, result: Imported) -> Iterato
         try:
             if not isinstance(seen_id, int):
                 raise ValueError("id: not an integer")
-            time = instant_of(old["timestamp"], zone, before)
-            if time > latest:
-                raise ValueError(f"timestamp: {old['timestamp']!r} is in the future in this time zone")
-            row = old_row(old, time)
-        except (ValueError, OverflowError) as error:
+            time = time_of(old["timestamp"])
+            if not FIRST_DAY.year - 1 <= time.year <= LAST_YEAR:  # of years that conversions to UTC could leave
+                raise ValueError(f"timestamp: {old['timestamp']!r} is not in the years {FIRST_DAY.year} to {LAST_YEAR}")
+        except ValueError as error:
             result.leave_out(seen_id, str(error))
             continue
-        before = time
-        yield row
+        yield old, time
 
 
 def _add(chunk: Sequence[SnapshotRow], warehouse: Warehouse, result: Imported) -> None:

@@ -122,6 +122,67 @@ def test_a_local_time_that_does_not_exist_is_listed_as_unreadable(warehouse, pat
     ]
 
 
+def test_the_hour_that_repeats_is_left_out_unless_the_order_tells_the_pass(warehouse, path):
+    """The second night begins in its second pass for all that is known: 01:30 may be 05:30 or 06:30 UTC."""
+    old(
+        path,
+        row("2025-11-02T00:59:00"), row("2025-11-02T01:10:00"), row("2025-11-02T01:30:00"), row("2025-11-02T02:00:00"),
+        row("2026-11-01T01:30:00"), row("2026-11-01T01:20:00"), row("2026-11-01T01:40:00"), row("2026-11-01T02:30:00"),
+        row("2026-11-01T01:30:00-04:00"),
+    )  # fmt: skip
+    result = import_database(path, NEW_YORK, warehouse)
+    assert [line.partition(" in this")[0] for line in result.unreadable] == [
+        "row 2: timestamp: '2025-11-02T01:10:00' exists twice",
+        "row 3: timestamp: '2025-11-02T01:30:00' exists twice",
+        "row 9: same time as row 5",
+    ]
+    assert times(warehouse) == [
+        datetime(2025, 11, 2, 4, 59, tzinfo=UTC),
+        datetime(2025, 11, 2, 7, 0, tzinfo=UTC),
+        datetime(2026, 11, 1, 5, 30, tzinfo=UTC),
+        datetime(2026, 11, 1, 6, 20, tzinfo=UTC),
+        datetime(2026, 11, 1, 6, 40, tzinfo=UTC),
+        datetime(2026, 11, 1, 7, 30, tzinfo=UTC),
+    ]
+
+
+def test_a_file_that_ends_in_the_hour_that_repeats_lists_its_rows(warehouse, path):
+    old(path, row("2025-10-26T01:59:00"), row("2025-10-26T02:30:00"))
+    result = import_database(path, ZoneInfo("Europe/Paris"), warehouse)
+    assert (result.added, result.unreadable_count) == (1, 1)
+    assert "'2025-10-26T02:30:00' exists twice in this time zone" in result.unreadable[0]
+
+
+def test_values_that_cannot_be_are_listed(warehouse, path):
+    old(
+        path,
+        row("1970-01-01T00:00:00"),
+        row("0001-01-01T00:00:00"),
+        row("9999-12-31T23:59:59"),
+        row("2019-12-31T23:59:00"),
+        row("2026-05-01T10:00:00", scaling_ratio=-1),
+        row("2026-05-01T10:01:00", scaling_ratio=0),
+        row("2026-05-01T10:02:00", user1_value=-0.01),
+        row("2026-05-01T10:03:00", user2_volume=-5),
+        row("2026-05-01T10:04:00", user2_rank=-1),
+        row("2026-05-01T10:05:00", user2_rank=0, user1_pnl=-500.0),
+    )
+    result = import_database(path, UTC_ZONE, warehouse)
+    assert [line.partition(": ")[2] for line in result.unreadable] == [
+        "timestamp: '1970-01-01T00:00:00' is not in the years 2020 to 2200",
+        "timestamp: '0001-01-01T00:00:00' is not in the years 2020 to 2200",
+        "timestamp: '9999-12-31T23:59:59' is not in the years 2020 to 2200",
+        "timestamp: '2019-12-31T23:59:00' is before 2020-01-01",
+        "scaling_ratio: -1.0 is not above 0",
+        "scaling_ratio: 0.0 is not above 0",
+        "user1_value: -0.01 is negative",
+        "user2_volume: -5.0 is negative",
+        "user2_rank: -1 is not a rank",
+    ]
+    ((rank, reasons),) = rows(warehouse, "SELECT user2_rank, reasons FROM snapshots")
+    assert (rank, json.loads(reasons)["user2_rank"]) == (None, "0 in the old database, which is not a rank")
+
+
 @pytest.mark.parametrize(
     ("copier", "whale", "efficiency", "loss_share", "was"),
     [
