@@ -21,8 +21,8 @@ def plain(text: str, longest: int = PHRASE) -> str:
 
 
 def why(error: str, longest: int = REASON) -> str:
-    """Untrusted error text without the query strings of URLs, which would fill the line."""
-    return plain(re.sub(r"\?\S*?(?=:?(?:\s|$))", "", error), longest)
+    """Untrusted error text without the schemes of URLs, which would make links, and their query strings, which are long."""
+    return plain(re.sub(r"\bhttps?://|\?\S*?(?=:?(?:\s|$))", "", error), longest)
 
 
 def bounded(line: str, longest: int = LINE) -> str:
