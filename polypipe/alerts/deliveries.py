@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from polypipe.alerts.messages import Message
 from polypipe.alerts.store import AlertState, Backoff, Delivery
-from polypipe.text import bounded, duration, utc_text
+from polypipe.text import bounded, count, duration, utc_text
 
 PER_MINUTE = 20
 MINUTE = timedelta(minutes=1)
@@ -125,7 +125,7 @@ def failing_channels(state: AlertState) -> list[str]:
     """Each failing channel in words: failures in a row, the reason, and how many messages wait for it."""
     waiting = Counter(delivery.channel for delivery in state.deliveries)
     return [
-        f"{name} failed {backoff.failures} times in a row: {backoff.reason}; messages waiting: {waiting[name]}"
+        f"{name} failed {count(backoff.failures, 'time')} in a row: {backoff.reason}; messages waiting: {waiting[name]}"
         for name, backoff in state.backoff.items()
     ]
 
@@ -151,7 +151,7 @@ def _collapse(state: AlertState, channel: str) -> None:
     if len(queue) <= LONGEST_QUEUE:
         return
     old = [delivery for delivery in queue[:-KEPT] if not delivery.perhaps_repeated]
-    count = sum(delivery.merged for delivery in old)
+    together = sum(delivery.merged for delivery in old)
     lines: list[str] = []
     for delivery in old:
         lines += (
@@ -162,9 +162,9 @@ def _collapse(state: AlertState, channel: str) -> None:
         channel=channel,
         created_at=old[0].created_at,
         severity="critical" if any(delivery.severity == "critical" for delivery in old) else "warning",
-        title=f"{count} messages merged: this channel could not be reached",
-        body="\n".join([*lines, f"and {count - len(lines)} more; alerts in force: polypipe alert list"]),
-        merged=count,
+        title=f"{together} messages merged: this channel could not be reached",
+        body="\n".join([*lines, f"and {together - len(lines)} more; alerts in force: polypipe alert list"]),
+        merged=together,
     )
     gone = {id(delivery) for delivery in old}
     first = next(n for n, delivery in enumerate(state.deliveries) if delivery is old[0])

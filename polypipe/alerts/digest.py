@@ -13,7 +13,7 @@ from polypipe.alerts.rules import DigestRule, Rule
 from polypipe.alerts.state import Alert
 from polypipe.attribution.cents import parts_in_cents, pnl_in_cents
 from polypipe.health.facts import Facts
-from polypipe.text import bounded, money, plain
+from polypipe.text import bounded, count, money, plain
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import fetch_rows, literal
 
@@ -114,7 +114,7 @@ def _exits(facts: Facts) -> str:
     unpriced = sum(row.usd is None for row in orphans)
     without = f", {unpriced} without a price" if unpriced else ""
     as_of = f"{positions.compared_at:%m-%d %H:%M} UTC"
-    return f"Exits not copied: {len(orphans)} positions, {money(worth)}{without} (as of {as_of})"
+    return f"Exits not copied: {count(len(orphans), 'position')}, {money(worth)}{without} (as of {as_of})"
 
 
 def _health(

@@ -17,6 +17,7 @@ from polypipe.errors import PolypipeError
 from polypipe.orchestration.asset_defaults import BOT, OWNERS, PYTHON_TABLE, WRITER_POOL
 from polypipe.orchestration.metadata import markdown, simulated
 from polypipe.settings import Settings
+from polypipe.text import count
 from polypipe.warehouse import Warehouse
 
 BOT_TRADE_LOG = dg.AssetKey("bot_trade_log")
@@ -56,7 +57,9 @@ def bot_trade_log(
     with warehouse.read() as con:
         misses = misses_summary(con, now - DAY)
     for report in reports:
-        context.log.info(f"{report.file}: {report.rows} new rows, {report.held_back} bytes without a newline yet")
+        context.log.info(
+            f"{report.file}: {count(report.rows, 'new row')}, {count(report.held_back, 'byte')} without a newline yet"
+        )
     return dg.MaterializeResult(metadata=report_metadata(reports, now, settings) | _missed(misses) | simulated(settings))
 
 

@@ -41,7 +41,7 @@ def list_rules() -> None:
     """List the rules in force, their source, and the state of their alerts."""
     from polypipe.alerts.rules import DIGEST, load_rules
     from polypipe.alerts.store import read_mutes, read_state
-    from polypipe.text import duration
+    from polypipe.text import count, duration
     from polypipe.warehouse.sql import format_table
 
     settings, now = marked_settings(to_stderr=True), datetime.now(UTC)
@@ -79,7 +79,8 @@ def list_rules() -> None:
     if state.deliveries:
         click.echo(f"messages waiting to be sent: {len(state.deliveries)}")
     for channel, backoff in state.backoff.items():
-        click.echo(f"{channel} failed {backoff.failures} times: {backoff.reason}; next try {backoff.next_try:%H:%M:%S} UTC")
+        failed = f"{channel} failed {count(backoff.failures, 'time')}: {backoff.reason}"
+        click.echo(f"{failed}; next try {backoff.next_try:%H:%M:%S} UTC")
 
 
 @alert.command()

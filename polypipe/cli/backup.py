@@ -24,7 +24,8 @@ def backup(target: Path | None, keep: int | None) -> None:
     done = back_up(settings, target, keep)
     rows = sum(done.manifest.tables.values())
     waiting = f", {count(len(done.manifest.batches), 'waiting batch', 'waiting batches')}" if done.manifest.batches else ""
-    click.echo(f"{done.path}: {done.bytes / 1e6:.1f} MB, {rows} rows in {len(done.manifest.tables)} tables{waiting}")
+    tables = f"{count(rows, 'row')} in {count(len(done.manifest.tables), 'table')}"
+    click.echo(f"{done.path}: {done.bytes / 1e6:.1f} MB, {tables}{waiting}")
     for left_out in done.manifest.left_out:
         click.echo(f"  without {left_out}")
     for removed in done.removed:

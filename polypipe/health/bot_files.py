@@ -15,6 +15,7 @@ from polypipe.caches.spec import CacheSpec
 from polypipe.health.facts import Facts
 from polypipe.health.finding import Finding, Probe, judged
 from polypipe.legacy.database import inspect
+from polypipe.text import count
 from polypipe.warehouse.connection import literal
 
 MIN_COVERAGE = 0.99
@@ -40,7 +41,7 @@ def file_entries(facts: Facts) -> Iterator[Finding]:
         entries, error = content(facts, spec)
         if not entries and not error and not _accepted_empty(facts, spec):
             error = "the file is empty: it wipes the bot's map"
-        yield judged(bool(error), spec.file, error or f"{len(entries)} entries", len(entries))
+        yield judged(bool(error), spec.file, error or count(len(entries), "entry", "entries"), len(entries))
 
 
 def file_coverage(facts: Facts) -> Iterator[Finding]:
@@ -53,7 +54,9 @@ def file_coverage(facts: Facts) -> Iterator[Finding]:
             yield judged(not empty, spec.file, "the stored universe has no such token", 0, MIN_COVERAGE)
             continue
         share = len(expected & content(facts, spec)[0].keys()) / len(expected)
-        yield judged(share < MIN_COVERAGE, spec.file, f"{share:.2%} of {len(expected)} tokens", share, MIN_COVERAGE)
+        yield judged(
+            share < MIN_COVERAGE, spec.file, f"{share:.2%} of {count(len(expected), 'token')}", share, MIN_COVERAGE
+        )
 
 
 def file_changes(facts: Facts) -> Iterator[Finding]:
@@ -81,7 +84,7 @@ def file_live_count(facts: Facts) -> Iterator[Finding]:
 def export_whole(facts: Facts) -> Iterator[Finding]:
     """Whether the old tool's database is undamaged and can be read."""
     rows, error = inspect(facts.settings.bot_dir / EXPORT_FILE)
-    yield judged(error is not None, EXPORT_FILE, error or f"{rows} rows", rows)
+    yield judged(error is not None, EXPORT_FILE, error or count(rows, "row"), rows)
 
 
 BOT_FILES = (

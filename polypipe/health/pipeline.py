@@ -8,7 +8,7 @@ from polypipe.health.facts import Facts
 from polypipe.health.finding import Finding, Probe, State, judged
 from polypipe.limits import UNIVERSE_AGE
 from polypipe.polymarket.interception import INTERCEPTED
-from polypipe.text import plain, why
+from polypipe.text import count, plain, why
 
 WRONG_SHAPE = "of the wrong shape"
 """How the client names JSON that the API did not use to send."""
@@ -49,16 +49,16 @@ def universe_old(facts: Facts) -> Iterator[Finding]:
 def contract_drift(facts: Facts) -> Iterator[Finding]:
     """Unknown market versions, rows that cannot be read, answers of the wrong shape."""
     dropped = facts.limits.number("contract_drift", "dropped")
-    for version, count in sorted(facts.versions.items()):
+    for version, markets in sorted(facts.versions.items()):
         if version not in facts.versions_known:
             name = plain(version, 20)
             text = (
-                f"{count} markets have version {name}; known are {', '.join(facts.versions_known)}: check that their token "
-                "ids are in the same place"
+                f"{count(markets, 'market has', 'markets have')} version {name}; known are "
+                f"{', '.join(facts.versions_known)}: check that their token ids are in the same place"
             )
             yield Finding(f"version {name}", "failing", text)
     for crawl in facts.crawls:
-        text = f"The last complete crawl ({crawl.kind}) could not read {crawl.dropped} rows"
+        text = f"The last complete crawl ({crawl.kind}) could not read {count(crawl.dropped, 'row')}"
         lost: State = "unknown" if crawl.observed_at is None else "failing" if crawl.dropped >= dropped else "ok"
         yield Finding(f"rows {crawl.kind}", lost, text, crawl.dropped, dropped)
         shape = _shape(_wrong_shape(crawl.error), answered=not crawl.incomplete)

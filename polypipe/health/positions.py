@@ -31,7 +31,7 @@ def orphans(facts: Facts) -> Iterator[Finding]:
     rows = [row for row in positions.rows if row.status == "orphan"]
     prices = [row.usd for row in rows]
     worth = "unknown" if None in prices else money(sum(price or 0.0 for price in prices))
-    yield judged(bool(rows), "", f"{len(rows)} orphans, worth {worth}", len(rows), 0)
+    yield judged(bool(rows), "", f"{count(len(rows), 'orphan')}, worth {worth}", len(rows), 0)
 
 
 def uncopied_exit(facts: Facts) -> Iterator[Finding]:

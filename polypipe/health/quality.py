@@ -14,7 +14,7 @@ from polypipe.health.finding import NO_WALLETS, Finding, Probe, judged, unknown
 from polypipe.health.records import EligibleFill
 from polypipe.intervals import rate_interval, why_no_interval
 from polypipe.limits import DAILY_AGE
-from polypipe.text import money, utc_text
+from polypipe.text import count, money, utc_text
 
 
 def copy_gap(facts: Facts) -> Iterator[Finding]:
@@ -43,7 +43,7 @@ def ratio_mismatch(facts: Facts) -> Iterator[Finding]:
         return
     pairs, setting, limit = facts.pairs, facts.wallets.ratio, facts.limits.number("ratio_mismatch", "percent")
     if len(pairs) < LEAST_RATIO_PAIRS:
-        yield unknown(f"{len(pairs)} pairs of fills at this setting, {LEAST_RATIO_PAIRS} are needed")
+        yield unknown(f"{count(len(pairs), 'pair')} of fills at this setting, {LEAST_RATIO_PAIRS} are needed")
         return
     found = realised_ratio(pairs, setting)
     if found is None:
@@ -131,7 +131,7 @@ def _not_enough(facts: Facts, rule: str, fills: int) -> str | None:
         return NO_WALLETS
     wanted = int(facts.limits.number(rule, "fills"))
     if fills < wanted:
-        return f"{fills} fills are known, {wanted} are needed"
+        return f"{count(fills, 'fill is', 'fills are')} known, {wanted} are needed"
     if facts.window_gap is None or facts.now - facts.window_gap.closes > DAILY_AGE:
         return "fills are not matched up to yesterday"
     return None

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from polypipe.health.ages import aged
 from polypipe.health.facts import Facts
 from polypipe.health.finding import Finding, Probe, judged, unknown
-from polypipe.text import why
+from polypipe.text import count, why
 
 _SOURCES = {"value": ("value", "value"), "pnl": ("hourly PnL", "pnl"), "standing": ("rank and volume", "rank")}
 """Source of the snapshots -> its name in a sentence, and the column that it fills."""
@@ -67,7 +67,7 @@ def snapshot_gaps(facts: Facts) -> Iterator[Finding]:
         return
     gaps = [(a, b) for a, b in zip(times, [*times[1:], facts.now], strict=True) if b - a > longest]
     worst = f"; the longest ended {max(gaps, key=lambda gap: gap[1] - gap[0])[1]:%Y-%m-%d %H:%M} UTC" if gaps else ""
-    yield judged(bool(gaps), "", f"{len(gaps)} gaps in {len(times)} snapshots{worst}", len(gaps), 0)
+    yield judged(bool(gaps), "", f"{count(len(gaps), 'gap')} in {count(len(times), 'snapshot')}{worst}", len(gaps), 0)
 
 
 SNAPSHOTS = (

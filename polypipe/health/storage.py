@@ -6,7 +6,7 @@ from polypipe.health.ages import aged
 from polypipe.health.facts import Facts
 from polypipe.health.finding import Finding, Probe, judged
 from polypipe.limits import NOTHING_PUBLISHED, SPOOL_WAIT
-from polypipe.text import bounded, duration
+from polypipe.text import bounded, count, duration
 
 
 def publishing_silent(facts: Facts) -> Iterator[Finding]:
@@ -22,7 +22,7 @@ def spool_waiting(facts: Facts) -> Iterator[Finding]:
     if not waits:
         yield judged(False, "", "no batch is waiting in the spool", 0.0, limit)
         return
-    batches = f"{len(waits)} batch is" if len(waits) == 1 else f"{len(waits)} batches are"
+    batches = count(len(waits), "batch is", "batches are")
     holder = f"; the warehouse is held by {spool.gate}" if spool.gate else ""
     oldest = max(waits)
     text = f"{batches} waiting in the spool, the oldest for {duration(oldest)}; limit {duration(SPOOL_WAIT)}{holder}"

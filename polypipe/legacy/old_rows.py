@@ -99,10 +99,8 @@ def instants(rows: Iterable[tuple[Row, datetime]], zone: tzinfo) -> Iterator[tup
 
 
 def _twice(time: datetime) -> str:
-    return (
-        f"timestamp: '{time.isoformat()}' exists twice in this time zone: clocks were set back, and the order of the rows does "
-        "not tell which it is"
-    )
+    told = "the order of the rows does not tell which it is"
+    return f"timestamp: '{time.isoformat()}' exists twice in this time zone: clocks were set back, and {told}"
 
 
 def _never(time: datetime) -> str:

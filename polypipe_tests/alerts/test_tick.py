@@ -275,7 +275,7 @@ def test_digest_names_a_failing_channel_to_the_others(sources, channel):
     run_tick(both, lambda: morning - timedelta(hours=12))
     run_tick(both, lambda: morning)
     (digest,) = [message for message in channel.messages if "digest" in message["title"]]
-    assert "\nChannel failing: json-2 failed 1 times in a row: no connection; messages waiting: 1" in digest["message"]
+    assert "\nChannel failing: json-2 failed 1 time in a row: no connection; messages waiting: 1" in digest["message"]
     assert TOKEN not in digest["message"]
 
 
