@@ -19,7 +19,7 @@ import msgspec
 from polypipe.clock import Clock, utc_now
 from polypipe.history.combos import combo_rows, combo_traders
 from polypipe.history.early_end import MarketCount, Named, count_markets, stored_after, unproven_before
-from polypipe.history.event_sizes import event_size_rows
+from polypipe.history.event_sizes import LOOK_BACK, event_size_rows, events_without_size
 from polypipe.history.quiet_days import contradicted_days
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import Activity, ActivityReport, PolymarketHttp, walk_activity
@@ -73,6 +73,7 @@ def load_activity(
     began = clock()
     counts = {who: Counter[date]() for who in (wallets.copier, wallets.whale)}
     converted: set[str] = set()
+    traded: set[str] = set()
     named: dict[str, Named] = {who: set() for who in counts}
     markets_unread: list[str] = []
     with warehouse.read() as con:
@@ -86,6 +87,7 @@ def load_activity(
                 batches[who].add("wallet_activity", (activity_row(activity) for activity in found))
                 traders.update([who] if any(activity.is_combo for activity in found) else [])
                 converted.update(a.event_slug for a in found if a.type == "CONVERSION" and a.event_slug)
+                traded.update(a.event_slug for a in found if a.event_slug and a.timestamp >= began - LOOK_BACK)
                 counts[who].update(activity.timestamp.date() for activity in found)
                 named[who].update((activity.condition_id, activity.asset) for activity in found)
 
@@ -114,14 +116,15 @@ def load_activity(
                 report.wallet: _unproven(con, wallets, report, found, quiet_of(report.wallet))
                 for report, found in zip(reports, counted, strict=True)
             }
+            # Before anything is committed: a reader loads the whole table of each batch that waits into memory.
+            unsized = events_without_size(con, sorted(counts), converted, traded, began)
         ages = {report.wallet: timedelta(seconds=report.answer_age) for report in reports}
         committed = [
             _commit(batch, who, counts[who], days, began - ages[who], unproven[who]) for who, batch in batches.items()
         ]
     # The days are known without these; attribution says what is unknown then.
     combos, combos_unread = _read(lambda: combo_rows(polymarket, sorted(traders), began))
-    with warehouse.read() as con:
-        sizes, sizes_unread = _read(lambda: event_size_rows(polymarket, con, sorted(counts), converted, began))
+    sizes, sizes_unread = _read(lambda: event_size_rows(polymarket, unsized, began))
     if combos:
         with warehouse.batch("wallet_combos") as batch:
             batch.add("wallet_combos", combos)

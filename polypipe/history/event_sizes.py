@@ -25,18 +25,26 @@ ASK_AGAIN = timedelta(days=7)
 """An event that Gamma did not know is asked for again after this time."""
 
 
-def event_size_rows(
-    polymarket: Polymarket,
+def events_without_size(
     con: "duckdb.DuckDBPyConnection",
     wallets: Collection[str],
     converted: Collection[str],
+    traded: Collection[str],
     now: datetime,
-) -> list[EventSizeRow]:
-    """The rows that are missing; `converted` are slugs of events with a conversion that is not stored yet.
+) -> set[str]:
+    """Slugs of the events to ask for: those with a conversion, and neg-risk events of the universe that the wallets traded.
+
+    `converted` and `traded` are slugs of rows that are not stored yet.
+    """
+    neg_risk = {slug for (slug,) in con.execute("SELECT slug FROM events WHERE neg_risk").fetchall()}
+    return _not_asked(con, {*converted, *_traded(con, wallets, now - LOOK_BACK), *neg_risk.intersection(traded)}, now)
+
+
+def event_size_rows(polymarket: Polymarket, slugs: Collection[str], now: datetime) -> list[EventSizeRow]:
+    """The rows of these events; an event that Gamma does not know has null outcomes.
 
     One request for 20 events. Raises `PolymarketError`.
     """
-    slugs = _not_asked(con, {*converted, *_traded(con, wallets, now - LOOK_BACK)}, now)
     if not slugs:
         return []
     found = polymarket.run(lambda http: fetch_outcomes(http, slugs))
