@@ -64,6 +64,15 @@ def test_a_range_equals_its_days_and_its_repetition(polymarket, warehouse, walle
     assert activity(other) == once
 
 
+def test_no_table_is_loaded_into_memory_for_a_waiting_batch(polymarket, warehouse, wallets, monkeypatch) -> None:
+    def loads(*_: object) -> None:
+        raise AssertionError("a reader was opened after a batch had been committed")
+
+    monkeypatch.setattr("polypipe.warehouse.read._load_waiting", loads)
+    load_activity(polymarket, warehouse, wallets, START, START + DAY)
+    assert rows(warehouse, "SELECT count(*) FROM activity_days") == [(2,)]
+
+
 @pytest.mark.slow
 def test_a_row_that_the_api_no_longer_returns_is_removed(sim, polymarket, warehouse, wallets) -> None:
     start = midnight("2026-10-01")
