@@ -5,9 +5,10 @@ fills of several events, so neither fills nor events are independent. Events tha
 so relate neighbouring days, which every variance here allows for. `docs/accuracy.md` has the measured coverage.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from math import copysign, log, sqrt
+from statistics import stdev
 
 LEAST_DAYS = 6
 """Minimum days of a window for an interval: a week less a tenth. Days are independent enough, hours and events are not."""
@@ -48,19 +49,19 @@ def interval(days: Mapping[date, Sums], statistic: Statistic, weights: Iterable[
         if left is None:
             return None
         without[day] = left
-    if value is None or len(without) < 2:
+    if value is None or len(without) < 3:
         return None
     n, mean = len(without), sum(without.values()) / len(without)
     pull = {day: mean - left for day, left in without.items()}
     error = sqrt((n - 1) / n * _squares(pull))
     quantile = student(max(effective_number(weights) - 1, 2.0))
-    skewness = sum(((n - 1) * one) ** 3 for one in pull.values()) / n / (error * sqrt(n)) ** 3 if error else 0.0
-    skewed = skewness * (1 + 2 * quantile**2) / (6 * sqrt(n))
+    cubes = sum(((n - 1) * one / sqrt(n) / error) ** 3 for one in pull.values()) if error else 0.0
+    skewed = n / (n - 1) / (n - 2) * cubes * (1 + 2 * quantile**2) / (6 * sqrt(n))
     return value - (quantile + max(-skewed, 0.0)) * error, value + (quantile + max(skewed, 0.0)) * error
 
 
 def ratio_interval(days: Mapping[date, tuple[float, float]]) -> Interval | None:
-    """Interval of sum(a) / sum(b) over the (a, b) of at least two days. Each b is above 0."""
+    """Interval of sum(a) / sum(b) over the (a, b) of at least three days. Each b is above 0."""
     return interval(_parts(days), _ratio, (b for _, b in days.values()))
 
 
@@ -82,6 +83,12 @@ def total_interval(days: Mapping[date, float]) -> Interval:
     """Interval of the sum of the values of at least two days."""
     total, half = sum(days.values()), student(len(days) - 1) * total_error(days)
     return total - half, total + half
+
+
+def day_interval(value: float, days: Sequence[float]) -> Interval:
+    """Interval of the mean of a day, from one day and the spread of at least two others."""
+    half = student(len(days) - 1) * stdev(days)
+    return value - half, value + half
 
 
 def total_error(days: Mapping[date, float]) -> float:

@@ -142,7 +142,7 @@ def test_an_interval_is_wider_on_the_side_of_the_rare_days() -> None:
     value = 60 / 7
     error = 10 / 7  # sd of the days / sqrt(7)
     assert high == pytest.approx(value + student(6) * error)
-    assert low < value - 1.5 * student(6) * error
+    assert low == pytest.approx(value - (student(6) + 2.646 * (1 + 2 * student(6) ** 2) / (6 * 7**0.5)) * error, rel=1e-3)
 
 
 def test_a_number_that_rests_on_one_day_has_no_interval() -> None:

@@ -13,6 +13,7 @@ from polypipe.alerts.rules import DigestRule, Rule
 from polypipe.alerts.state import Alert
 from polypipe.attribution.cents import parts_in_cents, pnl_in_cents
 from polypipe.health.facts import Facts
+from polypipe.intervals import side_of_ratio
 from polypipe.text import bounded, count, money, plain
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import fetch_rows, literal
@@ -66,12 +67,14 @@ def gap_lines(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetim
     if found["gap"] is not None and found["copier_pnl"] is not None:
         names = ("expected_pnl", "copier_pnl", "gap")
         found |= dict(zip(names, pnl_in_cents(found["copier_pnl"], found["gap"]), strict=True))
-    week = _row(con, "copy_quality_daily", "gap, gap_low, gap_high", wallets, start, 7) or {}
+    week = _row(con, "copy_quality_daily", "gap, gap_low, gap_high, reasons", wallets, start, 7) or {}
     low, high = week.get("gap_low"), week.get("gap_high")
-    sure = ""
     if low is not None and high is not None:
-        same = ", not distinguishable from zero" if low <= 0 <= high else ""
-        sure = f" (95 %: {money(low)} to {money(high)}{same})"
+        sure = f" (95 %: {money(low)} to {money(high)}, {side_of_ratio((low, high))})"
+    elif week.get("gap") is not None:
+        sure = f" (95 %: unknown, {plain(json.loads(week['reasons']).get('gap_low', 'not computed'), 100)})"
+    else:
+        sure = ""
     lines = [
         f"PnL: copier {_usd(found, 'copier_pnl', reasons)}, whale {_usd(found, 'whale_pnl', reasons)}, expected "
         f"{_usd(found, 'expected_pnl', reasons)}",

@@ -7,6 +7,7 @@ from typing import Any
 from polypipe.attribution.cost_text import cost_lines
 from polypipe.attribution.pnl_fees import fee_sentence
 from polypipe.attribution.quality_report import QualityReport
+from polypipe.intervals import side_of_ratio
 from polypipe.polymarket.errors import one_line
 from polypipe.text import count, money
 
@@ -81,8 +82,7 @@ def gap_words(gap: Mapping[str, Any]) -> str:
     low, high = gap["gap_low"], gap["gap_high"]
     if low is None or high is None:
         return f"95 %: unknown, {gap['gap_interval_reason']}"
-    words = "ahead of the ratio" if low > 0 else "behind the ratio" if high < 0 else "not distinguishable from zero"
-    return f"95 %: {money(low)} to {money(high)}, {words}"
+    return f"95 %: {money(low)} to {money(high)}, {side_of_ratio((low, high))}"
 
 
 def _interval(m: dict[str, Any], name: str, digits: str) -> str:

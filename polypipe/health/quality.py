@@ -12,7 +12,7 @@ from polypipe.health.copying import money_limit
 from polypipe.health.facts import Facts
 from polypipe.health.finding import NO_WALLETS, Finding, Probe, judged, unknown
 from polypipe.health.records import EligibleFill
-from polypipe.intervals import rate_interval, why_no_interval
+from polypipe.intervals import NORMAL, rate_interval, side_of_ratio, why_no_interval
 from polypipe.limits import DAILY_AGE
 from polypipe.text import count, money, utc_text
 
@@ -28,9 +28,10 @@ def copy_gap(facts: Facts) -> Iterator[Finding]:
         yield unknown("the gap, or whether it is distinguishable from zero, is unknown")
     else:
         limit = money_limit(facts, "copy_gap", row.capital)
+        bounds = row.t - NORMAL, row.t + NORMAL
         failing = row.gap <= -limit and abs(row.t) >= facts.limits.number("copy_gap", "t")
         text = (
-            f"Over {facts.limits.number('copy_gap', 'days'):g} d the copier is {money(-row.gap)} behind ratio × whale "
+            f"Over {facts.limits.number('copy_gap', 'days'):g} d the gap is {money(row.gap)}, {side_of_ratio(bounds)} "
             f"(t {row.t:.1f}); limit {money(limit)} (up to {utc_text(row.closes)})"
         )
         yield judged(failing, "", text, row.gap, -limit)

@@ -86,7 +86,7 @@ def test_digest_has_money_causes_fills_and_health(con):
     here = facts(con=con, failures=[FailureStreak("job", "crawl", "minute", 1)])
     assert compose_digest(here, DAY, [alert, alert], RULES).body.splitlines() == [
         "PnL: copier -$12.00, whale $50.00, expected $5.00",
-        "Gap: unknown (one hour is missing); 7 days: -$80.00 (95 %: -$150.00 to -$10.00)",
+        "Gap: unknown (one hour is missing); 7 days: -$80.00 (95 %: -$150.00 to -$10.00, behind the ratio)",
         "Causes: missed error -$11.00, slippage -$9.00, unexplained $3.00",
         "Fills: 8 of 10 eligible ones copied (80 %)",
         "Not copied in full: error 2 ($120.00)",

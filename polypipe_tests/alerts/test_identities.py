@@ -108,7 +108,7 @@ def compared(con, *rows) -> None:
 
 def copy_fill(con, n, realised, latency, slippage, sent=True) -> None:
     values = {
-        "key": str(n), "timestamp": NOW - n * MINUTE, "status": "copied" if sent else "missed", "token_id": "T",
+        "key": str(n), "timestamp": NOW - n * 90 * MINUTE, "status": "copied" if sent else "missed", "token_id": "T",
         "side": "BUY", "whale_shares": 100.0, "whale_price": 0.5, "ratio": 0.1, "eligible": True, "expected_shares": 10.0,
         "copier_shares": 100 * realised if sent else 0.0, "copier_price": 0.5, "copier_fee": 0.0, "copier_fills": int(sent),
         "order_sent": sent, "latency": latency if sent else None, "slippage_cents": slippage if sent else None,

@@ -1,6 +1,7 @@
 """The newest snapshot: each wrong answer of the old tool (D13, D16, D19, D24) and the right one, computed by hand."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from statistics import stdev
 
 import pytest
 
@@ -8,11 +9,13 @@ from polypipe.divergence.pnl_gap import measure_gap
 from polypipe.divergence.snapshot import snapshot_row
 from polypipe.divergence.sources import Fetched, WalletFacts
 from polypipe.facts import Fact
+from polypipe.intervals import student
 from polypipe.polymarket.wallet_models import Standing
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse
 from polypipe_tests.conftest import NOWHERE, settings_for
-from polypipe_tests.dashboard.support import COPIER, WHALE, now, outage, put_snapshots, snapshot
+from polypipe_tests.dashboard.copying_rows import quality_row
+from polypipe_tests.dashboard.support import COPIER, WHALE, now, outage, put_snapshots, replace_table, snapshot
 
 OLD_FIELDS = {
     "id", "timestamp", "user1_value", "user1_pnl", "user1_volume", "user1_rank", "user2_value", "user2_pnl", "user2_volume",
@@ -41,8 +44,41 @@ def test_old_fields_have_the_stored_values(dashboard, warehouse):
         name: row[name] for name in OLD_FIELDS - {"timestamp"}
     }
     assert (body["expected_pnl"], body["pnl_vs_expected"], body["pnl_efficiency"]) == (25.0, 0.0, 100.0)
-    assert body["verdict"] == "on_target"
+    assert body["verdict"] == "unknown"  # one moment has no interval
+    none = "an interval needs 6 days, which are independent of each other; there are 0"
+    assert body["verdict_reason"] == body["reasons"]["gap_low"] == body["reasons"]["gap_high"] == none
     assert body["complete"] is True
+
+
+@pytest.mark.parametrize(
+    ("gaps", "verdict"),
+    [
+        ([2.0, -2.0, 2.0, -2.0, 2.0, -2.0, 2.0], "behind"),
+        ([-40.0, 40.0, -40.0, 40.0, -40.0, 40.0, -40.0], "not_distinguishable"),
+        ([2.0, -2.0, 2.0, -2.0, 2.0], "unknown"),
+    ],
+)
+def test_verdict_follows_the_interval_from_the_spread_of_earlier_days(dashboard, warehouse, gaps, verdict):
+    """The gap is -$40.00, far beyond the guard of $5.00: behind only if days do not differ by as much by chance."""
+    put_snapshots(warehouse, [snapshot(now(), copier_pnl=-120.0, whale_pnl=-1000.0)])
+    window_start = dashboard.json("/api/latest")["window_start"]
+    first = datetime.fromisoformat(window_start).replace(hour=0, minute=0, second=0, microsecond=0)
+    rows = [quality_row(first - n * timedelta(days=1), gap=gap) for n, gap in enumerate(gaps, 1)]
+    late = [
+        quality_row(first, gap=9999.0),
+        quality_row(first - timedelta(days=40), gap=9999.0),
+        quality_row(first - timedelta(days=1), 7, gap=9999.0),
+    ]
+    replace_table(warehouse, "copy_quality_daily", [*rows, *late])
+    body = dashboard.json("/api/latest")
+    assert (body["pnl_vs_expected"], body["gap_interval_days"]) == (pytest.approx(-40.0), len(gaps))
+    assert body["verdict"] == verdict
+    if verdict == "unknown":
+        assert body["verdict_reason"].endswith("there are 5")
+        assert body["gap_low"] is body["gap_high"] is None
+    else:
+        half = student(6) * stdev(gaps)
+        assert (body["gap_low"], body["gap_high"]) == (pytest.approx(-40 - half), pytest.approx(-40 + half))
 
 
 def test_d13_outage_is_unknown_never_on_target(dashboard, warehouse):
@@ -65,7 +101,6 @@ def test_d16_larger_loss_than_expected_is_a_loss_share_not_an_efficiency(dashboa
     assert body["pnl_efficiency"] is None
     assert body["loss_share"] == pytest.approx(150.0)
     assert body["pnl_vs_expected"] == pytest.approx(-40.0)
-    assert body["verdict"] == "behind"
     assert body["reasons"]["pnl_efficiency"] == "the whale lost: see loss share"
 
 

@@ -57,6 +57,7 @@ def put_everything(warehouse, end=None):
         [publication(CACHES[2].file, end + timedelta(seconds=1), accepted=False, rewritten=False, reason="it lost half")],
     )
     midnight = end.replace(hour=0, minute=0, second=0)
+    midnight = now().replace(hour=0, minute=0, second=0)
     days = [quality_row(midnight - n * timedelta(days=1), w, gap=(-1.0) ** n * n) for n in range(1, 30) for w in (1, 7, 30)]
     replace_table(warehouse, "copy_quality_daily", days)
 
@@ -110,7 +111,10 @@ def test_outage_is_grey_with_its_start(look, warehouse):
     )
     expect(page.locator("#status .words")).to_have_text("Not live")
     expect(page.locator("#gauge .reading")).to_contain_text("HTTP 503")
-    assert page.locator("#gauge .ahead, #gauge .behind, #gauge .on_target, #gauge .needle, #cards .good").count() == 0
+    assert (
+        page.locator("#gauge .ahead, #gauge .behind, #gauge .not_distinguishable, #gauge .needle, #cards .good").count()
+        == 0
+    )
     assert page.locator("#cards .is-unknown").count() == 8
     text = page.locator("#now").inner_text()
     assert "on target" not in text
@@ -131,13 +135,39 @@ def test_stale_numbers_are_grey_with_their_age(look, warehouse):
 
 def test_losing_whale_shows_a_loss_share(look, warehouse):
     put_snapshots(warehouse, [snapshot(now(), copier_pnl=-120.0, whale_pnl=-1000.0)])
+    midnight = now().replace(hour=0, minute=0, second=0)
+    days = [quality_row(midnight - n * timedelta(days=1), gap=2.0 - n % 2) for n in range(2, 10)]
+    replace_table(warehouse, "copy_quality_daily", days)
     page = look.open(charts=False)
     expect(page.locator("#gap")).to_have_text("−$40.00")
-    expect(page.locator("#gauge .word")).to_contain_text("behind")
+    expect(page.locator("#gauge .word")).to_contain_text("behind the ratio")
+    expect(page.locator("#gauge .below")).to_contain_text("from the spread of 8 days")
     card = page.locator("#card-efficiency")
     expect(card.locator("h3")).to_contain_text("Loss share")
     expect(card).to_contain_text("150.0")
     expect(card).to_contain_text("lost more than its share")
+
+
+def test_gap_without_an_interval_is_a_number_without_a_verdict(look, warehouse):
+    put_snapshots(warehouse, [snapshot(now(), copier_pnl=-120.0, whale_pnl=-1000.0)])
+    page = look.open(charts=False)
+    expect(page.locator("#gap")).to_have_text("−$40.00")
+    expect(page.locator("#gauge .word")).to_have_text("measured over these 24 h")
+    expect(page.locator("#gauge .below")).to_contain_text("95 % interval unknown: an interval needs 6 days")
+    assert page.locator("#card-efficiency .word").count() == 0
+    assert page.locator("#now .good, #now .bad, #gauge .behind, #gauge .band").count() == 0
+    assert violations(page) == []
+
+
+def test_gap_within_the_spread_of_days_is_not_distinguishable_from_zero(look, warehouse):
+    put_snapshots(warehouse, [snapshot(now(), copier_pnl=-120.0, whale_pnl=-1000.0)])
+    midnight = now().replace(hour=0, minute=0, second=0)
+    days = [quality_row(midnight - n * timedelta(days=1), gap=40.0 - 80 * (n % 2)) for n in range(2, 10)]
+    replace_table(warehouse, "copy_quality_daily", days)
+    page = look.open(charts=False)
+    expect(page.locator("#gauge .word")).to_contain_text("not distinguishable from zero")
+    expect(page.locator("#card-efficiency .word")).to_have_text("not distinguishable from its share")
+    assert page.locator("#now .card.good, #now .card.bad, #gauge .behind").count() == 0
 
 
 def history_requests(look) -> list[dict[str, str]]:

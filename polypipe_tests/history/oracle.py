@@ -140,7 +140,7 @@ def quality(
             beside = math.fsum(a * b for (a, p), (b, q) in pairwise(zip(off, days, strict=True)) if q - p == DAY)
             variance = (number - 1) / number * (math.fsum(one * one for one in off) + max(beside, 0.0))
             error, quantile = math.sqrt(variance), t975(max(effective - 1, 2.0))
-            third = math.fsum((one * (number - 1)) ** 3 for one in off) / number
+            third = math.fsum((one * (number - 1)) ** 3 for one in off) * number / (number - 1) / (number - 2)
             skew = (1 + 2 * quantile**2) / 6 * third / (number**2 * error**3) if error else 0.0
             row["beta_low"] = beta - error * (quantile + max(0.0, -skew))
             row["beta_high"] = beta + error * (quantile + max(0.0, skew))

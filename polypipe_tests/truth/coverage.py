@@ -363,7 +363,7 @@ def table(weeks: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m polypipe_tests.truth.coverage", description=__doc__)
-    parser.add_argument("--weeks", type=int, default=1000, help="windows per law")
+    parser.add_argument("--weeks", type=int, default=2000, help="windows per law")
     parser.add_argument("--write", type=Path, metavar="DOCUMENT", help="write the table into this document")
     given = parser.parse_args()
     text = table(given.weeks)

@@ -1,6 +1,9 @@
 """`/api/latest` and `/api/config`: the newest snapshot with its verdict, and the compared pair."""
 
+# ruff: noqa: S608 -- values are written as literals
+
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,10 +14,15 @@ from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.context import Context, at_once
 from polypipe.divergence.pnl_gap import guard
 from polypipe.facts import Fact
+from polypipe.intervals import Interval, day_interval, too_few_days
 from polypipe.legacy.server_json import wallets_json
+from polypipe.warehouse.connection import literal
 from polypipe.warehouse.tables import columns
 
 NOTHING_YET = "no snapshot is stored yet"
+
+SPREAD_DAYS = 30
+"""The gap of the newest 24 hours is compared with the spread of the gaps of as many days before."""
 
 
 def latest(request: Request) -> Response:
@@ -39,6 +47,9 @@ def _latest(context: Context) -> dict[str, Any]:
     if not found:
         why = NOTHING_YET if context.settings.wallets else context.settings.wallets_missing
         reasons = {name: why for name in row if name.startswith(("user", "expected", "pnl", "loss"))}
+    judged = verdict(row, reasons, _gaps_before(context, row["window_start"]))
+    if judged["gap_low"] is None:
+        reasons |= dict.fromkeys(("gap_low", "gap_high"), judged["verdict_reason"])
     return {
         **row,
         "sources": {
@@ -47,22 +58,48 @@ def _latest(context: Context) -> dict[str, Any]:
         },
         "reasons": reasons,
         "complete": bool(sources) and all(source["ok"] for source in sources.values()),
-        **verdict(row, reasons),
+        **judged,
         "stale_after_seconds": context.stale_after.total_seconds(),
         **wallets_json(context.settings),
         **context.freshness(),
     }
 
 
-def verdict(row: dict[str, Any], reasons: dict[str, str]) -> dict[str, Any]:
-    """`verdict`: ahead, behind, on_target (the gap is within `guard_usd` of zero) or unknown."""
+def _gaps_before(context: Context, start: datetime | None) -> list[float]:
+    """The known gaps of the UTC days that end by `start`, at most `SPREAD_DAYS` before it."""
+    if start is None:
+        return []
+    found = context.view.values(
+        f"SELECT gap FROM quality WHERE window_days = 1 AND gap IS NOT NULL AND day + INTERVAL 1 DAY <= {literal(start)} "
+        f"AND day >= {literal(start - timedelta(days=SPREAD_DAYS + 1))} ORDER BY day"
+    )
+    return [gap for (gap,) in found]
+
+
+def verdict(row: dict[str, Any], reasons: dict[str, str], gaps: Sequence[float]) -> dict[str, Any]:
+    """`verdict`: ahead or behind if the 95 % interval of the gap excludes zero, else not_distinguishable.
+
+    The gap of 24 hours is exact; the interval says whether it differs from zero by more than days do by chance. It is from
+    the spread of `gaps`, those of earlier days. Without one, `verdict` is unknown: `verdict_reason` says why. `guard_usd`
+    is the least expected PnL of which a share is shown.
+    """
     gap, value = row["pnl_vs_expected"], row["user1_value"]
-    band = guard(Fact(value) if value is not None else Fact.unknown("unknown"))
+    found: Interval | None = None
     if gap is None:
         word, why = "unknown", reasons.get("pnl_vs_expected", "no reason is recorded")
+    elif (why := too_few_days(len(gaps))) is not None:
+        word = "unknown"
     else:
-        word, why = "on_target" if abs(gap) <= band else "ahead" if gap > 0 else "behind", None
-    return {"verdict": word, "verdict_reason": why, "guard_usd": band}
+        found = low, high = day_interval(gap, gaps)
+        word = "ahead" if low > 0 else "behind" if high < 0 else "not_distinguishable"
+    return {
+        "verdict": word,
+        "verdict_reason": why,
+        "gap_low": found[0] if found else None,
+        "gap_high": found[1] if found else None,
+        "gap_interval_days": len(gaps),
+        "guard_usd": guard(Fact(value) if value is not None else Fact.unknown("unknown")),
+    }
 
 
 def config(request: Request) -> Response:

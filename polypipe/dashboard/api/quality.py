@@ -9,6 +9,7 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from polypipe.attribution.cents import pnl_in_cents
 from polypipe.attribution.unknown_days import day_note
 from polypipe.dashboard.api.answers import json_answer
 from polypipe.dashboard.api.query import Parameters, one_of, whole
@@ -33,7 +34,10 @@ def quality(request: Request, asked: Annotated[QualityParameters, Query()]) -> R
 
 
 def quality_rows(context: Context, asked: QualityParameters) -> list[Json]:
-    """The rows, oldest first, with `reasons` parsed; `activity_unknown` lists why the day's activity is not known."""
+    """The rows, oldest first, with `reasons` parsed; `activity_unknown` lists why the day's activity is not known.
+
+    `expected_pnl_in_cents` is copier PnL minus gap as both are displayed: rounded to cents.
+    """
     found = context.view.rows_of(
         CopyQualityRow,
         f"FROM (FROM quality WHERE window_days = {asked.window} ORDER BY day DESC LIMIT {asked.days}) ORDER BY day",
@@ -44,8 +48,15 @@ def quality_rows(context: Context, asked: QualityParameters) -> list[Json]:
     return [
         {
             **row,
+            "expected_pnl_in_cents": _expected(row),
             "reasons": json.loads(row["reasons"]),
             "activity_unknown": unknown.get(row["day"].astimezone(UTC).date(), []),
         }
         for row in found
     ]
+
+
+def _expected(row: CopyQualityRow) -> float | None:
+    if row["gap"] is None or row["copier_pnl"] is None:
+        return row["expected_pnl"]
+    return pnl_in_cents(row["copier_pnl"], row["gap"])[0]

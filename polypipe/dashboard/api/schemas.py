@@ -37,7 +37,7 @@ class Error(BaseModel):
 class Latest(_row("Snapshot", "snapshots", "sources", "reasons")):  # type: ignore[misc]
     sources: dict[str, Json]
     reasons: dict[str, str]
-    verdict: Literal["ahead", "behind", "on_target", "unknown"]
+    verdict: Literal["ahead", "behind", "not_distinguishable", "unknown"]
 
 
 class Config(BaseModel):

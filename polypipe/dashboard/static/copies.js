@@ -1,13 +1,12 @@
 // How fills were copied: key figures, the funnel, and the distributions of slippage and latency.
 
 import { fact, h, svg, table, tip } from "./dom.js";
-import { count, money, percent, shortMoney } from "./format.js";
+import { count, money, percent, shortMoney, side } from "./format.js";
 
 const MINUS = "\u2212";
 export const cents = (value) => `${value > 0 ? "+" : ""}${value.toFixed(2)}`.replace("-", MINUS).replace(/^[+\u2212]0\.00$/, "0.00") + " ¢";
 const seconds = (value) => `${value.toFixed(value < 10 ? 1 : 0)} s`.replace("-", MINUS);
 const between = (low, high, write, why) => (low === null ? `95 % interval unknown: ${why}` : `95 %: ${write(low)} to ${write(high)}`);
-const side = (low, high) => (low > 0 ? "ahead of the ratio" : high < 0 ? "behind the ratio" : "not distinguishable from zero");
 const MINIMUM = document.body.dataset.minimum;
 const REASONS = {
   small: ["too small for the bot", "Fills that the bot never copies by its rule: of fewer shares than its floor, or skipped below its minimum order."],
@@ -59,7 +58,7 @@ export function figures(data) {
     fact("Fill ratio", m.fill_ratio, percent, { reason: why.fill_ratio, note: m.fill_ratio === null ? null : range(m, "fill_ratio", percent) ?? (m.first_fill_ratio === null ? "first attempt: unknown" : `first attempt: ${percent(m.first_fill_ratio)}`),
       formula: `Copier shares ÷ shares ordered (the expected size, at least the bot's minimum order of ${MINIMUM}), over the ${count(m.copied_fills ?? 0)} copied fills; of a sale at most what the copier held. First attempt: filled ÷ requested in the bot's log${m.first_fill_ratio === null ? `, unknown: ${why.first_fill_ratio}` : ""}.` }),
     fact("Slippage", m.slippage_cents, cents, { reason: why.slippage_cents, id: "fact-slippage", mood: m.slippage_cents_low > 0 ? "bad" : m.slippage_cents_high < 0 && m.slippage_cents_high !== null ? "good" : null,
-      note: m.slippage_cents === null ? null : range(m, "slippage_cents", cents) ?? (zero ? "not distinguishable from zero" : `${m.slippage_cents > 0 ? "worse" : "better"} a share, ${money(m.slippage_usd)}`),
+      note: m.slippage_cents === null ? null : range(m, "slippage_cents", cents) ?? (m.slippage_cents_low === null ? between(null, null, cents, why.slippage_cents_low) : zero ? "not distinguishable from zero" : `${m.slippage_cents > 0 ? "worse" : "better"} a share, ${money(m.slippage_usd)}`),
       formula: m.slippage_cents === null ? "Sign × (copier price − whale price), weighted by shares; + is worse." : `Sign × (copier price − whale price), weighted by shares; + is worse. ${money(m.slippage_usd)} in all, ${m.slippage_bps.toFixed(0)} bps; ${between(m.slippage_cents_low, m.slippage_cents_high, cents, why.slippage_cents_low)}, from the spread between days.` }),
     fact("Fees", m.copier_fee_cents, plainCents, { reason: why.copier_fee_cents, id: "fact-fees", note: m.whale_fee_cents === null ? "a share; the whale: unknown" : `a share; the whale: ${plainCents(m.whale_fee_cents)}`,
       formula: `Fees of the copies ÷ their shares, in cents. The whale's are over all of its fills${m.whale_fee_cents === null ? `, unknown: ${why.whale_fee_cents}` : ""}. Makers pay none; rebates are paid apart.` }),

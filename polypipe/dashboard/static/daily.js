@@ -1,7 +1,7 @@
 // The gap of copy_quality_daily as one bar a day, and copy quality over 7 and 30 days.
 
 import { $, h, table, tip, unknown } from "./dom.js";
-import { count, money, percent } from "./format.js";
+import { count, money, percent, side } from "./format.js";
 import { withPlotly } from "./chart.js";
 
 const known = (value, write, reason, brief = false) => (value === null ? unknown(reason ?? "no reason recorded", { brief }) : write(value));
@@ -12,9 +12,6 @@ let pressed = () => {};
 
 /** Draw chart, table and panels from the rows of 1, 7 and 30 days; `press(day)` is called for a bar. */
 export function drawDaily([daily, week, month], press) {
-  for (const row of [...daily, ...week, ...month]) { // expected PnL = copier PnL - gap, in displayed cents
-    row.shown_expected = row.gap === null || row.copier_pnl === null ? row.expected_pnl : (Math.round(100 * row.copier_pnl) - Math.round(100 * row.gap)) / 100;
-  }
   rows = daily;
   pressed = press;
   const chart = h("div", { class: "plot", id: "quality-plot", role: "img", "aria-label": "Gap by day; the table below has the numbers" }, h("div", { class: "canvas" }));
@@ -32,10 +29,10 @@ export function drawDaily([daily, week, month], press) {
 const day = (row) => row.day.slice(0, 10);
 
 function dayTable() {
-  const column = (name, field, write) => ({ name, number: true, cell: (row) => known(row[field], write, row.reasons[field.replace("shown_expected", "expected_pnl")], field !== "gap") });
+  const column = (name, field, write) => ({ name, number: true, cell: (row) => known(row[field], write, row.reasons[field.replace("expected_pnl_in_cents", "expected_pnl")], field !== "gap") });
   return table("Copy quality by day", [
     { name: "day (UTC)", cell: (row) => h("span", {}, day(row), row.activity_unknown.length ? h("small", { class: "muted" }, " activity unknown", tip(`Fills, copies and exits of this day may be missing: ${row.activity_unknown.join("; ")}.`)) : null) },
-    column("gap", "gap", usd), column("copier PnL", "copier_pnl", usd), column("expected", "shown_expected", usd),
+    column("gap", "gap", usd), column("copier PnL", "copier_pnl", usd), column("expected", "expected_pnl_in_cents", usd),
     column("capture up", "capture_up", percent), column("capture down", "capture_down", percent),
     { name: "hours", number: true, cell: (row) => count(row.hours_covered) },
     { name: "from", cell: (row) => row.source },
@@ -49,7 +46,7 @@ function inputs(row) {
   const given = (fields, write) => (fields.every((field) => Number.isFinite(row[field])) ? ` ${write(...fields.map((field) => row[field]))}.` : "");
   const divided = (mine, whole) => `${signed(mine)} ÷ (${signed(whole)})`;
   return {
-    gap: given(["copier_pnl", "shown_expected"], (mine, expected) => `${signed(mine)} − (${signed(expected)})`),
+    gap: given(["copier_pnl", "expected_pnl_in_cents"], (mine, expected) => `${signed(mine)} − (${signed(expected)})`),
     up: given(["up_copier", "up_expected"], divided),
     down: given(["down_copier", "down_expected"], divided),
     beta: given(["beta", "scaling_ratio"], (beta, ratio) => `${count(beta, 4)} ÷ ${ratio}`),
@@ -66,12 +63,12 @@ function windowPanel(days, row) {
   const times = (value) => `${count(value, 2)}×`;
   const interval = row.beta_to_ratio === null || row.beta_low === null ? null : h("small", { class: "below" }, `95 %: ${times(row.beta_low / row.scaling_ratio)} to ${times(row.beta_high / row.scaling_ratio)}`);
   const range = row.gap_low === null ? null : h("small", { class: "below" }, `95 %: ${money(row.gap_low, { signed: true })} to ${money(row.gap_high, { signed: true })}`);
-  const certain = row.gap_low === null ? null : row.gap_low > 0 || row.gap_high < 0 ? "distinguishable from 0" : "not distinguishable from 0";
+  const certain = row.gap_low === null ? null : side(row.gap_low, row.gap_high);
   const csv = h("a", { class: "button", href: `/api/export.csv?what=quality&window=${days}&days=1`, download: "" }, "CSV");
   return h("div", { class: "panel part" }, h("header", {}, h("h3", {}, `${title} to the end of ${day(row)} · ${row.source}`), h("div", { class: "actions" }, csv)),
     h("table", {}, h("caption", { class: "hidden" }, `Copy quality over ${title}`), h("tbody", {},
       line("Gap", `Copier PnL − Σ over the hours of ratio × the change of whale PnL.${from.gap}`, h("span", {}, known(row.gap, usd, why.gap), range)),
-      line("t of the gap", "Gap ÷ its standard error, from the spread between days; between −1.96 and 1.96 the gap is not distinguishable from 0.", h("span", {}, known(row.gap_t, (t) => count(t, 2), why.gap_t), certain ? h("small", { class: "below" }, certain) : null)),
+      line("t of the gap", "Gap ÷ its standard error, from the spread between days; between −1.96 and 1.96 the gap is not distinguishable from zero.", h("span", {}, known(row.gap_t, (t) => count(t, 2), why.gap_t), certain ? h("small", { class: "below" }, certain) : null)),
       line("Capture up", `Copier PnL in the hours in which the whale gained ÷ (ratio × its gains); high is good.${from.up}`, known(row.capture_up, percent, why.capture_up)),
       line("Capture down", `Copier PnL in the hours in which the whale lost ÷ (ratio × its losses); low is good.${from.down}`, known(row.capture_down, percent, why.capture_down)),
       line("Beta ÷ ratio", `Slope of the copier's hourly changes on the whale's ÷ the ratio; 1 is as configured.${from.beta}`, h("span", {}, known(row.beta_to_ratio, times, why.beta_to_ratio), interval)),

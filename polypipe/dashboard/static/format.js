@@ -31,6 +31,10 @@ export function count(value, decimals = 0) {
   return (value < 0 ? MINUS : "") + grouped(value, decimals);
 }
 
+/** What the interval of a gap says. */
+export const SIDES = { ahead: "ahead of the ratio", behind: "behind the ratio", not_distinguishable: "not distinguishable from zero" };
+export const side = (low, high) => SIDES[low > 0 ? "ahead" : high < 0 ? "behind" : "not_distinguishable"];
+
 /** "1 snapshot", "1,361 snapshots". */
 export function counted(value, noun) {
   return `${count(value)} ${noun}${value === 1 ? "" : "s"}`;

@@ -1,13 +1,12 @@
 // Section "Now": the gauge of the gap, and the cards. An unknown number is grey with its reason, never zero.
 
 import { $, h, redraw, svg, tip, unknown } from "./dom.js";
-import { count, counted, instant, money, percent, shortMoney, span, zoneName } from "./format.js";
+import { SIDES, count, counted, instant, money, percent, shortMoney, span, zoneName } from "./format.js";
 import { now } from "./net.js";
 
-const WORDS = { ahead: "ahead of", behind: "behind" };
-const SIGNS = { ahead: "▲", behind: "▼", on_target: "◆" };
+const SIGNS = { ahead: "▲", behind: "▼", not_distinguishable: "◆" };
 
-/** The cards: field, format, sources, and the formula in the tip. */
+/** The cards: field, format, sources, and the formula in the tip. Colours and words on shares follow the verdict on the gap. */
 function cards(s, who) {
   const ratio = s.scaling_ratio ?? who.ratio;
   const share = `${+(100 * ratio).toFixed(4)} %`;
@@ -15,10 +14,14 @@ function cards(s, who) {
   return [
     {
       id: "efficiency", title: losing ? "Loss share" : "Efficiency", field: losing ? "loss_share" : "pnl_efficiency",
-      write: (v) => percent(v), mood: (v) => (losing ? (v <= 100 ? "good" : "bad") : v >= 100 ? "good" : "bad"),
-      word: (v) => losing
-        ? v < 0 ? "gained while the whale lost" : v <= 100 ? "lost less than its share" : "lost more than its share"
-        : v < 0 ? "lost while the whale gained" : v >= 100 ? "at least its share" : "less than its share",
+      write: (v) => percent(v), mood: () => ({ ahead: "good", behind: "bad" })[s.verdict],
+      word: (v) => v < 0
+        ? losing ? "gained while the whale lost" : "lost while the whale gained"
+        : {
+          ahead: losing ? "lost less than its share" : "more than its share",
+          behind: losing ? "lost more than its share" : "less than its share",
+          not_distinguishable: "not distinguishable from its share",
+        }[s.verdict],
       sources: ["user1_pnl", "user2_pnl"],
       formula: losing
         ? `100 × copier PnL ÷ (${share} × whale PnL), while the whale loses. Below 100 % is good.`
@@ -127,9 +130,10 @@ function niceAbove(value) {
 function gauge(s, day) {
   const gap = s.pnl_vs_expected;
   const known = gap !== null;
-  const guard = s.guard_usd ?? 5;
+  const mood = known && s.verdict === "unknown" ? "measured" : s.verdict;
+  const half = s.gap_low === null ? 0 : (s.gap_high - s.gap_low) / 2; // within it, a gap is not distinguishable from zero
   const past = (day?.columns?.pnl_vs_expected ?? []).filter((value) => value !== null).map(Math.abs);
-  const scale = niceAbove(Math.max(2 * guard, 1.1 * Math.abs(gap ?? 0), ...(past.length ? [Math.max(...past)] : [])));
+  const scale = niceAbove(Math.max(1.2 * half, 2 * (s.guard_usd ?? 5), 1.1 * Math.abs(gap ?? 0), ...(past.length ? [Math.max(...past)] : [])));
   const [cx, cy, r] = [150, 138, 112];
   const angle = (usd) => Math.PI * (1 - (Math.max(-1, Math.min(1, usd / scale)) + 1) / 2);
   const at = (usd, radius) => [cx + radius * Math.cos(angle(usd)), cy - radius * Math.sin(angle(usd))];
@@ -138,9 +142,9 @@ function gauge(s, day) {
     const [x2, y2] = at(Math.max(from, to), radius);
     return `M${x1.toFixed(2)} ${y1.toFixed(2)}A${radius} ${radius} 0 0 1 ${x2.toFixed(2)} ${y2.toFixed(2)}`;
   };
-  const picture = svg("svg", { viewBox: "0 0 300 158", class: `dial ${s.verdict}`, "aria-hidden": "true" },
+  const picture = svg("svg", { viewBox: "0 0 300 158", class: `dial ${mood}`, "aria-hidden": "true" },
     svg("path", { class: "track", d: arc(-scale, scale) }),
-    svg("path", { class: "band", d: arc(-guard, guard, r - 15) }));
+    half > 0 ? svg("path", { class: "band", d: arc(-half, half, r - 15) }) : null);
   for (const usd of [-scale, -scale / 2, 0, scale / 2, scale]) {
     const [x1, y1] = at(usd, r + 10);
     const [x2, y2] = at(usd, r + 15);
@@ -157,18 +161,26 @@ function gauge(s, day) {
     svg("text", { x: cx - r, y: 156, class: "end" }, compact(-scale)),
     svg("text", { x: cx + r, y: 156, class: "end" }, compact(scale)),
     svg("text", { x: cx, y: 12, class: "end" }, "0"));
-  const reason = s.verdict_reason ?? "";
-  return h("div", { class: `reading ${s.verdict}` },
+  return h("div", { class: `reading ${mood}` },
     picture,
     h("div", { class: "big" },
       h("p", { class: "value", id: "gap" }, known ? money(gap, { signed: true }) : "unknown"),
-      h("p", { class: "word" }, known ? [h("span", { class: "sign", "aria-hidden": "true" }, SIGNS[s.verdict]), " ", sentence(s)] : reason)),
+      h("p", { class: "word" }, ...sentence(s)),
+      known ? h("p", { class: "below" }, interval(s)) : null),
     sparkline(day, "pnl_vs_expected"),
     h("p", { class: "age", dataset: { sources: "user1_pnl user2_pnl", card: "gap" } }));
 }
 
+/** What the gap may be called; a gap without an interval is a number and nothing else. */
 function sentence(s) {
-  return s.verdict === "on_target" ? `on target, ±${money(s.guard_usd)}` : `${WORDS[s.verdict]} the ratio`;
+  if (s.verdict === "unknown") return [s.pnl_vs_expected === null ? s.verdict_reason ?? "" : "measured over these 24 h"];
+  return [h("span", { class: "sign", "aria-hidden": "true" }, SIGNS[s.verdict]), " ", SIDES[s.verdict]];
+}
+
+function interval(s) {
+  if (s.gap_low === null) return `95 % interval unknown: ${s.verdict_reason}`;
+  const [low, high] = [s.gap_low, s.gap_high].map((usd) => money(usd, { signed: true }));
+  return `95 %: ${low} to ${high}, from the spread of ${counted(s.gap_interval_days, "day")}`;
 }
 
 /** Update the ages: amber from two thirds of the limit, red above it. */
