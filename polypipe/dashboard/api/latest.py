@@ -85,11 +85,10 @@ def verdict(row: dict[str, Any], reasons: dict[str, str], gaps: Sequence[float])
     """
     gap, value = row["pnl_vs_expected"], row["user1_value"]
     found: Interval | None = None
+    word, why = "unknown", too_few_days(len(gaps))
     if gap is None:
-        word, why = "unknown", reasons.get("pnl_vs_expected", "no reason is recorded")
-    elif (why := too_few_days(len(gaps))) is not None:
-        word = "unknown"
-    else:
+        why = reasons.get("pnl_vs_expected", "no reason is recorded")
+    elif why is None:
         found = low, high = day_interval(gap, gaps)
         word = "ahead" if low > 0 else "behind" if high < 0 else "not_distinguishable"
     return {
