@@ -7,6 +7,7 @@ from dagster import DagsterEventType
 from dagster._core.scheduler.instigation import InstigatorState, TickStatus
 from dagster_shared.error import SerializableErrorInfo
 
+from polypipe.alerts.manual_runs import failed_manual_runs
 from polypipe.health.records import FailureStreak, Pace
 
 NEWEST = 25
@@ -32,12 +33,16 @@ def paces(repository: dg.RepositoryDefinition) -> dict[str, Pace]:
 
 
 def read_failures(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition, own: str) -> list[FailureStreak]:
-    """Streaks of all jobs, and of schedules and sensors that are on, except the sensor `own`, which cannot see itself."""
+    """Streaks of all jobs and manual runs, and of schedules and sensors that are on, except the sensor `own`.
+
+    That one cannot see itself.
+    """
     known = paces(repository)
     jobs = [name for name in repository.job_names if name in known]
     states = {state.instigator_name: state for state in instance.all_instigator_state() if state.is_running}
     return [
         *(_runs(instance, name, known[name]) for name in sorted(jobs)),
+        *failed_manual_runs(instance, _why, repository.asset_graph.materializable_asset_keys),
         *(_ticks(instance, state, known[name]) for name, state in sorted(states.items()) if name in known and name != own),
     ]
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from polypipe.health.ages import aged
 from polypipe.health.facts import Facts
 from polypipe.health.finding import Finding, Probe, State, judged
+from polypipe.health.records import MANUAL
 from polypipe.limits import UNIVERSE_AGE
 from polypipe.polymarket.interception import INTERCEPTED
 from polypipe.text import count, plain, why
@@ -20,8 +21,8 @@ CACHED_AT_MOST = timedelta(seconds=30)
 
 
 def run_failed(facts: Facts) -> Iterator[Finding]:
-    """A job that keeps failing: a minute job after several failures in a row, a daily one at once."""
-    return _failing(facts, "run_failed", ("job",))
+    """A job that keeps failing: a minute job after several failures in a row, a daily one and a manual run at once."""
+    return _failing(facts, "run_failed", ("job", MANUAL))
 
 
 def tick_failing(facts: Facts) -> Iterator[Finding]:

@@ -10,11 +10,15 @@ from polypipe.attribution.fills import Fill
 Pace = Literal["minute", "daily"]
 
 
+MANUAL = "manual run of"
+"""Kind of a run that a person launched."""
+
+
 @dataclass(frozen=True)
 class FailureStreak:
     """Failures in a row of a job's newest runs, or of a schedule's or sensor's newest ticks, and why the last one failed.
 
-    `pace`: daily when its schedule does not retry within the hour. `kind`: job, schedule or sensor.
+    `pace`: daily when its schedule does not retry within the hour. `kind`: job, schedule, sensor or `MANUAL`.
     """
 
     kind: str
