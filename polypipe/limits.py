@@ -43,6 +43,12 @@ NOTHING_PUBLISHED = timedelta(minutes=10)
 LOG_UNREAD = timedelta(minutes=10)
 """Longest time until a change of the bot's log is in its table; the log is read within a minute or two."""
 
+LOG_CONFIRMED = timedelta(hours=6)
+"""Time after which an unchanged log is read again, which confirms it."""
+
+LOG_CONFIRMED_AGE = timedelta(hours=12)
+"""Age limit of the last read of the bot's log: two confirmations."""
+
 LEAST_SNAPSHOT_AGE = timedelta(minutes=5)
 LEAST_SNAPSHOT_GAP = timedelta(minutes=3)
 MISSED_SNAPSHOTS = 3

@@ -62,6 +62,23 @@ def test_assets_of_the_demo_are_marked_as_simulated(sim):
         assert "simulated" in spec.kinds
 
 
+def test_every_asset_has_a_schedule_or_sensor_checks_and_a_freshness_limit(defs):
+    """README's first sentence. The dashboard is a node in the graph that nothing materializes."""
+    graph, repository = defs.resolve_asset_graph(), defs.get_repository_def()
+    automated = {target.job_name for sensor in repository.sensor_defs for target in sensor.targets}
+    automated |= {schedule.job_name for schedule in repository.schedule_defs}
+    refreshed = {key for name in automated for key in repository.get_job(name).asset_layer.executable_asset_keys}
+    for sensor in repository.sensor_defs:
+        if sensor.asset_selection is not None:
+            refreshed |= sensor.asset_selection.resolve(graph)
+    assert len(graph.materializable_asset_keys) == len(graph.get_all_asset_keys()) - 1
+    for key in graph.materializable_asset_keys:
+        name = key.to_user_string()
+        assert key in refreshed, name
+        assert graph.get_check_keys_for_assets({key}), name
+        assert graph.get(key).freshness_policy is not None, name
+
+
 def test_every_cache_has_asset_checks_freshness_and_pool(defs):
     graph = defs.resolve_asset_graph()
     for spec in CACHES:

@@ -14,6 +14,7 @@ from polypipe.bot.offsets import stored_positions, tail_of
 from polypipe.bot.order_status import UNKNOWN
 from polypipe.bot.rotated import unfinished
 from polypipe.errors import PolypipeError
+from polypipe.limits import LOG_CONFIRMED_AGE
 from polypipe.orchestration.asset_defaults import BOT, OWNERS, PYTHON_TABLE, WRITER_POOL
 from polypipe.orchestration.metadata import markdown, simulated
 from polypipe.settings import Settings
@@ -33,9 +34,10 @@ DAY = timedelta(days=1)
     description=(
         "The bot's log of the whale's fills (`matches_optimized.csv`): one row a line in the table trade_log, with the "
         "outcome of the order. Also the copier's fills (`my_fills.csv`, table own_fills), if the bot's trade monitor runs. "
-        "Read by copy quality and `polypipe sql`. Materialized within a minute or two after a log grew. Its data is as old "
-        "as the whale's last fill, so it has no freshness limit; see the check caught_up."
+        "Read by copy quality and `polypipe sql`. Materialized within a minute or two after a log grew, and every 6 hours "
+        "while no log changes. Stale after 12 hours: nothing was read. Its data is as old as the whale's last fill."
     ),
+    freshness_policy=dg.FreshnessPolicy.time_window(fail_window=LOG_CONFIRMED_AGE),
 )
 def bot_trade_log(
     context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], warehouse: dg.ResourceParam[Warehouse]

@@ -6,6 +6,7 @@ import dagster as dg
 
 from polypipe.bot.assets import BOT_TRADE_LOG, absent, has_log, unread
 from polypipe.bot.logs import LOGS
+from polypipe.limits import LOG_CONFIRMED
 from polypipe.orchestration.scheduling import asset_job, is_unfinished
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
@@ -27,8 +28,8 @@ jobs = [trade_log_job]
     minimum_interval_seconds=EVERY_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description=(
-        "Starts a run when one of the bot's logs grew, was rotated or was truncated. At most one run at a time, and none "
-        "while the logs do not change."
+        "Starts a run when one of the bot's logs grew, was rotated or was truncated. At most one run at a time, and while "
+        "the logs do not change one every 6 hours."
     ),
 )
 def trade_log_sensor(
@@ -41,7 +42,10 @@ def trade_log_sensor(
         return dg.SkipReason(f"the last run of {trade_log_job.name} is unfinished")
     changed = [state for log in LOGS if (state := unread(warehouse, settings, log)) is not None]
     if not changed:
-        return dg.SkipReason("no log has changed since it was read")
+        last = context.instance.get_latest_materialization_event(BOT_TRADE_LOG)
+        if last is None or time.time() - last.timestamp < LOG_CONFIRMED.total_seconds():
+            return dg.SkipReason("no log has changed since it was read")
+        changed = [f"unchanged since {last.run_id}"]
     return dg.RunRequest(run_key=f"{' '.join(changed)} {int(time.time() // RETRY_SECONDS)}")
 
 

@@ -60,6 +60,7 @@ CHECKS: dict[str, Sequence[Check]] = {
     "copy_fills": (
         Check("counted", "fills_counted", "Each fill of the whale is stored once, on the days that are computed.", "days"),
     ),
+    "copy_metrics_daily": (Check("recent", "metrics_recent", "Yesterday is computed."),),
     "gap_attribution": (
         Check("recent", "gap_recent", "Yesterday is computed."),
         Check("sums", "gap_sums", "The parts of every day sum to its gap.", "days"),

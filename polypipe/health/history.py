@@ -114,13 +114,22 @@ def fills_counted(facts: Facts) -> Iterator[Finding]:
     )
 
 
+def metrics_recent(facts: Facts) -> Iterator[Finding]:
+    """Whether the copy metrics are computed for yesterday."""
+    return _recent(facts, "copy_metrics_daily")
+
+
 def gap_recent(facts: Facts) -> Iterator[Finding]:
     """Whether the attribution is computed for yesterday."""
+    return _recent(facts, "gap_attribution")
+
+
+def _recent(facts: Facts, table: str) -> Iterator[Finding]:
     if facts.wallets is None:
         yield judged(True, "", facts.settings.wallets_missing)
         return
     needed = f"{due_day(facts.now):%Y-%m-%d}"
-    query = f"SELECT strftime(max(day), '%Y-%m-%d') FROM gap_attribution WHERE {of_pair(facts.wallets)}"
+    query = f"SELECT strftime(max(day), '%Y-%m-%d') FROM {table} WHERE {of_pair(facts.wallets)}"
     ((newest,),) = facts.read(lambda con: con.execute(query).fetchall())
     late = newest is None or newest < needed
     yield judged(late, "", f"the newest day is {newest or 'none'}, {needed} is needed")
@@ -187,6 +196,7 @@ HISTORY = (
     Probe("quality_known", "history", "warning", quality_known),
     # Activity that was read again after it was matched heals with the next run.
     Probe("fills_counted", "history", "warning", fills_counted),
+    Probe("metrics_recent", "history", "critical", metrics_recent),
     Probe("gap_recent", "history", "critical", gap_recent),
     Probe("gap_sums", "history", "critical", gap_sums),
     Probe("history_days", "history days", "warning", history_days),

@@ -28,34 +28,45 @@ GATE_WAIT = 60.0
         "Answers where the disk space goes: the metadata below has sizes and what was removed."
     ),
     freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=49)),
+    check_specs=[dg.AssetCheckSpec("finished", asset="upkeep", description="No step was left to the next night.")],
 )
 def upkeep(
     context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], warehouse: dg.ResourceParam[Warehouse]
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Run one night's upkeep. A step that would have to wait for the warehouse is skipped until the next night."""
-    return dg.MaterializeResult(metadata=keep_up(context.instance, settings, warehouse) | simulated(settings))
+    done, left = keep_up(context.instance, settings, warehouse)
+    warn = dg.AssetCheckSeverity.WARN
+    return dg.MaterializeResult(
+        metadata=done | simulated(settings),
+        check_results=[
+            dg.AssetCheckResult(
+                check_name="finished", passed=not left, severity=warn, description="; ".join(left) or "every step was done"
+            )
+        ],
+    )
 
 
-def keep_up(instance: dg.DagsterInstance, settings: Settings, warehouse: Warehouse) -> dict[str, Any]:
-    """Run one night's upkeep. Returns what was done, as metadata; `skipped` has the reasons of skipped steps."""
+def keep_up(instance: dg.DagsterInstance, settings: Settings, warehouse: Warehouse) -> tuple[dict[str, Any], list[str]]:
+    """Run one night's upkeep. Returns what was done, as metadata, and the steps left to the next night with reasons."""
     from polypipe.maintenance.dagster_pruning import prune
     from polypipe.maintenance.leftovers import sweep
 
     now = datetime.now(UTC)
     swept = sweep(settings.home)
-    skipped = []
+    left = []
     pruned = prune(instance, now, PRUNE_SECONDS)
     if pruned.unfinished:
-        skipped.append(f"the rest of Dagster's storage: not done within {PRUNE_SECONDS:.0f} s; the next night continues")
+        left.append(f"the rest of Dagster's storage: not done within {PRUNE_SECONDS:.0f} s; the next night continues")
     merged = 0
     try:
         merged = len(warehouse.combine_days(now.date(), GATE_WAIT))
     except WarehouseBusy as busy:
-        skipped.append(f"merging of days: {busy}")
+        left.append(f"merging of days: {busy}")
     compacted = warehouse.compact(GATE_WAIT)
-    if compacted.skipped:
-        skipped.append(f"compaction: {compacted.skipped}")
-    return {
+    compaction = [f"compaction: {compacted.skipped}"] if compacted.skipped else []
+    skipped = [*left, *compaction]
+    left += compaction if compacted.hindered else []
+    done = {
         "runs_removed": pruned.runs,
         "events_removed": pruned.runless_events + pruned.orphaned_events,
         "check_results_removed": pruned.check_results,
@@ -72,6 +83,7 @@ def keep_up(instance: dg.DagsterInstance, settings: Settings, warehouse: Warehou
         "published_files": sum(1 for _ in warehouse.layout.published.glob("*.parquet")),
         "skipped": "; ".join(skipped) or "nothing",
     }
+    return done, left
 
 
 def _bytes(directory: Path) -> int:

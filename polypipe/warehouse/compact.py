@@ -27,12 +27,16 @@ GATE_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Compaction:
-    """Result of a compaction: file sizes in bytes. `skipped` is why the file was not replaced, None if it was."""
+    """Result of a compaction: file sizes in bytes. `skipped` is why the file was not replaced, None if it was.
+
+    `hindered`: another process held the database.
+    """
 
     before: int
     after: int
     seconds: float
     skipped: str | None
+    hindered: bool = False
 
 
 def compact(layout: Layout, wait: float, gate_seconds: float = GATE_SECONDS, always: bool = False) -> Compaction:
@@ -44,6 +48,7 @@ def compact(layout: Layout, wait: float, gate_seconds: float = GATE_SECONDS, alw
     started = time.monotonic()
     before = layout.database.stat().st_size if layout.database.exists() else 0
     skipped: str | None = "no database yet"
+    hindered = False
     if before:
         try:
             with gate(layout.lock, started + wait):
@@ -53,9 +58,9 @@ def compact(layout: Layout, wait: float, gate_seconds: float = GATE_SECONDS, alw
                 finally:
                     con.close()
         except WarehouseBusy as busy:
-            skipped = str(busy)
+            skipped, hindered = str(busy), True
     after = layout.database.stat().st_size if before else 0
-    return Compaction(before, after, time.monotonic() - started, skipped)
+    return Compaction(before, after, time.monotonic() - started, skipped, hindered)
 
 
 def _replace(con: "duckdb.DuckDBPyConnection", layout: Layout, gate_seconds: float, always: bool) -> str | None:

@@ -215,6 +215,19 @@ def test_failed_run_is_requested_again_after_ten_minutes(tick, log, monkeypatch)
     assert tick().run_key != key
 
 
+def test_unchanged_log_is_read_again_every_6_hours(tick, materialize, log, monkeypatch):
+    materialize()
+    assert "no log has changed" in tick().skip_message
+    tick.instance.report_runless_asset_event(dg.AssetMaterialization("bot_trade_log"))
+    last = tick.instance.get_latest_materialization_event(dg.AssetKey("bot_trade_log")).timestamp
+    monkeypatch.setattr(automation.time, "time", lambda: last + 6 * 3600 - 1)
+    assert "no log has changed" in tick().skip_message
+    monkeypatch.setattr(automation.time, "time", lambda: last + 6 * 3600 + 1)
+    assert tick().run_key.startswith("unchanged since ")
+    log.unlink()
+    assert "POLYPIPE_BOT_DIR" in tick().skip_message  # it becomes stale
+
+
 def test_sensor_skips_without_a_log_and_with_only_a_header(tick, settings):
     assert "POLYPIPE_BOT_DIR" in tick().skip_message
     (settings.bot_dir / "matches_optimized.csv").write_text(f"{TRADE_LOG_HEADER}\n")

@@ -15,7 +15,9 @@ from polypipe_tests.warehouse.helpers import crawl, crawl_ids
 def _run(settings, instance):
     result = build_defs(settings=settings).resolve_job_def("upkeep_daily").execute_in_process(instance=instance)
     (event,) = result.get_asset_materialization_events()
-    return {name: value.value for name, value in event.materialization.metadata.items()}
+    (check,) = result.get_asset_check_evaluations()
+    assert check.check_name == "finished"
+    return {"finished": check.passed} | {name: value.value for name, value in event.materialization.metadata.items()}
 
 
 @pytest.mark.slow
@@ -25,7 +27,9 @@ def test_upkeep_reports_what_it_did_on_an_empty_and_on_a_filled_home(monkeypatch
     settings = settings_for(NOWHERE)
     warehouse = Warehouse(settings.home)
     with open_instance(settings.home) as instance:
-        assert "no database yet" in _run(settings, instance)["skipped"]
+        first = _run(settings, instance)
+        assert "no database yet" in first["skipped"]
+        assert first["finished"]  # nothing was due
         today = datetime.now(UTC)
         with warehouse.batch("x") as batch:
             rows = [crawl(f"c{day:02}", finished_at=today - timedelta(days=day)) for day in range(40)]
@@ -43,3 +47,4 @@ def test_upkeep_reports_what_it_did_on_an_empty_and_on_a_filled_home(monkeypatch
         with gate(warehouse.layout.lock, 0.0):
             found = _run(settings, instance)
         assert "compaction: polypipe.lock is held by pid" in found["skipped"]
+        assert not found["finished"]
