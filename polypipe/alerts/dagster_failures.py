@@ -7,7 +7,7 @@ from dagster import DagsterEventType
 from dagster._core.scheduler.instigation import InstigatorState, TickStatus
 from dagster_shared.error import SerializableErrorInfo
 
-from polypipe.alerts.manual_runs import failed_manual_runs
+from polypipe.alerts.dagster_manual_runs import failed_manual_runs
 from polypipe.health.records import FailureStreak, Pace
 
 NEWEST = 25

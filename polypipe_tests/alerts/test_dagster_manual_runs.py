@@ -5,7 +5,7 @@ import pytest
 from dagster._core.definitions.assets.job.asset_job import IMPLICIT_ASSET_JOB_NAME
 from dagster._core.test_utils import create_run_for_test
 
-from polypipe.alerts.manual_runs import ASSET_JOB, failed_manual_runs
+from polypipe.alerts.dagster_manual_runs import ASSET_JOB, failed_manual_runs
 from polypipe.health.records import MANUAL, FailureStreak
 from polypipe.runtime.instance import open_instance
 from polypipe_tests.health.support import facts, run
