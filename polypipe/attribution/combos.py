@@ -90,17 +90,7 @@ def read_combo_part(
 ) -> list[tuple[float | None, str | None]]:
     """The part `combos` of each of `days` (start, end, ratio), or None and the reason; trades count from `since`."""
     spans = [(start, stop) for start, stop, _ in days]
-    both: dict[str, list[tuple[float, str | None]]] = {}
-    for wallet in (wallets.copier, wallets.whale):
-        trades: list[ComboTrade] = []
-        for t, condition, token, side, shares, usd in con.execute(
-            "SELECT epoch(timestamp), coalesce(condition_id, ''), coalesce(asset, ''), side, size, usdc_size "
-            f"FROM wallet_activity WHERE is_combo AND type = 'TRADE' AND wallet = {literal(wallet)} AND side IS NOT NULL "
-            f"AND size > 0 AND usdc_size IS NOT NULL AND timestamp >= {literal(since)} AND timestamp < {literal(end)} "
-            "ORDER BY timestamp, key"
-        ).fetchall():
-            trades.append(ComboTrade(t, (condition, token), 1 if side == "BUY" else -1, shares, usd))
-        both[wallet] = combo_pnl(trades, _states(con, wallet, trades), spans)
+    both = {wallet: read_combo_pnl(con, wallet, since, spans, end) for wallet in (wallets.copier, wallets.whale)}
     found: list[tuple[float | None, str | None]] = []
     for (copier, why), (whale, why_whale), (_, _, ratio) in zip(
         both[wallets.copier], both[wallets.whale], days, strict=True
@@ -108,6 +98,21 @@ def read_combo_part(
         reason = why or why_whale
         found.append((None if reason else copier - ratio * whale, reason))
     return found
+
+
+def read_combo_pnl(
+    con: "duckdb.DuckDBPyConnection", wallet: str, since: datetime, spans: Sequence[tuple[float, float]], end: datetime
+) -> list[tuple[float, str | None]]:
+    """(PnL in USD, why it is not known) of the combos of one wallet over each of `spans`; trades count from `since`."""
+    trades: list[ComboTrade] = []
+    for t, condition, token, side, shares, usd in con.execute(
+        "SELECT epoch(timestamp), coalesce(condition_id, ''), coalesce(asset, ''), side, size, usdc_size "
+        f"FROM wallet_activity WHERE is_combo AND type = 'TRADE' AND wallet = {literal(wallet)} AND side IS NOT NULL "
+        f"AND size > 0 AND usdc_size IS NOT NULL AND timestamp >= {literal(since)} AND timestamp < {literal(end)} "
+        "ORDER BY timestamp, key"
+    ).fetchall():
+        trades.append(ComboTrade(t, (condition, token), 1 if side == "BUY" else -1, shares, usd))
+    return combo_pnl(trades, _states(con, wallet, trades), spans)
 
 
 def _states(

@@ -3,6 +3,7 @@
 # ruff: noqa: S608 -- values are written as literals
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
 
 def read_schedules(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> Schedules:
     """The schedules of the markets in which either wallet has a fill in [start, end), and its fees in shares."""
+    return replace(
+        read_market_schedules(con, wallets, start, end), in_shares=read_charged_in_shares(con, wallets, start, end)
+    )
+
+
+def read_market_schedules(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> Schedules:
+    """The schedules of the markets in which either wallet has a fill in [start, end)."""
     rows = con.execute(
         "SELECT condition_id, epoch(observed_at), rate, exponent, taker_only FROM fee_schedules WHERE condition_id IN ("
         "SELECT condition_id FROM wallet_activity WHERE type = 'TRADE' "
@@ -26,4 +34,4 @@ def read_schedules(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: da
     found: dict[str, list[tuple[float, Schedule]]] = defaultdict(list)
     for condition, since, *schedule in rows:
         found[condition].append((since, Schedule(*schedule)))
-    return Schedules(found, read_charged_in_shares(con, wallets, start, end))
+    return Schedules(found)

@@ -97,18 +97,7 @@ def metric_rows(
     windows: Sequence[int] = WINDOWS,
 ) -> tuple[list[CopyMetricsRow], list[CopyBreakdownRow]]:
     """Rows of copy_metrics_daily and copy_breakdowns for each of `days` and each length of a window that ends with it."""
-    variables = {
-        "copier": literal(wallets.copier),
-        "whale": literal(wallets.whale),
-        "floor": literal(wallets.bot.floor_shares),
-        "tier": literal(wallets.bot.lowest_tier),
-        "telling": literal(TELLING),
-        "minimum_usd": literal(wallets.bot.minimum_usd),
-        "bounds": str(list(ORDER_BOUNDS)),
-        "buckets": str(list(ORDER_BUCKETS)),
-        "minimum_shares": literal(wallets.bot.minimum_shares),
-    }
-    set_windows(con, days, windows, variables)
+    _set_variables(con, wallets, days, windows)
     marks = _marks(con, wallets, days, windows)
     missed = shortfall_by_window(con, wallets, days, windows, marks)
     costs = costs_by_window(con, wallets, days, windows, marks)
@@ -137,6 +126,33 @@ def metric_rows(
         [cast(CopyMetricsRow, row | addresses) for row in rows],
         [cast(CopyBreakdownRow, row | addresses) for row in breakdowns],
     )
+
+
+def read_realised_ratio(
+    con: "duckdb.DuckDBPyConnection", wallets: Wallets, day: datetime, window: int, ratio: float
+) -> dict[str, Any]:
+    """`realised_ratio` and `realised_pairs` of the window that ends with `day`, over the pairs at `ratio`."""
+    _set_variables(con, wallets, [day], [window])
+    pairs = con.execute((SQL / "ratio_pairs.sql").read_text("utf-8")).fetchall()
+    return RatioPairs(pairs).measured(day, window, ratio)
+
+
+def _set_variables(
+    con: "duckdb.DuckDBPyConnection", wallets: Wallets, days: Sequence[datetime], windows: Sequence[int]
+) -> None:
+    """Set the variables of the SQL files."""
+    variables = {
+        "copier": literal(wallets.copier),
+        "whale": literal(wallets.whale),
+        "floor": literal(wallets.bot.floor_shares),
+        "tier": literal(wallets.bot.lowest_tier),
+        "telling": literal(TELLING),
+        "minimum_usd": literal(wallets.bot.minimum_usd),
+        "bounds": str(list(ORDER_BOUNDS)),
+        "buckets": str(list(ORDER_BUCKETS)),
+        "minimum_shares": literal(wallets.bot.minimum_shares),
+    }
+    set_windows(con, days, windows, variables)
 
 
 def _metric_row(

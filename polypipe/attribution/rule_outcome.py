@@ -1,12 +1,13 @@
 """What a copying rule would have ordered, fill by fill. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from polypipe.attribution.fills import CopyFill, SetChange
 from polypipe.attribution.groups import Groups, groups_of, net_of, prices_of
 from polypipe.attribution.marks import Marks
+from polypipe.attribution.replay_input import ReplayFill
 from polypipe.divergence.copy_rule import Rule
 
 
@@ -33,25 +34,29 @@ class RuleOutcome:
 
 
 def follow_rule(
-    fills: Iterable[CopyFill],
+    fills: Iterable[CopyFill | ReplayFill],
     sets: Iterable[SetChange],
     prices: Marks,
     rule: Rule,
     start: float,
     end: float,
     counting: Sequence[tuple[float, float]] | None = None,
+    *,
+    held: Mapping[str, float] | None = None,
+    events: Groups | None = None,
 ) -> RuleOutcome:
     """Follow a rule through fills in order of time. The window is [start, end) in epoch seconds.
 
     `counting` are the spans of the window, in order, whose effect counts; None for the whole window. Neither the rule nor
-    the plain ratio sells more than it holds, because the whale's holdings before the first fill are unknown.
+    the plain ratio sells more than it holds, because the whale's holdings before the first fill are unknown. `held` are
+    the shares by token whose coverage is computed, by default those of the copier's fills; `events` the neg-risk events.
     """
     paper = RuleOutcome()
     plain: dict[str, float] = defaultdict(float)  # shares by the plain ratio
     asked: dict[str, float] = defaultdict(float)  # shares by the rule
     has: dict[str, float] = defaultdict(float)  # shares of the copier
     fills = list(fills)
-    groups = groups_of(fills, Groups())
+    groups = groups_of(fills, events or Groups())
     split: dict[str, list[SetChange]] = defaultdict(list)
     for change in sets:
         split[change.condition].append(change)
@@ -82,8 +87,10 @@ def follow_rule(
             paper.asked += wanted > 0
             paper.below_minimum += wanted > 0 and not rule.bot.orderable(wanted, fill.whale_price)
         if fill.side == "SELL":
-            sold = [change.shares for change in split.get(fill.condition or "", ()) if change.t <= fill.t]
-            from_sets = rule.ratio * max(sum(sold), 0.0)
+            sets_of = [*split.get(fill.condition or "", ())]
+            if groups.shares[fill.token].yes:  # a conversion gives YES of every outcome that it does not take NO of
+                sets_of += split.get(fill.event_slug, ())
+            from_sets = rule.ratio * max(sum(change.shares for change in sets_of if change.t <= fill.t), 0.0)
             simple = min(simple, max(plain[fill.token] + from_sets, 0.0))
             wanted = min(wanted, max(asked[fill.token] + from_sets, 0.0))
         plain[fill.token] += fill.sign * simple
@@ -102,7 +109,11 @@ def follow_rule(
             marks[token] = mark.price
             members[groups.shares[token].group].append(token)
     for tokens in members.values():
-        net = net_of({token: has[token] for token in tokens}, {token: asked[token] for token in tokens}, groups)
+        net = net_of(
+            {token: (has if held is None else held).get(token, 0.0) for token in tokens},
+            {token: asked[token] for token in tokens},
+            groups,
+        )
         if net is None:
             continue
         worth = prices_of({token: marks[token] for token in tokens}, net.has, groups)

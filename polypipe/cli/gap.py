@@ -95,7 +95,7 @@ def quality(first: date | None, last: date | None, as_json: bool) -> None:
 def whatif(
     ratio: float | None, floor: float | None, tiers: tuple[str, ...], first: date | None, last: date | None, as_json: bool
 ) -> None:
-    """Recompute expected PnL, gap and coverage over stored days under another ratio, floor or tiers."""
+    """Replay the copier over stored days under another ratio, floor or tiers: PnL, gap, cost, capital, and advice."""
     import json
 
     from polypipe.attribution.whatif import what_if

@@ -71,9 +71,9 @@ def measured(con, day, copier, whale, ratio=0.1, **more) -> None:
     insert(con, "copy_quality_daily", **values | more)
 
 
-def matched(con, days=1) -> None:
+def matched(con, days=1, wallets=WALLETS) -> None:
     """Fill copy_fills by matching the activity."""
-    for row in fill_rows(con, WALLETS, T0, T0 + days * DAY):
+    for row in fill_rows(con, wallets, T0, T0 + days * DAY):
         insert(con, "copy_fills", **{name: value for name, value in row.items() if value is not None})
 
 

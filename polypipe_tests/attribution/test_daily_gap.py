@@ -174,16 +174,16 @@ def test_expected_pnl_of_a_plain_ratio_is_ratio_times_whale_pnl(stored) -> None:
     assert answer.expected_in_force == pytest.approx(30.1)
     assert answer.gap_in_force == pytest.approx(-39.1)
     assert answer.paper.effect == 0
-    assert answer.expected_pnl == pytest.approx(6.02)
-    assert answer.gap == pytest.approx(-15.02)
-    assert answer.coverage == pytest.approx(100)  # held: more than a fifth of what the copier holds
-    assert answer.reasons == {}
+    assert answer.expected_pnl == answer.plain_pnl == pytest.approx(6.02)
+    assert answer.replay_days == 2
+    assert answer.gap == pytest.approx(answer.replayed_pnl - 6.02)
+    assert set(answer.reasons) == {"replayed_low", "replayed_high", "gap_low", "gap_high"}  # two days tell no interval
 
 
 def test_coverage_of_the_rule_in_force_is_reported_too(stored) -> None:
     in_force, other = what_if(stored, WALLETS, rule_of(CLASSIC, 0.1)), what_if(stored, WALLETS, rule_of(CLASSIC, 0.02))
     assert in_force.coverage_in_force == in_force.coverage == other.coverage_in_force
-    assert in_force.coverage < other.coverage
+    assert other.coverage == pytest.approx(in_force.coverage)  # the copies shrink with what is expected
     assert f"coverage at the end      {in_force.coverage:.1f} %" in "\n".join(whatif_lines(other))
 
 
@@ -219,8 +219,10 @@ def test_command_prints_text_or_json(stored, monkeypatch) -> None:
     run = CliRunner().invoke
     text = run(main, ["whatif", "--ratio", "0.02", "--floor", "0", "--tier", "1:1", "--from", "2026-09-01"])
     assert text.exit_code == 0
-    assert "$6.02" in text.output
-    assert "-$15.02" in text.output
+    assert "ratio x whale PnL        $6.02" in text.output
+    assert "  gap                      -$39.10\n" in text.output
+    assert "replay error               " in text.output
+    assert "These days cannot tell at which ratio to copy: at least" in text.output
     answer = json.loads(run(main, ["whatif", "--ratio", "0.02", "--json", "--to", "2026-09-01"]).output)
     assert answer["rule"] == {"ratio": 0.02, "floor": 10.0, "tiers": [[4000.0, 1.25]]}
     assert (answer["first"], answer["last"], answer["days_known"]) == ("2026-09-01", "2026-09-01", 1)
