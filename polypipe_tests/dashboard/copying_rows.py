@@ -121,6 +121,21 @@ def not_copied(time: datetime, number: int, reason: str, **changes: Any) -> Row:
     return copy_fill(time, number) | nothing | missed | changes
 
 
+def known_activity(days: Sequence[datetime]) -> dict[str, list[Row]]:
+    """Tables with days of complete activity, on each of which the price of token T rises from 0.50 to 0.60."""
+    read = [{"wallet": who, "day": day, "activities": 1, "read_at": day} for day in days for who in (COPIER, WHALE)]
+    trades = [
+        {
+            "key": f"{day}{price}", "day": day.date(), "wallet": WHALE, "timestamp": day + timedelta(hours=hour),
+            "type": "TRADE", "asset": "T", "side": "BUY", "size": 1.0, "usdc_size": price, "price": price,
+            "transaction_hash": "0x1", "title": "", "slug": "", "event_slug": "e", "outcome": "Yes", "occurrence": 0,
+        }
+        for day in days
+        for hour, price in ((0, 0.50), (23, 0.60))
+    ]  # fmt: skip
+    return {"activity_days": read, "wallet_activity": trades}
+
+
 def class_row(day: datetime, dimension: str, value: str, window: int = 1, **changes: Any) -> Row:
     """A row of copy_breakdowns."""
     row: Row = {

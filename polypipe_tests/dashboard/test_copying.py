@@ -37,6 +37,7 @@ from polypipe_tests.dashboard.copying_rows import (
     copy_fill,
     exit_row,
     gap_day,
+    known_activity,
     log_line,
     markout_row,
     metrics_row,
@@ -408,7 +409,8 @@ def test_what_if_answer_equals_that_of_the_command(dashboard, warehouse, setting
     at = D + HOUR
     fills = [copy_fill(at, n, token_id=str(n), whale_shares=1000.0 * (n + 1), event_slug="") for n in range(5)]
     quality = [quality_row(D - n * DAY, copier_pnl=1.0, whale_pnl=50.0, expected_pnl=4.0, gap=-3.0) for n in range(3)]
-    replace_tables(warehouse, copy_fills=fills, copy_quality_daily=quality)
+    days = [D - n * DAY for n in range(3)]
+    replace_tables(warehouse, copy_fills=fills, copy_quality_daily=quality, **known_activity(days))
     body = dashboard.json(WHATIF, ratio=0.02, floor=10, tiers="2000:1.5", days=30)
     expected = what_if(warehouse, Wallets(COPIER, WHALE, 0.08), rule_of(CLASSIC, 0.02, 10.0, [(2000.0, 1.5)])).as_json()
     assert body == expected | {"rule": expected["rule"] | {"tiers": [[2000.0, 1.5]]}}
@@ -422,7 +424,13 @@ def test_what_if_answer_equals_that_of_the_command(dashboard, warehouse, setting
     assert [(row["number"], row["actual"], row["what_if"]) for row in rows] == [
         (name, _text(body[f"{name.removesuffix('_pnl')}_in_force"]), _text(body[name]))
         for name in ("expected_pnl", "gap", "coverage")
+    ] + [("replayed_pnl", "3.0", _text(body["replayed_pnl"])), ("plain_pnl", "12.0", _text(body["plain_pnl"]))]
+    grid = dashboard.csv(what="whatif_grid", ratio=0.02, floor=10, tiers="2000:1.5", days=30)
+    assert [{name: _text(row[name]) for name in whatif.GRID_COLUMNS} for row in body["grid"]] == [
+        {name: row[name].replace("true", "True").replace("false", "False") for name in whatif.GRID_COLUMNS} for row in grid
     ]
+    assert set(whatif.GRID_COLUMNS) | {"value", "reasons"} == set(body["grid"][0])
+    assert body["replay_days"] == 1  # the only one whose fills of the whale are all matched
 
 
 def _text(value):

@@ -10,7 +10,14 @@ from playwright.sync_api import expect
 from polypipe.attribution.parts import DAY_UNKNOWN, EARLIER_UNKNOWN
 from polypipe_tests.conftest import NOWHERE, settings_for
 from polypipe_tests.dashboard.browser import CHROMIUM, Looker, Served, query, until, violations
-from polypipe_tests.dashboard.copying_rows import gap_day, metrics_row, put_copying, quality_row, replace_tables
+from polypipe_tests.dashboard.copying_rows import (
+    gap_day,
+    known_activity,
+    metrics_row,
+    put_copying,
+    quality_row,
+    replace_tables,
+)
 from polypipe_tests.dashboard.support import now, put_snapshots, replace_table, snapshot
 
 pytestmark = [
@@ -203,8 +210,9 @@ def test_unknown_fills_are_noted_at_every_number_they_affect(look, warehouse):
 
 
 def test_what_if_answer_survives_new_data(look, warehouse):
-    put_days(warehouse, 9)
-    page = look.open(charts=False)
+    put_days(warehouse, 8)
+    replace_tables(warehouse, **known_activity([midnight() - n * DAY for n in range(1, 9)]))
+    page = look.open()
     form = page.locator("#whatif-form")
     expect(form.locator("[name=ratio]")).to_have_value("0.08")
     form.locator("[name=ratio]").fill("0.02")
@@ -212,18 +220,32 @@ def test_what_if_answer_survives_new_data(look, warehouse):
     form.locator("[name=floor]").fill("0")
     form.get_by_role("button", name="Compute").click()
     rows = page.locator("#whatif-table tbody tr")
-    expect(rows).to_have_count(3)
-    assert rows.nth(0).locator("td").all_inner_texts() == ["+$36.00", "+$9.00"]  # 9 days of 4, and 2 % of 9 x 50
-    assert rows.nth(1).locator("td").all_inner_texts() == ["−$27.00", "$0.00"]
+    expect(rows).to_have_count(4)
+    found = page.request.get(f"{look.url}/api/quality/whatif?ratio=0.02&tiers=none&floor=0&days=30").json()
+    names = (("copier_pnl", "replayed_pnl"), ("expected_in_force", "plain_pnl"), ("gap_in_force", "gap"))
+    for n, pair in enumerate(names):  # to the cent what the API says
+        assert [dollars(text) for text in rows.nth(n).locator("td").all_inner_texts()] == [
+            round(100 * found[name]) for name in pair
+        ]
+    assert found["replayed_pnl"] != 0
+    assert rows.nth(1).locator("td").all_inner_texts() == ["+$32.00", "+$8.00"]  # 8 days of 4, and 2 % of 8 x 50
+    expect(page.locator("#whatif-advice")).to_have_text(found["advice"]["sentence"])
+    expect(page.locator("#replay-error")).to_contain_text("Replay error")
+    by_ratio = page.locator("details.grid").first.locator("tbody tr")
+    expect(by_ratio).to_have_count(8)
+    shown = [dollars(text) for text in by_ratio.locator("td:nth-child(2)").all_inner_texts()]
+    assert shown == [round(100 * row["copier_pnl"]) for row in found["grid"] if row["dimension"] == "ratio"]
+    expect(page.locator("#ratio-plot .main-svg").first).to_be_visible()
+    assert violations(page) == []
     with page.expect_download() as download:
-        page.locator("#whatif-answer").get_by_role("link", name="CSV").click()
+        page.locator("#whatif-answer").get_by_role("link", name="CSV", exact=True).click()
     first = next(csv.DictReader(download.value.path().read_text().splitlines()))
-    assert (float(first["actual"]), float(first["what_if"])) == (36.0, pytest.approx(9.0))
+    assert (first["number"], float(first["actual"]), float(first["what_if"])) == ("expected_pnl", 32.0, 8.0)
     replace_table(warehouse, "positions", [])  # new data: the answer stays
     page.keyboard.press("Escape")
     page.locator("#refresh").click()
     expect(form.locator("[name=ratio]")).to_have_value("0.02")
-    expect(rows).to_have_count(3)
+    expect(rows).to_have_count(4)
     form.locator("[name=tiers]").fill("many")
     form.get_by_role("button", name="Compute").click()
     expect(page.locator("#whatif-answer .notice")).to_contain_text("SHARES:FACTOR")

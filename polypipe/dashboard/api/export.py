@@ -110,6 +110,10 @@ def _whatif(context: Context, asked: whatif.WhatIfParameters) -> Table:
     return names, whatif.whatif_rows(whatif.question(context, asked))
 
 
+def _whatif_grid(context: Context, asked: whatif.WhatIfParameters) -> Table:
+    return whatif.GRID_COLUMNS, whatif.grid_rows(whatif.question(context, asked))
+
+
 _NOT_SHOWN = ("day", "window_days", "user1_address", "user2_address")
 _CACHE_COLUMNS = (
     "file", "state", "entries", "bytes", "sha256", "accepted_at", "observed_at", "last_change_time", "last_change_added",
@@ -145,6 +149,7 @@ TABLES: dict[str, tuple[type[Parameters], Callable[[Context, Any], Table]]] = {
     "misses": (copying.DaysParameters, _misses),
     "unknown_lines": (copying.DaysParameters, _unknown_lines),
     "whatif": (whatif.WhatIfParameters, _whatif),
+    "whatif_grid": (whatif.WhatIfParameters, _whatif_grid),
 }
 """Everything that can be exported: the model of its parameters, and the function that makes its table."""
 

@@ -117,8 +117,12 @@ class BotLog(BaseModel):
 
 class WhatIf(BaseModel):
     expected_pnl: float | None
+    replayed_pnl: float | None
     gap: float | None
     coverage: float | None
+    replay_error: float | None
+    grid: list[Json]
+    advice: Json
 
 
 class Health(BaseModel):

@@ -1,4 +1,4 @@
-"""`/api/quality/whatif`: expected PnL, gap and coverage of stored days under another rule.
+"""`/api/quality/whatif`: what the copier would have made on stored days under another rule.
 
 The answer needs months of fills, so a worker process computes it, one at a time; the last answers are kept.
 """
@@ -138,7 +138,21 @@ def answer_to(asked: Question) -> Json:
 def whatif_rows(asked: Question) -> Iterator[Json]:
     """For the export: each number as it was, and under the rule."""
     body = answer_to(asked)
-    pairs = (("expected_pnl", "expected_in_force"), ("gap", "gap_in_force"), ("coverage", "coverage_in_force"))
+    pairs = (
+        ("expected_pnl", "expected_in_force"), ("gap", "gap_in_force"), ("coverage", "coverage_in_force"),
+        ("replayed_pnl", "copier_pnl"), ("plain_pnl", "expected_in_force"),
+    )  # fmt: skip
     shown = {"rule": body["rule_in_words"], "first": body["first"], "last": body["last"], "days_known": body["days_known"]}
     for name, actual in pairs:
         yield {"number": name, "actual": body[actual], "what_if": body[name], "reason": body["reasons"].get(name)} | shown
+
+
+GRID_COLUMNS = (
+    "dimension", "label", "in_force", "asked",
+    *(f"{name}{end}" for name in ("copier_pnl", "gap", "cost", "capital", "drawdown") for end in ("", "_low", "_high")),
+)  # fmt: skip
+
+
+def grid_rows(asked: Question) -> Iterator[Json]:
+    """For the export: the rules of the grid."""
+    yield from answer_to(asked)["grid"]

@@ -9,6 +9,7 @@ import { costs, markouts } from "./costs.js";
 import { drawDaily, drawGaps } from "./daily.js";
 import { get } from "./net.js";
 import { radar } from "./radar.js";
+import { drawRatios } from "./ratios.js";
 import { waterfall } from "./waterfall.js";
 import { whatIfForm } from "./whatif.js";
 
@@ -175,4 +176,5 @@ function drawLog(data) {
 export function drawQuality() {
   drawGaps();
   drawDistributions();
+  drawRatios();
 }
