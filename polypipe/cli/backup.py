@@ -11,7 +11,7 @@ from polypipe.text import count, utc_text
 
 @click.command()
 @click.argument("target", required=False, type=click.Path(path_type=Path), metavar="[FILE or DIR]")
-@click.option("--keep", type=click.IntRange(min=1), help="Remove all but the newest N backups of the directory.")
+@click.option("--keep", type=click.IntRange(min=1), help="Remove all but the newest N backups of this home.")
 def backup(target: Path | None, keep: int | None) -> None:
     """Write one archive of the home's state, while everything is running. Default: into `backups` in the home.
 

@@ -6,11 +6,13 @@ files are left out, because they are rebuilt from the tables. The archive has no
 """
 
 import contextlib
+import os
 import platform
 import re
 import shutil
 import sqlite3
 import time
+import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -35,7 +37,7 @@ from polypipe.warehouse.migrate import latest
 
 GATE_WAIT = 60.0
 COPY_SECONDS = 600.0
-_NAME = re.compile(r"polypipe-\d{8}T\d{6}Z\.tar\.gz")
+_NAME = re.compile(r"polypipe-\d{8}T\d{6}Z(?:-([0-9a-f]{8}))?\.tar\.gz")
 _STALE_SECONDS = 86_400.0
 
 
@@ -52,17 +54,19 @@ class Backup:
 def back_up(settings: Settings, target: Path | None, keep: int | None = None) -> Backup:
     """Write a backup to `target`: a file, or a directory (by default `backups` in the home) that gets a dated file.
 
-    With `keep`, removes all but the newest `keep` backups of that directory. Raises `PolypipeError`; nothing is left behind
-    then, unless the message says otherwise.
+    With `keep`, removes all but the newest `keep` backups of this home in that directory. Raises `PolypipeError`; nothing
+    is left behind then, unless the message says otherwise.
     """
     directory = settings.home / "backups" if target is None else target
     now = datetime.now(UTC)
     if target is None or target.is_dir():
-        path = directory / f"polypipe-{now:%Y%m%dT%H%M%SZ}.tar.gz"
+        path = directory / f"polypipe-{now:%Y%m%dT%H%M%SZ}-{home_id(settings.home)}.tar.gz"
     elif keep is not None:
         raise PolypipeError(f"--keep needs a directory, and {target} is not one")
     else:
         path = target
+    if target is not None and not path.parent.is_dir():
+        raise PolypipeError(f"no backup was written: {path.parent} is not a directory", "create it, or name another one")
     if path.exists():
         raise PolypipeError(f"{path} already exists: name another file or a directory")
     if not settings.home.is_dir():
@@ -82,7 +86,7 @@ def back_up(settings: Settings, target: Path | None, keep: int | None = None) ->
     except (OSError, sqlite3.Error, duckdb.Error, WarehouseError) as error:
         raise PolypipeError(f"no backup was written: {' '.join(str(error).split())}") from error
     try:
-        removed = _remove_older(path, keep) if keep is not None else []
+        removed = _remove_older(path, home_id(settings.home), keep) if keep is not None else []
     except OSError as error:
         raise PolypipeError(f"{path} was written, but older backups could not be removed: {error}") from error
     return Backup(path, path.stat().st_size, manifest, removed)
@@ -157,9 +161,19 @@ def _copy_file(source: Path, target: Path) -> None:
     target.write_bytes(content)
 
 
-def _remove_older(newest: Path, keep: int) -> list[Path]:
-    """Remove all but `keep`. The newest stays even if the clock was ahead when the others got their names."""
-    others = sorted(path for path in newest.parent.iterdir() if _NAME.fullmatch(path.name) and path != newest)
+def home_id(home: Path) -> str:
+    """Tells the backups of homes in one directory apart, by the path of the home."""
+    return f"{zlib.crc32(os.fsencode(home.resolve())):08x}"
+
+
+def _remove_older(newest: Path, home: str, keep: int) -> list[Path]:
+    """Remove all but `keep` backups of this home. The newest stays even if the clock was ahead when others got their names.
+
+    Names of earlier versions do not tell the home: those count unless the directory has backups of another one.
+    """
+    found = {path: match[1] for path in newest.parent.iterdir() if (match := _NAME.fullmatch(path.name))}
+    ours = {home} if set(found.values()) - {home, None} else {home, None}
+    others = sorted(path for path, owner in found.items() if owner in ours and path != newest)
     removed = others[: max(0, len(others) - keep + 1)]
     for path in removed:
         path.unlink(missing_ok=True)

@@ -22,7 +22,7 @@ from polypipe.cli.main import main
 from polypipe.errors import PolypipeError
 from polypipe.maintenance import restore as restoring
 from polypipe.maintenance.archive import MANIFEST, Entry
-from polypipe.maintenance.backup import back_up
+from polypipe.maintenance.backup import back_up, home_id
 from polypipe.maintenance.restore import restore
 from polypipe.runtime.instance import open_instance
 from polypipe.runtime.unfinished import unfinished
@@ -334,6 +334,21 @@ def test_keep_removes_older_backups_and_nothing_else(full, tmp_path):
     assert sorted(path.name for path in target.iterdir()) == sorted(["polypipe-mine.tar.gz", done.path.name])
 
 
+def test_keep_does_not_count_the_backups_of_another_home(full, tmp_path):
+    target = tmp_path / "backups"
+    target.mkdir()
+    other = [target / f"polypipe-2026010{day}T000000Z-00c0ffee.tar.gz" for day in range(1, 4)]
+    unknown = target / "polypipe-20260101T000000Z.tar.gz"  # of an earlier version: of either home
+    for path in (*other, unknown):
+        path.write_bytes(b"")
+    first = back_up(full, target, keep=1).path
+    assert first.name.endswith(f"-{home_id(full.home)}.tar.gz")
+    older = first.rename(first.with_name(f"polypipe-20260101T000000Z-{home_id(full.home)}.tar.gz"))
+    done = back_up(full, target, keep=1)
+    assert done.removed == [older]
+    assert {*target.iterdir()} == {*other, unknown, done.path}
+
+
 def test_a_backup_that_cannot_be_written_is_refused(full, tmp_path):
     (tmp_path / "there").write_bytes(b"")
     with pytest.raises(PolypipeError, match="already exists"):
@@ -342,7 +357,7 @@ def test_a_backup_that_cannot_be_written_is_refused(full, tmp_path):
         back_up(full, tmp_path / "file", keep=1)
     with pytest.raises(PolypipeError, match="nothing to back up"):
         back_up(home_settings(tmp_path / "nowhere"), tmp_path / "x.tar.gz")
-    with pytest.raises(PolypipeError, match="No such file"):
+    with pytest.raises(PolypipeError, match=f"^no backup was written: {tmp_path}/no/such is not a directory; create it"):
         back_up(full, tmp_path / "no" / "such" / "x.tar.gz")
     with pytest.raises(PolypipeError, match="is not a file"):
         restore(full, tmp_path / "none", force=True)
