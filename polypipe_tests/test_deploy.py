@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from polypipe.variables import VARIABLES
+from polypipe.variables import BOT_NAMES, NAMES
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
@@ -38,7 +38,7 @@ def test_compose_publishes_no_port_and_passes_on_only_our_settings():
     assert "ports" not in postgres
     assert polypipe["network_mode"] == "host"  # the servers bind 127.0.0.1
     assert postgres["network_mode"] == "none"
-    ours = {variable.names[0] for variable in VARIABLES}
+    ours = NAMES | BOT_NAMES
     assert set(polypipe["environment"]) <= ours
     assert "env_file" not in polypipe
     assert "POLYPIPE_DASHBOARD_HOST" not in polypipe["environment"]
@@ -49,7 +49,7 @@ def test_compose_passes_on_every_setting_that_the_container_does_not_fix():
     fixed = {"HOME", "BOT_DIR", "SIMULATED", "DASHBOARD_HOST", "DASHBOARD_TOKEN"}  # the page stays on loopback
     real = {f"{host}_URL" for host in ("GAMMA", "DATA", "PNL", "CLOB")}
     passed = {name.removeprefix("POLYPIPE_") for name in COMPOSE["services"]["polypipe"]["environment"]}
-    assert passed | fixed | real == {variable.names[0].removeprefix("POLYPIPE_") for variable in VARIABLES}
+    assert passed | fixed | real == {name.removeprefix("POLYPIPE_") for name in NAMES | BOT_NAMES}
     for name, value in COMPOSE["services"]["polypipe"]["environment"].items():
         assert name == "POLYPIPE_POSTGRES_URL" or value == f"${{{name}:-}}"
 
