@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -10,6 +11,7 @@ from polypipe.doctor.result import Result, error, ok, unknown, warning
 from polypipe.errors import PolypipeError
 from polypipe.runtime.ports import PortInUse, check_binding, check_port, share_a_port
 from polypipe.runtime.running import Held, running
+from polypipe.runtime.servers import running_servers
 
 
 def check_ports(inputs: Inputs) -> Iterator[Result]:
@@ -26,10 +28,19 @@ def check_ports(inputs: Inputs) -> Iterator[Result]:
     with contextlib.suppress(Held):  # another check reports it
         process = running(settings.home)
         ours = process.pid if process else None
-    for name, host, port, variable in (
-        ("dashboard port", settings.dashboard_host, settings.dashboard_port, "POLYPIPE_DASHBOARD_PORT"),
-        ("Dagster UI port", "127.0.0.1", settings.webserver_port, "POLYPIPE_WEBSERVER_PORT"),
+    addresses = {
+        "dashboard": (settings.dashboard_host, settings.dashboard_port),
+        "webserver": ("127.0.0.1", settings.webserver_port),
+    }
+    if ours is not None:  # this shell may have other settings than `polypipe up`
+        for program, (page, _) in running_servers(settings).items():
+            parts = urlsplit(page)
+            addresses[program] = (parts.hostname or "", parts.port or 80)
+    for name, program, variable in (
+        ("dashboard port", "dashboard", "POLYPIPE_DASHBOARD_PORT"),
+        ("Dagster UI port", "webserver", "POLYPIPE_WEBSERVER_PORT"),
     ):
+        host, port = addresses[program]
         try:
             check_port(host, port, variable)
             yield judge_port(name, port, variable, True, None, ours)

@@ -20,7 +20,9 @@ from polypipe.health.finding import judged
 from polypipe.health.status import read_status
 from polypipe.runtime.instance import open_instance
 from polypipe.runtime.ports import free_port
+from polypipe.runtime.preconditions import make_directories
 from polypipe.runtime.running import MARK, only_one
+from polypipe.runtime.servers import write_servers
 from polypipe.variables import VARIABLES
 from polypipe_tests.conftest import settings_for
 from polypipe_tests.doctor.support import NOW, inputs_of, results
@@ -99,6 +101,23 @@ def test_shared_port_and_foreign_host_are_errors():
     found = results(inputs_of(settings_for(NOWHERE, POLYPIPE_DASHBOARD_HOST="192.0.2.1", **token)), "ports")
     host = "POLYPIPE_DASHBOARD_HOST: 192.0.2.1 is not an address of this machine"
     assert (found["dashboard port"].status, found["dashboard port"].finding) == ("error", host)
+
+
+def test_ports_of_a_running_home_are_those_of_its_start_not_of_this_shell(monkeypatch):
+    started = settings_for(NOWHERE, POLYPIPE_DASHBOARD_PORT=str(free_port()), POLYPIPE_WEBSERVER_PORT=str(free_port()))
+    make_directories(started)
+    write_servers(started)
+    with only_one(started.home), socket.socket() as dashboard, socket.socket() as webserver, socket.socket() as stranger:
+        for server, port in ((dashboard, started.dashboard_port), (webserver, started.webserver_port), (stranger, 0)):
+            server.bind(("127.0.0.1", port))
+            server.listen()
+        shell = settings_for(NOWHERE, POLYPIPE_DASHBOARD_PORT=str(stranger.getsockname()[1]))
+        found = results(inputs_of(shell), "ports")
+    for name, port in (("dashboard port", started.dashboard_port), ("Dagster UI port", started.webserver_port)):
+        assert (found[name].status, found[name].finding.partition(" (")[0]) == (
+            "ok",
+            f"{port} is held by our pid {os.getpid()}",
+        )
 
 
 def test_port_in_use_names_its_holder():
