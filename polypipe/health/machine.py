@@ -14,6 +14,7 @@ from polypipe.limits import LOG_UNREAD
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse, spool
 from polypipe.warehouse.gate import holder_of
+from polypipe.warehouse.locks import lock_holder
 
 if TYPE_CHECKING:
     import duckdb
@@ -54,4 +55,4 @@ def read_spool(settings: Settings) -> SpoolState:
             waits.append(max(0.0, time.time() - (layout.spool / batch).stat().st_mtime))
     names = sorted(entry.name for entry in layout.rejected.iterdir()) if layout.rejected.is_dir() else []
     rejected = [RejectedBatch(name, spool.rejection(layout, name) or "no reason given") for name in names]
-    return SpoolState(waits, rejected, holder_of(layout.lock))
+    return SpoolState(waits, rejected, holder_of(layout.lock) or lock_holder(layout.database))

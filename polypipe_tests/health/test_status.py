@@ -16,6 +16,7 @@ import pytest
 
 from polypipe.cli.status_text import as_text, to_json
 from polypipe.errors import PolypipeError
+from polypipe.health import machine
 from polypipe.health.facts import Facts
 from polypipe.health.records import LastTick, ProgramHealth, RejectedBatch, Servers
 from polypipe.health.status import Status, read_status, status_of
@@ -143,6 +144,15 @@ def test_snapshot_limit_is_three_intervals_and_at_least_5_minutes(sim):
     assert read_status(settings_for(sim.url, **wallets)).snapshot_limit_seconds == 300
     rare = settings_for(sim.url, **wallets, POLYPIPE_SNAPSHOT_SECONDS="300")
     assert read_status(rare).snapshot_limit_seconds == 900
+
+
+def test_program_that_holds_the_database_without_the_gate_is_named(warehouse, settings, monkeypatch):
+    """DuckDB's own prompt does not take the gate."""
+    warehouse.merge()
+    monkeypatch.setattr(machine, "lock_holder", lambda path: f"pid 7 (duckdb) {path.name}")
+    status = read_status(settings)
+    assert status.gate == "pid 7 (duckdb) polypipe.duckdb"
+    assert "warehouse: held by pid 7 (duckdb)" in as_text(status)
 
 
 def test_holder_of_the_gate_is_named(warehouse):
