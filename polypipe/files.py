@@ -8,13 +8,36 @@ from collections.abc import Iterator
 from pathlib import Path
 
 
+def flush(descriptor: int) -> None:
+    """Flush an open file or directory to disk.
+
+    fsync of macOS leaves the data in the disk's cache, and only F_FULLFSYNC, which not every file system has, flushes that.
+    """
+    if (full := getattr(fcntl, "F_FULLFSYNC", None)) is not None:
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(descriptor, full)
+            return
+    os.fsync(descriptor)
+
+
 def fsync(path: Path) -> None:
     """Flush a file or directory to disk."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        os.fsync(fd)
+        flush(fd)
     finally:
         os.close(fd)
+
+
+def make_reachable(directory: Path) -> None:
+    """Create a directory that other users can read and enter, whatever the umask is; its new parents they can enter.
+
+    The bot may run as another user. Directories that exist keep their mode.
+    """
+    new = [path for path in (directory, *directory.parents) if not path.exists()]
+    directory.mkdir(parents=True, exist_ok=True)
+    for path in new:
+        path.chmod(path.stat().st_mode | (0o755 if path == directory else 0o711))
 
 
 def nearest(path: Path) -> Path:
@@ -35,7 +58,7 @@ def replace_file(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fchmod(descriptor, 0o644)  # mkstemp sets 0600, which a bot under another user cannot read
-            os.fsync(descriptor)
+            flush(descriptor)
         Path(temporary).replace(path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):

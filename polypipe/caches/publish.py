@@ -19,7 +19,7 @@ from polypipe.caches.formats import Format, FormatError
 from polypipe.caches.guard import Refusal, shrink_refusal, shrinks_too_much
 from polypipe.caches.spec import Built, CacheSpec, Sources
 from polypipe.errors import PolypipeError
-from polypipe.files import one_at_a_time, replace_file, sweep_leftovers
+from polypipe.files import make_reachable, one_at_a_time, replace_file, sweep_leftovers
 from polypipe.warehouse import Append, Warehouse
 from polypipe.warehouse.connection import literal
 
@@ -121,6 +121,7 @@ def publish(
             same = {"bytes": len(old_payload), "sha256": hashlib.sha256(old_payload).hexdigest()}
             return _record(warehouse, publication, reason="unchanged", **same)
         try:
+            make_reachable(path.parent)
             sweep_leftovers(path)
             replace_file(path, payload)
         except OSError as error:

@@ -5,8 +5,8 @@ import sys
 
 from polypipe.errors import PolypipeError
 
-DAMAGED_TABLES = ("IOException", "InvalidInputException", "SerializationException", "OutOfMemoryException")
-"""DuckDB's errors about files and memory. Its others are errors of a query, which is ours."""
+DAMAGED_TABLES = ("IOException", "InvalidInputException", "SerializationException")
+"""DuckDB's errors about files. Its others are errors of a query, which is ours."""
 
 
 def repairable(error: Exception) -> PolypipeError | None:

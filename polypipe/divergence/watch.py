@@ -20,6 +20,7 @@ from polypipe.divergence.watch_sample import LabelledWallet, Sample, WatchedPair
 from polypipe.divergence.watch_session import Session
 from polypipe.divergence.watch_view import block, live_panel, summary
 from polypipe.errors import PolypipeError
+from polypipe.files import flush
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PolymarketHttp
 from polypipe.polymarket.errors import one_line
@@ -160,6 +161,6 @@ def _append(file: FileIO, path: Path, line: str) -> None:
     try:
         if file.write(data) < len(data):
             raise PolypipeError(f"{path} cannot be written: the disk is full")
-        os.fsync(file.fileno())
+        flush(file.fileno())
     except OSError as error:
         raise PolypipeError(f"{path} cannot be written: {error.strerror}") from error

@@ -6,7 +6,7 @@ import tempfile
 
 from polypipe.doctor.inputs import Inputs
 from polypipe.doctor.result import Result, error, ok, skipped, warning
-from polypipe.files import nearest
+from polypipe.files import flush, nearest
 
 
 def check_directory(inputs: Inputs) -> Result:
@@ -38,7 +38,7 @@ def check_directory(inputs: Inputs) -> Result:
         with tempfile.NamedTemporaryFile(dir=path, prefix=".polypipe-doctor.", suffix=".tmp") as probe:
             probe.write(b"probe")
             probe.flush()
-            os.fsync(probe.fileno())
+            flush(probe.fileno())
     except OSError as failure:
         what = f"{path} is not writable: {failure.strerror}"
         return error(name, what, f"make it writable for uid {os.getuid()}, or free space")

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from polypipe.errors import PolypipeError
-from polypipe.files import fsync, one_at_a_time, replace_file
+from polypipe.files import fsync, make_reachable, one_at_a_time, replace_file
 from polypipe.legacy.database import APPLICATION_ID, COLUMNS, TABLE, connect, inspect
 from polypipe.warehouse import Warehouse
 from polypipe.warehouse.connection import literal
@@ -56,7 +56,7 @@ def export(warehouse: Warehouse, path: Path) -> Exported:
     Raises `PolypipeError` when `path` is a file that polypipe did not write, or is open in another program.
     """
     run = warehouse.layout.home / "run"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_reachable(path.parent)
     remembered = run / "divergence_db.json"
     with one_at_a_time(run / "divergence_db.lock"):
         _check_owner(path, remembered)

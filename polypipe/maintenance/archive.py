@@ -19,7 +19,7 @@ from typing import IO
 import msgspec
 
 from polypipe.errors import PolypipeError
-from polypipe.files import fsync
+from polypipe.files import flush, fsync
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -84,7 +84,7 @@ def write_archive(root: Path, manifest: Manifest, target: Path) -> None:
                 with (root / name).open("rb") as file:
                     _add(tar, name, file, entry.bytes)
         raw.flush()
-        os.fsync(raw.fileno())
+        flush(raw.fileno())
 
 
 def _add(tar: tarfile.TarFile, name: str, file: IO[bytes], size: int) -> None:

@@ -16,7 +16,7 @@ import duckdb
 
 from polypipe.caches.registry import CACHES
 from polypipe.errors import PolypipeError
-from polypipe.files import fsync, replace_file
+from polypipe.files import fsync, make_reachable, replace_file
 from polypipe.maintenance.archive import Manifest, unpack
 from polypipe.maintenance.staging import RESTORE_PREFIX, staging
 from polypipe.maintenance.verify import refuse_mixture, verify
@@ -129,6 +129,7 @@ def _put_bot_files(settings: Settings, unpacked: Path, result: Restored) -> None
         if (settings.bot_dir / spec.file).exists():
             result.bot_files_kept.append(spec.file)
         else:
+            make_reachable(settings.bot_dir)
             replace_file(settings.bot_dir / spec.file, saved.read_bytes())
             result.bot_files.append(spec.file)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from polypipe.errors import PolypipeError
+from polypipe.files import make_reachable
 from polypipe.runtime.ports import check_binding, check_ports
 from polypipe.runtime.postgres import check_postgres
 from polypipe.runtime.running import LOCK, running
@@ -59,12 +60,13 @@ def ensure_open_files() -> None:
 
 def make_directories(settings: Settings) -> None:
     """Create the directories that the servers need. Raises `PolypipeError`."""
-    home = settings.home
-    for directory in (home, home / "run", home / "logs", settings.bot_dir):
-        try:
+    home, directory = settings.home, settings.bot_dir
+    try:
+        make_reachable(directory)  # first, because the home is one of its parents by default
+        for directory in (home, home / "run", home / "logs"):
             directory.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise PolypipeError(f"{directory} cannot be created: {error.strerror}") from None
+    except OSError as error:
+        raise PolypipeError(f"{directory} cannot be created: {error.strerror}") from None
 
 
 @contextlib.contextmanager

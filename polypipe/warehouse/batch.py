@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import msgspec
 
-from polypipe.files import fsync
+from polypipe.files import flush, fsync
 from polypipe.warehouse.errors import BadRows
 from polypipe.warehouse.layout import Layout
 from polypipe.warehouse.migrate import latest
@@ -105,7 +105,7 @@ class Batch:
             self.add(table, ())
             file = self._files[table]
             file.flush()
-            os.fsync(file.fileno())
+            flush(file.fileno())
             names = [column.name for column in columns(table)]
             parts[table] = TableRows(self._rows[table], file.tell(), names, mode, sorted(self._days[table]))
         manifest = self._directory / "manifest.json"
