@@ -1,16 +1,27 @@
-"""What the assets publish about matching: the case and the right value, through copy_fills to the gap."""
+"""What the assets publish about matching: the case and the right value, through copy_fills to the gap.
 
+Most cases need no publication: `compute` makes the rows that the assets would publish.
+"""
+
+import json
 import random
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
+from polypipe.attribution.daily_gap import gap_rows
+from polypipe.attribution.metrics import metric_rows
 from polypipe.attribution.parts import PARTS
 from polypipe.history.copy_quality import compute_quality
 from polypipe.warehouse import Replace
 from polypipe_tests.attribution.assets_run import PAIR, rerun, run_assets
 from polypipe_tests.attribution.bursts import burst, copy_another
-from polypipe_tests.attribution.tables import COPIER, DAY, HOUR, T0, WHALE, S, insert, known_days, measured, trade
+from polypipe_tests.attribution.tables import COPIER, DAY, HOUR, T0, WHALE, S, insert, known_days, matched, measured, trade
+
+if TYPE_CHECKING:
+    import duckdb
 
 NOON = T0 + 12 * HOUR
 
@@ -22,6 +33,36 @@ def run(con, warehouse, settings):
     def done(days=1):
         known_days(con, *(T0 + n * DAY for n in range(-30, days)))
         return run_assets(con, warehouse, settings, days)
+
+    return done
+
+
+@dataclass
+class Computed:
+    """The rows of the first day, matched in the tables of `con`."""
+
+    con: "duckdb.DuckDBPyConnection"
+
+    def sale(self):
+        """The only matched sale: its status, reason and fill ratio."""
+        (found,) = self.con.execute("SELECT status, reason, fill_ratio FROM copy_fills WHERE side = 'SELL'").fetchall()
+        return found
+
+    def metrics(self):
+        ((row,), _) = metric_rows(self.con, PAIR, [T0], [1])
+        return row | {name: json.loads(row[name]) for name in ("reasons", "funnel")}
+
+    def gap(self):
+        ((row,), _) = gap_rows(self.con, PAIR, T0, T0 + DAY)
+        return row
+
+
+@pytest.fixture
+def compute(con):
+    def done():
+        known_days(con, *(T0 + n * DAY for n in range(-30, 1)))
+        matched(con, wallets=PAIR)
+        return Computed(con)
 
     return done
 
@@ -61,9 +102,9 @@ def test_one_order_for_three_fills_is_a_copy_rate_of_100_percent(con, run) -> No
 
 
 @pytest.mark.slow
-def test_a_burst_of_distinct_sizes_has_its_latency_and_fill_ratio(con, run) -> None:
+def test_a_burst_of_distinct_sizes_has_its_latency_and_fill_ratio(con, compute) -> None:
     put(con, burst(600, 60, lambda chance, n: 50.0 + n, lambda chance: 17 + chance.randint(-2, 2), seed=1))
-    row = run().metrics()
+    row = compute().metrics()
     assert row["fill_ratio"] == pytest.approx(100, abs=0.2)
     assert row["latency_p50"] == pytest.approx(17, abs=1)
     assert (row["copy_rate"], row["own_fills"]) == (100, 0)
@@ -117,13 +158,13 @@ def test_the_realised_ratio_of_mostly_partial_fills_is_the_setting(con, run) -> 
 
 
 @pytest.mark.slow
-def test_copies_of_a_second_whale_give_ranges_that_hold_the_truth(con, run) -> None:
+def test_copies_of_a_second_whale_give_ranges_that_hold_the_truth(con, compute) -> None:
     world = burst(
         200, 40_000, lambda chance, n: float(chance.randint(60, 2000)), lambda chance: 6, seed=4, tokens=5, copied=0.59
     )
     copy_another(world, 4)
     put(con, world)
-    row = run().metrics()
+    row = compute().metrics()
     true = 100 * len(world.true) / len(world.whale)
     assert row["ambiguous_share"] > 10
     assert row["copy_rate_sure"] <= true + 1
@@ -132,9 +173,9 @@ def test_copies_of_a_second_whale_give_ranges_that_hold_the_truth(con, run) -> N
     assert row["latency_p50_sure"] == pytest.approx(6, abs=1)
 
 
-def test_few_ambiguous_matches_give_no_range(con, run) -> None:
+def test_few_ambiguous_matches_give_no_range(con, compute) -> None:
     put(con, burst(60, 40_000, lambda chance, n: 60.0 + 7 * n, lambda chance: 6, seed=5, copied=0.8))
-    row = run().metrics()
+    row = compute().metrics()
     assert row["ambiguous_share"] <= 10
     assert row["copy_rate"] is not None
     sure = [name for name in row if name.endswith("_sure")]
@@ -149,11 +190,11 @@ def test_few_ambiguous_matches_give_no_range(con, run) -> None:
 
 
 @pytest.mark.parametrize("delay", [181, 200, 1800])
-def test_a_late_copy_costs_slippage_and_is_counted_apart(con, run, delay) -> None:
+def test_a_late_copy_costs_slippage_and_is_counted_apart(con, compute, delay) -> None:
     trade(con, WHALE, NOON, 1000, 0.50)
     trade(con, COPIER, NOON + delay * S, 80, 0.90)
     measured(con, T0, 0.0, 400.0, 0.08)
-    found = run()
+    found = compute()
     row, gap = found.metrics(), found.gap()
     assert (row["copy_rate"], row["late_fills"], row["own_fills"], row["latency_p50"]) == (100, 1, 0, delay)
     assert row["funnel"] == {"late": {"fills": 1, "usd": 500.0}}
@@ -162,10 +203,10 @@ def test_a_late_copy_costs_slippage_and_is_counted_apart(con, run, delay) -> Non
     assert gap["unexplained"] == pytest.approx(0, abs=1e-9)
 
 
-def test_a_later_order_is_the_copiers_own(con, run) -> None:
+def test_a_later_order_is_the_copiers_own(con, compute) -> None:
     trade(con, WHALE, NOON, 1000, 0.50)
     trade(con, COPIER, NOON + 1801 * S, 80, 0.90)
-    row = run().metrics()
+    row = compute().metrics()
     assert (row["copy_rate"], row["late_fills"], row["own_fills"]) == (0, 0, 1)
 
 
@@ -174,7 +215,7 @@ def test_a_later_order_is_the_copiers_own(con, run) -> None:
 
 @pytest.mark.parametrize("log", [None, "SENT", "REJECTED"])
 @pytest.mark.parametrize("parts", [[80], [50, 30]])
-def test_a_sale_of_all_that_is_held_is_filled_in_full(con, run, log, parts) -> None:
+def test_a_sale_of_all_that_is_held_is_filled_in_full(con, compute, log, parts) -> None:
     trade(con, WHALE, NOON, 1000, 0.50, tx="0x1")
     trade(con, COPIER, NOON + 6 * S, 80, 0.50)
     trade(con, WHALE, NOON + HOUR, 2000, 0.50, "SELL", tx="0x2")
@@ -185,29 +226,27 @@ def test_a_sale_of_all_that_is_held_is_filled_in_full(con, run, log, parts) -> N
             con, "trade_log", log_id="l", byte_offset=0, day=T0, token_id="T", side="SELL", whale_shares=2000.0, raw="",
             outcome=log, tx_hash="0x2", requested_shares=160.0, filled_shares=80.0,
         )  # fmt: skip
-    found = run()
-    (sale,) = [row for row in found.fills if row["side"] == "SELL"]
-    assert (sale["status"], sale["reason"], sale["fill_ratio"]) == ("copied", "no_position", pytest.approx(1))
+    found = compute()
+    assert found.sale() == ("copied", "no_position", pytest.approx(1))
     row = found.metrics()
     assert (row["copy_rate"], row["fill_ratio"], row["ambiguous_share"]) == (100, pytest.approx(100), 0)
     assert row["funnel"]["no_position"]["fills"] == 1
 
 
-def test_a_sale_of_a_part_of_what_is_held_is_partial(con, run) -> None:
+def test_a_sale_of_a_part_of_what_is_held_is_partial(con, compute) -> None:
     trade(con, WHALE, NOON, 1000, 0.50)
     trade(con, COPIER, NOON + 6 * S, 80, 0.50)
     trade(con, WHALE, NOON + HOUR, 2000, 0.50, "SELL")
     trade(con, COPIER, NOON + HOUR + 6 * S, 40, 0.50, "SELL")
-    found = run()
-    (sale,) = [row for row in found.fills if row["side"] == "SELL"]
-    assert (sale["status"], sale["reason"], sale["fill_ratio"]) == ("partial", "unfilled", pytest.approx(0.5))
+    found = compute()
+    assert found.sale() == ("partial", "unfilled", pytest.approx(0.5))
     assert found.metrics()["fill_ratio"] == pytest.approx(100 * 120 / 160)
 
 
 # What is closed is closed
 
 
-def shortfall_after(con, run, *own):
+def shortfall_after(con, compute, *own):
     """Shortfall of a missed exit at 0.50 in a token that ends at 0, with own (hours later, side, shares, price)."""
     trade(con, WHALE, NOON, 1000, 0.50)
     trade(con, COPIER, NOON + 6 * S, 80, 0.50)
@@ -215,7 +254,7 @@ def shortfall_after(con, run, *own):
     for hours, side, shares, price in own:
         trade(con, COPIER, NOON + HOUR + hours * HOUR, shares, price, side)
     insert(con, "position_prices", token_id="T", observed_at=T0 + DAY, price=0.0, resolved=True)
-    return run().metrics()["shortfall_usd"]
+    return compute().metrics()["shortfall_usd"]
 
 
 @pytest.mark.parametrize(
@@ -229,22 +268,22 @@ def shortfall_after(con, run, *own):
         ([(2, "BUY", 80, 0.50)], 40.0),  # opens something of its own
     ],
 )
-def test_shortfall_ends_where_own_fills_close_the_deviation(con, run, own, shortfall) -> None:
-    assert shortfall_after(con, run, *own) == pytest.approx(shortfall)
+def test_shortfall_ends_where_own_fills_close_the_deviation(con, compute, own, shortfall) -> None:
+    assert shortfall_after(con, compute, *own) == pytest.approx(shortfall)
 
 
-def test_a_missed_purchase_that_the_owner_makes_up_for_has_no_more_shortfall(con, run) -> None:
+def test_a_missed_purchase_that_the_owner_makes_up_for_has_no_more_shortfall(con, compute) -> None:
     trade(con, WHALE, NOON, 1000, 0.50)
     trade(con, COPIER, NOON + HOUR, 80, 0.55)
     insert(con, "position_prices", token_id="T", observed_at=T0 + DAY, price=1.0, resolved=True)
-    assert run().metrics()["shortfall_usd"] == pytest.approx(4.0)
+    assert compute().metrics()["shortfall_usd"] == pytest.approx(4.0)
 
 
 # One definition of the copy rate
 
 
 @pytest.mark.parametrize("log", [False, True])
-def test_a_killed_order_counts_like_a_missing_copy(con, run, log) -> None:
+def test_a_killed_order_counts_like_a_missing_copy(con, compute, log) -> None:
     for n in range(4):
         trade(con, WHALE, NOON + n * HOUR, 1000, 0.50, tx=f"0x{n}", token=f"T{n}")
         if n:
@@ -255,7 +294,7 @@ def test_a_killed_order_counts_like_a_missing_copy(con, run, log) -> None:
             outcome="REJECTED", reason="no orders found to match with FAK order", tx_hash="0x0", requested_shares=80.0,
             filled_shares=0.0,
         )  # fmt: skip
-    row = run().metrics()
+    row = compute().metrics()
     assert (row["copy_rate"], row["copied_fills"], row["copy_rate_usd"], row["fill_ratio"]) == (
         75,
         3,
