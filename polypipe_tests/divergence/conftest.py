@@ -49,7 +49,7 @@ def settings(sim: SimServer) -> Settings:
 def played(tmp_path: Path):
     @contextmanager
     def play(script: Script, at: int = T + 3 * HOUR) -> Iterator[Compared]:
-        with SimServer(1, script=script, start=at) as sim:
-            yield Compared(sim, tmp_path)
+        with SimServer(1, script=script, start=at) as sim, Compared(sim, tmp_path) as compared:
+            yield compared
 
     return play

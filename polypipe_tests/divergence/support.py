@@ -4,15 +4,16 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import dagster as dg
 import msgspec
 
 from polypipe.divergence.assets import positions
+from polypipe.divergence.position_refresh import refresh_positions
 from polypipe.polymarket.wallet_models import Position
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.warehouse import Upsert, Warehouse
@@ -25,7 +26,10 @@ HOUR = 3600
 
 
 class Compared:
-    """One exchange that plays a script, and the tables that the positions asset fills from it."""
+    """One exchange that plays a script, and the tables that are filled from it. Close it, or use it as a context manager.
+
+    `statuses` compares and stores without Dagster; the numbers that are read after it come from one reader.
+    """
 
     def __init__(self, sim: SimServer, home: Path) -> None:
         self.sim = sim
@@ -37,22 +41,39 @@ class Compared:
             POLYPIPE_SCALING_RATIO="0.1",
         )
         self.warehouse = Warehouse(home)
+        self._reader = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._reader.close()
 
     def run(self) -> dg.ExecuteInProcessResult:
+        """Materialize the asset."""
         resources = {"settings": self.settings, "warehouse": self.warehouse, "polymarket": impatient(self.settings)}
         return dg.materialize([positions], resources=resources, raise_on_error=False)
 
     def statuses(self) -> dict[str, str]:
-        assert self.run().success
-        return dict(rows(self.warehouse, "SELECT token_id, status FROM positions"))
+        """Compare, and return the stored status of each token."""
+        assert self.settings.wallets is not None
+        stored = refresh_positions(impatient(self.settings), self.warehouse, self.settings.wallets)
+        assert stored.waiting is None
+        self._reader.close()
+        self._con = self._reader.enter_context(self.warehouse.read())
+        return dict(self._rows("SELECT token_id, status FROM positions"))
 
     def row(self, token: str, columns: str) -> tuple[Any, ...]:
-        (found,) = rows(self.warehouse, f"SELECT {columns} FROM positions WHERE token_id = '{token}'")
+        (found,) = self._rows(f"SELECT {columns} FROM positions WHERE token_id = '{token}'")
         return found
 
     def summary(self, columns: str) -> Any:
-        found = rows(self.warehouse, f"SELECT {columns} FROM position_summaries ORDER BY compared_at DESC LIMIT 1")[0]
+        found = self._rows(f"SELECT {columns} FROM position_summaries ORDER BY compared_at DESC LIMIT 1")[0]
         return found if len(found) > 1 else found[0]
+
+    def _rows(self, query: str) -> list[tuple[Any, ...]]:
+        found: list[tuple[Any, ...]] = self._con.execute(query).fetchall()
+        return found
 
     def notes(self) -> dict[str, str]:
         return json.loads(self.summary("notes"))  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""Acts that are not trades, huge wallets and odd answers, as the positions asset stores them over HTTP."""
+"""Acts that are not trades, huge wallets and odd answers, as the comparison stores them over HTTP."""
 
 import json
 from datetime import UTC, datetime
