@@ -1,6 +1,8 @@
 """The assets of attribution, partitioned by UTC day: matched fills, copy metrics, and the gap by cause."""
 
+from collections import Counter
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 import dagster as dg
@@ -8,16 +10,19 @@ import dagster as dg
 from polypipe.attribution.cents import parts_in_cents
 from polypipe.attribution.copy_fills import compute_fills
 from polypipe.attribution.daily_gap import compute_gap
+from polypipe.attribution.days import DAY, midnight
 from polypipe.attribution.metrics import compute_metrics
 from polypipe.attribution.parts import PARTS
 from polypipe.attribution.price_history import load_prices
 from polypipe.attribution.realised_ratio import ratio_warning
+from polypipe.attribution.stored_days import STORED_DAYS, matched_after
 from polypipe.attribution.wallet_fees import compute_wallet_fees
-from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY
 from polypipe.history.copy_quality import compute_quality, reasons_of
 from polypipe.orchestration.asset_defaults import ATTRIBUTION, PYTHON_TABLE, SQL_TABLE
 from polypipe.orchestration.daily import DailyReport, DailyRun, daily_asset
+from polypipe.orchestration.day_ranges import spans
 from polypipe.orchestration.metadata import markdown_head, reasons_table
+from polypipe.orchestration.upstream import Upstream
 from polypipe.settings import Settings
 from polypipe.text import money
 from polypipe.warehouse.rows import CopyMetricsRow, GapAttributionRow
@@ -41,7 +46,8 @@ def attribution_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.Asse
             COPY_FILLS,
             partitions,
             copy_fills,
-            deps=[WALLET_ACTIVITY, COPY_QUALITY],  # not the bot's log, which is optional and only adds reasons
+            # Not the bot's log, which is optional and only adds reasons.
+            upstream=_stored("wallet_activity", "copy_quality_daily"),
             group=ATTRIBUTION,
             kinds=PYTHON_TABLE,
             description=(
@@ -57,7 +63,7 @@ def attribution_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.Asse
             COPY_METRICS,
             partitions,
             copy_metrics_daily,
-            deps=[COPY_FILLS],
+            upstream=_stored("copy_fills"),
             group=ATTRIBUTION,
             kinds=SQL_TABLE,
             description=(
@@ -72,7 +78,8 @@ def attribution_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.Asse
             GAP_ATTRIBUTION,
             partitions,
             gap_attribution,
-            deps=[COPY_FILLS, COPY_QUALITY],  # not positions, whose latest prices change every five minutes
+            # Not positions, whose latest prices change every five minutes.
+            upstream=_stored("copy_fills", "copy_quality_daily"),
             group=ATTRIBUTION,
             kinds=PYTHON_TABLE,
             description=(
@@ -86,25 +93,39 @@ def attribution_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.Asse
     ]
 
 
+def _stored(*assets: str) -> list[Upstream]:
+    return [Upstream(asset, STORED_DAYS[asset]) for asset in assets]
+
+
 def copy_fills(run: DailyRun) -> DailyReport:
-    """Read the prices that are missing, and match the fills of the days."""
-    prices = load_prices(run.polymarket, run.warehouse, run.wallets, run.start, run.end)
-    computed = compute_fills(run.warehouse, run.wallets, run.start, run.end)
-    if computed.ratio_changed:  # expected PnL has used another ratio for some hours of these days
-        compute_quality(run.warehouse, run.wallets, run.start, run.end)
+    """Read the prices that are missing, and match the fills of the days and of stored later days.
+
+    Later fills close positions that were opened in these days, so the order in which days are loaded does not matter.
+    """
+    with run.warehouse.read() as con:
+        later = matched_after(con, run.wallets, run.end)
+    status: dict[date, Counter[str]] = {}
+    waiting, unread = None, None
+    requests, prices_read = 0, 0
+    for one in spans([*run.days, *later]):
+        start, end = midnight(one.first), midnight(one.last) + DAY
+        prices = load_prices(run.polymarket, run.warehouse, run.wallets, start, end)
+        computed = compute_fills(run.warehouse, run.wallets, start, end)
+        if computed.ratio_changed:  # expected PnL has used another ratio for some hours of these days
+            compute_quality(run.warehouse, run.wallets, start, end)
+        fees_waiting = compute_wallet_fees(run.warehouse, run.wallets, start, end)
+        waiting = waiting or computed.waiting or fees_waiting or prices.waiting
+        unread = unread or prices.unread
+        status |= computed.status
+        requests, prices_read = requests + prices.requests, prices_read + len(prices.rows)
     days = {
-        day: {
-            "dagster/partition_row_count": computed.status[day].total(),
-            **dict(sorted(computed.status[day].items())),
-        }
-        for day in run.days
+        day: {"dagster/partition_row_count": status[day].total(), **dict(sorted(status[day].items()))} for day in run.days
     }
-    waiting = compute_wallet_fees(run.warehouse, run.wallets, run.start, run.end)
     return DailyReport(
         days,
-        computed.waiting or waiting or prices.waiting,
-        {"price_requests": prices.requests, "prices_read": len(prices.rows)},
-        [f"prices of past instants could not be read: {prices.unread}"] if prices.unread else [],
+        waiting,
+        {"price_requests": requests, "prices_read": prices_read, "later_days_recomputed": len(later)},
+        [f"prices of past instants could not be read: {unread}"] if unread else [],
     )
 
 

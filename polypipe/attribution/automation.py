@@ -7,9 +7,11 @@ import dagster as dg
 
 from polypipe.attribution.assets import COPY_FILLS, COPY_METRICS, GAP_ATTRIBUTION
 from polypipe.attribution.days import LOOK_BACK
+from polypipe.attribution.stored_days import STORED_DAYS
 from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY
 from polypipe.history.automation import REREAD, history_job
 from polypipe.orchestration.daily import range_request
+from polypipe.orchestration.day_ranges import Range, spans
 from polypipe.orchestration.scheduling import (
     Request,
     asset_job,
@@ -29,7 +31,15 @@ attribution_job = asset_job(
     max_runtime=1800,
 )
 
-jobs = [attribution_job]
+backfill_job = asset_job(
+    "backfill_history",
+    list(STORED_DAYS),
+    "Everything about a range of past days: PnL, activity, copy quality, fills, metrics and the gap by cause. Started by "
+    "hand: Materialize, choose days. At most 30 days a run; `polypipe backfill` does the same from a terminal.",
+    max_runtime=3600,
+)
+
+jobs = [attribution_job, backfill_job]
 
 
 def due(history: Collection[str], done: Collection[str]) -> tuple[date, date] | None:
@@ -53,7 +63,9 @@ def _request(instance: dg.DagsterInstance, _: Settings) -> Request:
     span = due(quality & activity, instance.get_materialized_partitions(GAP_ATTRIBUTION))
     if span is None:
         return dg.SkipReason("history has no day yet")
-    return range_request(span[0], span[1])
+    # A run fails if history lacks one of its days, so days that history has not must not hold up the others.
+    stored = [day for day in Range(*span).days if day.isoformat() in quality & activity]
+    return [range_request(one.first, one.last) for one in spans(stored)]
 
 
 def _first_request(instance: dg.DagsterInstance, settings: Settings, _: Warehouse) -> Request:

@@ -69,9 +69,15 @@ class Marks:
         known = self.known(token, t)
         if known is None:
             return None
-        if keeper in self.dated and settled is None and max(self.dated[keeper], known.t) + MUST_BE_OVER < t:
+        if self.must_be_over(token, known.t, t):
             return None
         return Mark(known.price, t - known.t, False, known.source + OTHER_OUTCOME * known.of_other)
+
+    def must_be_over(self, token: str, last: float, t: float) -> bool:
+        """True if at `t` the market must be over and its result is unknown. `last` is the time of its last price."""
+        keeper = self.opposite.get(token, token)
+        dated = self.dated.get(keeper)
+        return dated is not None and keeper not in self.settled and max(dated, last) + MUST_BE_OVER < t
 
     def quote_between(self, token: str, after: float, until: float) -> Known | None:
         """The last price of `(after, until]` that is not of a fill; None without one."""

@@ -65,9 +65,12 @@ class ComputedMetrics:
 
 
 def compute_metrics(warehouse: Warehouse, wallets: Wallets, start: datetime, end: datetime) -> ComputedMetrics:
-    """Compute and store the UTC days of [start, end), and later stored days whose windows reach into them."""
+    """Compute and store the UTC days of [start, end), and later stored days.
+
+    Those are days whose windows reach into these, and whose fills close positions opened in these.
+    """
     with warehouse.read() as con:
-        later = later_days(con, "copy_metrics_daily", wallets, end, (max(WINDOWS) - 1) * DAY)
+        later = later_days(con, "copy_metrics_daily", wallets, end, LOOK_BACK)
         rows: list[CopyMetricsRow] = []
         breakdowns: list[CopyBreakdownRow] = []
         days = [*days_of(start, end), *later]

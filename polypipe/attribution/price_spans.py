@@ -50,9 +50,11 @@ def fidelity(age: float) -> int:
 def midnight_spans(fills: Iterable[Traded], marks: Marks, midnights: Sequence[float], now: float) -> list[Span]:
     """The spans before `midnights` of tokens that either wallet holds and that have no recent quote.
 
-    `fills` are of both wallets, in order of time. Each market is requested once, as its outcomes sum to 1.
+    `fills` are of both wallets, in order of time. Each market is requested once, as its outcomes sum to 1. A requested
+    midnight counts as answered for the next one, so that what is requested does not depend on the number of passes.
     """
     held: dict[tuple[str, str], float] = defaultdict(float)
+    requested: dict[str, float] = {}  # market -> its last requested midnight
     acts, spans = list(fills), []
     n = 0
     for midnight in midnights:
@@ -61,12 +63,16 @@ def midnight_spans(fills: Iterable[Traded], marks: Marks, midnights: Sequence[fl
             n += 1
         for token in sorted({token for (_, token), shares in held.items() if abs(shares) > _DUST_SHARES}):
             mark, known = marks.at(token, midnight), marks.known(token, midnight)
-            if mark is None or mark.settled or known is None:
+            keeper = marks.opposite.get(token, token)
+            if known is None or (mark is not None and mark.settled):
+                continue
+            if marks.must_be_over(token, max(known.t, requested.get(keeper, known.t)), midnight):
                 continue
             step = 60.0 * fidelity(now - midnight)
-            if known.source == FILL or mark.age > 1.5 * step:
+            if known.source == FILL or midnight - known.t > 1.5 * step:
                 length = max(BEFORE_MIDNIGHT, 2 * step)
-                spans.append(Span(marks.opposite.get(token, token), midnight - length, midnight, True))
+                spans.append(Span(keeper, midnight - length, midnight, True))
+                requested[keeper] = midnight
     return list(dict.fromkeys(spans))
 
 

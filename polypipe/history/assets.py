@@ -9,9 +9,11 @@ import dagster as dg
 from polypipe.history.activity import load_activity
 from polypipe.history.copy_quality import compute_quality, reasons_of
 from polypipe.history.pnl import load_pnl
+from polypipe.history.stored_days import pnl_days
 from polypipe.orchestration.asset_defaults import HISTORY, PYTHON_TABLE, SQL_TABLE
 from polypipe.orchestration.daily import DailyReport, DailyRun, daily_asset
 from polypipe.orchestration.metadata import reasons_table
+from polypipe.orchestration.upstream import Upstream
 from polypipe.settings import Settings
 from polypipe.text import count
 from polypipe.warehouse.rows import CopyQualityRow
@@ -64,7 +66,8 @@ def history_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDe
             COPY_QUALITY,
             partitions,
             copy_quality_daily,
-            deps=[WALLET_PNL],  # and the ratio of snapshots: as an edge it would make every day outdated each minute
+            # And the ratio of snapshots: as an edge it would make every day outdated each minute.
+            upstream=[Upstream("wallet_pnl", pnl_days, may_be_empty=True)],
             group=HISTORY,
             kinds=SQL_TABLE,
             description=(

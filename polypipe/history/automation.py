@@ -1,6 +1,6 @@
 """When past days are loaded: a job over a range of days, its schedule, and a sensor for the first start.
 
-Backfills of older days are started in the UI, on an asset's page.
+Older days are loaded by `polypipe backfill` or the job `backfill_history`.
 """
 
 import warnings
@@ -74,7 +74,7 @@ def first_history(partitions: dg.DailyPartitionsDefinition) -> dg.SensorDefiniti
     return catch_up_sensor(
         "first_history",
         history_job,
-        f"Loads the last {DAYS_A_RUN} days while no day is stored. Backfill older days on an asset's page.",
+        f"Loads the last {DAYS_A_RUN} days while no day is stored. `polypipe backfill` loads older ones.",
         request,
         every=timedelta(minutes=1),
         pause=timedelta(minutes=10),

@@ -1,7 +1,7 @@
 """Assets partitioned by UTC day: their partitions, and the factory in which one function computes a range of days."""
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from polypipe.orchestration.documented import source_metadata
 from polypipe.orchestration.failures import wallets_or_fail
 from polypipe.orchestration.metadata import simulated, table_metadata
 from polypipe.orchestration.resources import Polymarket
+from polypipe.orchestration.upstream import Upstream, require_stored
 from polypipe.settings import Settings
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse
@@ -72,13 +73,14 @@ def daily_asset(
     group: str,
     kinds: set[str],
     description: str,
-    deps: Iterable[dg.AssetKey] = (),
+    upstream: Sequence[Upstream] = (),
     days_a_run: int | None = None,
 ) -> dg.AssetsDefinition:
     """An asset whose run calls `compute` once for all its days and stores them in the table named like the asset.
 
-    A backfill is one run, or runs of at most `days_a_run` days. A run fails without wallets and on any `PolypipeError`,
-    and is not retried: the next tick of the schedule covers the same days.
+    A backfill is one run, or runs of at most `days_a_run` days. A run fails without wallets, if `upstream` is not stored
+    for one of its days, and on any `PolypipeError`; nothing is stored then. It is not retried: the next tick of the
+    schedule covers the same days.
     """
     one_run = dg.BackfillPolicy.single_run()
     backfill = one_run if days_a_run is None else dg.BackfillPolicy.multi_run(max_partitions_per_run=days_a_run)
@@ -87,7 +89,7 @@ def daily_asset(
         key=key,
         partitions_def=partitions,
         backfill_policy=backfill,
-        deps=deps,
+        deps=[one.asset for one in upstream],
         group_name=group,
         kinds=kinds,
         owners=OWNERS,
@@ -106,7 +108,13 @@ def daily_asset(
         window = context.partition_time_window
         days = [date.fromisoformat(partition) for partition in context.partition_keys]
         run = DailyRun(settings, warehouse, polymarket, wallets, window.start, window.end, days)
+
+        def materialized(asset: str) -> Collection[date]:
+            keys = context.instance.get_materialized_partitions(dg.AssetKey(asset))
+            return {date.fromisoformat(partition) for partition in keys}
+
         try:
+            require_stored(warehouse, wallets, days, upstream, materialized)
             report = compute(run)
         except PolypipeError as error:
             raise dg.Failure(description=f"these days were not stored: {error}", allow_retries=False) from error

@@ -12,7 +12,7 @@ from polypipe.warehouse import Warehouse
 if TYPE_CHECKING:  # dagster does not export the type of what define_asset_job returns
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as AssetJob
 
-Request = dg.RunRequest | dg.SkipReason
+Request = dg.RunRequest | list[dg.RunRequest] | dg.SkipReason
 
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
@@ -116,7 +116,7 @@ def catch_up_sensor(
         if settings.wallets is None:
             return dg.SkipReason(settings.wallets_missing)
         wanted = request(context.instance, settings, warehouse)
-        if isinstance(wanted, dg.RunRequest) and tried_lately(context.instance, job.name, pause):
+        if not isinstance(wanted, dg.SkipReason) and tried_lately(context.instance, job.name, pause):
             return dg.SkipReason(f"waiting for {job.name}")
         return wanted
 

@@ -175,7 +175,8 @@ def test_a_range_computed_in_pieces_has_the_same_result(settings, warehouse, wal
 
 
 @pytest.mark.slow
-def test_every_null_of_every_row_has_its_reason(settings, warehouse) -> None:
+def test_every_null_of_every_row_has_its_reason(settings, wallets, warehouse) -> None:
+    compute_quality(warehouse, wallets, midnight("2026-07-08"), midnight("2026-07-10"))
     materialize(settings, warehouse, "2026-07-08", "2026-07-12")  # the first two have no PnL
     for table in ("gap_attribution", "copy_metrics_daily"):
         names = [name for (name,) in rows(warehouse, f"SELECT column_name FROM (DESCRIBE {table})")]
@@ -196,6 +197,8 @@ def test_a_wrong_ratio_setting_gives_a_warning(sim, settings, warehouse) -> None
         POLYPIPE_SCALING_RATIO="0.05",
         POLYPIPE_HISTORY_START="2026-06-01",
     )
+    pair = Wallets(COPIER_ADDRESS, WHALE_ADDRESS, 0.05)
+    compute_quality(warehouse, pair, midnight("2026-06-10"), midnight("2026-07-10"))  # no PnL, and no ratio of history
     result = materialize(wrong, warehouse, "2026-06-10", "2026-07-09")
     warning = labels(result, COPY_METRICS, "2026-07-09")["ratio_warning"]
     assert "a ratio of 0.08" in warning
@@ -226,6 +229,15 @@ def test_assets_have_their_backfill_policy_pool_and_partitions(settings) -> None
         assert node.freshness_policy is not None
         assert node.partitions_def.get_partition_keys()[0] == "2026-06-01"
         assert node.parent_keys == parents
+
+
+def test_a_day_without_its_upstream_fails_with_the_day_and_stores_nothing(settings, warehouse) -> None:
+    result = materialize(settings, warehouse, "2026-07-09", "2026-07-10", raise_on_error=False)
+    failures = {event.step_key: event.event_specific_data.user_failure_data for event in result.get_step_failure_events()}
+    assert failures.keys() == {"copy_fills"}
+    assert "copy_quality_daily is missing for 1 day: 2026-07-09" in failures["copy_fills"].description
+    assert "\n" not in failures["copy_fills"].description
+    assert rows(warehouse, "SELECT count(*) FROM copy_fills") == [(0,)]
 
 
 # Checks

@@ -31,7 +31,7 @@ def yesterday() -> date:
     return (datetime.now(UTC) - DAY).date()
 
 
-def materialize(settings, warehouse, polymarket, first, last, instance=None, raise_on_error=True, extra=()):
+def materialize(settings, warehouse, polymarket, first, last, instance=None, raise_on_error=True, extra=(), **more):
     """One run over the days from first to last, both included."""
     return dg.materialize(
         [*history_assets(daily_partitions(settings)), *extra],
@@ -39,6 +39,7 @@ def materialize(settings, warehouse, polymarket, first, last, instance=None, rai
         tags={RANGE_START: str(first), RANGE_END: str(last)},
         instance=instance,
         raise_on_error=raise_on_error,
+        **more,
     )
 
 
@@ -139,6 +140,22 @@ def test_a_failed_page_fails_its_asset_only(sim, settings, warehouse, polymarket
     assert "these days were not stored" in failure.event_specific_data.user_failure_data.description
     assert activity(warehouse) == []
     assert len(quality(warehouse)) == 6  # depends on the PnL alone
+
+
+def test_copy_quality_without_pnl_fails_with_the_days_and_stores_nothing(settings, warehouse, polymarket) -> None:
+    only = {"selection": [COPY_QUALITY], "raise_on_error": False}
+    result = materialize(settings, warehouse, polymarket, "2026-09-20", "2026-11-18", **only)
+    (failure,) = result.get_step_failure_events()
+    description = failure.event_specific_data.user_failure_data.description
+    assert "wallet_pnl is missing for 60 days: 2026-09-20 to 2026-11-18; run `polypipe backfill" in description
+    assert quality(warehouse) == []
+
+
+def test_days_that_were_read_and_have_no_points_are_computed_as_unknown(sim, settings, warehouse, polymarket) -> None:
+    sim.faults.add("empty_page", "/user-pnl")
+    result = materialize(settings, warehouse, polymarket, "2026-10-05", "2026-10-05")
+    assert result.success
+    assert rows(warehouse, "SELECT count(*) FROM copy_quality_daily WHERE gap IS NULL") == [(3,)]
 
 
 def test_an_empty_series_of_one_wallet_gives_a_null_with_its_reason(sim, settings, warehouse, polymarket) -> None:
