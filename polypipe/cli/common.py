@@ -1,15 +1,17 @@
 """What commands share: settings with the mark of simulated data, and the options for days and JSON."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from polypipe.bounds import FIRST_YEAR, LAST_YEAR
 from polypipe.errors import PolypipeError
 from polypipe.settings import Settings, load_settings
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 SIMULATED = "SIMULATED DATA: everything below comes from polypipe's own stand-in, not from Polymarket"
 
@@ -48,9 +50,19 @@ def _day(ctx: click.Context, param: click.Parameter, value: datetime | None) -> 
     return value.date() if value is not None else None
 
 
-_DAY = click.DateTime(["%Y-%m-%d"])
-from_option = click.option(
-    "--from", "first", type=_DAY, callback=_day, help="First day, UTC. Default: 30 days before the last."
-)
-to_option = click.option("--to", "last", type=_DAY, callback=_day, help="Last day, UTC. Default: the newest stored day.")
+def day_option(*names: str, help: str) -> Callable[[F], F]:
+    """An option whose value is a UTC day, as `2026-11-30`."""
+    return click.option(*names, type=click.DateTime(["%Y-%m-%d"]), callback=_day, help=help)
+
+
+from_option = day_option("--from", "first", help="First day, UTC. Default: 30 days before the last.")
+to_option = day_option("--to", "last", help="Last day, UTC. Default: the newest stored day.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object with all numbers and reasons.")
+
+
+def check_finished(settings: Settings) -> None:
+    """Raise `PolypipeError` if a restore into the home was interrupted."""
+    from polypipe.runtime.unfinished import unfinished
+
+    if cut_off := unfinished(settings.home):
+        raise PolypipeError(cut_off)

@@ -1,11 +1,12 @@
 """Commands about the data: refresh it, query it, import old data."""
 
 import sys
+from datetime import date
 from pathlib import Path
 
 import click
 
-from polypipe.cli.common import marked_settings
+from polypipe.cli.common import check_finished, day_option, marked_settings
 from polypipe.errors import PolypipeError
 from polypipe.text import count, utc_text
 
@@ -13,19 +14,25 @@ from polypipe.text import count, utc_text
 @click.command()
 @click.argument("assets", nargs=-1, metavar="[ASSET]...")
 @click.option("--allow-shrink", is_flag=True, help="Publish files even if they lost more than half of their entries.")
-def refresh(assets: tuple[str, ...], allow_shrink: bool) -> None:
+@day_option("--day", "day", help="UTC day of assets of past days. Default: yesterday.")
+@day_option("--from", "first", help="First UTC day of assets of past days, instead of --day.")
+@day_option("--to", "last", help="Last UTC day. Default: yesterday.")
+def refresh(assets: tuple[str, ...], allow_shrink: bool, day: date | None, first: date | None, last: date | None) -> None:
     """Materialize assets now, in this process. Default: the crawl and all six cache files.
 
-    Prints one line a file. Exit code 0 only if every file was accepted. Needs no servers, so cron can run it.
+    Prints one line an asset. Exit code 0 only if every asset was materialized and every file accepted. Needs no servers, so
+    cron can run it. For past days see also `polypipe backfill`.
     """
+    if day is not None and (first or last):
+        raise PolypipeError("--day excludes --from and --to")
+    if last is not None and first is None:
+        raise PolypipeError("--to needs --from", "give --day for one day")
     settings = marked_settings()  # before the definitions, which load the settings when imported
 
     from polypipe.cli.dagster_refresh import refresh as run_refresh
-    from polypipe.runtime.unfinished import unfinished
 
-    if cut_off := unfinished(settings.home):
-        raise PolypipeError(cut_off)
-    sys.exit(0 if run_refresh(settings, assets, allow_shrink, click.echo) else 1)
+    check_finished(settings)
+    sys.exit(0 if run_refresh(settings, assets, allow_shrink, day or first, day or last, click.echo) else 1)
 
 
 @click.command()

@@ -1,14 +1,21 @@
 """`polypipe refresh` and `polypipe sql`: once as real processes, otherwise in this one."""
 
 import subprocess
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
 
+from polypipe.attribution.stored_days import STORED_DAYS
 from polypipe.caches.registry import CACHES
+from polypipe.cli.dagster_here import FILE_OF
 from polypipe.cli.main import main
+from polypipe.definitions import build_defs
+from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe_tests.oracle import open_events, read_like_serde, six_files
 from polypipe_tests.support import POLYPIPE
+
+YESTERDAY = (datetime.now(UTC) - timedelta(days=1)).date()
 
 
 @pytest.fixture
@@ -107,3 +114,78 @@ def test_unknown_asset_gets_a_hint_and_bad_setting_is_one_line(here):
 @pytest.mark.slow
 def test_simulated_data_is_marked(here):
     assert "SIMULATED DATA" in here("refresh", "ligue1_tokens", POLYPIPE_SIMULATED="1").stdout
+
+
+# Every asset
+
+
+@pytest.fixture
+def filled(sim, settings, monkeypatch):
+    """Runs `refresh` with both wallets at the current time; returns (exit code, lines of the output)."""
+    sim.clock.set(datetime.now(UTC).timestamp())
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    env = settings.to_env() | {"POLYPIPE_COPIER_ADDRESS": COPIER_ADDRESS, "POLYPIPE_WHALE_ADDRESS": WHALE_ADDRESS}
+
+    def run(*arguments):
+        result = CliRunner().invoke(main, ["refresh", *arguments], env=env, catch_exceptions=False)
+        return result.exit_code, (result.stdout + result.stderr).splitlines()
+
+    return run
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_every_asset_of_the_graph_can_be_refreshed(filled, settings):
+    graph = build_defs(settings=settings).resolve_asset_graph()
+    settings.bot_dir.mkdir(parents=True)
+    (settings.bot_dir / "matches_optimized.csv").write_text("")
+    assets = [key.to_user_string() for level in graph.toposorted_asset_keys_by_level for key in level]
+    for asset in assets:
+        code, lines = filled(asset)
+        if asset == "dashboard":
+            assert (code, len(lines)) == (1, 1)
+            assert lines[0].startswith("polypipe: dashboard is never materialized: ")
+            continue
+        assert code == 0, lines
+        checks = [line for line in lines if line.startswith(("WARN ", "ERROR "))]
+        line, done = [line for line in lines if line not in checks]
+        name = FILE_OF.get(asset, f"{asset}, {YESTERDAY}" if asset in STORED_DAYS else asset)
+        assert line.startswith(f"{name}: ")
+        assert done.startswith("done in ")
+
+
+@pytest.mark.slow
+def test_days_of_an_asset_are_refreshed_and_its_missing_upstream_is_named_in_one_line(filled):
+    first = YESTERDAY - timedelta(days=1)
+    code, (line, *rest) = filled("wallet_pnl", "--from", str(first))
+    assert code == 0
+    assert line.startswith(f"wallet_pnl, {first} to {YESTERDAY}: 2 days, 96 rows, ")
+    code, (line, *rest) = filled("copy_fills", "--day", str(first))
+    assert code == 1
+    assert line.startswith(
+        f"copy_fills, {first}: FAILED: these days were not stored: wallet_activity is missing for 1 day: "
+    )
+    assert rest[-1].startswith("FAILED in ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["wallet_pnl", "--day", "2026-11-01", "--from", "2026-11-01"], "--day excludes --from and --to"),
+        (["wallet_pnl", "--to", "2026-11-01"], "--to needs --from"),
+        (["wallet_pnl", "--day", "2099-01-01"], "2099-01-01 is not over yet"),
+        (["live_cache", "--day", "2026-11-01"], "live_cache has no days"),
+    ],
+)
+def test_days_that_do_not_fit_are_refused_in_one_line(here, arguments, message):
+    refused = here("refresh", *arguments)
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert message in refused.stderr.splitlines()[0]
+
+
+@pytest.mark.slow
+def test_an_asset_without_its_wallets_fails_with_the_setting_to_set(here):
+    failed = here("refresh", "divergence_snapshot", "positions", "wallet_pnl")
+    assert failed.exit_code == 1
+    assert failed.exception is None or isinstance(failed.exception, SystemExit)
+    assert failed.stdout.count("set POLYPIPE_COPIER_ADDRESS") == 3
