@@ -5,13 +5,13 @@ from typing import Any, NoReturn
 
 import click
 
-from polypipe.cli import alert, backup, data, doctor, gap, servers
+from polypipe.cli import alert, backfill, backup, data, doctor, gap, servers
 from polypipe.cli.repairable import repairable
 from polypipe.errors import PolypipeError
 
 SECTIONS = {
     "Run": (servers.up, servers.status, servers.logs, servers.restart, servers.stop, servers.demo, servers.dashboard),
-    "Data": (data.refresh, data.sql, backup.backup, backup.restore, data.import_divergence),
+    "Data": (data.refresh, backfill.backfill, data.sql, backup.backup, backup.restore, data.import_divergence),
     "Gap": (gap.watch, gap.quality, gap.whatif),
     "Health": (doctor.doctor, alert.alert),
 }

@@ -33,7 +33,7 @@ from polypipe.dashboard.store import Json
 from polypipe.history.windows import WINDOWS
 
 SHOWN_EXITS = 50
-NOTHING_YET = "no day is computed yet: yesterday is filled after midnight UTC, earlier days by a backfill in Dagster"
+NOTHING_YET = "no day is computed yet: yesterday is filled after midnight UTC, earlier days by `polypipe backfill`"
 DUE_AFTER = timedelta(hours=8)
 """Yesterday is computed at 00:27 UTC and, if that failed, at 06:27."""
 
