@@ -183,9 +183,7 @@ ADVICE = {
     "source_silent": "see the network checks above",
     "positions_old": "polypipe up compares them every 5 minutes; if it is up, see logs/daemon.log",
     "unproven_days": "copy quality, fills and the gap of these days are unknown; other days are not affected",
-    "history_days": (
-        "yesterday comes at 00:17 and 06:17 UTC; older days: run `polypipe backfill`"
-    ),
+    "history_days": ("yesterday comes at 00:17 and 06:17 UTC; older days: run `polypipe backfill`"),
 }
 """Probe -> what to do when it fails."""
 
