@@ -1,11 +1,16 @@
 """Atomic file replacement and file locks."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from polypipe.errors import PolypipeError
+
+NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 
 
 def flush(descriptor: int) -> None:
@@ -82,14 +87,37 @@ def one_at_a_time(lock: Path) -> Iterator[None]:
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        lock_file(file.fileno(), lock)
         yield
 
 
-def locked(descriptor: int, how: int = fcntl.LOCK_EX) -> bool:
-    """Lock an open file or directory without waiting. Returns False if another process holds the lock."""
+class NoFileLocks(PolypipeError):
+    """The file system has no working file locks, without which two writers could damage each other's work."""
+
+    def __init__(self, path: object) -> None:
+        super().__init__(
+            f"the file system of {path} has no working file locks, and polypipe cannot write there safely",
+            "set POLYPIPE_HOME to a directory on a local disk",
+        )
+
+
+def lock_file(descriptor: int, path: object) -> None:
+    """Lock an open file or directory exclusively, waiting for it. Raises `NoFileLocks`, which names `path`."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError as error:
+        raise (NoFileLocks(path) if error.errno in NO_LOCKS else error) from error
+
+
+def locked(descriptor: int, how: int = fcntl.LOCK_EX, path: object = "the home") -> bool:
+    """Lock an open file or directory without waiting. Returns False if another process holds the lock.
+
+    Raises `NoFileLocks`, which names `path`.
+    """
     try:
         fcntl.flock(descriptor, how | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:
+        raise (NoFileLocks(path) if error.errno in NO_LOCKS else error) from error
     return True

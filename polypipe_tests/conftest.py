@@ -17,7 +17,7 @@ from polypipe.polymarket import PolymarketHttp
 from polypipe.runtime import instance
 from polypipe.settings import Settings, load_settings
 from polypipe.variables import BOT_NAMES, NAMES
-from polypipe.warehouse import Warehouse, merge, migrate
+from polypipe.warehouse import Warehouse, live, migrate, rebuild
 from polypipe.warehouse.connection import open_live
 from polypipe_tests.sim.server import SimServer
 
@@ -131,7 +131,8 @@ def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
         return open_live(path, deadline)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(merge, "open_live", opened)
+        for module in (live, rebuild):
+            patch.setattr(module, "open_live", opened)
         yield empty.layout.database
 
 

@@ -102,7 +102,7 @@ def only_one(home: Path) -> Iterator[None]:
     directory = home / DIRECTORY
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / "lock").open("w") as lock:
-        if not locked(lock.fileno()):
+        if not locked(lock.fileno(), path=lock.name):
             raise Locked("another process is evaluating the alerts")
         sweep_leftovers(state_path(home))
         yield

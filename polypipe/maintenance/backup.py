@@ -23,16 +23,17 @@ import duckdb
 from polypipe.caches.registry import CACHES
 from polypipe.errors import PolypipeError
 from polypipe.files import fsync
-from polypipe.maintenance.archive import FORMAT, Manifest, entries, write_archive
+from polypipe.maintenance.archive import FORMAT, Manifest, entries, unpack, write_archive
 from polypipe.maintenance.staging import BACKUP_PREFIX, staging
+from polypipe.maintenance.verify import verify
 from polypipe.runtime.dagster_tables import MOVE_AWAY, damage
 from polypipe.runtime.unfinished import unfinished
 from polypipe.settings import Settings
 from polypipe.warehouse import WarehouseError, spool
-from polypipe.warehouse.connection import open_live
 from polypipe.warehouse.copy import copy_database
 from polypipe.warehouse.gate import gate
 from polypipe.warehouse.layout import Layout
+from polypipe.warehouse.live import with_live
 from polypipe.warehouse.migrate import latest
 
 GATE_WAIT = 60.0
@@ -51,11 +52,14 @@ class Backup:
     removed: list[Path]
 
 
-def back_up(settings: Settings, target: Path | None, keep: int | None = None) -> Backup:
+def back_up(
+    settings: Settings, target: Path | None, keep: int | None = None, wait: float = GATE_WAIT, verified: bool = False
+) -> Backup:
     """Write a backup to `target`: a file, or a directory (by default `backups` in the home) that gets a dated file.
 
-    With `keep`, removes all but the newest `keep` backups of this home in that directory. Raises `PolypipeError`; nothing
-    is left behind then, unless the message says otherwise.
+    With `keep`, removes all but the newest `keep` backups of this home in that directory. Waits at most `wait` seconds for
+    the gate. `verified`: the archive is read again, as `restore` would, before it gets its name. Raises `PolypipeError`;
+    nothing is left behind then, unless the message says otherwise.
     """
     directory = settings.home / "backups" if target is None else target
     now = datetime.now(UTC)
@@ -77,10 +81,14 @@ def back_up(settings: Settings, target: Path | None, keep: int | None = None) ->
         if target is None:
             directory.mkdir(exist_ok=True)
         with staging(path.parent, BACKUP_PREFIX, _STALE_SECONDS) as prepared:
-            manifest = _collect(settings, prepared / "content", now)
+            manifest = _collect(settings, prepared / "content", now, wait)
             if not manifest.files:
                 raise PolypipeError(f"nothing to back up in {settings.home}")
             write_archive(prepared / "content", manifest, prepared / "archive")
+            if verified:
+                (prepared / "verified").mkdir()
+                unpacked = unpack(prepared / "archive", prepared / "verified")
+                verify(prepared / "archive", prepared / "verified", unpacked)
             (prepared / "archive").replace(path)
             fsync(path.parent)
     except (OSError, sqlite3.Error, duckdb.Error, WarehouseError) as error:
@@ -92,7 +100,7 @@ def back_up(settings: Settings, target: Path | None, keep: int | None = None) ->
     return Backup(path, path.stat().st_size, manifest, removed)
 
 
-def _collect(settings: Settings, root: Path, now: datetime) -> Manifest:
+def _collect(settings: Settings, root: Path, now: datetime, wait: float) -> Manifest:
     root.mkdir()
     left_out = ["published files: rebuilt from the tables", "divergence_data.db: rebuilt by its asset"]
     if settings.postgres_url is not None:
@@ -107,7 +115,7 @@ def _collect(settings: Settings, root: Path, now: datetime) -> Manifest:
         _copy_file(settings.bot_dir / spec.file, root / "bot" / spec.file)
     for name in ("alerts.toml", "alerts/state.json", "alerts/mutes.json"):
         _copy_file(settings.home / name, root / name)
-    tables, batches = _copy_warehouse(Layout(settings.home), root)
+    tables, batches = _copy_warehouse(Layout(settings.home), root, wait)
     versions = {name: version(name) for name in ("duckdb", "dagster")} | {"python": platform.python_version()}
     files = entries(root)
     return Manifest(
@@ -115,17 +123,14 @@ def _collect(settings: Settings, root: Path, now: datetime) -> Manifest:
     )
 
 
-def _copy_warehouse(layout: Layout, root: Path) -> tuple[dict[str, int], list[str]]:
+def _copy_warehouse(layout: Layout, root: Path, wait: float) -> tuple[dict[str, int], list[str]]:
     """Copy the database and the waiting batches as of one moment. Returns (rows by table, ids of the batches)."""
-    deadline = time.monotonic() + GATE_WAIT
+    deadline = time.monotonic() + wait
     tables: dict[str, int] = {}
-    with gate(layout.lock, deadline):
-        if layout.database.exists():
-            con = open_live(layout.database, deadline)
-            try:
-                tables = copy_database(con, root / layout.database.name, COPY_SECONDS)
-            finally:
-                con.close()
+    with gate(layout.lock, deadline) as died:
+        if layout.database.exists() or layout.pointer.exists():
+            target = root / layout.database.name
+            tables = with_live(layout, deadline, died, lambda con: copy_database(con, target, COPY_SECONDS))
         # The gate stops merges but not new batches, and one listing may show a batch and miss an earlier one. The second
         # listing has every batch up to the newest of the first: a new id sorts after all waiting ids, whatever the clock.
         newest = max(spool.waiting_batches(layout), default="")

@@ -37,7 +37,7 @@ def only_one(home: Path) -> Iterator[None]:
     """Hold the lock of this home. Raises `Held`. The kernel frees the lock of a dead holder, so no lock is ever stale."""
     with (home / LOCK).open("a+") as lock:
         deadline = time.monotonic() + _GLANCE_SECONDS  # `running` takes it briefly to look
-        while not locked(lock.fileno()):
+        while not locked(lock.fileno(), path=lock.name):
             if time.monotonic() > deadline:
                 lock.seek(0)
                 raise Held(f"polypipe is already up on {home}: pid {lock.read().strip() or 'unknown'}")
@@ -61,7 +61,7 @@ def running(home: Path) -> psutil.Process | None:
     while True:
         try:
             with path.open() as lock:
-                if locked(lock.fileno(), fcntl.LOCK_SH):
+                if locked(lock.fileno(), fcntl.LOCK_SH, lock.name):
                     return None
                 text = lock.read().strip()
         except (FileNotFoundError, NotADirectoryError):

@@ -1,7 +1,6 @@
 """Writes a batch: validates rows, appends them to files, and moves the batch to the spool when it is complete."""
 
 import contextlib
-import fcntl
 import os
 import re
 import secrets
@@ -13,7 +12,7 @@ from typing import IO, Any
 
 import msgspec
 
-from polypipe.files import flush, fsync
+from polypipe.files import flush, fsync, lock_file
 from polypipe.warehouse.errors import BadRows
 from polypipe.warehouse.layout import Layout
 from polypipe.warehouse.migrate import latest
@@ -45,7 +44,7 @@ class Batch:
         self._directory.mkdir()
         # Held until this process ends, so that `sweep_spool` can distinguish a slow writer from a dead one.
         self._lock = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        lock_file(self._lock, self._layout.spool)
         return self
 
     def __exit__(self, *_exc: object) -> None:

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from polypipe.files import fsync
-from polypipe.warehouse.connection import open_live
 from polypipe.warehouse.copy import CopyTooSlow, copy_database, remove_database, wal_of
 from polypipe.warehouse.errors import WarehouseBusy
 from polypipe.warehouse.gate import gate
 from polypipe.warehouse.layout import Layout
-from polypipe.warehouse.migrate import migrate
+from polypipe.warehouse.live import with_live
 
 if TYPE_CHECKING:
     import duckdb
@@ -51,12 +50,8 @@ def compact(layout: Layout, wait: float, gate_seconds: float = GATE_SECONDS, alw
     hindered = False
     if before:
         try:
-            with gate(layout.lock, started + wait):
-                con = open_live(layout.database, started + wait)
-                try:
-                    skipped = _replace(con, layout, gate_seconds, always)
-                finally:
-                    con.close()
+            with gate(layout.lock, started + wait) as died:
+                skipped = with_live(layout, started + wait, died, lambda con: _replace(con, layout, gate_seconds, always))
         except WarehouseBusy as busy:
             skipped, hindered = str(busy), True
     after = layout.database.stat().st_size if before else 0
@@ -67,7 +62,6 @@ def _replace(con: "duckdb.DuckDBPyConnection", layout: Layout, gate_seconds: flo
     """Returns why the file was not replaced, or None if it was."""
     new = layout.database.with_name(f"{layout.database.name}.compacting")
     remove_database(new)  # left by a killed compaction
-    migrate(con)
     con.execute("CHECKPOINT")
     query = "SELECT block_size * free_blocks, block_size * total_blocks FROM pragma_database_size()"
     ((free, total),) = con.execute(query).fetchall()

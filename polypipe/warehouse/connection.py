@@ -15,7 +15,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from polypipe.warehouse.errors import WarehouseBusy, one_line
+from polypipe.files import NoFileLocks
+from polypipe.warehouse.errors import NewerFormat, WarehouseBusy, one_line
 
 if TYPE_CHECKING:
     import duckdb
@@ -39,7 +40,7 @@ def open_live(path: Path, deadline: float) -> "duckdb.DuckDBPyConnection":
     """Open the live database read-write. The caller must hold the gate.
 
     Retries while another process has the file open (a person with the duckdb command does not take the gate). Raises
-    `WarehouseBusy` naming that process at `deadline`, a time of `time.monotonic`.
+    `WarehouseBusy` naming that process at `deadline`, a time of `time.monotonic`; `NewerFormat`; `NoFileLocks`.
     """
     import duckdb
 
@@ -57,6 +58,11 @@ def open_live(path: Path, deadline: float) -> "duckdb.DuckDBPyConnection":
                 raise
             holder = f"this process (pid {os.getpid()}), which has it open with another configuration"
         except duckdb.IOException as error:
+            if "No locks available" in str(error):
+                raise NoFileLocks(path) from error
+            newer = re.search(r"version number (\d+), but we can only read versions between \d+ and (\d+)", str(error))
+            if newer and int(newer[1]) > int(newer[2]):
+                raise NewerFormat(path.name, int(newer[1]), int(newer[2])) from error
             if "Could not set lock" not in str(error):
                 raise
             holder = _holder(str(error))

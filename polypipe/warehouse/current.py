@@ -1,12 +1,16 @@
 """`CURRENT.json`: the pointer to the published files of the current version."""
 
+import logging
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
 import msgspec
 
+from polypipe.files import replace_file
 from polypipe.warehouse.errors import WarehouseError
 from polypipe.warehouse.layout import Layout
+
+log = logging.getLogger(__name__)
 
 PartKey = tuple[str, date | None]
 """Identifies a part: table and first UTC day; the day is None for a state table."""
@@ -15,7 +19,8 @@ PartKey = tuple[str, date | None]
 class PublishedFile(msgspec.Struct, omit_defaults=True):
     """One Parquet file. `path` is relative to the home; `day` is the UTC day in a time table, else None.
 
-    With `last_day` it contains all days from `day` to `last_day`, inclusive.
+    With `last_day` it contains all days from `day` to `last_day`, inclusive. `bytes` and `crc32` are of its content; None
+    in files of earlier versions.
     """
 
     path: str
@@ -23,6 +28,8 @@ class PublishedFile(msgspec.Struct, omit_defaults=True):
     version: int
     day: date | None = None
     last_day: date | None = None
+    bytes: int | None = None
+    crc32: int | None = None
 
     def days(self) -> Iterator[date]:
         """The UTC days in the file; empty for a state table."""
@@ -68,3 +75,33 @@ def read_current(layout: Layout) -> Current | None:
         return None
     except msgspec.DecodeError as error:
         raise WarehouseError(f"{layout.pointer} cannot be read: {error}; the next writer repairs it") from error
+
+
+def write_current(layout: Layout, current: Current) -> None:
+    """Replace the pointer in one step, then its copy beside the published files, from which a lost pointer is restored."""
+    content = msgspec.json.encode(current)
+    replace_file(layout.pointer, content)
+    # Not synced: it is read only if the pointer, which is, is lost.
+    temporary = layout.pointer_copy.with_suffix(".tmp")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(layout.pointer_copy)
+    except OSError as error:
+        log.warning("%s could not be written: %s", layout.pointer_copy, error)
+
+
+def newest_current(layout: Layout) -> tuple[Current | None, bool]:
+    """The newest of the pointer and its copy, for writers, and whether the pointer itself can be read and is that one."""
+    found: list[Current | None] = []
+    for path in (layout.pointer, layout.pointer_copy):
+        try:
+            found.append(msgspec.json.decode(path.read_bytes(), type=Current))
+        except FileNotFoundError:
+            found.append(None)
+        except msgspec.DecodeError as error:
+            log.warning("%s cannot be read: %s", path, error)
+            found.append(None)
+    pointer, copy = found
+    if pointer is not None and (copy is None or copy.version <= pointer.version):
+        return pointer, True
+    return copy, False

@@ -24,6 +24,21 @@ class WarehouseBusy(WarehouseError):
         )
 
 
+class DatabaseLost(WarehouseError):
+    """The live file is missing, or older than the published tables. Writers rebuild it."""
+
+
+class NewerFormat(WarehouseError):
+    """A newer DuckDB wrote the live file. It is not damaged, so it is replaced only by hand."""
+
+    def __init__(self, name: str, found: int, known: int) -> None:
+        super().__init__(
+            f"{name} was written by a newer DuckDB: it has storage format {found}, this one reads at most {known}",
+            "upgrade polypipe, or run `polypipe rebuild`, which moves it aside and rebuilds it from the published tables; "
+            "until then rows wait in the spool",
+        )
+
+
 class BatchRejected(WarehouseError):
     """A batch cannot be merged. Writers move it to `spool/rejected/<id>` and record the reason there."""
 

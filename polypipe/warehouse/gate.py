@@ -28,23 +28,25 @@ class Holder(msgspec.Struct):
 
 
 @contextmanager
-def gate(path: Path, deadline: float) -> Iterator[None]:
+def gate(path: Path, deadline: float) -> Iterator[bool]:
     """Hold the gate for the block. Raises `WarehouseBusy` at `deadline`, a time of `time.monotonic`.
 
+    Yields True if the last holder died while it held the gate, so that what it wrote may be torn.
     The lock file is never deleted: a new file under the same name would be a second gate.
     """
     started = time.monotonic()
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        while not locked(fd):
+        while not locked(fd, path=path):
             if time.monotonic() >= deadline:
                 raise WarehouseBusy(path.name, _holder(fd), time.monotonic() - started)
             time.sleep(random.uniform(0.01, 0.05))  # noqa: S311 -- jitter, not a secret  # nosec B311
         me = Holder(os.getpid(), one_line(sys.orig_argv), datetime.now(UTC))
+        died = os.fstat(fd).st_size > 0
         os.ftruncate(fd, 0)
         os.pwrite(fd, msgspec.json.encode(me), 0)
         try:
-            yield
+            yield died
         finally:
             os.ftruncate(fd, 0)
             # Closing is not enough: a child forked in the meantime would keep the lock.
@@ -61,7 +63,7 @@ def holder_of(path: Path) -> str | None:
         return None
     try:
         # A shared lock, released at once. A writer that meets it retries within 50 ms.
-        return None if locked(fd, fcntl.LOCK_SH) else _holder(fd)
+        return None if locked(fd, fcntl.LOCK_SH, path) else _holder(fd)
     finally:
         os.close(fd)
 

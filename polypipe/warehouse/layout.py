@@ -35,6 +35,26 @@ class Layout:
     def pointer(self) -> Path:
         return self.home / "CURRENT.json"
 
+    @property
+    def pointer_copy(self) -> Path:
+        """The pointer again, so that `published/` is complete in itself."""
+        return self.published / "CURRENT.json"
+
+    @property
+    def damaged(self) -> Path:
+        """Damaged files that were moved aside, one directory an incident. People delete them."""
+        return self.home / "damaged"
+
+    @property
+    def backups(self) -> Path:
+        """Archives of `polypipe backup`."""
+        return self.home / "backups"
+
+    @property
+    def recovery(self) -> Path:
+        """What the last recovery found, brought back and lost."""
+        return self.home / "recovery.json"
+
     def make(self) -> None:
         """Create missing directories."""
         for directory in (self.spool, self.published):

@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from polypipe.warehouse.connection import literal, open_live, roll_back
+from polypipe.warehouse.connection import literal, roll_back
 from polypipe.warehouse.current import PartKey, read_current
 from polypipe.warehouse.errors import BadRows, BatchRejected, one_line
 from polypipe.warehouse.gate import gate
 from polypipe.warehouse.layout import Layout
-from polypipe.warehouse.migrate import migrate
+from polypipe.warehouse.live import check, with_live
 from polypipe.warehouse.modes import apply
 from polypipe.warehouse.months import DayRange
 from polypipe.warehouse.publish import stage, swap
+from polypipe.warehouse.recovery import Recovery
 from polypipe.warehouse.spool import delete_batches, load_batch, reject_batch, rejection, sweep_spool, waiting_batches
 
 if TYPE_CHECKING:
@@ -50,22 +51,46 @@ def merge_spool(
     started = time.monotonic()
     result = MergeResult()
     layout.make()
-    with gate(layout.lock, started + wait):
-        con = open_live(layout.database, started + wait)
-        result.waited_seconds = time.monotonic() - started
-        try:
-            migrate(con)
-            waiting = _merge_and_publish(con, layout, keep_retired, combining, result)
-        finally:
-            con.close()
-        delete_batches(layout, waiting)
-        sweep_spool(layout)
-        current = read_current(layout)
-        result.version = current.version if current is not None else 0
+    with gate(layout.lock, started + wait) as died:
+        _merge(layout, started, wait, died, keep_retired, combining, result)
     result.seconds = time.monotonic() - started
     if own is not None and (reason := rejection(layout, own)) is not None:
         raise BatchRejected(own, reason)
     return result
+
+
+def check_and_merge(layout: Layout, wait: float, keep_retired: timedelta, by_hand: bool, always: bool) -> Recovery | None:
+    """Rebuild what is lost or damaged, then merge and publish; see `Warehouse.check`."""
+    started = time.monotonic()
+    if not layout.home.is_dir():
+        return None
+    layout.make()
+    with gate(layout.lock, started + wait):
+        found = check(layout, started + wait, by_hand, always)
+        if layout.database.exists():
+            _merge(layout, started, wait, False, keep_retired, None, MergeResult())
+    return found
+
+
+def _merge(
+    layout: Layout,
+    started: float,
+    wait: float,
+    died: bool,
+    keep_retired: timedelta,
+    combining: DayRange | None,
+    result: MergeResult,
+) -> None:
+    """The caller must hold the gate; `died`: see `with_live`."""
+
+    def work(con: "duckdb.DuckDBPyConnection") -> list[str]:
+        result.waited_seconds = time.monotonic() - started
+        return _merge_and_publish(con, layout, keep_retired, combining, result)
+
+    delete_batches(layout, with_live(layout, started + wait, died, work))
+    sweep_spool(layout)
+    current = read_current(layout)
+    result.version = current.version if current is not None else 0
 
 
 def merge_batch(con: "duckdb.DuckDBPyConnection", layout: Layout, batch_id: str) -> set[PartKey]:

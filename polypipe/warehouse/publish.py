@@ -3,25 +3,34 @@
 A part is the content of one file: a state table, one UTC day of a time table, or several days that `months` combined.
 `stage` writes the changed parts inside the transaction, `swap` replaces the pointer after COMMIT. Table `partitions`
 records the version in which each part last changed. The next writer rewrites every part where it differs from the
-pointer, which repairs a crash between COMMIT and `swap`, or a lost pointer.
+pointer, which repairs a crash between COMMIT and `swap`, a lost pointer, and lost or truncated files. A database that is
+older than the pointer is never published (`live`).
 """
 
 # ruff: noqa: S608 -- names come from our own migrations and are quoted, values are written as literals
 
-import logging
+import os
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from polypipe.files import fsync, replace_file
+from polypipe.files import fsync
 from polypipe.warehouse.connection import literal, quoted
-from polypipe.warehouse.current import Current, PartKey, PublishedFile, PublishedTable, Retired, read_current
-from polypipe.warehouse.errors import WarehouseError
+from polypipe.warehouse.current import (
+    Current,
+    PartKey,
+    PublishedFile,
+    PublishedTable,
+    Retired,
+    newest_current,
+    write_current,
+)
+from polypipe.warehouse.damage import crc32_of
+from polypipe.warehouse.errors import DatabaseLost
 from polypipe.warehouse.layout import Layout
 from polypipe.warehouse.months import DayRange, combine, part_of
 from polypipe.warehouse.spool import committed_at
@@ -29,8 +38,6 @@ from polypipe.warehouse.tables import DAY_COLUMN
 
 if TYPE_CHECKING:
     import duckdb
-
-log = logging.getLogger(__name__)
 
 _REMEMBERED_BATCHES = 100
 
@@ -63,32 +70,23 @@ def stage(
     `combining` days to combine into one file. Call it last before COMMIT: it reads the transaction's rows and records
     the new version in it.
     """
-    try:
-        old = read_current(layout)
-    except WarehouseError as error:
-        log.warning("%s", error)
-        old = None
-    newest: int = con.execute("SELECT coalesce(max(version), 0) FROM partitions").fetchall()[0][0]
+    old, intact = newest_current(layout)
+    check_age(con, old)
     if combining is not None:
         touched = touched | combine(con, combining)
     parts = _parts(con)
-    if old is not None and old.version > newest:
-        log.warning(
-            "the database is older than the published files (was it restored or removed?): publishing all tables again"
-        )
-    trusted = old is not None and old.version <= newest
-    files: dict[PartKey, PublishedFile] = {}
-    if old is not None and trusted:
-        published = {(table, file.day): file for table, entry in old.tables.items() for file in entry.files}
-        files = {key: file for key, file in published.items() if key in parts}
-    on_disk = {f"published/{entry.name}" for entry in layout.published.iterdir()}
+    published = {(table, file.day): file for table, entry in old.tables.items() for file in entry.files} if old else {}
+    files = {key: file for key, file in published.items() if key in parts}
+    with os.scandir(layout.published) as entries:
+        on_disk = {f"published/{entry.name}": entry.stat().st_size for entry in entries}
     stale = {key for key, part in parts.items() if not _matches(files.get(key), part, on_disk)}
     spans = {key: part.last_day for key, part in parts.items() if part.last_day is not None}
-    changed = stale | {part_of(key, spans) for key in touched}
-    if not changed and (trusted or old is None):
+    # A rebuild leaves out what could be read nowhere, and the pointer must no longer name it.
+    changed = stale | {part_of(key, spans) for key in touched | (published.keys() - parts.keys())}
+    if not changed and (intact or old is None):
         return None
 
-    version = max(newest, old.version if old is not None else 0) + 1
+    version = max(version_of(con), old.version if old is not None else 0) + 1
     staged = Staged(Current(version, datetime.now(UTC), {}, [], []), [], [])
     try:
         for key in sorted(changed, key=str):
@@ -113,15 +111,28 @@ def stage(
 
 def swap(layout: Layout, staged: Staged, keep_retired: timedelta) -> None:
     """Point at the staged files, then remove files that no query can still be reading."""
-    replace_file(layout.pointer, msgspec.json.encode(staged.current))
+    write_current(layout, staged.current)
     tables = staged.current.tables.values()
     alive = {file.path for table in tables for file in table.files}
-    alive |= {retired.path for retired in staged.current.retired}
+    alive |= {retired.path for retired in staged.current.retired} | {f"published/{layout.pointer_copy.name}"}
     # By age, not by list: this also removes files that killed writers left.
     oldest = time.time() - keep_retired.total_seconds()
     for entry in layout.published.iterdir():
         if f"published/{entry.name}" not in alive and entry.stat().st_mtime <= oldest:
             entry.unlink(missing_ok=True)
+
+
+def version_of(con: "duckdb.DuckDBPyConnection") -> int:
+    """The newest version that the connection's database has recorded; 0 for a new one."""
+    newest: int = con.execute("SELECT coalesce(max(version), 0) FROM partitions").fetchall()[0][0]
+    return newest
+
+
+def check_age(con: "duckdb.DuckDBPyConnection", current: Current | None) -> None:
+    """Raise `DatabaseLost` if more is published than the connection's database has recorded."""
+    if current is not None and (found := version_of(con)) < current.version:
+        age = "is new" if found == 0 else f"is of version {found}"
+        raise DatabaseLost(f"polypipe.duckdb {age}, and version {current.version} of the tables is published")
 
 
 @dataclass(frozen=True)
@@ -138,10 +149,12 @@ def _parts(con: "duckdb.DuckDBPyConnection") -> dict[PartKey, _Part]:
     return {(table, day): _Part(*rest) for table, day, *rest in rows}
 
 
-def _matches(file: PublishedFile | None, part: _Part, on_disk: set[str]) -> bool:
+def _matches(file: PublishedFile | None, part: _Part, on_disk: Mapping[str, int]) -> bool:
     if part.rows == 0:
         return file is None
-    return file is not None and (file.version, file.last_day) == (part.version, part.last_day) and file.path in on_disk
+    if file is None or (file.version, file.last_day) != (part.version, part.last_day):
+        return False
+    return file.path in on_disk and file.bytes in (None, on_disk[file.path])
 
 
 def _write_part(
@@ -171,7 +184,7 @@ def _write_part(
         "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 20480)"
     )
     fsync(path)
-    return PublishedFile(f"published/{name}", rows, version, day, last_day)
+    return PublishedFile(f"published/{name}", rows, version, day, last_day, path.stat().st_size, crc32_of(path))
 
 
 def _complete(

@@ -123,6 +123,6 @@ def _abandoned(directory: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        return locked(fd)
+        return locked(fd, path=directory)
     finally:
         os.close(fd)

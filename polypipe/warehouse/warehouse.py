@@ -11,9 +11,10 @@ from polypipe.warehouse.compact import GATE_SECONDS, Compaction, compact
 from polypipe.warehouse.current import Current, read_current
 from polypipe.warehouse.errors import WarehouseBusy
 from polypipe.warehouse.layout import Layout
-from polypipe.warehouse.merge import MergeResult, merge_spool
+from polypipe.warehouse.merge import MergeResult, check_and_merge, merge_spool
 from polypipe.warehouse.months import DayRange, due
 from polypipe.warehouse.read import open_reader
+from polypipe.warehouse.recovery import Recovery
 
 if TYPE_CHECKING:
     import duckdb
@@ -39,7 +40,7 @@ class Warehouse:
         Waits at most `wait` seconds for gate and database, then raises `WarehouseBusy` naming the holder; committed
         batches stay in the spool and the next writer merges them. A batch that cannot be merged is moved to
         `spool/rejected`; if it is `own`, `BatchRejected` is raised after the others are merged. Raises
-        `WarehouseError` if a newer polypipe wrote the database.
+        `WarehouseError` if a newer polypipe wrote the database, or if a lost or damaged one could not be rebuilt.
         """
         return merge_spool(self.layout, wait, own, self._keep_retired)
 
@@ -69,6 +70,14 @@ class Warehouse:
     def compact(self, wait: float = 20.0, gate_seconds: float = GATE_SECONDS, always: bool = False) -> Compaction:
         """Shrink the database file if enough of it is free. A held warehouse is reported, not raised."""
         return compact(self.layout, wait, gate_seconds, always)
+
+    def check(self, wait: float = 20.0, by_hand: bool = False, always: bool = False) -> Recovery | None:
+        """Read the database and every published file to the end; rebuild what is damaged, and publish it.
+
+        Returns what came back, or None if nothing was damaged. `by_hand` also replaces a database of a newer DuckDB,
+        `always` every database. Raises the errors of `merge`.
+        """
+        return check_and_merge(self.layout, wait, self._keep_retired, by_hand, always)
 
     @contextmanager
     def read(self, pending: bool = True) -> Iterator["duckdb.DuckDBPyConnection"]:

@@ -68,7 +68,7 @@ def assert_published_is_live(wh: Warehouse) -> None:
 
 
 def published_files(wh: Warehouse) -> set[str]:
-    return {entry.name for entry in wh.layout.published.iterdir()}
+    return {entry.name for entry in wh.layout.published.glob("*.parquet")}
 
 
 def spooled(wh: Warehouse) -> list[str]:

@@ -118,13 +118,19 @@ def test_a_database_open_in_this_process_is_reported_as_such(wh: Warehouse) -> N
     assert wh.merge().merged == [batch_id]
 
 
-def test_other_database_errors_are_raised_without_waiting(wh: Warehouse) -> None:
-    wh.layout.make()
-    wh.layout.database.write_bytes(b"not a database" * 1000)
+def test_other_database_errors_are_raised_without_waiting(wh: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    wh.merge()
     batch_id = write(wh, "c1")
-    with pytest.raises(duckdb.IOException, match="not a valid DuckDB"):
-        wh.merge(wait=60)
+
+    def refused(*_args: object, **_options: object) -> None:
+        raise duckdb.IOException("IO Error: Cannot open file: Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(duckdb, "connect", refused)
+        with pytest.raises(duckdb.IOException, match="Permission denied"):
+            wh.merge(wait=60)
     assert spooled(wh) == [batch_id]
+    assert not wh.layout.damaged.exists()  # it is not taken for damage
 
 
 def test_the_lock_file_names_the_holder_and_since_when(tmp_path: Path) -> None:

@@ -211,7 +211,7 @@ def test_a_crash_between_commit_and_pointer_is_repaired_by_the_next_merge(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(publish, "replace_file", die)
+        patch.setattr(publish, "write_current", die)
         with pytest.raises(KeyboardInterrupt):
             wh.merge()
     assert spooled(wh) == dead
@@ -252,7 +252,7 @@ def test_lost_files_are_repaired_by_the_next_merge(wh: Warehouse, loss: str) -> 
         write(wh, "c9")
     result = wh.merge()
     assert result.version > version
-    assert crawl_ids(wh) == (["c9"] if loss == "database gone" else ["c0", "c1", "c2"])
+    assert crawl_ids(wh) == (["c0", "c1", "c2"] + (["c9"] if loss == "database gone" else []))
     assert_published_is_live(wh)
     assert wh.merge().version == result.version
 

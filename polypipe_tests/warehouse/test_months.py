@@ -183,6 +183,7 @@ from datetime import date, timedelta
 from polypipe.warehouse import Append
 from polypipe_tests.warehouse.helpers import DAY, Warehouse, crawl
 wh, begin = Warehouse(pathlib.Path(sys.argv[1])), int(sys.argv[2])
+wh.merge()  # after a kill it reads the whole database first, and may rebuild it
 print('ready', flush=True)
 for day in range(begin, begin + 1000):
     with wh.batch('x') as batch:
