@@ -40,6 +40,9 @@ DAEMON_SILENT = timedelta(minutes=2)
 NOTHING_PUBLISHED = timedelta(minutes=10)
 """Longest time without a new version of the tables. Something is written every 2 minutes."""
 
+REBUILT_SHOWN = timedelta(minutes=3)
+"""How long a rebuilt database still counts as damaged, so that the alerts, which are evaluated every minute, see it."""
+
 LOG_UNREAD = timedelta(minutes=10)
 """Longest time until a change of the bot's log is in its table; the log is read within a minute or two."""
 

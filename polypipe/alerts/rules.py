@@ -84,6 +84,7 @@ _TABLE = (
     ("contract_drift", "critical", "Polymarket's API has changed", "0s", "1d"),
     ("file_refused", "warning", "A file of the bot was refused", "0s", "1h"),
     ("file_old", "critical", "A file of the bot is stale", "3m", "1h"),
+    ("database_damaged", "critical", "The database was damaged", "0s", "1m"),
     ("disk_low", "critical", "The disk is nearly full", "0s", "6h"),
     ("alert_rules", "warning", "alerts.toml is invalid", "0s", "1d"),
     ("alert_state", "warning", "The state of the alerts was lost", "0s", "1h"),

@@ -38,6 +38,8 @@ from polypipe.settings import Settings
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse, WarehouseError
 from polypipe.warehouse.current import read_current
+from polypipe.warehouse.layout import Layout
+from polypipe.warehouse.recovery import REMEMBERED, Lost, Recovery, read_recovery
 
 if TYPE_CHECKING:
     import duckdb
@@ -142,6 +144,20 @@ class Facts:
         """When the newest version of the tables was published."""
         current = self.part("published tables", lambda: read_current(self._warehouse.layout))
         return None if current is None else current.time
+
+    @cached_property
+    def recovery(self) -> Recovery | None:
+        """The last time that the database was lost or damaged."""
+        return self.part("recovery.json", lambda: read_recovery(Layout(self.settings.home)))
+
+    @cached_property
+    def lost(self) -> Sequence[Lost]:
+        """Rows that no copy had when the database was rebuilt and that no writer has stored again."""
+        recovery = self.recovery
+        if recovery is None or not recovery.lost:
+            return ()
+        current = self.part("published tables", lambda: read_current(Layout(self.settings.home)))
+        return [lost for lost in recovery.lost_since(self.now - REMEMBERED) if not lost.replaced_in(current)]
 
     @cached_property
     def crawls(self) -> Sequence[CrawlStreak]:

@@ -29,8 +29,8 @@ BY_NAME = {probe.name: probe for probe in PROBES}
 ALERTED = tuple(probe for probe in PROBES if probe.rule)
 """Probes whose findings are sent."""
 
-FRESHNESS = ("files", "snapshots", "positions", "publishing")
-"""Subjects that `/healthz` and `polypipe status` both show: stale data, whatever the cause."""
+FRESHNESS = ("files", "snapshots", "positions", "publishing", "database")
+"""Subjects that `/healthz` and `polypipe status` both show: stale or lost data, whatever the cause."""
 
 STATUS = ("processes", *FRESHNESS, "spool", "disk", "unproven days", "announcements")
 

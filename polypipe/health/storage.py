@@ -1,12 +1,20 @@
-"""Probes of storage: the published version, the spool, free space."""
+"""Probes of storage: the database, the published version, the spool, free space."""
 
 from collections.abc import Iterator
 
 from polypipe.health.ages import aged
 from polypipe.health.facts import Facts
 from polypipe.health.finding import Finding, Probe, judged
-from polypipe.limits import NOTHING_PUBLISHED, SPOOL_WAIT
+from polypipe.limits import NOTHING_PUBLISHED, REBUILT_SHOWN, SPOOL_WAIT
 from polypipe.text import bounded, count, duration
+
+RECORDED = frozenset(
+    (
+        "snapshots", "position_summaries", "crawls", "publications", "token_first_seen", "fee_schedules", "position_prices",
+        "trade_log", "own_fills",
+    )
+)  # fmt: skip
+"""Tables that record moments, or lines that were read once: their rows cannot be fetched or computed again."""
 
 
 def publishing_silent(facts: Facts) -> Iterator[Finding]:
@@ -47,9 +55,40 @@ def disk_low(facts: Facts) -> Iterator[Finding]:
         yield judged(free / 1e9 < limit, place, text, free / 1e9, limit)
 
 
+def database_damaged(facts: Facts) -> Iterator[Finding]:
+    """A database that cannot be used, or that was rebuilt so recently that an alert may not have seen it."""
+    recovery = facts.recovery
+    if recovery is None:
+        yield judged(False, "", "polypipe.duckdb was never damaged")
+        return
+    healed = recovery.healed_at
+    recent = healed is not None and facts.now - healed < REBUILT_SHOWN
+    text = f"{recovery.text}{'' if healed else f'; {recovery.error}'}"
+    yield judged(healed is None or recent, "", text)
+
+
+def rows_lost(facts: Facts) -> Iterator[Finding]:
+    """Rows that were lost with the database and are computed or fetched again."""
+    for lost in facts.lost:
+        if lost.table not in RECORDED:
+            text = f"{lost.text}: lost on {lost.lost_at:%Y-%m-%d}, not stored again yet"
+            yield Finding(f"{lost.table} {lost.first or ''}".strip(), "failing", text)
+
+
+def records_lost(facts: Facts) -> Iterator[Finding]:
+    """Rows that were lost with the database and that no source has."""
+    for lost in facts.lost:
+        if lost.table in RECORDED:
+            text = f"{lost.text}: lost for good on {lost.lost_at:%Y-%m-%d}"
+            yield Finding(f"{lost.table} {lost.first or ''}".strip(), "failing", text)
+
+
 STORAGE = (
     Probe("publishing_silent", "publishing", "critical", publishing_silent),
     Probe("spool_waiting", "spool", "warning", spool_waiting),
     Probe("batch_rejected", "spool", "warning", batch_rejected),
+    Probe("database_damaged", "database", "critical", database_damaged, "database_damaged"),
+    Probe("rows_lost", "database", "warning", rows_lost),
+    Probe("records_lost", "database", "info", records_lost),
     Probe("disk_low", "disk", "critical", disk_low, "disk_low"),
 )

@@ -272,6 +272,7 @@ def test_rules_keep_their_names_and_defaults():
     }
     expected = golden("rules")
     expected["source_stale"]["limits"]["minutes"] = 5  # was 15: now the age limit of a snapshot, as everywhere else
+    expected["database_damaged"] = {"severity": "critical", "hold": 0.0, "cooldown": 60.0, "limits": {}, "names": {}}  # new
     assert found == expected
 
 

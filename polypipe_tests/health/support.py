@@ -28,7 +28,7 @@ NOTHING: dict[str, Any] = {
     "positions": None, "exits": None, "stored_activity": {}, "unproven_days": {},
     "compared_at": None, "published_at": None, "eligible_fills": (), "copied_days": None, "pairs": (), "copier_pnl": None,
     "failures": (), "log": BotLog(False, None, True), "free": {}, "spool": SpoolState(), "servers": Servers(),
-    "ticks_and_runs": TicksAndRuns(),
+    "ticks_and_runs": TicksAndRuns(), "recovery": None, "lost": (),
 }  # fmt: skip
 
 

@@ -65,6 +65,7 @@ def test_healthz_and_status_share_the_probes_of_stale_data():
     names = {probe.name for probe in of_subjects(*FRESHNESS)}
     assert names == {
         "file_old", "file_refused", "snapshot_old", "source_silent", "positions_old", "publishing_silent",
+        "database_damaged", "rows_lost", "records_lost",
     }  # fmt: skip
 
 
