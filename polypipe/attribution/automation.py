@@ -8,9 +8,9 @@ import dagster as dg
 from polypipe.attribution.assets import COPY_FILLS, COPY_METRICS, GAP_ATTRIBUTION
 from polypipe.attribution.days import LOOK_BACK
 from polypipe.attribution.stored_days import STORED_DAYS
-from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY
+from polypipe.history.assets import COPY_QUALITY, DAYS_A_RUN, WALLET_ACTIVITY
 from polypipe.history.automation import REREAD, history_job
-from polypipe.orchestration.daily import range_request
+from polypipe.orchestration.daily import lost_range, range_request
 from polypipe.orchestration.day_ranges import Range, spans
 from polypipe.orchestration.scheduling import (
     Request,
@@ -30,6 +30,19 @@ attribution_job = asset_job(
     "Match the fills of a range of days, measure how they were copied, and attribute the gap.",
     max_runtime=1800,
 )
+
+TABLES = frozenset(
+    (
+        "copy_fills",
+        "wallet_fees_daily",
+        "ratio_changes",
+        "copy_metrics_daily",
+        "copy_breakdowns",
+        "gap_attribution",
+        "uncopied_exits",
+    )
+)
+"""Tables whose lost days are computed again."""
 
 backfill_job = asset_job(
     "backfill_history",
@@ -68,9 +81,14 @@ def _request(instance: dg.DagsterInstance, _: Settings) -> Request:
     return [range_request(one.first, one.last) for one in spans(stored)]
 
 
-def _first_request(instance: dg.DagsterInstance, settings: Settings, _: Warehouse) -> Request:
-    if instance.get_materialized_partitions(GAP_ATTRIBUTION):
-        return dg.SkipReason("attribution was computed before")
+def _first_request(instance: dg.DagsterInstance, settings: Settings, warehouse: Warehouse) -> Request:
+    if stored := instance.get_materialized_partitions(GAP_ATTRIBUTION):
+        lost = lost_range(instance, attribution_job.name, warehouse, TABLES, stored, DAYS_A_RUN)
+        if lost is None:
+            return dg.SkipReason("attribution was computed before, and no day of it is lost")
+        if is_unfinished(instance, history_job.name):
+            return dg.SkipReason(f"the last run of {history_job.name} is unfinished")
+        return lost
     return _request(instance, settings)
 
 
@@ -87,7 +105,8 @@ sensors = [
     catch_up_sensor(
         "first_attribution",
         attribution_job,
-        "Computes the days that history has while none is computed: once, after the first start.",
+        "Computes the days that history has while none is computed: once, after the first start. Also days that were lost "
+        "with the database.",
         _first_request,
         every=timedelta(minutes=1),
         pause=timedelta(minutes=10),

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 import dagster as dg
 
 from polypipe.history.assets import COPY_QUALITY, DAYS_A_RUN, WALLET_ACTIVITY, WALLET_PNL
-from polypipe.orchestration.daily import range_request
+from polypipe.orchestration.daily import lost_range, range_request
 from polypipe.orchestration.scheduling import Request, asset_job, catch_up_sensor, regular_schedule
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
@@ -25,6 +25,9 @@ history_job = asset_job(
     "PnL, activity and copy quality of a range of days.",
     max_runtime=3600,
 )
+
+TABLES = frozenset(("wallet_pnl", "wallet_activity", "activity_days", "copy_quality_daily"))
+"""Tables whose lost days are loaded again."""
 
 jobs = [history_job]
 
@@ -61,20 +64,22 @@ def history_schedule(partitions: dg.DailyPartitionsDefinition) -> dg.ScheduleDef
 
 
 def first_history(partitions: dg.DailyPartitionsDefinition) -> dg.SensorDefinition:
-    """Loads the last days once, after the first start with wallets."""
+    """Loads the last days once, after the first start with wallets, and days that were lost with the database."""
 
-    def request(instance: dg.DagsterInstance, settings: Settings, _: Warehouse) -> Request:
+    def request(instance: dg.DagsterInstance, settings: Settings, warehouse: Warehouse) -> Request:
         days = partitions.get_partition_keys()[-DAYS_A_RUN:]
         if not days:
             return _no_days(settings)
-        if instance.get_materialized_partitions(COPY_QUALITY):
-            return dg.SkipReason("history was loaded before")
+        if stored := instance.get_materialized_partitions(COPY_QUALITY):
+            lost = lost_range(instance, history_job.name, warehouse, TABLES, stored, DAYS_A_RUN)
+            return lost or dg.SkipReason("history was loaded before, and no day of it is lost")
         return range_request(date.fromisoformat(days[0]), date.fromisoformat(days[-1]))
 
     return catch_up_sensor(
         "first_history",
         history_job,
-        f"Loads the last {DAYS_A_RUN} days while no day is stored. `polypipe backfill` loads older ones.",
+        f"Loads the last {DAYS_A_RUN} days while no day is stored, and days that were lost with the database. "
+        "`polypipe backfill` loads older ones.",
         request,
         every=timedelta(minutes=1),
         pause=timedelta(minutes=10),

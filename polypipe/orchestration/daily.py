@@ -1,15 +1,16 @@
 """Assets partitioned by UTC day: their partitions, and the factory in which one function computes a range of days."""
 
 import warnings
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 
 from polypipe.errors import PolypipeError
 from polypipe.orchestration.asset_defaults import OWNERS, WRITER_POOL
+from polypipe.orchestration.day_ranges import ranges_of
 from polypipe.orchestration.documented import source_metadata
 from polypipe.orchestration.failures import wallets_or_fail
 from polypipe.orchestration.metadata import simulated, table_metadata
@@ -18,6 +19,7 @@ from polypipe.orchestration.upstream import Upstream, require_stored
 from polypipe.settings import Settings
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse
+from polypipe.warehouse.recovery import REMEMBERED, read_recovery
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
@@ -37,6 +39,45 @@ def daily_partitions(settings: Settings) -> dg.DailyPartitionsDefinition:
 def range_request(first: date, last: date) -> dg.RunRequest:
     """Requests one run over the days from `first` to `last`, both included."""
     return dg.RunRequest(tags={RANGE_START: first.isoformat(), RANGE_END: last.isoformat()})
+
+
+def lost_range(
+    instance: dg.DagsterInstance,
+    job_name: str,
+    warehouse: Warehouse,
+    tables: Iterable[str],
+    stored: Collection[str],
+    longest: int,
+) -> dg.RunRequest | None:
+    """Requests the newest consecutive days, at most `longest`, whose rows were lost with the database; None if none is left.
+
+    `stored` are the partition keys that were ever materialized: all of them are lost with a table that has one file. A day
+    counts as loaded again once a run of the job that contains it, created after the loss, has succeeded.
+    """
+    recovery = read_recovery(warehouse.layout)
+    lost = [entry for entry in recovery.lost if entry.table in tables] if recovery is not None else []
+    lost = [entry for entry in lost if datetime.now(UTC) - entry.lost_at < REMEMBERED]
+    if not lost:
+        return None
+    since = min(entry.lost_at for entry in lost)
+    filters = dg.RunsFilter(job_name=job_name, statuses=[dg.DagsterRunStatus.SUCCESS], created_after=since)
+    done = [
+        (record.create_timestamp, record.dagster_run.tags.get(RANGE_START, "~"), record.dagster_run.tags.get(RANGE_END, ""))
+        for record in instance.get_run_records(filters)
+    ]
+    days: set[str] = set()
+    for entry in lost:
+        first, last = str(entry.first or ""), str(entry.last or "~")
+        days |= {
+            day
+            for day in stored
+            if first <= day <= last
+            and not any(start <= day <= end for created, start, end in done if created >= entry.lost_at)
+        }
+    if not days:
+        return None
+    span = ranges_of({"": [date.fromisoformat(day) for day in days]}, longest)[-1]
+    return range_request(span.first, span.last)
 
 
 @dataclass(frozen=True)

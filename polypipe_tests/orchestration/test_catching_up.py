@@ -9,6 +9,7 @@ from polypipe.caches.registry import CACHES
 from polypipe.definitions import build_defs
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.warehouse import Append
+from polypipe.warehouse.recovery import Lost, Recovery, write_recovery
 from polypipe_tests.conftest import settings_for
 
 WALLETS = {"POLYPIPE_COPIER_ADDRESS": COPIER_ADDRESS, "POLYPIPE_WHALE_ADDRESS": WHALE_ADDRESS}
@@ -107,4 +108,50 @@ def test_last_30_days_of_history_are_requested_once(sim, instance, warehouse):
     instance.report_runless_asset_event(filled)
     asked = tick("first_history", instance, settings, warehouse)
     assert names(asked) == []
-    assert asked[1] == "history was loaded before"
+    assert asked[1] == "history was loaded before, and no day of it is lost"
+
+
+@pytest.mark.parametrize(
+    ("sensor", "job", "table", "asset"),
+    [
+        ("first_history", "history", "wallet_activity", "copy_quality_daily"),
+        ("first_attribution", "attribution", "copy_fills", "gap_attribution"),
+    ],
+)
+def test_days_that_were_lost_with_the_database_are_requested_until_a_run_has_loaded_them(
+    sim, instance, warehouse, sensor, job, table, asset
+):
+    settings = settings_for(sim.url, **WALLETS)
+    today = datetime.now(UTC).date()
+    days = [today - timedelta(days=n) for n in range(60, 0, -1)]
+    for day in days:
+        instance.report_runless_asset_event(dg.AssetMaterialization(asset, partition=str(day)))
+    assert names(tick(sensor, instance, settings, warehouse)) == []
+
+    now = datetime.now(UTC)
+    lost = [Lost(table, 3, "damaged", now, day, day) for day in (days[5], days[20], days[21])]
+    lost.append(Lost("snapshots", 3, "damaged", now, days[30], days[30]))  # no job can load these again
+    write_recovery(warehouse.layout, Recovery(now, "damaged", healed_at=now, lost=lost))
+
+    def asked():
+        ((name, tags),), _ = tick(sensor, instance, settings, warehouse)
+        return name, tags["dagster/asset_partition_range_start"], tags["dagster/asset_partition_range_end"]
+
+    assert asked() == (job, str(days[20]), str(days[21]))  # the newest, without the days between
+    definition = build_defs(settings=settings).resolve_job_def(job)
+    tags = {"dagster/asset_partition_range_start": str(days[20]), "dagster/asset_partition_range_end": str(days[21])}
+    instance.create_run_for_job(definition, tags=tags, status=dg.DagsterRunStatus.SUCCESS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("polypipe.orchestration.scheduling.tried_lately", lambda *_: False)
+        assert asked() == (job, str(days[5]), str(days[5]))
+        tags = {name: str(days[5]) for name in tags}
+        instance.create_run_for_job(definition, tags=tags, status=dg.DagsterRunStatus.FAILURE)
+        assert asked() == (job, str(days[5]), str(days[5]))
+        instance.create_run_for_job(definition, tags=tags, status=dg.DagsterRunStatus.SUCCESS)
+        assert names(tick(sensor, instance, settings, warehouse)) == []
+
+        # A table of one file loses all days: the newest ones are loaded first.
+        later = datetime.now(UTC)
+        everything = Lost("activity_days" if job == "history" else "gap_attribution", 90, "damaged", later)
+        write_recovery(warehouse.layout, Recovery(later, "damaged", healed_at=later, lost=[everything]))
+        assert asked() == (job, str(days[30]), str(days[59]))
