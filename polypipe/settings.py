@@ -55,6 +55,7 @@ class Settings:
     history_start: date
     alert_urls: tuple[str, ...] = field(repr=False)
     ping_url: str | None = field(repr=False)
+    backups: int
     simulated: bool
     sources: Mapping[str, str] = field(repr=False, compare=False)
 

@@ -93,6 +93,12 @@ def _seconds(text: str) -> int:
     return int(text)
 
 
+def _backups(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > 365:
+        raise ValueError
+    return int(text)
+
+
 def _day(text: str) -> date:
     day = date.fromisoformat(text)
     if not FIRST_DAY <= day <= datetime.now(UTC).date():
@@ -163,6 +169,7 @@ VARIABLES = (
     Variable("history_start", ("POLYPIPE_HISTORY_START",), None, _day, f"a date (UTC) from {FIRST_DAY} to today"),
     Variable("alert_urls", ("POLYPIPE_ALERT_URLS",), "", _urls, "Apprise URLs separated by commas", secret=True),
     Variable("ping_url", ("POLYPIPE_PING_URL",), None, _ping, "an http or https URL without a password", secret=True),
+    Variable("backups", ("POLYPIPE_BACKUPS",), "7", _backups, "a whole number from 0 (none) to 365"),
     # Set by `polypipe demo`: marks numbers as simulated wherever they are shown.
     Variable("simulated", ("POLYPIPE_SIMULATED",), "0", _flag, "0 or 1"),
 )
