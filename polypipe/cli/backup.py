@@ -1,10 +1,13 @@
-"""Commands that back up and restore a home."""
+"""Commands that back up, restore and rebuild a home."""
 
+import sys
+from datetime import timedelta
 from pathlib import Path
 
 import click
 
 from polypipe.cli.common import marked_settings
+from polypipe.errors import PolypipeError
 from polypipe.settings import load_settings
 from polypipe.text import count, utc_text
 
@@ -54,3 +57,34 @@ def restore(file: Path, force: bool) -> None:
         click.echo(f"  kept as they are in {settings.bot_dir}: {', '.join(done.bot_files_kept)}")
     if done.aside is not None:
         click.echo(f"  old state: {done.aside}")
+
+
+@click.command()
+@click.option("--always", is_flag=True, help="Rebuild the database even if nothing is damaged.")
+def rebuild(always: bool) -> None:
+    """Read the database and the published tables to the end, and rebuild what is damaged, while everything is running.
+
+    The database is rebuilt from the published tables, these from the database; what neither has comes from the backups.
+    Writers do the same by themselves when they meet damage. Damaged files are moved to `damaged` in the home.
+
+    Exit code 0: nothing was damaged, or everything came back; 3: rows are lost, which are named.
+    """
+    from polypipe.runtime.unfinished import unfinished
+    from polypipe.warehouse import Warehouse
+
+    settings = marked_settings()
+    if cut_off := unfinished(settings.home):
+        raise PolypipeError(cut_off)
+    done = Warehouse(settings.home).check(by_hand=True, always=always)
+    if done is None:
+        click.echo(f"{settings.home}: nothing is damaged")
+        return
+    click.echo(f"{settings.home}: {done.text}")
+    for table, rows in done.rows.items():
+        click.echo(f"  {table}: {count(rows, 'row')}")
+    for source, files in done.sources.items():
+        click.echo(f"  from {source}: {count(files, 'file')}")
+    if lost := done.lost_since(done.found_at - timedelta(seconds=1)):
+        for entry in lost:
+            click.echo(f"  lost: {entry.text}: {entry.reason}")
+        sys.exit(3)

@@ -11,7 +11,15 @@ from polypipe.errors import PolypipeError
 
 SECTIONS = {
     "Run": (servers.up, servers.status, servers.logs, servers.restart, servers.stop, servers.demo, servers.dashboard),
-    "Data": (data.refresh, backfill.backfill, data.sql, backup.backup, backup.restore, data.import_divergence),
+    "Data": (
+        data.refresh,
+        backfill.backfill,
+        data.sql,
+        backup.backup,
+        backup.restore,
+        backup.rebuild,
+        data.import_divergence,
+    ),
     "Gap": (gap.watch, gap.quality, gap.whatif),
     "Health": (doctor.doctor, alert.alert),
 }

@@ -61,6 +61,8 @@ CHECKS = (
     Check("Bot", "ratio", ratio.check_ratio),
     Check("Data", "DuckDB file", stored.check_database),
     Check("Data", "published tables", stored.check_published),
+    Check("Data", "recovery", stored.check_recovery),
+    Check("Data", "backup", stored.check_backup),
     Check("Data", "spool", stored.check_spool),
     Check("Data", "ages", stored.check_ages),
     Check("Machine", "polypipe up", machine.check_servers),

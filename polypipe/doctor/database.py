@@ -14,8 +14,9 @@ from polypipe.doctor.result import Result, error, ok, skipped, unknown, warning
 from polypipe.health.registry import BY_NAME, of_subjects
 from polypipe.text import count, duration, utc_text
 from polypipe.warehouse import WarehouseBusy, WarehouseError
-from polypipe.warehouse.connection import literal, open_memory, quoted
-from polypipe.warehouse.current import Current, read_current
+from polypipe.warehouse.connection import quoted
+from polypipe.warehouse.current import read_current
+from polypipe.warehouse.damage import damaged_files, database_damage
 from polypipe.warehouse.gate import gate
 from polypipe.warehouse.layout import Layout
 from polypipe.warehouse.migrate import latest
@@ -23,10 +24,18 @@ from polypipe.warehouse.migrate import latest
 GATE_SECONDS = 3.0
 """A writer holds the gate for 2 s at most."""
 
+BACKUP_AGE = timedelta(hours=49)
+"""Two nights: one may be skipped while another program holds the database."""
+
 FUTURE = timedelta(seconds=30)
 """A time this far in the future was not written during the check: the clock was set back."""
 
 NEVER = "nothing is stored yet"
+
+REBUILD = (
+    "the next writer rebuilds it from the published tables and keeps the damaged file in damaged/; "
+    "polypipe rebuild does it now"
+)
 
 
 def check_database(inputs: Inputs) -> Result:
@@ -38,7 +47,7 @@ def check_database(inputs: Inputs) -> Result:
             return error(
                 "DuckDB file",
                 what,
-                "restore polypipe.duckdb and its .wal from a backup; without one the next writer creates an empty database",
+                f"{REBUILD}. If the published tables are gone too: polypipe restore FILE",
             )
         return skipped("DuckDB file", NEVER)
     try:
@@ -56,6 +65,8 @@ def _open_database(layout: Layout) -> Result:
     import duckdb
 
     try:
+        if damage := database_damage(layout.database):  # in another process, because it can crash the one that reads
+            return _broken(layout, damage)
         con = duckdb.connect(str(layout.database), read_only=True, config={"threads": 1})
     except duckdb.IOException as failure:
         if "Could not set lock" not in str(failure):
@@ -92,12 +103,15 @@ def _open_database(layout: Layout) -> Result:
     return ok("DuckDB file", finding)
 
 
-def _broken(layout: Layout, failure: Exception) -> Result:
+def _broken(layout: Layout, failure: object) -> Result:
     what = " ".join(str(failure).split())
-    advice = (
-        f"stop polypipe, move {layout.database} and its .wal away and restore a backup; "
-        "without one the next writer creates an empty database (published data stays readable until then)"
-    )
+    if "newer version of DuckDB" in what:
+        advice = (
+            "a newer DuckDB wrote it: upgrade polypipe, or run polypipe rebuild, which moves it aside and rebuilds it from "
+            "the published tables"
+        )
+    else:
+        advice = REBUILD
     return error("DuckDB file", f"it cannot be read: {what}", advice)
 
 
@@ -107,10 +121,16 @@ def check_published(inputs: Inputs) -> Result:
     try:
         current = read_current(layout)
     except (WarehouseError, OSError) as failure:
-        return error("published tables", str(failure), "polypipe refresh rewrites it")
+        return error("published tables", str(failure), "the next writer restores it; polypipe rebuild does it now")
     if current is None:
+        if layout.pointer_copy.exists() or next(layout.published.glob("*.parquet"), None) or _has_rows(layout):
+            what = f"{layout.pointer} is missing: readers see no rows"
+            return error("published tables", what, "the next writer restores it; polypipe rebuild does it now")
         return skipped("published tables", NEVER)
-    faults = list(_faults(layout, current))
+    faults = [f"{table}: {reason}" for table, _, reason in damaged_files(layout, current)]
+    for table, entry in current.tables.items():
+        if (found := sum(file.rows for file in entry.files)) != entry.rows:
+            faults.append(f"{table}: {found:,} rows in its files, {entry.rows:,} expected")
     rows = sum(table.rows for table in current.tables.values())
     files = sum(len(table.files) for table in current.tables.values())
     age = duration(inputs.now - current.time)
@@ -119,7 +139,7 @@ def check_published(inputs: Inputs) -> Result:
         newer = read_current(layout)
         if newer is not None and newer.version != current.version:
             return unknown("published tables", "a new version was published during the check", "run doctor again")
-        advice = "move a damaged file away; the next writer (polypipe refresh) rewrites missing files from polypipe.duckdb"
+        advice = "polypipe rebuild writes them again from polypipe.duckdb or a backup; so does upkeep each night"
         return error("published tables", f"{finding}; {faults[0]}", advice, faults[1:])
     if current.time - inputs.now > FUTURE:
         what = f"{finding}: of {utc_text(current.time, seconds=True)}, which is in the future"
@@ -128,26 +148,51 @@ def check_published(inputs: Inputs) -> Result:
     return ok("published tables", finding)
 
 
-def _faults(layout: Layout, current: Current) -> Iterator[str]:
+def _has_rows(layout: Layout) -> bool:
+    """True if the DuckDB file can be opened now and has recorded published rows."""
     import duckdb
 
-    with open_memory() as con:
-        for table, entry in current.tables.items():
-            missing = [file.path for file in entry.files if not (layout.home / file.path).is_file()]
-            if missing:
-                yield f"{table}: {missing[0]} is missing" + (f" and {len(missing) - 1} more" if missing[1:] else "")
-                continue
-            found = 0
-            for file in entry.files:
-                query = f"SELECT count(*), bit_xor(hash(t)) FROM read_parquet({literal(layout.home / file.path)}) AS t"  # noqa: S608
-                try:
-                    found += con.execute(query).fetchall()[0][0]
-                except duckdb.Error as failure:
-                    yield f"{table}: {file.path} is damaged: {' '.join(str(failure).split())}"
-                    break
-            else:
-                if found != entry.rows:
-                    yield f"{table}: {found:,} rows in its files, {entry.rows:,} expected"
+    if not layout.database.exists():
+        return False
+    try:
+        with (
+            gate(layout.lock, time.monotonic() + GATE_SECONDS),
+            duckdb.connect(str(layout.database), read_only=True, config={"threads": 1}) as con,
+        ):
+            return bool(con.execute("SELECT count(*) FROM partitions WHERE row_count > 0").fetchall()[0][0])
+    except (duckdb.Error, WarehouseBusy):  # shown by the check of the file
+        return False
+
+
+def check_recovery(inputs: Inputs) -> Iterator[Result]:
+    """Whether the database was damaged, what came back, what is lost, and the damaged files that are kept."""
+    if inputs.health.recovery is not None:
+        yield from _rendered(inputs, "recovery", "database")
+    directory = inputs.warehouse.layout.damaged
+    kept = [path for path in directory.rglob("*") if path.is_file()] if directory.is_dir() else []
+    if kept:
+        size = sum(path.stat().st_size for path in kept) / 1e6
+        what = f"{count(len(kept), 'damaged file')} of {size:.0f} MB in {directory}, kept for inspection"
+        yield warning(
+            "damaged files", what, "delete them when the tables show what you expect", [str(path) for path in kept]
+        )
+
+
+def check_backup(inputs: Inputs) -> Result:
+    """The newest of the backups that `upkeep` writes."""
+    if not inputs.settings.backups:
+        return skipped("backup", "POLYPIPE_BACKUPS is 0")
+    found = {path: path.stat().st_mtime for path in inputs.warehouse.layout.backups.glob("polypipe-*.tar.gz")}
+    if not found:
+        return skipped("backup", "none yet: polypipe up writes one at 03:47 UTC, polypipe backup now")
+    newest = max(found, key=lambda path: found[path])
+    age = inputs.now.timestamp() - found[newest]
+    finding = f"{newest} is {duration(age)} old; {count(len(found), 'backup')} kept"
+    if age > BACKUP_AGE.total_seconds():
+        return warning(
+            "backup", f"{finding}; limit {duration(BACKUP_AGE)}", "see the last runs of upkeep in the Dagster UI"
+        )
+    return ok("backup", finding)
 
 
 def check_spool(inputs: Inputs) -> Iterator[Result]:
@@ -177,6 +222,9 @@ def check_ages(inputs: Inputs) -> Iterator[Result]:
 
 
 ADVICE = {
+    "database_damaged": "nothing to do once it is rebuilt; until then see DuckDB file above. polypipe rebuild tries again",
+    "rows_lost": "polypipe up loads or computes them again, the newest days first",
+    "records_lost": "they cannot be fetched again; numbers of these days are computed without them",
     "spool_waiting": "nothing is lost; see which process holds the DuckDB file. If none does: polypipe refresh merges them",
     "batch_rejected": "report the reason; their rows are in no table. Delete them from spool/rejected to clear this",
     "snapshot_old": "polypipe up takes them; if it is up, see logs/daemon.log",

@@ -49,7 +49,7 @@ def lost_range(
     stored: Collection[str],
     longest: int,
 ) -> dg.RunRequest | None:
-    """Requests the newest consecutive days, at most `longest`, whose rows were lost with the database; None if none is left.
+    """Requests the newest consecutive days, at most `longest`, whose rows were lost with the database; None without any.
 
     `stored` are the partition keys that were ever materialized: all of them are lost with a table that has one file. A day
     counts as loaded again once a run of the job that contains it, created after the loss, has succeeded.

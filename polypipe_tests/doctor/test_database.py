@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time as time_module
@@ -19,7 +20,7 @@ from polypipe.warehouse.migrate import migrate
 from polypipe_tests.attribution.tables import insert
 from polypipe_tests.conftest import settings_for
 from polypipe_tests.doctor.support import inputs_of, results
-from polypipe_tests.warehouse import helpers
+from polypipe_tests.warehouse import helpers, losses
 
 NOWHERE = "http://127.0.0.1:9"
 DATA = ("DuckDB file", "published tables", "spool", "ages")
@@ -63,13 +64,69 @@ def test_a_damaged_published_file_comes_back_as_the_advice_says(here, filled):
     file.write_bytes(content)
     found = results(inputs_of(here), "published tables")["published tables"]
     assert (found.status, f"crawls: published/{file.name} is damaged" in found.finding) == ("error", True), found
-    assert found.advice.startswith("move a damaged file away")
+    assert found.advice.startswith("polypipe rebuild writes them again")
     filled.merge()
     assert results(inputs_of(here), "published tables")["published tables"].status == "error"
-    file.unlink()
-    filled.merge()
+    filled.check(by_hand=True)
     assert results(inputs_of(here), "published tables")["published tables"].status == "ok"
     helpers.assert_published_is_live(filled)
+    kept = results(inputs_of(here), "recovery")["damaged files"]
+    assert (kept.status, "1 damaged file" in kept.finding) == ("warning", True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("lose", "name", "words", "advice"),
+    [
+        (lambda layout: layout.database.unlink(), "DuckDB file", "is missing", "the next writer rebuilds it"),
+        (
+            lambda layout: losses.overwrite(layout.database, 0, 16),
+            "DuckDB file",
+            "cannot be read",
+            "polypipe rebuild does it",
+        ),
+        (lambda layout: cut_log(layout), "DuckDB file", "replaying WAL", "polypipe rebuild does it"),
+        (lambda layout: losses.make_newer(layout.database), "DuckDB file", "version number 99", "upgrade polypipe, or run"),
+        (lambda layout: shutil.rmtree(layout.published), "published tables", "is missing", "polypipe rebuild writes them"),
+        (lambda layout: layout.pointer.unlink(), "published tables", "readers see no rows", "polypipe rebuild does it now"),
+        (
+            lambda layout: layout.pointer.write_text("{"),
+            "published tables",
+            "cannot be read",
+            "polypipe rebuild does it now",
+        ),
+        (lambda layout: remove_all(layout), "published tables", "readers see no rows", "polypipe rebuild does it now"),
+    ],
+)
+def test_what_the_advice_says_brings_everything_back(here, filled, lose, name, words, advice):
+    before = losses.contents(filled)
+    lose(filled.layout)
+    found = results(inputs_of(here), name)[name]
+    assert (found.status, words in found.finding) == ("error", True), found
+    assert advice in found.advice
+    filled.check(by_hand=True)  # polypipe rebuild
+    filled.merge()
+    assert losses.contents(filled) == before
+    assert {status for status, _ in look(here, "DuckDB file", "published tables").values()} == {"ok"}
+    helpers.assert_published_is_live(filled)
+
+
+def cut_log(layout):
+    losses.overwrite(losses.leave_log(layout.database, "DELETE FROM crawls"), 60, 8)
+
+
+def remove_all(layout):
+    shutil.rmtree(layout.published)
+    layout.pointer.unlink()
+
+
+def test_the_newest_backup_is_shown_with_its_age(here, filled):
+    assert look(here, "backup")["backup"][0] == "skipped"
+    filled.layout.backups.mkdir()
+    (filled.layout.backups / "polypipe-20261120T034700Z.tar.gz").write_bytes(b"")
+    assert look(here, "backup")["backup"][0] == "ok"
+    late = inputs_of(here, now=datetime.now(UTC) + timedelta(hours=50))
+    assert results(late, "backup")["backup"].status == "warning"
 
 
 def test_what_is_of_the_future_is_a_clock_that_went_back(here, filled):
