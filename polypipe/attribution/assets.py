@@ -125,7 +125,7 @@ def copy_fills(run: DailyRun) -> DailyReport:
         days,
         waiting,
         {"price_requests": requests, "prices_read": prices_read, "later_days_recomputed": len(later)},
-        [f"prices of past instants could not be read: {unread}"] if unread else [],
+        [f"prices of past instants were not read: {unread}"] if unread else [],
     )
 
 

@@ -38,6 +38,9 @@ DEADLINE_SECONDS = 900.0
 ANSWER_SECONDS = 60.0
 """Deadline of one request. After it the reading ends: the run occupies the pool of writers, which the files need."""
 
+MOST_REQUESTS = 1500
+"""Requests of one run: 3 to 12 minutes if each takes 1 to 4 seconds. 3,000 fills a day for 30 days need 5,500."""
+
 AT_ONCE = 8
 """Maximum concurrent requests. Waiting for a turn does not count towards `ANSWER_SECONDS`."""
 
@@ -48,12 +51,14 @@ requested, up to this many seconds back."""
 
 @dataclass
 class LoadedPrices:
-    """The requested spans. `unread` says why some were not answered; the next run requests them again.
+    """The spans that were missing, and how many are still (`left`). `unread` says why, with their days; the next run of
+    these days requests them.
 
     `waiting` says why the rows are still in the spool; None when they are merged.
     """
 
     spans: int = 0
+    left: int = 0
     requests: int = 0
     rows: list[PriceHistoryRow] = field(default_factory=list)
     unread: str | None = None
@@ -70,8 +75,8 @@ def load_prices(
 ) -> LoadedPrices:
     """Read and store the prices that the days of [start, end) lack: at their midnights and around the whale's fills.
 
-    Takes a request for 20 tokens, within the published limits. A failure of the API is reported, not raised: days have
-    results without these prices, only worse ones.
+    Takes a request for 20 tokens, within the published limits, and about `MOST_REQUESTS` a run: midnights first, the newest
+    days first. A failure of the API is reported, not raised: days have results without these prices, only worse ones.
     """
     now = clock()
     with warehouse.read() as con:
@@ -88,21 +93,25 @@ def load_prices(
             return await fetch_prices(http, tokens, begins, ends, fidelity(now.timestamp() - begins))
 
     turns = asyncio.Semaphore(AT_ONCE)
+    missing = set(spans)
+    failure = ""
 
     async def answer(http: PolymarketHttp, group: list[Span]) -> None:
         async with turns:
-            if not loaded.unread:
+            if not failure and loaded.requests < MOST_REQUESTS:
                 await read(http, group)
 
     async def read(http: PolymarketHttp, group: list[Span]) -> None:
+        nonlocal failure
         try:
             points = await ask(http, group)
             closed = [span for span in group if span.last_only and not _inside(span, points)]
             earlier = [span._replace(start=max(known[span], span.end - FURTHER_BACK)) for span in closed]
             older = await ask(http, earlier) if earlier else {}
         except PolymarketError as error:
-            loaded.unread = str(error)
+            failure = str(error)
             return
+        missing.difference_update(group)
         for span in {*group} - {*closed}:
             loaded.rows += _rows(span, _inside(span, points), now)
         for span in earlier:
@@ -110,12 +119,21 @@ def load_prices(
 
     async def work(http: PolymarketHttp) -> None:
         async with http.operation(DEADLINE_SECONDS):
-            await asyncio.gather(*(answer(http, group) for group in batches(spans, BATCH)))
+            groups = sorted(batches(spans, BATCH), key=lambda group: (not group[0].last_only, -group[-1].end))
+            await asyncio.gather(*(answer(http, group) for group in groups))
 
     try:
         polymarket.run(work)
     except PolymarketError as error:  # deadline exceeded: answers received so far are stored
-        loaded.unread = str(error)
+        failure = str(error)
+    if missing:
+        days = sorted({moment(span.start).date() for span in missing})
+        loaded.left = len(missing)
+        why = failure or f"a run makes at most {MOST_REQUESTS:,} requests"
+        loaded.unread = (
+            f"{why}; {loaded.left:,} of {len(spans):,} spans of prices from {days[0]} to {days[-1]} are missing: "
+            "materialize copy_fills of these days again"
+        )
     if loaded.rows:
         with warehouse.batch("price_history") as batch:
             batch.add("price_history", loaded.rows)

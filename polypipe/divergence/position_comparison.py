@@ -27,7 +27,11 @@ STATUSES = ("on_target", "under", "over", "missed", "below_minimum", "orphan", "
 APART = ("resolved", "netted")
 """Statuses that no figure counts: decided markets, and full sets without exposure in either wallet."""
 
-MOVED = "its shares left the whale's address without a trade: the whale may hold them, and trade, from another address"
+MOVED = "its shares moved to another address without a trade: the whale may hold them, and trade, from there"
+INFERRED = (
+    "inferred: its shares left the whale's address and no trade or move of them is listed; the whale may hold them, and "
+    "trade, from another address, or its sale is not listed yet"
+)
 CONVERTED = "shares of other outcomes of the event pay the same"
 NO_PRICES = "shares of other outcomes may pay the same; the prices of the event's outcomes are not known"
 
@@ -186,7 +190,7 @@ def _left(history: WhaleHistory, in_sets: bool) -> tuple[str, str | None]:
     if in_sets:
         return "orphan", None
     if history.exit == "moved":
-        return "moved", MOVED
+        return "moved", MOVED if history.listed else INFERRED
     if history.exit == "unknown":
         return "unknown", history.unknown
     return ("orphan" if history.exit == "traded" else "manual"), None

@@ -21,12 +21,14 @@ YES = 0
 class WhaleHistory:
     """Whether the whale ever held a token that only the copier holds now, and when it left (None: unknown).
 
-    `moved`: its shares left without a trade. `unknown`: why the history is not known; the other fields mean nothing then.
+    `moved`: its shares left without a trade; `listed` if its activity lists the move, else that is only inferred.
+    `unknown`: why the history is not known; the other fields mean nothing then.
     """
 
     held: bool
     out_since: datetime | None
     moved: bool = False
+    listed: bool = False
     unknown: str | None = None
 
     @property
@@ -51,7 +53,7 @@ def whale_history(
     """
     moves = [row for row in rows if row.type == "MIGRATION" and row.asset in (position.asset, None)]
     if moves and not any(row.type == "TRADE" and row.timestamp > moves[0].timestamp for row in rows):
-        return WhaleHistory(True, moves[0].timestamp, moved=True)
+        return WhaleHistory(True, moves[0].timestamp, moved=True, listed=True)
     touching = [row.timestamp for row in (*rows, *conversions) if _touches(row, position)]
     if not touching:
         if held_at is not None and (complete or rows[-1].timestamp <= held_at):

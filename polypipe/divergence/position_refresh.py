@@ -14,6 +14,7 @@ from polypipe.clock import Clock, utc_now
 from polypipe.divergence.event_outcomes import OUTCOMES
 from polypipe.divergence.position_addresses import AddressCheck, check_address, held_elsewhere
 from polypipe.divergence.position_comparison import (
+    MOVED,
     ComparedPosition,
     compare_positions,
     copier_only,
@@ -219,15 +220,15 @@ def _known(warehouse: Warehouse, wallets: Wallets) -> Mapping[str, Known]:
         rows = con.execute(
             "SELECT token_id, compared_at, whale_size > 0 AND whale_exit IS NULL, "
             "status = 'orphan' AND whale_size > 0 AND whale_exit IS NULL, "
-            "whale_exit, whale_out_since, whale_held_at, traced_at, trace_failure FROM positions"
+            "whale_exit, reason, whale_out_since, whale_held_at, traced_at, trace_failure FROM positions"
         ).fetchall()
     found = {}
-    for token, compared_at, holding, in_sets, exit_, *stored in rows:
+    for token, compared_at, holding, in_sets, exit_, reason, *stored in rows:
         failure, (since, held_at, asked_at) = stored.pop(), (time and time.astimezone(UTC) for time in stored)
         if holding:
             found[token] = Known(compared_at.astimezone(UTC), history=WhaleHistory(True, since) if in_sets else None)
         elif exit_ in ("traded", "moved", "never"):
-            history = WhaleHistory(exit_ != "never", since, moved=exit_ == "moved")
+            history = WhaleHistory(exit_ != "never", since, moved=exit_ == "moved", listed=reason == MOVED)
             found[token] = Known(held_at, since, history, asked_at, failure)
         else:
             found[token] = Known(held_at, since, None, asked_at, failure)

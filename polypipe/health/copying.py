@@ -33,6 +33,9 @@ BOT_DELAY = timedelta(seconds=90)
 LISTED_WITHIN = timedelta(seconds=120)
 """Time within which the exchange lists a fill. A fill of the bot's log that is missing for longer shows a lag."""
 
+NEXT_COMPARISON = timedelta(minutes=6)
+"""Time within which positions are compared again."""
+
 NO_LOG = "POLYPIPE_BOT_DIR has no log of the bot, and never had one"
 FILLS_NOT_READ = "the newest fills were not read"
 
@@ -89,6 +92,9 @@ def missed_copy(facts: Facts) -> Iterator[Finding]:
         if worth < limit:
             continue
         shares, one = sum(fill.shares for fill in fills), fills[-1]
+        if lag := _lag_of_copies(facts, reach, token, side, fills):
+            yield unknown(lag, f"{token} {side}")
+            continue
         logged = next((found for fill in fills if (found := outcomes.get((fill.transaction, token)))), None)
         text = (
             f"Whale {'bought' if side == 'BUY' else 'sold'} {money(worth)} of {market_name(one.title, one.outcome)}: "
@@ -102,6 +108,33 @@ def missed_copy(facts: Facts) -> Iterator[Finding]:
         yield unknown(f"the listing reaches back to {listed_since:%H:%M:%S} UTC only")
     elif held is None and any(fill.side == "SELL" and first <= _moment(fill.t) <= last for fill in whale.fills):
         yield unknown("sales cannot be judged: no fresh comparison of positions")
+
+
+def _lag_of_copies(facts: Facts, reach: timedelta, token: str, side: str, fills: Sequence[Fill]) -> str:
+    """Why the listing may lack the copies of these fills; "" if positions do not contradict that they are missing.
+
+    A copier that holds what it should after the fills has copied them, whatever its listing shows. Without the bot's log,
+    nothing else shows a lag, so the next comparison is waited for.
+    """
+    positions, last = facts.positions, _moment(fills[-1].t)
+    if facts.wallets is None or facts.fills is None or positions is None:
+        return ""
+    age = facts.now - positions.compared_at
+    since = fills[0].t - BEFORE
+    late = any(c.token == token and c.side == side and c.t >= since for c in facts.fills.copier.fills)
+    if late or age > POSITIONS_AGE:
+        return ""
+    row = next((row for row in positions.rows if row.token == token), None)
+    if positions.compared_at > last and row and row.expected_shares is not None and row.net_shares is not None:
+        still_open = (row.expected_shares - row.net_shares) * (1 if side == "BUY" else -1)
+        if still_open < facts.wallets.ratio * sum(fill.shares for fill in fills) / 2:
+            at = utc_text(positions.compared_at, seconds=True)
+            return f"the listing of the copier's fills lags: it has no copy, but the copier held the expected size at {at}"
+    if not facts.log.known and positions.compared_at < last + reach and age < NEXT_COMPARISON:
+        return (
+            "the listing of the copier's fills may lag: positions were not compared since, and the bot's log is not known"
+        )
+    return ""
 
 
 def bot_silent(facts: Facts) -> Iterator[Finding]:

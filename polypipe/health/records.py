@@ -105,6 +105,7 @@ class HeldPosition:
     whale_out_since: datetime | None
     net_shares: float | None = None
     reason: str = ""
+    expected_shares: float | None = None
 
     @property
     def usd(self) -> float | None:

@@ -139,11 +139,12 @@ def read_positions(con: "duckdb.DuckDBPyConnection", wallets: Wallets) -> Compar
     if newest is None or newest[0] is None or newest[0] != newest[1]:
         return None
     rows = con.execute(
-        "SELECT token_id, title, outcome, status, copier_size, price, whale_out_since, copier_net, reason FROM positions"
+        "SELECT token_id, title, outcome, status, copier_size, price, whale_out_since, copier_net, reason, "
+        "expected_size FROM positions"
     )
     held = [
-        HeldPosition(token, title or "", outcome or "", status, shares, price, _utc(since), net, reason or "")
-        for token, title, outcome, status, shares, price, since, net, reason in rows.fetchall()
+        HeldPosition(token, title or "", outcome or "", status, shares, price, _utc(since), net, reason or "", expected)
+        for token, title, outcome, status, shares, price, since, net, reason, expected in rows.fetchall()
     ]
     notes = con.execute("SELECT arg_max(notes, compared_at) FROM position_summaries").fetchall()[0][0]
     return ComparedPositions(newest[0].astimezone(UTC), held, json.loads(notes or "{}"))

@@ -136,6 +136,29 @@ def test_a_server_that_never_answers_ends_the_reading_at_the_first_request(store
     assert 1 <= len(requests) <= price_history.AT_ONCE
 
 
+def test_a_run_is_bounded_and_the_next_one_continues_with_what_is_named(stored, monkeypatch) -> None:
+    """Midnights are read first. The next run of the same days reads the rest, and nothing again."""
+    monkeypatch.setattr(price_history, "MOST_REQUESTS", 1)
+    monkeypatch.setattr(price_history, "AT_ONCE", 1)
+    api = Api(lambda token, start, end: [(end - 30, 0.5)])
+    found = loaded(api, stored)
+    assert found.requests == 1
+    assert 0 < found.left < found.spans
+    assert found.unread == (
+        f"a run makes at most 1 requests; {found.left} of {found.spans} spans of prices from {T0.date()} to {T0.date()} "
+        "are missing: materialize copy_fills of these days again"
+    )
+    assert {end for _, _, _, end in api.requests} == {MIDNIGHT}
+    rest = loaded(api, stored)
+    while rest.left:
+        assert rest.left < found.left
+        found, rest = rest, loaded(api, stored)
+    assert rest.unread is None
+    assert loaded(api, stored).spans == 0
+    asked = [(token, start, end) for _, tokens, start, end in api.requests for token in tokens]
+    assert len(asked) == len(set(asked))
+
+
 def test_instants_that_are_not_over_are_not_asked_for(stored) -> None:
     api = Api(each_minute)
     loaded(api, stored, T0 + DAY - timedelta(minutes=1))

@@ -302,6 +302,7 @@ def test_positions_name_what_the_notes_and_statuses_say(look, warehouse):
     event = {"negative_risk": True, "event_slug": "who-wins"}
     copier = [
         position("moved", 100.0, title="Moved?"),
+        position("listed", 100.0, title="Listed?"),
         position("untraced", 100.0, title="Untraced?"),
         position("A", 500.0, 0.7, title="A wins", outcome="No", outcome_index=1, **event),
         position("B", 500.0, 0.7, title="B wins", outcome="No", outcome_index=1, **event),
@@ -309,6 +310,7 @@ def test_positions_name_what_the_notes_and_statuses_say(look, warehouse):
     whale = [position("C", 5000.0, 0.4, title="C wins", **event)]
     histories = {
         "moved": WhaleHistory(True, now(), moved=True),
+        "listed": WhaleHistory(True, now(), moved=True, listed=True),
         "untraced": WhaleHistory(False, None, unknown="its history is not traced yet"),
     }
     note = "the whale bought 1 token that its address does not hold: set POLYPIPE_WHALE_ADDRESS"
@@ -316,10 +318,12 @@ def test_positions_name_what_the_notes_and_statuses_say(look, warehouse):
     page = look.open(charts=False)
     expect(page.locator("#position-notes")).to_have_text(f"Note: {note}.")
     rows = {
-        name: page.locator("#position-rows tbody tr", has_text=name) for name in ("Moved?", "Untraced?", "A wins", "C wins")
+        name: page.locator("#position-rows tbody tr", has_text=name)
+        for name in ("Moved?", "Listed?", "Untraced?", "A wins", "C wins")
     }
     expect(rows["Moved?"]).to_contain_text("from another address")
-    expect(rows["Moved?"].locator(".tag")).to_have_text("moved")
+    expect(rows["Moved?"].locator(".tag")).to_have_text("moved (inferred)")
+    expect(rows["Listed?"].locator(".tag")).to_have_text("moved")
     expect(rows["Untraced?"]).to_contain_text("its history is not traced yet")
     expect(rows["A wins"]).to_contain_text("500.0 counts as 0.0")
     expect(rows["C wins"]).to_contain_text("0.0 counts as 500.0")

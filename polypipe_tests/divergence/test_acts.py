@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from polypipe.divergence.position_comparison import INFERRED, MOVED
 from polypipe.sim import COPIER_ADDRESS, WHALE_ADDRESS
 from polypipe.sim.script import NO, YES, Script
 from polypipe.sim.wallets import DEPOSIT_ADDRESS
@@ -98,7 +99,7 @@ def test_migrated_shares_are_moved_and_not_sold(played, silent) -> None:
         assert compared.statuses() == {market.token(YES): "moved", kept.token(YES): "on_target"}
         exit_, reason = compared.row(market.token(YES), "whale_exit, reason")
         assert exit_ == "moved"
-        assert "from another address" in reason
+        assert reason == (INFERRED if silent else MOVED)
         assert compared.summary("orphan, moved, excess_usd, coverage") == (0, 1, 0, 100)
         assert ("POLYPIPE_WHALE_ADDRESS" in compared.notes().get("whale", "")) == silent, "the row names the migration"
 
@@ -112,8 +113,11 @@ def test_position_that_goes_between_two_comparisons_without_a_trade_is_moved(pla
         assert compared.statuses() == {market.token(YES): "on_target"}
         compared.sim.clock.set(T + 2 * HOUR)
         assert compared.statuses() == {market.token(YES): "moved"}
-        since, at = compared.row(market.token(YES), "whale_out_since, compared_at")
+        since, at, reason = compared.row(market.token(YES), "whale_out_since, compared_at, reason")
         assert since == at
+        assert reason.startswith("inferred")
+        assert compared.statuses() == {market.token(YES): "moved"}
+        assert compared.row(market.token(YES), "reason") == (INFERRED,), "the next comparison does not make it certain"
 
 
 def test_whale_that_holds_at_another_address_is_named_and_the_coverage_unknown(played) -> None:

@@ -74,6 +74,36 @@ def test_shares_held_are_those_at_the_moment_of_the_sale():
     assert states(missed(sale, [fill(2, 50)], positions=new)) == {}  # bought after the sale
 
 
+LAGS = (
+    "the listing of the copier's fills lags: it has no copy, but the copier held the expected size at "
+    "2026-11-23 11:59:00 UTC"
+)
+MAY_LAG = "the listing of the copier's fills may lag: positions were not compared since, and the bot's log is not known"
+
+
+@pytest.mark.parametrize(
+    ("shares", "age", "log", "found"),
+    [
+        (300, 1, False, LAGS),  # the whale held 2,000 and bought 1,000: the copier holds the copy that no row shows
+        (260, 1, False, LAGS),  # most of it
+        (200, 1, False, "failing"),
+        (200, 1, True, "failing"),
+        (300, 1, True, LAGS),
+        (200, 5, False, MAY_LAG),  # compared one minute after the fill: the copy may have come later
+        (200, 5, True, "failing"),  # the log would show a lag
+        (200, 7, False, "failing"),  # the next comparison is overdue
+    ],
+)
+def test_listing_that_lags_without_a_log_is_unknown_and_no_miss(shares, age, log, found):
+    row = HeldPosition("T", "Who wins?", "Yes", "", shares, 0.5, None, shares, expected_shares=300)
+    known = {"positions": ComparedPositions(NOW - age * MINUTE, [row]), "log": BotLog(log, NOW, True)}
+    (one,) = missed([fill(6)], **known)
+    assert one.key == "T BUY"
+    assert (one.text if one.state == "unknown" else one.state) == found
+    (late,) = missed([fill(6)], [fill(2, 100)], **known)
+    assert late.state == "failing", "a late copy that is listed is not a lag"
+
+
 def test_missed_copy_quotes_the_bots_log():
     line = LogLine(NOW - 6 * MINUTE, "REJECTED", 400, "", "0xabc", "T")
     found = missed([fill(6, transaction="0xabc")], log=BotLog(True, NOW, True, [line]))

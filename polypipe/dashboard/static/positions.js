@@ -8,7 +8,7 @@ const NAMES = { orphan: "orphan", missed: "missed", over: "over", under: "under"
 const MEANINGS = {
   orphan: "the whale has left, the copier still holds it", missed: "the whale holds it, the copier does not", over: "more than 12.5 % above the expected size",
   under: "more than 12.5 % below the expected size", manual: "the copier's own: the whale is not known to have held it", on_target: "within 12.5 % of the expected size",
-  moved: "the shares left the whale's address without a trade: it may hold them, and trade, from another address", unknown: "not known; the row says why",
+  moved: "the shares left the whale's address without a trade, as its activity lists or as only the list of positions shows (inferred): it may hold them, and trade, from another address", unknown: "not known; the row says why",
   converted: "held as shares of other outcomes of the event that pay the same",
   below_minimum: `less than the bot's minimum order of ${document.body.dataset.minimum}`, netted: "full sets of both outcomes: no exposure", resolved: "the market is resolved",
 };
@@ -139,7 +139,7 @@ function rows() {
   }
   const columns = [
     { name: "Market", ...sortable("Market", "title", "asc"), cell: market },
-    { name: "Status", ...sortable("Status", "attention", "asc"), cell: (row) => h("span", { class: `tag ${MOODS[row.status] ?? ""}`, title: MEANINGS[row.status] }, NAMES[row.status] ?? row.status) },
+    { name: "Status", ...sortable("Status", "attention", "asc"), cell: (row) => h("span", { class: `tag ${MOODS[row.status] ?? ""}`, title: MEANINGS[row.status] }, row.status === "moved" && row.reason?.startsWith("inferred") ? "moved (inferred)" : NAMES[row.status] ?? row.status) },
     { name: "Whale", number: true, title: "shares", ...sortable("Whale", "whale_size"), cell: (row) => held(row.whale_size, row.whale_net, 0) },
     { name: "Expected", number: true, title: "shares", ...sortable("Expected", "expected_size"), cell: (row) => count(row.expected_size, 1) },
     { name: "Actual", number: true, title: "shares", ...sortable("Actual", "copier_size"), cell: (row) => held(row.copier_size, row.copier_net, 1) },
