@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, cast
 
 from polypipe.attribution.arrival import Arrivals
@@ -36,12 +37,41 @@ class Holdings:
         return self._sums[token][n - 1] if n else self._before.get(token, 0.0)
 
 
+class Resting:
+    """The copier's shares of a token that resting sales reserve, from the usual latency after the whale's sale on."""
+
+    def __init__(self, matches: Iterable[Match], habits: Habits) -> None:
+        self._habits = habits
+        steps: dict[str, list[tuple[float, float]]] = defaultdict(list)
+        for found in matches:
+            for copy in self._rested(found):
+                steps[copy.token] += [(self._sent(found), copy.shares), (copy.t, -copy.shares)]
+        self._times = {token: [t for t, _ in sorted(changes)] for token, changes in steps.items()}
+        self._sums = {
+            token: list(accumulate(shares for _, shares in sorted(changes))) for token, changes in steps.items()
+        }
+
+    def of_others(self, found: Match, t: float) -> float:
+        """Shares that the sales for other fills reserve just before `t`, at most the time of the fill's first copy."""
+        token = found.whale.token
+        n = bisect_left(self._times.get(token, ()), t)
+        own = sum(copy.shares for copy in self._rested(found) if self._sent(found) < t)
+        return self._sums[token][n - 1] - own if n else 0.0
+
+    def _rested(self, found: Match) -> list[Fill]:
+        return [copy for copy in found.copies if copy.side == "SELL" and copy.t > self._sent(found)]
+
+    def _sent(self, found: Match) -> float:
+        return found.whale.t + self._habits.at(found.whale.t).latency
+
+
 @dataclass
 class RowMaker:
     wallets: Wallets
     habits: Habits
     catalog: Catalog
     holdings: Holdings
+    resting: Resting
     log: Log
     schedules: Schedules
     arrivals: Arrivals
@@ -52,9 +82,11 @@ class RowMaker:
         ratio = self.habits.ratio(whale.t)
         expected = rule_of(self.wallets.bot, ratio).expected(whale)
         logged = self._logged(whale)
-        held = self.holdings.just_before(whale.token, found.copies[0].t if found.copies else whale.t)
-        ordered = servable(found, expected, held)
-        decided = fill_status(found, expected, held, logged, self.wallets.bot)
+        at = found.copies[0].t if found.copies else whale.t
+        held = self.holdings.just_before(whale.token, at)
+        free = held - self.resting.of_others(found, at)
+        decided = fill_status(found, expected, free, logged, self.wallets.bot)
+        size = expected if found.joined else max(expected, self.wallets.bot.minimum_order(whale.price))
         paid, copied = self.schedules.fee(whale), self.schedules.fees(found.copies)
         worse = None if price is None else whale.sign * (price - whale.price)
         arrival_price, arrival_source = self.arrivals.price(found)
@@ -71,9 +103,7 @@ class RowMaker:
             "ratio": ratio,
             "eligible": expected > 0,
             "expected_shares": expected,
-            "ordered_shares": max(expected, self.wallets.bot.minimum_order(whale.price))
-            if ordered >= expected
-            else ordered,
+            "ordered_shares": servable(found, size, free),
             "copier_shares": found.shares,
             "copier_price": price,
             "copier_fee": copied.usd,
@@ -89,7 +119,7 @@ class RowMaker:
             "slippage_bps": None if price is None else 1e4 * whale.sign * (price / whale.price - 1),
             "arrival_price": arrival_price,
             "arrival_source": arrival_source,
-            "fill_ratio": found.shares / (ordered if found.copies else expected) if expected else None,
+            "fill_ratio": found.shares / (servable(found, expected, free) if found.copies else expected) if expected else None,
             "first_fill_ratio": logged.first_fill_ratio(found.shares) if logged else None,
             "ambiguous": found.ambiguous,
             "late": found.late,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from polypipe.attribution.arrival import read_arrivals
 from polypipe.attribution.clear_pairs import clear_pairs, exact_pairs
-from polypipe.attribution.copy_fill_rows import Holdings, RowMaker
+from polypipe.attribution.copy_fill_rows import Holdings, Resting, RowMaker
 from polypipe.attribution.days import DAY, days_of, moment, pieces
 from polypipe.attribution.fee_schedules import read_schedules
 from polypipe.attribution.fills import Fill
@@ -115,6 +115,7 @@ def _matched(
         habits,
         read_catalog(con),
         holdings,
+        Resting(matched.matches, habits),
         log,
         read_schedules(con, wallets, start - BEYOND, end + BEYOND),
         read_arrivals(con, wallets, start, end),

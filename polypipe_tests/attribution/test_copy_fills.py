@@ -214,3 +214,35 @@ def test_activity_without_token_side_or_price_is_ignored(con) -> None:
     trade(con, WHALE, NOON, 1000, 0.0)
     trade(con, WHALE, NOON, 1000, 0.40, type="REDEEM")
     assert fill_rows(con, WALLETS, T0, T0 + DAY) == []
+
+
+# Ordered shares
+
+
+def ordered(con):
+    """(ordered shares, status, reason) of each fill of the whale, in order of time."""
+    rows = fill_rows(con, WALLETS, T0, T0 + DAY)
+    return [(pytest.approx(row["ordered_shares"]), row["status"], row["reason"]) for row in rows if row["status"] != "own"]
+
+
+def test_a_fill_of_a_joined_order_has_no_minimum_order_of_its_own(con) -> None:
+    for shares in (120, 140):  # 12 and 14 shares, $0.60 and $0.70
+        trade(con, WHALE, NOON, shares, 0.05)
+    trade(con, COPIER, NOON + 6 * S, 26, 0.05)
+    assert ordered(con) == [(12, "copied", None), (14, "copied", None)]
+
+
+def test_a_sale_of_all_that_is_held_orders_no_minimum(con) -> None:
+    trade(con, COPIER, NOON - DAY, 8, 0.10)
+    trade(con, WHALE, NOON, 60, 0.10, side="SELL")  # 6 shares are $0.60, the minimum is 10.1 shares
+    trade(con, COPIER, NOON + 6 * S, 8, 0.10, side="SELL")
+    assert ordered(con) == [(8, "copied", None)]
+
+
+def test_shares_of_a_resting_sale_cannot_be_ordered_again(con) -> None:
+    trade(con, COPIER, NOON - DAY, 50, 0.50)
+    trade(con, WHALE, NOON, 300, 0.50, side="SELL")
+    trade(con, COPIER, NOON + 600 * S, 30, 0.50, side="SELL")  # rested until here
+    trade(con, WHALE, NOON + 60 * S, 400, 0.50, side="SELL")
+    trade(con, COPIER, NOON + 65 * S, 20, 0.50, side="SELL")  # of 40; 30 of the 50 are reserved
+    assert ordered(con) == [(30, "copied", None), (20, "copied", "no_position")]
