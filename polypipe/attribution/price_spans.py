@@ -19,6 +19,11 @@ BEFORE_FILL, AFTER_FILL = 60.0, 600.0
 """Seconds around a fill of the whale whose prices are kept: for delay and markouts."""
 
 _DAY = 86_400.0
+
+RECENT = 2 * _DAY
+"""A token without holders is requested this long after its last fill: shares of opposite causes can be open in it, and the
+shortfall of missing shares depends on its price. Its market is decided by then, or the price known last is kept."""
+
 _FINE, _COARSE = 6.5 * _DAY, 59 * _DAY  # the API keeps 1-minute prices for 7 days, 5-minute ones for 60
 _LONGEST = 6 * 3600.0  # span of one request
 _DUST_SHARES = 1e-6
@@ -48,20 +53,23 @@ def fidelity(age: float) -> int:
 
 
 def midnight_spans(fills: Iterable[Traded], marks: Marks, midnights: Sequence[float], now: float) -> list[Span]:
-    """The spans before `midnights` of tokens that either wallet holds and that have no recent quote.
+    """The spans before `midnights` of tokens that either wallet holds or traded lately and that have no recent quote.
 
     `fills` are of both wallets, in order of time. Each market is requested once, as its outcomes sum to 1. A requested
     midnight counts as answered for the next one, so that what is requested does not depend on the number of passes.
     """
     held: dict[tuple[str, str], float] = defaultdict(float)
+    traded: dict[str, float] = {}  # token -> its last fill
     requested: dict[str, float] = {}  # market -> its last requested midnight
     acts, spans = list(fills), []
     n = 0
     for midnight in midnights:
         while n < len(acts) and acts[n].t < midnight:
             held[acts[n].wallet, acts[n].token] += acts[n].shares
+            traded[acts[n].token] = acts[n].t
             n += 1
-        for token in sorted({token for (_, token), shares in held.items() if abs(shares) > _DUST_SHARES}):
+        tokens = {token for (_, token), shares in held.items() if abs(shares) > _DUST_SHARES}
+        for token in sorted(tokens | {token for token, t in traded.items() if t >= midnight - RECENT}):
             mark, known = marks.at(token, midnight), marks.known(token, midnight)
             keeper = marks.opposite.get(token, token)
             if known is None or (mark is not None and mark.settled):

@@ -60,6 +60,14 @@ def test_a_market_is_asked_for_once_and_only_while_it_is_open() -> None:
     assert asked(marks, [fill._replace(t=MIDNIGHT) for fill in fills]) == []
 
 
+def test_a_token_that_nobody_holds_any_more_is_asked_for_two_days() -> None:
+    marks = Marks({"T": [Known(MIDNIGHT - 9 * DAY, 0.5, FILL)]})
+    for age, asks in ((3600.0, True), (2 * DAY, True), (2 * DAY + 1, False)):
+        t = MIDNIGHT - age
+        fills = [Traded("w", "T", t - 60, 10.0), Traded("w", "T", t, -10.0)]
+        assert bool(asked(marks, fills)) is asks
+
+
 def test_minutes_around_fills_are_joined_by_market() -> None:
     fills = [Traded("w", "B", 1000.0, 1.0), Traded("w", "A", 1500.0, 1.0), Traded("w", "A", 9000.0, -1.0)]
     assert fill_spans(fills, {"B": "A"}, 10_000) == [Span("A", 940, 2100, False), Span("A", 8940, 9600, False)]
