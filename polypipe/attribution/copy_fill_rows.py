@@ -47,9 +47,7 @@ class Resting:
             for copy in self._rested(found):
                 steps[copy.token] += [(self._sent(found), copy.shares), (copy.t, -copy.shares)]
         self._times = {token: [t for t, _ in sorted(changes)] for token, changes in steps.items()}
-        self._sums = {
-            token: list(accumulate(shares for _, shares in sorted(changes))) for token, changes in steps.items()
-        }
+        self._sums = {token: list(accumulate(shares for _, shares in sorted(changes))) for token, changes in steps.items()}
 
     def of_others(self, found: Match, t: float) -> float:
         """Shares that the sales for other fills reserve just before `t`, at most the time of the fill's first copy."""
@@ -119,7 +117,9 @@ class RowMaker:
             "slippage_bps": None if price is None else 1e4 * whale.sign * (price / whale.price - 1),
             "arrival_price": arrival_price,
             "arrival_source": arrival_source,
-            "fill_ratio": found.shares / (servable(found, expected, free) if found.copies else expected) if expected else None,
+            "fill_ratio": found.shares / (servable(found, expected, free) if found.copies else expected)
+            if expected
+            else None,
             "first_fill_ratio": logged.first_fill_ratio(found.shares) if logged else None,
             "ambiguous": found.ambiguous,
             "late": found.late,
