@@ -2,8 +2,8 @@
 
 from polypipe.text import count
 
-RANGED, UNKNOWN = 10.0, 50.0
-"""Percent of ambiguous matches above which the numbers that depend on them are ranges, and above which they are unknown."""
+NOTED, UNKNOWN = 10.0, 50.0
+"""Percent of ambiguous matches above which the day's notes say so, and above which numbers that depend on them are unknown."""
 
 OF_MATCHES = ("copy_rate", "fill_ratio", "slippage", "latency")
 """Prefixes of the names of these numbers."""
@@ -14,7 +14,7 @@ SURE = (
 )  # fmt: skip
 """The other ends of the ranges: the number of that name without `_sure`, if no ambiguous match is right."""
 
-FEW = f"at most {RANGED:g} % of the matches are ambiguous: the number is not a range"
+NONE = "no match is ambiguous: the number is not a range"
 
 
 def ambiguous_share(ambiguous: int, copied: int) -> float | None:
@@ -33,4 +33,4 @@ def why_unknown(ambiguous: int, copied: int) -> str | None:
 
 def is_ranged(share: float | None) -> bool:
     """True if numbers that depend on the matches are ranges."""
-    return share is not None and RANGED < share <= UNKNOWN
+    return share is not None and 0 < share <= UNKNOWN

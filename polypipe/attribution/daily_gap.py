@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from polypipe.attribution.accounting import explain
-from polypipe.attribution.ambiguity import RANGED, ambiguous_share
+from polypipe.attribution.ambiguity import NOTED, ambiguous_share
 from polypipe.attribution.combos import read_combo_part
 from polypipe.attribution.days import DAY, LOOK_BACK, days_of, later_days, midnight_before, moment, pieces
 from polypipe.attribution.measured import (
@@ -189,7 +189,7 @@ def ambiguity_notes(matches: Mapping[datetime, tuple[int, int]]) -> dict[datetim
     return {
         day: [f"{share:.0f} % of the matches are ambiguous: USD may belong to another of slippage, missed, excess and own"]
         for day, (ambiguous, copied) in matches.items()
-        if (share := ambiguous_share(ambiguous, copied)) is not None and share > RANGED
+        if (share := ambiguous_share(ambiguous, copied)) is not None and share > NOTED
     }
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from polypipe.attribution.ambiguity import FEW, OF_MATCHES, SURE, ambiguous_share, is_ranged, why_unknown
+from polypipe.attribution.ambiguity import NONE, OF_MATCHES, SURE, ambiguous_share, is_ranged, why_unknown
 from polypipe.attribution.breakdowns import class_rows
 from polypipe.attribution.cost_metrics import COST_NUMBERS, COSTS_OF_MATCHES, costs_by_window
 from polypipe.attribution.days import DAY, LOOK_BACK, days_of, later_days
@@ -198,7 +198,7 @@ def _metric_row(
     reasons |= costs[1] if row["eligible_fills"] else dict.fromkeys(COST_NUMBERS, no_copy)
     if not is_ranged(row["ambiguous_share"]):
         row |= dict.fromkeys(SURE)
-        reasons |= dict.fromkeys(SURE, no_copy if row["ambiguous_share"] is None else FEW)
+        reasons |= dict.fromkeys(SURE, no_copy if row["ambiguous_share"] is None else NONE)
     if (why := why_unknown(numbers["ambiguous_copies"] or 0, row["copied_fills"])) is not None:
         of_matches = [name for name in _NUMBERS if name.startswith((*OF_MATCHES, *COSTS_OF_MATCHES))]
         row |= dict.fromkeys(of_matches)

@@ -173,17 +173,29 @@ def test_copies_of_a_second_whale_give_ranges_that_hold_the_truth(con, compute) 
     assert row["latency_p50_sure"] == pytest.approx(6, abs=1)
 
 
-def test_few_ambiguous_matches_give_no_range(con, compute) -> None:
-    put(con, burst(60, 40_000, lambda chance, n: 60.0 + 7 * n, lambda chance: 6, seed=5, copied=0.8))
+def test_without_ambiguous_matches_numbers_are_no_ranges(con, compute) -> None:
+    put(con, burst(30, 40_000, lambda chance, n: 60.0 + 40 * n, lambda chance: 6, seed=5, copied=0.8))
     row = compute().metrics()
-    assert row["ambiguous_share"] <= 10
+    assert (row["ambiguous_share"], row["ambiguous_fills"]) == (0, 0)
     assert row["copy_rate"] is not None
     sure = [name for name in row if name.endswith("_sure")]
     assert len(sure) == 7
     assert {row[name] for name in sure} == {None}
-    assert {row["reasons"][name] for name in sure} == {
-        "at most 10 % of the matches are ambiguous: the number is not a range"
-    }
+    assert {row["reasons"][name] for name in sure} == {"no match is ambiguous: the number is not a range"}
+
+
+def test_one_ambiguous_match_of_many_gives_a_range_and_flags_both_fills(con, compute) -> None:
+    for n in range(20):
+        trade(con, WHALE, NOON - HOUR + 60 * n * S, 1000 + 50 * n, 0.50, token="U")
+        trade(con, COPIER, NOON - HOUR + (60 * n + 6) * S, 80 + 4 * n, 0.51, token="U")
+    for shares in (600, 610):
+        trade(con, WHALE, NOON, shares, 0.50)
+    trade(con, COPIER, NOON + 6 * S, 30, 0.60)
+    row = compute().metrics()
+    assert (row["ambiguous_fills"], row["ambiguous_share"]) == (2, pytest.approx(100 / 21))
+    assert (row["copy_rate"], row["copy_rate_sure"]) == (pytest.approx(100 * 21 / 22), pytest.approx(100 * 20 / 22))
+    assert row["slippage_cents_sure"] == pytest.approx(1.0)
+    assert row["slippage_cents"] > 1.1
 
 
 # Late copies

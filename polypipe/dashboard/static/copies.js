@@ -28,11 +28,12 @@ const STEPS = {
   late: ["Of these late", "The first fill came more than 180 s after the whale's, while the bot's order could rest."],
 };
 
-/** The range of a number, if many matches are ambiguous: all of them right, or none. Null without one. */
-function range(m, name, write) {
+/** A number's note and its range, if matches are ambiguous: all of them right, or none. The range alone if they are many. */
+function ranged(m, name, write, note) {
   const [value, sure] = [m[name], m[`${name}_sure`]];
-  if (value === null || sure === null) return null;
-  return `${write(Math.min(value, sure))} to ${write(Math.max(value, sure))} with ambiguous matches`;
+  if (value === null || sure === null || write(value) === write(sure)) return note;
+  const range = `${write(Math.min(value, sure))} to ${write(Math.max(value, sure))} with ambiguous matches`;
+  return m.ambiguous_share > 10 ? range : `${note}; ${range}`;
 }
 const AMBIGUOUS = "A copy is ambiguous if another whale fill would have fitted nearly as well, or if neither its size nor its delay decides.";
 
@@ -48,17 +49,17 @@ export function figures(data) {
   return [
     fact("Gap", gap, usd, { reason: data.attribution.reason, id: "fact-gap", mood: low > 0 ? "good" : high !== null && high < 0 ? "bad" : null,
       note: gap === null ? null : `${between(low, high, usd, whyNot)}${low === null ? "" : `, ${side(low, high)}`}`, formula: `Copier PnL${gap === null ? "" : ` of ${usd(copier)}`} − ratio × whale PnL${gap === null ? "" : `, which is ${usd(expected)}`}, over ${known} of ${days} days. The interval is from the spread between days.` }),
-    fact("Copy rate", m.copy_rate, percent, { reason: why.copy_rate, note: m.copy_rate === null ? null : range(m, "copy_rate", percent) ?? between(m.copy_rate_low, m.copy_rate_high, percent, why.copy_rate_low),
+    fact("Copy rate", m.copy_rate, percent, { reason: why.copy_rate, note: m.copy_rate === null ? null : ranged(m, "copy_rate", percent, between(m.copy_rate_low, m.copy_rate_high, percent, why.copy_rate_low)),
       formula: m.copy_rate === null ? "Eligible fills with a copy ÷ eligible fills." : `Copied ${count(m.copied_fills)} ÷ eligible ${count(m.eligible_fills)}; by USD ${percent(m.copy_rate_usd)}. ${between(m.copy_rate_low, m.copy_rate_high, percent, why.copy_rate_low)}, from the spread between days. ${m.late_fills === null ? "" : `${count(m.late_fills)} came more than 180 s late, ${count(m.joined_fills)} in joined orders.`}` }),
     fact("Ambiguous matches", m.ambiguous_share, percent, { reason: why.ambiguous_share, id: "fact-ambiguous", mood: m.ambiguous_share > 10 ? "bad" : null,
-      note: m.ambiguous_share === null ? null : m.ambiguous_share > 50 ? "numbers that depend on them are unknown" : m.ambiguous_share > 10 ? "numbers that depend on them are ranges" : "of the copied fills",
-      formula: `${AMBIGUOUS} Above 10 %, numbers that depend on matches are ranges (all ambiguous matches right, or none); above 50 % they are unknown.` }),
+      note: m.ambiguous_share === null ? null : m.ambiguous_share > 50 ? "numbers that depend on them are unknown" : m.ambiguous_share > 0 ? "numbers that depend on them are ranges" : "of the copied fills",
+      formula: `${AMBIGUOUS} Numbers that depend on them are ranges (all ambiguous matches right, or none); above 50 % they are unknown.` }),
     fact("Coverage", data.coverage, percent, { reason: data.coverage_reason, note: data.coverage === null ? null : `at the end of ${data.until}${data.exits.incomplete ? `; may be off: ${data.exits.incomplete}` : ""}`,
       formula: "Σ min(copier shares, ratio × the whale's) × price ÷ Σ ratio × the whale's × price, over open tokens worth an order." + (data.coverage === null ? "" : ` ${money(data.coverage / 100 * data.coverage_usd)} of ${money(data.coverage_usd)}.`) }),
-    fact("Fill ratio", m.fill_ratio, percent, { reason: why.fill_ratio, note: m.fill_ratio === null ? null : range(m, "fill_ratio", percent) ?? (m.first_fill_ratio === null ? "first attempt: unknown" : `first attempt: ${percent(m.first_fill_ratio)}`),
+    fact("Fill ratio", m.fill_ratio, percent, { reason: why.fill_ratio, note: m.fill_ratio === null ? null : ranged(m, "fill_ratio", percent, m.first_fill_ratio === null ? "first attempt: unknown" : `first attempt: ${percent(m.first_fill_ratio)}`),
       formula: `Copier shares ÷ shares ordered (the expected size, at least the bot's minimum order of ${MINIMUM}), over the ${count(m.copied_fills ?? 0)} copied fills; of a sale at most what the copier held. First attempt: filled ÷ requested in the bot's log${m.first_fill_ratio === null ? `, unknown: ${why.first_fill_ratio}` : ""}.` }),
     fact("Slippage", m.slippage_cents, cents, { reason: why.slippage_cents, id: "fact-slippage", mood: m.slippage_cents_low > 0 ? "bad" : m.slippage_cents_high < 0 && m.slippage_cents_high !== null ? "good" : null,
-      note: m.slippage_cents === null ? null : range(m, "slippage_cents", cents) ?? (m.slippage_cents_low === null ? between(null, null, cents, why.slippage_cents_low) : zero ? "not distinguishable from zero" : `${m.slippage_cents > 0 ? "worse" : "better"} a share, ${money(m.slippage_usd)}`),
+      note: m.slippage_cents === null ? null : ranged(m, "slippage_cents", cents, m.slippage_cents_low === null ? between(null, null, cents, why.slippage_cents_low) : zero ? "not distinguishable from zero" : `${m.slippage_cents > 0 ? "worse" : "better"} a share, ${money(m.slippage_usd)}`),
       formula: m.slippage_cents === null ? "Sign × (copier price − whale price), weighted by shares; + is worse." : `Sign × (copier price − whale price), weighted by shares; + is worse. ${money(m.slippage_usd)} in all, ${m.slippage_bps.toFixed(0)} bps; ${between(m.slippage_cents_low, m.slippage_cents_high, cents, why.slippage_cents_low)}, from the spread between days.` }),
     fact("Fees", m.copier_fee_cents, plainCents, { reason: why.copier_fee_cents, id: "fact-fees", note: m.whale_fee_cents === null ? "a share; the whale: unknown" : `a share; the whale: ${plainCents(m.whale_fee_cents)}`,
       formula: `Fees of the copies ÷ their shares, in cents. The whale's are over all of its fills${m.whale_fee_cents === null ? `, unknown: ${why.whale_fee_cents}` : ""}. Makers pay none; rebates are paid apart.` }),
@@ -66,7 +67,7 @@ export function figures(data) {
       formula: "Volume in USD that the whale traded as a maker ÷ its volume with a known role. What it earns as a maker cannot be copied by a taker." }),
     fact("Break-even edge", m.break_even_cents, cents, { reason: why.break_even_cents, id: "fact-edge", note: m.break_even_percent === null ? null : `${percent(m.break_even_percent)} of the price`,
       formula: "Cost of copying a share: slippage + fees. The whale's edge a share must exceed it." }),
-    fact("Latency", m.latency_p50, seconds, { reason: why.latency_p50, note: m.latency_p95 === null ? null : range(m, "latency_p50", seconds) ?? `p95: ${seconds(m.latency_p95)}`,
+    fact("Latency", m.latency_p50, seconds, { reason: why.latency_p50, note: m.latency_p95 === null ? null : ranged(m, "latency_p50", seconds, `p95: ${seconds(m.latency_p95)}`),
       formula: `Median seconds from the whale's fill to the first copy, over ${count(data.latency.fills ?? 0)} copied fills; block times, accurate to 2 s.` }),
     fact("Shortfall", m.shortfall_usd, usd, { reason: why.shortfall_usd, id: "fact-shortfall",
       note: m.shortfall_bps === null ? null : Math.abs(m.shortfall_usd) < 0.005 ? "as on paper" : `${m.shortfall_usd > 0 ? "worse" : "better"} than on paper`,
