@@ -3,7 +3,7 @@
 from polypipe.text import count
 
 NOTED, UNKNOWN = 10.0, 50.0
-"""Percent of ambiguous matches above which the day's notes say so, and above which numbers that depend on them are unknown."""
+"""Percent of ambiguous matches above which the notes of the day say so, and above which numbers of them are unknown."""
 
 OF_MATCHES = ("copy_rate", "fill_ratio", "slippage", "latency")
 """Prefixes of the names of these numbers."""

@@ -33,6 +33,10 @@ An exact size is worth 90 s, so it wins against a partial fill unless that is fa
 """
 
 
+EARLY = 1.0
+"""Additional cost of an order at the time of the fill or before it: bots take longer, and only times of blocks say so."""
+
+
 class Order(NamedTuple):
     """Copier fills that share a transaction. `emptied`: a sale of everything that the copier held."""
 
@@ -113,7 +117,8 @@ def is_capped(sizes: Sequence[float], order: Order) -> bool:
 
 def delay_cost(fill: Fill, order: Order, habit: Habit) -> float:
     """Cost of the delay of an order as a copy of a fill, 0 if it is the usual one."""
-    return abs(order.t - fill.t - habit.latency) * PER_SECOND
+    delay = order.t - fill.t
+    return abs(delay - habit.latency) * PER_SECOND + EARLY * (delay < min(1.0, habit.latency))
 
 
 def tolerance(size: float) -> float:
