@@ -65,6 +65,7 @@ NAMES = {
     "moved": "moved without a trade",
     "combos": "combos (cannot be copied)",
     "fees": "fees and rebates",
+    "ratio_change": "copied at an earlier ratio",
     "unexplained": "unexplained",
 }
 

@@ -12,6 +12,7 @@ from polypipe.alerts.messages import Message
 from polypipe.alerts.rules import DigestRule, Rule
 from polypipe.alerts.state import Alert
 from polypipe.attribution.cents import parts_in_cents, pnl_in_cents
+from polypipe.attribution.parts import PARTS
 from polypipe.health.facts import Facts
 from polypipe.intervals import side_of_ratio
 from polypipe.text import bounded, count, money, plain
@@ -23,10 +24,7 @@ if TYPE_CHECKING:
 
 DAY = timedelta(days=1)
 _CAUSES = 4
-_PARTS = (
-    "slippage", "missed_small", "missed_probability", "missed_disabled", "missed_breaker", "missed_error",
-    "missed_unfilled", "missed_unknown", "excess", "own", "uncopied_exits", "moved", "combos", "fees", "unexplained",
-)  # fmt: skip
+_PARTS = (*PARTS, "unexplained")
 
 
 def due_digest(digested: str | None, rule: DigestRule, now: datetime) -> tuple[str, date | None]:

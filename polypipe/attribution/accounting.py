@@ -14,6 +14,9 @@ classified.
 
 Shares that leave a wallet without a trade open a deviation under `moved`, from what they cost: PnL counts them as given
 back at cost.
+
+The gap compares with the ratio of each hour, while the copier holds shares of fills that were copied at an earlier ratio.
+The difference of the two targets, times the move of the price, is the part `ratio_change`.
 """
 
 from collections import defaultdict
@@ -29,7 +32,6 @@ from polypipe.attribution.parts import (
     FEES_UNKNOWN,
     FROM_BEFORE,
     NO_PRICE,
-    RATIO_CHANGED,
     STALE,
     ExplainedDay,
     StaleMark,
@@ -47,7 +49,7 @@ def explain(
     events: Groups | None = None,
     bot: BotProfile = CLASSIC,
 ) -> Iterator[ExplainedDay]:
-    """Account for each of `days`: (start, end, ratio), in order and without gaps.
+    """Account for each of `days`: (start, end, ratio), in order and without gaps; a day whose ratio changes in pieces.
 
     `fills` are in order of time. Those before the first day open the positions that are carried into it. `sets` are
     splits, merges and conversions, `events` the neg-risk events. Positions below the `bot`'s
@@ -63,7 +65,7 @@ def explain(
         day = ExplainedDay(start, end)
         account.carry(day, ratio)
         while n < len(acts) and acts[n].t < end:
-            account.enter(acts[n], day, end)
+            account.enter(acts[n], day, end, ratio)
             n += 1
         account.close(day, ratio)
         yield day
@@ -93,18 +95,16 @@ class _Account:
             moved = after.price - before.price
             for part, shares in state.open.items():
                 day.parts[part] += shares * moved
-            changed = (state.target - ratio * state.whale) * moved
-            if abs(changed) > 1e-9:
-                day.notes[RATIO_CHANGED] = (day.notes.get(RATIO_CHANGED) or 0.0) + changed
+            day.parts["ratio_change"] += (state.target - ratio * state.whale) * moved
 
-    def enter(self, act: CopyFill | Move, day: ExplainedDay | None, end: float) -> None:
+    def enter(self, act: CopyFill | Move, day: ExplainedDay | None, end: float, ratio: float = 0.0) -> None:
         """Enter a fill or a move, and its parts of the day that ends at `end`; no parts if `day` is None."""
         if isinstance(act, Move):
-            self._move(act, day, end)
+            self._move(act, day, end, ratio)
         else:
-            self._fill(act, day, end)
+            self._fill(act, day, end, ratio)
 
-    def _fill(self, fill: CopyFill, day: ExplainedDay | None, end: float) -> None:
+    def _fill(self, fill: CopyFill, day: ExplainedDay | None, end: float, ratio: float) -> None:
         state = self.open.of_fill(fill)
         known, known_own = self._known_shares(state, fill)
         if min(known, known_own) < 1 and day is not None:
@@ -143,10 +143,14 @@ class _Account:
             if fill.whale_price is not None and fill.copier_price is not None:
                 day.parts["slippage"] -= fill.sign * fill.copier_shares * (fill.copier_price - fill.whale_price)
             day.parts["fees"] += fill.ratio * whale_fee - copier_fee
+            other = (fill.ratio - ratio) * whale_fee
+            if mark is not None and fill.whale_price is not None:
+                other -= (target - ratio * whale) * (mark.price - fill.whale_price)
+            day.parts["ratio_change"] -= other
             if fill.copier_fee is None or (fill.whale_fee is None and fill.whale_shares is not None):
                 day.notes[FEES_UNKNOWN] = None
 
-    def _move(self, move: Move, day: ExplainedDay | None, end: float) -> None:
+    def _move(self, move: Move, day: ExplainedDay | None, end: float, ratio: float) -> None:
         """Enter shares that left a wallet without a trade: only those whose purchase is known."""
         state = self.open.tokens.get(move.token)
         held = 0.0 if state is None else state.copier if move.of_copier else state.whale
@@ -154,11 +158,12 @@ class _Account:
         if state is None or shares <= DUST_SHARES:
             return
         if move.of_copier:
-            price, left = state.copier_cost / held, -shares
+            price, left, other = state.copier_cost / held, -shares, 0.0
             state.copier_cost -= price * shares
             state.copier -= shares
         else:
             price, left = state.whale_cost / held, shares * state.target / held
+            other = left - ratio * shares
             state.whale_cost -= price * shares
             state.whale -= shares
             state.target -= left
@@ -167,6 +172,7 @@ class _Account:
         state.open[part] += left
         if day is not None and mark is not None:
             day.parts[part] += left * (mark.price - price)
+            day.parts["ratio_change"] -= other * (mark.price - price)
             if move.fee:  # paid in shares: gone at what they cost, and not held since
                 day.parts["fees"] += left * price
         if day is not None and not move.fee:

@@ -8,16 +8,15 @@ from typing import Any
 import dagster as dg
 
 from polypipe.attribution.cents import parts_in_cents
-from polypipe.attribution.copy_fills import compute_fills
+from polypipe.attribution.copy_fills import update_fills
 from polypipe.attribution.daily_gap import compute_gap
 from polypipe.attribution.days import DAY, midnight
 from polypipe.attribution.metrics import compute_metrics
 from polypipe.attribution.parts import PARTS
-from polypipe.attribution.price_history import load_prices
 from polypipe.attribution.realised_ratio import ratio_warning
 from polypipe.attribution.stored_days import STORED_DAYS, matched_after
 from polypipe.attribution.wallet_fees import compute_wallet_fees
-from polypipe.history.copy_quality import compute_quality, reasons_of
+from polypipe.history.copy_quality import reasons_of
 from polypipe.orchestration.asset_defaults import ATTRIBUTION, PYTHON_TABLE, SQL_TABLE
 from polypipe.orchestration.daily import DailyReport, DailyRun, daily_asset
 from polypipe.orchestration.day_ranges import spans
@@ -109,15 +108,13 @@ def copy_fills(run: DailyRun) -> DailyReport:
     requests, prices_read = 0, 0
     for one in spans([*run.days, *later]):
         start, end = midnight(one.first), midnight(one.last) + DAY
-        prices = load_prices(run.polymarket, run.warehouse, run.wallets, start, end)
-        computed = compute_fills(run.warehouse, run.wallets, start, end)
-        if computed.ratio_changed:  # expected PnL has used another ratio for some hours of these days
-            compute_quality(run.warehouse, run.wallets, start, end)
+        computed, readings = update_fills(run.polymarket, run.warehouse, run.wallets, start, end)
         fees_waiting = compute_wallet_fees(run.warehouse, run.wallets, start, end)
-        waiting = waiting or computed.waiting or fees_waiting or prices.waiting
-        unread = unread or prices.unread
+        waiting = waiting or computed.waiting or fees_waiting
         status |= computed.status
-        requests, prices_read = requests + prices.requests, prices_read + len(prices.rows)
+        for prices in readings:
+            waiting, unread = waiting or prices.waiting, prices.unread or unread
+            requests, prices_read = requests + prices.requests, prices_read + len(prices.rows)
     days = {
         day: {"dagster/partition_row_count": status[day].total(), **dict(sorted(status[day].items()))} for day in run.days
     }

@@ -22,7 +22,7 @@ from polypipe.attribution.measured import (
     read_measured,
     read_prices_to_keep,
 )
-from polypipe.attribution.parts import COMBOS_UNKNOWN, DAY_UNKNOWN, EARLIER_UNKNOWN, EVENT_SIZE, ExplainedDay
+from polypipe.attribution.parts import COMBOS_UNKNOWN, DAY_UNKNOWN, EARLIER_UNKNOWN, EVENT_SIZE, ExplainedDay, joined
 from polypipe.attribution.pnl_fees import FEES_NOT_TOLD, measure_by_day
 from polypipe.attribution.ratio_changes import change_notes
 from polypipe.attribution.settlements import Redeem
@@ -30,6 +30,7 @@ from polypipe.attribution.stored_marks import read_marks
 from polypipe.attribution.stored_moves import read_moves
 from polypipe.attribution.tables import read_ambiguous, read_copy_fills, read_events, read_sets, read_unattributed
 from polypipe.attribution.unknown_days import day_note, read_unknown_days
+from polypipe.history.stored_ratios import read_evidence
 from polypipe.text import count
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Upsert, Warehouse, Window
@@ -91,13 +92,16 @@ def gap_rows(
     """Rows of gap_attribution and uncopied_exits for the UTC days of [start, end). `con` has all tables."""
     since = start - LOOK_BACK
     fills = read_copy_fills(con, wallets, since, end)
-    prices = read_marks(con, wallets, since, end + LOOK_BACK)
     measured = read_measured(con, wallets, start, end)
     income = read_income(con, wallets, start, end)
-    unmeasured = MeasuredDay(wallets.ratio, None, None, None, None, 0.0, {})
+    ratios = read_evidence(con, wallets).ratios(wallets.ratio)
     days = list(days_of(start, end))
-    known = [measured.get(day, unmeasured) for day in days]
-    spans = [(day.timestamp(), (day + DAY).timestamp(), found.ratio) for day, found in zip(days, known, strict=True)]
+    spans = [
+        (span.start, span.end, span.ratio)
+        for day in days
+        for span in ratios.spans(day.timestamp(), (day + DAY).timestamp())
+    ]
+    prices = read_marks(con, wallets, since, end + LOOK_BACK, edges=[stop for _, stop, _ in spans if stop % 86_400])
     explained = explain(
         fills,
         read_sets(con, wallets, since, end),
@@ -110,14 +114,18 @@ def gap_rows(
     named = act_notes(read_unattributed(con, wallets, start, end), prices.contradicted)
     complete = read_complete_days(con, (wallets.copier, wallets.whale), since, end)
     unknown = read_unknown_days(con, wallets, start, end)
-    ratios = change_notes(con, wallets, start, end)  # accounting uses the day's last ratio, copy quality that of each hour
+    changed = change_notes(ratios, start, end)
     ambiguous = ambiguity_notes(read_ambiguous(con, wallets, start, end))
     fees = measure_by_day(con, wallets, days)
     rows: list[GapAttributionRow] = []
     exits: list[UncopiedExitRow] = []
-    combos = read_combo_part(con, wallets, since, spans, end)
-    for day, found, one, (usd, why) in zip(days, known, explained, combos, strict=True):
+    pieces_of: dict[datetime, list[ExplainedDay]] = defaultdict(list)
+    for one, (usd, why) in zip(explained, read_combo_part(con, wallets, since, spans, end), strict=True):
         one.parts["combos"], one.combos_unknown = usd or 0.0, why
+        pieces_of[midnight_before(one.start)].append(one)
+    for day in days:
+        one = joined(pieces_of[day])
+        found = measured.get(day) or MeasuredDay(ratios((day + DAY).timestamp() - 1), None, None, None, None, 0.0, {})
         if day not in complete:
             one.notes[DAY_UNKNOWN] = None
             one.notes |= dict.fromkeys(day_note(who, why) for who, found, why in unknown if found == day.date())
@@ -125,7 +133,7 @@ def gap_rows(
             one.notes[EARLIER_UNKNOWN] = None
         if one.parts["fees"] and (note := fees[day].note):
             one.notes[note] = None if note == FEES_NOT_TOLD else -one.parts["fees"]
-        one.notes |= dict.fromkeys([*named.get(day, ()), *moved_notes(one), *ratios.get(day, ()), *ambiguous.get(day, ())])
+        one.notes |= dict.fromkeys([*named.get(day, ()), *moved_notes(one), *changed.get(day, ()), *ambiguous.get(day, ())])
         one.notes |= stale_notes(one)
         base = {"day": day, "user1_address": wallets.copier, "user2_address": wallets.whale}
         more = {

@@ -3,20 +3,22 @@
 Each part is a cause that is measured in USD; with `unexplained` the parts sum to the gap.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from polypipe.divergence.exposure import OUTCOMES_UNKNOWN
 
 MISSED = ("small", "probability", "disabled", "breaker", "error", "unfilled", "unknown")
 DEVIATIONS = (*(f"missed_{reason}" for reason in MISSED), "excess", "own", "uncopied_exits", "moved")
-PARTS = ("slippage", *DEVIATIONS, "combos", "fees")
+PARTS = ("slippage", *DEVIATIONS, "combos", "fees", "ratio_change")
 """The measured causes; with `unexplained` they sum to the gap."""
 
 STALE = 3600.0
 """Age in seconds from which the mark of an open deviation is stale."""
 
+_LEAST_USD = 1e-6
+
 # Notes. They are stored in gap_attribution, so a changed text is another note.
-RATIO_CHANGED = "the ratio changed while positions were open"
 NO_PRICE = "tokens without a price: games that must be over and whose result is not known, or never traded"
 FROM_BEFORE = "sales of what was held before the first known fill"
 AFTER_MIDNIGHT = "copies that came after midnight: they count on the day of the whale's fill"
@@ -93,3 +95,25 @@ class ExplainedDay:
     def total(self) -> float:
         """Sum of the parts."""
         return sum(self.parts.values())
+
+
+def joined(pieces: Sequence[ExplainedDay]) -> ExplainedDay:
+    """The account of a day from those of its pieces, in order: amounts add up, holdings are those of the last piece."""
+    last = pieces[-1]
+    if len(pieces) == 1:
+        return last
+    notes: dict[str, float | None] = {}
+    for piece in pieces:
+        for note, usd in piece.notes.items():
+            known = notes.get(note, 0.0)
+            notes[note] = None if known is None or usd is None else known + usd
+    if abs(notes.get(AFTER_MIDNIGHT) or 0.0) < _LEAST_USD:  # a copy after the end of a piece is one of the same day
+        notes.pop(AFTER_MIDNIGHT, None)
+    return replace(
+        last,
+        start=pieces[0].start,
+        parts={name: sum(piece.parts[name] for piece in pieces) for name in PARTS},
+        notes=notes,
+        moved=[move for piece in pieces for move in piece.moved],
+        combos_unknown=next((piece.combos_unknown for piece in pieces if piece.combos_unknown), None),
+    )

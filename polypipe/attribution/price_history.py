@@ -14,14 +14,15 @@ from polypipe.attribution.price_spans import (
     Span,
     Traded,
     batches,
+    edge_spans,
     fidelity,
     fill_spans,
-    midnight_spans,
     tail,
     unanswered,
 )
 from polypipe.attribution.stored_marks import FILLS, read_marks
 from polypipe.clock import Clock, utc_now
+from polypipe.history.stored_ratios import read_evidence
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import PolymarketError, PolymarketHttp
 from polypipe.polymarket.prices import BATCH, PricePoint, fetch_prices
@@ -73,7 +74,8 @@ def load_prices(
     end: datetime,
     clock: Clock = utc_now,
 ) -> LoadedPrices:
-    """Read and store the prices that the days of [start, end) lack: at their midnights and around the whale's fills.
+    """Read and store the prices that the days of [start, end) lack: at their midnights, at changes of the ratio, and around
+    the whale's fills.
 
     Takes a request for 20 tokens, within the published limits, and about `MOST_REQUESTS` a run: midnights first, the newest
     days first. A failure of the API is reported, not raised: days have results without these prices, only worse ones.
@@ -145,7 +147,7 @@ def load_prices(
 def read_spans(
     con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime, now: datetime
 ) -> tuple[list[Span], Mapping[Span, float]]:
-    """The spans to ask for, and the time of the last price known before each span of a midnight."""
+    """The spans to ask for, and the time of the last price known before each span of an edge."""
     rows = con.execute(
         "SELECT wallet, asset, epoch(timestamp), CASE side WHEN 'BUY' THEN size ELSE -size END FROM wallet_activity "
         f"WHERE {FILLS} AND wallet IN ({literal(wallets.copier)}, {literal(wallets.whale)}) AND asset IS NOT NULL "
@@ -157,11 +159,13 @@ def read_spans(
         Traded(same.setdefault(wallet, wallet), same.setdefault(token, token), t, shares)
         for wallet, token, t, shares in stream_rows(rows)
     ]
-    marks = read_marks(con, wallets, start - LOOK_BACK, end + LOOK_BACK)
-    midnights = [day.timestamp() for day in [*days_of(start, end), end]]
+    ratios = read_evidence(con, wallets).ratios(wallets.ratio)
+    pieces = [ratios.spans(day.timestamp(), (day + DAY).timestamp()) for day in days_of(start, end)]
+    edges = sorted({start.timestamp(), *(span.end for spans in pieces for span in spans)})
+    marks = read_marks(con, wallets, start - LOOK_BACK, end + LOOK_BACK, edges=edges)
     at = now.timestamp()
     of_whale = [fill for fill in fills if fill.wallet == wallets.whale and fill.t >= start.timestamp()]
-    spans = [*midnight_spans(fills, marks, midnights, at), *fill_spans(of_whale, marks.opposite, at)]
+    spans = [*edge_spans(fills, marks, edges, at), *fill_spans(of_whale, marks.opposite, at)]
     asked: dict[str, list[float]] = defaultdict(list)
     first, last = start - DAY, end + DAY
     for token, t in con.execute(

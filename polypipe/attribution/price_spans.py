@@ -1,6 +1,7 @@
-"""Selects the prices to request from `/prices-history`: at midnights and around the whale's fills. Pure.
+"""Selects the prices to request from `/prices-history`: at the edges of what is accounted for together, which are midnights
+and changes of the ratio, and around the whale's fills. Pure.
 
-A midnight is requested unless a quote is as new as the API's points. Prices of games move by cents a minute, and a fill
+An edge is requested unless a quote is as new as the API's points. Prices of games move by cents a minute, and a fill
 shows where a wallet traded, which can be the far side of the spread; so neither a comparison of positions from 23:55 nor a
 fill is enough.
 """
@@ -12,8 +13,8 @@ from typing import NamedTuple
 
 from polypipe.attribution.marks import FILL, Marks
 
-BEFORE_MIDNIGHT = 600.0
-"""Seconds before a midnight in which a price is looked for first."""
+BEFORE_EDGE = 600.0
+"""Seconds before an edge in which a price is looked for first."""
 
 BEFORE_FILL, AFTER_FILL = 60.0, 600.0
 """Seconds around a fill of the whale whose prices are kept: for delay and markouts."""
@@ -52,35 +53,35 @@ def fidelity(age: float) -> int:
     return 1 if age < _FINE else 5 if age < _COARSE else 30
 
 
-def midnight_spans(fills: Iterable[Traded], marks: Marks, midnights: Sequence[float], now: float) -> list[Span]:
-    """The spans before `midnights` of tokens that either wallet holds or traded lately and that have no recent quote.
+def edge_spans(fills: Iterable[Traded], marks: Marks, edges: Sequence[float], now: float) -> list[Span]:
+    """The spans before `edges` of tokens that either wallet holds or traded lately and that have no recent quote.
 
     `fills` are of both wallets, in order of time. Each market is requested once, as its outcomes sum to 1. A requested
-    midnight counts as answered for the next one, so that what is requested does not depend on the number of passes.
+    edge counts as answered for the next one, so that what is requested does not depend on the number of passes.
     """
     held: dict[tuple[str, str], float] = defaultdict(float)
     traded: dict[str, float] = {}  # token -> its last fill
-    requested: dict[str, float] = {}  # market -> its last requested midnight
+    requested: dict[str, float] = {}  # market -> its last requested edge
     acts, spans = list(fills), []
     n = 0
-    for midnight in midnights:
-        while n < len(acts) and acts[n].t < midnight:
+    for edge in edges:
+        while n < len(acts) and acts[n].t < edge:
             held[acts[n].wallet, acts[n].token] += acts[n].shares
             traded[acts[n].token] = acts[n].t
             n += 1
         tokens = {token for (_, token), shares in held.items() if abs(shares) > _DUST_SHARES}
-        for token in sorted(tokens | {token for token, t in traded.items() if t >= midnight - RECENT}):
-            mark, known = marks.at(token, midnight), marks.known(token, midnight)
+        for token in sorted(tokens | {token for token, t in traded.items() if t >= edge - RECENT}):
+            mark, known = marks.at(token, edge), marks.known(token, edge)
             keeper = marks.opposite.get(token, token)
             if known is None or (mark is not None and mark.settled):
                 continue
-            if marks.must_be_over(token, max(known.t, requested.get(keeper, known.t)), midnight):
+            if marks.must_be_over(token, max(known.t, requested.get(keeper, known.t)), edge):
                 continue
-            step = 60.0 * fidelity(now - midnight)
-            if known.source == FILL or midnight - known.t > 1.5 * step:
-                length = max(BEFORE_MIDNIGHT, 2 * step)
-                spans.append(Span(keeper, midnight - length, midnight, True))
-                requested[keeper] = midnight
+            step = 60.0 * fidelity(now - edge)
+            if known.source == FILL or edge - known.t > 1.5 * step:
+                length = max(BEFORE_EDGE, 2 * step)
+                spans.append(Span(keeper, edge - length, edge, True))
+                requested[keeper] = edge
     return list(dict.fromkeys(spans))
 
 

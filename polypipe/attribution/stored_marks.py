@@ -3,6 +3,7 @@
 # ruff: noqa: S608 -- values are written as literals
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -26,11 +27,13 @@ def read_marks(
     start: datetime,
     end: datetime,
     minutes_from: datetime | None = None,
+    edges: Sequence[float] = (),
 ) -> Marks:
     """Marks from everything stored of [start, end).
 
-    Of `price_history` only the last price of each UTC day is read, which is what marks of midnights need: a whale of 3,000
-    fills a day has a million prices by the minute in a month. From `minutes_from` on all are read.
+    Of `price_history` only the last price of each UTC day is read, which is what marks of midnights need, and the last one
+    before each of the `edges` in epoch seconds: a whale of 3,000 fills a day has a million prices by the minute in a month.
+    From `minutes_from` on all are read.
     Results of markets become known later, so `end` should be well after the days to be marked.
     """
     both = f"wallet IN ({literal(wallets.copier)}, {literal(wallets.whale)})"
@@ -74,12 +77,13 @@ def read_marks(
     for reading in readings:
         if not reading.resolved:
             observed[reading.token].append(Known(reading.t, reading.price, POSITIONS))
+    passed = f"len(list_filter({[*edges]}::DOUBLE[], lambda edge: edge < epoch(observed_at)))"
     for token, t, price in con.execute(
         "SELECT token_id, epoch(observed_at), price FROM price_history WHERE price IS NOT NULL "
         f"AND observed_at >= {literal(start)} AND observed_at < {literal(end)} "
         # A price at midnight is the last one of the day that ends.
-        "QUALIFY row_number() OVER (PARTITION BY token_id, date_trunc('day', observed_at - INTERVAL 1 MICROSECOND) "
-        f"ORDER BY observed_at DESC) = 1 OR observed_at >= {literal(minutes_from or end)} ORDER BY ALL"
+        "QUALIFY row_number() OVER (PARTITION BY token_id, date_trunc('day', observed_at - INTERVAL 1 MICROSECOND), "
+        f"{passed} ORDER BY observed_at DESC) = 1 OR observed_at >= {literal(minutes_from or end)} ORDER BY ALL"
     ).fetchall():
         observed[token].append(Known(t, price, HISTORY))
     condition_of |= _conditions_of_positions(con)

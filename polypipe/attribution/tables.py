@@ -1,10 +1,10 @@
-"""Reads fills, splits and merges, ratios, the bot's log and holdings from the tables."""
+"""Reads fills, splits and merges, the bot's log and holdings from the tables."""
 
 # ruff: noqa: S608 -- values are written as literals
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -122,30 +122,6 @@ def read_unattributed(
         f"AND timestamp >= {literal(start)} AND timestamp < {literal(end)} GROUP BY ALL ORDER BY ALL"
     ).fetchall()
     return [(moment(t), type_, number, usd) for t, type_, number, usd in rows]
-
-
-def ratios_by_day(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> dict[date, float]:
-    """The ratio in force at the end of each day of [start, end) that is in copy_quality_daily."""
-    rows = con.execute(
-        "SELECT epoch(day), scaling_ratio FROM copy_quality_daily WHERE window_days = 1 AND scaling_ratio IS NOT NULL "
-        f"AND user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)} "
-        f"AND day >= {literal(start)} AND day < {literal(end)}"
-    ).fetchall()
-    return {moment(t).date(): ratio for t, ratio in rows}
-
-
-def ratios_by_hour(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> dict[int, float]:
-    """Hours since 1970 -> ratio of the last snapshot in the hour, for the hours of [start, end) that have snapshots.
-
-    The same as in copy_quality_daily.
-    """
-    rows = con.execute(
-        "SELECT epoch(date_trunc('hour', timestamp)) // 3600, arg_max(scaling_ratio, timestamp) FROM snapshots "
-        f"WHERE ((user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)}) "
-        "OR origin = 'import') AND scaling_ratio IS NOT NULL "
-        f"AND timestamp >= {literal(start)} AND timestamp < {literal(end)} GROUP BY ALL"
-    ).fetchall()
-    return {int(hour): ratio for hour, ratio in rows}
 
 
 class Log:

@@ -108,15 +108,21 @@ def read_reconstructed(
 ) -> list[Point]:
     """Points of hours without a snapshot, from the hourly PnL of both wallets: time, copier's 24 h PnL, expected, gap.
 
-    An hour needs a point of both wallets at its start and 24 hours earlier.
+    An hour needs a point of both wallets at its start and 24 hours earlier. Its ratio is the one stored with its day, else
+    `ratio`.
     """
     copier, whale = (f"(FROM wallet_points WHERE wallet = {literal(wallet)})" for wallet in wallets)
     hours = f"""
-        SELECT c.t AS id, c.p - c0.p AS copier, {ratio} * (w.p - w0.p) AS expected, copier - expected AS gap
+        SELECT
+            c.t AS id, c.p - c0.p AS copier, coalesce(of_day.ratio, {ratio}) * (w.p - w0.p) AS expected,
+            copier - expected AS gap
         FROM {copier} AS c
         JOIN {whale} AS w ON w.t = c.t
         JOIN {copier} AS c0 ON c0.t = c.t - {DAY_MS}
         JOIN {whale} AS w0 ON w0.t = c.t - {DAY_MS}
+        LEFT JOIN (
+            SELECT epoch_ms(day) // {DAY_MS} AS n, scaling_ratio AS ratio FROM quality WHERE window_days = 1
+        ) AS of_day ON of_day.n = (c.t - 1) // {DAY_MS}
         WHERE c.t BETWEEN {start} AND {end}
         AND c.t // {HOUR_MS} NOT IN (SELECT first_id // {HOUR_MS} FROM quarters)
     """

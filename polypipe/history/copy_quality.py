@@ -7,13 +7,15 @@ can be recomputed.
 # ruff: noqa: S608 -- values are written as literals
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from polypipe.divergence.pnl_gap import GUARD_SHARE_OF_CAPITAL, GUARD_USD, MAX_AGE, MIN_COVERED
+from polypipe.history.ratios import RatioSpan
+from polypipe.history.stored_ratios import read_evidence
 from polypipe.history.windows import WINDOWS, set_windows
 from polypipe.intervals import (
     LEAST_BETA_EVENTS,
@@ -53,16 +55,19 @@ class ComputedQuality:
     waiting: str | None
 
 
-def compute_quality(warehouse: Warehouse, wallets: Wallets, start: datetime, end: datetime) -> ComputedQuality:
+def compute_quality(
+    warehouse: Warehouse, wallets: Wallets, start: datetime, end: datetime, wrong_ratios: Collection[date] = ()
+) -> ComputedQuality:
     """Compute and store the rows of the UTC days of [start, end).
 
     Stored days after the range whose windows reach into it are recomputed, so the order in which days are computed does
-    not matter. Raises `BatchRejected`.
+    not matter. The ratio stored with a day is evidence of its ratio, except with the days of `wrong_ratios`. Raises
+    `BatchRejected`.
     """
     with warehouse.read() as con:
         later = _later_days(con, wallets, end)
         asked = [start + n * DAY for n in range((end - start) // DAY)]
-        rows = quality_rows(con, wallets, [*asked, *later])
+        rows = quality_rows(con, wallets, [*asked, *later], wrong_ratios)
     with warehouse.batch("copy_quality") as batch:
         equals: dict[str, str | int | float | bool] = {"user1_address": wallets.copier, "user2_address": wallets.whale}
         # One window covers the range and the later days: there are no rows between them.
@@ -74,13 +79,20 @@ def compute_quality(warehouse: Warehouse, wallets: Wallets, start: datetime, end
     return ComputedQuality(inside, len(later), warehouse.store(batch_id))
 
 
-def quality_rows(con: "duckdb.DuckDBPyConnection", wallets: Wallets, days: Sequence[datetime]) -> list[CopyQualityRow]:
+def quality_rows(
+    con: "duckdb.DuckDBPyConnection", wallets: Wallets, days: Sequence[datetime], wrong_ratios: Collection[date] = ()
+) -> list[CopyQualityRow]:
     """The rows of these days (midnights), by day and window. `con` has the tables wallet_pnl,
-    wallet_activity, ratio_changes and snapshots."""
+    wallet_activity, ratio_changes, copy_quality_daily and snapshots."""
+    if not days:
+        return []
+    ratios = read_evidence(con, wallets, wrong_ratios).ratios(wallets.ratio)
+    first = min(days) - max(WINDOWS) * DAY
+    spans = ratios.spans(first.timestamp(), (max(days) + DAY).timestamp())
     variables = {
         "copier": literal(wallets.copier),
         "whale": literal(wallets.whale),
-        "setting_ratio": literal(wallets.ratio),
+        "ratios": _list_of_spans(spans),
         "min_covered": literal(MIN_COVERED),
         "max_age": f"INTERVAL {MAX_AGE // timedelta(seconds=1)} SECOND",
         "min_hours": str(MIN_HOURS),
@@ -130,6 +142,16 @@ def _slope(sums: Sums) -> float | None:
     """Least-squares slope of the copier's hourly changes on the whale's."""
     spread = sums["xx"] - sums["x"] ** 2 / sums["n"] if sums["n"] > 0.5 else 0.0
     return (sums["xy"] - sums["x"] * sums["y"] / sums["n"]) / spread if spread > 0 else None
+
+
+def _list_of_spans(spans: Sequence[RatioSpan]) -> str:
+    """As a list of structs in SQL."""
+    return "[{}]".format(
+        ", ".join(
+            f"{{since: to_timestamp({span.start}), ratio: {literal(span.ratio)}, recorded: {literal(span.recorded)}}}"
+            for span in spans
+        )
+    )
 
 
 def reasons_of(row: Mapping[str, object]) -> dict[str, str]:

@@ -539,6 +539,7 @@ class GapAttributionRow(TypedDict):
     reasons: str
     moved: float | None
     combos: float | None
+    ratio_change: float | None
 
 
 class UncopiedExitRow(TypedDict):

@@ -72,7 +72,7 @@ def rerun(warehouse: Warehouse, settings: Settings, start: datetime, days: int =
     dates = [(start + n * DAY).date() for n in range(days)]
     run = DailyRun(settings, warehouse, None, wallets, start, start + days * DAY, dates)  # type: ignore[arg-type]
     no_prices = SimpleNamespace(rows=[], requests=0, unread=None, waiting=None)  # as if none was missing
-    with mock.patch("polypipe.attribution.assets.load_prices", return_value=no_prices):
+    with mock.patch("polypipe.attribution.copy_fills.load_prices", return_value=no_prices):
         copy_fills(run)
     warnings = list(copy_metrics_daily(run).warnings)
     gap_attribution(run)

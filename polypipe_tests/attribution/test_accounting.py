@@ -21,7 +21,7 @@ from polypipe.attribution.parts import (
     FROM_BEFORE,
     NO_PRICE,
     PARTS,
-    RATIO_CHANGED,
+    joined,
 )
 from polypipe.attribution.rule_outcome import follow_rule
 from polypipe.divergence.copy_rule import Rule
@@ -114,7 +114,7 @@ def test_parts_sum_to_copier_minus_ratio_times_whale(seed, n) -> None:
         for exit_ in day.exits:  # an uncopied exit cannot exceed the holdings
             holds = sum(one.sign * one.copier_shares for one in fills if one.token == exit_.token and one.t < day.end)
             assert exit_.shares <= holds + 1e-6
-        assert not set(day.notes) & {NO_PRICE, FROM_BEFORE, RATIO_CHANGED}
+        assert not set(day.notes) & {NO_PRICE, FROM_BEFORE}
 
 
 @given(st.integers(0, 2**32), st.integers(1, 1000))
@@ -164,7 +164,7 @@ def test_nothing_is_unexplained_at_the_exchanges_own_prices() -> None:
         pnl = [series[int(day.end)] - series[int(day.start)] for series in (copier, his)]
         gaps.append(pnl[0] - SIM_RATIO * pnl[1])
         left.append(gaps[-1] - day.total)
-        assert not set(day.notes) & {FROM_BEFORE, NO_PRICE, RATIO_CHANGED}
+        assert not set(day.notes) & {FROM_BEFORE, NO_PRICE}
     assert sum(map(abs, gaps)) > 5000
     assert max(map(abs, left)) < 0.1
     assert float32(his[START + 20 * DAY]) == pytest.approx(his[START + 20 * DAY], rel=1e-6)
@@ -419,14 +419,47 @@ def test_complete_sets_are_not_expected_whether_merged_or_not(sets) -> None:
     assert (paper.expected_usd, paper.covered_usd) == (pytest.approx(40 * 0.40), pytest.approx(20 * 0.40))
 
 
-def test_a_changed_ratio_is_noted_in_usd() -> None:
+def test_shares_copied_at_an_earlier_ratio_are_a_part() -> None:
+    """A day later the copier's 100 gain 10, and 0.2 x the whale's 1000 would have gained 20."""
     fills = [whale(10, 1000, 0.40, 100)]
     spans = [(0.0, 100.0, 0.1), (100.0, 200.0, 0.2)]
     marks = {"T": [(10.0, 0.40), (190.0, 0.50)]}
-    _, second = explain(fills, (), Marks(marks), spans)
-    assert parts(second) == {}
-    # the copier gains 10, 0.2 x the whale's 100 is 20
-    assert second.notes[RATIO_CHANGED] == pytest.approx(-10)
+    first, second = explain(fills, (), Marks(marks), spans)
+    assert (parts(first), parts(second)) == ({}, {"ratio_change": -10})
+
+
+def test_a_change_within_a_day_is_a_part_from_its_hour_on() -> None:
+    """0.08 until 50, then 0.05. Of 1000 bought the copier has 80, of which 30 are beyond the new ratio. When the whale
+    sells all, the bot sells 50: nothing was copied badly."""
+    fills = [
+        whale(10, 1000, 0.40, 80, ratio=0.08),
+        whale(70, 1000, 0.65, 50, side="SELL", ratio=0.05),
+    ]
+    marks = Marks({"T": [(45.0, 0.50), (90.0, 0.70)]})
+    (first, second) = explain(fills, (), marks, [(0.0, 50.0, 0.08), (50.0, 100.0, 0.05)])
+    day = joined([first, second])
+    assert parts(day) == {"ratio_change": pytest.approx(30 * (0.70 - 0.50))}
+    # measured: 80 -> 30 shares; 0.08 x the move of 1000 until the change, 0.05 x after it
+    copier = 80 * (0.50 - 0.40) + 50 * (0.65 - 0.50) + 30 * (0.70 - 0.50)
+    expected = 0.08 * 1000 * (0.50 - 0.40) + 0.05 * 1000 * (0.65 - 0.50)
+    assert day.total == pytest.approx(copier - expected)
+    assert (day.start, day.end, day.notes) == (0.0, 100.0, {})
+
+
+def test_a_fill_at_another_ratio_than_its_hour_is_a_part() -> None:
+    """Sizes show the change at 70; the hour that ends at 100 has the ratio 0.05. Bought 1000 at 0.08 with a fee of 2."""
+    fills = [replace(whale(60, 1000, 0.40, 80, 0.40, ratio=0.08), whale_fee=2.0, copier_fee=0.16)]
+    (day,) = explain(fills, (), Marks({"T": [(90.0, 0.50)]}), [(0.0, 100.0, 0.05)])
+    assert parts(day) == {"ratio_change": pytest.approx(30 * 0.10 - 0.03 * 2)}
+    assert day.total == pytest.approx((80 * 0.10 - 0.16) - 0.05 * (1000 * 0.10 - 2))
+
+
+def test_a_copy_after_a_piece_of_its_day_is_not_noted_as_after_midnight() -> None:
+    late = replace(whale(49, 1000, 0.40, 100, 0.42), copied_at=51.0)
+    marks = Marks({"T": [(45.0, 0.45), (90.0, 0.60)]})
+    day = joined([*explain([late], (), marks, [(0.0, 50.0, 0.1), (50.0, 100.0, 0.1)])])
+    (whole,) = explain([late], (), marks, [(0.0, 100.0, 0.1)])
+    assert (parts(day), day.notes) == (parts(whole), {})
 
 
 def test_a_copy_after_midnight_is_noted_in_usd_on_both_days() -> None:

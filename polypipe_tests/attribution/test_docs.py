@@ -9,6 +9,7 @@ import pytest
 from polypipe.attribution.accounting import explain
 from polypipe.attribution.fills import CopyFill
 from polypipe.attribution.marks import Marks
+from polypipe.attribution.parts import joined
 from polypipe.polymarket.activity_types import ACTIVITY_TYPES
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -57,3 +58,15 @@ def test_the_example_of_proportional_closing_is_what_the_accounting_does(script)
         assert f"| {why} | {left:.0f} | {closed:.0f} | {usd:.2f} | {first:.2f} |" in page
     assert f"| sum | -400 | 200 | {day.total:.2f} | {day.total:.2f} |" in page
     assert day.parts["own"] == 0
+
+
+def test_the_example_of_a_changed_ratio_is_what_the_accounting_does(script) -> None:
+    fill = CopyFill(10.0, "T", "BUY", None, 1000.0, 0.40, 0.0, 0.08, 80.0, 0.40, 0.0, "c")
+    marks = Marks({"T": [(45.0, 0.50), (90.0, 0.70)]})
+    day = joined([*explain([fill], (), marks, [(0.0, 50.0, 0.08), (50.0, 100.0, 0.05)])])
+    made, expected = 80 * (0.70 - 0.40), 0.08 * 1000 * (0.50 - 0.40) + 0.05 * 1000 * (0.70 - 0.50)
+    assert {part: round(usd, 2) for part, usd in day.parts.items() if abs(usd) > 1e-9} == {"ratio_change": 6.00}
+    assert day.total == pytest.approx(made - expected)
+    page = script.PAGE.read_text("utf-8")
+    for text in (f"= ${made:.2f}", f"${expected:.2f}", f"gap of ${day.total:.2f}"):
+        assert text in page.partition("**Example of a changed ratio.**")[2].partition("\n\n")[0]

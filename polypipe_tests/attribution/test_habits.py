@@ -9,7 +9,8 @@ from polypipe.attribution.copy_fills import fill_rows
 from polypipe.attribution.daily_gap import gap_rows
 from polypipe.attribution.habits import LEAST_CLEAR_PAIRS, USUAL_LATENCY, ClearPair, Habit, Habits
 from polypipe.attribution.ratio_changes import change_notes
-from polypipe.attribution.ratios import Ratios
+from polypipe.history.ratios import Ratios
+from polypipe.history.stored_ratios import read_evidence
 from polypipe_tests.attribution.tables import COPIER, T0, WALLETS, WHALE, insert, known_days, measured, trade
 
 DAY, HOUR, S = timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)
@@ -30,8 +31,8 @@ def snapshot(con, at, ratio) -> None:
 
 def test_the_ratio_comes_from_the_hour_then_the_day_then_the_setting() -> None:
     hour = int(START // 3600)
-    habits = Habits(Ratios({hour + 5: 0.2}, {T0.date(): 0.05}, 0.1), [])
-    assert [habits.ratio(START + 3600 * n) for n in (4, 5, 6, 24)] == [0.05, 0.2, 0.05, 0.1]
+    habits = Habits(Ratios({hour + 5: 0.2, hour + 9: 0.3}, {(T0 + DAY).date(): 0.05}, 0.1), [])
+    assert [habits.ratio(START + 3600 * n) for n in (4, 5, 6, 9, 24, 48)] == [0.3, 0.2, 0.3, 0.3, 0.05, 0.1]
     assert habits.at(START + 5.5 * 3600) == Habit(0.2, USUAL_LATENCY, 0)
 
 
@@ -84,9 +85,9 @@ def test_fills_around_a_changed_ratio_are_all_full_copies(con) -> None:
 def test_a_change_between_two_days_is_noted_on_the_second(con) -> None:
     snapshot(con, T0 - 60 * S, 0.04)
     snapshot(con, T0 + 60 * S, 0.1)
-    notes = change_notes(con, WALLETS, T0, T0 + DAY)
+    notes = change_notes(read_evidence(con, WALLETS).ratios(WALLETS.ratio), T0, T0 + DAY)
     assert notes == {T0: ["the ratio changed from 0.04 to 0.1 at 00:00 UTC, shown by snapshots"]}
-    assert change_notes(con, WALLETS, T0 + DAY, T0 + 2 * DAY) == {}
+    assert change_notes(read_evidence(con, WALLETS).ratios(WALLETS.ratio), T0 + DAY, T0 + 2 * DAY) == {}
 
 
 def test_an_old_change_by_sizes_ends_with_the_next_snapshot(con) -> None:
@@ -98,5 +99,5 @@ def test_an_old_change_by_sizes_ends_with_the_next_snapshot(con) -> None:
     snapshot(con, T0 - 15 * DAY, 0.1)
     snapshot(con, T0 + 12 * HOUR, 0.1)
     trade(con, WHALE, T0, 1000, 0.40)
-    assert change_notes(con, WALLETS, T0, T0 + DAY) == {}
+    assert change_notes(read_evidence(con, WALLETS).ratios(WALLETS.ratio), T0, T0 + DAY) == {}
     assert [row["ratio"] for row in fill_rows(con, WALLETS, T0, T0 + DAY)] == [WALLETS.ratio]

@@ -9,9 +9,9 @@ from polypipe.attribution.price_spans import (
     Span,
     Traded,
     batches,
+    edge_spans,
     fidelity,
     fill_spans,
-    midnight_spans,
     tail,
     unanswered,
 )
@@ -26,7 +26,7 @@ def held(*tokens: str) -> list[Traded]:
 
 
 def asked(marks: Marks, fills: list[Traded], now: float = NOW) -> list[Span]:
-    return midnight_spans(fills, marks, [MIDNIGHT], now)
+    return edge_spans(fills, marks, [MIDNIGHT], now)
 
 
 @pytest.mark.parametrize(

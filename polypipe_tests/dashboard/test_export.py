@@ -84,7 +84,8 @@ def test_quality_has_the_newest_days_of_the_pair_oldest_first(dashboard, warehou
     assert len(dashboard.json("/api/quality", window=7)["rows"]) == 5
 
 
-def test_hours_before_the_first_snapshot_are_reconstructed(dashboard, warehouse):
+def hourly_points(warehouse):
+    """Three days of hourly PnL: the copier makes 1 USD an hour, the whale 10."""
     hour = now().replace(minute=0, second=0) - timedelta(hours=1)
     points = []
     for n in range(72):
@@ -94,6 +95,20 @@ def test_hours_before_the_first_snapshot_are_reconstructed(dashboard, warehouse)
             for w, p in ((COPIER, -1.0 * n), (WHALE, -10.0 * n))
         ]
     replace_table(warehouse, "wallet_pnl", points)
+
+
+def test_reconstructed_hours_have_the_ratio_of_their_day(dashboard, warehouse):
+    """0.5 was in force on all of these days; the setting is 0.08 now."""
+    hourly_points(warehouse)
+    midnight = now().replace(hour=0, minute=0, second=0)
+    days = [midnight - n * timedelta(days=1) for n in range(4)]
+    replace_table(warehouse, "copy_quality_daily", [quality_row(day, 1, scaling_ratio=0.5) for day in days])
+    rebuilt = dashboard.json("/api/history", hours="all", layout="columns")["reconstructed"]
+    assert set(rebuilt["expected"]) == {120.0}
+
+
+def test_hours_before_the_first_snapshot_are_reconstructed(dashboard, warehouse):
+    hourly_points(warehouse)
     put_snapshots(warehouse, list(wandering(now(), 600)))  # ten hours
     found = dashboard.json("/api/history", hours="all", layout="columns")
     rebuilt = found["reconstructed"]

@@ -52,14 +52,18 @@ def spread(values: Sequence[float]) -> float:
 
 
 def ratio_at(snaps: Sequence[Snap], t: datetime, setting: float) -> float:
-    """The ratio in the hour that ends at `t`: the last one stored in it, else the last of its day, else the setting."""
+    """The ratio in the hour that ends at `t`: the last one stored in it, else the last of its day, else the last one before
+    it if there are later ones, else the first one after it, else the setting."""
     hour = t - HOUR
     midnight = hour.replace(hour=0, minute=0, second=0, microsecond=0)
     for start, length in ((hour, HOUR), (midnight, DAY)):
         stored = [snap for snap in snaps if snap.ratio is not None and start <= snap.time < start + length]
         if stored:
             return max(stored, key=lambda snap: snap.time).ratio or 0.0
-    return setting
+    known = sorted((snap.time, snap.ratio) for snap in snaps if snap.ratio is not None)
+    if not known or known[-1][0] < hour:
+        return setting
+    return next((ratio for time, ratio in reversed(known) if time < hour), known[0][1])
 
 
 def quality(

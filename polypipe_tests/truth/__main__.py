@@ -68,7 +68,7 @@ def in_detail(kind: Kind, seed: int) -> None:
     add(score, world, found)
     for truth, gap, day in zip(truth_of(world), found.gaps, score.days, strict=True):
         print(f"{gap['day']:%Y-%m-%d} gap {truth.gap:.2f}, stored {gap['gap']}; absolute parts {truth.absolute:.2f}")
-        print(f"  unexplained {gap['unexplained']}, truly timing {truth.timing:.2f}, ratio {truth.ratio_change:.2f}")
+        print(f"  unexplained {gap['unexplained']}, truly timing {truth.timing:.2f}")
         for part in sorted(day.errors):
             true, stored = truth.parts.get(part, 0.0), gap[part] or 0.0
             if max(abs(true), abs(stored)) > 0.005:

@@ -31,7 +31,7 @@ _DUST_USD = 1.01
 
 @dataclass
 class DayTruth:
-    """A day in USD. `gap` = sum of `parts` + `timing` + `ratio_change`.
+    """A day in USD. `gap` = sum of `parts` + `timing`.
 
     `timing`: copies on the other side of midnight, which count on the day of the whale's fill. `exits`: token -> shares
     that the whale has sold and the copier still holds at the end, of open markets of which one outcome was traded.
@@ -42,7 +42,6 @@ class DayTruth:
     gap: float
     parts: dict[str, float]
     timing: float
-    ratio_change: float
     exits: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -202,9 +201,10 @@ def truth_of(world: World) -> list[DayTruth]:
     for day in range(len(edges) - 1):
         parts = {part: usd - worths[day].get(part, 0.0) for part, usd in worths[day + 1].items()}
         parts["combos"] = combos[day + 1] - combos[day]
+        parts["ratio_change"] = changed[day]
         copier, whale = (wallets[who][day + 1] - wallets[who][day] for who in (COPIER, WHALE))
         timing = late[day] - late[day + 1]
-        days.append(DayTruth(copier, whale, copier - expected[day], parts, timing, changed[day], exits[day + 1]))
+        days.append(DayTruth(copier, whale, copier - expected[day], parts, timing, exits[day + 1]))
     return days
 
 

@@ -11,10 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from polypipe.attribution.copy_fills import compute_fills
+from polypipe.attribution.copy_fills import compute_fills, update_fills
 from polypipe.attribution.daily_gap import compute_gap
 from polypipe.attribution.metrics import compute_metrics
-from polypipe.attribution.price_history import load_prices
 from polypipe.attribution.wallet_fees import compute_wallet_fees
 from polypipe.bot.ingest import ingest
 from polypipe.bot.logs import TRADE_LOG
@@ -106,8 +105,7 @@ def compute(
     load_pnl(polymarket, warehouse, wallets, start, midnight, now)
     load_activity(polymarket, warehouse, wallets, start, midnight, now)
     compute_quality(warehouse, wallets, start, midnight)
-    load_prices(polymarket, warehouse, wallets, start, midnight, now)
-    compute_fills(warehouse, wallets, start, midnight)
+    update_fills(polymarket, warehouse, wallets, start, midnight, now)
     compute_wallet_fees(warehouse, wallets, start, midnight)
     compute_metrics(warehouse, wallets, start, midnight)
     compute_gap(warehouse, wallets, start, midnight)

@@ -16,7 +16,7 @@ TOLERANCE = {"latency_p50": (1.0, 0.0), "latency_p95": (1.0, 0.0), "realised_rat
 """Number -> how far it may be off without a range: absolute, or as a share; others half a per cent or a cent."""
 
 
-INSIDE_UNEXPLAINED = ("copies that came after midnight", "the ratio changed")
+INSIDE_UNEXPLAINED = ("copies that came after midnight",)
 """Notes whose amount is a part of what is unexplained."""
 
 
@@ -185,7 +185,15 @@ def _day(
     world: World, truth: DayTruth, gap: Mapping[str, Any], metrics: Mapping[str, Any], numbers: Mapping[str, float]
 ) -> Day:
     base = max(truth.absolute, LEAST_USD)
-    parts = {*truth.parts, *(name for name in gap if name.startswith("missed_")), "own", "moved", "combos", "fees"}
+    parts = {
+        *truth.parts,
+        *(name for name in gap if name.startswith("missed_")),
+        "own",
+        "moved",
+        "combos",
+        "fees",
+        "ratio_change",
+    }
     errors = {part: ((gap[part] or 0.0) - truth.parts.get(part, 0.0)) / base for part in parts}
     named = sum(usd for note, usd in gap["notes"].items() if usd is not None and note.startswith(INSIDE_UNEXPLAINED))
     left = base if gap["unexplained"] is None else (gap["unexplained"] - named)

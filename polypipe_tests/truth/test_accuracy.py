@@ -21,6 +21,21 @@ def test_two_days_meet_the_targets(name, seed, tmp_path) -> None:
     assert score.right_exits == len(score.exits), score.exits
 
 
+@pytest.mark.parametrize(("name", "seed"), [("ratio changed", 0), ("ratio changed unseen", 3)])
+def test_a_changed_ratio_costs_no_accuracy(name, seed, tmp_path) -> None:
+    """The first day keeps its ratio when it is computed again after the change; the change is a part of the second."""
+    kind = replace(BY_NAME[name], days=2)
+    world, score = make(kind, seed), Score()
+    found = measured(world, tmp_path)
+    add(score, world, found)
+    assert missed(kind, score) == [], score.fills.wrong
+    assert [day.numbers["gap"] for day in score.days] == ["right", "right"]
+    assert max(abs(day.unexplained) for day in score.days) < 0.01
+    assert [abs(gap["ratio_change"]) > 0.01 for gap in found.gaps] == [False, True]
+    note = "the ratio changed from 0.08 to 0.05 at 12:"
+    assert [any(text.startswith(note) for text in gap["notes"]) for gap in found.gaps] == [False, True]
+
+
 @pytest.mark.parametrize("name", ["calm", "bursts of distinct sizes", "clusters", "second whale"])
 def test_copied_fills_meet_the_targets(name, tmp_path) -> None:
     kind = replace(BY_NAME[name], days=2)

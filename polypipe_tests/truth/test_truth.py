@@ -23,7 +23,7 @@ made = cache(make)
 def test_wallets_of_all_causes_sum_to_the_gap(kind) -> None:
     for seed in range(2):
         for truth in truth_of(made(kind, seed)):
-            assert sum(truth.parts.values()) + truth.timing + truth.ratio_change == pytest.approx(truth.gap, abs=1e-6)
+            assert sum(truth.parts.values()) + truth.timing == pytest.approx(truth.gap, abs=1e-6)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)

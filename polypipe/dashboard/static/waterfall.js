@@ -18,6 +18,7 @@ export const PARTS = {
   moved: ["Moved without a trade", "Shares that left a wallet without a trade, for another address of its owner: the difference that this leaves × the move of their price since."],
   combos: ["Combos (cannot be copied)", "PnL of the copier's combos − ratio × PnL of the whale's. Combos are traded by request for quote, not on the book; they count at cost until they are decided."],
   fees: ["Fees and rebates", "Ratio × the whale's fees − the copier's fees in copies; rebates count with the opposite sign."],
+  ratio_change: ["Copied at an earlier ratio", "Shares still held from before a change of the ratio: (Σ ratio of each fill × its shares − ratio in force × the whale's shares) × the move of their price, hour by hour."],
   unexplained: ["Unexplained", "The measured gap − all parts above: what known prices and fills do not account for."],
 };
 

@@ -1,5 +1,5 @@
 -- Rows of copy_quality_daily, one per row of the view `windows`. The comments of the table define
--- the columns. Reads wallet_pnl, wallet_activity, ratio_changes and snapshots; copy_quality.py sets the variables, and adds
+-- the columns. Reads wallet_pnl, wallet_activity and snapshots; copy_quality.py sets the variables, and adds
 -- the intervals from `clusters`.
 
 WITH
@@ -7,24 +7,13 @@ WITH
 recorded AS (
     SELECT
         timestamp,
-        date_trunc('hour', timestamp) + INTERVAL 1 HOUR AS hour_end,
         date_trunc('day', timestamp) AS day,
-        scaling_ratio,
         user1_value
     FROM snapshots
     WHERE (user1_address = getvariable('copier') AND user2_address = getvariable('whale')) OR origin = 'import'
 ),
-ratio_of_hour AS (SELECT hour_end, arg_max(scaling_ratio, timestamp) AS ratio FROM recorded GROUP BY hour_end),
-ratio_of_day AS (SELECT day, arg_max(scaling_ratio, timestamp) AS ratio FROM recorded GROUP BY day),
-
--- A change that only sizes of copies show gives the ratio of the hours between it and the next snapshot on either side.
-changes AS (
-    SELECT hour_end AS t, NULL AS ratio_before, NULL AS ratio_after FROM ratio_of_hour WHERE ratio IS NOT NULL
-    UNION ALL
-    SELECT changed_at, ratio_before, ratio_after
-    FROM ratio_changes
-    WHERE user1_address = getvariable('copier') AND user2_address = getvariable('whale')
-),
+-- The hours from which each ratio is in force.
+ratios AS (SELECT unnest(getvariable('ratios'), recursive := true)),
 
 -- One row per instant: c is the copier's PnL, w the whale's; null where the wallet has no point.
 points AS (
@@ -39,18 +28,9 @@ points AS (
 ),
 -- With the ratio in force in the hour that ends at the instant.
 rated AS (
-    SELECT
-        points.*,
-        coalesce(ratio_of_hour.ratio, ratio_of_day.ratio) IS NOT NULL AS ratio_recorded,
-        coalesce(
-            ratio_of_hour.ratio, earlier.ratio_after, later.ratio_before, ratio_of_day.ratio, getvariable('setting_ratio')
-        ) AS ratio
+    SELECT points.*, ratios.recorded AS ratio_recorded, ratios.ratio
     FROM points
-    -- The hour that ends at t: a change within it counts from the next hour on.
-    ASOF LEFT JOIN changes AS earlier ON points.t - INTERVAL 1 HOUR >= earlier.t
-    ASOF LEFT JOIN changes AS later ON points.t - INTERVAL 1 HOUR < later.t
-    LEFT JOIN ratio_of_hour ON ratio_of_hour.hour_end = points.t
-    LEFT JOIN ratio_of_day ON ratio_of_day.day = date_trunc('day', points.t - INTERVAL 1 HOUR)
+    ASOF JOIN ratios ON points.t - INTERVAL 1 HOUR >= ratios.since
 ),
 
 -- The points of each window: those that both wallets have, or all points of one wallet if the other has none.
