@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from polypipe.attribution.marks import Marks
+from polypipe.divergence.pnl_gap import MIN_COVERED
 from polypipe.intervals import Statistic, Sums
 
 HORIZONS = (5, 30, 60, 180, 600)
@@ -17,7 +18,10 @@ HORIZONS = (5, 30, 60, 180, 600)
 
 
 class CostFill(NamedTuple):
-    """An eligible fill of the whale and its copy. `expected` and `copied` in shares, prices in USD, `fee` the copier's."""
+    """An eligible fill of the whale and its copy. `expected` and `copied` in shares, prices in USD.
+
+    `fee` is the copier's in USD, None if unknown.
+    """
 
     t: float
     token: str
@@ -30,7 +34,7 @@ class CostFill(NamedTuple):
     copier_price: float | None
     arrival_price: float | None
     latency: float | None
-    fee: float
+    fee: float | None
 
     @property
     def sign(self) -> int:
@@ -52,7 +56,9 @@ def sums_of(fill: CostFill, marks: Marks) -> Sums:
     if not fill.copied or fill.copier_price is None:
         return sums
     worse = fill.sign * (fill.copier_price - fill.whale_price)
-    sums |= {"copied": fill.copied, "slippage": fill.copied * worse, "fee": fill.fee}
+    sums |= {"copied": fill.copied, "slippage": fill.copied * worse}
+    if fill.fee is not None:
+        sums |= {"fee": fill.fee, "charged": fill.copied}
     if fill.arrival_price is not None:
         late = fill.sign * (fill.arrival_price - fill.whale_price)
         sums |= {"split": fill.copied, "delay": fill.copied * late, "impact": fill.copied * (worse - late)}
@@ -112,6 +118,12 @@ def edge_cents(sums: Sums) -> float | None:
     return _ratio(sums, "made", "marked", 100)
 
 
+def fee_cents(sums: Sums) -> float | None:
+    """Cents a share of the copies' fees; None if the fees of too many shares are unknown."""
+    known = sums.get("charged", 0.0) >= MIN_COVERED * sums.get("copied", 0.0)
+    return _ratio(sums, "fee", "charged", 100) if known else None
+
+
 def size_slope(sums: Sums) -> float | None:
     """Cents a share by which slippage rises with each 100 shares of an order: least squares, weighted by shares."""
     weight, x = sums.get("copied", 0.0), sums.get("x", 0.0)
@@ -127,7 +139,7 @@ def marginal_ratio(sums: Sums) -> float | None:
     A copy of r x Q shares makes r Q (edge - fee - a - b r Q), with the slippage a + b x size of an order; summed over the
     whale's fills that is largest at (edge - fee - a) sum(Q) / (2 b sum(Q^2)).
     """
-    edge, slope, fee = edge_cents(sums), size_slope(sums), _ratio(sums, "fee", "copied", 100)
+    edge, slope, fee = edge_cents(sums), size_slope(sums), fee_cents(sums)
     if edge is None or slope is None or fee is None or slope <= 0:
         return None
     each = slope / 100

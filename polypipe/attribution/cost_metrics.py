@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from polypipe.attribution.copy_costs import HORIZONS, STATISTICS, WEIGHTS, CostFill, sums_of
+from polypipe.attribution.copy_costs import HORIZONS, STATISTICS, WEIGHTS, CostFill, fee_cents, sums_of
 from polypipe.attribution.days import DAY, midnight_before
 from polypipe.attribution.marks import Marks
+from polypipe.divergence.pnl_gap import MIN_COVERED
 from polypipe.intervals import Sums, effective_number, interval, total_of, why_no_interval
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal
@@ -35,6 +36,7 @@ _REASONS = {
     "edge_cents": "no eligible fill has a mark at the end of the window",
     "size_slope": "nothing was copied, or all orders have the same size",
 }
+NO_FEES = f"the fee is known for less than {100 * MIN_COVERED:.0f} % of the copied shares"
 NO_SLOPE = "slippage does not rise measurably with order size, so these days give no limit"
 NO_EDGE = "the whale's edge is not distinguishable from zero"
 
@@ -90,7 +92,8 @@ def cost_numbers(days: Mapping[datetime, Mapping[str, Sums]]) -> tuple[dict[str,
         row |= {name: value, f"{name}_low": low, f"{name}_high": high}
         reasons[name] = _REASONS.get(name, why)
         reasons |= dict.fromkeys((f"{name}_low", f"{name}_high"), reasons[name] if value is None else why)
-    if (no_limit := _no_limit(row, reasons)) is not None:
+    no_fees = NO_FEES if total.get("copied") and fee_cents(total) is None else None
+    if (no_limit := no_fees or _no_limit(row, reasons)) is not None:
         row |= dict.fromkeys(("marginal_ratio", "marginal_ratio_low", "marginal_ratio_high"))
         reasons |= dict.fromkeys(("marginal_ratio", "marginal_ratio_low", "marginal_ratio_high"), no_limit)
     reasons |= dict.fromkeys(("delay_usd", "impact_usd", "split_share"), NO_ARRIVAL)
@@ -165,7 +168,7 @@ def _add(total: dict[str, float], sums: Sums) -> None:
 def _read(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, end: datetime) -> list[CostFill]:
     rows = con.execute(
         "SELECT epoch(timestamp), token_id, coalesce(nullif(event_slug, ''), condition_id, token_id), side, whale_shares, "
-        "whale_price, expected_shares, copier_shares, copier_price, arrival_price, latency, coalesce(copier_fee, 0) "
+        "whale_price, expected_shares, copier_shares, copier_price, arrival_price, latency, copier_fee "
         f"FROM copy_fills WHERE user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)} "
         f"AND eligible AND timestamp >= {literal(start)} AND timestamp < {literal(end)} ORDER BY timestamp, key"
     ).fetchall()

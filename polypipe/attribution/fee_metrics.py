@@ -13,6 +13,17 @@ FEE_NUMBERS = (
 )  # fmt: skip
 
 
+def fees_of_copies(sums: Mapping[str, Any]) -> float | None:
+    """USD of the fees of all copies; shares with an unknown fee, if they are few, cost what the others do on average.
+
+    None if the fees of too many shares are unknown. `sums` is a row of `sql/fees.sql`.
+    """
+    copied, known = sums["copied_shares"] or 0.0, sums["copier_shares"] or 0.0
+    if not copied:
+        return 0.0
+    return None if known < MIN_COVERED * copied else float(sums["copier_fee"] * copied / known)
+
+
 def fee_numbers(
     sums: Mapping[str, Any], slippage_cents: float | None, measured: FeeShare
 ) -> tuple[dict[str, Any], dict[str, str]]:

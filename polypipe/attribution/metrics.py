@@ -15,7 +15,7 @@ from polypipe.attribution.ambiguity import NONE, OF_MATCHES, SURE, ambiguous_sha
 from polypipe.attribution.breakdowns import class_rows
 from polypipe.attribution.cost_metrics import COST_NUMBERS, COSTS_OF_MATCHES, costs_by_window
 from polypipe.attribution.days import DAY, LOOK_BACK, days_of, later_days
-from polypipe.attribution.fee_metrics import FEE_NUMBERS, OF_PNL, fee_numbers
+from polypipe.attribution.fee_metrics import FEE_NUMBERS, OF_PNL, fee_numbers, fees_of_copies
 from polypipe.attribution.labels import ORDER_BOUNDS, ORDER_BUCKETS
 from polypipe.attribution.marks import Marks
 from polypipe.attribution.pnl_fees import FeeShare, measure_by_day
@@ -181,9 +181,11 @@ def _metric_row(
     ):
         row[name] = whole[name] if whole else None
     row["ambiguous_share"] = ambiguous_share(numbers["ambiguous_copies"] or 0, row["copied_fills"])
-    row["shortfall_usd"] = (row["slippage_usd"] or 0.0) + missed.usd + missed.fees if row["eligible_fills"] else None
+    paid = fees_of_copies(fees)
+    if row["eligible_fills"] and paid is not None:
+        row["shortfall_usd"] = (row["slippage_usd"] or 0.0) + missed.usd + paid
     row["unmarked_usd"] = missed.unmarked if row["eligible_fills"] else None
-    row["shortfall_bps"] = 1e4 * row["shortfall_usd"] / paper if paper else None
+    row["shortfall_bps"] = 1e4 * row["shortfall_usd"] / paper if paper and row.get("shortfall_usd") is not None else None
     no_copy = "nothing was copied" if row["eligible_fills"] else "the whale has no eligible fill in the window"
     reasons = dict.fromkeys(_NUMBERS, "the whale has no eligible fill in the window")
     reasons |= dict.fromkeys(_OF_COPIES, no_copy) | {
@@ -206,6 +208,8 @@ def _metric_row(
     of_fees, why_no_fees = fee_numbers(fees, row["slippage_cents"], in_pnl)
     row |= of_fees
     reasons |= why_no_fees
+    if row["eligible_fills"] and paid is None:
+        reasons |= dict.fromkeys(("shortfall_usd", "shortfall_bps"), reasons["copier_fee_cents"])
     funnel, markouts = numbers["funnel"], row["markouts"]
     if not known:
         text = f"activity is known and matched on {numbers['days_known']} of {numbers['window_days']} days"

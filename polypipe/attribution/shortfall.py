@@ -21,13 +21,12 @@ DUST_SHARES = 1e-6
 
 @dataclass
 class Shortfall:
-    """Shortfall of eligible fills, in USD. `usd` is what the missing shares have made since, `fees` the copies' fees.
+    """What the missing shares of eligible fills have made since, in USD.
 
     `unmarked` is the cost of shares of tokens without a mark; `usd` counts them as unmoved.
     """
 
     usd: float = 0.0
-    fees: float = 0.0
     unmarked: float = 0.0
 
 
@@ -44,17 +43,17 @@ def shortfall_by_window(
     )
     missing = "(CASE side WHEN 'BUY' THEN 1 ELSE -1 END) * (expected_shares - copier_shares)"
     own = f"token_id IN (SELECT token_id FROM copy_fills WHERE status = 'own' AND {ours})"
-    by_day: dict[datetime, list[tuple[str, float, float, float]]] = defaultdict(list)
+    by_day: dict[datetime, list[tuple[str, float, float]]] = defaultdict(list)
     for t, *sums in con.execute(
-        f"SELECT epoch(date_trunc('day', timestamp)), token_id, sum({missing}), sum({missing} * whale_price), "
-        f"coalesce(sum(copier_fee), 0) FROM copy_fills WHERE {ours} AND eligible AND NOT {own} GROUP BY ALL ORDER BY ALL"
+        f"SELECT epoch(date_trunc('day', timestamp)), token_id, sum({missing}), sum({missing} * whale_price) "
+        f"FROM copy_fills WHERE {ours} AND eligible AND NOT {own} GROUP BY ALL ORDER BY ALL"
     ).fetchall():
-        by_day[moment(t)].append((sums[0], sums[1], sums[2], sums[3]))
+        by_day[moment(t)].append((sums[0], sums[1], sums[2]))
     acts: dict[datetime, list[_Act]] = defaultdict(list)
     for t, *act in con.execute(
         "SELECT epoch(timestamp), token_id, status = 'own', CASE WHEN status = 'own' THEN "
         f"(CASE side WHEN 'BUY' THEN 1 ELSE -1 END) * copier_shares ELSE {missing} END, "
-        "coalesce(whale_price, copier_price), coalesce(copier_fee, 0) "
+        "coalesce(whale_price, copier_price) "
         f"FROM copy_fills WHERE {ours} AND (eligible OR status = 'own') AND {own} ORDER BY timestamp, key"
     ).fetchall():
         acts[midnight_before(t)].append(_Act(*act))
@@ -70,38 +69,35 @@ def shortfall_by_window(
 
 class _Act(NamedTuple):
     """A fill in a token with own fills of the copier. `shares`: missing shares of a whale fill, or shares of an own fill;
-    positive for purchases. `fee`: the copier's fee in USD."""
+    positive for purchases."""
 
     token: str
     own: bool
     shares: float
     price: float
-    fee: float
 
 
-def _followed(acts: Iterable[_Act]) -> list[tuple[str, float, float, float]]:
-    """(token, missing shares, their cost, fees) after own fills. Shares that an own fill supplies are no longer missing and
+def _followed(acts: Iterable[_Act]) -> list[tuple[str, float, float]]:
+    """(token, missing shares, their cost) after own fills. Shares that an own fill supplies are no longer missing and
     are valued at its price instead of the mark."""
-    rows: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
+    rows: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
     for act in acts:
         row = rows[act.token]
         if not act.own:
             row[0] += act.shares
             row[1] += act.shares * act.price
-            row[2] += act.fee
         elif row[0] * act.shares > 0:
             closed = act.shares if abs(act.shares) < abs(row[0]) else row[0]
             row[0] -= closed
             row[1] -= closed * act.price
-    return [(token, shares, cost, fees) for token, (shares, cost, fees) in rows.items()]
+    return [(token, shares, cost) for token, (shares, cost) in rows.items()]
 
 
-def _worth(rows: Iterable[tuple[str, float, float, float]], prices: Marks, t: float) -> Shortfall:
-    """Shortfall of (token, missing shares, their cost, fees), at the marks of `t`."""
+def _worth(rows: Iterable[tuple[str, float, float]], prices: Marks, t: float) -> Shortfall:
+    """Shortfall of (token, missing shares, their cost), at the marks of `t`."""
     missed = Shortfall()
-    for token, shares, cost, fee in rows:
+    for token, shares, cost in rows:
         mark = prices.at(token, t)
-        missed.fees += fee
         if abs(shares) < DUST_SHARES:
             missed.usd -= cost
         elif mark is None:

@@ -11,6 +11,7 @@ from polypipe.attribution.copy_costs import (
     CostFill,
     delay_cents,
     edge_cents,
+    fee_cents,
     half_latency_cents,
     impact_cents,
     marginal_ratio,
@@ -167,3 +168,18 @@ def test_saving_at_half_the_latency_is_that_of_the_copied_shares() -> None:
     saved = 0.2 * 20 + 0.8 * 10 - 10
     assert row["half_latency_usd"] == pytest.approx(shares * saved / 100)
     assert row["half_latency_usd_low"] == pytest.approx(shares * saved / 100)  # the markouts are the same on all days
+
+
+def test_an_unknown_fee_is_not_a_fee_of_zero() -> None:
+    """1 of 20 shares without a known fee costs what the others do; 1 of 2 makes the number unknown."""
+    known, unknown = fill(copied=95.0, fee=0.95), fill(copied=5.0, fee=None)
+    assert fee_cents(together(known, unknown)) == pytest.approx(1)
+    assert fee_cents(together(fill(copied=50.0, fee=0.5), fill(copied=50.0, fee=None))) is None
+
+
+def together(*fills):
+    total: dict[str, float] = {}
+    for one in fills:
+        for name, amount in sums_of(one, Marks({})).items():
+            total[name] = total.get(name, 0.0) + amount
+    return total

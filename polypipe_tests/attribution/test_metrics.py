@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from polypipe.attribution.cost_metrics import COST_NUMBERS
+from polypipe.attribution.cost_metrics import COST_NUMBERS, NO_FEES
 from polypipe.attribution.fee_metrics import FEE_NUMBERS
 from polypipe.attribution.metrics import metric_rows
 from polypipe.attribution.realised_ratio import LEAST_RATIO_PAIRS, ratio_warning
@@ -129,6 +129,28 @@ def test_an_unmarked_token_is_counted_as_unmoved_and_shown(con) -> None:
     copy_fill(con, 1, shares=1000.0)
     row, _ = one(con)
     assert (row["shortfall_usd"], row["unmarked_usd"]) == (0, pytest.approx(50))
+
+
+def test_shortfall_has_the_fees_of_all_copies(con) -> None:
+    """Shares whose fee is unknown, one in twenty, cost what the others cost: 19 in all for 1,900 shares, so 20."""
+    known_days(con, T0)
+    for n in range(19):
+        copy_fill(con, n + 1, got=100.0, at=0.50, copier_fee=1.0)
+    copy_fill(con, 20, got=100.0, at=0.50, copier_fee=None)
+    row, _ = one(con)
+    assert (row["shortfall_usd"], row["copier_fee_cents"]) == (pytest.approx(20), pytest.approx(1))
+
+
+def test_shortfall_is_unknown_if_the_fees_of_the_copies_are(con) -> None:
+    known_days(con, T0)
+    copy_fill(con, 1, got=100.0, at=0.51, copier_fee=1.0)
+    copy_fill(con, 2, got=100.0, at=0.51, copier_fee=None)
+    row, _ = one(con)
+    reasons = json.loads(row["reasons"])
+    assert row["shortfall_usd"] is row["shortfall_bps"] is None
+    assert reasons["shortfall_usd"] == reasons["shortfall_bps"] == reasons["copier_fee_cents"]
+    assert reasons["marginal_ratio"] == NO_FEES
+    assert row["slippage_usd"] == pytest.approx(2)
 
 
 def test_unknown_days_make_every_number_null(con) -> None:

