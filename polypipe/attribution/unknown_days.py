@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
+from polypipe.orchestration.day_ranges import days_text
 from polypipe.text import count
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal
@@ -42,11 +43,7 @@ def span_notes(unknown: Iterable[UnknownDay]) -> list[str]:
     for who, day, reason in unknown:
         days[who, reason].append(day)
     return [
-        f"the {who}'s activity is not known completely on {count(len(found), 'day')} ({_span(found)}): fills, copies and "
-        f"exits may be missing, because {reason}; backfill wallet_activity for these days"
+        f"the {who}'s activity is not known completely on {count(len(found), 'day')} ({days_text(found)}): fills, copies "
+        f"and exits may be missing, because {reason}; backfill wallet_activity for these days"
         for (who, reason), found in days.items()
     ]
-
-
-def _span(days: list[date]) -> str:
-    return f"{min(days)}" if len(days) == 1 else f"{min(days)} to {max(days)}"

@@ -7,6 +7,7 @@ from polypipe.health.facts import Facts
 from polypipe.health.finding import Finding, Probe, judged
 from polypipe.health.history import DAY, due_day
 from polypipe.limits import HISTORY_DAYS
+from polypipe.orchestration.day_ranges import days_text
 from polypipe.text import count
 
 
@@ -27,10 +28,9 @@ UNPROVEN_DAYS = (Probe("unproven_days", "unproven days", "warning", unproven_day
 def _text(who: str, days: dict[datetime, str]) -> str:
     if not days:
         return f"No day of the {who} that was read is contradicted by other facts"
-    oldest, newest = min(days), max(days)
-    span = f"{oldest:%Y-%m-%d}" + (f" to {newest:%Y-%m-%d}" if newest > oldest else "")
+    newest, named = max(days), days_text(day.date() for day in days)
     return (
-        f"The {who}'s activity is not known completely on {count(len(days), 'day')} ({span}), so numbers of these days are "
-        f"unknown: {days[newest]}. Backfill wallet_activity for them; if they stay unknown, set POLYPIPE_HISTORY_START to "
-        f"{newest + timedelta(days=1):%Y-%m-%d}"
+        f"The {who}'s activity is not known completely on {count(len(days), 'day')} ({named}), so numbers of these days "
+        f"are unknown: {days[newest]}. Backfill wallet_activity for them; if they stay unknown, set POLYPIPE_HISTORY_START "
+        f"to {newest + timedelta(days=1):%Y-%m-%d}"
     )

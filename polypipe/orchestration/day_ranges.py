@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from polypipe.errors import PolypipeError
 
 DAY = timedelta(days=1)
+NAMED = 4
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,15 @@ def ranges_of(chosen: Mapping[str, Collection[date]], most: int) -> list[Range]:
 def spans(days: Iterable[date]) -> list[Range]:
     """Runs of consecutive days, oldest first."""
     return ranges_of({"": list(days)}, most=10**6)
+
+
+def days_text(days: Iterable[date]) -> str:
+    """`2026-11-03, 2026-11-05 to 2026-11-07`; of more than `NAMED` runs of consecutive days, the first ones and the end."""
+    found = spans(days)
+    if len(found) <= NAMED:
+        return ", ".join(map(str, found))
+    left = len(found) - NAMED + 1
+    return f"{', '.join(map(str, found[: NAMED - 1]))} and {left} more ranges to {found[-1].last}"
 
 
 def by_reason(reasons: Mapping[date, str]) -> Iterator[tuple[Range, str]]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polypipe.errors import PolypipeError
-from polypipe.orchestration.day_ranges import DAY, Range, by_reason, choose, named_days, ranges_of
+from polypipe.orchestration.day_ranges import DAY, Range, by_reason, choose, days_text, named_days, ranges_of
 
 START, YESTERDAY = date(2026, 9, 1), date(2026, 11, 29)
 PARENTS = {"quality": ["pnl"], "fills": ["activity", "quality"], "gap": ["fills", "quality"]}
@@ -90,3 +90,17 @@ def test_reasons_are_told_once_for_consecutive_days() -> None:
         (Range(c, c, ("",)), "y"),
         (Range(d, d, ("",)), "x"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("days", "text"),
+    [
+        ([3], "2026-11-03"),
+        ([5, 3, 4], "2026-11-03 to 2026-11-05"),
+        ([3, 9], "2026-11-03, 2026-11-09"),
+        ([1, 2, 4, 6, 8, 9], "2026-11-01 to 2026-11-02, 2026-11-04, 2026-11-06, 2026-11-08 to 2026-11-09"),
+        ([1, 3, 5, 7, 9, 10], "2026-11-01, 2026-11-03, 2026-11-05 and 2 more ranges to 2026-11-10"),
+    ],
+)
+def test_days_that_are_not_consecutive_are_not_named_as_one_span(days, text) -> None:
+    assert days_text(date(2026, 11, day) for day in days) == text

@@ -4,7 +4,7 @@ import pytest
 
 from polypipe.warehouse.connection import open_memory
 from polypipe.warehouse.migrate import migrate
-from polypipe_tests.truth.coverage import Laws, Weeks, fills, measure
+from polypipe_tests.truth.coverage import COSTS, Laws, Weeks, costs, fills, measure
 
 WEEKS = 100
 LEAST, MOST_FALSE = 0.86, 0.14
@@ -38,3 +38,20 @@ def test_copy_rate_and_slippage_are_covered_where_fills_depend_on_each_other() -
         known = [(low, high) for low, high in found if low is not None and high is not None]
         assert len(known) > 0.9 * WEEKS, name
         assert sum(low <= truth <= high for low, high in known) >= LEAST * len(known), name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("law", ["games a day long", "outages of 6 h, 15 % of the time"])
+def test_costs_are_covered_where_fills_depend_on_each_other(law) -> None:
+    """Intervals that left out events covered .65 to .72 of delay, edge and markouts in outages."""
+    found = costs(law, WEEKS)
+    for name in set(COSTS) - {"marginal_ratio"}:  # unknown in half of the weeks
+        known, covered = found[name]
+        assert known > 0.9, name
+        assert covered >= LEAST, name
+
+
+@pytest.mark.slow
+def test_a_day_is_rarely_called_ahead_or_behind_without_a_gap(con) -> None:
+    laws = Laws(WEEKS)
+    assert measure(con, laws.games(6, 3)).false_day <= MOST_FALSE
