@@ -31,6 +31,7 @@ _WHATIF: dict[int | str, dict[str, Any]] = {
     404: {"description": "No wallets are set, or no days are stored.", **_LINE},
     503: {"description": "It takes too long, or another one is being computed.", **_LINE},
 }
+_EVENTS: dict[int | str, dict[str, Any]] = {503: {"description": "Too many pages are listening.", **_LINE}}
 
 
 def add_routes(app: FastAPI) -> None:
@@ -44,6 +45,7 @@ def add_routes(app: FastAPI) -> None:
         parameters: bool = False,
         responses: dict[int | str, dict[str, Any]] | None = None,
         response_class: type[Response] = JSONResponse,
+        more: dict[str, Any] | None = None,
     ) -> None:
         app.add_api_route(
             path,
@@ -52,7 +54,7 @@ def add_routes(app: FastAPI) -> None:
             response_class=response_class,
             responses={400: {"description": "A parameter is wrong; one line says which.", **_LINE}, **(responses or {})},
             dependencies=[] if parameters else [Depends(no_parameters)],
-            include_in_schema=model is not None or response_class is not JSONResponse,
+            openapi_extra=more,
         )
 
     get("/api/latest", latest.latest, schemas.Latest)
@@ -66,8 +68,16 @@ def add_routes(app: FastAPI) -> None:
     get("/api/quality/breakdowns", breakdowns.breakdowns, schemas.Rows, parameters=True)
     get("/api/quality/log", bot_log.bot_log, schemas.BotLog, parameters=True)
     get("/api/quality/whatif", whatif.whatif, schemas.WhatIf, parameters=True, responses=_WHATIF)
-    get("/api/export.csv", export.export, None, parameters=True, responses=_WHATIF, response_class=export.CsvResponse)
-    get("/api/events", live.events, None)
+    get(
+        "/api/export.csv",
+        export.export,
+        None,
+        parameters=True,
+        responses=_WHATIF,
+        response_class=export.CsvResponse,
+        more={"parameters": export.described_parameters()},
+    )
+    get("/api/events", live.events, None, responses=_EVENTS, response_class=live.EventStream)
     get("/healthz", health.healthz, schemas.Health, responses={503: {"description": "Unhealthy.", **_HEALTH}})
     get("/metrics", health.metrics, None, response_class=PlainTextResponse)
 

@@ -4,7 +4,9 @@ import subprocess
 import sys
 
 import pytest
+from fastapi.routing import APIRoute
 
+from polypipe.dashboard.api.export import TABLES
 from polypipe.dashboard.app import build_app
 from polypipe.dashboard.routes import describe
 from polypipe_tests.conftest import NOWHERE, settings_for
@@ -59,6 +61,22 @@ def test_openapi_document_describes_errors_as_they_are_answered(dashboard):
         assert "422" not in answers, path
         assert answers["400"]["content"]["application/json"]["schema"]["required"] == ["error"], path
     assert not {"HTTPValidationError", "ValidationError"} & set(document["components"]["schemas"])
+
+
+def test_openapi_document_has_every_path_and_every_parameter():
+    app = build_app(settings_for(NOWHERE))
+    document = describe(app)
+    served = {route.path for route in app.routes if isinstance(route, APIRoute)}
+    assert set(document["paths"]) == served
+    assert {"/api/events", "/api/export.csv", "/healthz", "/metrics"} <= served
+    parameters = {one["name"]: one for one in document["paths"]["/api/export.csv"]["get"]["parameters"]}
+    expected = {field.alias or name for model, _ in TABLES.values() for name, field in model.model_fields.items()}
+    assert set(parameters) == expected | {"what"}
+    assert parameters["what"]["schema"]["enum"] == list(TABLES)
+    assert parameters["points"]["description"] == "Of what=history."
+    assert len(parameters["days"]["schema"]["anyOf"]) > 1  # 1, 7 or 30; or any number
+    (stream,) = document["paths"]["/api/events"]["get"]["responses"]["200"]["content"]
+    assert stream == "text/event-stream"
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc"])

@@ -47,8 +47,9 @@ def api(tmp_path_factory):
     put_positions(warehouse, [position("1", 5.0)], [position("1", 400.0), position("2", 900.0)])
     with (
         Store(warehouse, settings, poll_seconds=3600) as store,
-        TestClient(build_app(settings, store), base_url="http://127.0.0.1:8765") as client,
+        TestClient(app := build_app(settings, store), base_url="http://127.0.0.1:8765") as client,
     ):
+        app.state.listeners.stopping = True  # a stream of events ends at once
         yield client
 
 

@@ -160,6 +160,28 @@ class ExportParameters(Parameters, extra="allow"):
     what: Annotated[str, one_of(list(TABLES))] = "history"
 
 
+def described_parameters() -> list[dict[str, Any]]:
+    """The parameters of every table, for the OpenAPI document: each with the tables that have it."""
+    tables: dict[str, list[str]] = {}
+    schemas: dict[str, list[dict[str, Any]]] = {}
+    for what, (model, _) in TABLES.items():
+        for name, schema in model.model_json_schema()["properties"].items() if model.model_fields else ():
+            kept = {key: value for key, value in schema.items() if (key, value) != ("default", None)}
+            tables.setdefault(name, []).append(what)
+            if kept not in schemas.setdefault(name, []):
+                schemas[name].append(kept)
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": False,
+            "description": f"Of what={', '.join(tables[name])}.",
+            "schema": found[0] if len(found) == 1 else {"anyOf": found},
+        }
+        for name, found in schemas.items()
+    ]
+
+
 def export(request: Request, asked: Annotated[ExportParameters, Query()]) -> Response:
     """CSV with a header line; an unknown number is an empty cell, an instant ISO-8601 in UTC."""
     parameters, make = TABLES[asked.what]

@@ -16,6 +16,12 @@ SILENCE_SECONDS = 15.0
 MOST_LISTENERS = 64
 
 
+class EventStream(StreamingResponse):
+    """Server-sent events."""
+
+    media_type = "text/event-stream"
+
+
 class Listeners:
     """The number of open streams, and whether the server is stopping, which ends them."""
 
@@ -30,7 +36,7 @@ async def events(request: Request) -> Response:
     if listeners.count >= MOST_LISTENERS:
         return error(503, f"{MOST_LISTENERS} pages are listening already; close some")
     stream = _stream(request.app.state.store, listeners)
-    return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+    return EventStream(stream, headers={"Cache-Control": "no-store"})
 
 
 async def _stream(store: Store, listeners: Listeners) -> AsyncIterator[bytes]:
