@@ -1,9 +1,13 @@
 """Every rendering agrees on what is stale: at each age around each limit, for each interval of the snapshots."""
 
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import dagster as dg
+import psutil
 import pytest
 
 from polypipe.alerts.rules import load_rules
@@ -18,8 +22,8 @@ from polypipe.dashboard.store import Store
 from polypipe.definitions import build_defs
 from polypipe.health.dagster_adapter import CHECKS, FILE_CHECKS, check_results
 from polypipe.health.facts import Facts
-from polypipe.health.records import NewestFills, WalletFills
-from polypipe.health.status import status_of
+from polypipe.health.records import LastTick, NewestFills, Servers, TicksAndRuns, WalletFills
+from polypipe.health.status import DEGRADED, HEALTHY, status_of
 from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse
 from polypipe_tests.conftest import NOWHERE, settings_for
@@ -59,6 +63,9 @@ def settings_with(interval: int) -> Settings:
     )
 
 
+JUST_NOW = TicksAndRuns([LastTick("alerts", "sensor", "skipped", 5.0, None, 60.0, True)])
+
+
 class Exchange:
     """An exchange without fills."""
 
@@ -71,6 +78,7 @@ class Renderings:
 
     def __init__(self, settings: Settings, warehouse: Warehouse, store: Store, at: datetime) -> None:
         with Facts(settings, at, warehouse=warehouse) as facts:
+            vars(facts).update(up=psutil.Process(), servers=Servers(os.getpid(), 600.0), ticks_and_runs=JUST_NOW)
             status = status_of(facts)
             checks = {
                 asset: {one.check_name: one for one in check_results(CHECKS[asset], facts)}
@@ -81,6 +89,11 @@ class Renderings:
                 for spec in CACHES
             }
         self.status = [reason for reason in status.reasons if reason != "not running"]
+        self.exit_code = status.exit_code
+        self.failed_checks = {
+            f"{asset}.{name}" for asset, found in checks.items() for name, one in found.items() if not one.passed
+        }
+        self.failed_checks |= {file for file, one in self.file_check.items() if not one.passed}
         self.snapshot_check = checks["divergence_snapshot"]["recent"]
         self.positions_check = checks["positions"]["recent"]
         with store.at_once() as view:
@@ -146,19 +159,82 @@ def test_all_renderings_agree_at_every_age(interval, home, began):
                 assert (("file_refused", spec.file) in said.alerts) == refused
 
 
-def test_status_and_healthz_agree_when_polymarket_has_not_answered_for_8_minutes(home, began):
-    """Snapshots are still taken, without an answer of any source."""
-    settings = settings_with(60)
-    put_publications(home, all_files(began + 2 * SECOND))
-    put_snapshots(home, [outage(began + 8 * MINUTE, age=480.0)])
+@dataclass(frozen=True)
+class Situation:
+    """What happened until `after`, when everything was well before, and what every rendering must say then.
+
+    `alerts`: those that fire. `checks`: asset checks that fail. `doctor`: the lines about ages that warn.
+    """
+
+    after: timedelta
+    happened: Callable[[Warehouse, datetime, datetime], None]
+    alerts: frozenset[tuple[str, str]] = frozenset()
+    checks: frozenset[str] = frozenset()
+    doctor: frozenset[str] = frozenset()
+
+
+def _all_well(home: Warehouse, began: datetime, at: datetime) -> None:
+    put_snapshots(home, [snapshot(began + n * MINUTE) for n in range(1, (at - began) // MINUTE + 1)])
+    put_publications(home, all_files(at - 2 * SECOND))
+
+
+def _outage(home: Warehouse, began: datetime, at: datetime) -> None:
+    """Snapshots are taken and files confirmed, but no source of the snapshots answers."""
+    put_publications(home, all_files(at))
+    times = [began + n * MINUTE for n in range(1, (at - began) // MINUTE + 1)]
+    put_snapshots(home, [outage(time, age=(time - began).total_seconds()) for time in times])
+
+
+def _stopped(home: Warehouse, began: datetime, at: datetime) -> None:
+    """Nothing runs and nothing is written."""
+
+
+def _refused(home: Warehouse, began: datetime, at: datetime) -> None:
+    _all_well(home, began, at)
+    put_publications(home, [publication(REFUSED, at - SECOND, accepted=False, rewritten=False, reason="too few")])
+
+
+LIVE = next(spec.file for spec in CACHES if spec.asset == "live_cache")
+SITUATIONS = {
+    "all is well": Situation(8 * MINUTE, _all_well),
+    "a total outage of eight minutes": Situation(
+        8 * MINUTE,
+        _outage,
+        frozenset(("source_stale", source) for source in SOURCES),
+        frozenset({"divergence_snapshot.complete"}),
+        frozenset({"snapshots"}),
+    ),
+    "nothing is written for eight minutes": Situation(
+        8 * MINUTE,
+        _stopped,
+        frozenset({("source_stale", "snapshots"), ("file_old", LIVE)}),
+        frozenset({"divergence_snapshot.recent", "divergence_snapshot.gaps", LIVE}),
+        frozenset({"snapshots"}),
+    ),
+    "a file is refused": Situation(8 * MINUTE, _refused, frozenset({("file_refused", REFUSED)})),
+}
+
+
+@pytest.mark.parametrize("name", SITUATIONS)
+def test_every_rendering_agrees_on_the_situation(name, began):
+    situation, settings, home = SITUATIONS[name], settings_with(60), Warehouse(settings_with(60).home)
+    at = began + situation.after
+    put_snapshots(home, [snapshot(began)])
+    put_positions(home, [], [])
+    put_publications(home, all_files(began))
+    situation.happened(home, began, at)
     with Store(home, settings, poll_seconds=3600) as store:
         store.refresh()
-        said = Renderings(settings, home, store, began + 8 * MINUTE)
+        said = Renderings(settings, home, store, at)
+    fresh = {identity for identity in said.alerts if identity[0] in ("source_stale", "file_old", "file_refused")}
+    assert fresh - {("source_stale", "universe")} == situation.alerts  # no crawl is stored here
+    assert said.failed_checks == situation.checks
+    assert {line for line, state in said.doctor.items() if state == "warning"} - {"universe"} == situation.doctor
     assert said.status == said.healthz
-    silent = [text for text in said.healthz if text.startswith("Polymarket last returned")]
-    assert len(silent) == len(SOURCES) == 6
-    assert {key for rule, key in said.alerts if rule == "source_stale"} >= set(SOURCES)
-    assert said.doctor["snapshots"] == "warning"
+    assert said.exit_code == (DEGRADED if situation.alerts else HEALTHY)
+    assert {said.alerts[identity] for identity in situation.alerts} <= set(said.status)
+    if name == "a total outage of eight minutes":
+        assert len([text for text in said.healthz if text.startswith("Polymarket last returned")]) == 6
 
 
 @pytest.mark.parametrize("interval", SNAPSHOT_LIMITS)
