@@ -87,7 +87,7 @@ class _Walk:
                 self.release(token)
                 del self.open[token]
             elif one.held:
-                self.made(one.event, one.held * (after - before))
+                self.add_pnl(one.event, one.held * (after - before))
 
     def fill(self, fill: ReplayFill) -> None:
         one = self.open.get(fill.token)
@@ -123,14 +123,14 @@ class _Walk:
             cost = -one.cost * min(shares / one.held, 1.0) if one.held > 0 else 0.0
         one.held = max(one.held + fill.sign * shares, 0.0)
         one.cost += cost
-        self.tie(one.event, cost)
+        self.change_capital(one.event, cost)
         if self.day < 0:
             return
         mark = self.given.prices[fill.token][self.day + 1]
         if mark is None:
             self.found.without_price.add(fill.token)
         else:
-            self.made(one.event, fill.sign * shares * (mark - price) - fee)
+            self.add_pnl(one.event, fill.sign * shares * (mark - price) - fee)
 
     def move(self, move: Move) -> None:
         """Shares leave the copier without a trade: at what they cost; a fee in shares is lost."""
@@ -141,23 +141,23 @@ class _Walk:
         shares, cost = one.held * part, one.cost * part
         mark = self.given.prices[move.token][self.day + 1]
         if self.day >= 0 and mark is not None:
-            self.made(one.event, (0.0 if move.fee else cost) - shares * mark)
+            self.add_pnl(one.event, (0.0 if move.fee else cost) - shares * mark)
         one.actual *= 1 - part
         one.held -= shares
         one.cost -= cost
-        self.tie(one.event, -cost)
+        self.change_capital(one.event, -cost)
 
     def release(self, token: str) -> None:
         """Free the capital of a token that is settled, or that has no price any more."""
         one = self.open.get(token)
         if one is not None:
-            self.tie(one.event, -one.cost)
+            self.change_capital(one.event, -one.cost)
             one.cost = 0.0
 
-    def made(self, event: str, usd: float) -> None:
+    def add_pnl(self, event: str, usd: float) -> None:
         self.found.pnl.setdefault(event, [0.0] * self.found.days)[self.day] += usd
 
-    def tie(self, event: str, usd: float) -> None:
+    def change_capital(self, event: str, usd: float) -> None:
         if self.day < 0:
             self.capital[event] += usd
         elif usd:

@@ -141,6 +141,8 @@ def _capital(found: Replay, days: Days) -> Amount:
     by_day = [found.capital[place] for place in days.places]
     totals = [sum(events.values()) for events in by_day]
     peak = max(totals)
+    if not peak:
+        return Amount(0.0, 0.0, 0.0)
     effective = effective_number(by_day[totals.index(peak)].values())
     if effective < LEAST_EVENTS:
         return Amount(

@@ -1,7 +1,7 @@
 """The size of a copy under another rule, from the copy that was made. Pure.
 
-Whatever did not depend on the size stays as it was: a breaker, an error, a killed order, the filled part of an order. What
-depends on it is decided again: the floor, the minimum order and its chance, and what the copier holds for a sale.
+Breakers, errors, killed orders and the filled part of an order do not depend on the size and stay as they were. The floor,
+the minimum order with its chance, and the holding that bounds a sale are decided again.
 """
 
 from typing import NamedTuple
@@ -25,8 +25,10 @@ NO_ORDER = Order(0.0, 0.0)
 
 
 class Copied(NamedTuple):
-    """Expected shares of a copy. `order` is what it would fill of the order if that is sent, `was` what was filled of the
-    order that was sent; None if none was filled."""
+    """A replayed copy: its expected shares, and `order`, the shares that the order fills if it is sent.
+
+    `was` are the shares that were filled of the order at the time; None without one.
+    """
 
     shares: float
     order: float

@@ -22,9 +22,12 @@ from polypipe.attribution.stored_replay import StoredWindow, read_window
 from polypipe.attribution.whatif_answer import WhatIf
 from polypipe.attribution.whatif_grid import grid_of
 from polypipe.divergence.copy_rule import Rule, rule_of
-from polypipe.text import count
+from polypipe.text import count, money
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse
+
+LARGE_ERROR = 0.1
+"""Share of the absolute PnL of the days above which the replay error gets a warning."""
 
 NOT_KNOWN = "the PnL of both wallets is unknown on all of these days"
 NOT_MATCHED = "the whale's fills are matched on none of the days whose PnL is known: materialize copy_fills for them"
@@ -97,6 +100,12 @@ def _replay(
             setattr(answer, f"{name}_low", in_cents(amount.low))
             setattr(answer, f"{name}_high", in_cents(amount.high))
     answer.replayed_in_force, answer.replay_error = in_cents(made), in_cents(made - copier)
+    absolute = math.fsum(abs(day.copier_pnl or 0.0) for day in of)
+    if (off := abs(made - copier)) > max(LARGE_ERROR * absolute, 1.0):
+        answer.warnings.append(
+            f"the replay is off by {money(off)}, and the copier's days make {money(absolute)} without their signs: fills "
+            "or prices are missing, as the notes of gap_attribution say"
+        )
     answer.grid = [row.as_json() for row in grid.rows]
     answer.advice = grid.advice
     answer.size_curve = terms.curve._asdict() | {"used": terms.curve.used, "reason": terms.curve.reason}

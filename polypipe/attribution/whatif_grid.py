@@ -85,7 +85,8 @@ def grid_of(given: ReplayInput, rule: Rule, terms: Terms, days: Days, markouts: 
             for label, value, in_force, one in values
         ]
 
-    ratios = sorted({*(days.ratio * part for part in RATIOS), rule.ratio})
+    # Nine digits: 1.5 x 0.1 is the 0.15 that is asked for.
+    ratios = sorted({*(float(f"{days.ratio * part:.9g}") for part in RATIOS if part != 1), days.ratio, rule.ratio})
     by_ratio = {ratio: replace(rule, ratio=ratio) for ratio in ratios}
     add("ratio", [(f"{ratio:.4g}", ratio, ratio == days.ratio, one) for ratio, one in by_ratio.items()])
     floors = sorted({*FLOORS, rule.bot.floor_shares, rule.floor})

@@ -45,8 +45,8 @@ def whatif_lines(answer: WhatIf) -> list[str]:
         f"  fills of the whale       {paper.fills}, to be copied {paper.asked}, "
         f"of these below the minimum order {paper.below_minimum}",
         f"replay error               {_error(answer)}",
-        *_grid(answer.grid),
         answer.advice.sentence,
+        *_grid(answer.grid),
         *(f"warning: {warning}" for warning in answer.warnings),
     ]
 

@@ -28,7 +28,7 @@ PAIR = Wallets(COPIER, WHALE, 0.08)
 RATIOS = [0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.12, 0.16]
 
 
-def copied_days(con, moves, events=3, copied=1.0) -> None:
+def copied_days(con, moves, events=2, copied=1.0) -> None:
     """Each day the whale buys 1,000 @ 0.50 in each of some events, whose prices move, and sells half of it.
 
     The copier copies everything at the whale's price, 80 x `copied` shares.
@@ -57,14 +57,14 @@ def test_perfect_copier_of_a_losing_whale_has_no_gap_and_full_coverage_at_any_ra
     for ratio in (0.04, 0.16):
         answer = what_if(stored, PAIR, rule_of(CLASSIC, ratio))
         assert (answer.gap, answer.gap_low, answer.gap_high) == (0, 0, 0)
-        assert answer.replayed_pnl == answer.plain_pnl == answer.expected_pnl == pytest.approx(-4800 * ratio)
+        assert answer.replayed_pnl == answer.plain_pnl == answer.expected_pnl == pytest.approx(-3200 * ratio)
         assert answer.coverage == answer.coverage_in_force == pytest.approx(100)
-        assert (answer.gap_in_force, answer.copier_pnl, answer.replayed_in_force, answer.replay_error) == (0, -384, -384, 0)
+        assert (answer.gap_in_force, answer.copier_pnl, answer.replayed_in_force, answer.replay_error) == (0, -256, -256, 0)
     assert ratios(answer, "value") == pytest.approx(RATIOS)
     assert ratios(answer, "gap") == [0] * 8
-    assert ratios(answer, "copier_pnl") == pytest.approx([-4800 * ratio for ratio in RATIOS])
+    assert ratios(answer, "copier_pnl") == pytest.approx([-3200 * ratio for ratio in RATIOS])
     assert answer.advice.verdict == "stop"
-    assert answer.advice.sentence.startswith("Stop: without copies the copier would have made $384.00 more than at 0.08")
+    assert answer.advice.sentence.startswith("Stop: without copies the copier would have made $256.00 more than at 0.08")
     assert "Stop: without copies" in "\n".join(whatif_lines(answer))
 
 
@@ -72,11 +72,11 @@ def test_copier_of_a_winning_whale_should_raise_the_ratio(warehouse, con) -> Non
     copied_days(con, [0.2, 0.1, 0.2, 0.1, 0.2, 0.1, 0.2, 0.1])
     answer = what_if(publish(warehouse, con), PAIR, rule_of(CLASSIC, 0.08))
     assert (answer.advice.verdict, answer.advice.ratio) == ("raise", pytest.approx(0.16))
-    assert answer.advice.usd == pytest.approx(0.08 * 1000 * 1.2 * 3)
+    assert answer.advice.usd == pytest.approx(0.08 * 1000 * 1.2 * 2)
     assert 0 < answer.advice.low < answer.advice.usd < answer.advice.high
     assert answer.replayed_low < answer.replayed_pnl == answer.copier_pnl < answer.replayed_high
-    # every day three purchases of $40, of which half is sold; the rest stays open
-    assert ratios(answer, "capital")[4] == pytest.approx(3 * 40 + 7 * 3 * 20)
+    # every day two purchases of $40, of which half is sold; the rest stays open
+    assert ratios(answer, "capital")[4] == pytest.approx(2 * 40 + 7 * 2 * 20)
     assert ratios(answer, "drawdown") == [0] * 8
 
 
@@ -91,11 +91,11 @@ def test_days_that_cannot_tell_say_how_many_more_would(warehouse, con) -> None:
 def test_few_days_give_numbers_without_intervals(warehouse, con) -> None:
     copied_days(con, [0.2, 0.1])
     answer = what_if(publish(warehouse, con), PAIR, rule_of(CLASSIC, 0.16))
-    assert answer.replayed_pnl == pytest.approx(0.16 * 900)
+    assert answer.replayed_pnl == pytest.approx(0.16 * 600)
     assert answer.replayed_low is None
     assert answer.reasons["replayed_low"].startswith("an interval needs 6 days")
     assert answer.advice.verdict == "cannot tell"
-    assert answer.advice.more_days == 4
+    assert answer.advice.more_days == 5  # fewer than 4 effective events on 2 days, 12 are needed
     assert set(ratios(answer, "copier_pnl_low")) == {None}
 
 
@@ -103,7 +103,7 @@ def test_partial_copies_keep_their_gap_in_proportion(warehouse, con) -> None:
     copied_days(con, [-0.2, -0.1] * 4, copied=0.75)
     stored = publish(warehouse, con)
     in_force, twice = (what_if(stored, PAIR, rule_of(CLASSIC, ratio)) for ratio in (0.08, 0.16))
-    assert in_force.gap == in_force.gap_in_force == pytest.approx(0.02 * 3600)
+    assert in_force.gap == in_force.gap_in_force == pytest.approx(0.02 * 2400)
     assert twice.gap == pytest.approx(2 * in_force.gap)
     assert twice.coverage == pytest.approx(75)
 
@@ -138,7 +138,7 @@ def test_days_that_are_not_matched_are_left_out_of_the_replay(warehouse, con) ->
     con.execute("DELETE FROM copy_fills WHERE timestamp >= '2026-09-06 00:00:00+00'")
     answer = what_if(publish(warehouse, con), PAIR, rule_of(CLASSIC, 0.16))
     assert (answer.days_known, answer.replay_days) == (7, 5)
-    assert answer.replayed_pnl == pytest.approx(5 * 48)
+    assert answer.replayed_pnl == pytest.approx(5 * 32)
     assert any("matched on 5 of 7 days" in warning for warning in answer.warnings)
 
 
@@ -149,16 +149,26 @@ def test_what_explains_nothing_is_the_replay_error(warehouse, con) -> None:
     answer = what_if(publish(warehouse, con), PAIR, rule_of(CLASSIC, 0.16))
     assert answer.replay_error == -5
     assert answer.replayed_high - answer.replayed_pnl == pytest.approx(10)  # at twice the ratio twice the error
-    assert "replay error               -$5.00: the rule in force, replayed, makes $168.00" in whatif_lines(answer)
+    assert "replay error               -$5.00: the rule in force, replayed, makes $112.00" in whatif_lines(answer)
+    assert answer.warnings == []
+
+
+def test_large_replay_error_is_a_warning(warehouse, con) -> None:
+    copied_days(con, [0.1] * 2)
+    con.execute("UPDATE copy_quality_daily SET copier_pnl = copier_pnl - 12, gap = gap - 12")
+    answer = what_if(publish(warehouse, con), PAIR, rule_of(CLASSIC, 0.08))
+    assert answer.replay_error == 24
+    assert [warning.partition(",")[0] for warning in answer.warnings] == ["the replay is off by $24.00"]
 
 
 def test_json_names_the_rule_of_each_number(warehouse, con) -> None:
     copied_days(con, [0.1] * 7)
-    found = json.loads(json.dumps(what_if(publish(warehouse, con), PAIR, rule_of(CLASSIC, 0.16)).as_json()))
+    found = json.loads(json.dumps(what_if(publish(warehouse, con), PAIR, rule_of(CLASSIC, 0.12)).as_json()))
     named = [name for names in found["fields"].values() for name in names]
     assert len(set(named)) == len(named)
     assert set(named) <= set(found)
     assert "gap" in found["fields"]["your rule"]
+    assert len([row for row in found["grid"] if row["dimension"] == "ratio"]) == 8  # the ratio asked for is one of them
     assert {row["dimension"] for row in found["grid"]} == {"ratio", "floor", "tiers", "latency"}
     late = [row for row in found["grid"] if row["dimension"] == "latency"]
     assert [row["label"] for row in late] == ["half", "same", "double"]
