@@ -1,10 +1,12 @@
 """Every answer shows one version, even if another one is loaded between its queries."""
 
+import shutil
 from datetime import timedelta
 
 import pytest
 
 from polypipe.dashboard.store import View
+from polypipe.warehouse import Warehouse
 from polypipe_tests.dashboard.copying_rows import DAY, class_row, put_copying, quality_row, replace_tables
 from polypipe_tests.dashboard.support import all_files, now, put_positions, put_publications, put_snapshots, wandering
 from polypipe_tests.divergence.support import position
@@ -41,11 +43,22 @@ def put_everything(warehouse, count):
     replace_tables(warehouse, copy_breakdowns=classes)
 
 
+@pytest.fixture(scope="module")
+def versions(tmp_path_factory):
+    """Two homes: the second has what the first has, and a newer version of every table."""
+    older, newer = tmp_path_factory.mktemp("older"), tmp_path_factory.mktemp("newer")
+    put_everything(Warehouse(older), 1)
+    shutil.copytree(older, newer, dirs_exist_ok=True)
+    put_everything(Warehouse(newer), 2)
+    return older, newer
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", PATHS)
-def test_answer_ignores_a_version_loaded_between_its_queries(open_dashboard, warehouse, settings, monkeypatch, path):
+def test_answer_ignores_a_version_loaded_between_its_queries(open_dashboard, versions, settings, monkeypatch, path):
     path = path.format(to=(now() + timedelta(minutes=1)).isoformat().replace("+00:00", "Z"))
-    put_everything(warehouse, 1)
+    older, newer = versions
+    shutil.copytree(older, settings.home, dirs_exist_ok=True)
     expected = open_dashboard(settings).client.get(path).text
     dashboard = open_dashboard(settings)
     queries = []
@@ -55,7 +68,7 @@ def test_answer_ignores_a_version_loaded_between_its_queries(open_dashboard, war
             found = method(view, *arguments)
             queries.append(arguments)
             if len(queries) == 1:
-                put_everything(warehouse, 2)
+                shutil.copytree(newer, settings.home, dirs_exist_ok=True)
                 dashboard.store.refresh()
             return found
 
