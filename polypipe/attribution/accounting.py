@@ -19,12 +19,12 @@ The gap compares with the ratio of each hour, while the copier holds shares of f
 The difference of the two targets, times the move of the price, is the part `ratio_change`.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from polypipe.attribution.deviations import DUST_SHARES, OpenToken, cause_of, cost_after, enter_deviation
 from polypipe.attribution.exits import OpenTokens
 from polypipe.attribution.fills import CopyFill, Move, SetChange
+from polypipe.attribution.full_sets import FullSets
 from polypipe.attribution.groups import Groups, groups_of
 from polypipe.attribution.marks import Mark, Marks
 from polypipe.attribution.parts import (
@@ -55,7 +55,7 @@ def explain(
     splits, merges and conversions, `events` the neg-risk events. Positions below the `bot`'s
     minimum order are neither covered nor exits. Takes O(fills + days x open tokens).
     """
-    account = _Account(prices, list(sets), groups_of(fills, events or Groups()), bot)
+    account = _Account(prices, sets, groups_of(fills, events or Groups()), bot)
     acts: list[CopyFill | Move] = sorted([*fills, *moves], key=lambda act: act.t)
     n = 0
     while n < len(acts) and acts[n].t < days[0][0]:
@@ -72,13 +72,11 @@ def explain(
 
 
 class _Account:
-    def __init__(self, prices: Marks, sets: Sequence[SetChange], groups: Groups, bot: BotProfile) -> None:
+    def __init__(self, prices: Marks, sets: Iterable[SetChange], groups: Groups, bot: BotProfile) -> None:
         self.prices = prices
         self.groups = groups
         self.open = OpenTokens(groups, bot)
-        self.sets: dict[str, list[SetChange]] = defaultdict(list)
-        for change in sets:
-            self.sets[change.condition].append(change)
+        self.sets = FullSets(sets)
         self.after_midnight = 0.0  # USD that late copies had made at the end of the day before
 
     def carry(self, day: ExplainedDay, ratio: float) -> None:
@@ -205,11 +203,9 @@ class _Account:
         """Shares of the whale's and the copier's sale whose purchase is known, from 0 to 1; 1 for a purchase."""
         if fill.side == "BUY":
             return 1.0, 1.0
-        sets = sum(change.shares for change in self.sets.get(fill.condition or "", ()) if change.t <= fill.t)
-        if self.groups.shares[fill.token].yes:  # a conversion gives YES of every outcome that it does not take NO of
-            sets += sum(change.shares for change in self.sets.get(fill.event_slug, ()) if change.t <= fill.t)
+        sets = self.sets.of_token(fill.condition, fill.event_slug, self.groups.shares[fill.token].yes, fill.t)
         return (
-            _known_part(state.whale + max(sets, 0.0), fill.whale_shares or 0.0),
+            _known_part(state.whale + sets, fill.whale_shares or 0.0),
             _known_part(state.copier, fill.copier_shares),
         )
 

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from polypipe.errors import PolypipeError
+from polypipe.history.windows import LOOK_BACK as LOOK_BACK
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal
 
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
     import duckdb
 
 DAY = timedelta(days=1)
-
-LOOK_BACK = timedelta(days=90)
-"""Earlier activity is ignored, so that a run's memory and time do not grow with history."""
 
 DEFAULT_DAYS = 30
 """Days of a report, unless they are given."""

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from polypipe.attribution.fills import Fill, Move, SetChange
+from polypipe.attribution.full_sets import FullSets
 
 FEE_LIMIT = 0.05
 """Highest fee in shares, as a fraction of the shares bought. The taker fee of the schedules in use is below 5 %."""
@@ -56,9 +57,7 @@ def missing_shares(
     changed by rows that do not name them. A move counts from the first comparison that shows it.
     """
     held = _holdings(fills)
-    changes: dict[str, list[SetChange]] = defaultdict(list)
-    for change in sets:
-        changes[change.condition].append(change)
+    changes = FullSets(sets)
     named: dict[str, list[Move]] = defaultdict(list)
     for move in moves:
         named[move.token].append(move)
@@ -71,8 +70,7 @@ def missing_shares(
                 continue
             if holding.times[n - 1] > reading.t - LAG:
                 continue
-            size = holding.shares[n - 1] - gone[token]
-            size += sum(change.shares for change in changes.get(holding.condition, ()) if change.t <= reading.t)
+            size = holding.shares[n - 1] - gone[token] + changes.until(holding.condition, reading.t)
             size -= sum(move.shares for move in named.get(token, ()) if move.t <= reading.t)
             missing = size - reading.sizes.get(token, 0.0)
             if missing <= _LEAST_SHARES:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from polypipe.attribution.fills import CopyFill, SetChange
+from polypipe.attribution.full_sets import FullSets
 from polypipe.attribution.groups import Groups, groups_of, net_of, prices_of
 from polypipe.attribution.marks import Marks
 from polypipe.attribution.replay_input import ReplayFill
@@ -57,9 +58,7 @@ def follow_rule(
     has: dict[str, float] = defaultdict(float)  # shares of the copier
     fills = list(fills)
     groups = groups_of(fills, events or Groups())
-    split: dict[str, list[SetChange]] = defaultdict(list)
-    for change in sets:
-        split[change.condition].append(change)
+    split = FullSets(sets)
     spans = [(start, end)] if counting is None else list(counting)
     opened = 0
 
@@ -87,10 +86,8 @@ def follow_rule(
             paper.asked += wanted > 0
             paper.below_minimum += wanted > 0 and not rule.bot.orderable(wanted, fill.whale_price)
         if fill.side == "SELL":
-            sets_of = [*split.get(fill.condition or "", ())]
-            if groups.shares[fill.token].yes:  # a conversion gives YES of every outcome that it does not take NO of
-                sets_of += split.get(fill.event_slug, ())
-            from_sets = rule.ratio * max(sum(change.shares for change in sets_of if change.t <= fill.t), 0.0)
+            yes = groups.shares[fill.token].yes
+            from_sets = rule.ratio * split.of_token(fill.condition, fill.event_slug, yes, fill.t)
             simple = min(simple, max(plain[fill.token] + from_sets, 0.0))
             wanted = min(wanted, max(asked[fill.token] + from_sets, 0.0))
         plain[fill.token] += fill.sign * simple

@@ -50,17 +50,6 @@ def net_exposure(
     return {outcome: shares - least for outcome, shares in paid.items()}
 
 
-def paid_for_sure(held: Iterable[tuple[Share, float]], conditions: Collection[str], outcomes: int | None) -> float | None:
-    """USD that the shares of one group pay whatever happens, such as 1 for each complete set; None as `net_exposure`."""
-    shares = list(held)
-    net = net_exposure(shares, conditions, outcomes)
-    if net is None:
-        return None
-    paid = _relative(shares, conditions)
-    condition, worth = next(iter(paid.items()))
-    return sum(size for share, size in shares if not share.yes) + worth - net[condition]
-
-
 def outcome_prices(prices: Mapping[str, float | None], outcomes: Collection[str]) -> dict[str, float | None]:
     """Outcome -> price of a share that pays for it. `prices` are those of YES; `REST` costs what they leave of 1 USD.
 

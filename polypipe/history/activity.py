@@ -19,8 +19,9 @@ import msgspec
 from polypipe.clock import Clock, utc_now
 from polypipe.history.combos import combo_rows, combo_traders
 from polypipe.history.early_end import MarketCount, Named, count_markets, stored_after, unproven_before
-from polypipe.history.event_sizes import LOOK_BACK, event_size_rows, events_without_size
+from polypipe.history.event_sizes import event_size_rows, events_without_size
 from polypipe.history.quiet_days import contradicted_days
+from polypipe.history.windows import LOOK_BACK
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import Activity, ActivityReport, PolymarketHttp, walk_activity
 from polypipe.polymarket.errors import PolymarketError

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from polypipe.history.windows import LOOK_BACK
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket.event_sizes import fetch_outcomes
 from polypipe.warehouse.connection import literal
@@ -17,9 +18,6 @@ from polypipe.warehouse.rows import EventSizeRow
 
 if TYPE_CHECKING:
     import duckdb
-
-LOOK_BACK = timedelta(days=90)
-"""Attribution reads as much."""
 
 ASK_AGAIN = timedelta(days=7)
 """An event that Gamma did not know is asked for again after this time."""

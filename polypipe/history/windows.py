@@ -1,9 +1,9 @@
-"""The windows over which numbers of copying are computed, as SQL views."""
+"""The windows over which numbers of copying are computed, as SQL views, and how far back activity is read."""
 
 # ruff: noqa: S608 -- values are written as literals
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from polypipe.warehouse.connection import literal
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 WINDOWS = (1, 7, 30)
 """Lengths in days of the windows of each number. A window ends with the day of its row."""
+
+LOOK_BACK = timedelta(days=90)
+"""Earlier activity is ignored, so that a run's memory and time do not grow with history."""
 
 
 def set_windows(
