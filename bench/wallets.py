@@ -4,8 +4,8 @@ The whale has 2,772 fills a day, 600 of them in one minute four times a day; the
 exchange is a process of its own and makes rows on demand from their index. Each step runs in a process of its own, as
 Dagster's runs do; CPU and peak memory are those of the whole process, imports included:
 
-- `history`, `attribution`: the two jobs over the last 30 days, as after the first start; then over all older days, like a
-  backfill: history in runs of 30 days, attribution in one run.
+- `history`, `attribution`: the two jobs over the last 30 days, as after the first start; then over all older days like a
+  backfill, in runs of 30 days.
 - `one day`: both jobs of a usual night: yesterday and the three days that are read again.
 - `positions, first`: a comparison of both wallets with its 400 traces of positions that only the copier holds. It is
   repeated until all are traced; `positions` is the next one.
@@ -399,14 +399,13 @@ def busiest(log: Sequence[tuple[str, float]]) -> float:
 
 
 def load(url: str, home: str, first: date, last: date, costs: dict[str, Cost], which: str) -> None:
-    """Load and attribute the days from `first` to `last`, as a backfill does: history in runs of 30 days."""
+    """Load and attribute the days from `first` to `last`, as a backfill does: in runs of 30 days."""
     begin = first
     while begin <= last:
         end = min(begin + timedelta(days=CHUNK_DAYS - 1), last)
-        costs.setdefault(f"history, {which}", Cost()).add(measured("history", url, home, begin, end))
+        for name in ("history", "attribution"):
+            costs.setdefault(f"{name}, {which}", Cost()).add(measured(name, url, home, begin, end))
         begin = end + timedelta(days=1)
-    if first <= last:
-        costs.setdefault(f"attribution, {which}", Cost()).add(measured("attribution", url, home, first, last))
 
 
 def usual(url: str, home: str, yesterday: date) -> dict[str, Cost]:

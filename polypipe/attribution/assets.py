@@ -16,6 +16,7 @@ from polypipe.attribution.parts import PARTS
 from polypipe.attribution.realised_ratio import ratio_warning
 from polypipe.attribution.stored_days import STORED_DAYS, matched_after
 from polypipe.attribution.wallet_fees import compute_wallet_fees
+from polypipe.history.assets import DAYS_A_RUN
 from polypipe.history.copy_quality import reasons_of
 from polypipe.orchestration.asset_defaults import ATTRIBUTION, PYTHON_TABLE, SQL_TABLE
 from polypipe.orchestration.daily import DailyReport, DailyRun, daily_asset
@@ -45,6 +46,7 @@ def attribution_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.Asse
             COPY_FILLS,
             partitions,
             copy_fills,
+            days_a_run=DAYS_A_RUN,
             # Not the bot's log, which is optional and only adds reasons.
             upstream=_stored("wallet_activity", "copy_quality_daily"),
             group=ATTRIBUTION,
@@ -62,6 +64,7 @@ def attribution_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.Asse
             COPY_METRICS,
             partitions,
             copy_metrics_daily,
+            days_a_run=DAYS_A_RUN,
             upstream=_stored("copy_fills"),
             group=ATTRIBUTION,
             kinds=SQL_TABLE,
@@ -77,6 +80,7 @@ def attribution_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.Asse
             GAP_ATTRIBUTION,
             partitions,
             gap_attribution,
+            days_a_run=DAYS_A_RUN,
             # Not positions, whose latest prices change every five minutes.
             upstream=_stored("copy_fills", "copy_quality_daily"),
             group=ATTRIBUTION,
@@ -114,7 +118,7 @@ def copy_fills(run: DailyRun) -> DailyReport:
         status |= computed.status
         for prices in readings:
             waiting, unread = waiting or prices.waiting, prices.unread or unread
-            requests, prices_read = requests + prices.requests, prices_read + len(prices.rows)
+            requests, prices_read = requests + prices.requests, prices_read + prices.read
     days = {
         day: {"dagster/partition_row_count": status[day].total(), **dict(sorted(status[day].items()))} for day in run.days
     }

@@ -6,10 +6,10 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from polypipe.attribution.days import DAY, LOOK_BACK, days_of, moment
+from polypipe.attribution.days import DAY, LOOK_BACK, days_of, moment, pieces
 from polypipe.attribution.price_spans import (
     Span,
     Traded,
@@ -50,20 +50,35 @@ FURTHER_BACK = 86_400.0
 requested, up to this many seconds back."""
 
 
+AT_ONCE_DAYS = 30
+"""Longer ranges are read in pieces of so many days, because each piece holds the marks of half a year around it."""
+
+
 @dataclass
 class LoadedPrices:
     """The spans that were missing, and how many are still (`left`). `unread` says why, with their days; the next run of
     these days requests them.
 
-    `waiting` says why the rows are still in the spool; None when they are merged.
+    `read` counts stored prices. `waiting` says why they are still in the spool; None when they are merged.
     """
 
     spans: int = 0
     left: int = 0
     requests: int = 0
-    rows: list[PriceHistoryRow] = field(default_factory=list)
+    read: int = 0
     unread: str | None = None
     waiting: str | None = None
+
+
+@dataclass
+class _Piece:
+    """What one piece of the range lacked, and the answers."""
+
+    spans: Sequence[Span]
+    missing: set[Span]
+    rows: list[PriceHistoryRow] = field(default_factory=list)
+    requests: int = 0
+    failure: str = ""
 
 
 def load_prices(
@@ -77,47 +92,80 @@ def load_prices(
     """Read and store the prices that the days of [start, end) lack: at their midnights, at changes of the ratio, and around
     the whale's fills.
 
-    Takes a request for 20 tokens, within the published limits, and about `MOST_REQUESTS` a run: midnights first, the newest
-    days first. A failure of the API is reported, not raised: days have results without these prices, only worse ones.
+    Takes a request for 20 tokens, within the published limits, and about `MOST_REQUESTS` a run: the newest days first, in
+    each piece midnights first. A failure of the API is reported, not raised: days have results without these prices, only
+    worse ones. After a failure nothing more is requested.
     """
     now = clock()
+    loaded = LoadedPrices()
+    days: set[date] = set()
+    failure = ""
+    for first, last in reversed([*pieces(start, end, timedelta(days=AT_ONCE_DAYS))]):
+        most = 0 if failure else MOST_REQUESTS - loaded.requests
+        piece = _read_piece(polymarket, warehouse, wallets, (first, last), now, most)
+        failure = failure or piece.failure
+        loaded.spans += len(piece.spans)
+        loaded.left += len(piece.missing)
+        loaded.requests += piece.requests
+        loaded.read += len(piece.rows)
+        days |= {moment(span.start).date() for span in piece.missing}
+        if piece.rows:
+            with warehouse.batch("price_history") as batch:
+                batch.add("price_history", piece.rows)
+                batch_id = batch.commit({"price_history": Upsert(("token_id", "observed_at"))})
+            loaded.waiting = warehouse.store(batch_id) or loaded.waiting
+    if days:
+        why = failure or f"a run makes at most {MOST_REQUESTS:,} requests"
+        loaded.unread = (
+            f"{why}; {loaded.left:,} of {loaded.spans:,} spans of prices from {min(days)} to {max(days)} are missing: "
+            "materialize copy_fills of these days again"
+        )
+    return loaded
+
+
+def _read_piece(
+    polymarket: Polymarket,
+    warehouse: Warehouse,
+    wallets: Wallets,
+    days: tuple[datetime, datetime],
+    now: datetime,
+    most: int,
+) -> _Piece:
+    """Request what the days [start, end) lack, with about `most` requests."""
     with warehouse.read() as con:
-        spans, known = read_spans(con, wallets, start, end, now)
-    loaded = LoadedPrices(len(spans))
-    if not spans:
-        return loaded
+        spans, known = read_spans(con, wallets, *days, now)
+    piece = _Piece(spans, set(spans))
+    if not spans or most <= 0:
+        return piece
 
     async def ask(http: PolymarketHttp, group: Sequence[Span]) -> Mapping[str, Sequence[PricePoint]]:
-        loaded.requests += 1
+        piece.requests += 1
         begins, ends = min(span.start for span in group), max(span.end for span in group)
         tokens = sorted({span.token for span in group})
         async with http.operation(ANSWER_SECONDS):
             return await fetch_prices(http, tokens, begins, ends, fidelity(now.timestamp() - begins))
 
     turns = asyncio.Semaphore(AT_ONCE)
-    missing = set(spans)
-    failure = ""
 
     async def answer(http: PolymarketHttp, group: list[Span]) -> None:
         async with turns:
-            if not failure and loaded.requests < MOST_REQUESTS:
+            if not piece.failure and piece.requests < most:
                 await read(http, group)
 
     async def read(http: PolymarketHttp, group: list[Span]) -> None:
-        nonlocal failure
         try:
             points = await ask(http, group)
             closed = [span for span in group if span.last_only and not _inside(span, points)]
             earlier = [span._replace(start=max(known[span], span.end - FURTHER_BACK)) for span in closed]
             older = await ask(http, earlier) if earlier else {}
         except PolymarketError as error:
-            failure = str(error)
+            piece.failure = str(error)
             return
-        missing.difference_update(group)
+        piece.missing.difference_update(group)
         for span in {*group} - {*closed}:
-            loaded.rows += _rows(span, _inside(span, points), now)
+            piece.rows += _rows(span, _inside(span, points), now)
         for span in earlier:
-            loaded.rows += _rows(span, _inside(span, older), now)
+            piece.rows += _rows(span, _inside(span, older), now)
 
     async def work(http: PolymarketHttp) -> None:
         async with http.operation(DEADLINE_SECONDS):
@@ -127,21 +175,8 @@ def load_prices(
     try:
         polymarket.run(work)
     except PolymarketError as error:  # deadline exceeded: answers received so far are stored
-        failure = str(error)
-    if missing:
-        days = sorted({moment(span.start).date() for span in missing})
-        loaded.left = len(missing)
-        why = failure or f"a run makes at most {MOST_REQUESTS:,} requests"
-        loaded.unread = (
-            f"{why}; {loaded.left:,} of {len(spans):,} spans of prices from {days[0]} to {days[-1]} are missing: "
-            "materialize copy_fills of these days again"
-        )
-    if loaded.rows:
-        with warehouse.batch("price_history") as batch:
-            batch.add("price_history", loaded.rows)
-            batch_id = batch.commit({"price_history": Upsert(("token_id", "observed_at"))})
-        loaded.waiting = warehouse.store(batch_id)
-    return loaded
+        piece.failure = str(error)
+    return piece
 
 
 def read_spans(

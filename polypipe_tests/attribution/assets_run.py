@@ -3,11 +3,11 @@
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from polypipe.attribution.assets import copy_fills, copy_metrics_daily, gap_attribution
+from polypipe.attribution.price_history import LoadedPrices
 from polypipe.orchestration.daily import DailyRun
 from polypipe.settings import Settings
 from polypipe.wallets import Wallets
@@ -71,7 +71,7 @@ def rerun(warehouse: Warehouse, settings: Settings, start: datetime, days: int =
     """Run the assets again, on what is published."""
     dates = [(start + n * DAY).date() for n in range(days)]
     run = DailyRun(settings, warehouse, None, wallets, start, start + days * DAY, dates)  # type: ignore[arg-type]
-    no_prices = SimpleNamespace(rows=[], requests=0, unread=None, waiting=None)  # as if none was missing
+    no_prices = LoadedPrices()  # as if none was missing
     with mock.patch("polypipe.attribution.copy_fills.load_prices", return_value=no_prices):
         copy_fills(run)
     warnings = list(copy_metrics_daily(run).warnings)

@@ -17,7 +17,7 @@ from polypipe.attribution.parts import PARTS
 from polypipe.definitions import build_defs
 from polypipe.divergence.position_refresh import refresh_positions
 from polypipe.history.activity import load_activity
-from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY
+from polypipe.history.assets import COPY_QUALITY, DAYS_A_RUN, WALLET_ACTIVITY
 from polypipe.history.automation import REREAD
 from polypipe.history.copy_quality import compute_quality, reasons_of
 from polypipe.history.pnl import load_pnl
@@ -223,7 +223,7 @@ def test_assets_have_their_backfill_policy_pool_and_partitions(settings) -> None
         (GAP_ATTRIBUTION, {COPY_FILLS, COPY_QUALITY}),
     ):
         node = graph.get(key)
-        assert node.backfill_policy.max_partitions_per_run is None
+        assert node.backfill_policy.max_partitions_per_run == DAYS_A_RUN
         assert node.pools == {"duckdb_write"}
         assert node.group_name == "attribution"
         assert node.freshness_policy is not None

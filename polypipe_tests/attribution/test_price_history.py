@@ -189,3 +189,24 @@ def test_marks_of_midnights_need_one_price_a_day_and_costs_all(stored) -> None:
         quotes = [[one for one in marks.observed[token] if one[2] == HISTORY] for marks in (daily, minutes)]
         assert len(quotes[0]) == 1
         assert len(quotes[1]) > 10
+
+
+def test_a_long_range_is_read_in_pieces_newest_first(stored, monkeypatch) -> None:
+    monkeypatch.setattr(price_history, "AT_ONCE_DAYS", 1)
+    api = Api(lambda token, start, end: [(end - 30, 0.5)])
+    now = T0 + 2 * DAY + timedelta(minutes=17)
+
+    def read() -> LoadedPrices:
+        return load_prices(api.polymarket(), stored, WALLETS, T0, T0 + 2 * DAY, lambda: now)
+
+    api.status = 500
+    failed = read()
+    assert (failed.requests, failed.left) == (1, failed.spans)
+    assert f"{failed.left} of {failed.spans} spans of prices from {T0.date()} to {(T0 + DAY).date()} are missing" in (
+        failed.unread or ""
+    )
+    assert {end for *_, end in api.requests} == {MIDNIGHT + 86_400}
+    api.status = 200
+    assert (read().left, read().spans) == (0, 0)
+    monkeypatch.setattr(price_history, "AT_ONCE_DAYS", 30)
+    assert read().spans == 0
