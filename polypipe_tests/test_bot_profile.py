@@ -21,6 +21,15 @@ from polypipe.bot_profile import (
 from polypipe.divergence.copy_rule import Rule, rule_of
 from polypipe_tests.attribution.support import fill
 
+TIERED = changed(STRATEGIES, {"TIERED_MULTIPLIERS": "1-50:1.0,50-500:0.3,500+:0.05"})
+
+
+def test_a_bot_without_a_constant_ratio_has_a_note() -> None:
+    assert CLASSIC.sizing_note(0.08) is None
+    assert "COPY_STRATEGY FIXED" in (replace(STRATEGIES, strategy="FIXED").sizing_note(0.1) or "")
+    assert "TIERED_MULTIPLIERS" in (TIERED.sizing_note(0.1) or "")
+    assert TIERED.lowest_tier == 0, "no size tells the ratio"
+
 
 def test_default_profile_is_the_bot_of_the_scripts():
     assert (CLASSIC.ratio, CLASSIC.floor_shares, CLASSIC.minimum_usd, CLASSIC.minimum_shares) == (0.08, 10, 1.01, 0)
@@ -60,6 +69,10 @@ def test_orders_rest_as_long_as_the_bot_lets_them(profile, side, live, seconds):
         (STRATEGIES, 0.1, 20, 0.5, "SELL", 2, True),
         (STRATEGIES, 0.1, 10_000, 0.5, "BUY", 200, True),  # capped at $100
         (STRATEGIES, 0.1, 10_000, 0.5, "SELL", 200, True),
+        (TIERED, 0.1, 90, 0.5, "BUY", 9, True),  # $45
+        (TIERED, 0.1, 200, 0.5, "SELL", 6, True),  # $100: x 0.3
+        (TIERED, 0.1, 2000, 0.5, "BUY", 10, True),  # $1,000: x 0.05
+        (TIERED, 0.1, 1.9, 0.5, "BUY", 0, False),  # $0.95: in no tier, so x 0.05, and skipped
         (SCALED, 1.0, 3, 0.5, "BUY", 3, True),
         (changed(SCALED, {"MIN_SHARES": "5", "ENABLE_PROB_SIZING": "false"}), 1.0, 3, 0.5, "BUY", 5, True),
     ],
@@ -77,6 +90,12 @@ def test_expected_size_follows_the_bots_rule(profile, ratio, shares, price, side
         (TRADERS, {"SCALING_RATIO": "0.018", "MIN_SHARE_COUNT": "0.0"}, {"ratio": 0.018, "minimum_shares": 0}),
         (TRADERS, {"USE_PROBABILISTIC_SIZING": "false"}, {"below_minimum": "raised"}),
         (STRATEGIES, {"COPY_SIZE": "5", "TRADE_MULTIPLIER": "2"}, {"ratio": 0.1}),
+        (
+            STRATEGIES,
+            {"COPY_SIZE": "5", "TRADE_MULTIPLIER": "2", "TIERED_MULTIPLIERS": "50-500:0.3, 1-50:1.0, 500+:0.05"},
+            {"ratio": 0.05, "usd_tiers": ((1, 50, 1.0), (50, 500, 0.3), (500, inf, 0.05))},
+        ),
+        (STRATEGIES, {"TIERED_MULTIPLIERS": "1-50:1.0,40+:0.3", "TRADE_MULTIPLIER": "2"}, {"ratio": 0.2}),  # overlap
         (STRATEGIES, {"TRADE_MULTIPLIER": "0.5"}, {"ratio": 0.05}),
         (STRATEGIES, {"SCALING_RATIO": "1.00", "MIN_CASH_VALUE": "0"}, {}),  # constants that this program does not use
         (STRATEGIES, {"COPY_STRATEGY": "fixed", "COPY_SIZE": "50"}, {"strategy": "FIXED"}),  # USD, not percent
@@ -90,8 +109,10 @@ def test_expected_size_follows_the_bots_rule(profile, ratio, shares, price, side
 )
 def test_settings_of_the_bot_replace_the_programs_defaults(profile, named, changes):
     found = changed(profile, named)
-    assert {name: getattr(found, name) for name in changes} == pytest.approx(changes)
-    same = set(CHANGEABLE) - set(changes)
+    assert found.usd_tiers == changes.get("usd_tiers", ())
+    others = {name: value for name, value in changes.items() if name != "usd_tiers"}
+    assert {name: getattr(found, name) for name in others} == pytest.approx(others)
+    same = set(CHANGEABLE) - {*changes, "usd_tiers"}
     assert {name: getattr(found, name) for name in same} == {name: getattr(profile, name) for name in same}
 
 
@@ -99,6 +120,14 @@ def test_settings_of_the_bot_replace_the_programs_defaults(profile, named, chang
 def test_invalid_profile_is_refused(text):
     with pytest.raises((KeyError, ValueError)):
         parse_profile(text)
+
+
+def test_tiers_in_usd_read_back_and_wrong_ones_are_refused() -> None:
+    assert dict(parse_profile(str(TIERED)).changes)["usd_tiers"] == TIERED.usd_tiers
+    assert dict(parse_profile(str(STRATEGIES)).changes)["usd_tiers"] == ()
+    for text in ("5:1", "1-2", "2-1:1", "1-50:1;40+:2", "1+:-1"):
+        with pytest.raises((KeyError, ValueError)):
+            parse_profile(f"strategies,usd_tiers={text}")
 
 
 def test_changes_follow_the_name():

@@ -78,6 +78,8 @@ def gap_lines(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetim
         f"{_usd(found, 'expected_pnl', reasons)}",
         f"Gap: {_usd(found, 'gap', reasons)}; 7 days: {_usd(week, 'gap', {})}{sure}",
     ]
+    if note := wallets.bot.sizing_note(wallets.ratio):
+        lines.append(f"Note: {note}")
     causes = _row(con, "gap_attribution", ", ".join(("gap", *_PARTS)), wallets, start)
     if causes is None:
         return [*lines, "Causes: unknown (the day is not computed yet)"]

@@ -138,7 +138,9 @@ def copy_metrics_daily(run: DailyRun) -> DailyReport:
     for day in run.days:
         by_window = {row["window_days"]: row for row in computed.rows if row["day"].date() == day}
         month = by_window[30]
-        warning = ratio_warning(month["realised_ratio"], month["realised_pairs"], month["ratio"])
+        warning = ratio_warning(
+            month["realised_ratio"], month["realised_pairs"], month["ratio"] or run.wallets.ratio, run.wallets.bot
+        )
         days[day] = _metrics_metadata(by_window, warning, run.settings)
         warnings += [warning] if warning else []
     return DailyReport(days, computed.waiting, {"later_days_recomputed": computed.later_days}, warnings)

@@ -83,8 +83,12 @@ class RowMaker:
         at = found.copies[0].t if found.copies else whale.t
         held = self.holdings.just_before(whale.token, at)
         free = held - self.resting.of_others(found, at)
-        decided = fill_status(found, expected, free, logged, self.wallets.bot)
-        size = expected if found.joined else max(expected, self.wallets.bot.minimum_order(whale.price))
+        bot = self.wallets.bot
+        size = expected if found.joined else max(expected, bot.minimum_order(whale.price))
+        full, least = expected, bot.least_order(whale.price)
+        if whale.side == "BUY" and found.copies and not bot.orderable(expected, whale.price) and least < size:
+            full, size = min(expected, least), min(size, max(found.shares, least))  # sent at a price with the buffer
+        decided = fill_status(found, full, free, logged, bot)
         paid, copied = self.schedules.fee(whale), self.schedules.fees(found.copies)
         worse = None if price is None else whale.sign * (price - whale.price)
         arrival_price, arrival_source = self.arrivals.price(found)

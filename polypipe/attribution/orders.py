@@ -78,18 +78,19 @@ def grouped(fills: Iterable[Fill]) -> dict[tuple[str, str], list[Fill]]:
 def full_size(bot: BotProfile, fill: Fill, ratio: float, shares: float | None = None) -> float:
     """The order for a fill before limits, or for `shares` of the whale in all."""
     shares = fill.shares if shares is None else shares
-    reached = [tier for tier in bot.tiers if shares >= tier[0]] if fill.side == "BUY" else []
-    return ratio * shares * (max(reached)[1] if reached else 1.0)
+    return ratio * shares * bot.factor(fill.side, shares, fill.price)
 
 
 def order_sizes(fill: Fill, habit: Habit) -> list[float]:
     """Sizes that the bot may have ordered: ratio x shares, a tier's multiple, the minimum of a small fill, the maximum."""
     bot = habit.bot
-    sizes = [habit.ratio * fill.shares]
+    sizes = [habit.ratio * fill.shares * bot.usd_factor(fill.shares * fill.price)]
     if fill.side == "BUY":
         sizes += [factor * sizes[0] for size, factor in bot.tiers if fill.shares >= size]
     if not bot.orderable(sizes[0], fill.price) and fill.shares >= bot.floor_shares:
         sizes.append(bot.minimum_order(fill.price))
+        if fill.side == "BUY":
+            sizes.append(bot.least_order(fill.price))
     if bot.maximum_usd is not None and sizes[0] * fill.price > bot.maximum_usd:
         sizes = [bot.maximum_usd / fill.price]
     return sizes

@@ -73,7 +73,8 @@ def quality_of(
         "reasons": json.loads(rows[0]["reasons"]),
     }
     covered, why_not = coverage_of(gaps.get(days[-1].date()))
-    warning = ratio_warning(measured["realised_ratio"], measured["realised_pairs"], measured["ratio"] or wallets.ratio)
+    ratio = measured["ratio"] or wallets.ratio
+    warning = ratio_warning(measured["realised_ratio"], measured["realised_pairs"], ratio, wallets.bot)
     return QualityReport(
         days[0].date(),
         days[-1].date(),

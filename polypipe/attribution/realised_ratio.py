@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from polypipe.bot_profile import CLASSIC, BotProfile
+
 LEAST_RATIO_PAIRS = 20
 """Minimum pairs for a realised ratio."""
 
@@ -69,8 +71,15 @@ def is_exact(pair: SizePair, ratio: float) -> bool:
     return -_UP <= ratio * pair.whale - pair.copier <= _DOWN
 
 
-def ratio_warning(realised: float | None, pairs: int | None, setting: float | None) -> str | None:
-    """Warning if the copier's fills show another ratio than the setting; None if they agree or are too few."""
+def ratio_warning(
+    realised: float | None, pairs: int | None, setting: float | None, bot: BotProfile = CLASSIC
+) -> str | None:
+    """Warning if the bot has no constant ratio, or if the copier's fills show another ratio than the setting.
+
+    None if they agree or are too few.
+    """
+    if setting and (note := bot.sizing_note(setting)):
+        return note
     if (
         realised is None
         or not setting

@@ -159,13 +159,8 @@ def _warn(answer: WhatIf, stored: StoredWindow, wallets: Wallets) -> None:
         warnings.append(f"{tokens} no known price and count as unmoved")
     if unknown := {why for _, why in stored.combos if why is not None}:
         warnings.append(f"the replay lacks the PnL of some of the copier's combos: {'; '.join(sorted(unknown))}")
-    if wallets.bot.strategy:
-        warnings.append(
-            f"the bot sizes its orders by COPY_STRATEGY {wallets.bot.strategy}, which has no constant ratio: expected PnL "
-            "and gap compare with the ratio in force"
-        )
     realised = stored.realised
-    if warning := ratio_warning(realised["realised_ratio"], realised["realised_pairs"], answer.ratio_in_force):
+    if warning := ratio_warning(realised["realised_ratio"], realised["realised_pairs"], answer.ratio_in_force, wallets.bot):
         warnings.append(warning)
 
 

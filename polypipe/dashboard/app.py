@@ -90,6 +90,7 @@ async def page(request: Request) -> Response:
         modules=modules(),
         version=version("polypipe"),
         ratio=f"{100 * settings.scaling_ratio:g}",
+        ratio_note=settings.bot_profile.sizing_note(settings.scaling_ratio),
         dagster_url=f"http://127.0.0.1:{settings.webserver_port}",
     )
     return HTMLResponse(html, headers={"Cache-Control": "no-cache"})

@@ -62,6 +62,7 @@ class Rule:
         """Ratio x shares, enlarged by the tier and capped, before the minimum."""
         reached = [tier for tier in self.tiers if fill.shares >= tier[0]] if fill.side == "BUY" else []
         size = self.ratio * fill.shares * (max(reached)[1] if reached else 1.0)
+        size *= self.bot.usd_factor(fill.shares * fill.price)
         cap = self.bot.maximum_usd
         return size if cap is None or size * fill.price <= cap else cap / fill.price
 
@@ -69,7 +70,8 @@ class Rule:
         """The rule in words."""
         tiers = "".join(f", x {factor:g} for purchases from {size:,.0f} shares" for size, factor in sorted(self.tiers))
         most = "" if self.bot.maximum_usd is None else f", at most ${self.bot.maximum_usd:,.2f} an order"
-        return f"ratio {self.ratio:g}, fills from {self.floor:g} shares{tiers}{most}"
+        usd = f", x {self.bot.usd_tiers_in_words()} by USD of the fill" if self.bot.usd_tiers else ""
+        return f"ratio {self.ratio:g}, fills from {self.floor:g} shares{tiers}{usd}{most}"
 
 
 def rule_of(bot: BotProfile, ratio: float, floor: float | None = None, tiers: Sequence[tuple[float, float]] = ()) -> Rule:

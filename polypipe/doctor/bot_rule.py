@@ -21,13 +21,8 @@ def check_profile(inputs: Inputs) -> Iterator[Result]:
     bot, source = settings.bot_profile, settings.sources["bot_profile"]
     found = detect(settings.bot_dir)
     yield judge_profile(bot, source, found, rule_in_words(bot, settings.scaling_ratio))
-    if bot.strategy:
-        yield warning(
-            "bot strategy",
-            f"the bot sizes its orders by COPY_STRATEGY {bot.strategy}, which has no constant ratio",
-            "read expected PnL, gap, coverage and partial copies with care: they compare with the ratio "
-            f"{settings.scaling_ratio:g}",
-        )
+    if note := bot.sizing_note(settings.scaling_ratio):
+        yield warning("bot strategy", note, "read these numbers with care, or set COPY_STRATEGY=PERCENTAGE")
     if bot.name == TRADERS.name:
         (copier,) = (variable for variable in VARIABLES if variable.field == "copier_address")
         _, name, source = look_up(copier, read_layers(dotenv=inputs.dotenv))

@@ -43,6 +43,9 @@ def ratio_mismatch(facts: Facts) -> Iterator[Finding]:
         yield unknown(NO_WALLETS)
         return
     pairs, setting, limit = facts.pairs, facts.wallets.ratio, facts.limits.number("ratio_mismatch", "percent")
+    if note := facts.wallets.bot.sizing_note(setting):
+        yield unknown(note)
+        return
     if len(pairs) < LEAST_RATIO_PAIRS:
         yield unknown(f"{count(len(pairs), 'pair')} of fills at this setting, {LEAST_RATIO_PAIRS} are needed")
         return

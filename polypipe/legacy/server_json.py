@@ -19,13 +19,14 @@ _STATUSES = {"overfilled": "over", "underfilled": "under", "on_target": "on_targ
 
 
 def wallets_json(settings: Settings) -> Json:
-    """Labels and addresses of both wallets, and whether the data is simulated."""
+    """Labels and addresses of both wallets, whether the data is simulated, and why the ratio misleads for this bot."""
     return {
         "user1_label": settings.copier_label,
         "user2_label": settings.whale_label,
         "user1_address": settings.copier_address,
         "user2_address": settings.whale_address,
         "simulated": settings.simulated,
+        "ratio_note": settings.bot_profile.sizing_note(settings.scaling_ratio),
     }
 
 

@@ -14,6 +14,8 @@ from polypipe.wallets import Wallets
 from polypipe_tests.attribution.tables import COPIER, DAY, HOUR, T0, WHALE, S, insert, known_days, publish, trade
 from polypipe_tests.divergence.support import rows
 
+TIERED = changed(STRATEGIES, {"TIERED_MULTIPLIERS": "1-50:1.0,50-500:0.3,500+:0.05"})
+
 
 def wallets(bot: BotProfile, ratio: float | None = None) -> Wallets:
     return Wallets(COPIER, WHALE, bot.ratio if ratio is None else ratio, bot)
@@ -48,6 +50,7 @@ def test_order_of_the_minimum_of_5_shares_is_a_copy(con) -> None:
         (STRATEGIES, 9, 0.9, "small", "small", 0),
         (STRATEGIES, 30, 0.5, "missed", "unknown", 3),
         (STRATEGIES, 10_000, 0.5, "missed", "unknown", 200),  # capped at $100
+        (TIERED, 200, 0.5, "missed", "unknown", 6),  # $100: 10 % x 0.3
         (SCALED, 9, 0.5, "missed", "unknown", 9),
         (changed(SCALED, {"MIN_WHALE_SHARES": "500"}), 499, 0.5, "small", "small", 0),
         (changed(TRADERS, {"USE_PROBABILISTIC_SIZING": "false"}), 100, 0.9, "missed", "unknown", 5),
@@ -110,3 +113,30 @@ def test_whatif_warns_about_a_strategy_without_a_constant_ratio(stored) -> None:
     answer = what_if(stored, wallets(fixed, 0.1), rule_of(fixed, 0.1), T0.date(), (T0 + DAY).date())
     assert any("COPY_STRATEGY FIXED" in warning for warning in answer.warnings)
     assert answer.rule.describe() == "ratio 0.1, fills from 0 shares, at most $100.00 an order"
+
+
+@pytest.mark.parametrize(
+    ("shares", "got", "status"),
+    [
+        (25.6, 2.02, "copied"),  # 2.05 shares are $1.004: the minimum at the limit price of .50 instead of .49
+        (25.6, 2.06, "copied"),  # at the whale's price
+        (25.6, 1.50, "partial"),
+        (26.0, 2.08, "copied"),  # $1.02: sent as it is
+        (26.0, 2.02, "partial"),
+    ],
+)
+def test_a_minimum_order_at_a_price_with_the_buffer_is_a_full_copy(con, shares, got, status) -> None:
+    trade(con, WHALE, T0 + HOUR, shares, 0.49)
+    trade(con, COPIER, T0 + HOUR + 5 * S, got, 0.49)
+    (row,) = [row for row in fill_rows(con, wallets(CLASSIC), T0, T0 + DAY) if row["status"] != "own"]
+    assert row["status"] == status
+    full = status == "copied"
+    assert (row["copier_shares"] == pytest.approx(row["ordered_shares"], abs=0.02)) is full
+
+
+def test_copies_at_the_factor_of_their_tier_are_full(con) -> None:
+    """10 % x 0.3 of 200 shares, then 10 % of 80; 0.3 of the second would be a partial copy."""
+    for n, (shares, got) in enumerate(((200, 6.0), (80, 8.0), (90, 2.7))):
+        trade(con, WHALE, T0 + (n + 1) * HOUR, shares, 0.50, token=f"T{n}")
+        trade(con, COPIER, T0 + (n + 1) * HOUR + 5 * S, got, 0.50, token=f"T{n}")
+    assert [row[0] for row in judged(con, wallets(TIERED))] == ["copied", "copied", "partial"]

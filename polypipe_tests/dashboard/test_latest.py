@@ -183,3 +183,17 @@ def test_requests_do_not_need_the_database_file(dashboard, warehouse):
     warehouse.layout.database.unlink()
     assert dashboard.json("/api/latest")["user1_pnl"] == 24.0
     assert not warehouse.layout.database.exists()
+
+
+def test_a_bot_without_a_constant_ratio_is_said_beside_the_numbers(open_dashboard):
+    settings = settings_for(
+        NOWHERE, POLYPIPE_COPIER_ADDRESS=COPIER, POLYPIPE_WHALE_ADDRESS=WHALE,
+        POLYPIPE_BOT_PROFILE="strategies,strategy=FIXED", POLYPIPE_SCALING_RATIO="0.1",
+    )  # fmt: skip
+    board = open_dashboard(settings)
+    note = settings.bot_profile.sizing_note(0.1)
+    assert note is not None
+    bodies = [board.json(path) for path in ("/api/latest", "/api/config", "/api/positions", "/api/history")]
+    assert [body["ratio_note"] for body in bodies] == [note] * 4
+    assert board.json("/api/quality/copying", days=1)["warning"] == note
+    assert note in board.get("/").text

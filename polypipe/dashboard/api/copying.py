@@ -65,10 +65,11 @@ def copying_body(context: Context, asked: SpanParameters, now: datetime) -> Json
     unknown = why_unknown(measured)
     last = by_day.get(span.last)
     covered, why_not_covered = coverage_of(last)
+    settings = context.settings
     realised, pairs, ratio = (measured[name] for name in ("realised_ratio", "realised_pairs", "ratio"))
     return {
         **range_,
-        "warning": ratio_warning(realised, pairs, ratio) if ratio else None,
+        "warning": ratio_warning(realised, pairs, ratio or settings.scaling_ratio, settings.bot_profile),
         "unknown_days": span_notes(unknown_days(view, context.settings, span.condition)),
         "attribution": sum_of_days(by_day, span.days) | {"fees_in_pnl": fee_sentence(measured, measured["reasons"])},
         "metrics": measured,
