@@ -7,7 +7,7 @@ from polypipe.bot_profile import CLASSIC, BotProfile
 
 @dataclass(frozen=True)
 class Wallets:
-    """Addresses of the copier and the whale (lower case, with 0x), the ratio in force, and how the copier's bot copies."""
+    """Addresses of copier and whale (lower case, with 0x), the configured ratio, and the profile of the copier's bot."""
 
     copier: str
     whale: str

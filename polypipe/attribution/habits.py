@@ -1,4 +1,4 @@
-"""The ratio in force and the copier's habit at any time. Pure."""
+"""The ratio in effect and the copier's habit at any time. Pure."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
@@ -79,10 +79,10 @@ def habit_of(pairs: Sequence[ClearPair], setting: float, timed: Sequence[ClearPa
 
 
 class Habits:
-    """The ratio in force, and by UTC day the copier's habit relative to that ratio.
+    """The ratio in effect, and by UTC day the copier's habit relative to that ratio.
 
     A ratio that is changed in the setting and in the bot takes effect at once. Earlier orders do not tell the size of
-    later ones then, but they tell by how much the setting is wrong. `ratio` returns the ratio in force at a time.
+    later ones then, but they tell by how much the setting is wrong. `ratio` returns the ratio in effect at a time.
     """
 
     def __init__(

@@ -1,10 +1,10 @@
 """Marks: the price of a share at an instant, used to value open positions.
 
-A mark is the last price known by then, never a later one: of a fill of either wallet, of a comparison of positions, of
-`/prices-history`, or the settlement; for a market of two outcomes the last price of either, as the other is what it
-leaves of 1 USD. It is a function of time alone, so its moves on two days add up to its move over both. A market is known
-to be settled by a redeem whose amount tells which outcome won, or by a comparison of positions that shows it as decided,
-and counts as settled from the first of these on. A market that must be over but whose result is unknown has no mark.
+A mark is the last price known at that instant, never a later one. Sources are fills of either wallet, comparisons of
+positions, `/prices-history`, and the settlement. The two outcomes of a market sum to 1 USD, so the newer price of either
+gives both. Marks depend on time alone: the moves of two days add up to the move over both. A market is settled from the
+first redemption whose amount shows the winner, or from the first comparison of positions that shows it as decided. A
+market that must be over and has no known result has no mark.
 """
 
 from bisect import bisect_right
@@ -16,16 +16,16 @@ from typing import NamedTuple
 from polypipe.attribution.settlements import Redeem
 
 MUST_BE_OVER = 4 * 86_400.0
-"""Seconds after the date in the slug and after the last price, from which a game must be over."""
+"""Seconds after the date in the slug, and after the last price, at which a game must be over."""
 
 FILL, POSITIONS, HISTORY, SETTLEMENT = "fill", "positions", "prices-history", "settlement"
-"""Sources of marks. A fill shows where a wallet traded; the other three show where the market was."""
+"""Sources of marks. A fill has the price of a trade, possibly at the far side of the spread; the others show the market."""
 
 OTHER_OUTCOME = " of the other outcome"
 
 
 class Known(NamedTuple):
-    """A price in USD a share, known at `t` in epoch seconds. `of_other`: it is that of the other outcome."""
+    """A price in USD a share, known at `t` in epoch seconds. `of_other`: derived from the other outcome's price."""
 
     t: float
     price: float

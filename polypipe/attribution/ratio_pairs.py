@@ -20,7 +20,7 @@ class RatioPairs:
         self._ends = [-t for t, *_ in rows]  # ascending
 
     def measured(self, day: datetime, window: int, ratio: float | None) -> dict[str, Any]:
-        """`realised_ratio` and `realised_pairs` of a window that ends with `day`, over the pairs at the ratio in force."""
+        """`realised_ratio` and `realised_pairs` of a window that ends with `day`, over the pairs at the ratio in effect."""
         first = bisect_right(self._ends, -(day + DAY).timestamp())
         last = bisect_right(self._ends, -(day + DAY - window * DAY).timestamp())
         pairs = [SizePair(whale, copier) for _, at, whale, copier in self._rows[first:last] if at == ratio]

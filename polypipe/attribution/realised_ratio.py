@@ -1,4 +1,4 @@
-"""The ratio that the copier's order sizes show, against the ratio in force. Pure."""
+"""The ratio that the copier's order sizes show, against the ratio in effect. Pure."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,7 +12,7 @@ LEAST_EXACT, LEAST_EXACT_SHARE = 5, 0.1
 """Minimum pairs, and share of all pairs, whose size one ratio explains within rounding."""
 
 RATIO_TOLERANCE = 0.05
-"""Tolerated relative difference from the ratio in force: orders are rounded down to hundredths of a share."""
+"""Tolerated relative difference from the ratio in effect: orders are rounded down to hundredths of a share."""
 
 _DOWN, _UP = 0.0101, 0.0051
 """An order is rounded down to hundredths of a share, by some builds to the nearest hundredth."""

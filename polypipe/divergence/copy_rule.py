@@ -1,6 +1,6 @@
 """A copying rule: the size of a copy, and size classes. Pure.
 
-The rule in force is that of the bot's profile (`bot_profile.py`) at the ratio in force. `polypipe whatif` evaluates others.
+The default is the rule of the bot's profile (`bot_profile.py`) at the ratio in effect. `polypipe whatif` evaluates others.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Derives from a wallet's activity why a token is no longer held, and which shares must be held. Pure."""
+"""Reads from a wallet's activity why it left a token, and which shares it must still hold. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from polypipe.polymarket.wallet_models import Activity, Position
 Exit = Literal["traded", "moved", "never", "unknown"]
 
 FEE_SHARE = 0.1
-"""Fees taken in shares make a wallet hold less than it bought, but never by more than this share."""
+"""Upper limit of fees taken in shares, as a fraction of the shares bought: a wallet may hold that much less."""
 
 YES = 0
 """Index of outcome Yes in the markets of a neg-risk event."""
@@ -19,10 +19,11 @@ YES = 0
 
 @dataclass(frozen=True)
 class WhaleHistory:
-    """Whether the whale ever held a token that only the copier holds now, and when it left (None: unknown).
+    """The whale's history in a token that only the copier holds now.
 
-    `moved`: its shares left without a trade; `listed` if its activity lists the move, else that is only inferred.
-    `unknown`: why the history is not known; the other fields mean nothing then.
+    `held`: the whale has held it. `out_since`: when it left, None if unknown. `moved`: its shares left without a trade;
+    `listed` if its activity has the move, else it is inferred. `unknown`: why the history is unknown; the other fields are
+    meaningless then.
     """
 
     held: bool
@@ -46,10 +47,10 @@ def whale_history(
     conversions: Sequence[Activity],
     held_at: datetime | None,
 ) -> WhaleHistory:
-    """The whale's history in a token that it does not hold, from its activity in the token's market, newest first.
+    """Returns the whale's history in a token that it does not hold.
 
-    `complete`: the rows reach back to the first one. `conversions` are those of the token's event, which name no market.
-    `held_at`: when an earlier comparison saw the whale hold it.
+    `rows` are its activity in the token's market, newest first; `complete` if they include the first one. `conversions` are
+    those of the token's event: their rows name no market. `held_at`: time of an earlier comparison in which it held it.
     """
     moves = [row for row in rows if row.type == "MIGRATION" and row.asset in (position.asset, None)]
     if moves and not any(row.type == "TRADE" and row.timestamp > moves[0].timestamp for row in rows):
@@ -67,10 +68,10 @@ def whale_history(
 
 
 def must_hold(rows: Iterable[Activity], until: datetime) -> dict[str, Activity]:
-    """Token -> its newest purchase, for tokens that a wallet must still hold by its newest activities.
+    """Returns token -> its newest purchase, for tokens that a wallet must still hold by its newest activities.
 
-    Purchases after `until` are ignored: the list of positions may be older. What merges, redemptions, conversions and
-    migrations left is not known and counts as nothing.
+    Purchases after `until` are ignored: the list of positions may be older. After a merge, redemption, conversion or
+    migration the remaining shares are unknown and count as 0.
     """
     held: dict[str, float] = defaultdict(float)
     bought: dict[str, float] = defaultdict(float)
@@ -94,7 +95,7 @@ def must_hold(rows: Iterable[Activity], until: datetime) -> dict[str, Activity]:
 
 
 def never_acquired(held: Iterable[Position], rows: Sequence[Activity]) -> list[Position]:
-    """Positions of which a wallet's complete activity names neither the market nor a conversion in the event."""
+    """Returns the positions of which a wallet's complete activity has neither the market nor a conversion in the event."""
     conditions = {row.condition_id for row in rows if row.condition_id}
     converted = {row.event_slug for row in rows if row.type == "CONVERSION"}
     return [p for p in held if p.condition_id and p.condition_id not in conditions and p.event_slug not in converted]
@@ -109,7 +110,7 @@ def _touches(row: Activity, position: Position) -> bool:
 
 
 def _holding(rows: Iterable[Activity], position: Position) -> tuple[float, float]:
-    """Shares acquired and shares left by the rows, as far as they are known; at least 0 at any time."""
+    """Returns (shares acquired, shares left) according to the rows. The balance never goes below 0."""
     acquired = held = 0.0
     for row in sorted(rows, key=lambda row: row.timestamp):
         size = row.size or 0.0

@@ -24,11 +24,11 @@ def check_ratio(inputs: Inputs) -> Iterator[Result]:
 
 
 def judge_bot_ratio(of_bot: float | None, setting: float, bot: BotProfile = CLASSIC) -> Result:
-    """The ratio in force agrees with that of the bot's own settings, of which only those count that the program uses."""
+    """The configured ratio agrees with that of the bot's own settings, of which only those count that the program uses."""
     name = "ratio of the bot"
     if of_bot is None:
         known = "is not in its source or in polypipe's environment"
-        return skipped(name, f"the ratio in force is {setting:g}; the bot's {bot.ratio_setting} {known}")
+        return skipped(name, f"the configured ratio is {setting:g}; the bot's {bot.ratio_setting} {known}")
     if abs(of_bot - setting) > 1e-9 * max(of_bot, setting):
         return error(
             name,

@@ -209,7 +209,7 @@ def read_copied_days(con: "duckdb.DuckDBPyConnection", wallets: Wallets, now: da
 def read_pairs(con: "duckdb.DuckDBPyConnection", wallets: Wallets, now: datetime) -> list[SizePair]:
     """The whale's and the copier's shares, newest first, of the fills that measure copy_metrics_daily.realised_ratio.
 
-    Only days with the present ratio in force, so that a setting changed today is not compared with old fills.
+    Only days on which the configured ratio was in effect, so that a setting changed today is not compared with old fills.
     """
     bot = wallets.bot
     rows = con.execute(

@@ -1,4 +1,4 @@
-"""The ratio in force at any time, and its changes. Pure.
+"""The ratio in effect at any time, and its changes. Pure.
 
 The evidence of a past ratio, the strongest first: snapshots, which record the setting; changes that the sizes of copies
 show while no snapshots ran; the ratio stored with a day, which was the setting when the day was first computed. Without any
@@ -44,7 +44,7 @@ class Point(NamedTuple):
 
 
 class Ratios:
-    """The ratio in force.
+    """The ratio in effect.
 
     `hours`: hours since 1970 -> ratio of the last snapshot in the hour. `days`: ratio stored with a day, which counts if
     the day has no snapshot. `setting`: the present one. `shown`: changes that sizes show; the stretch between one and the
@@ -62,7 +62,7 @@ class Ratios:
         self._times = [point.t for point in self._points]
 
     def __call__(self, t: float) -> float:
-        """The ratio in force at `t` in epoch seconds."""
+        """The ratio in effect at `t` in epoch seconds."""
         if (recorded := self._hours.get(int(t // HOUR))) is not None:
             return recorded
         n = bisect_right(self._times, t)

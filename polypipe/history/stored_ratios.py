@@ -22,7 +22,7 @@ class Evidence(NamedTuple):
     shown: Sequence[RatioChange]
 
     def ratios(self, setting: float) -> Ratios:
-        """The ratio in force by this evidence."""
+        """The ratio in effect by this evidence."""
         return Ratios(self.hours, self.days, setting, self.shown)
 
 

@@ -1,4 +1,4 @@
-"""The ratio in force by hour and the copier's habit, for a changed and for a wrong ratio."""
+"""The ratio in effect by hour and the copier's habit, for a changed and for a wrong ratio."""
 
 import json
 from datetime import timedelta

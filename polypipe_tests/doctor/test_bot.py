@@ -371,7 +371,7 @@ def test_advice_on_the_ratio_comes_from_settings_that_the_program_uses(here, bot
     found = found_ratio(replace(here, bot_profile=STRATEGIES, scaling_ratio=0.1))
     assert (found.status, found.finding) == (
         "skipped",
-        "the ratio in force is 0.1; the bot's COPY_SIZE is not in its source or in polypipe's environment",
+        "the configured ratio is 0.1; the bot's COPY_SIZE is not in its source or in polypipe's environment",
     )
     monkeypatch.setenv("COPY_SIZE", "5")
     found = found_ratio(replace(here, bot_profile=STRATEGIES, scaling_ratio=0.1))

@@ -1,4 +1,4 @@
-"""The ratio in force at any time, by every kind of evidence."""
+"""The ratio in effect at any time, by every kind of evidence."""
 
 from datetime import UTC, date, datetime, timedelta
 

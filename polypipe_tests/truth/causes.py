@@ -219,7 +219,7 @@ def pnl_points(world: World, who: str, start: int, end: int) -> list[tuple[int, 
 
 
 def _expected(world: World) -> tuple[list[float], list[float]]:
-    """By day: the sum over hours of the ratio in force x the whale's PnL; and what changes of the ratio made of it.
+    """By day: the sum over hours of the ratio in effect x the whale's PnL; and what changes of the ratio made of it.
 
     The latter is by how much shares that were bought at another ratio moved, beyond their target.
     """

@@ -73,7 +73,7 @@ def _metrics(context: Context, now: datetime) -> Iterator[str]:
     yield from _family(
         "loss_share_percent", "gauge", "100 x PnL / expected while the whale loses.", {"": latest["loss_share"]}
     )
-    yield from _family("scaling_ratio", "gauge", "The ratio in force.", {"": latest["scaling_ratio"]})
+    yield from _family("scaling_ratio", "gauge", "Ratio of the newest snapshot.", {"": latest["scaling_ratio"]})
     yield from _family(
         "snapshot_age_seconds", "gauge", "Age of the newest snapshot.", {"": age.get(("snapshot_old", "snapshots"))}
     )

@@ -18,7 +18,7 @@ export const PARTS = {
   moved: ["Moved without a trade", "Shares that left a wallet without a trade, for another address of its owner: the difference that this leaves × the move of their price since."],
   combos: ["Combos (cannot be copied)", "PnL of the copier's combos − ratio × PnL of the whale's. Combos are traded by request for quote, not on the book; they count at cost until they are decided."],
   fees: ["Fees and rebates", "Ratio × the whale's fees − the copier's fees in copies; rebates count with the opposite sign."],
-  ratio_change: ["Copied at an earlier ratio", "Shares still held from before a change of the ratio: (Σ ratio of each fill × its shares − ratio in force × the whale's shares) × the move of their price, hour by hour."],
+  ratio_change: ["Copied at an earlier ratio", "Shares still held from before a change of the ratio: (Σ ratio of each fill × its shares − ratio in effect × the whale's shares) × the move of their price, hour by hour."],
   unexplained: ["Unexplained", "The measured gap − all parts above: what known prices and fills do not account for."],
 };
 
@@ -38,7 +38,7 @@ export function waterfall(found) {
     h("td", { class: "drawn" }, picture), h("td", { class: `n ${word === "better" ? "good" : word === "worse" ? "bad" : ""}` }, amount, h("small", { class: "muted" }, ` ${word}`)));
   const usd = (value) => money(value / 100, { signed: true });
   const over = `over ${count(found.days_known)} of ${count(found.days)} days`;
-  const ratio = found.ratio_low === found.ratio_high ? `${+(100 * found.ratio_low).toFixed(4)} %` : `the ratio in force (${+(100 * found.ratio_low).toFixed(4)} to ${+(100 * found.ratio_high).toFixed(4)} %)`;
+  const ratio = found.ratio_low === found.ratio_high ? `${+(100 * found.ratio_low).toFixed(4)} %` : `the ratio of each hour (${+(100 * found.ratio_low).toFixed(4)} to ${+(100 * found.ratio_high).toFixed(4)} %)`;
   return [
     h("table", { class: "waterfall" }, h("caption", { class: "hidden" }, "From expected PnL to copier PnL, in USD"),
       h("thead", { class: "hidden" }, h("tr", {}, ["part", "drawn", "USD"].map((name) => h("th", { scope: "col" }, name)))),

@@ -12,7 +12,7 @@ recorded AS (
     FROM snapshots
     WHERE (user1_address = getvariable('copier') AND user2_address = getvariable('whale')) OR origin = 'import'
 ),
--- The hours from which each ratio is in force.
+-- The hours from which each ratio is in effect.
 ratios AS (SELECT unnest(getvariable('ratios'), recursive := true)),
 
 -- One row per instant: c is the copier's PnL, w the whale's; null where the wallet has no point.
@@ -26,7 +26,7 @@ points AS (
     WHERE wallet IN (getvariable('copier'), getvariable('whale')) AND t BETWEEN span.opens AND span.closes
     GROUP BY t
 ),
--- With the ratio in force in the hour that ends at the instant.
+-- With the ratio in effect in the hour that ends at the instant.
 rated AS (
     SELECT points.*, ratios.recorded AS ratio_recorded, ratios.ratio
     FROM points
