@@ -204,7 +204,7 @@ def test_bot_directory_must_exist_be_a_directory_and_be_set(here, bot, tmp_path,
     unset = settings_for("http://127.0.0.1:9")
     assert results(inputs_of(unset), "bot directory")["bot directory"].status == "skipped"
     (tmp_path / "file").write_text("")
-    wrong = settings_for("http://127.0.0.1:9", POLYPIPE_BOT_DIR=str(tmp_path / "file"))
+    wrong = replace(missing, bot_dir=tmp_path / "file")  # made a file after the settings were read
     assert "is not a directory" in results(inputs_of(wrong), "bot directory")["bot directory"].finding
     inside = settings_for("http://127.0.0.1:9")
     inside.bot_dir.mkdir(parents=True)
