@@ -17,7 +17,7 @@ from typing import BinaryIO
 from polypipe.bot.lines import lines
 from polypipe.bot.log_rows import RAW_BYTES, LogRow, TradeRow
 from polypipe.bot.logs import Log, check_header, decoded
-from polypipe.bot.offsets import LogPosition, start_of, stored_positions, tail_of
+from polypipe.bot.offsets import LogPosition, is_stored_beyond, start_of, stored_positions, tail_of
 from polypipe.bot.order_status import UNKNOWN
 from polypipe.bot.rotated import unfinished
 from polypipe.files import one_at_a_time
@@ -103,6 +103,7 @@ def _read_to_end(
 ) -> LogPosition:
     """Store batches up to the last complete line, or to the last byte if `closed`; returns the stored position."""
     position = start
+    mode = Upsert(("log_id", "byte_offset")) if is_stored_beyond(warehouse, log, start) else Append()
     merging: Future[object] | None = None
     with ThreadPoolExecutor(max_workers=1) as merger:  # DuckDB merges one batch while the next is parsed
         while True:
@@ -116,7 +117,7 @@ def _read_to_end(
                 batch.add("log_positions", [asdict(end)])
                 if merging is not None:
                     merging.result()  # this batch's position presumes the rows of the one before
-                batch_id = batch.commit({log.table: Append(), "log_positions": Upsert(("log_id",))})
+                batch_id = batch.commit({log.table: mode, "log_positions": Upsert(("log_id",))})
             merging = merger.submit(warehouse.merge, wait=MERGE_WAIT_SECONDS, own=batch_id)
             report.bytes += end.byte_offset - position.byte_offset
             if not source.more:

@@ -15,6 +15,7 @@ from polypipe.bot.log_rows import shortened
 from polypipe.bot.logs import LINE_START, Log, decoded, first_line, hash_of, text_begins
 from polypipe.warehouse import Warehouse
 from polypipe.warehouse.connection import literal
+from polypipe.warehouse.recovery import read_recovery
 
 TAIL_BYTES = 256
 
@@ -105,6 +106,16 @@ def is_stored(warehouse: Warehouse, log: Log, first: bytes, known: list[LogPosit
         same = f"raw IN ({literal(text)}, {literal(shortened(text))})"
         query = f"SELECT 1 FROM {log.table} WHERE day = {literal(day)} AND {same} LIMIT 1"  # noqa: S608
         return con.execute(query).fetchone() is not None
+
+
+def is_stored_beyond(warehouse: Warehouse, log: Log, start: LogPosition) -> bool:
+    """True if lines after this position are stored: positions were lost with the database, and lines are read once more."""
+    recovery = read_recovery(warehouse.layout)
+    if recovery is None or not any(lost.table == "log_positions" for lost in recovery.lost):
+        return False
+    beyond = f"log_id = {literal(start.log_id)} AND byte_offset >= {start.byte_offset}"
+    with warehouse.read() as con:
+        return con.execute(f"SELECT 1 FROM {log.table} WHERE {beyond} LIMIT 1").fetchone() is not None  # noqa: S608
 
 
 def tail_of(log: BinaryIO, offset: int) -> str:

@@ -31,6 +31,20 @@ def test_new_lines_are_read_once(warehouse, path):
     assert position(warehouse) == (path.stat().st_size, 250, "first")
 
 
+def test_lines_are_stored_once_although_their_position_was_lost_with_the_database(warehouse, path):
+    path.write_text(HEADER + text(log_lines(100)))
+    ingest(warehouse, TRADE_LOG, path)
+    for file in warehouse.layout.published.glob("log_positions.*"):
+        file.unlink()
+    warehouse.layout.database.unlink()
+    append(path, text(log_lines(5, start=100)))
+    ingest(warehouse, TRADE_LOG, path)
+    assert raws(warehouse) == sorted(log_lines(105))
+    append(path, text(log_lines(5, start=105)))
+    ingest(warehouse, TRADE_LOG, path)
+    assert raws(warehouse) == sorted(log_lines(110))
+
+
 def test_report_counts_outcomes_and_problems(warehouse, path):
     path.write_text(HEADER + text([*log_lines(3), line("what is this"), line(usd="x")]))
     report = ingest(warehouse, TRADE_LOG, path)
