@@ -26,6 +26,7 @@ from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse, WarehouseError
 from polypipe.warehouse.connection import open_live, quoted
 from polypipe.warehouse.copy import wal_of
+from polypipe.warehouse.errors import NewerFormat
 from polypipe.warehouse.gate import gate
 from polypipe.warehouse.layout import Layout
 
@@ -102,11 +103,14 @@ def _swap(layout: Layout, unpacked: Path, manifest: Manifest, archive: Path) -> 
     deadline = time.monotonic() + GATE_WAIT
     with gate(layout.lock, deadline):
         if layout.database.exists():
-            with contextlib.suppress(duckdb.Error):  # a damaged one is replaced anyway; a held one raises WarehouseBusy
+            with contextlib.suppress(
+                duckdb.Error, NewerFormat
+            ):  # a damaged one is replaced anyway; a held one raises WarehouseBusy
                 open_live(layout.database, deadline).close()
         brought = {name.partition("/")[0] for name in manifest.files} - {"bot"}
         # Tables, waiting batches and published files belong together, so all of the old ones go.
         leaving = {path for path in _state(layout.home) if path.name != "dagster"}
+        leaving |= {path for path in (layout.recovery,) if path.exists()}  # it is about the old tables
         leaving |= {layout.home / name for name in brought if (layout.home / name).exists()}
         aside = layout.home / f"{_ASIDE}{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}" if leaving else None
         mark(layout.home, archive, aside)

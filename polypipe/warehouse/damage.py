@@ -64,7 +64,7 @@ def scan_database(path: Path) -> Scan:
     crashed: set[str] = set()
     first: str | None = None
     while True:
-        command = [sys.executable, "-c", _SCAN, str(path), *crashed]
+        command = [sys.executable, "-P", "-c", _SCAN, str(path), *crashed]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         lines = [line.partition(" ") for line in done.stdout.splitlines()]
         for error in (text for kind, _, text in lines if kind == "error"):

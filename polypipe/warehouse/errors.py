@@ -28,7 +28,11 @@ class DatabaseLost(WarehouseError):
     """The live file is missing, or older than the published tables. Writers rebuild it."""
 
 
-class NewerFormat(WarehouseError):
+class DatabaseUnusable(WarehouseError):
+    """The live file cannot be used, and writers cannot help it: `health` shows this until one of them can use it again."""
+
+
+class NewerFormat(DatabaseUnusable):
     """A newer DuckDB wrote the live file. It is not damaged, so it is replaced only by hand."""
 
     def __init__(self, name: str, found: int, known: int) -> None:

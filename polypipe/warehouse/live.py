@@ -10,10 +10,9 @@ from polypipe.warehouse.copy import wal_of
 from polypipe.warehouse.current import Current, newest_current
 from polypipe.warehouse.damage import damaged_files, database_damage, is_damage
 from polypipe.warehouse.errors import (
-    BatchRejected,
     DatabaseLost,
+    DatabaseUnusable,
     NewerFormat,
-    WarehouseBusy,
     WarehouseError,
     one_line,
 )
@@ -39,7 +38,7 @@ def with_live(layout: Layout, deadline: float, died: bool, work: "Callable[[duck
 
     A file that is missing, older than the published tables, or damaged is rebuilt, and `work` runs once more; it must leave
     nothing behind when it raises. `died`: the last holder of the gate died, so that the file is read to its end first.
-    Raises `WarehouseBusy` at `deadline`, `WarehouseError` if the file cannot be used or rebuilt, and what `work` raises.
+    Raises `WarehouseBusy` at `deadline`, `DatabaseUnusable` if the file cannot be used or rebuilt, and what `work` raises.
     """
     import duckdb
 
@@ -55,9 +54,7 @@ def with_live(layout: Layout, deadline: float, died: bool, work: "Callable[[duck
             return _attempt(layout, deadline, work)
         if wal_of(layout.database).exists() and (reason := _examined(layout)) is not None:
             _heal(layout, reason)  # found by the checkpoint at closing: the transaction is committed and published
-    except (WarehouseBusy, BatchRejected):
-        raise
-    except WarehouseError as error:
+    except DatabaseUnusable as error:
         _note_failure(layout, error)
         raise
     _note_success(layout)
@@ -111,7 +108,10 @@ def _attempt(layout: Layout, deadline: float, work: "Callable[[duckdb.DuckDBPyCo
         raise DatabaseLost(f"{layout.database.name} is missing, and tables are published")
     con = open_live(layout.database, deadline)
     try:
-        migrate(con)
+        try:
+            migrate(con)
+        except WarehouseError as newer:  # a newer polypipe wrote it
+            raise DatabaseUnusable(newer.message, newer.hint) from newer
         check_age(con, current)
         return work(con)
     finally:
@@ -147,13 +147,13 @@ def _examined(layout: Layout) -> str | None:
 
 
 def _heal(layout: Layout, reason: str, by_hand: bool = False) -> Recovery:
-    """Rebuild the live file and record it. Raises `WarehouseError` if that fails, or was needed too often."""
+    """Rebuild the live file and record it. Raises `DatabaseUnusable` if that fails, or was needed too often."""
     import duckdb
 
     log.error("%s is lost or damaged and is rebuilt from the published tables: %s", layout.database.name, reason)
     recent = datetime.now(UTC) - OFTEN
     if not by_hand and sum(entry.name > f"{recent:%Y%m%dT%H%M%S}" for entry in layout.damaged.glob("*")) >= TIMES:
-        raise WarehouseError(
+        raise DatabaseUnusable(
             f"{layout.database.name} is damaged again, after {TIMES} rebuilds within an hour: {reason}",
             "check the disk (dmesg, smartctl), then run `polypipe rebuild`; rows wait in the spool",
         )
@@ -162,7 +162,7 @@ def _heal(layout: Layout, reason: str, by_hand: bool = False) -> Recovery:
     try:
         recovery = rebuild(layout, current, reason)
     except (OSError, duckdb.Error, WarehouseError) as error:
-        raise WarehouseError(
+        raise DatabaseUnusable(
             f"{layout.database.name} is damaged ({reason}) and could not be rebuilt: {one_line([error])}",
             "rows wait in the spool, and the next writer tries again",
         ) from error
@@ -174,7 +174,7 @@ def _heal(layout: Layout, reason: str, by_hand: bool = False) -> Recovery:
     return recovery
 
 
-def _note_failure(layout: Layout, error: WarehouseError) -> None:
+def _note_failure(layout: Layout, error: DatabaseUnusable) -> None:
     """Record that the live file cannot be used, so that `health` shows it. A full disk must not hide the error itself."""
     before = read_recovery(layout)
     failing = before is not None and before.healed_at is None

@@ -81,13 +81,13 @@ class Recovery(msgspec.Struct, omit_defaults=True):
             return f"{self.what} can be used again since {utc_text(self.healed_at)}; before: {self.reason}"
         now = [lost for lost in self.lost if lost.lost_at >= self.found_at]
         were = "were" if self.what.endswith("s") else "was"
-        what = f"{self.what} {were} rebuilt at {utc_text(self.healed_at)} ({self.reason})"
+        what = f"{self.what} {were} rebuilt at {utc_text(self.healed_at)}"
         gone = f"lost: {'; '.join(lost.text for lost in now)}" if now else "nothing is lost"
         if not self.version:
             gone = "nothing had been published"
         aside = f"; what was damaged is in {self.aside}" if self.aside else ""
         back = f"{count(sum(self.rows.values()), 'row')} in {count(len(self.rows), 'table')}"
-        return f"{what}: {back} came back, {gone}{aside}"
+        return f"{what}: {back} came back, {gone}{aside}; reason: {self.reason}"
 
     def lost_since(self, time: datetime) -> list[Lost]:
         """What was lost after `time`."""

@@ -14,6 +14,7 @@ import pytest
 from polypipe.files import NoFileLocks
 from polypipe.warehouse import Warehouse, WarehouseError, Window, damage, live, merge, rebuild
 from polypipe.warehouse.copy import wal_of
+from polypipe.warehouse.gate import gate
 from polypipe.warehouse.layout import Layout
 from polypipe.warehouse.recovery import Recovery, read_recovery
 from polypipe_tests.warehouse.helpers import (
@@ -426,6 +427,25 @@ def test_a_full_disk_is_not_taken_for_damage(filled: Warehouse, monkeypatch: pyt
             filled.merge()
     assert not filled.layout.damaged.exists()
     assert not filled.layout.recovery.exists()
+
+
+def test_an_error_of_other_work_is_not_taken_for_an_unusable_database(filled: Warehouse) -> None:
+    def work(_: object) -> None:
+        raise WarehouseError("copying the database takes longer than 600 s")
+
+    with pytest.raises(WarehouseError, match="takes longer"), gate(filled.layout.lock, 0.0):
+        live.with_live(filled.layout, 0.0, False, work)
+    assert not filled.layout.recovery.exists()
+
+
+def test_a_database_of_a_newer_polypipe_is_recorded_and_never_rebuilt(filled: Warehouse) -> None:
+    with duckdb.connect(str(filled.layout.database)) as con:
+        con.execute("INSERT INTO schema_migrations VALUES (9999, 'future', now())")
+    with pytest.raises(WarehouseError, match="written by a newer polypipe"):
+        filled.merge()
+    assert recovery(filled).healed_at is None
+    with pytest.raises(WarehouseError, match="written by a newer polypipe"):
+        filled.check(by_hand=True, always=True)
 
 
 def test_compaction_meets_damage_and_repairs_it(filled: Warehouse) -> None:
