@@ -26,9 +26,12 @@ from polypipe.settings import Settings
 from polypipe.warehouse import Warehouse, WarehouseError
 from polypipe.warehouse.connection import open_live, quoted
 from polypipe.warehouse.copy import wal_of
+from polypipe.warehouse.current import newest_current
 from polypipe.warehouse.errors import NewerFormat
 from polypipe.warehouse.gate import gate
 from polypipe.warehouse.layout import Layout
+from polypipe.warehouse.migrate import migrate
+from polypipe.warehouse.publish import record_version
 
 GATE_WAIT = 20.0
 _ASIDE = "before-restore-"
@@ -69,10 +72,11 @@ def restore(settings: Settings, archive: Path, force: bool) -> Restored:
             manifest = unpack(archive, unpacked)
             refuse_mixture(settings, archive, manifest)
             verify(archive, unpacked, manifest)
+            old, _ = newest_current(Layout(home))
             result = Restored(manifest, 0, 0, _swap(Layout(home), unpacked, manifest, archive))
             try:
                 _put_bot_files(settings, unpacked, result)
-                _publish(home, result)
+                _publish(home, result, old.version if old is not None else 0)
             except (OSError, WarehouseError, duckdb.Error) as error:
                 before = f"; the old state is in {result.aside}" if result.aside else ""
                 reason = " ".join(str(error).split())
@@ -138,9 +142,18 @@ def _put_bot_files(settings: Settings, unpacked: Path, result: Restored) -> None
             result.bot_files.append(spec.file)
 
 
-def _publish(home: Path, result: Restored) -> None:
-    """Merge the waiting batches, publish all tables, and compare the published rows with the manifest."""
+def _publish(home: Path, result: Restored, used: int) -> None:
+    """Merge the waiting batches, publish all tables, and compare the published rows with the manifest.
+
+    `used` is the last published version of the old state. No version is used twice: a rebuild takes parts of one version
+    for equal.
+    """
     warehouse = Warehouse(home)
+    deadline = time.monotonic() + GATE_WAIT
+    if used and warehouse.layout.database.exists():
+        with gate(warehouse.layout.lock, deadline), open_live(warehouse.layout.database, deadline) as con:
+            migrate(con)
+            record_version(con, used)
     result.merged = len(warehouse.merge(wait=GATE_WAIT).merged)
     current = warehouse.current()
     published = current.tables if current is not None else {}

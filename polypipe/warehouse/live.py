@@ -170,7 +170,7 @@ def _heal(layout: Layout, reason: str, by_hand: bool = False) -> Recovery:
         recovery.found_at = before.found_at
     recovery.healed_at = datetime.now(UTC)
     write_recovery(layout, recovery)
-    log.error("%s", recovery.text)
+    log.warning("%s", recovery.text)
     return recovery
 
 

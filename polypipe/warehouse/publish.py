@@ -128,6 +128,15 @@ def version_of(con: "duckdb.DuckDBPyConnection") -> int:
     return newest
 
 
+def record_version(con: "duckdb.DuckDBPyConnection", version: int) -> None:
+    """Record that versions up to this one exist, with a part without rows, unless the database knows a newer one."""
+    if version_of(con) < version:
+        con.execute(
+            "INSERT INTO partitions (table_name, day, version, row_count) "
+            f"VALUES ('crawls', DATE '1970-01-01', {version}, 0)"
+        )
+
+
 def check_age(con: "duckdb.DuckDBPyConnection", current: Current | None) -> None:
     """Raise `DatabaseLost` if more is published than the connection's database has recorded."""
     if current is not None and (found := version_of(con)) < current.version:

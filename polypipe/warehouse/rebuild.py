@@ -32,7 +32,7 @@ from polypipe.warehouse.errors import WarehouseError, one_line
 from polypipe.warehouse.layout import Layout
 from polypipe.warehouse.migrate import migrate
 from polypipe.warehouse.modes import day_of
-from polypipe.warehouse.publish import version_of
+from polypipe.warehouse.publish import record_version
 from polypipe.warehouse.recovery import Lost, Recovery
 from polypipe.warehouse.spool import committed_at, waiting_batches
 from polypipe.warehouse.tables import DAY_COLUMN, columns
@@ -44,7 +44,6 @@ log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"(\w+)\.(?:(\d{4}-\d\d-\d\d)(?:_(\d{4}-\d\d-\d\d))?\.)?v(\d+)-\w+\.parquet")
 _TEMPORARY = ".restore-rebuild-"  # `upkeep` removes what a killed rebuild leaves
-_EPOCH = date(1970, 1, 1)
 
 
 def rebuild(layout: Layout, current: Current | None, reason: str) -> Recovery:
@@ -147,11 +146,7 @@ class _Rebuild:
         for batch_id in current.merged:
             merged_at = committed_at(batch_id) + timedelta(seconds=waits.get(batch_id, 0.0))
             con.execute(f"INSERT INTO merged_batches VALUES ({literal(batch_id)}, {literal(merged_at)})")
-        if version_of(con) < current.version:  # all parts of that version are empty: they have no file and no record
-            con.execute(
-                "INSERT INTO partitions (table_name, day, version, row_count) "
-                f"VALUES ('crawls', {literal(_EPOCH)}, {current.version}, 0)"
-            )
+        record_version(con, current.version)  # its parts may all be empty: those have no file, and no record here
         for lost in self.recovery.lost:
             if lost.table == "wallet_activity" and lost.first is not None:
                 first = datetime.combine(lost.first, datetime.min.time(), UTC)

@@ -121,8 +121,10 @@ def test_existing_data_is_moved_aside_only_with_force(full, tmp_path, monkeypatc
             restore(full, archive, force=True)
     assert _tree(full.home) == before
 
+    used = wh.current().version
     result = restore(full, archive, force=True)
     assert crawl_ids(wh) == ["c1", "c2", "waiting"]
+    assert {file.version > used for table in wh.current().tables.values() for file in table.files} == {True}
     assert result.aside is not None
     with duckdb.connect(str(result.aside / "polypipe.duckdb"), read_only=True) as con:
         assert con.execute("SELECT count(*) FROM crawls").fetchall() == [(4,)]
