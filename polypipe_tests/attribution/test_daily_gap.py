@@ -191,6 +191,7 @@ def test_unknown_days_of_a_chosen_range_give_a_warning(stored) -> None:
     answer = what_if(stored, WALLETS, Rule(0.1), date(2026, 9, 2), date(2026, 9, 4))
     assert (answer.days, answer.days_known, answer.whale_pnl) == (3, 1, 100.0)
     assert [warning.partition(";")[0].partition(":")[0] for warning in answer.warnings] == [
+        "the replay is off by $1.95, and the copier's days make $5.00 without their signs",
         "the PnL of both wallets is known on 1 of 3 days",
         "the whale's fills are matched on 1 of 3 days",
     ]
