@@ -56,7 +56,7 @@ def waterfall(page):
 def test_waterfall_cents_add_up_for_every_span(look, warehouse):
     put_days(warehouse)
     page = look.open("/?range=6H&days=30", charts=False)
-    expect(page.locator("#part-waterfall tbody tr")).to_have_count(17)
+    expect(page.locator("#part-waterfall tbody tr")).to_have_count(18)
     seen = []
     for name in ("30 days", "7 days", "1 day"):
         page.locator("#quality-days").get_by_role("button", name=name).click()
@@ -85,12 +85,12 @@ def test_waterfall_cents_add_up_for_every_span(look, warehouse):
 def test_downloaded_csv_equals_the_table(look, warehouse):
     put_days(warehouse, 9)
     page = look.open("/?days=7", charts=False)
-    expect(page.locator("#part-waterfall tbody tr")).to_have_count(17)
+    expect(page.locator("#part-waterfall tbody tr")).to_have_count(18)
     shown = waterfall(page)
     with page.expect_download() as download:
         page.locator("#part-waterfall").get_by_role("link", name="CSV").click()
     rows = list(csv.DictReader(download.value.path().read_text().splitlines()))
-    assert len(rows) == len(shown) == 17
+    assert len(rows) == len(shown) == 18
     assert all(abs(100 * float(row["usd"]) - cents) < 1.01 for row, cents in zip(rows, shown, strict=True))
     page.locator("#class-dimensions").get_by_role("button", name=re.compile("^sport")).click()
     expect(page.locator("#class-rows tbody tr")).to_have_count(1)
@@ -116,7 +116,7 @@ def test_every_number_has_its_formula_for_mouse_and_keyboard(look, warehouse):
     expect(tips.first).to_be_attached()
     facts = page.locator("#quality-copying .panel")
     assert facts.count() == page.locator("#quality-copying .tip").count() == 11
-    assert page.locator("#part-waterfall tbody tr").count() == page.locator("#part-waterfall .tip").count() == 17
+    assert page.locator("#part-waterfall tbody tr").count() == page.locator("#part-waterfall .tip").count() == 18
     tip = page.locator("#quality-copying .panel", has_text="Copy rate").locator(".tip")
     for title, words in {
         "Gap": "over 6 of 7 days",
@@ -166,7 +166,7 @@ def test_bubble_scrolls_with_its_number(look, warehouse):
 def test_typed_day_is_requested_once_complete(look, warehouse):
     put_days(warehouse, 9)
     page = look.open("/?days=1", charts=False)
-    expect(page.locator("#part-waterfall tbody tr")).to_have_count(17)
+    expect(page.locator("#part-waterfall tbody tr")).to_have_count(18)
     day = midnight() - 3 * DAY
     page.locator("#quality-until").focus()
     page.keyboard.type(f"{day:%m%d%Y}")
