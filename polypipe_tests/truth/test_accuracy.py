@@ -36,7 +36,19 @@ def test_a_changed_ratio_costs_no_accuracy(name, seed, tmp_path) -> None:
     assert [any(text.startswith(note) for text in gap["notes"]) for gap in found.gaps] == [False, True]
 
 
-@pytest.mark.parametrize("name", ["calm", "bursts of distinct sizes", "clusters", "second whale"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "calm",
+        "bursts of distinct sizes",
+        "clusters",
+        "second whale",
+        "joined copies",
+        "late copies",
+        "partial fills",
+        "minimums",
+    ],
+)
 def test_copied_fills_meet_the_targets(name, tmp_path) -> None:
     kind = replace(BY_NAME[name], days=2)
     world, score = make(kind, 3), Score()
