@@ -17,7 +17,7 @@ from polypipe.setting_sources import DEMO
 from polypipe.settings import Settings
 
 LEAST_OPEN_FILES = 256
-"""Fewest file descriptors that a program needs: Dagster's alone have more than a hundred open."""
+"""A start with a lower limit is refused. Usual limits are 1,024 and, on macOS, 256."""
 
 
 def check_start(settings: Settings) -> None:

@@ -12,11 +12,12 @@ from polypipe.errors import PolypipeError
 from polypipe.runtime import postgres, preconditions
 from polypipe.runtime.demo import demo_settings
 from polypipe.runtime.detach import detach
+from polypipe.runtime.instance import dagster_home
 from polypipe.runtime.ports import free_port
 from polypipe.runtime.postgres import check_driver
 from polypipe.runtime.preconditions import LEAST_OPEN_FILES, check_restart, ensure_open_files
 from polypipe.runtime.running import Held, only_one
-from polypipe.runtime.up import up
+from polypipe.runtime.up import _prepare_storage, up
 from polypipe.settings import Settings, load_settings, mark_simulated
 from polypipe_tests.conftest import NOWHERE, settings_for
 
@@ -113,3 +114,19 @@ def test_demo_on_a_demos_home_is_that_home(tmp_path, monkeypatch):
     assert again.simulated
     monkeypatch.setenv("POLYPIPE_HOME", str(first.home.parent))
     assert demo_settings(load_settings())[0].home == first.home
+
+
+@pytest.mark.slow
+def test_damaged_storage_of_dagster_refuses_the_start_in_one_line_with_what_to_do():
+    settings = settings_of()
+    preconditions.make_directories(settings)
+    directory = dagster_home(settings.home)
+    for file in ("history/runs.db", "schedules/schedules.db", "event_log.db"):
+        (directory / file).parent.mkdir(exist_ok=True)
+        (directory / file).write_bytes(b"garbage" * 1000)
+    with pytest.raises(PolypipeError) as refused:
+        _prepare_storage(settings, directory)
+    line = str(refused.value)
+    assert line.startswith(f"Dagster's storage in {directory} cannot be opened: ")
+    assert "polypipe stop" in line
+    assert "Background on this error" not in line
