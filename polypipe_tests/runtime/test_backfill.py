@@ -1,11 +1,11 @@
-"""A backfill in the running demo, launched over GraphQL like in the UI."""
+"""Backfills in the running demo: README's recipe for the UI, over GraphQL, and `polypipe backfill`."""
 
 import json
 from datetime import date, timedelta
 
 import pytest
 
-from polypipe.history.assets import COPY_QUALITY, WALLET_ACTIVITY, WALLET_PNL
+from polypipe.attribution.stored_days import STORED_DAYS
 from polypipe.orchestration.daily import RANGE_END
 from polypipe.warehouse import Warehouse
 from polypipe_tests.runtime.support import Server
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 DAYS = 6
 FIRST_DAYS = 30
-ASSETS = [key.to_user_string() for key in (WALLET_PNL, WALLET_ACTIVITY, COPY_QUALITY)]
+ASSETS = [*STORED_DAYS]
 ROWS = """{ assetNodes(assetKeys: [%s]) {
   assetKey { path }
   assetMaterializations(partitions: ["%s"], limit: 1) { metadataEntries { label ... on IntMetadataEntry { intValue } } }
@@ -22,13 +22,19 @@ ROWS = """{ assetNodes(assetKeys: [%s]) {
 
 
 def launch(server: Server, keys: list[str]) -> str:
+    """Launch the job over a range of days, as the UI does: Jobs, backfill_history, Materialize, choose the days."""
     selection = ", ".join(f'{{path: ["{name}"]}}' for name in ASSETS)
-    mutation = """mutation { launchPartitionBackfill(backfillParams: {assetSelection: [%s], partitionNames: %s}) {
+    selector = (
+        '{partitionSetName: "backfill_history_partition_set", '
+        'repositorySelector: {repositoryLocationName: "polypipe", repositoryName: "__repository__"}}'
+    )
+    mutation = """mutation { launchPartitionBackfill(backfillParams: {
+      selector: %s, assetSelection: [%s], partitionNames: %s, fromFailure: false}) {
       __typename
       ... on LaunchBackfillSuccess { backfillId }
       ... on PythonError { message }
     } }"""
-    answer = server.query(mutation % (selection, json.dumps(keys)))["launchPartitionBackfill"]
+    answer = server.query(mutation % (selector, selection, json.dumps(keys)))["launchPartitionBackfill"]
     assert answer["__typename"] == "LaunchBackfillSuccess", answer
     return answer["backfillId"]
 
@@ -49,7 +55,7 @@ def test_a_backfill_launched_in_the_ui_fills_its_days(demo) -> None:
     backfill = launch(demo, keys)
     mine = demo.wait_for(lambda: finished(demo, backfill))
     assert state(demo, backfill) in ("REQUESTED", "COMPLETED_SUCCESS")  # Dagster closes it up to 30 s later
-    assert 1 <= len(mine) <= len(ASSETS)  # not one a day
+    assert len(mine) == 1  # not one a day
     selection = ", ".join(f'{{path: ["{name}"]}}' for name in ASSETS)
     found = {}
     for node in demo.query(ROWS % (selection, keys[3]))["assetNodes"]:
@@ -57,11 +63,37 @@ def test_a_backfill_launched_in_the_ui_fills_its_days(demo) -> None:
         entries = {entry["label"]: entry for entry in materialization["metadataEntries"]}
         found[node["assetKey"]["path"][0]] = entries["dagster/partition_row_count"]["intValue"]
     assert found["wallet_pnl"] == 48
-    assert found["copy_quality_daily"] == 3
+    assert found["copy_quality_daily"] == found["copy_metrics_daily"] == 3
+    assert found["gap_attribution"] == 1
     assert found["wallet_activity"] > 0
 
     demo.wait_for(lambda: counted(demo)[:3] == (2 * (FIRST_DAYS * 24 + 1), FIRST_DAYS, FIRST_DAYS))
     assert counted(demo)[3] >= 1  # beta over 30 days
+
+
+@pytest.mark.timeout(600)
+def test_the_command_lets_the_running_servers_load_older_days(demo) -> None:
+    """The first start fills the last 30 days. One older day is loaded by Dagster, by the runs of its own backfill."""
+    last = demo.wait_for(lambda: last_day_of_the_first_fill(demo))
+    day = str(last - timedelta(days=FIRST_DAYS))
+    settings = {"POLYPIPE_HOME": str(demo.home)}
+    loaded = demo.run("backfill", "wallet_pnl", "wallet_activity", "--from", day, "--to", day, "--wait", **settings)
+    assert loaded.returncode == 0, loaded.stdout + loaded.stderr
+    _, requested, *_, complete = loaded.stdout.splitlines()
+    assert complete == f"1 day of wallet_pnl, wallet_activity ({day} to {day}) is complete"
+    backfill = requested.split()[2]
+    assert requested == f"requested backfill {backfill} of 1 day: http://127.0.0.1:{demo.port}/runs/b/{backfill}"
+    assert {key["path"][0] for run in runs_of(demo, backfill) for key in run["assetSelection"]} == {
+        "wallet_pnl",
+        "wallet_activity",
+    }
+    again = demo.run("backfill", "wallet_pnl", "--from", day, "--to", day, **settings)
+    assert again.returncode == 0
+    assert "nothing to load: " in again.stdout
+
+
+def runs_of(server: Server, backfill: str) -> list[dict]:
+    return [run for run in server.runs() if {"key": "dagster/backfill", "value": backfill} in run["tags"]]
 
 
 def last_day_of_the_first_fill(server: Server) -> date | None:
@@ -71,11 +103,10 @@ def last_day_of_the_first_fill(server: Server) -> date | None:
 
 
 def finished(server: Server, backfill: str) -> list[dict]:
-    """The runs of the backfill once they have succeeded for every asset, else an empty list."""
-    runs = [run for run in server.runs() if {"key": "dagster/backfill", "value": backfill} in run["tags"]]
+    """The runs of the backfill once all have succeeded, else an empty list."""
+    runs = runs_of(server, backfill)
     assert "FAILURE" not in {run["status"] for run in runs}
-    done = {key["path"][0] for run in runs if run["status"] == "SUCCESS" for key in run["assetSelection"]}
-    return runs if done >= set(ASSETS) else []
+    return runs if runs and {run["status"] for run in runs} == {"SUCCESS"} else []
 
 
 def counted(server: Server):
