@@ -80,7 +80,7 @@ def test_the_command_lets_the_running_servers_load_older_days(demo) -> None:
     loaded = demo.run("backfill", "wallet_pnl", "wallet_activity", "--from", day, "--to", day, "--wait", **settings)
     assert loaded.returncode == 0, loaded.stdout + loaded.stderr
     _, requested, *_, complete = loaded.stdout.splitlines()
-    assert complete == f"1 day of wallet_pnl, wallet_activity ({day} to {day}) is complete"
+    assert complete == f"1 day of wallet_pnl, wallet_activity ({day}) is complete"
     backfill = requested.split()[2]
     assert requested == f"requested backfill {backfill} of 1 day: http://127.0.0.1:{demo.port}/runs/b/{backfill}"
     assert {key["path"][0] for run in runs_of(demo, backfill) for key in run["assetSelection"]} == {
