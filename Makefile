@@ -46,6 +46,7 @@ chaos: env  ## run the fault tests in full (40 minutes); writes docs/reliability
 accuracy: env  ## measure polypipe on random worlds with known truth; writes docs/accuracy.md
 	$(VENV)/bin/python -m polypipe_tests.truth --write docs/accuracy.md
 	$(VENV)/bin/python -m polypipe_tests.truth.coverage --write docs/accuracy.md
+	$(VENV)/bin/python -m polypipe_tests.truth.replays --write docs/accuracy.md
 
 lint: env  ## run ruff, mypy and bandit
 	$(VENV)/bin/ruff check .

@@ -52,13 +52,13 @@ def missed(kind: Kind, score: Score) -> list[str]:
     return found
 
 
-def write(document: Path, text: str) -> None:
+def write(document: Path, text: str, opens: str = BEGIN, closes: str = END) -> None:
     """Replace what is between the marks. Raises `ValueError` if the document has none."""
-    before, begin, rest = document.read_text("utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, rest = document.read_text("utf-8").partition(opens)
+    _, end, after = rest.partition(closes)
     if not begin or not end:
-        raise ValueError(f"{document} has no lines {BEGIN!r} and {END!r}")
-    document.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", "utf-8")
+        raise ValueError(f"{document} has no lines {opens!r} and {closes!r}")
+    document.write_text(f"{before}{opens}\n{text}\n{closes}{after}", "utf-8")
 
 
 def _targets(scores: Mapping[Kind, Score]) -> Sequence[str]:

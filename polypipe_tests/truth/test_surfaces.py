@@ -1,5 +1,6 @@
 """Commands, page and export say the same of random worlds, to the cent."""
 
+import json
 import math
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -8,8 +9,9 @@ from decimal import Decimal
 import pytest
 
 from polypipe_tests.truth.product import Found, measured
+from polypipe_tests.truth.replays import replays_of
 from polypipe_tests.truth.surfaces import exported, page, quality_json, quality_money, report_of, what_if_json
-from polypipe_tests.truth.world import DAY, T0
+from polypipe_tests.truth.world import DAY, T0, World
 from polypipe_tests.truth.worlds import BY_NAME, make
 
 pytestmark = pytest.mark.slow
@@ -20,9 +22,14 @@ SPANS = ((1, LAST), (7, date.fromordinal(LAST.toordinal() - 6)))
 
 
 @pytest.fixture(scope="module", params=[("everything", 11), ("fees", 12)], ids=lambda one: one[0])
-def found(request, tmp_path_factory) -> Found:
+def world(request) -> World:
     name, seed = request.param
-    return measured(make(replace(BY_NAME[name], days=DAYS), seed), tmp_path_factory.mktemp("surfaces"))
+    return make(replace(BY_NAME[name], days=DAYS), seed)
+
+
+@pytest.fixture(scope="module")
+def found(world, tmp_path_factory) -> Found:
+    return measured(world, tmp_path_factory.mktemp("surfaces"))
 
 
 @pytest.mark.parametrize(("days", "first"), [(1, LAST), (7, SPANS[1][1])])
@@ -44,6 +51,28 @@ def test_quality_page_and_export_have_the_same_numbers(found, days, first) -> No
         assert shown["metrics"][name] == pytest.approx(said["metrics"][name], abs=1e-9), name
     assert shown["coverage"] == pytest.approx(said["coverage"], abs=1e-9)
     assert shown["exits"]["usd"] == pytest.approx(math.fsum(row["usd"] for row in said["exits"]), abs=1e-9)
+
+
+def test_what_if_of_command_page_and_export_have_the_same_numbers(found) -> None:
+    first, twice = date.fromordinal(LAST.toordinal() - DAYS + 1), 2 * found.wallets.ratio
+    said = what_if_json(found, first, LAST, twice)
+    asked = {"days": str(DAYS), "until": str(LAST), "ratio": str(twice)}
+    with page(found) as client:
+        shown = client.get("/api/quality/whatif", params=asked).json()
+        rows = exported(client, "whatif_grid", **asked)
+    assert shown == json.loads(json.dumps(said))
+    assert [float(row["copier_pnl"]) for row in rows if row["dimension"] == "ratio"] == [
+        row["copier_pnl"] for row in said["grid"] if row["dimension"] == "ratio"
+    ]
+    (same,) = [row for row in said["grid"] if row["asked"] and row["dimension"] == "ratio"]
+    assert (same["copier_pnl"], same["gap"]) == (said["replayed_pnl"], said["gap"])
+
+
+def test_replay_is_near_what_the_copier_would_have_made(world, found) -> None:
+    """The fate of orders at the minimum is a matter of luck, of which the copies do not tell everything."""
+    for one in replays_of(world, found):
+        assert abs(one.error) <= 0.02 * one.base
+        assert one.off <= 0.05, one
 
 
 @pytest.mark.parametrize("first", [LAST, SPANS[1][1]])
