@@ -189,7 +189,7 @@ def test_every_null_of_every_row_has_its_reason(settings, wallets, warehouse) ->
 
 @pytest.mark.slow
 def test_a_wrong_ratio_setting_gives_a_warning(sim, settings, warehouse) -> None:
-    """Copy quality was computed with 0.08, so another setting is used only where history has no ratio."""
+    """0.05 was set when history was computed, and still is; the bot copies at 0.08."""
     wrong = settings_for(
         sim.url,
         POLYPIPE_COPIER_ADDRESS=settings.copier_address,
@@ -198,7 +198,10 @@ def test_a_wrong_ratio_setting_gives_a_warning(sim, settings, warehouse) -> None
         POLYPIPE_HISTORY_START="2026-06-01",
     )
     pair = Wallets(COPIER_ADDRESS, WHALE_ADDRESS, 0.05)
-    compute_quality(warehouse, pair, midnight("2026-06-10"), midnight("2026-07-10"))  # no PnL, and no ratio of history
+    later = [FIRST + timedelta(days=n) for n in range((LAST - FIRST).days + 1)]
+    compute_quality(
+        warehouse, pair, midnight("2026-06-10"), midnight("2026-08-01"), later
+    )  # without the 0.08 of the fixture
     result = materialize(wrong, warehouse, "2026-06-10", "2026-07-09")
     warning = labels(result, COPY_METRICS, "2026-07-09")["ratio_warning"]
     assert "a ratio of 0.08" in warning
