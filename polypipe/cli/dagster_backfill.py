@@ -15,7 +15,7 @@ from polypipe.cli.day_progress import DayProgress
 from polypipe.clock import utc_now
 from polypipe.definitions import build_defs
 from polypipe.errors import PolypipeError
-from polypipe.orchestration.day_ranges import DAY, Range, by_reason, choose, named_days, ranges_of
+from polypipe.orchestration.day_ranges import DAY, Range, Step, by_reason, choose, named_days, ranges_of, steps
 from polypipe.orchestration.resources import Polymarket
 from polypipe.polymarket import Hosts, PolymarketHttp
 from polypipe.settings import Settings
@@ -30,14 +30,6 @@ Reasons = dict[tuple[str, date], str]
 
 SHOWN_REASONS = 20
 NO_LIMIT = 10**6
-
-
-@dataclass(frozen=True)
-class Policy:
-    """Assets with the same number of days a run."""
-
-    days_a_run: int
-    assets: Sequence[str]
 
 
 @dataclass
@@ -132,13 +124,14 @@ class Backfill:
     def run(self, todo: Days, say: Say) -> Reasons:
         """Load the days in this process, one line a range. Returns the failures.
 
-        As in a backfill of Dagster, assets that call the API come first, at most 30 days a run, then what is computed from
-        all of their days. Each asset of a range is a run of its own, so what is done stays done if this process is killed.
+        As in a backfill of Dagster, all days of an asset come before those of the assets computed from it, and a run has at
+        most the days of the asset's policy. Each asset of a range is a run of its own, so what is done stays done if this
+        process is killed.
         """
         failures: Reasons = {}
         with DayProgress(self._ranges(todo), self.requests) as progress:
-            for policy in self._policies(todo):
-                for one in ranges_of(self._without_failures(policy, todo, failures), policy.days_a_run):
+            for step in self._steps(todo):
+                for one in ranges_of(self._without_failures(step, todo, failures), step.days_a_run):
                     progress.say(self._run_range(one, failures, progress), say)
         return failures
 
@@ -166,10 +159,10 @@ class Backfill:
         ]
         return f"{one}: {what}: {', '.join(numbers)}"
 
-    def _without_failures(self, policy: Policy, todo: Days, failures: Reasons) -> Days:
-        """The days of the policy's assets without those whose parents failed, which are added to `failures`."""
+    def _without_failures(self, step: Step, todo: Days, failures: Reasons) -> Days:
+        """The days of the step's assets without those whose parents failed, which are added to `failures`."""
         left: dict[str, list[date]] = {}
-        for asset in policy.assets:
+        for asset in step.assets:
             left[asset] = []
             for day in todo[asset]:
                 if parent := next((parent for parent in self._parents(asset) if (parent, day) in failures), None):
@@ -181,18 +174,18 @@ class Backfill:
     def _ranges(self, todo: Days) -> list[Range]:
         return [
             one
-            for policy in self._policies(todo)
-            for one in ranges_of({asset: todo[asset] for asset in policy.assets}, policy.days_a_run)
+            for step in self._steps(todo)
+            for one in ranges_of({asset: todo[asset] for asset in step.assets}, step.days_a_run)
         ]
 
-    def _policies(self, todo: Days) -> list[Policy]:
-        """The assets by their backfill policy, upstream first."""
+    def _steps(self, todo: Days) -> list[Step]:
+        """The assets in steps by their backfill policy, upstream first."""
         graph = self.here.defs.resolve_asset_graph()
-        policies: dict[int, list[str]] = {}
+        limits = {}
         for asset in todo:
             policy = graph.get(dg.AssetKey(asset)).backfill_policy
-            policies.setdefault((policy and policy.max_partitions_per_run) or NO_LIMIT, []).append(asset)
-        return [Policy(days_a_run, assets) for days_a_run, assets in policies.items()]
+            limits[asset] = (policy and policy.max_partitions_per_run) or NO_LIMIT
+        return steps(limits, {asset: self._parents(asset) for asset in todo})
 
     def _parents(self, asset: str) -> list[str]:
         graph = self.here.defs.resolve_asset_graph()

@@ -27,6 +27,7 @@ from polypipe.runtime.servers import running_servers
 from polypipe.text import bounded, count
 
 BACKFILL_TAG = "dagster/backfill"
+TITLE = "polypipe backfill"
 POLL_SECONDS = 2.0
 
 LAUNCH = """
@@ -36,6 +37,14 @@ mutation Launch($params: LaunchBackfillParams!) {
     ... on LaunchBackfillSuccess { backfillId }
     ... on UnauthorizedError { message }
     ... on PythonError { message }
+  }
+}
+"""
+UNFINISHED = """
+query Unfinished {
+  partitionBackfillsOrError(status: REQUESTED) {
+    __typename
+    ... on PartitionBackfills { results { id title } }
   }
 }
 """
@@ -52,25 +61,42 @@ query Status($id: String!) {
 def request(work: Backfill, todo: Days, wait: bool, say: Say) -> Reasons | None:
     """Request the backfill and print where to see it. With `wait`, returns the failures once it has ended, else None.
 
+    While that of an earlier command runs, it is waited for instead.
+
     Raises `PolypipeError` if Dagster refuses it, or if the servers stop meanwhile.
     """
     with _workspace(work) as context:
-        found = _execute(context, LAUNCH, params=_parameters(todo))["launchPartitionBackfill"]
-        if found["__typename"] != "LaunchBackfillSuccess":
-            raise PolypipeError(f"Dagster refused the backfill: {bounded(found.get('message') or found['__typename'])}")
-        backfill = found["backfillId"]
-        page, _ = running_servers(work.settings)["webserver"]
         days = count(len({day for days in todo.values() for day in days}), "day")
-        say(f"requested backfill {backfill} of {days}: {page}/runs/b/{backfill}")
+        if backfill := _unfinished(context):
+            what = f"backfill {backfill} is still running, nothing is requested"
+        else:
+            backfill = _launch(context, todo)
+            what = f"requested backfill {backfill} of {days}"
+        page, _ = running_servers(work.settings)["webserver"]
+        say(f"{what}: {page}/runs/b/{backfill}")
         if not wait:
-            say("`--wait` waits for it; run the same command again to see what is left")
+            say("`polypipe backfill --wait` waits for it; `polypipe backfill --dry-run` shows what is left")
             return None
         return _wait(work, context, backfill, todo)
 
 
+def _unfinished(context: WorkspaceProcessContext) -> str | None:
+    """The backfill of an earlier command that has not ended: a second one would load its days again."""
+    found = _execute(context, UNFINISHED)["partitionBackfillsOrError"]
+    return next((one["id"] for one in found.get("results", ()) if one["title"] == TITLE), None)
+
+
+def _launch(context: WorkspaceProcessContext, todo: Days) -> str:
+    found = _execute(context, LAUNCH, params=_parameters(todo))["launchPartitionBackfill"]
+    if found["__typename"] != "LaunchBackfillSuccess":
+        raise PolypipeError(f"Dagster refused the backfill: {bounded(found.get('message') or found['__typename'])}")
+    backfill: str = found["backfillId"]
+    return backfill
+
+
 def _parameters(todo: Days) -> dict[str, Any]:
     return {
-        "title": "polypipe backfill",
+        "title": TITLE,
         "partitionsByAssets": [
             {
                 "assetKey": {"path": [asset]},

@@ -27,6 +27,14 @@ class Range:
         return f"{self.first}" if self.first == self.last else f"{self.first} to {self.last}"
 
 
+@dataclass(frozen=True)
+class Step:
+    """Assets whose runs have at most `days_a_run` days."""
+
+    days_a_run: int
+    assets: Sequence[str]
+
+
 def named_days(
     start: date, yesterday: date, first: date | None = None, last: date | None = None, days: int | None = None
 ) -> list[date]:
@@ -69,6 +77,19 @@ def choose(
         wanted = {*(days if again else missing)}.union(*(chosen.get(parent, ()) for parent in parents.get(asset, ())))
         chosen[asset] = [day for day in days if day in wanted]
     return chosen
+
+
+def steps(limits: Mapping[str, int], parents: Mapping[str, Collection[str]]) -> list[Step]:
+    """The assets in steps, each with one number of days a run: no asset is in a step before one of its parents.
+
+    `limits`: asset -> days a run, upstream first.
+    """
+    found: list[Step] = []
+    for asset, limit in limits.items():
+        after = max((n for n, one in enumerate(found) if set(one.assets) & set(parents.get(asset, ()))), default=0)
+        n = next((n for n in range(after, len(found)) if found[n].days_a_run == limit), len(found))
+        found[n : n + 1] = [Step(limit, (*(found[n].assets if n < len(found) else ()), asset))]
+    return found
 
 
 def ranges_of(chosen: Mapping[str, Collection[date]], most: int) -> list[Range]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polypipe.errors import PolypipeError
-from polypipe.orchestration.day_ranges import DAY, Range, by_reason, choose, days_text, named_days, ranges_of
+from polypipe.orchestration.day_ranges import DAY, Range, Step, by_reason, choose, days_text, named_days, ranges_of, steps
 
 START, YESTERDAY = date(2026, 9, 1), date(2026, 11, 29)
 PARENTS = {"quality": ["pnl"], "fills": ["activity", "quality"], "gap": ["fills", "quality"]}
@@ -104,3 +104,15 @@ def test_reasons_are_told_once_for_consecutive_days() -> None:
 )
 def test_days_that_are_not_consecutive_are_not_named_as_one_span(days, text) -> None:
     assert days_text(date(2026, 11, day) for day in days) == text
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ((30, 30, 99, 99, 99), [(30, ("pnl", "activity")), (99, ("quality", "fills", "gap"))]),
+        ((30, 30, 99, 30, 30), [(30, ("pnl", "activity")), (99, ("quality",)), (30, ("fills", "gap"))]),
+        ((30, 99, 30, 30, 30), [(30, ("pnl", "quality")), (99, ("activity",)), (30, ("fills", "gap"))]),
+    ],
+)
+def test_no_asset_comes_before_what_it_is_computed_from(limits, expected) -> None:
+    assert steps(dict(zip(ASSETS, limits, strict=True)), PARENTS) == [Step(*one) for one in expected]
