@@ -92,9 +92,13 @@ def _more(usd: float) -> str:
 
 
 def _wait(in_force: Option, known: Sequence[tuple[Option, Amount]], days: int) -> Advice:
-    """The difference that needs the fewest days: its interval shrinks with the root of their number."""
+    """The gain that needs the fewest days to show, or the loss if no ratio gains.
+
+    An interval shrinks with the root of the number of days.
+    """
     needed: list[tuple[float, Option, Amount]] = []
-    for option, usd in known:
+    gains = [(option, usd) for option, usd in known if (usd.value or 0.0) > 0]
+    for option, usd in gains or known:
         if usd.value and usd.low is not None and usd.high is not None:
             half = usd.value - usd.low if usd.value > 0 else usd.high - usd.value
             needed.append((days * (half / usd.value) ** 2, option, usd))

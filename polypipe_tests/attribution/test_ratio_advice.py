@@ -50,7 +50,7 @@ def test_verdict_follows_the_intervals_of_the_differences(daily, more, verdict, 
 
 def test_difference_that_hangs_on_the_curve_or_the_replay_error_is_not_advised() -> None:
     """At twice the ratio 88 USD more; a slope of 0.02 would cost 100 of them."""
-    assert advice([10.0, 12] * 4, slopes={0.16: -5000.0}).ratio != 0.16
+    assert advice([10.0, 12] * 4, slopes={0.16: -5000.0}).verdict == "cannot tell"
     assert advice([10.0, 12] * 4, error=100.0).verdict == "cannot tell"
 
 
@@ -62,6 +62,16 @@ def test_more_days_shrink_the_interval_to_the_difference() -> None:
     never = advice([10.0, -9.9] * 4)
     assert never.more_days is None
     assert "more than a year" in never.sentence
+
+
+def test_days_are_counted_until_a_better_ratio_shows_not_until_a_worse_one_does() -> None:
+    """Without copies 20 USD less are nearly certain; at twice the ratio the curve leaves open how much more it is."""
+    found = advice([4.0, 1.0] * 4, slopes={0.16: -2000.0})
+    assert (found.verdict, found.ratio) == ("cannot tell", 0.16)
+    assert found.usd > 0
+    assert "At 0.16 the copier would have made $20.00 more than at 0.08" in found.sentence
+    worse = advice([4.0, 1.0] * 4, more={0.16: -9.0, 0.04: -1.0, 0.0: 2.0})
+    assert worse.usd < 0
 
 
 def test_days_without_an_interval_name_the_reason() -> None:
