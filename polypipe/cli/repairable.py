@@ -17,7 +17,9 @@ def repairable(error: Exception) -> PolypipeError | None:
     if isinstance(error, PolypipeError):
         return error
     if isinstance(error, OSError) and error.filename is not None:
-        return PolypipeError(f"{error.filename} cannot be read or written: {error.strerror}", "`polypipe doctor` says what to do")
+        return PolypipeError(
+            f"{error.filename} cannot be read or written: {error.strerror}", "`polypipe doctor` says what to do"
+        )
     duckdb, sqlalchemy = sys.modules.get("duckdb"), sys.modules.get("sqlalchemy.exc")
     if duckdb is not None and isinstance(error, tuple(getattr(duckdb, name) for name in DAMAGED_TABLES)):
         return PolypipeError(f"the tables cannot be read: {_one_line(error)}", "polypipe doctor names the damaged file")
