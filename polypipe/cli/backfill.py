@@ -52,12 +52,15 @@ def backfill(
             for line in work.planned(todo):
                 click.echo(line)
             sys.exit(DAYS_LEFT)
-        if running(settings.home) is not None:
-            from polypipe.cli.dagster_request import request
+        try:
+            if running(settings.home) is not None:
+                from polypipe.cli.dagster_request import request
 
-            reasons = request(work, todo, wait, click.echo)
-            if reasons is None:
-                sys.exit(DAYS_LEFT)
-        else:
-            reasons = work.run(todo, click.echo)
+                reasons = request(work, todo, wait, click.echo)
+                if reasons is None:
+                    sys.exit(DAYS_LEFT)
+            else:
+                reasons = work.run(todo, click.echo)
+        except KeyboardInterrupt:
+            raise PolypipeError("interrupted: some days are not loaded", "the same command continues with them") from None
         sys.exit(work.report(reasons, click.echo))

@@ -48,7 +48,10 @@ class Here:
         config: Mapping[str, Any] | None = None,
         with_checks: bool = True,
     ) -> tuple[dict[str, Outcome], list[str]]:
-        """One run of the assets, over `days` if they are partitioned. Returns the outcomes, and a line a failed check."""
+        """One run of the assets, over `days` if they are partitioned. Returns the outcomes, and a line a failed check.
+
+        Raises `KeyboardInterrupt` for Ctrl-C, which Dagster turns into a failure of the step.
+        """
         selection = dg.AssetSelection.assets(*assets)
         checks = dg.AssetSelection.checks_for_assets(*assets)
         job = dg.define_asset_job("refresh", selection | checks if with_checks else selection - checks)
@@ -63,6 +66,8 @@ class Here:
         result = merged.resolve_job_def("refresh").execute_in_process(
             run_config=run_config, instance=self.instance, tags=tags, raise_on_error=False
         )
+        if any(event.is_step_failure and _interrupted(event) for event in result.all_events):
+            raise KeyboardInterrupt
         return _outcomes(result.all_events, assets), _failed_checks(result)
 
 
@@ -71,6 +76,14 @@ def here(defs: dg.Definitions, settings: Settings) -> Iterator[Here]:
     """Open the instance of the home; a start of the servers meanwhile leaves the runs of this process alone."""
     with open_instance(settings.home, settings.postgres_url) as instance, by_hand(settings.home):
         yield Here(defs, instance)
+
+
+def _interrupted(event: dg.DagsterEvent) -> bool:
+    error = event.step_failure_data.error
+    return error is not None and dg.DagsterExecutionInterruptedError.__name__ in (
+        error.cls_name,
+        error.cause.cls_name if error.cause else None,
+    )
 
 
 def failure_reason(event: dg.DagsterEvent) -> str:

@@ -1,5 +1,7 @@
 """`polypipe backfill` without servers, in this process: what is loaded, and the exit codes."""
 
+import signal
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -83,6 +85,20 @@ def test_a_failure_is_told_with_its_days_and_the_next_backfill_loads_only_what_i
     assert healed.exit_code == 0
     assert healed.stdout.startswith(f"{span}: wallet_activity: 2 days, ")
     assert asked(sim, "/user-pnl") == 2  # PnL was complete
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_the_backfill_and_not_only_one_of_its_runs(backfill, sim, monkeypatch) -> None:
+    def press(*_) -> None:
+        signal.raise_signal(signal.SIGINT)
+        time.sleep(5)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("polypipe.history.assets.load_pnl", press)
+        ended = backfill("--days", "2")
+    assert (ended.exit_code, ended.stdout) == (1, "")
+    assert ended.stderr.startswith("polypipe: interrupted: ")
+    assert not asked(sim, "/activity")
 
 
 @pytest.mark.slow
