@@ -1,5 +1,6 @@
 """The progress of a backfill on a terminal: days, requests, rows and an estimate. Shows nothing elsewhere."""
 
+import sys
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Protocol, Self
@@ -25,7 +26,7 @@ class DayProgress:
 
     def __init__(self, ranges: Sequence[Range], requests: Counter | None = None) -> None:
         self._console = Console(stderr=True)
-        self._days = sum(len(one.days) for one in ranges)
+        self._days = len({day for one in ranges for day in one.days})
         self._assets = sum(len(one.days) * len(one.assets) for one in ranges)
         self._rows = 0
         requests_column = [_Requests(requests)] if requests else []
@@ -39,6 +40,7 @@ class DayProgress:
             console=self._console,
             disable=not self._console.is_terminal,
             transient=True,
+            redirect_stdout=False,
         )
         self._task = self._progress.add_task("", total=self._assets, days="", rows="")
 
@@ -49,13 +51,18 @@ class DayProgress:
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._progress.stop()
 
+    @property
+    def tasks(self) -> Sequence[Task]:
+        """What the bar shows: one task."""
+        return self._progress.tasks
+
     def working_on(self, asset: str, days: Range) -> None:
         """Name the asset and days of the run that starts."""
         self._progress.update(self._task, description=f"{asset}, {days}", days=self._text())
 
     def done(self, days: Range, rows: int) -> None:
         """Count the days of one asset as done."""
-        self.at(self._progress.tasks[0].completed + len(days.days), rows)
+        self.at(self.tasks[0].completed + len(days.days), rows)
 
     def at(self, completed: float, rows: int = 0) -> None:
         """Set the number of asset-days that are done, and add to the rows."""
@@ -64,15 +71,16 @@ class DayProgress:
         self._progress.update(self._task, days=self._text(), rows=count(self._rows, "row") if self._rows else "")
 
     def say(self, line: str, say: Callable[[str], None]) -> None:
-        """Print a line above the bar."""
-        if self._console.is_terminal:
+        """Print a line, above the bar if both are on the terminal."""
+        if self._console.is_terminal and sys.stdout.isatty():
             self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
         else:
             say(line)
 
     def _text(self) -> str:
-        done = self._progress.tasks[0].completed / self._assets * self._days if self._assets else 0
-        return f"{done:.0f}/{self._days} days"
+        """Days done, rounded down: a day of one of three assets is a third of a day."""
+        done = int(self.tasks[0].completed * self._days / self._assets) if self._assets else 0
+        return f"{done}/{self._days} days"
 
 
 class _Requests(ProgressColumn):
