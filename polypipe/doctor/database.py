@@ -11,6 +11,7 @@ from datetime import UTC, timedelta
 from polypipe.doctor.inputs import Inputs
 from polypipe.doctor.ports import process_named
 from polypipe.doctor.result import Result, error, ok, skipped, unknown, warning
+from polypipe.files import NoFileLocks
 from polypipe.health.registry import BY_NAME, of_subjects
 from polypipe.text import count, duration, utc_text
 from polypipe.warehouse import WarehouseBusy, WarehouseError
@@ -58,6 +59,8 @@ def check_database(inputs: Inputs) -> Result:
         return warning(
             "DuckDB file", what, "nothing is lost: rows wait in the spool. If it lasts for minutes, stop that process"
         )
+    except NoFileLocks as refused:
+        return error("DuckDB file", refused.message, refused.hint or "")
 
 
 def _open_database(layout: Layout) -> Result:
@@ -160,7 +163,7 @@ def _has_rows(layout: Layout) -> bool:
             duckdb.connect(str(layout.database), read_only=True, config={"threads": 1}) as con,
         ):
             return bool(con.execute("SELECT count(*) FROM partitions WHERE row_count > 0").fetchall()[0][0])
-    except (duckdb.Error, WarehouseBusy):  # shown by the check of the file
+    except (duckdb.Error, WarehouseBusy, NoFileLocks):  # shown by the check of the file
         return False
 
 

@@ -1,5 +1,7 @@
 """The DuckDB file, what is published, what waits, and how old the data is."""
 
+import errno
+import fcntl
 import json
 import os
 import shutil
@@ -118,6 +120,17 @@ def cut_log(layout):
 def remove_all(layout):
     shutil.rmtree(layout.published)
     layout.pointer.unlink()
+
+
+def test_a_home_without_file_locks_is_an_error_with_the_remedy(here, filled, monkeypatch):
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", no_locks)
+        found = results(inputs_of(here), "DuckDB file")["DuckDB file"]
+    assert (found.status, "has no working file locks" in found.finding) == ("error", True)
+    assert found.advice == "set POLYPIPE_HOME to a directory on a local disk"
 
 
 def test_the_newest_backup_is_shown_with_its_age(here, filled):
