@@ -266,9 +266,9 @@ def test_what_waits_and_what_was_set_aside(here, filled):
     assert (status, "was rejected" in finding, "a red reason" in finding) == ("warning", True, True)
 
 
-def test_a_home_that_is_a_file(tmp_path, monkeypatch):
-    (tmp_path / "home").write_text("")
-    here = settings_for(NOWHERE)
+def test_a_home_that_becomes_a_file(here):
+    """After the settings, which refuse one, were loaded."""
+    here.home.write_text("")
     found = look(here, "DuckDB file", "published tables", "spool", "ages", "home", "disk", "polypipe up")
     assert found["home"][0] == "error"
     assert all("Traceback" not in finding for _, finding in found.values())
