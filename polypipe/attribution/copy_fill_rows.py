@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
+from math import inf
 from typing import Any, cast
 
 from polypipe.attribution.arrival import Arrivals
@@ -13,7 +14,7 @@ from polypipe.attribution.fees import Schedules
 from polypipe.attribution.fills import Fill, Match
 from polypipe.attribution.habits import Habits
 from polypipe.attribution.labels import Catalog, price_bucket
-from polypipe.attribution.reasons import LoggedFill, fill_status, servable
+from polypipe.attribution.reasons import ROUNDING_SHARES, LoggedFill, fill_status, servable
 from polypipe.attribution.tables import Log
 from polypipe.divergence.copy_rule import rule_of, size_bucket
 from polypipe.wallets import Wallets
@@ -38,29 +39,32 @@ class Holdings:
 
 
 class Resting:
-    """The copier's shares of a token that resting sales reserve, from the usual latency after the whale's sale on."""
+    """The copier's shares of a token that other sales reserve: until a late copy, and between the parts of a copy.
+
+    Of orders in one second, the one for the earlier fill of the whale comes first.
+    """
 
     def __init__(self, matches: Iterable[Match], habits: Habits) -> None:
         self._habits = habits
-        steps: dict[str, list[tuple[float, float]]] = defaultdict(list)
+        steps: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
         for found in matches:
-            for copy in self._rested(found):
-                steps[copy.token] += [(self._sent(found), copy.shares), (copy.t, -copy.shares)]
-        self._times = {token: [t for t, _ in sorted(changes)] for token, changes in steps.items()}
-        self._sums = {token: list(accumulate(shares for _, shares in sorted(changes))) for token, changes in steps.items()}
+            if found.copies and found.whale.side == "SELL":
+                steps[found.whale.token].append((*self._sent(found), found.shares))
+                steps[found.whale.token] += [(copy.t, inf, -copy.shares) for copy in found.copies]
+        self._times = {token: [step[:2] for step in sorted(changes)] for token, changes in steps.items()}
+        self._sums = {token: list(accumulate(step[2] for step in sorted(changes))) for token, changes in steps.items()}
 
     def of_others(self, found: Match, t: float) -> float:
         """Shares that the sales for other fills reserve just before `t`, at most the time of the fill's first copy."""
-        token = found.whale.token
-        n = bisect_left(self._times.get(token, ()), t)
-        own = sum(copy.shares for copy in self._rested(found) if self._sent(found) < t)
-        return self._sums[token][n - 1] - own if n else 0.0
+        before = t, found.whale.t
+        n = bisect_left(self._times.get(found.whale.token, ()), before)
+        own = found.shares if found.copies and found.whale.side == "SELL" and self._sent(found) < before else 0.0
+        return self._sums[found.whale.token][n - 1] - own if n else 0.0
 
-    def _rested(self, found: Match) -> list[Fill]:
-        return [copy for copy in found.copies if copy.side == "SELL" and copy.t > self._sent(found)]
-
-    def _sent(self, found: Match) -> float:
-        return found.whale.t + self._habits.at(found.whale.t).latency
+    def _sent(self, found: Match) -> tuple[float, float]:
+        """When the order was sent: at the usual latency if its copy is late, else it was filled at once."""
+        late = found.whale.t + self._habits.at(found.whale.t).latency
+        return (min(late, found.copies[0].t) if found.late else found.copies[0].t), found.whale.t
 
 
 @dataclass
@@ -83,6 +87,10 @@ class RowMaker:
         at = found.copies[0].t if found.copies else whale.t
         held = self.holdings.just_before(whale.token, at)
         free = held - self.resting.of_others(found, at)
+        if (
+            found.shares < free - ROUNDING_SHARES
+        ):  # the order did not sell all of it: nothing shows that shares were reserved
+            free = held
         bot = self.wallets.bot
         size = expected if found.joined else max(expected, bot.minimum_order(whale.price))
         full, least = expected, bot.least_order(whale.price)
