@@ -22,6 +22,7 @@ def rebuild(*options: str) -> Result:
     return CliRunner().invoke(main, ["rebuild", *options], catch_exceptions=False)
 
 
+@pytest.mark.slow
 def test_rebuild_names_what_came_back(filled: Warehouse) -> None:
     result = rebuild()
     assert (result.exit_code, result.stdout) == (0, f"{filled.layout.home}: nothing is damaged\n")

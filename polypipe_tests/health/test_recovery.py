@@ -97,6 +97,7 @@ def fill_other(warehouse: Warehouse) -> None:
     warehouse.merge()
 
 
+@pytest.mark.slow
 def test_status_is_degraded_from_the_first_failed_merge_until_it_is_rebuilt() -> None:
     settings = settings_for(NOWHERE)
     warehouse = Warehouse(settings.home)

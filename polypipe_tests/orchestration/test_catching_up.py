@@ -111,6 +111,7 @@ def test_last_30_days_of_history_are_requested_once(sim, instance, warehouse):
     assert asked[1] == "history was loaded before, and no day of it is lost"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sensor", "job", "table", "asset"),
     [

@@ -144,6 +144,7 @@ def test_a_fatal_error_in_the_middle_of_a_transaction_is_damage(filled: Warehous
     assert_published_is_live(filled)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["one block", "cut"])
 def test_damage_that_no_merge_meets_is_found_by_the_check(filled: Warehouse, damage: str) -> None:
     before = contents(filled)
@@ -181,6 +182,7 @@ def test_a_batch_is_merged_exactly_once_across_a_rebuild(
     assert_published_is_live(filled)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["truncated", "removed", "one bit", "all removed"])
 def test_damaged_published_files_are_written_again_from_the_database(filled: Warehouse, damage: str) -> None:
     before = contents(filled)
@@ -233,6 +235,7 @@ def test_a_lost_pointer_loses_no_row(filled: Warehouse, gone: str, database: str
     assert_published_is_live(filled)
 
 
+@pytest.mark.slow
 def test_files_of_a_killed_writer_are_not_taken_for_published_where_no_pointer_is_left(
     filled: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -253,6 +256,7 @@ def test_files_of_a_killed_writer_are_not_taken_for_published_where_no_pointer_i
     assert_published_is_live(filled)
 
 
+@pytest.mark.slow
 def test_a_published_file_and_the_database_are_damaged_at_once(filled: Warehouse) -> None:
     """Each has what the other lacks."""
     before = contents(filled)
@@ -299,6 +303,7 @@ def backed_up(filled: Warehouse) -> None:
         tar.add(filled.layout.database, "polypipe.duckdb")
 
 
+@pytest.mark.slow
 def test_a_backup_has_what_neither_file_nor_database_has(filled: Warehouse) -> None:
     backed_up(filled)
     write(filled, "later", tokens=50, day=5)
@@ -317,6 +322,7 @@ def test_a_backup_has_what_neither_file_nor_database_has(filled: Warehouse) -> N
     assert_published_is_live(filled)
 
 
+@pytest.mark.slow
 def test_combined_months_come_back(filled: Warehouse) -> None:
     filled.combine_days(date(2027, 2, 1))
     before, files = contents(filled), filled.current()
@@ -347,6 +353,7 @@ def test_a_version_without_rows_comes_back(wh: Warehouse) -> None:
     assert len(list(wh.layout.damaged.glob("*"))) == 0
 
 
+@pytest.mark.slow
 def test_a_database_of_a_newer_duckdb_is_left_alone_until_somebody_decides(filled: Warehouse) -> None:
     before = contents(filled)
     make_newer(filled.layout.database)
@@ -378,6 +385,7 @@ def test_a_database_that_can_be_used_again_is_recorded_as_such(filled: Warehouse
     assert "can be used again" in recovery(filled).text
 
 
+@pytest.mark.slow
 def test_a_rebuild_that_fails_changes_nothing_and_the_next_writer_tries_again(
     filled: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -448,6 +456,7 @@ def test_a_database_of_a_newer_polypipe_is_recorded_and_never_rebuilt(filled: Wa
         filled.check(by_hand=True, always=True)
 
 
+@pytest.mark.slow
 def test_compaction_meets_damage_and_repairs_it(filled: Warehouse) -> None:
     before = contents(filled)
     overwrite(filled.layout.database, block_of(filled.layout.database, b"atp-player-") + 100, 8)
@@ -457,6 +466,7 @@ def test_compaction_meets_damage_and_repairs_it(filled: Warehouse) -> None:
     assert_published_is_live(filled)
 
 
+@pytest.mark.slow
 def test_a_new_home_has_nothing_to_rebuild(wh: Warehouse) -> None:
     assert wh.check() is None
     assert not wh.layout.home.exists()
@@ -493,6 +503,7 @@ def test_a_home_without_file_locks_is_refused_with_a_sentence(filled: Warehouse,
     assert live_rows(filled, "SELECT count(*) FROM crawls") == [(4,)]
 
 
+@pytest.mark.slow
 def test_a_log_left_by_a_failed_checkpoint_is_examined(filled: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     """The transaction is committed and published; what DuckDB could not write at closing must not wait for the next one."""
     before = contents(filled)
