@@ -15,6 +15,10 @@ from polypipe.runtime.servers import running_servers
 from polypipe.runtime.unfinished import unfinished
 from polypipe.setting_sources import DEMO
 from polypipe.settings import Settings
+from polypipe.warehouse.current import read_current
+from polypipe.warehouse.errors import WarehouseError, newer_schema
+from polypipe.warehouse.layout import Layout
+from polypipe.warehouse.migrate import latest
 
 LEAST_OPEN_FILES = 256
 """A start with a lower limit is refused. Usual limits are 1,024 and, on macOS, 256."""
@@ -31,9 +35,20 @@ def check_start(settings: Settings) -> None:
         raise PolypipeError(f"polypipe is already up on {settings.home}: pid {process.pid}")
     if interrupted := unfinished(settings.home):
         raise PolypipeError(interrupted)
+    check_schema(settings.home)
     check_machine(settings)
     if not (settings.home / LOCK).exists():
         check_addresses(settings)
+
+
+def check_schema(home: Path) -> None:
+    """Raise `PolypipeError` if a newer polypipe has published the tables of this home: no writer could store anything."""
+    try:
+        current = read_current(Layout(home))
+    except (WarehouseError, OSError):  # the next writer repairs an unreadable pointer
+        return
+    if current is not None and current.schema > latest():
+        raise newer_schema(f"the home {home}", current.schema, latest())
 
 
 def check_machine(settings: Settings) -> None:

@@ -57,6 +57,7 @@ class Current(msgspec.Struct):
     """`CURRENT.json`. `merged` lists recent batches in the files, so that readers do not merge them again.
 
     `waited` is the seconds from commit to merge of each recent batch, oldest first: the wait for gate and database.
+    `schema` is that of the writer; 0 in pointers of early versions.
     """
 
     version: int
@@ -65,6 +66,7 @@ class Current(msgspec.Struct):
     retired: list[Retired]
     merged: list[str]
     waited: list[float] = []
+    schema: int = 0
 
 
 def read_current(layout: Layout) -> Current | None:

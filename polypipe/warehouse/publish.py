@@ -32,6 +32,7 @@ from polypipe.warehouse.current import (
 from polypipe.warehouse.damage import crc32_of
 from polypipe.warehouse.errors import DatabaseLost
 from polypipe.warehouse.layout import Layout
+from polypipe.warehouse.migrate import latest
 from polypipe.warehouse.months import DayRange, combine, part_of
 from polypipe.warehouse.spool import committed_at
 from polypipe.warehouse.tables import DAY_COLUMN
@@ -87,7 +88,7 @@ def stage(
         return None
 
     version = max(version_of(con), old.version if old is not None else 0) + 1
-    staged = Staged(Current(version, datetime.now(UTC), {}, [], []), [], [])
+    staged = Staged(Current(version, datetime.now(UTC), {}, [], [], schema=latest()), [], [])
     try:
         for key in sorted(changed, key=str):
             files.pop(key, None)

@@ -30,7 +30,7 @@ from polypipe.warehouse.current import Current, PartKey, PublishedFile, Publishe
 from polypipe.warehouse.damage import damaged_files, scan_database
 from polypipe.warehouse.errors import WarehouseError, one_line
 from polypipe.warehouse.layout import Layout
-from polypipe.warehouse.migrate import migrate
+from polypipe.warehouse.migrate import latest, migrate
 from polypipe.warehouse.modes import day_of
 from polypipe.warehouse.publish import record_version
 from polypipe.warehouse.recovery import Lost, Recovery
@@ -290,7 +290,7 @@ def _reconstructed(layout: Layout, sources: Iterable[Source]) -> Current:
     tables = {table: PublishedTable([], 0, now) for table in DAY_COLUMN}
     for table, file in files:
         tables[table].files.append(file)
-    return Current(version, now, tables, [], merged)
+    return Current(version, now, tables, [], merged, schema=latest())
 
 
 def _named_files(layout: Layout) -> Iterator[tuple[str, PublishedFile]]:

@@ -1,6 +1,7 @@
 """Starts that are refused: one line, and nothing is created or stopped."""
 
 import errno
+import re
 import resource
 import socket
 from collections.abc import Iterator
@@ -19,7 +20,11 @@ from polypipe.runtime.preconditions import LEAST_OPEN_FILES, check_restart, ensu
 from polypipe.runtime.running import Held, only_one
 from polypipe.runtime.up import _prepare_storage, up
 from polypipe.settings import Settings, load_settings, mark_simulated
+from polypipe.warehouse import Warehouse
+from polypipe.warehouse.current import read_current, write_current
+from polypipe.warehouse.migrate import latest
 from polypipe_tests.conftest import NOWHERE, settings_for
+from polypipe_tests.warehouse.helpers import write
 
 POSTGRES = "postgresql://me:s3cret@127.0.0.1:9/db"
 
@@ -76,6 +81,23 @@ def test_home_that_is_up_is_refused_by_its_pid_and_not_by_its_ports(start, taken
     preconditions.make_directories(settings)
     with only_one(settings.home), pytest.raises((PolypipeError, Held), match="polypipe is already up on"):
         start(settings)
+
+
+def test_home_of_a_newer_polypipe_is_refused_and_left_as_it_is(start):
+    settings = settings_of()
+    warehouse = Warehouse(settings.home)
+    write(warehouse, "c1")
+    warehouse.merge()
+    current = read_current(warehouse.layout)
+    assert current is not None
+    assert current.schema == latest()
+    current.schema += 1
+    write_current(warehouse.layout, current)
+    before = sorted(path for path in settings.home.rglob("*"))
+    line = f"the home {settings.home} was written by a newer polypipe: it has schema {latest() + 1}, this version knows"
+    with pytest.raises(PolypipeError, match=re.escape(line)):
+        start(settings)
+    assert sorted(path for path in settings.home.rglob("*")) == before
 
 
 def test_too_few_open_files_are_refused_and_a_low_soft_limit_is_raised(start, monkeypatch):
