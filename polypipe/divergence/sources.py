@@ -91,9 +91,10 @@ class Fetched:
 
 
 async def fetch(
-    http: PolymarketHttp, copier: str, whale: str, clock: Clock = utc_now, seconds: float = DEADLINE_SECONDS
+    http: PolymarketHttp, copier: str, whale: str, clock: Clock = utc_now, seconds: float | None = None
 ) -> Fetched:
-    """Ask all six sources at once, each for at most `seconds`. Never raises `PolymarketError`."""
+    """Ask all six sources at once, each for at most `seconds` (20 by default). Never raises `PolymarketError`."""
+    seconds = DEADLINE_SECONDS if seconds is None else seconds
     wallets = await asyncio.gather(_wallet(http, copier, seconds), _wallet(http, whale, seconds))
     announced: dict[str, list[str]] = {}
     for one in http.announcements.values():

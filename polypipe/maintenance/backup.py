@@ -14,7 +14,7 @@ import sqlite3
 import time
 import zlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 
@@ -62,9 +62,8 @@ def back_up(
     nothing is left behind then, unless the message says otherwise.
     """
     directory = settings.home / "backups" if target is None else target
-    now = datetime.now(UTC)
     if target is None or target.is_dir():
-        path = directory / f"polypipe-{now:%Y%m%dT%H%M%SZ}-{home_id(settings.home)}.tar.gz"
+        path = _unused(directory, home_id(settings.home))
     elif keep is not None:
         raise PolypipeError(f"--keep needs a directory, and {target} is not one")
     else:
@@ -81,7 +80,7 @@ def back_up(
         if target is None:
             directory.mkdir(exist_ok=True)
         with staging(path.parent, BACKUP_PREFIX, _STALE_SECONDS) as prepared:
-            manifest = _collect(settings, prepared / "content", now, wait)
+            manifest = _collect(settings, prepared / "content", datetime.now(UTC), wait)
             if not manifest.files:
                 raise PolypipeError(f"nothing to back up in {settings.home}")
             write_archive(prepared / "content", manifest, prepared / "archive")
@@ -98,6 +97,14 @@ def back_up(
     except OSError as error:
         raise PolypipeError(f"{path} was written, but older backups could not be removed: {error}") from error
     return Backup(path, path.stat().st_size, manifest, removed)
+
+
+def _unused(directory: Path, home: str) -> Path:
+    """The dated name of a backup of now, or of the next second that has none yet."""
+    at = datetime.now(UTC)
+    while (path := directory / f"polypipe-{at:%Y%m%dT%H%M%SZ}-{home}.tar.gz").exists():
+        at += timedelta(seconds=1)
+    return path
 
 
 def _collect(settings: Settings, root: Path, now: datetime, wait: float) -> Manifest:
