@@ -37,7 +37,7 @@ test: env  ## run all tests
 	$(PYTEST) -n 3 --dist worksteal
 
 test-fast: env  ## run the tests that start no servers and no browser (90 s on two cores)
-	$(PYTEST) -n 2 --dist worksteal -m "not slow" --hypothesis-profile fast
+	$(PYTEST) -n 3 --dist worksteal -m "not slow" --hypothesis-profile fast
 
 chaos: env  ## run the fault tests in full (40 minutes); writes docs/reliability.md
 	$(PYTEST) polypipe_tests/faults polypipe_tests/divergence/test_snapshot.py \
