@@ -18,6 +18,7 @@ from polypipe.intervals import side_of_ratio
 from polypipe.text import bounded, count, money, plain
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import fetch_rows, literal
+from polypipe.warehouse.pair import of_pair
 
 if TYPE_CHECKING:
     import duckdb
@@ -143,10 +144,7 @@ def _row(
     con: "duckdb.DuckDBPyConnection", table: str, columns: str, wallets: Wallets, day: datetime, window: int | None = None
 ) -> dict[str, Any] | None:
     window_is = "" if window is None else f"AND window_days = {literal(window)} "
-    query = (
-        f"SELECT {columns} FROM {table} WHERE day = {literal(day)} {window_is}"
-        f"AND user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)}"
-    )
+    query = f"SELECT {columns} FROM {table} WHERE day = {literal(day)} {window_is}AND {of_pair(wallets)}"
     return next(iter(fetch_rows(con.execute(query), dict[str, Any])), None)
 
 

@@ -26,6 +26,7 @@ from polypipe.history.stored_ratios import Evidence, read_evidence
 from polypipe.orchestration.resources import Polymarket
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse, Window
+from polypipe.warehouse.pair import pair_columns
 from polypipe.warehouse.rows import CopyFillRow
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def compute_fills(warehouse: Warehouse, wallets: Wallets, start: datetime, end: 
             for row in found.rows:
                 status[row["timestamp"].date()][row["status"]] += 1
         batch.add("ratio_changes", change_rows(wallets, changes))
-        equals: dict[str, str | int | float | bool] = {"user1_address": wallets.copier, "user2_address": wallets.whale}
+        equals = pair_columns(wallets)
         batch_id = batch.commit(
             {
                 "copy_fills": Window("timestamp", start, end, equals),

@@ -16,6 +16,7 @@ from polypipe.divergence.pnl_gap import MIN_COVERED
 from polypipe.intervals import Sums, effective_number, interval, total_of, why_no_interval
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal
+from polypipe.warehouse.pair import of_pair
 
 if TYPE_CHECKING:
     import duckdb
@@ -169,7 +170,7 @@ def _read(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: datetime, e
     rows = con.execute(
         "SELECT epoch(timestamp), token_id, coalesce(nullif(event_slug, ''), condition_id, token_id), side, whale_shares, "
         "whale_price, expected_shares, copier_shares, copier_price, arrival_price, latency, copier_fee "
-        f"FROM copy_fills WHERE user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)} "
+        f"FROM copy_fills WHERE {of_pair(wallets)} "
         f"AND eligible AND timestamp >= {literal(start)} AND timestamp < {literal(end)} ORDER BY timestamp, key"
     ).fetchall()
     return [CostFill(*row) for row in rows]

@@ -34,6 +34,7 @@ from polypipe.history.stored_ratios import read_evidence
 from polypipe.text import count
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Upsert, Warehouse, Window
+from polypipe.warehouse.pair import pair_columns
 from polypipe.warehouse.rows import GapAttributionRow, UncopiedExitRow
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class ComputedGap:
 
 def compute_gap(warehouse: Warehouse, wallets: Wallets, start: datetime, end: datetime) -> ComputedGap:
     """Compute and store the UTC days of [start, end), and the stored later days that carry positions opened in these."""
-    equals: dict[str, str | int | float | bool] = {"user1_address": wallets.copier, "user2_address": wallets.whale}
+    equals = pair_columns(wallets)
     inside: tuple[list[GapAttributionRow], list[UncopiedExitRow]] = [], []
     with warehouse.read() as con, warehouse.batch("gap_attribution") as batch:
         later = later_days(con, "gap_attribution", wallets, end, LOOK_BACK)
@@ -135,7 +136,7 @@ def gap_rows(
             one.notes[note] = None if note == FEES_NOT_TOLD else -one.parts["fees"]
         one.notes |= dict.fromkeys([*named.get(day, ()), *moved_notes(one), *changed.get(day, ()), *ambiguous.get(day, ())])
         one.notes |= stale_notes(one)
-        base = {"day": day, "user1_address": wallets.copier, "user2_address": wallets.whale}
+        base = {"day": day, **pair_columns(wallets)}
         more = {
             "copier_income": income.get((wallets.copier, day), 0.0),
             "whale_income": income.get((wallets.whale, day), 0.0),

@@ -10,6 +10,7 @@ from polypipe.errors import PolypipeError
 from polypipe.history.windows import LOOK_BACK as LOOK_BACK
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal
+from polypipe.warehouse.pair import of_pair
 
 if TYPE_CHECKING:
     import duckdb
@@ -57,8 +58,7 @@ def span_of(
     Raises `PolypipeError`.
     """
     ((oldest, newest),) = con.execute(
-        "SELECT epoch(min(day)), epoch(max(day)) FROM copy_quality_daily WHERE window_days = 1 "
-        f"AND user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)}"
+        f"SELECT epoch(min(day)), epoch(max(day)) FROM copy_quality_daily WHERE window_days = 1 AND {of_pair(wallets)}"
     ).fetchall()
     if newest is None:
         raise PolypipeError("no past day of these wallets is stored", "materialize history, or wait until 00:17 UTC")
@@ -74,8 +74,7 @@ def later_days(
 ) -> list[datetime]:
     """The days of [end, end + reach) that are in `table`, in order."""
     rows = con.execute(
-        f"SELECT DISTINCT epoch(day) FROM {table} WHERE user1_address = {literal(wallets.copier)} "
-        f"AND user2_address = {literal(wallets.whale)} "
+        f"SELECT DISTINCT epoch(day) FROM {table} WHERE {of_pair(wallets)} "
         f"AND day >= {literal(end)} AND day < {literal(end + reach)} ORDER BY 1"
     ).fetchall()
     return [moment(t) for (t,) in rows]

@@ -12,6 +12,7 @@ from polypipe.attribution.days import moment
 from polypipe.polymarket.activity_types import types_treated_as
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal
+from polypipe.warehouse.pair import of_pair
 from polypipe.warehouse.rows import PositionPriceRow
 
 if TYPE_CHECKING:
@@ -38,8 +39,7 @@ def read_measured(
     rows = con.execute(
         "SELECT epoch(day), coalesce(scaling_ratio, " + literal(wallets.ratio) + "), copier_pnl, whale_pnl, expected_pnl, "
         "gap, coalesce(epoch(window_end) - epoch(window_start), 0) / 3600, reasons FROM copy_quality_daily "
-        f"WHERE window_days = 1 AND user1_address = {literal(wallets.copier)} "
-        f"AND user2_address = {literal(wallets.whale)} AND day >= {literal(start)} AND day < {literal(end)}"
+        f"WHERE window_days = 1 AND {of_pair(wallets)} AND day >= {literal(start)} AND day < {literal(end)}"
     ).fetchall()
     return {
         moment(t): MeasuredDay(ratio, copier, whale, expected, gap, hours, json.loads(reasons))

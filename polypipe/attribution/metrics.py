@@ -29,6 +29,7 @@ from polypipe.history.windows import WINDOWS, set_windows
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse, Window
 from polypipe.warehouse.connection import fetch_rows, literal
+from polypipe.warehouse.pair import pair_columns
 from polypipe.warehouse.rows import CopyBreakdownRow, CopyMetricsRow
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def compute_metrics(warehouse: Warehouse, wallets: Wallets, start: datetime, end
             rows += some[0]
             breakdowns += some[1]
     last = max([end, *(day + DAY for day in later)])
-    equals: dict[str, str | int | float | bool] = {"user1_address": wallets.copier, "user2_address": wallets.whale}
+    equals = pair_columns(wallets)
     with warehouse.batch("copy_metrics") as batch:
         batch.add("copy_metrics_daily", rows)
         batch.add("copy_breakdowns", breakdowns)
@@ -117,7 +118,7 @@ def metric_rows(
         whole = classes.get(key, {}).get(("all", "all"))
         numbers |= pairs.measured(*key, numbers["ratio"])
         rows.append(_metric_row(numbers, whole, missed[key], fees[key], in_pnl[key[0]], costs[key], key in known))
-    addresses = {"user1_address": wallets.copier, "user2_address": wallets.whale}
+    addresses = pair_columns(wallets)
     breakdowns = [
         {"day": day, "window_days": window, "dimension": dimension, "value": value}
         | {name: number for name, number in row.items() if name != "reasons"}

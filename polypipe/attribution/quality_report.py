@@ -19,6 +19,7 @@ from polypipe.attribution.unknown_days import read_unknown_days, span_notes
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse
 from polypipe.warehouse.connection import fetch_rows, literal
+from polypipe.warehouse.pair import of_pair
 
 if TYPE_CHECKING:
     import duckdb
@@ -61,7 +62,7 @@ def quality_of(
     with warehouse.read() as con:
         start, end = span_of(con, wallets, first, last)
         days = list(days_of(start, end))
-        ours = f"user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)}"
+        ours = of_pair(wallets)
         gaps = {row["day"]: row for row in _rows(con, "gap_attribution", ours, start, end)}
         rows, classes = metric_rows(con, wallets, [end - DAY], [len(days)])
         exits = _rows(con, "uncopied_exits", ours, end - DAY, end)

@@ -12,6 +12,7 @@ from polypipe.attribution.days import DAY, midnight_before, moment
 from polypipe.attribution.marks import Marks
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal
+from polypipe.warehouse.pair import of_pair
 
 if TYPE_CHECKING:
     import duckdb
@@ -37,10 +38,7 @@ def shortfall_by_window(
     if not days:
         return {}
     first, last = min(days) - max(windows) * DAY, max(days) + DAY
-    ours = (
-        f"user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)} "
-        f"AND timestamp >= {literal(first)} AND timestamp < {literal(last)}"
-    )
+    ours = f"{of_pair(wallets)} AND timestamp >= {literal(first)} AND timestamp < {literal(last)}"
     missing = "(CASE side WHEN 'BUY' THEN 1 ELSE -1 END) * (expected_shares - copier_shares)"
     own = f"token_id IN (SELECT token_id FROM copy_fills WHERE status = 'own' AND {ours})"
     by_day: dict[datetime, list[tuple[str, float, float]]] = defaultdict(list)

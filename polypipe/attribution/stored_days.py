@@ -12,6 +12,7 @@ from polypipe.history.stored_days import activity_days, between, computed_days, 
 from polypipe.orchestration.upstream import ReadDays, StoredDays
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal
+from polypipe.warehouse.pair import of_pair
 
 if TYPE_CHECKING:
     import duckdb
@@ -21,7 +22,7 @@ def fills_days(con: "duckdb.DuckDBPyConnection", wallets: Wallets, first: date, 
     """Days whose fills are matched. A day without fills of the whale counts as matched once its activity was read."""
     rows = con.execute(
         "WITH matched AS (SELECT timestamp::DATE AS day, count(*) AS n FROM copy_fills WHERE status <> 'own' "
-        f"AND user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)} "
+        f"AND {of_pair(wallets)} "
         f"AND {between('timestamp', first, last)} GROUP BY ALL), "
         f"traded AS (SELECT timestamp::DATE AS day, count(*) AS n FROM wallet_activity WHERE {FILLS} "
         f"AND wallet = {literal(wallets.whale)} AND asset IS NOT NULL AND side IS NOT NULL AND size > 0 AND price > 0 "
@@ -41,7 +42,7 @@ def matched_after(con: "duckdb.DuckDBPyConnection", wallets: Wallets, end: datet
     """The days with matched fills in the `LOOK_BACK` after `end`, in order."""
     rows = con.execute(
         "SELECT DISTINCT timestamp::DATE AS day FROM copy_fills "
-        f"WHERE user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)} "
+        f"WHERE {of_pair(wallets)} "
         f"AND timestamp >= {literal(end)} AND timestamp < {literal(end + LOOK_BACK)} ORDER BY day"
     ).fetchall()
     return [day for (day,) in rows]

@@ -22,6 +22,7 @@ from polypipe.attribution.stored_moves import read_moves
 from polypipe.attribution.tables import read_events, read_sets
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal, shared_rows
+from polypipe.warehouse.pair import of_pair
 
 if TYPE_CHECKING:
     import duckdb
@@ -44,7 +45,7 @@ def read_replay_fills(
         f"CASE WHEN copier_fee_reason = {literal(IN_SHARES)} THEN 0 ELSE coalesce(copier_fee, 0) END, "
         "coalesce(copier_role = 'taker', false), latency, coalesce(joined, false), condition_id, best_size "
         "FROM copy_fills LEFT JOIN books ON tx_hash = split_part(key, '|', 3) AND book = token_id AND book_side = side "
-        f"WHERE user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)} "
+        f"WHERE {of_pair(wallets)} "
         f"AND timestamp >= {literal(first)} AND timestamp < {literal(end)} ORDER BY timestamp, key"
     )
     found = []
@@ -63,7 +64,7 @@ def read_matched_days(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start:
         f"AND wallet = {literal(wallets.whale)} AND asset IS NOT NULL AND side IS NOT NULL AND size > 0 AND price > 0 "
         f"AND {span} GROUP BY ALL), "
         "matched AS (SELECT date_trunc('day', timestamp) AS day, count(*) AS fills FROM copy_fills "
-        f"WHERE user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)} "
+        f"WHERE {of_pair(wallets)} "
         f"AND status <> 'own' AND {span} GROUP BY ALL) "
         "SELECT epoch(day) FROM activity_days LEFT JOIN traded USING (day) LEFT JOIN matched USING (day) "
         f"WHERE wallet IN ({literal(wallets.copier)}, {literal(wallets.whale)}) "
@@ -79,7 +80,7 @@ def read_markouts(
     """Place of the day in [start, end) -> markouts of the whale's fills, as stored in copy_metrics_daily."""
     rows = con.execute(
         "SELECT epoch(day), markouts FROM copy_metrics_daily WHERE window_days = 1 AND markouts IS NOT NULL "
-        f"AND user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)} "
+        f"AND {of_pair(wallets)} "
         f"AND day >= {literal(start)} AND day < {literal(end)}"
     ).fetchall()
     places = {day: n for n, day in enumerate(days_of(start, end))}

@@ -19,6 +19,7 @@ from polypipe.divergence.exposure import Share
 from polypipe.polymarket.activity_types import ACTIVITY_TYPES
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal, shared_rows
+from polypipe.warehouse.pair import of_pair
 
 if TYPE_CHECKING:
     import duckdb
@@ -52,7 +53,7 @@ def read_copy_fills(con: "duckdb.DuckDBPyConnection", wallets: Wallets, start: d
         f"SELECT epoch(timestamp), token_id, side, reason, whale_shares, whale_price, {_in_usd('whale_fee')}, ratio, "
         f"copier_shares, copier_price, {_in_usd('copier_fee')}, condition_id, title, event_slug, outcome, "
         "epoch(copied_at) "
-        f"FROM copy_fills WHERE user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)} "
+        f"FROM copy_fills WHERE {of_pair(wallets)} "
         f"AND timestamp >= {literal(start)} AND timestamp < {literal(end)} ORDER BY timestamp, key"
     )
     return [CopyFill(*row) for row in shared_rows(rows)]
@@ -68,7 +69,7 @@ def read_ambiguous(
     """Day -> copied fills whose match is ambiguous, and all copied fills."""
     rows = con.execute(
         "SELECT epoch(date_trunc('day', timestamp)), count(*) FILTER (ambiguous), count(*) FROM copy_fills "
-        f"WHERE user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)} AND eligible "
+        f"WHERE {of_pair(wallets)} AND eligible "
         f"AND copier_shares > 0 AND timestamp >= {literal(start)} AND timestamp < {literal(end)} GROUP BY ALL"
     ).fetchall()
     return {moment(t): (ambiguous, copied) for t, ambiguous, copied in rows}

@@ -16,7 +16,7 @@ from polypipe.facts import Fact
 from polypipe.orchestration.resources import Polymarket
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Upsert, Warehouse, WarehouseError
-from polypipe.warehouse.connection import literal
+from polypipe.warehouse.pair import of_pair
 from polypipe.warehouse.rows import SnapshotRow
 
 log = logging.getLogger(__name__)
@@ -117,7 +117,7 @@ def last_answers(warehouse: Warehouse, wallets: Wallets) -> dict[str, datetime]:
     with warehouse.read() as con:
         row = con.execute(
             "SELECT timestamp, sources FROM snapshots WHERE origin = 'polypipe' "
-            f"AND user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)} "
+            f"AND {of_pair(wallets)} "
             "ORDER BY timestamp DESC LIMIT 1"
         ).fetchone()
     if row is None:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from polypipe.attribution.parts import PARTS
 from polypipe.health.facts import Facts
 from polypipe.health.finding import Finding, Probe, judged
-from polypipe.health.tables import of_pair
 from polypipe.limits import DAY_GRACE, HISTORY_DAYS
 from polypipe.text import money
 from polypipe.warehouse.connection import literal
+from polypipe.warehouse.pair import of_pair
 
 if TYPE_CHECKING:
     import duckdb

@@ -29,6 +29,7 @@ from polypipe.health.records import (
 )
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal
+from polypipe.warehouse.pair import of_pair
 
 if TYPE_CHECKING:
     import duckdb
@@ -284,11 +285,6 @@ def read_log_position(con: "duckdb.DuckDBPyConnection", file: str) -> tuple[int,
         "ORDER BY read_at DESC, row_count DESC LIMIT 1"
     ).fetchone()
     return None if row is None else (row[0], row[1], row[2].astimezone(UTC))
-
-
-def of_pair(wallets: Wallets) -> str:
-    """SQL condition for the rows of a pair."""
-    return f"user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)}"
 
 
 def _utc(time: datetime | None) -> datetime | None:

@@ -31,6 +31,7 @@ from polypipe.intervals import (
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse, Window
 from polypipe.warehouse.connection import fetch_rows, literal
+from polypipe.warehouse.pair import of_pair, pair_columns
 from polypipe.warehouse.rows import CopyQualityRow
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def compute_quality(
         asked = [start + n * DAY for n in range((end - start) // DAY)]
         rows = quality_rows(con, wallets, [*asked, *later], wrong_ratios)
     with warehouse.batch("copy_quality") as batch:
-        equals: dict[str, str | int | float | bool] = {"user1_address": wallets.copier, "user2_address": wallets.whale}
+        equals = pair_columns(wallets)
         # One window covers the range and the later days: there are no rows between them.
         batch.add("copy_quality_daily", rows)
         batch_id = batch.commit(
@@ -163,7 +164,7 @@ def reasons_of(row: Mapping[str, object]) -> dict[str, str]:
 def _later_days(con: "duckdb.DuckDBPyConnection", wallets: Wallets, end: datetime) -> list[datetime]:
     rows = con.execute(
         "SELECT DISTINCT day FROM copy_quality_daily "
-        f"WHERE user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)} "
+        f"WHERE {of_pair(wallets)} "
         f"AND day >= {literal(end)} AND day < {literal(end + (max(WINDOWS) - 1) * DAY)} ORDER BY day"
     ).fetchall()
     return [day.astimezone(UTC) for (day,) in rows]

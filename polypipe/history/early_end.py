@@ -21,6 +21,7 @@ from polypipe.polymarket.data_api import fetch_traded
 from polypipe.text import count, utc_text
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal
+from polypipe.warehouse.pair import of_pair
 
 if TYPE_CHECKING:
     import duckdb
@@ -134,7 +135,7 @@ def _older(con: "duckdb.DuckDBPyConnection", wallets: Wallets, wallet: str, olde
         return f"an older activity of {utc_text(acted)} is stored"
     held = "copier_positions" if wallet == wallets.copier else "whale_positions"
     (seen,) = con.execute(
-        f"SELECT max(compared_at) FROM position_summaries WHERE user1_address = {literal(wallets.copier)} "
-        f"AND user2_address = {literal(wallets.whale)} AND {held} > 0 AND compared_at < {before}"
+        f"SELECT max(compared_at) FROM position_summaries WHERE {of_pair(wallets)} "
+        f"AND {held} > 0 AND compared_at < {before}"
     ).fetchall()[0]
     return None if seen is None else f"it held positions at {utc_text(seen)}"

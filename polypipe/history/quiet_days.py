@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from polypipe.text import money, utc_text
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal
+from polypipe.warehouse.pair import of_pair
 
 if TYPE_CHECKING:
     import duckdb
@@ -46,7 +47,7 @@ def contradicted_days(
             SELECT day, min(compared_at) AS first, max({who}_positions) AS open,
                 count(json_extract_string(notes, '$.{who}')) AS elsewhere
             FROM asked JOIN position_summaries ON compared_at >= day AND compared_at < day + INTERVAL 24 HOUR
-            WHERE user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)}
+            WHERE {of_pair(wallets)}
             GROUP BY day
         )
         SELECT day, first, max(p) - min(p) AS moved

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from polypipe.orchestration.upstream import StoredDays
 from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal
+from polypipe.warehouse.pair import of_pair
 
 if TYPE_CHECKING:
     import duckdb
@@ -64,8 +65,7 @@ def computed_days(
     """Days with a row in `table`; where `number` is null its reason is that of the row."""
     rows = con.execute(
         f"SELECT day::DATE, {number} IS NULL, json_extract_string(reasons, '$.{number}') FROM {table} "
-        f"WHERE user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)} "
-        f"AND {where} AND {between('day', first, last)}"
+        f"WHERE {of_pair(wallets)} AND {where} AND {between('day', first, last)}"
     ).fetchall()
     return {day: (why or f"{number} is unknown") if unknown else None for day, unknown, why in rows}
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from polypipe.history.ratios import RatioChange, Ratios
 from polypipe.wallets import Wallets
-from polypipe.warehouse.connection import literal
+from polypipe.warehouse.pair import of_pair
 
 if TYPE_CHECKING:
     import duckdb
@@ -28,7 +28,7 @@ class Evidence(NamedTuple):
 
 def read_evidence(con: "duckdb.DuckDBPyConnection", wallets: Wallets, without_days: Collection[date] = ()) -> Evidence:
     """All evidence of the pair's ratio, except the ratio stored with the days in `without_days`."""
-    ours = f"user1_address = {literal(wallets.copier)} AND user2_address = {literal(wallets.whale)}"
+    ours = of_pair(wallets)
     hours = con.execute(
         "SELECT epoch(date_trunc('hour', timestamp)) // 3600, arg_max(scaling_ratio, timestamp) FROM snapshots "
         f"WHERE (({ours}) OR origin = 'import') AND scaling_ratio IS NOT NULL GROUP BY ALL"
