@@ -35,15 +35,17 @@ def upgrade_storage(instance: "dg.DagsterInstance", directory: Path, now: dateti
             f"a newer Dagster wrote it (revision {', '.join(sorted(newer))}; this one knows up to {head}): install the "
             "polypipe that ran last, or put back a copy of the storage (docs/upgrade.md)"
         )
-    copies = _copy(directory, directory / f"before-upgrade-{now:%Y%m%dT%H%M%SZ}") if copied else None
+    copies = directory / f"before-upgrade-{now:%Y%m%dT%H%M%SZ}"
+    if copied:
+        _copy(directory, copies)
     try:
         instance.upgrade()
     except Exception as error:
-        if copies is not None:
-            _put_back(copies, directory)
+        if copied:
+            _copy(copies, directory)
         why = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise PolypipeError(f"its migration failed and nothing was changed: {why}") from error
-    kept = f"; a copy of before is in {copies}" if copies is not None else ""
+    kept = f"; a copy of before is in {copies}" if copied else ""
     return f"migrated Dagster's storage to revision {head}{kept}"
 
 
@@ -83,7 +85,8 @@ def _postgres_revisions(instance: "dg.DagsterInstance") -> dict[str, str | None]
     return found
 
 
-def _copy(directory: Path, target: Path) -> Path:
+def _copy(directory: Path, target: Path) -> None:
+    """Copy the SQLite files below `directory` over those below `target`."""
     for file in FILES:
         (target / file).parent.mkdir(parents=True, exist_ok=True)
         with (
@@ -91,13 +94,3 @@ def _copy(directory: Path, target: Path) -> Path:
             contextlib.closing(sqlite3.connect(target / file)) as copy,
         ):
             source.backup(copy)
-    return target
-
-
-def _put_back(copies: Path, directory: Path) -> None:
-    for file in FILES:
-        with (
-            contextlib.closing(sqlite3.connect(copies / file)) as source,
-            contextlib.closing(sqlite3.connect(directory / file)) as damaged,
-        ):
-            source.backup(damaged)
