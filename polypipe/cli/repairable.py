@@ -4,6 +4,7 @@ import sqlite3
 import sys
 
 from polypipe.errors import PolypipeError
+from polypipe.warehouse.errors import one_line
 
 DAMAGED_TABLES = ("IOException", "InvalidInputException", "SerializationException")
 """DuckDB's errors about files. Its others are errors of a query, which is ours."""
@@ -22,14 +23,10 @@ def repairable(error: Exception) -> PolypipeError | None:
         )
     duckdb, sqlalchemy = sys.modules.get("duckdb"), sys.modules.get("sqlalchemy.exc")
     if duckdb is not None and isinstance(error, tuple(getattr(duckdb, name) for name in DAMAGED_TABLES)):
-        return PolypipeError(f"the tables cannot be read: {_one_line(error)}", "polypipe doctor names the damaged file")
+        return PolypipeError(f"the tables cannot be read: {one_line([error])}", "polypipe doctor names the damaged file")
     if sqlalchemy is not None and isinstance(error, sqlalchemy.DBAPIError):
         from polypipe.runtime.dagster_tables import MOVE_AWAY
 
         hint = MOVE_AWAY if isinstance(error.orig, sqlite3.Error) else None
-        return PolypipeError(f"Dagster's storage cannot be used: {_one_line(error.orig)}", hint)
+        return PolypipeError(f"Dagster's storage cannot be used: {one_line([error.orig])}", hint)
     return None
-
-
-def _one_line(error: object) -> str:
-    return " ".join(str(error).split())[:300]
