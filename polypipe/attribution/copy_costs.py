@@ -124,13 +124,19 @@ def fee_cents(sums: Sums) -> float | None:
     return _ratio(sums, "fee", "charged", 100) if known else None
 
 
-def size_slope(sums: Sums) -> float | None:
-    """Cents a share by which slippage rises with each 100 shares of an order: least squares, weighted by shares."""
-    weight, x = sums.get("copied", 0.0), sums.get("x", 0.0)
-    spread = weight * sums.get("xx", 0.0) - x * x
+def least_squares(sums: Sums, weight: str) -> float | None:
+    """The weighted slope of y on x from their sums and that of `weight`; None if all x are equal."""
+    w, x = sums.get(weight, 0.0), sums.get("x", 0.0)
+    spread = w * sums.get("xx", 0.0) - x * x
     if spread <= 1e-9 * max(x * x, 1e-9):
         return None
-    return 100 * (weight * sums.get("xy", 0.0) - x * sums.get("y", 0.0)) / spread
+    return (w * sums.get("xy", 0.0) - x * sums.get("y", 0.0)) / spread
+
+
+def size_slope(sums: Sums) -> float | None:
+    """Cents a share by which slippage rises with each 100 shares of an order: least squares, weighted by shares."""
+    slope = least_squares(sums, "copied")
+    return None if slope is None else 100 * slope
 
 
 def marginal_ratio(sums: Sums) -> float | None:

@@ -6,6 +6,7 @@ from datetime import date
 from statistics import median
 from typing import NamedTuple
 
+from polypipe.attribution.copy_costs import least_squares
 from polypipe.attribution.days import moment
 from polypipe.attribution.replay_input import ReplayFill
 from polypipe.attribution.replay_sizes import OF_SIZE, order_made
@@ -100,7 +101,4 @@ def fit_curve(fills: Sequence[ReplayFill]) -> SizeCurve:
 
 def _slope(sums: Sums) -> float | None:
     """Cents a share for each unit of size."""
-    spread = sums["w"] * sums["xx"] - sums["x"] ** 2
-    if spread <= 1e-9 * max(sums["x"] ** 2, 1e-9):
-        return None
-    return (sums["w"] * sums["xy"] - sums["x"] * sums["y"]) / spread
+    return least_squares(sums, "w")
