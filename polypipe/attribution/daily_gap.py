@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from polypipe.attribution.accounting import explain
 from polypipe.attribution.ambiguity import NOTED, ambiguous_share
 from polypipe.attribution.combos import read_combo_part
-from polypipe.attribution.days import DAY, LOOK_BACK, days_of, later_days, midnight_before, moment, pieces
+from polypipe.attribution.days import DAY, LOOK_BACK, days_of, midnight_before, moment, pieces
 from polypipe.attribution.measured import (
     MeasuredDay,
     read_complete_days,
@@ -31,6 +31,7 @@ from polypipe.attribution.stored_moves import read_moves
 from polypipe.attribution.tables import read_ambiguous, read_copy_fills, read_events, read_sets, read_unattributed
 from polypipe.attribution.unknown_days import day_note, read_unknown_days
 from polypipe.history.stored_ratios import read_evidence
+from polypipe.history.windows import later_days
 from polypipe.text import count
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Upsert, Warehouse, Window

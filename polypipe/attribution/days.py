@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from polypipe.errors import PolypipeError
 from polypipe.history.windows import LOOK_BACK as LOOK_BACK
 from polypipe.wallets import Wallets
-from polypipe.warehouse.connection import literal
 from polypipe.warehouse.pair import of_pair
 
 if TYPE_CHECKING:
@@ -67,14 +66,3 @@ def span_of(
     if start >= end:
         raise PolypipeError(f"no days from {start:%Y-%m-%d} to {end - DAY:%Y-%m-%d}")
     return start, end
-
-
-def later_days(
-    con: "duckdb.DuckDBPyConnection", table: str, wallets: Wallets, end: datetime, reach: timedelta
-) -> list[datetime]:
-    """The days of [end, end + reach) that are in `table`, in order."""
-    rows = con.execute(
-        f"SELECT DISTINCT epoch(day) FROM {table} WHERE {of_pair(wallets)} "
-        f"AND day >= {literal(end)} AND day < {literal(end + reach)} ORDER BY 1"
-    ).fetchall()
-    return [moment(t) for (t,) in rows]

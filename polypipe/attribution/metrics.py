@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from polypipe.attribution.ambiguity import NONE, OF_MATCHES, SURE, ambiguous_share, is_ranged, why_unknown
 from polypipe.attribution.breakdowns import class_rows
 from polypipe.attribution.cost_metrics import COST_NUMBERS, COSTS_OF_MATCHES, costs_by_window
-from polypipe.attribution.days import DAY, LOOK_BACK, days_of, later_days
+from polypipe.attribution.days import DAY, LOOK_BACK, days_of
 from polypipe.attribution.fee_metrics import FEE_NUMBERS, OF_PNL, fee_numbers, fees_of_copies
 from polypipe.attribution.labels import ORDER_BOUNDS, ORDER_BUCKETS
 from polypipe.attribution.marks import Marks
@@ -25,7 +25,7 @@ from polypipe.attribution.shortfall import Shortfall, shortfall_by_window
 from polypipe.attribution.stored_marks import read_marks
 from polypipe.bot_profile import TELLING
 from polypipe.divergence.pnl_gap import MIN_COVERED
-from polypipe.history.windows import WINDOWS, set_windows
+from polypipe.history.windows import WINDOWS, later_days, set_windows
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse, Window
 from polypipe.warehouse.connection import fetch_rows, literal

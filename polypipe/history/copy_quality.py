@@ -4,8 +4,6 @@ The sums are in `sql/copy_quality.sql`, the intervals in `polypipe.intervals`. O
 can be recomputed.
 """
 
-# ruff: noqa: S608 -- values are written as literals
-
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from polypipe.divergence.pnl_gap import GUARD_SHARE_OF_CAPITAL, GUARD_USD, MAX_AGE, MIN_COVERED
 from polypipe.history.ratios import RatioSpan
 from polypipe.history.stored_ratios import read_evidence
-from polypipe.history.windows import WINDOWS, set_windows
+from polypipe.history.windows import WINDOWS, later_days, set_windows
 from polypipe.intervals import (
     LEAST_BETA_EVENTS,
     Sums,
@@ -31,7 +29,7 @@ from polypipe.intervals import (
 from polypipe.wallets import Wallets
 from polypipe.warehouse import Warehouse, Window
 from polypipe.warehouse.connection import fetch_rows, literal
-from polypipe.warehouse.pair import of_pair, pair_columns
+from polypipe.warehouse.pair import pair_columns
 from polypipe.warehouse.rows import CopyQualityRow
 
 if TYPE_CHECKING:
@@ -66,7 +64,7 @@ def compute_quality(
     `BatchRejected`.
     """
     with warehouse.read() as con:
-        later = _later_days(con, wallets, end)
+        later = later_days(con, "copy_quality_daily", wallets, end, (max(WINDOWS) - 1) * DAY)
         asked = [start + n * DAY for n in range((end - start) // DAY)]
         rows = quality_rows(con, wallets, [*asked, *later], wrong_ratios)
     with warehouse.batch("copy_quality") as batch:
@@ -159,12 +157,3 @@ def reasons_of(row: Mapping[str, object]) -> dict[str, str]:
     """Column -> why it is null."""
     reasons: dict[str, str] = json.loads(str(row["reasons"]))
     return reasons
-
-
-def _later_days(con: "duckdb.DuckDBPyConnection", wallets: Wallets, end: datetime) -> list[datetime]:
-    rows = con.execute(
-        "SELECT DISTINCT day FROM copy_quality_daily "
-        f"WHERE {of_pair(wallets)} "
-        f"AND day >= {literal(end)} AND day < {literal(end + (max(WINDOWS) - 1) * DAY)} ORDER BY day"
-    ).fetchall()
-    return [day.astimezone(UTC) for (day,) in rows]

@@ -3,10 +3,12 @@
 # ruff: noqa: S608 -- values are written as literals
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from polypipe.wallets import Wallets
 from polypipe.warehouse.connection import literal
+from polypipe.warehouse.pair import of_pair
 
 if TYPE_CHECKING:
     import duckdb
@@ -32,3 +34,14 @@ def set_windows(
         f"(SELECT unnest({[*windows]}::INTEGER[]) AS window_days); "
         "CREATE OR REPLACE TEMP VIEW span AS SELECT min(opens) AS opens, max(closes) AS closes FROM windows"
     )
+
+
+def later_days(
+    con: "duckdb.DuckDBPyConnection", table: str, wallets: Wallets, end: datetime, reach: timedelta
+) -> list[datetime]:
+    """The pair's days of [end, end + reach) that are in `table`, in order."""
+    rows = con.execute(
+        f"SELECT DISTINCT day FROM {table} WHERE {of_pair(wallets)} "
+        f"AND day >= {literal(end)} AND day < {literal(end + reach)} ORDER BY day"
+    ).fetchall()
+    return [day.astimezone(UTC) for (day,) in rows]
