@@ -1,13 +1,12 @@
 """Failed runs that a person launched, in the UI or as a backfill. They are of no named job, and nothing repeats them."""
 
 from collections.abc import Callable, Collection
-from datetime import date, timedelta
 
 import dagster as dg
 from dagster import DagsterEventType
 
 from polypipe.health.records import MANUAL, FailureStreak
-from polypipe.orchestration.daily import RANGE_END, RANGE_START
+from polypipe.orchestration.daily import days_of_run
 
 ASSET_JOB = "__ASSET_JOB"
 """Dagster's job of runs that name assets instead of a job."""
@@ -17,8 +16,6 @@ NEWEST = 25
 
 NAMED = 3
 """Assets of a run that its name has."""
-
-_PARTITION = "dagster/partition"
 
 
 def failed_manual_runs(
@@ -32,7 +29,7 @@ def failed_manual_runs(
     found: dict[str, FailureStreak] = {}
     for run in failed:
         assets = every if run.asset_selection is None else run.asset_selection  # empty: checks alone
-        days = _days(run)
+        days = [day.isoformat() for day in days_of_run(run)]
         name = _name(assets, days)
         if name in found or not assets:
             continue
@@ -54,14 +51,6 @@ def _materialized_since(instance: dg.DagsterInstance, asset: dg.AssetKey, days: 
     kind = DagsterEventType.ASSET_MATERIALIZATION
     ids = instance.event_log_storage.get_latest_storage_id_by_partition(asset, kind, set(days))
     return all(ids.get(day, 0) > began for day in days)
-
-
-def _days(run: dg.DagsterRun) -> list[str]:
-    """The partition keys of a run; none of an asset without partitions."""
-    if RANGE_START not in run.tags:
-        return [run.tags[_PARTITION]] if _PARTITION in run.tags else []
-    first, last = (date.fromisoformat(run.tags[tag]) for tag in (RANGE_START, RANGE_END))
-    return [(first + timedelta(days=n)).isoformat() for n in range((last - first).days + 1)]
 
 
 def _name(assets: Collection[dg.AssetKey], days: list[str]) -> str:

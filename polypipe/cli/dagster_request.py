@@ -7,7 +7,6 @@ storage of the instance, so it also works while the UI is read-only or does not 
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,8 @@ from polypipe.cli.dagster_backfill import Backfill, Days, Reasons, Say
 from polypipe.cli.dagster_here import failure_reason
 from polypipe.cli.day_progress import DayProgress
 from polypipe.errors import PolypipeError
-from polypipe.orchestration.daily import RANGE_END, RANGE_START
-from polypipe.orchestration.day_ranges import Range, ranges_of, spans
+from polypipe.orchestration.daily import days_of_run
+from polypipe.orchestration.day_ranges import ranges_of, spans
 from polypipe.runtime.running import running
 from polypipe.runtime.servers import running_servers
 from polypipe.text import bounded, count
@@ -114,7 +113,7 @@ def _wait(work: Backfill, context: WorkspaceProcessContext, backfill: str, todo:
             found = _execute(context, STATUS, id=backfill)["partitionBackfillOrError"]
             runs = work.here.instance.get_runs(dg.RunsFilter(tags={BACKFILL_TAG: backfill}))
             finished = [run for run in runs if run.is_finished]
-            progress.at(sum(len(_days_of(run)) * len(run.asset_selection or ()) for run in finished))
+            progress.at(sum(len(days_of_run(run)) * len(run.asset_selection or ()) for run in finished))
             status = found.get("status", found["__typename"])
             if status not in ("REQUESTED", "CANCELING", "FAILING"):
                 break
@@ -142,14 +141,8 @@ def _failures(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Reasons:
     return {
         (key.to_user_string(), day): told.get(key.to_user_string(), "; ".join(told.values()) or other)
         for key in run.asset_selection or ()
-        for day in _days_of(run)
+        for day in days_of_run(run)
     }
-
-
-def _days_of(run: dg.DagsterRun) -> list[date]:
-    single = run.tags.get("dagster/partition")
-    first, last = run.tags.get(RANGE_START, single), run.tags.get(RANGE_END, single)
-    return Range(date.fromisoformat(first), date.fromisoformat(last)).days if first and last else []
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import dagster as dg
 
 from polypipe.errors import PolypipeError
 from polypipe.orchestration.asset_defaults import OWNERS, WRITER_POOL
-from polypipe.orchestration.day_ranges import ranges_of
+from polypipe.orchestration.day_ranges import Range, ranges_of
 from polypipe.orchestration.documented import source_metadata
 from polypipe.orchestration.failures import wallets_or_fail
 from polypipe.orchestration.metadata import simulated, table_metadata
@@ -34,6 +34,13 @@ warnings.filterwarnings("ignore", "Parameter `backfill_policy`", category=dg.Bet
 def daily_partitions(settings: Settings) -> dg.DailyPartitionsDefinition:
     """UTC days from POLYPIPE_HISTORY_START to yesterday; each exists once it is over."""
     return dg.DailyPartitionsDefinition(start_date=settings.history_start.isoformat(), timezone="UTC")
+
+
+def days_of_run(run: dg.DagsterRun) -> list[date]:
+    """The days of a run in order; none of a run without partitions."""
+    single = run.tags.get("dagster/partition")
+    first, last = run.tags.get(RANGE_START, single), run.tags.get(RANGE_END, single)
+    return Range(date.fromisoformat(first), date.fromisoformat(last)).days if first and last else []
 
 
 def range_request(first: date, last: date) -> dg.RunRequest:
