@@ -21,7 +21,7 @@ NAMED = 3
 def failed_manual_runs(
     instance: dg.DagsterInstance, why: Callable[[dg.DagsterInstance, str], str], every: Collection[dg.AssetKey]
 ) -> list[FailureStreak]:
-    """The failed runs of which an asset, or a day of it, was not materialized since the run began, by any run.
+    """Failed manual runs with an asset, or a day of one, that no run has materialized since they started.
 
     `why` reads the reason of a run. `every`: the assets of a run that names none. Runs of the same assets and days are one.
     """

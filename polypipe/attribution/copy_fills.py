@@ -13,12 +13,12 @@ from polypipe.attribution.fee_schedules import read_schedules
 from polypipe.attribution.fills import Fill
 from polypipe.attribution.habits import HABIT_DAYS, ClearPair, Habits
 from polypipe.attribution.labels import read_catalog
+from polypipe.attribution.logged_orders import order_in_log
 from polypipe.attribution.matching import match
 from polypipe.attribution.price_history import LoadedPrices, load_prices
 from polypipe.attribution.ratio_changes import change_rows
 from polypipe.attribution.ratio_evidence import refuted_days, shown_changes
 from polypipe.attribution.tables import held_before, read_fills, read_log
-from polypipe.attribution.told import told_of
 from polypipe.clock import Clock, utc_now
 from polypipe.history.copy_quality import compute_quality
 from polypipe.history.ratios import RatioChange
@@ -153,7 +153,7 @@ def _matched(
         habits.at,
         rests=rests,
         held=holdings.just_before,
-        told=lambda fill: told_of(fill, log.line_of(fill)),
+        logged=lambda fill: order_in_log(fill, log.line_of(fill)),
     )
     maker = RowMaker(
         wallets,

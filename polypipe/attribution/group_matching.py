@@ -9,6 +9,7 @@ from polypipe.attribution.day_orders import DayOrders
 from polypipe.attribution.fills import Fill, Match
 from polypipe.attribution.habits import Habit
 from polypipe.attribution.joins import Join, near_fills, orders_in_row, set_joins, split
+from polypipe.attribution.logged_orders import NOT_LOGGED, LoggedOrder
 from polypipe.attribution.orders import (
     BEFORE,
     CLOSE_CALL,
@@ -25,7 +26,6 @@ from polypipe.attribution.orders import (
     tolerance,
 )
 from polypipe.attribution.size_index import SizeIndex, around
-from polypipe.attribution.told import NOTHING, Told
 
 NEAREST = 64
 """Maximum candidates of an order: those nearest to the usual delay, and of each of its nearly equal sizes."""
@@ -53,14 +53,14 @@ class GroupMatching:
         orders: Sequence[Order],
         habit: Callable[[float], Habit],
         rests: Callable[[Fill], float],
-        told: Callable[[Fill], Told] = lambda fill: NOTHING,
+        logged: Callable[[Fill], LoggedOrder] = lambda fill: NOT_LOGGED,
     ) -> None:
         self.fills, self.orders, self.habit, self.rests = fills, orders, habit, rests
         self.times = [fill.t for fill in fills]
         self.habits = [habit(fill.t) for fill in fills]
-        self.told = [told(fill) for fill in fills]
+        self.log = [logged(fill) for fill in fills]
         self.sizes = [
-            said.sizes or order_sizes(fill, usual) for fill, usual, said in zip(fills, self.habits, self.told, strict=True)
+            said.sizes or order_sizes(fill, usual) for fill, usual, said in zip(fills, self.habits, self.log, strict=True)
         ]
         self.got: dict[int, list[Order]] = defaultdict(list)
         self.free = set(range(len(orders)))
@@ -136,12 +136,12 @@ class GroupMatching:
         return Match(fill, copies, unsure, orders[0].t - fill.t > REACH, n in self.joined)
 
     def _match(self) -> None:
-        able = [n for n, said in enumerate(self.told) if said.possible]
+        able = [n for n, said in enumerate(self.log) if said.possible]
         by_size = SizeIndex((size, self.fills[n].t, n) for n in able for size in self.sizes[n])
         for o, order in enumerate(self.orders):
             for n in self._candidates(by_size, order, self.habit(order.t).latency):
-                of_size = size_cost(self.sizes[n], order) if self.told[n].possible else None
-                if of_size is None or (self.told[n].sizes and order.shares > max(self.sizes[n]) + tolerance(order.shares)):
+                of_size = size_cost(self.sizes[n], order) if self.log[n].possible else None
+                if of_size is None or (self.log[n].sizes and order.shares > max(self.sizes[n]) + tolerance(order.shares)):
                     continue
                 cost = of_size + delay_cost(self.fills[n], order, self.habits[n]) + PARTIAL * self._doubtful(n)
                 self._edges.append(_Edge(cost, n, o, of_size < PARTIAL, is_capped(self.sizes[n], order)))
@@ -153,7 +153,7 @@ class GroupMatching:
 
     def _doubtful(self, n: int) -> bool:
         """True if the bot would hardly have sent an order for a fill."""
-        return self.told[n].doubtful or self.fills[n].shares < self.habits[n].bot.floor_shares
+        return self.log[n].doubtful or self.fills[n].shares < self.habits[n].bot.floor_shares
 
     def _candidates(self, by_size: SizeIndex, order: Order, latency: float) -> set[int]:
         """Fills within reach of an order: those nearest to the usual delay, and those of its size."""
@@ -223,7 +223,7 @@ class GroupMatching:
                 self.rivals[join.fills[0]].update(*(one.fills for one in others), in_part)
 
     def _open(self) -> list[int]:
-        return [n for n in range(len(self.fills)) if n not in self.got and self.told[n].possible and not self._doubtful(n)]
+        return [n for n in range(len(self.fills)) if n not in self.got and self.log[n].possible and not self._doubtful(n)]
 
     def _sums(self, some: tuple[int, ...], by_size: SizeIndex, usual: Habit) -> list[Join]:
         """Fills of the size of some orders together."""
@@ -275,7 +275,7 @@ class GroupMatching:
         return max((habit.bot.rest for habit in self.habits), default=0.0)
 
     def _late_possible(self, n: int) -> bool:
-        return self.told[n].possible and n not in self.joined and not self._doubtful(n)
+        return self.log[n].possible and n not in self.joined and not self._doubtful(n)
 
     def _late(self, whole: bool = False) -> None:
         """Match orders of exact size that come later than usual, as long as the bot's orders can rest.

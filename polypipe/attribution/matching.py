@@ -9,7 +9,7 @@ unknown. The algorithm, for each token and side, with both lists in order of tim
 3. Each order gets its candidates: fills of the whale at most `REACH` before it that are nearest to the usual delay, and
    those of its exact size. A candidate costs more the further the order's size is from the size that the copier would
    have ordered, and its delay from the usual delay.
-   Fills for which the bot's log says that no order was sent are no candidates (`told.py`); its sizes are exact ones.
+   Fills whose order was never sent, by the bot's log, are not candidates (`logged_orders.py`); its sizes are exact ones.
 4. The cheapest pair of exact size is taken, then the next, until no fill of the whale and no order are both free.
 5. An order whose size is the sum of several free fills is a copy of each of them, and several orders whose sum is the
    size of one fill are its copy (`joins.py`).
@@ -34,8 +34,8 @@ from polypipe.attribution.day_orders import DayOrders
 from polypipe.attribution.fills import Fill, Match
 from polypipe.attribution.group_matching import GroupMatching
 from polypipe.attribution.habits import Habit
+from polypipe.attribution.logged_orders import NOT_LOGGED, LoggedOrder
 from polypipe.attribution.orders import Held, grouped, orders_of
-from polypipe.attribution.told import NOTHING, Told
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def match(
     *,
     rests: Callable[[Fill], float] | None = None,
     held: Held | None = None,
-    told: Callable[[Fill], Told] = lambda fill: NOTHING,
+    logged: Callable[[Fill], LoggedOrder] = lambda fill: NOT_LOGGED,
 ) -> MatchedFills:
     """Match all fills. `habit` returns the copier's habit at a time, `rests` the seconds that an order for a fill of the
     whale can rest (by default as if the game was not in play), `held` the copier's shares.
@@ -63,7 +63,7 @@ def match(
     by_group, orders = grouped(whale), orders_of(copier, held)
     resting = rests or (lambda fill: habit(fill.t).bot.longest_rest(fill.side, None))
     groups = [
-        GroupMatching(by_group.get(key, []), orders.get(key, []), habit, resting, told)
+        GroupMatching(by_group.get(key, []), orders.get(key, []), habit, resting, logged)
         for key in sorted(by_group.keys() | orders.keys())
     ]
     days = _days(groups)

@@ -6,8 +6,8 @@ import pytest
 
 from polypipe.attribution.habits import Habit
 from polypipe.attribution.joined_lines import PENDING, LogLine
+from polypipe.attribution.logged_orders import NOT_LOGGED, LoggedOrder, order_in_log
 from polypipe.attribution.matching import match
-from polypipe.attribution.told import NOTHING, Told, told_of
 from polypipe_tests.attribution.support import fill
 
 RATIO = 0.08
@@ -20,8 +20,8 @@ ALL_DAY = [
 
 def matched(whale, copier, said=None, **more):
     """Key of each fill of the whale -> (shares of its copies, ambiguous), and the number of own fills."""
-    told = (lambda one: said.get(one.key, NOTHING)) if said else (lambda one: NOTHING)
-    found = match(whale, copier, lambda t: HABIT, told=told, **more)
+    logged = (lambda one: said.get(one.key, NOT_LOGGED)) if said else (lambda one: NOT_LOGGED)
+    found = match(whale, copier, lambda t: HABIT, logged=logged, **more)
     rows = {one.whale.key: (pytest.approx(one.shares), one.ambiguous) for one in found.matches if one.whale.token == "T"}
     return rows, len(found.own)
 
@@ -60,23 +60,23 @@ def test_a_sum_that_fits_two_fills_is_ambiguous_for_both() -> None:
 
 def test_a_fill_without_an_order_in_the_log_is_not_a_candidate() -> None:
     whale = [fill(100, 500, key="a"), fill(101, 500, key="b")]
-    assert matched(whale, [fill(106, 40)], {"a": Told(possible=False)}) == ({"a": (0, False), "b": (40, False)}, 0)
-    assert matched(whale[:1], [fill(106, 40)], {"a": Told(possible=False)}) == ({"a": (0, False)}, 1)
+    assert matched(whale, [fill(106, 40)], {"a": LoggedOrder(possible=False)}) == ({"a": (0, False), "b": (40, False)}, 0)
+    assert matched(whale[:1], [fill(106, 40)], {"a": LoggedOrder(possible=False)}) == ({"a": (0, False)}, 1)
 
 
 def test_sizes_of_a_partly_filled_order_come_from_the_log() -> None:
     whale = [fill(100, 500, key="a"), fill(101, 480, key="b")]
-    said = {"a": Told(sizes=(40.0, 13.2)), "b": Told(sizes=(38.4, 7.5))}
+    said = {"a": LoggedOrder(sizes=(40.0, 13.2)), "b": LoggedOrder(sizes=(38.4, 7.5))}
     assert matched(whale, [fill(107, 7.5), fill(108, 13.2)], said) == ({"a": (13.2, False), "b": (7.5, False)}, 0)
 
 
 def test_an_order_above_the_size_in_the_log_is_not_its_copy() -> None:
-    assert matched([fill(100, 500, key="a")], [fill(106, 48)], {"a": Told(sizes=(40.0,))}) == ({"a": (0, False)}, 1)
+    assert matched([fill(100, 500, key="a")], [fill(106, 48)], {"a": LoggedOrder(sizes=(40.0,))}) == ({"a": (0, False)}, 1)
     assert matched([fill(100, 500, key="a")], [fill(106, 48)]) == ({"a": (48, False)}, 0)
 
 
 def test_a_resubmitted_purchase_is_copied_only_if_no_other_fill_explains_the_order() -> None:
-    whale, said = [fill(100, 500, key="a"), fill(100, 500, key="b")], {"a": Told(doubtful=True)}
+    whale, said = [fill(100, 500, key="a"), fill(100, 500, key="b")], {"a": LoggedOrder(doubtful=True)}
     assert matched(whale, [fill(106, 40)], said) == ({"a": (0, False), "b": (40, False)}, 0)
     assert matched(whale[:1], [fill(106, 40)], said) == ({"a": (40, True)}, 0)
 
@@ -88,25 +88,25 @@ def test_a_fill_below_the_floor_is_copied_only_if_no_other_fill_explains_the_ord
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("said", "logged"),
     [
-        (None, NOTHING),
-        (line(500, "SKIPPED_SMALL", "NONE"), Told(possible=False)),
-        (line(500, "CB_BLOCKED", "NONE", resubmitted=False), Told(possible=False)),
-        (line(500, "REJECTED", "NONE", requested=40.0, resubmitted=False), Told(possible=False)),
-        (line(500, "REJECTED", "NONE", requested=40.0, resubmitted=True), Told(doubtful=True)),
-        (line(500, "WORKER_TIMEOUT", "UNKNOWN"), Told(doubtful=True)),
-        (line(500, "UNKNOWN", "UNKNOWN"), NOTHING),
-        (line(500, "SENT", "ASSUMED_FULL", requested=40.0), Told(sizes=(40.0,))),
-        (line(500, "SENT", "PARTIAL", requested=40.0, filled=13.2), Told(sizes=(40.0, 13.2))),
-        (line(500, "SENT", "PARTIAL", requested=40.0, filled=0.0), Told(sizes=(40.0,))),
-        (line(500, PENDING, "NONE"), NOTHING),  # the common order is unknown
-        (line(120, "CB_BLOCKED", "NONE"), NOTHING),  # another fill of the transaction
-        (line(500.04, "CB_BLOCKED", "NONE", at=datetime(2026, 11, 1, tzinfo=UTC)), Told(possible=False)),
+        (None, NOT_LOGGED),
+        (line(500, "SKIPPED_SMALL", "NONE"), LoggedOrder(possible=False)),
+        (line(500, "CB_BLOCKED", "NONE", resubmitted=False), LoggedOrder(possible=False)),
+        (line(500, "REJECTED", "NONE", requested=40.0, resubmitted=False), LoggedOrder(possible=False)),
+        (line(500, "REJECTED", "NONE", requested=40.0, resubmitted=True), LoggedOrder(doubtful=True)),
+        (line(500, "WORKER_TIMEOUT", "UNKNOWN"), LoggedOrder(doubtful=True)),
+        (line(500, "UNKNOWN", "UNKNOWN"), NOT_LOGGED),
+        (line(500, "SENT", "ASSUMED_FULL", requested=40.0), LoggedOrder(sizes=(40.0,))),
+        (line(500, "SENT", "PARTIAL", requested=40.0, filled=13.2), LoggedOrder(sizes=(40.0, 13.2))),
+        (line(500, "SENT", "PARTIAL", requested=40.0, filled=0.0), LoggedOrder(sizes=(40.0,))),
+        (line(500, PENDING, "NONE"), NOT_LOGGED),  # the common order is unknown
+        (line(120, "CB_BLOCKED", "NONE"), NOT_LOGGED),  # another fill of the transaction
+        (line(500.04, "CB_BLOCKED", "NONE", at=datetime(2026, 11, 1, tzinfo=UTC)), LoggedOrder(possible=False)),
     ],
 )
-def test_a_line_tells_whether_an_order_was_sent_and_its_sizes(said, told) -> None:
-    assert told_of(fill(100, 500), said) == told
+def test_a_line_tells_whether_an_order_was_sent_and_its_sizes(said, logged) -> None:
+    assert order_in_log(fill(100, 500), said) == logged
 
 
 # Joined orders
